@@ -1,0 +1,1 @@
+"""One arrival shape per file."""

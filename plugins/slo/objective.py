@@ -1,0 +1,91 @@
+"""A service level objective as data, written the way people write it: `p99 <= 250 ms`, `cpu = 95 % +- 5`.
+
+An objective names an indicator (SLI), a bound and a unit. It judges one number; where that number comes from is not its concern.
+Indicators are free names; the ones the load plugin measures are p50, p90, p95, p99, p999, max, mean (ms), errors (%), throughput and
+goodput (/s), dropped (%), slip (ms); chaos adds rto (s) and rpo (count); stress adds cpu (%).
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from plugins.slo.verdict import Verdict
+
+Operator = Literal["<=", ">=", "="]
+
+_SYMBOLS = {"≤": "<=", "≥": ">=", "±": "+-"}
+_FORM = re.compile(
+    r"^\s*(?P<indicator>[a-z][a-z0-9_.]*)\s*(?P<operator><=|>=|=)\s*(?P<bound>-?\d+(?:\.\d+)?)"
+    r"\s*(?P<unit>%|/s|[a-z]*)\s*(?:\+-\s*(?P<tolerance>\d+(?:\.\d+)?)\s*%?)?\s*$"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One objective, judged: `value` is None where nothing was measured, `margin` how much room was left (negative: missed)."""
+
+    objective: "Objective"
+    value: float | None
+    verdict: Verdict
+    margin: float | None
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"{self.verdict.upper():12} {self.objective}: nothing was measured"
+        unit = self.objective.unit
+        return f"{self.verdict.upper():12} {self.objective}: measured {self.value:.4g} {unit}, margin {self.margin:+.4g} {unit}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """`indicator operator bound unit`, with a tolerance either side for `=`."""
+
+    indicator: str
+    operator: Operator
+    bound: float
+    unit: str = ""
+    tolerance: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> "Objective":
+        """Read `p99 ≤ 250 ms`; `ValueError` shows the text and the form it should have."""
+        plain = text
+        for symbol, ascii_form in _SYMBOLS.items():
+            plain = plain.replace(symbol, ascii_form)
+        match = _FORM.match(plain)
+        if match is None:
+            raise ValueError(
+                f"{text!r} is no objective; write one as 'p99 <= 250 ms', 'errors <= 0.1 %' or 'cpu = 95 % +- 5'"
+            )
+        operator: Operator = "<=" if match["operator"] == "<=" else ">=" if match["operator"] == ">=" else "="
+        tolerance = float(match["tolerance"] or 0.0)
+        if tolerance and operator != "=":
+            raise ValueError(f"{text!r} gives a tolerance to {operator}; only '=' takes one")
+        return cls(
+            indicator=match["indicator"],
+            operator=operator,
+            bound=float(match["bound"]),
+            unit=match["unit"],
+            tolerance=tolerance,
+        )
+
+    def judge(self, value: float | None) -> Result:
+        """Hold `value` (in the objective's own unit) against the bound. Nothing measured, or not a number, is inconclusive."""
+        if value is None or math.isnan(value):
+            return Result(objective=self, value=None, verdict=Verdict.INCONCLUSIVE, margin=None)
+        margin = self._margin(value)
+        return Result(objective=self, value=value, verdict=Verdict.PASS if margin >= 0 else Verdict.FAIL, margin=margin)
+
+    def _margin(self, value: float) -> float:
+        if self.operator == "<=":
+            return self.bound - value
+        if self.operator == ">=":
+            return value - self.bound
+        return self.tolerance - abs(value - self.bound)
+
+    def __str__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        tolerance = f" ± {self.tolerance:g}" if self.operator == "=" else ""
+        sign = {"<=": "≤", ">=": "≥", "=": "="}[self.operator]
+        return f"{self.indicator} {sign} {self.bound:g}{unit}{tolerance}"

@@ -1,0 +1,71 @@
+"""A named set of objectives, composable with `&`, and the verdict over all of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from plugins.slo.objective import Objective, Result
+from plugins.slo.verdict import Verdict
+
+MIN_SAMPLES = {"p50": 10, "p90": 22, "p95": 59, "p99": 299, "p999": 2995}
+"""Fewest samples from which a percentile may be claimed with 95 % confidence (the largest of n clean tries bounds the
+p-quantile with probability 1 - p^n); below it the objective is inconclusive, whatever the value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SloReport:
+    """Every objective of one SLO with its value and margin, good and bad alike."""
+
+    name: str
+    results: tuple[Result, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict.all_of(result.verdict for result in self.results)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.name}: {self.verdict.upper()}",
+            *(f"  {result}" for result in self.results),
+            *(f"  note: {n}" for n in self.notes),
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """`Slo.of("checkout", "p99 <= 250 ms", "errors <= 0.1 %")`."""
+
+    name: str
+    objectives: tuple[Objective, ...]
+
+    @classmethod
+    def of(cls, name: str, *objectives: str) -> "Slo":
+        """Read every objective; `ValueError` lists all that cannot be read, not only the first."""
+        parsed, problems = [], []
+        for text in objectives:
+            try:
+                parsed.append(Objective.parse(text))
+            except ValueError as problem:
+                problems.append(str(problem))
+        if problems:
+            raise ValueError(f"SLO {name!r}: " + "; ".join(problems))
+        return cls(name, tuple(parsed))
+
+    def __and__(self, other: "Slo") -> "Slo":
+        return Slo(f"{self.name} & {other.name}", self.objectives + other.objectives)
+
+    def judge(self, indicators: Mapping[str, float | None], *, samples: int | None = None) -> SloReport:
+        """Judge each objective on the indicator of its name.
+
+        `samples` is how many requests the percentiles come from: too few leave a percentile inconclusive (`MIN_SAMPLES`).
+        """
+        results, notes = [], []
+        for objective in self.objectives:
+            needed = MIN_SAMPLES.get(objective.indicator, 0)
+            value = indicators.get(objective.indicator)
+            if samples is not None and samples < needed:
+                notes.append(f"{objective.indicator} needs {needed} samples, there are {samples}")
+                value = None
+            results.append(objective.judge(value))
+        return SloReport(name=self.name, results=tuple(results), notes=tuple(notes))

@@ -1,0 +1,45 @@
+"""What happened when: named series of numbers and shaded spans on one wall clock. Pure data."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One metric over time. `points` are (Unix seconds, value), ascending."""
+
+    name: str
+    unit: str
+    points: tuple[tuple[float, float], ...]
+
+    def between(self, start: float, end: float) -> "Series":
+        """The points with start <= t < end."""
+        return Series(name=self.name, unit=self.unit, points=tuple(p for p in self.points if start <= p[0] < end))
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        return tuple(value for _, value in self.points)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A named stretch of time in Unix seconds: a phase of an experiment, a stage of a load test."""
+
+    name: str
+    start: float
+    end: float
+    is_fault: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """Series and spans of one run."""
+
+    series: tuple[Series, ...] = ()
+    spans: tuple[Span, ...] = field(default=())
+
+    def span(self, name: str) -> Span:
+        """The span called `name`; `KeyError` names the known ones."""
+        for candidate in self.spans:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(f"no span is called {name!r}; there are {', '.join(s.name for s in self.spans) or 'none'}")
