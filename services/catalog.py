@@ -100,7 +100,7 @@ def service(name: str) -> Service:
 
 
 def service_of_image(image: str) -> Service:
-    """The service behind a container image reference, whatever its registry and tag; `KeyError` names the known ones."""
+    """The service behind a container image reference, whatever registry and tag; `KeyError` names the known ones."""
     repository = image.rsplit("@", 1)[0].rsplit(":", 1)[0]
     for candidate in SERVICES:
         if repository == candidate.image or repository.endswith(f"/{candidate.image}"):

@@ -1,6 +1,6 @@
 """What a run leaves behind, before anybody renders it: Allure, the summary and the history are exporters of this."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +21,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A text to keep beside the record. `body` must hold no secret; the exporters redact known ones as a second line of defence."""
+    """A text to keep beside the record. `body` must hold no secret; exporters redact known ones as a second defence."""
 
     name: str
     media_type: Literal["text/plain", "application/json", "image/svg+xml", "text/csv"]
@@ -42,7 +42,7 @@ class RunRecord:
     ended: float
     steps: tuple[Step, ...] = ()
     slos: tuple[SloReport, ...] = ()
-    timeline: Timeline = Timeline()
+    timeline: Timeline = field(default_factory=Timeline)
     attachments: tuple[Attachment, ...] = ()
     metrics: tuple[tuple[str, float, str], ...] = ()
     """(name, value, unit) for `*-perf.json` and the history."""

@@ -1,8 +1,8 @@
 """A service level objective as data, written the way people write it: `p99 <= 250 ms`, `cpu = 95 % +- 5`.
 
-An objective names an indicator (SLI), a bound and a unit. It judges one number; where that number comes from is not its concern.
-Indicators are free names; the ones the load plugin measures are p50, p90, p95, p99, p999, max, mean (ms), errors (%), throughput and
-goodput (/s), dropped (%), slip (ms); chaos adds rto (s) and rpo (count); stress adds cpu (%).
+An objective names an indicator (SLI), a bound and a unit. It judges one number; where that comes from is not its
+concern. Indicators are free names: the load plugin measures p50, p90, p95, p99, p999, max, mean (ms), errors (%),
+throughput and goodput (/s), dropped (%), slip (ms); chaos adds rto (s) and rpo (count); stress adds cpu (%).
 """
 
 import math
@@ -23,7 +23,7 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One objective, judged: `value` is None where nothing was measured, `margin` how much room was left (negative: missed)."""
+    """One objective, judged: `value` is None where nothing was measured; a negative `margin` says by how much it missed."""
 
     objective: "Objective"
     value: float | None
@@ -34,7 +34,8 @@ class Result:
         if self.value is None:
             return f"{self.verdict.upper():12} {self.objective}: nothing was measured"
         unit = self.objective.unit
-        return f"{self.verdict.upper():12} {self.objective}: measured {self.value:.4g} {unit}, margin {self.margin:+.4g} {unit}"
+        measured = f"measured {self.value:.4g} {unit}, margin {self.margin:+.4g} {unit}"
+        return f"{self.verdict.upper():12} {self.objective}: {measured}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +56,7 @@ class Objective:
             plain = plain.replace(symbol, ascii_form)
         match = _FORM.match(plain)
         if match is None:
-            raise ValueError(
-                f"{text!r} is no objective; write one as 'p99 <= 250 ms', 'errors <= 0.1 %' or 'cpu = 95 % +- 5'"
-            )
+            raise ValueError(f"{text!r} is no objective; write 'p99 <= 250 ms', 'errors <= 0.1 %' or 'cpu = 95 % +- 5'")
         operator: Operator = "<=" if match["operator"] == "<=" else ">=" if match["operator"] == ">=" else "="
         tolerance = float(match["tolerance"] or 0.0)
         if tolerance and operator != "=":
@@ -71,7 +70,7 @@ class Objective:
         )
 
     def judge(self, value: float | None) -> Result:
-        """Hold `value` (in the objective's own unit) against the bound. Nothing measured, or not a number, is inconclusive."""
+        """Hold `value` (in the objective's own unit) against the bound; nothing, or no number, is inconclusive."""
         if value is None or math.isnan(value):
             return Result(objective=self, value=None, verdict=Verdict.INCONCLUSIVE, margin=None)
         margin = self._margin(value)

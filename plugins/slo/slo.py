@@ -58,7 +58,7 @@ class Slo:
     def judge(self, indicators: Mapping[str, float | None], *, samples: int | None = None) -> SloReport:
         """Judge each objective on the indicator of its name.
 
-        `samples` is how many requests the percentiles come from: too few leave a percentile inconclusive (`MIN_SAMPLES`).
+        `samples` is how many requests the percentiles come from; too few leave a percentile inconclusive.
         """
         results, notes = [], []
         for objective in self.objectives:

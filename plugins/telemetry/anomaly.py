@@ -1,0 +1,64 @@
+"""What the dashboard must show during a fault: which metric moves, which way, by how much, and that it comes back.
+
+before ──────┐        ┌────── after      moved:    extreme(during) - median(before), in the expected direction, ≥ by
+             └────────┘                  returned: median(after) no further than half of `by` from median(before)
+               during
+"""
+
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from plugins.slo import Verdict
+from plugins.telemetry.timeline import Series, Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnomalyResult:
+    """One expectation, checked; `text` says in one line what was expected and what was seen."""
+
+    verdict: Verdict
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anomaly:
+    """`metric` must go `direction` by at least `by` (in the metric's unit) during the fault and return afterwards.
+
+    `silent_is_zero`: a count that is reported only when something happened (5XX counts, throttles) reads 0 where it is
+    silent. A gauge that is silent is not zero but missing, and the expectation stays inconclusive.
+    """
+
+    name: str
+    direction: Literal["up", "down"]
+    by: float
+    unit: str = ""
+    silent_is_zero: bool = False
+    must_return: bool = True
+
+    def check(self, series: Series, before: Span, during: Span, after: Span) -> AnomalyResult:
+        """Hold the series against the expectation; a window without data leaves it inconclusive."""
+        windows = [self._values(series, span) for span in (before, during, after)]
+        empty = [span.name for span, values in zip((before, during, after), windows, strict=True) if not values]
+        if empty:
+            return self._result(Verdict.INCONCLUSIVE, f"no data during {', '.join(empty)}")
+        normal, settled = median(windows[0]), median(windows[2])
+        sign = 1.0 if self.direction == "up" else -1.0
+        moved = max(sign * (value - normal) for value in windows[1])
+        if moved < self.by:
+            return self._result(Verdict.FAIL, f"it moved by {moved:.4g} {self.unit} from {normal:.4g}".rstrip())
+        if self.must_return and sign * (settled - normal) > self.by / 2:
+            return self._result(
+                Verdict.FAIL, f"it moved by {moved:.4g} but stayed at {settled:.4g} (before: {normal:.4g})"
+            )
+        return self._result(
+            Verdict.PASS, f"{normal:.4g} → {normal + sign * moved:.4g} → {settled:.4g} {self.unit}".rstrip()
+        )
+
+    def _values(self, series: Series, span: Span) -> tuple[float, ...]:
+        values = series.between(span.start, span.end).values
+        return values or ((0.0,) if self.silent_is_zero else ())
+
+    def _result(self, verdict: Verdict, seen: str) -> AnomalyResult:
+        expected = f"{self.name} goes {self.direction} by ≥ {self.by:g} {self.unit}".rstrip()
+        return AnomalyResult(verdict=verdict, text=f"{expected}: {seen}")
