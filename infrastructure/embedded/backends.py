@@ -1,0 +1,67 @@
+"""moto's in-memory records of one account and region, one attribute per AWS API.
+
+The records are moto's own objects: controllers read and write them directly, since everything runs on one thread.
+A back end is imported when it is first asked for, and made fit for load (`patches`) in the same moment.
+"""
+
+import importlib
+from typing import Any
+
+from infrastructure.embedded.moto_settings import apply as apply_moto_settings
+
+
+class Backends:
+    """The back ends of `account` in `region`. They publish no types, hence `Any`: callers name what they read."""
+
+    def __init__(self, *, account: str, region: str) -> None:
+        self.account = account
+        self.region = region
+        apply_moto_settings(account)
+
+    def _of(self, service: str) -> Any:
+        backends = importlib.import_module("moto.backends").get_backend(service)
+        return backends[self.account][self.region]
+
+    @property
+    def applicationautoscaling(self) -> Any:
+        return self._of("application-autoscaling")
+
+    @property
+    def cloudformation(self) -> Any:
+        return self._of("cloudformation")
+
+    @property
+    def cloudwatch(self) -> Any:
+        return self._of("cloudwatch")
+
+    @property
+    def dynamodb(self) -> Any:
+        return self._of("dynamodb")
+
+    @property
+    def ec2(self) -> Any:
+        return self._of("ec2")
+
+    @property
+    def ecs(self) -> Any:
+        return self._of("ecs")
+
+    @property
+    def elasticache(self) -> Any:
+        return self._of("elasticache")
+
+    @property
+    def elbv2(self) -> Any:
+        return self._of("elbv2")
+
+    @property
+    def kinesis(self) -> Any:
+        return self._of("kinesis")
+
+    @property
+    def secretsmanager(self) -> Any:
+        return self._of("secretsmanager")
+
+    @property
+    def sqs(self) -> Any:
+        return self._of("sqs")
