@@ -1,0 +1,36 @@
+"""What a controller gets: the one object that holds the parts of a running embedded cloud."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infrastructure.embedded.pace import Pace
+from infrastructure.embedded.ports import Ports
+from infrastructure.embedded.supervisor import Supervisor
+from infrastructure.state import StateFolder
+
+if TYPE_CHECKING:  # controllers are built from these; at run time only the assembly needs to know them
+    from infrastructure.embedded.backends import Backends
+    from infrastructure.embedded.engines.envoy import Envoy
+    from infrastructure.embedded.metrics import Metrics
+    from infrastructure.embedded.network import Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The parts every controller may use. Everything lives on the daemon's one event loop.
+
+    `wake(name)` makes the controller of that signing name reconcile soon; an unknown name is a `KeyError`.
+    """
+
+    state: StateFolder
+    pace: Pace
+    region: str
+    account: str
+    supervisor: Supervisor
+    ports: Ports
+    envoy: "Envoy"
+    network: "Network"
+    metrics: "Metrics"
+    backends: "Backends"
+    wake: Callable[[str], None]
