@@ -1,0 +1,59 @@
+# Every target creates or updates .venv by itself: with uv when it is there, with venv and pip when it is not.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+UV := $(shell command -v uv 2>/dev/null)
+
+.PHONY: run test check fix bench kills lock clean help
+.DEFAULT_GOAL := help
+
+help:  ## show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+run: $(READY)  ## the main job: deploy, stress, load and chaos in the quick profile, write the report
+	$(BIN)/pytest suites
+	@if [ -x node_modules/.bin/allure ] || command -v allure >/dev/null 2>&1; then $(BIN)/cafe report; \
+	else echo "reports/summary.md holds the verdicts; install Allure 3 and run 'cafe report' for the HTML"; fi
+
+test: check  ## lint, types, layers, templates, and the framework's own tests
+	$(BIN)/pytest
+
+check: $(READY)  ## lint, types, layers and templates only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint infrastructure/modules/*.yaml
+
+fix: $(READY)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)  ## measure; prints one JSON line per figure
+	@$(BIN)/python -m plugins.bench
+
+kills: $(READY)  ## 50 kills at random moments of a run: no orphan, no residue, every undo proven
+	@$(BIN)/python -m plugins.bench.kills
+
+lock: $(READY)  ## pin every dependency anew
+	uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \
+	  --custom-compile-command "make lock" --quiet --output-file requirements.lock pyproject.toml
+
+clean:  ## remove what the other targets made
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis build *.egg-info
+	find reports -mindepth 1 ! -name README.md ! -name .gitignore -delete
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "CloudCafe needs Python 3.11 or later; $(PYTHON) is older. Next: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+ifdef UV
+	@[ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) .venv
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+else
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	@[ -x $(BIN)/pip ] || $(BIN)/python -m ensurepip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+endif
+	@touch $@

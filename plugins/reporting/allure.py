@@ -1,0 +1,82 @@
+"""Writes a record into the Allure result of the running test: steps per phase, charts, tables, metrics.
+
+Allure is an exporter of our results, not their store: with allure-pytest inactive this module does nothing.
+Metrics go beside the results as `<slug>-perf.json`, the form Allure 3 reads:
+https://allurereport.org/docs/performance-metrics/
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from allure_commons.model2 import Status, TestStepResult
+
+from plugins.reporting.chart import draw
+from plugins.reporting.record import Attachment, RunRecord, Step
+from plugins.reporting.redact import redact
+from plugins.reporting.store import slug
+from plugins.slo import Verdict
+
+_STATUS = {Verdict.PASS: Status.PASSED, Verdict.FAIL: Status.FAILED, Verdict.INCONCLUSIVE: Status.BROKEN}
+_EXTENSION = {"text/plain": "txt", "application/json": "json", "image/svg+xml": "svg", "text/csv": "csv"}
+
+
+def export(record: RunRecord, config: pytest.Config) -> None:
+    """Attach `record` to the test that is running now, and its metrics to the results folder."""
+    listener: Any = config.pluginmanager.get_plugin("allure_listener")
+    if listener is None:
+        return
+    logger = listener.allure_logger
+    for step in record.steps:
+        _step(logger, step)
+    for attachment in (*_tables(record), *record.attachments):
+        logger.attach_data(
+            str(uuid4()),
+            redact(attachment.body),
+            name=attachment.name,
+            attachment_type=attachment.media_type,
+            extension=_EXTENSION[attachment.media_type],
+        )
+    folder = Path(config.option.allure_report_dir)
+    (folder / f"{slug(record)}-perf.json").write_text(json.dumps(perf(record)), encoding="utf-8")
+
+
+def perf(record: RunRecord) -> list[dict[str, object]]:
+    """The record's metrics in Allure 3's form; times in Unix milliseconds, the unit at the end of the key."""
+    start, stop = int(record.started * 1000), int(record.ended * 1000)
+    return [
+        {
+            "id": f"{slug(record)}-{index}",
+            "key": f"{record.kind}.{record.name}.{name} [{unit}]",
+            "value": value,
+            "start": start,
+            "stop": stop,
+        }
+        for index, (name, value, unit) in enumerate(record.metrics)
+    ]
+
+
+def _step(logger: Any, step: Step) -> None:
+    uuid = str(uuid4())
+    logger.start_step(None, uuid, TestStepResult(name=step.name, start=int(step.start * 1000)))
+    if step.detail:
+        logger.attach_data(
+            str(uuid4()), redact(step.detail), name="detail", attachment_type="text/plain", extension="txt"
+        )
+    logger.stop_step(uuid, stop=int(step.end * 1000), status=_STATUS[step.verdict])
+
+
+def _tables(record: RunRecord) -> list[Attachment]:
+    verdict = "\n".join((f"{record.verdict.upper()}: {record.title}", record.story, "", *record.reasons))
+    pages = [Attachment(name="verdict", media_type="text/plain", body=verdict)]
+    if record.slos:
+        body = "\n\n".join(str(slo) for slo in record.slos)
+        pages.append(Attachment(name="objectives", media_type="text/plain", body=body))
+    if record.timeline.series:
+        pages.append(Attachment(name="timeline", media_type="image/svg+xml", body=draw(record.timeline, record.title)))
+    if record.evidence:
+        listed = "\n".join(str(path) for path in record.evidence)
+        pages.append(Attachment(name="where to look", media_type="text/plain", body=listed))
+    return pages

@@ -1,0 +1,76 @@
+"""Keeps the records of one run on disk, so that xdist workers and the summary see the same results.
+
+reports/records/<kind>-<name>.json   one per record, written to a temporary name and renamed
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from plugins.reporting.record import RunRecord
+from plugins.reporting.redact import redact
+from plugins.slo import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryRow:
+    """What the summary needs of a record."""
+
+    kind: str
+    name: str
+    title: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    started: float
+    duration_s: float
+    objectives: tuple[str, ...]
+    metrics: tuple[tuple[str, float, str], ...]
+
+
+def slug(record: RunRecord) -> str:
+    """A file name for the record: its kind and name, nothing but letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", f"{record.kind}-{record.name}".lower()).strip("-")
+
+
+def save(record: RunRecord, folder: Path) -> Path:
+    """Write `record` into `folder` and return its file. Attachments stay out: Allure holds them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    row = {
+        "kind": record.kind,
+        "name": record.name,
+        "title": record.title,
+        "verdict": record.verdict.value,
+        "reasons": record.reasons,
+        "started": record.started,
+        "duration_s": record.ended - record.started,
+        "objectives": [f"{slo.name}: {result}" for slo in record.slos for result in slo.results],
+        "metrics": record.metrics,
+        "steps": [asdict(step) for step in record.steps],
+    }
+    path = folder / f"{slug(record)}.json"
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(redact(json.dumps(row, indent=1)), encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def load(folder: Path) -> tuple[SummaryRow, ...]:
+    """Every record in `folder`, in the order they started."""
+    rows = [_row(path) for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
+    return tuple(sorted(rows, key=lambda row: row.started))
+
+
+def _row(path: Path) -> SummaryRow:
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    return SummaryRow(
+        kind=raw["kind"],
+        name=raw["name"],
+        title=raw["title"],
+        verdict=Verdict(raw["verdict"]),
+        reasons=tuple(raw["reasons"]),
+        started=raw["started"],
+        duration_s=raw["duration_s"],
+        objectives=tuple(raw["objectives"]),
+        metrics=tuple((name, value, unit) for name, value, unit in raw["metrics"]),
+    )

@@ -1,0 +1,52 @@
+"""Renders `reports/summary.md` for a CI page: the verdicts first, then why, then every objective with its margin."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from plugins.reporting.store import SummaryRow
+from plugins.slo import Verdict
+
+_MARK = {Verdict.PASS: "✅ pass", Verdict.FAIL: "❌ fail", Verdict.INCONCLUSIVE: "❔ inconclusive"}
+
+
+def render(rows: Sequence[SummaryRow], environment: Mapping[str, str]) -> str:
+    """The page as GitHub-flavoured Markdown; says so when nothing was judged."""
+    where = ", ".join(f"{name} {value}" for name, value in environment.items())
+    if not rows:
+        return f"# CloudCafe\n\nNothing was judged ({where}).\n"
+    counts = Counter(row.verdict for row in rows)
+    head = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+    started = datetime.fromtimestamp(rows[0].started, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    parts = [f"# CloudCafe: {head}\n", f"Started {started}; {where}.\n", _table(rows)]
+    doubtful = [row for row in rows if row.verdict is not Verdict.PASS]
+    if doubtful:
+        parts.append("## Why not green\n")
+        parts.extend(_reasons(row) for row in doubtful)
+    parts.append("## Objectives\n")
+    parts.extend(_objectives(row) for row in rows if row.objectives)
+    return "\n".join(parts)
+
+
+def _table(rows: Sequence[SummaryRow]) -> str:
+    lines = ["| run | verdict | took | key figures |", "|---|---|---|---|"]
+    for row in rows:
+        figures = ", ".join(f"{name} {value:.4g} {unit}".rstrip() for name, value, unit in row.metrics[:4])
+        lines.append(
+            f"| {row.kind}: {_cell(row.title)} | {_MARK[row.verdict]} | {row.duration_s:.1f} s | {_cell(figures)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _reasons(row: SummaryRow) -> str:
+    listed = "\n".join(f"- {reason}" for reason in row.reasons) or "- no reason was recorded: that is a defect of ours"
+    return f"**{row.kind}: {row.title}**\n\n{listed}\n"
+
+
+def _objectives(row: SummaryRow) -> str:
+    listed = "\n".join(row.objectives)
+    return f"<details><summary>{row.kind}: {row.title}</summary>\n\n```\n{listed}\n```\n\n</details>\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
