@@ -1,10 +1,12 @@
 """One running task of the order service is stopped: the load balancer routes round it, the scheduler replaces it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from plugins.chaos.fault import Call, Cloud, EmptyTargetError, Json, Kind, Patience, Plan
+
+_TARGET_HEALTH = "elasticloadbalancing:DescribeTargetHealth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,14 +16,9 @@ class EcsTaskKill:
     name: str = "ecs-task-kill"
     title: str = "one running task of the order service is stopped"
     kind: Kind = "self-healing"
-    reads: tuple[str, ...] = (
-        "ecs:ListTasks",
-        "ecs:DescribeTasks",
-        "ecs:DescribeServices",
-        "elasticloadbalancing:DescribeTargetHealth",
-    )
+    reads: tuple[str, ...] = ("ecs:ListTasks", "ecs:DescribeTasks", "ecs:DescribeServices", _TARGET_HEALTH)
     writes: tuple[str, ...] = ("ecs:StopTask",)
-    patience: Patience = Patience(deadline_s=180.0)  # Fargate replaces a task in 20 to 90 s
+    patience: Patience = field(default_factory=lambda: Patience(deadline_s=180.0))  # Fargate: 20 to 90 s a task
 
     def plan(self, cloud: Cloud, at: float) -> Plan:
         cluster, service = cloud.output("ClusterName"), cloud.output("OrderServiceName")
@@ -35,9 +32,7 @@ class EcsTaskKill:
         return Plan(fault=self.name, targets=tasks[:1], calls=(call,), undo=(), backup=backup, created_at=at)
 
     def inject(self, cloud: Cloud, plan: Plan) -> None:
-        cloud.client("ecs").stop_task(
-            cluster=plan.saved("cluster"), task=plan.saved("task"), reason="chaos: ecs-task-kill"
-        )
+        cloud.client("ecs").stop_task(cluster=plan.saved("cluster"), task=plan.saved("task"), reason=self.title)
 
     def rollback(self, cloud: Cloud, plan: Plan) -> None:
         self.patience.until_clear(lambda: _missing(cloud, plan))
@@ -51,7 +46,7 @@ class EcsTaskKill:
         return f"task {plan.saved('task').rsplit('/', 1)[-1]} is STOPPED, target {', '.join(gone)} takes no requests"
 
     def fingerprint(self, cloud: Cloud, plan: Plan) -> Mapping[str, Json]:
-        """Taken of a whole service. How many tasks make it whole is the scaling policy's to change, so it is left out."""
+        """Of a whole service. How many tasks make it whole is not in it: that is the scaling policy's to change."""
         self.rollback(cloud, plan)
         service = _service(cloud, plan)
         return {"status": service["status"], "task_definition": service["taskDefinition"], "missing": None}
