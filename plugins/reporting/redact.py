@@ -6,8 +6,8 @@ The first is never to put them there. What looks like a credential in a key or a
 import re
 
 _SECRET = re.compile(
-    r"(?P<key>(?:aws_)?secret[a-z_]*key|password|passwd|session_?token|operator_?token|authorization|bearer|api_?key)"
-    r"(?P<glue>[\"']?\s*[:=]\s*[\"']?|\s+)(?P<value>(?:bearer\s+)?[^\s\"',;&}]{6,})",
+    r"(?P<key>(?:aws_)?secret[a-z_]*key|password|passwd|session_?token|operator_?token|authorization|api_?key)"
+    r"(?P<glue>[\"']?\s*[:=]\s*[\"']?)(?P<value>(?:bearer\s+)?[^\s\"',;&}]{6,})",
     re.IGNORECASE,
 )
 

@@ -23,7 +23,7 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One objective, judged: `value` is None where nothing was measured; a negative `margin` says by how much it missed."""
+    """One objective, judged. `value` is None where nothing was measured; a negative `margin` says how far it missed."""
 
     objective: "Objective"
     value: float | None

@@ -46,7 +46,7 @@ class Anomaly:
         sign = 1.0 if self.direction == "up" else -1.0
         moved = max(sign * (value - normal) for value in windows[1])
         if moved < self.by:
-            return self._result(Verdict.FAIL, f"it moved by {moved:.4g} {self.unit} from {normal:.4g}".rstrip())
+            return self._result(Verdict.FAIL, f"it moved by {moved:.4g} from {normal:.4g} {self.unit}".rstrip())
         if self.must_return and sign * (settled - normal) > self.by / 2:
             return self._result(
                 Verdict.FAIL, f"it moved by {moved:.4g} but stayed at {settled:.4g} (before: {normal:.4g})"

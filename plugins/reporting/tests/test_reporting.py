@@ -1,0 +1,121 @@
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from plugins.reporting import history, store, summary
+from plugins.reporting.allure import perf
+from plugins.reporting.chart import draw
+from plugins.reporting.progress import line
+from plugins.reporting.record import RunRecord
+from plugins.reporting.redact import redact
+from plugins.slo import Slo, Verdict
+from plugins.telemetry import Series, Span, Timeline
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def _record(name: str = "06-ecs-task-kill", verdict: Verdict = Verdict.PASS, **more: object) -> RunRecord:
+    fields: dict[str, object] = {
+        "kind": "chaos",
+        "name": name,
+        "title": f"chaos {name}",
+        "story": "a task dies",
+        "verdict": verdict,
+        "reasons": () if verdict is Verdict.PASS else ("p99 was 900 ms",),
+        "started": 1000.0,
+        "ended": 1030.0,
+        "slos": (Slo.of("recovery", "p50 <= 10 ms").judge({"p50": 4.0}),),
+        "metrics": (("rto", 1.5, "s"),),
+    }
+    return RunRecord(**{**fields, **more})  # type: ignore[arg-type]  # a table of overrides
+
+
+def test_the_summary_puts_failures_and_their_reasons_before_the_objectives(tmp_path: Path) -> None:
+    store.save(_record(), tmp_path)
+    store.save(_record("04-throttle", Verdict.FAIL), tmp_path)
+    page = summary.render(store.load(tmp_path), {"env": "dev"})
+    assert page.startswith("# CloudCafe: 1 pass, 1 fail\n")
+    assert page.index("p99 was 900 ms") < page.index("## Objectives")
+    assert "recovery: PASS" in page
+
+
+def test_a_run_that_judged_nothing_says_so() -> None:
+    assert "Nothing was judged" in summary.render((), {"env": "dev"})
+
+
+def test_a_record_survives_the_store(tmp_path: Path) -> None:
+    store.save(_record(), tmp_path)
+    (row,) = store.load(tmp_path)
+    assert (row.name, row.verdict, row.duration_s, row.metrics) == (
+        "06-ecs-task-kill",
+        Verdict.PASS,
+        30.0,
+        (("rto", 1.5, "s"),),
+    )
+
+
+def test_a_table_cell_cannot_break_the_table(tmp_path: Path) -> None:
+    store.save(_record(title="a | b\nc"), tmp_path)
+    assert "a \\| b c" in summary.render(store.load(tmp_path), {})
+
+
+def test_the_history_drops_a_torn_last_line_and_keeps_the_rest(tmp_path: Path) -> None:
+    store.save(_record(), tmp_path / "records")
+    rows, file = store.load(tmp_path / "records"), tmp_path / "history.jsonl"
+    history.append(rows, file)
+    file.write_text(file.read_text() + '{"at": 12, "run', encoding="utf-8")
+    history.append(rows, file)
+    assert [json.loads(entry)["run"] for entry in file.read_text().splitlines()] == ["chaos 06-ecs-task-kill"] * 2
+    assert "06-ecs-task-kill rto" in history.trend(file)
+
+
+def test_metrics_are_written_in_the_form_allure_reads() -> None:
+    (entry,) = perf(_record())
+    assert entry == {
+        "id": "chaos-06-ecs-task-kill-0",
+        "key": "chaos.06-ecs-task-kill.rto [s]",
+        "value": 1.5,
+        "start": 1000000,
+        "stop": 1030000,
+    }
+
+
+def test_the_chart_shades_the_fault_and_draws_each_unit_in_its_own_panel() -> None:
+    series = (
+        Series(name="p99", unit="ms", points=((0, 10), (5, 500), (10, 12))),
+        Series(name="errors", unit="%", points=((0, 0), (5, 100), (10, 0))),
+    )
+    spans = (Span(name="baseline", start=0, end=4), Span(name="fault", start=4, end=7, is_fault=True))
+    root = ET.fromstring(draw(Timeline(series=series, spans=spans), "<orders & more>"))  # noqa: S314 - our own output
+    assert len(root.findall(f"{SVG}polyline")) == 2
+    assert [r for r in root.findall(f"{SVG}rect") if r.get("fill") == "#f6d5cd"]
+    assert "<orders & more>" in [t.text for t in root.findall(f"{SVG}text")]
+
+
+def test_a_chart_without_data_says_so() -> None:
+    assert "no data was recorded" in draw(Timeline(), "empty")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "authorization: Bearer abcdef123456",
+        '{"aws_secret_access_key": "abcdef123456"}',
+        "password=abcdef123456",
+        "operator_token: 'abcdef123456'",
+    ],
+)
+def test_what_looks_like_a_secret_never_reaches_a_report(text: str) -> None:
+    assert "abcdef123456" not in redact(text)
+
+
+def test_ordinary_text_is_left_alone() -> None:
+    text = "the secret of a good coffee; token bucket at 1000; password policy"
+    assert redact(text) == text
+
+
+def test_the_progress_line_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert len(line("a phase with a long name", 3.0, 10.0)) < 40

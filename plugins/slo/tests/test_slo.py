@@ -1,0 +1,80 @@
+import math
+
+import pytest
+
+from plugins.slo import Objective, Slo, Verdict
+
+PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("p99 <= 250 ms", "p99 ≤ 250 ms ± 0".removesuffix(" ± 0"), id="latency"),
+        pytest.param("errors ≤ 0.1 %", "errors ≤ 0.1 %", id="unicode"),
+        pytest.param("goodput>=150/s", "goodput ≥ 150 /s", id="no blanks"),
+        pytest.param("cpu = 95 % +- 5", "cpu = 95 % ± 5", id="tolerance"),
+        pytest.param("cpu = 95 % ± 5 %", "cpu = 95 % ± 5", id="tolerance with unit"),
+        pytest.param("rpo <= 0", "rpo ≤ 0", id="no unit"),
+    ],
+)
+def test_an_objective_reads_as_people_write_it(text: str, expected: str) -> None:
+    assert str(Objective.parse(text)) == expected
+
+
+@pytest.mark.parametrize("text", ["", "p99", "p99 < 3 ms", "fast", "p99 <= quick", "p99 <= 250 ms +- 5", "<= 3 ms"])
+def test_an_unreadable_objective_shows_itself_and_a_form_that_works(text: str) -> None:
+    with pytest.raises(ValueError, match=r"no objective; write|only '=' takes one") as refused:
+        Objective.parse(text)
+    assert repr(text) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "verdict", "margin"),
+    [
+        pytest.param("p99 <= 250 ms", 250.0, PASS, 0.0, id="at the bound"),
+        pytest.param("p99 <= 250 ms", 250.1, FAIL, -0.1, id="just above"),
+        pytest.param("goodput >= 150 /s", 149.0, FAIL, -1.0, id="below a floor"),
+        pytest.param("cpu = 95 % +- 5", 90.0, PASS, 0.0, id="at the edge of the tolerance"),
+        pytest.param("cpu = 95 % +- 5", 100.5, FAIL, -0.5, id="beyond the tolerance"),
+        pytest.param("p99 <= 250 ms", None, INCONCLUSIVE, None, id="nothing measured"),
+        pytest.param("p99 <= 250 ms", math.nan, INCONCLUSIVE, None, id="not a number"),
+    ],
+)
+def test_a_value_is_held_against_the_bound(
+    text: str, value: float | None, verdict: Verdict, margin: float | None
+) -> None:
+    result = Objective.parse(text).judge(value)
+    assert (result.verdict, result.margin) == (verdict, pytest.approx(margin) if margin is not None else None)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        pytest.param([PASS, PASS], PASS, id="all pass"),
+        pytest.param([PASS, INCONCLUSIVE], INCONCLUSIVE, id="a doubt is no pass"),
+        pytest.param([FAIL, INCONCLUSIVE, PASS], FAIL, id="a failure outweighs a doubt"),
+        pytest.param([], INCONCLUSIVE, id="nothing judged proves nothing"),
+    ],
+)
+def test_verdicts_combine_to_the_worst(verdicts: list[Verdict], expected: Verdict) -> None:
+    assert Verdict.all_of(verdicts) == expected
+
+
+def test_a_percentile_of_too_few_samples_is_inconclusive_and_says_why() -> None:
+    slo = Slo.of("checkout", "p99 <= 250 ms", "errors <= 1 %")
+    report = slo.judge({"p99": 10.0, "errors": 0.0}, samples=298)
+    assert report.verdict == INCONCLUSIVE
+    assert report.notes == ("p99 needs 299 samples, there are 298",)
+    assert slo.judge({"p99": 10.0, "errors": 0.0}, samples=299).verdict == PASS
+
+
+def test_an_slo_reports_all_unreadable_objectives_at_once() -> None:
+    with pytest.raises(ValueError, match=r"'bad one'.*'bad two'"):
+        Slo.of("checkout", "bad one", "p99 <= 1 ms", "bad two")
+
+
+def test_slos_compose() -> None:
+    both = Slo.of("fast", "p99 <= 250 ms") & Slo.of("clean", "errors <= 0 %")
+    assert both.judge({"p99": 1.0, "errors": 3.0}, samples=1000).verdict == FAIL
+    assert both.name == "fast & clean"

@@ -1,0 +1,68 @@
+"""The operators' stress endpoints of a service, spoken over HTTP."""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import urllib3
+
+from infrastructure.errors import EnvironmentFault
+
+_TIMEOUT = urllib3.Timeout(connect=2.0, read=10.0)
+
+
+class StressRefusedError(EnvironmentFault):
+    """The service did not take the run; the text holds the problem document's title and detail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One health request made while the service is under stress: seconds it took, None where it failed."""
+
+    at: float
+    took_s: float | None
+
+
+class StressApi:
+    """`with StressApi(url, path, token) as api`: the run that is started ends with the block, whatever happens."""
+
+    def __init__(self, base_url: str, path: str, token: str) -> None:
+        self._url = f"{base_url}{path}"
+        self._headers = {"authorization": f"Bearer {token}"}
+        self._http = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
+        self._run_id: str | None = None
+
+    def __enter__(self) -> "StressApi":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._run_id is not None:
+            self._request("DELETE", allowed=(200, 202, 204, 404))
+        self._http.clear()
+
+    def start(self, duration_s: float, target_cpu: float) -> str:
+        """Start a run and return its id; `StressRefusedError` with the service's own words otherwise."""
+        body = self._request("POST", json={"duration_s": duration_s, "target_cpu": target_cpu}, allowed=(202,))
+        self._run_id = str(body["run_id"])
+        return self._run_id
+
+    def state(self) -> dict[str, Any]:
+        """The run as the service sees it."""
+        return self._request("GET", allowed=(200,))
+
+    def _request(self, method: str, *, allowed: tuple[int, ...], json: dict[str, Any] | None = None) -> dict[str, Any]:
+        answer = self._http.request(method, self._url, headers=self._headers, json=json)
+        if answer.status not in allowed:
+            raise StressRefusedError(f"{method} {self._url} answered {answer.status}: {_problem(answer)}")
+        found = answer.json() if answer.data else {}
+        return found if isinstance(found, dict) else {}
+
+
+def _problem(answer: urllib3.BaseHTTPResponse) -> str:
+    try:
+        found = answer.json()
+    except ValueError:
+        return answer.data[:200].decode("utf-8", "replace")
+    return f"{found.get('title', '')}: {found.get('detail', '')}".strip(": ") if isinstance(found, dict) else str(found)

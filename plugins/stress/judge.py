@@ -1,0 +1,61 @@
+"""From the evidence of a stress run to its record. Pure."""
+
+from statistics import mean
+
+from plugins.reporting.record import RunRecord, Step
+from plugins.slo import SloReport, Verdict
+from plugins.stress.claim import StressClaim
+from plugins.stress.runner import StressEvidence, indicators
+
+
+def judge(claim: StressClaim, evidence: StressEvidence) -> RunRecord:
+    """Held, answering and calm, each judged on its own stretch of time; never pooled."""
+    spans = {span.name: span for span in evidence.timeline.spans}
+    held = _cpu(evidence, spans["held"].start, spans["held"].end)
+    calm = _cpu(evidence, spans["calm"].start, spans["calm"].end)
+    under_stress = indicators(evidence.probes)
+    reports = (
+        claim.held.judge({"cpu": held}),
+        claim.answering.judge(under_stress, samples=len(evidence.probes)),
+        claim.calm.judge({"cpu": calm}),
+    )
+    steps = tuple(
+        Step(name=report.name, start=spans[span].start, end=spans[span].end, verdict=report.verdict, detail=str(report))
+        for report, span in zip(reports, ("held", "held", "calm"), strict=True)
+    )
+    return RunRecord(
+        kind="stress",
+        name=claim.id,
+        title=claim.service.stress.story,
+        story=f"{claim.service.name} is driven to {claim.service.stress.target_cpu:g} % of its CPU allotment.",
+        verdict=Verdict.all_of(report.verdict for report in reports),
+        reasons=_reasons(reports),
+        started=evidence.timeline.spans[0].start,
+        ended=evidence.timeline.spans[-1].end,
+        steps=steps,
+        slos=reports,
+        timeline=evidence.timeline,
+        metrics=_metrics(held, calm, under_stress),
+    )
+
+
+def _cpu(evidence: StressEvidence, start: float, end: float) -> float | None:
+    values = evidence.cpu.between(start, end).values
+    return mean(values) if values else None
+
+
+def _reasons(reports: tuple[SloReport, ...]) -> tuple[str, ...]:
+    doubtful = [report for report in reports if report.verdict is not Verdict.PASS]
+    return tuple(
+        f"{report.name}: {result}"
+        for report in doubtful
+        for result in report.results
+        if result.verdict is not Verdict.PASS
+    )
+
+
+def _metrics(
+    held: float | None, calm: float | None, probes: dict[str, float | None]
+) -> tuple[tuple[str, float, str], ...]:
+    found = (("cpu held", held, "%"), ("cpu afterwards", calm, "%"), ("health p95", probes.get("p95"), "ms"))
+    return tuple((name, value, unit) for name, value, unit in found if value is not None)

@@ -1,0 +1,110 @@
+"""Runs one stress claim and gathers its evidence: CPU from CloudWatch, health probes, and the calm afterwards."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import urllib3
+
+from infrastructure.cloud import Platform
+from plugins.reporting.progress import Progress
+from plugins.stress.api import Probe, StressApi
+from plugins.stress.claim import StressClaim
+from plugins.telemetry import Metric, Series, Span, Timeline, read
+
+_PROBE_INTERVAL_S = 0.2
+_CALM_S = 6.0
+"""How long after the run its CPU is watched; the first part is the metric's own delay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StressEvidence:
+    """What one run left: when it was, what CloudWatch says of the CPU, how the health endpoint answered."""
+
+    run_id: str
+    timeline: Timeline
+    cpu: Series
+    probes: tuple[Probe, ...]
+
+
+def run(platform: Platform, claim: StressClaim, length_s: float, progress: Progress) -> StressEvidence:
+    """Drive the service for `length_s` seconds, then watch it come to rest."""
+    base, story = platform.endpoint("alb"), claim.service.stress
+    with StressApi(base, claim.service.stress_path, platform.operator_token()) as api, _Prober(base, claim) as prober:
+        started = time.time()
+        run_id = api.start(length_s, story.target_cpu)
+        with progress.phase(f"{story.name} on {claim.service.name}", length_s):
+            threading.Event().wait(length_s)
+        ended = time.time()
+    with progress.phase("calm afterwards", _CALM_S):
+        threading.Event().wait(_CALM_S + platform.metric_period_s)
+    cpu = read(platform, cpu_metric(platform, claim), started, time.time())
+    spans = _spans(claim, started, ended, platform.metric_period_s)
+    health = Series(
+        name="health request", unit="ms", points=tuple((p.at, p.took_s * 1000) for p in prober.probes if p.took_s)
+    )
+    timeline = Timeline(series=(cpu, health), spans=spans)
+    return StressEvidence(run_id=run_id, timeline=timeline, cpu=cpu, probes=tuple(prober.probes))
+
+
+def cpu_metric(platform: Platform, claim: StressClaim) -> Metric:
+    """The service's CPU share of its allotment, as AWS itself reports it for an ECS service."""
+    name = claim.service.name.capitalize()
+    dimensions = {"ClusterName": platform.output("ClusterName"), "ServiceName": platform.output(f"{name}ServiceName")}
+    return Metric.of("AWS/ECS", "CPUUtilization", "Average", dimensions, unit="%")
+
+
+def indicators(probes: Sequence[Probe]) -> dict[str, float | None]:
+    """Latency (ms) and error share (%) of the health probes."""
+    took = sorted(probe.took_s * 1000 for probe in probes if probe.took_s is not None)
+    if not probes:
+        return {}
+    errors = 100.0 * (len(probes) - len(took)) / len(probes)
+    quantile = {f"p{q}": took[min(len(took) - 1, int(len(took) * q / 100))] for q in (50, 95, 99)} if took else {}
+    return {**quantile, "errors": errors}
+
+
+def _spans(claim: StressClaim, started: float, ended: float, period_s: float) -> tuple[Span, ...]:
+    """Ramp, held, calm.
+
+    A period is stamped with its start and covers what follows, so the last one under stress and the first one after it
+    are mixed: neither is judged.
+    """
+    return (
+        Span(name="ramp", start=started, end=started + claim.settle_s),
+        Span(name="held", start=started + claim.settle_s, end=ended - period_s, is_fault=True),
+        Span(name="calm", start=ended + 2 + period_s, end=time.time()),
+    )
+
+
+class _Prober:
+    """Asks for health at a fixed interval in a thread of its own, until the block ends."""
+
+    def __init__(self, base_url: str, claim: StressClaim) -> None:
+        self._url = f"{base_url}{claim.service.health_path}"
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, daemon=True, name="stress-health-prober")
+        self._http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2.0, read=5.0), retries=False)
+        self.probes: list[Probe] = []
+
+    def __enter__(self) -> "_Prober":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._http.clear()
+
+    def _loop(self) -> None:
+        while not self._stop.wait(_PROBE_INTERVAL_S):
+            self.probes.append(self._probe())
+
+    def _probe(self) -> Probe:
+        at = time.time()
+        try:
+            answer = self._http.request("GET", self._url)
+        except urllib3.exceptions.HTTPError:
+            return Probe(at=at, took_s=None)
+        return Probe(at=at, took_s=time.time() - at if answer.status == 200 else None)

@@ -1,0 +1,45 @@
+import pytest
+
+from plugins.slo import Verdict
+from plugins.stress.api import Probe
+from plugins.stress.claim import StressClaim
+from plugins.stress.judge import judge
+from plugins.stress.runner import StressEvidence
+from plugins.telemetry import Series, Span, Timeline
+
+CLAIM = StressClaim.of("order", "p50 <= 250 ms", "errors <= 0 %")
+SPANS = (
+    Span(name="ramp", start=0, end=3),
+    Span(name="held", start=3, end=9, is_fault=True),
+    Span(name="calm", start=13, end=16),
+)
+
+
+def _evidence(held: float | None, calm: float | None, probes: int = 50, took_s: float | None = 0.01) -> StressEvidence:
+    points = [(float(at), held) for at in range(3, 9)] + [(float(at), calm) for at in range(13, 16)]
+    cpu = Series(name="cpu", unit="%", points=tuple((at, value) for at, value in points if value is not None))
+    found = tuple(Probe(at=float(n) / 5, took_s=took_s) for n in range(probes))
+    return StressEvidence(run_id="r", timeline=Timeline(series=(cpu,), spans=SPANS), cpu=cpu, probes=found)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        pytest.param(_evidence(95.0, 5.0), Verdict.PASS, id="held and calm"),
+        pytest.param(_evidence(89.0, 5.0), Verdict.FAIL, id="below the target"),
+        pytest.param(_evidence(101.0, 5.0), Verdict.FAIL, id="above the target"),
+        pytest.param(_evidence(95.0, 60.0), Verdict.FAIL, id="work was left behind"),
+        pytest.param(_evidence(95.0, 5.0, took_s=None), Verdict.FAIL, id="health went silent"),
+        pytest.param(_evidence(95.0, 5.0, took_s=2.0), Verdict.FAIL, id="health went slow"),
+        pytest.param(_evidence(None, 5.0), Verdict.INCONCLUSIVE, id="no CPU metric"),
+        pytest.param(_evidence(95.0, 5.0, probes=0), Verdict.INCONCLUSIVE, id="nobody asked for health"),
+    ],
+)
+def test_a_stress_run_is_judged_on_each_stretch_of_its_own(evidence: StressEvidence, expected: Verdict) -> None:
+    record = judge(CLAIM, evidence)
+    assert record.verdict == expected
+    assert bool(record.reasons) == (expected is not Verdict.PASS)
+
+
+def test_the_full_profile_runs_the_length_of_the_story() -> None:
+    assert (CLAIM.length_s("quick"), CLAIM.length_s("full")) == (10.0, 300.0)

@@ -1,0 +1,57 @@
+import pytest
+
+from plugins.slo import Verdict
+from plugins.telemetry import Anomaly, Series, Span
+
+BEFORE, DURING, AFTER = (
+    Span(name=n, start=s, end=s + 5.0) for n, s in (("before", 0.0), ("during", 5.0), ("after", 10.0))
+)
+
+
+def _series(*values: float | None) -> Series:
+    return Series(name="m", unit="", points=tuple((float(at), v) for at, v in enumerate(values) if v is not None))
+
+
+@pytest.mark.parametrize(
+    ("anomaly", "values", "expected"),
+    [
+        pytest.param(
+            Anomaly(name="m", direction="up", by=5), [1] * 5 + [1, 9, 9, 1, 1] + [1] * 5, Verdict.PASS, id="spike"
+        ),
+        pytest.param(Anomaly(name="m", direction="up", by=5), [1] * 15, Verdict.FAIL, id="never moved"),
+        pytest.param(Anomaly(name="m", direction="up", by=5), [1] * 5 + [9] * 10, Verdict.FAIL, id="never returned"),
+        pytest.param(Anomaly(name="m", direction="down", by=1), [2] * 5 + [1] * 5 + [2] * 5, Verdict.PASS, id="dip"),
+        pytest.param(
+            Anomaly(name="m", direction="down", by=1), [2] * 5 + [9] * 5 + [2] * 5, Verdict.FAIL, id="wrong way"
+        ),
+        pytest.param(
+            Anomaly(name="m", direction="up", by=5),
+            [None] * 5 + [9] * 5 + [1] * 5,
+            Verdict.INCONCLUSIVE,
+            id="no baseline",
+        ),
+        pytest.param(
+            Anomaly(name="m", direction="up", by=5, silent_is_zero=True),
+            [None] * 5 + [9] * 5 + [None] * 5,
+            Verdict.PASS,
+            id="a silent count is zero",
+        ),
+        pytest.param(
+            Anomaly(name="m", direction="up", by=5, must_return=False),
+            [1] * 5 + [9] * 10,
+            Verdict.PASS,
+            id="need not return",
+        ),
+    ],
+)
+def test_a_dashboard_expectation_is_held_against_the_series(
+    anomaly: Anomaly, values: list[float | None], expected: Verdict
+) -> None:
+    assert anomaly.check(_series(*values), BEFORE, DURING, AFTER).verdict == expected
+
+
+def test_the_result_says_what_was_expected_and_what_was_seen() -> None:
+    result = Anomaly(name="5XX", direction="up", by=5).check(
+        _series(*[0] * 5, *[2] * 5, *[0] * 5), BEFORE, DURING, AFTER
+    )
+    assert result.text == "5XX goes up by ≥ 5: it moved by 2 from 0"

@@ -1,0 +1,40 @@
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import moto
+import pytest
+
+from plugins.telemetry import Metric, read
+
+
+class _Platform:
+    metric_period_s = 1.0
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")  # type: ignore[call-overload]  # the name is a variable
+
+
+@pytest.fixture
+def platform() -> Iterator[_Platform]:
+    with moto.mock_aws():
+        yield _Platform()
+
+
+def test_a_series_holds_one_point_per_period_in_order(platform: _Platform) -> None:
+    start = int(time.time()) - 60
+    dimension = [{"Name": "ServiceName", "Value": "order"}]
+    for offset, value in ((2, 30.0), (0, 10.0), (1, 20.0)):
+        platform.client("cloudwatch").put_metric_data(
+            Namespace="AWS/ECS",
+            MetricData=[{"MetricName": "CPU", "Value": value, "Timestamp": start + offset, "Dimensions": dimension}],
+        )
+    metric = Metric.of("AWS/ECS", "CPU", "Average", {"ServiceName": "order"}, unit="%")
+    series = read(platform, metric, start, start + 3)
+    assert series.points == ((start, 10.0), (start + 1, 20.0), (start + 2, 30.0))
+
+
+def test_a_metric_nobody_reported_is_an_empty_series(platform: _Platform) -> None:
+    metric = Metric.of("AWS/ECS", "Nothing", "Sum", {})
+    assert read(platform, metric, time.time() - 5, time.time()).points == ()
