@@ -1,18 +1,15 @@
 """CloudWatch's metric calls, answered from a `MetricStore` instead of moto's list.
 
 PutMetricData, GetMetricData, GetMetricStatistics and ListMetrics of one moto back end are replaced on that instance;
-alarms, dashboards and tags stay moto's. Against moto: namespaces are honoured, percentiles are computed, periods are aligned as
+alarms, dashboards and tags stay moto's. Against moto: namespaces are honoured, percentiles computed, periods aligned as
 AWS aligns them, and an expression that is not evaluated is refused instead of answered with nothing.
 """
 
+import importlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
-
-from moto.cloudwatch import responses as cloudwatch_responses
-from moto.cloudwatch.exceptions import InvalidParameterCombination, InvalidParameterValue, ValidationError
-from moto.core.responses import ActionResult
 
 from infrastructure.embedded.metric_store import SIMPLE_STATISTICS, Bucket, Key, MetricStore, is_statistic
 
@@ -129,7 +126,7 @@ class _MetricCalls:
         self, next_token: str | None, namespace: str | None, metric_name: str | None, dimensions: list[Any] | None
     ) -> tuple[str | None, list[Answer]]:
         if next_token is not None and not next_token.isdigit():
-            raise InvalidParameterValue("Request parameter NextToken is invalid")
+            raise _refusal("InvalidParameterValue", "Request parameter NextToken is invalid")
         wanted = [(d["Name"], d.get("Value")) for d in dimensions or ()]
         found = [key for key in self._store.metrics() if _is_listed(key, namespace, metric_name, wanted)]
         first = int(next_token or 0)
@@ -146,7 +143,8 @@ def serve(backend: CloudWatchRecord, store: MetricStore) -> None:
     backend.get_metric_statistics = calls.get_metric_statistics
     backend.list_metrics = calls.list_metrics
     # moto's handler drops ExtendedStatistics before the back end sees it, so the handler is replaced as well.
-    cloudwatch_responses.CloudWatchResponse.get_metric_statistics = _handle_get_metric_statistics
+    handlers = importlib.import_module("moto.cloudwatch.responses")
+    handlers.CloudWatchResponse.get_metric_statistics = _handle_get_metric_statistics
 
 
 # `handler` is moto's response object of one request, which publishes no types.
@@ -155,7 +153,7 @@ def _handle_get_metric_statistics(handler: Any) -> Any:
     statistics = handler._get_param("Statistics", [])
     extended = handler._get_param("ExtendedStatistics") or []
     if not statistics and not extended:
-        raise InvalidParameterCombination("Must specify either Statistics or ExtendedStatistics")
+        raise _refusal("InvalidParameterCombination", "Must specify either Statistics or ExtendedStatistics")
     datapoints = handler.cloudwatch_backend.get_metric_statistics(
         handler._get_param("Namespace"),
         name,
@@ -167,7 +165,13 @@ def _handle_get_metric_statistics(handler: Any) -> Any:
         dimensions=handler._get_param("Dimensions", []),
         extended=extended,
     )
-    return ActionResult({"Label": name, "Datapoints": datapoints})
+    return importlib.import_module("moto.core.responses").ActionResult({"Label": name, "Datapoints": datapoints})
+
+
+def _refusal(name: str, message: str) -> Exception:
+    """moto's exception of that name. moto is imported by `backends` alone, so it is looked up when it is there."""
+    refusal: Exception = getattr(importlib.import_module("moto.cloudwatch.exceptions"), name)(message)
+    return refusal
 
 
 def _add(bucket: Bucket, entry: Wire) -> None:
@@ -187,16 +191,18 @@ def _add(bucket: Bucket, entry: Wire) -> None:
 def _expression(query: Wire, results: Mapping[str, Answer]) -> Answer:
     expression = str(query["Expression"]).strip()
     if not _IDENTIFIER.match(expression) or expression not in results:
-        raise ValidationError(
-            f"Expression {expression!r} is not evaluated by the embedded cloud; it knows the id of a MetricStat query"
+        raise _refusal(
+            "ValidationError",
+            f"Expression {expression!r} is not evaluated by the embedded cloud; it knows the id of a MetricStat query",
         )
     return results[expression] | {"Id": query["Id"], "Label": query.get("Label") or query["Id"]}
 
 
 def _statistic(name: str) -> str:
     if not is_statistic(name):
-        raise InvalidParameterValue(
-            f"The value {name} for parameter Stat is not supported; {', '.join(SIMPLE_STATISTICS)} and pNN are"
+        raise _refusal(
+            "InvalidParameterValue",
+            f"The value {name} for parameter Stat is not supported; {', '.join(SIMPLE_STATISTICS)} and pNN are",
         )
     return name
 
@@ -223,7 +229,7 @@ def _dimensions(entries: Iterable[Wire] | None) -> dict[str, str]:
 def _window(start: datetime, end: datetime) -> tuple[float, float]:
     first, last = _unix(start), _unix(end)
     if first >= last:
-        raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
+        raise _refusal("InvalidParameterValue", "The parameter StartTime must be less than the parameter EndTime.")
     return first, last
 
 
