@@ -1,0 +1,158 @@
+"""The target `aws`: an account of the caller's, named in the environment's file, reached with the caller's credentials."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from infrastructure import stacks
+from infrastructure.connection import Connection
+from infrastructure.environment import Environment
+from infrastructure.errors import EnvironmentFault
+from infrastructure.status import PlatformStatus, ProcessStatus
+from services.catalog import SERVICES
+
+IMAGE_TAG = "latest"
+
+
+class AwsTarget:
+    """One environment on AWS. Refuses, with everything that is missing in one message, before anything is called."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._connection = Connection(region=environment.region)
+        self._session: Any = None
+
+    @property
+    def metric_period_s(self) -> float:
+        return 60.0
+
+    @property
+    def poll_s(self) -> float:
+        return 5.0
+
+    @property
+    def is_new(self) -> bool:
+        """AWS itself is never started; whether the platform was new, its stacks tell."""
+        return False
+
+    def open(self, *, detached: bool) -> Connection:
+        del detached
+        connection = self.attach()
+        self._check_images()
+        return connection
+
+    def attach(self) -> Connection:
+        self._check_configured()
+        self._check_account()
+        return self._connection
+
+    def settle(self, connection: Connection, outputs: Mapping[str, str]) -> None:
+        """CloudFormation has waited for the services to be stable; what is left is that the load balancer sees them."""
+
+    def endpoints(self, outputs: Mapping[str, str]) -> Mapping[str, str]:
+        return {
+            "alb": f"http://{outputs['AlbDnsName']}",
+            "elasticache": f"rediss://{outputs['CacheEndpoint']}:{outputs['CachePort']}/0",
+        }
+
+    def status(self, connection: Connection, outputs: Mapping[str, str]) -> PlatformStatus:
+        """The tasks of the cluster. They have no pid and port of their own to show; times are ECS's."""
+        ecs = self._client("ecs")
+        cluster = outputs["ClusterName"]
+        arns = [arn for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster) for arn in page["taskArns"]]
+        tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+        return PlatformStatus(
+            platform_id=outputs["ClusterArn"],
+            environment=self._environment.name,
+            target="aws",
+            pace="aws",
+            url=None,
+            pid=None,
+            started_at=min((task["createdAt"].timestamp() for task in tasks), default=time.time()),
+            endpoints=self.endpoints(outputs),
+            processes=tuple(_process(task) for task in tasks),
+        )
+
+    def close(self) -> None:
+        """Nothing runs here that `open` started."""
+
+    def destroy(self, talk: Callable[[str], None]) -> None:
+        self.attach()
+        stacks.destroy(self._client("cloudformation"), self._environment.suffix, poll_s=self.poll_s, talk=talk)
+
+    def _client(self, service: str) -> Any:
+        if self._session is None:
+            self._session = self._connection.session()
+        return self._connection.client(self._session, service)
+
+    def _check_configured(self) -> None:
+        """Everything that can be known to be missing without a call, in one message."""
+        import botocore.session
+
+        name = self._environment.name
+        missing = []
+        if botocore.session.Session().get_credentials() is None:
+            missing.append("credentials: none are configured (aws configure, aws sso login, or AWS_ACCESS_KEY_ID …)")
+        if not self._environment.accounts:
+            missing.append(f"accounts: environments/{name}.toml lists no account that may be deployed into")
+        redirected = sorted(key for key in os.environ if key.startswith("AWS_ENDPOINT_URL"))
+        if redirected:
+            missing.append(
+                f"a clean shell: {', '.join(redirected)} sends AWS calls elsewhere (from `cafe env`?): unset it"
+            )
+        if missing:
+            listed = "".join(f"\n  - {item}" for item in missing)
+            raise EnvironmentFault(f"environment {name!r} targets AWS, nothing was called; what is missing:{listed}")
+
+    def _check_account(self) -> None:
+        account = str(self._client("sts").get_caller_identity()["Account"])
+        if account not in self._environment.accounts:
+            raise EnvironmentFault(
+                f"the credentials belong to account {account}, environment {self._environment.name!r} may only be deployed"
+                f" into {', '.join(self._environment.accounts)}: use other credentials, or list the account in"
+                f" environments/{self._environment.name}.toml"
+            )
+
+    def _check_images(self) -> None:
+        """Images are built with Docker, which this framework does without: it says how, and checks that they are there."""
+        account = str(self._client("sts").get_caller_identity()["Account"])
+        missing = [service.image for service in SERVICES if not self._has_image(service.image)]
+        if missing:
+            commands = "\n".join(_build_commands(image, account, self._environment.region) for image in missing)
+            raise EnvironmentFault(
+                f"no image tagged {IMAGE_TAG!r} in ECR for {', '.join(missing)}. Build and push it first:\n{commands}"
+            )
+
+    def _has_image(self, repository: str) -> bool:
+        ecr = self._client("ecr")
+        try:
+            ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": IMAGE_TAG}])
+        except (ecr.exceptions.RepositoryNotFoundException, ecr.exceptions.ImageNotFoundException):
+            return False
+        return True
+
+
+def _build_commands(image: str, account: str, region: str) -> str:
+    registry = f"{account}.dkr.ecr.{region}.amazonaws.com"
+    return "\n".join(
+        (
+            f"  aws ecr create-repository --region {region} --repository-name {image}   # once",
+            f"  aws ecr get-login-password --region {region} | docker login --username AWS --password-stdin {registry}",
+            f"  docker build -f services/{image.rsplit('/', 1)[-1]}/Dockerfile -t {registry}/{image}:{IMAGE_TAG} .",
+            f"  docker push {registry}/{image}:{IMAGE_TAG}",
+        )
+    )
+
+
+def _process(task: Mapping[str, Any]) -> ProcessStatus:
+    return ProcessStatus(
+        id=task["taskArn"].rsplit("/", 1)[-1],
+        kind="ecs-task",
+        service=str(task.get("group", "")).removeprefix("service:") or None,
+        resource=task["taskArn"],
+        pid=None,
+        port=None,
+        az=task.get("availabilityZone"),
+        state=str(task["lastStatus"]).lower(),
+    )

@@ -1,0 +1,214 @@
+"""The platform: brought up, found again, taken down. The same code behind pytest's fixtures, Locust and `cafe`."""
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infrastructure import stacks
+from infrastructure.connection import Connection
+from infrastructure.driver import Driver
+from infrastructure.embedded.pace import Pace
+from infrastructure.environment import Environment, Target
+from infrastructure.errors import UsageError
+from infrastructure.state import StateFolder
+from infrastructure.status import PlatformStatus
+
+Talk = Callable[[str], None]
+"""Takes one line of progress for a person; must not raise."""
+
+
+def _silent(_line: str) -> None:
+    """Nobody listens."""
+
+
+class _Clients:
+    """boto3 clients by service name, each built once. Clients are thread-safe, building them is not."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._session: Any = None
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, service: str) -> Any:
+        with self._lock:
+            if self._session is None:
+                self._session = self._connection.session()
+            if service not in self._clients:
+                self._clients[service] = self._connection.client(self._session, service)
+            return self._clients[service]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """A platform that is up and healthy, on either target.
+
+    `outputs` are those of all stacks in one namespace; `metric_period_s` is how often CloudWatch gets a datum of the
+    platform's own metrics. `is_new` says that this process brought it up, and so has to take it down.
+    """
+
+    environment: Environment
+    target: Target
+    metric_period_s: float
+    state: StateFolder
+    outputs: Mapping[str, str]
+    is_new: bool
+    _driver: Driver = field(repr=False)
+    _connection: Connection = field(repr=False)
+    _clients: _Clients = field(repr=False, compare=False)
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of `service`, built once; safe to call from any thread."""
+        return self._clients(service)
+
+    def endpoint(self, name: str) -> str:
+        """URL of an endpoint (`alb`, `elasticache`) as reached from this machine; `UsageError` names the known ones."""
+        return _lookup(self.endpoints(), name, "endpoint")
+
+    def endpoints(self) -> Mapping[str, str]:
+        """Every endpoint by its name."""
+        return self._driver.endpoints(self.outputs)
+
+    def output(self, key: str) -> str:
+        """A stack output; `UsageError` names the known ones."""
+        return _lookup(self.outputs, key, "stack output")
+
+    def operator_token(self) -> str:
+        """The bearer token of the operators' API. Never log it."""
+        secret = self.client("secretsmanager").get_secret_value(SecretId=self.output("OperatorTokenSecretArn"))
+        return str(secret["SecretString"])
+
+    def status(self) -> PlatformStatus:
+        """Everything that runs, at this moment."""
+        return self._driver.status(self._connection, self.outputs)
+
+    def shell(self) -> Mapping[str, str]:
+        """Environment variables that point any AWS tool at this platform: what `cafe env` prints."""
+        connection = self._connection
+        own = {
+            "AWS_ENDPOINT_URL": connection.endpoint_url,
+            "AWS_ACCESS_KEY_ID": connection.access_key,
+            "AWS_SECRET_ACCESS_KEY": connection.secret_key,
+            "AWS_REGION": connection.region,
+            "AWS_DEFAULT_REGION": connection.region,
+        }
+        urls = {f"CAFE_{name.upper()}_URL": url for name, url in sorted(self.endpoints().items())}
+        return {key: value for key, value in own.items() if value is not None} | urls
+
+
+def up(
+    environment: Environment,
+    target: Target,
+    pace: Pace,
+    *,
+    detached: bool,
+    overrides: Mapping[str, str] | None = None,
+    talk: Talk = _silent,
+) -> Platform:
+    """Bring the platform up until every service is healthy, or take the one that is up and bring it to this description.
+
+    Detached it outlives this process; otherwise an embedded platform dies with it, however it dies. `overrides` are
+    template parameters that win over the environment's. A platform that does not come up is taken down again.
+    """
+    driver = _driver(environment, target, pace)
+    state = state_folder(environment)
+    with _one_at_a_time(state, talk):
+        connection = driver.open(detached=detached)
+        clients = _Clients(connection)
+        try:
+            parameters = {
+                **environment.parameters(),
+                "MetricPeriodSeconds": f"{driver.metric_period_s:g}",
+            }
+            deployment = stacks.deploy(
+                clients("cloudformation"),
+                environment=environment.suffix,
+                parameters=parameters,
+                overrides=overrides or {},
+                poll_s=driver.poll_s,
+                talk=talk,
+            )
+            driver.settle(connection, deployment.outputs)
+        except BaseException:
+            if driver.is_new:
+                driver.close()
+            raise
+    return Platform(
+        environment=environment,
+        target=target,
+        metric_period_s=driver.metric_period_s,
+        state=state,
+        outputs=deployment.outputs,
+        is_new=driver.is_new or deployment.is_new,
+        _driver=driver,
+        _connection=connection,
+        _clients=clients,
+    )
+
+
+def attach(environment: Environment, target: Target) -> Platform:
+    """The platform that is up, untouched; `EnvironmentFault` when there is none or it is not complete."""
+    driver = _driver(environment, target, None)
+    connection = driver.attach()
+    clients = _Clients(connection)
+    outputs = stacks.outputs(clients("cloudformation"), environment.suffix)
+    return Platform(
+        environment=environment,
+        target=target,
+        metric_period_s=driver.metric_period_s,
+        state=state_folder(environment),
+        outputs=outputs,
+        is_new=False,
+        _driver=driver,
+        _connection=connection,
+        _clients=clients,
+    )
+
+
+def down(environment: Environment, target: Target, *, talk: Talk = _silent) -> None:
+    """Take the platform down and leave nothing, whoever brought it up; nothing happens when none is up."""
+    driver = _driver(environment, target, None)
+    with _one_at_a_time(state_folder(environment), talk):
+        driver.destroy(talk)
+
+
+def state_folder(environment: Environment) -> StateFolder:
+    """Where this environment keeps its files: below `CLOUDCAFE_HOME`, or the checkout, or the working directory."""
+    checkout = Path(__file__).resolve().parents[1]
+    default = checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+    return StateFolder.of(environment.name, Path(os.environ.get("CLOUDCAFE_HOME") or default))
+
+
+def _driver(environment: Environment, target: Target, pace: Pace | None) -> Driver:
+    if target == "embedded":
+        from infrastructure.embedded.target import EmbeddedTarget
+
+        return EmbeddedTarget(environment, state_folder(environment), pace)
+    from infrastructure.aws.target import AwsTarget
+
+    return AwsTarget(environment)
+
+
+@contextmanager
+def _one_at_a_time(state: StateFolder, talk: Talk) -> Iterator[None]:
+    """Hold off everybody else who would bring this environment up or down. The lock dies with its process."""
+    state.root.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with state.root.with_suffix(".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            talk(f"waiting for another process that brings {state.root.name} up or down")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _lookup(values: Mapping[str, str], key: str, kind: str) -> str:
+    try:
+        return values[key]
+    except KeyError:
+        raise UsageError(f"no {kind} is called {key!r}; known: {', '.join(sorted(values)) or 'none'}") from None

@@ -1,0 +1,198 @@
+"""The target `embedded`: a daemon on this machine that is the cloud."""
+
+import http.client
+import json
+import os
+import threading
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infrastructure.connection import Connection
+from infrastructure.embedded.pace import FAST, Pace, pace
+from infrastructure.environment import Environment
+from infrastructure.errors import EnvironmentFault
+from infrastructure.state import StateFolder
+from infrastructure.status import PlatformStatus, ProcessStatus
+
+SETTLE_S = 30.0
+"""How long services may take to turn healthy at the fast pace; the slow one adds a task's start-up time."""
+_ANSWER_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """The daemon that runs, as it wrote itself down in `platform.json`."""
+
+    platform_id: str
+    pid: int
+    url: str
+    pace: str
+    detached: bool
+
+
+class EmbeddedTarget:
+    """One environment on the embedded cloud. `asked` is the pace it must run at; None takes the one it runs at."""
+
+    def __init__(self, environment: Environment, state: StateFolder, asked: Pace | None) -> None:
+        self._environment = environment
+        self._state = state
+        self._pace = asked
+        self._url = ""
+        self._is_new = False
+
+    @property
+    def metric_period_s(self) -> float:
+        return self._pace_or_fast.metric_period_s
+
+    @property
+    def poll_s(self) -> float:
+        return 0.05
+
+    @property
+    def is_new(self) -> bool:
+        return self._is_new
+
+    def open(self, *, detached: bool) -> Connection:
+        """Start the daemon, or take the one that runs. Refuses one at another pace, or one that ends with another run."""
+        running = find(self._state)
+        if running is None:
+            return self._start(detached=detached)
+        self._check_reusable(running)
+        return self._reach(running.url)
+
+    def attach(self) -> Connection:
+        running = find(self._state)
+        if running is None:
+            raise EnvironmentFault(
+                f"no platform is up for environment {self._environment.name!r};"
+                f" bring it up with: cafe up --env {self._environment.name}"
+            )
+        self._pace = pace(running.pace)
+        return self._reach(running.url)
+
+    def settle(self, connection: Connection, outputs: Mapping[str, str]) -> None:
+        del connection, outputs
+        patience = SETTLE_S + 4 * self._pace_or_fast.task_start_s
+        status, body = _get(self._url, f"/_cafe/ready?timeout_s={patience:g}", timeout_s=patience + _ANSWER_S)
+        if status != http.client.OK:
+            raise EnvironmentFault(
+                f"the platform did not turn healthy within {patience:g} s: {body.decode(errors='replace').strip()}."
+                f" The processes' logs are in {self._state.logs}",
+                log=_tail(self._state),
+            )
+
+    def endpoints(self, outputs: Mapping[str, str]) -> Mapping[str, str]:
+        del outputs
+        found = self._look()["endpoints"]
+        return {str(name): str(url) for name, url in found.items()}
+
+    def status(self, connection: Connection, outputs: Mapping[str, str]) -> PlatformStatus:
+        del connection, outputs
+        look = self._look()
+        return PlatformStatus(
+            platform_id=look["platform_id"],
+            environment=self._environment.name,
+            target="embedded",
+            pace=look["pace"],
+            url=look["url"],
+            pid=look["pid"],
+            started_at=look["started_at"],
+            endpoints=look["endpoints"],
+            processes=tuple(ProcessStatus(**process) for process in look["processes"]),
+        )
+
+    def close(self) -> None:
+        from infrastructure.embedded import launch
+
+        launch.stop(self._state)
+
+    def destroy(self, talk: Callable[[str], None]) -> None:
+        talk(f"ending the embedded cloud of {self._environment.name}")
+        self.close()
+
+    @property
+    def _pace_or_fast(self) -> Pace:
+        return self._pace or FAST
+
+    def _start(self, *, detached: bool) -> Connection:
+        from infrastructure.embedded import launch
+
+        # boto3 costs half a CPU second to import: spend it while the daemon starts, on the other core.
+        warm = threading.Thread(target=_import_boto3, name="import boto3", daemon=True)
+        warm.start()
+        launched = launch.launch(
+            self._environment.name, self._environment.region, self._pace_or_fast, self._state, detached=detached
+        )
+        self._is_new = True
+        warm.join()
+        return self._reach(launched.url)
+
+    def _check_reusable(self, running: Daemon) -> None:
+        name = self._environment.name
+        if self._pace is not None and running.pace != self._pace.name:
+            raise EnvironmentFault(
+                f"the platform of {name!r} that is up runs at pace {running.pace!r}, asked for is {self._pace.name!r}:"
+                f" pass --pace {running.pace}, or take it down first with: cafe down --env {name}"
+            )
+        if not running.detached:
+            raise EnvironmentFault(
+                f"the platform of {name!r} belongs to another run and ends with it (its cloud is process {running.pid}):"
+                f" wait for that run, or keep a platform up for both with: cafe up --env {name}"
+            )
+
+    def _reach(self, url: str) -> Connection:
+        self._url = url
+        return Connection(
+            region=self._environment.region, endpoint_url=url, access_key="operator", secret_key="embedded-cloud"
+        )
+
+    def _look(self) -> Any:
+        status, body = _get(self._url, "/_cafe/status", timeout_s=_ANSWER_S)
+        if status != http.client.OK:
+            raise EnvironmentFault(
+                f"the embedded cloud at {self._url} answers {status} to a look at its status", log=_tail(self._state)
+            )
+        return json.loads(body)
+
+
+def find(state: StateFolder) -> Daemon | None:
+    """The daemon of this state folder, None when none runs. One that is there but does not answer is a fault."""
+    try:
+        written = json.loads(state.platform.read_text(encoding="utf-8"))
+        os.kill(written["pid"], 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    try:
+        status, body = _get(written["url"], "/_cafe/status", timeout_s=_ANSWER_S)
+    except EnvironmentFault:
+        # Its process may have ended between the two looks, or its number now be somebody else's.
+        return None
+    return Daemon(**written)
+
+
+def _get(url: str, path: str, *, timeout_s: float) -> tuple[int, bytes]:
+    """One request to the daemon, straight: proxies of the shell's environment are none of its business."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=timeout_s)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException) as problem:
+        raise EnvironmentFault(f"the embedded cloud does not answer at {url}{path}: {problem}") from problem
+    finally:
+        connection.close()
+
+
+def _tail(state: StateFolder, lines: int = 20) -> tuple[str, ...]:
+    try:
+        text = (state.logs / "cloud.log").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ()
+    return tuple(text.splitlines()[-lines:])
+
+
+def _import_boto3() -> None:
+    import boto3  # noqa: F401 - only to have it loaded
