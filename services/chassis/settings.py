@@ -1,0 +1,51 @@
+"""What every service reads from its environment, checked once at the start with every problem reported together."""
+
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EXIT_CONFIGURATION = 78
+"""The exit status of a service whose settings are wrong: EX_CONFIG of sysexits.h."""
+
+
+class ConfigurationError(Exception):
+    """The environment does not describe a service that can run. The text lists every problem, one a line."""
+
+
+class ChassisSettings(BaseSettings):
+    """The settings all services share; a service adds its own in a subclass. Lengths in seconds."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False)
+
+    port: int = Field(ge=1, le=65535)
+    cafe_listen: str = Field(default="127.0.0.1", pattern=r"^[0-9a-f.:]+$")
+    """The address to listen on. Loopback unless told otherwise: a container image says 0.0.0.0."""
+    aws_region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    cafe_environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
+    cafe_vcpu: float = Field(default=0.5, gt=0, le=64)
+    cafe_task_arn: str = Field(default="local", min_length=1, max_length=512)
+    cafe_resilience: Literal["on", "off"] = "on"
+    cafe_metric_period_s: float = Field(default=60.0, gt=0, le=3600)
+    cafe_elasticache_url: str = Field(pattern=r"^rediss?://[^\s]+$")
+    operator_token_secret: str = Field(min_length=1, max_length=2048)
+    cafe_drain_min_s: float = Field(default=0.3, ge=0, le=60)
+    """How long a task accepts after SIGTERM even if nothing arrives: the load balancer needs time to stop sending."""
+    cafe_drain_max_s: float = Field(default=20.0, gt=0, le=110)
+    """The end of patience: what is still in flight then is cut. Stay below the task's stop time-out."""
+    cafe_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load(kind: type[S]) -> S:
+    """Read `kind` from the environment; `ConfigurationError` names every variable that is missing or wrong and why.
+
+    Values are not repeated: an environment also carries credentials.
+    """
+    try:
+        return kind()
+    except ValidationError as wrong:
+        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in wrong.errors(include_input=False)]
+        raise ConfigurationError("the environment is not usable:\n  " + "\n  ".join(lines)) from None
