@@ -1,5 +1,7 @@
 """Where one environment keeps its files: `.cloudcafe/<environment>/`, mode 0700, gone after `down`."""
 
+import dataclasses
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +22,13 @@ class StateFolder:
 
     @property
     def platform(self) -> Path:
-        """`platform.json`, written once the control plane answers: {pid, url, pace, started_at, platform_id}."""
+        """`platform.json`, a `PlatformRecord` written once the control plane answers."""
         return self.root / "platform.json"
+
+    @property
+    def daemon(self) -> Path:
+        """Pid and start time (kernel ticks) of the daemon, written before it does anything else."""
+        return self.run / "daemon.pid"
 
     @property
     def logs(self) -> Path:
@@ -42,3 +49,39 @@ class StateFolder:
     def lease(self) -> Path:
         """Who runs experiments right now, and the heartbeat by which a watchdog sees it alive."""
         return self.root / "lease"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a platform is started or stopped; outside the folder, which comes and goes."""
+        return self.root.parent / f"{self.root.name}.lock"
+
+    def create(self) -> None:
+        """Make the folders, for nobody else to read."""
+        for folder in (self.root.parent, self.root, self.logs, self.run):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformRecord:
+    """A running platform as `platform.json` tells it. `started_at` in Unix seconds; `url` is the control plane's."""
+
+    platform_id: str
+    pid: int
+    url: str
+    pace: str
+    region: str
+    started_at: float
+
+    @classmethod
+    def read(cls, state: StateFolder) -> "PlatformRecord | None":
+        """What is recorded, whether or not its daemon still lives; None when nothing is."""
+        try:
+            return cls(**json.loads(state.platform.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+
+    def write(self, state: StateFolder) -> None:
+        """Whole or not at all: a reader never sees half of it."""
+        draft = state.platform.with_suffix(".tmp")
+        draft.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+        draft.replace(state.platform)

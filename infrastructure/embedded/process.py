@@ -77,7 +77,7 @@ class Process:
             self.pidfd = os.pidfd_open(pid)
 
     async def stop(self, grace_s: float) -> int:
-        """SIGTERM, after `grace_s` seconds SIGKILL; the return code. A second call may shorten the first one's grace."""
+        """SIGTERM, after `grace_s` seconds SIGKILL; the return code. A second call may shorten the grace."""
         if self.state != "exited":
             self.state = "stopping"
             self._signal(signal.SIGTERM)
