@@ -1,30 +1,28 @@
 """moto's in-memory records of one account and region, one attribute per AWS API.
 
 The records are moto's own objects: controllers read and write them directly, since everything runs on one thread.
-A back end is imported when it is first asked for, and made fit for load (`patches`) in the same moment.
+A back end is imported when it is first asked for.
 """
 
-import importlib
 from typing import Any
 
-from infrastructure.embedded.moto_settings import apply as apply_moto_settings
+from infrastructure.embedded import moto_import
 
 
 class Backends:
     """The back ends of `account` in `region`. They publish no types, hence `Any`: callers name what they read."""
 
-    def __init__(self, *, account: str, region: str) -> None:
+    def __init__(self, account: str, region: str) -> None:
         self.account = account
         self.region = region
-        apply_moto_settings(account)
+        moto_import.prepare(account=account, region=region)
 
-    def _of(self, service: str) -> Any:
-        backends = importlib.import_module("moto.backends").get_backend(service)
-        return backends[self.account][self.region]
+    def _of(self, package: str) -> Any:
+        return moto_import.backend(package, account=self.account, region=self.region)
 
     @property
     def applicationautoscaling(self) -> Any:
-        return self._of("application-autoscaling")
+        return self._of("applicationautoscaling")
 
     @property
     def cloudformation(self) -> Any:

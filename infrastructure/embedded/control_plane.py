@@ -1,18 +1,34 @@
-"""The AWS APIs of the embedded cloud on one loopback port: parse -> interceptors -> moto -> notify.
+"""The AWS APIs of the embedded cloud on one loopback port.
 
-Runs inside the daemon's event loop and never blocks it for longer than one moto call takes.
+    HTTP -> Host, Origin -> parse -> audit -> injected errors -> throttling -> long poll -> moto -> notify
+
+Runs inside the daemon's event loop, and never holds it for longer than one moto call takes.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from infrastructure.embedded.interceptors import Answer, Call, Interceptor
+from infrastructure.embedded import hot, rest
+from infrastructure.embedded.apis import api_of
+from infrastructure.embedded.http_server import HttpRequest, HttpServer
+from infrastructure.embedded.interceptors import Answer, Call, Handler, Interceptor
+from infrastructure.embedded.pages import PREFIX, Page, Pages
+from infrastructure.embedded.parse import Unsigned, call_of
+from infrastructure.embedded.shapes import error, not_provided
 
-Page = Callable[[dict[str, str]], Awaitable[bytes | Answer]]
-"""A page of the daemon's own API below `/_cafe/`: query in, JSON out (or a whole answer, for another status)."""
+_LOG = logging.getLogger(__name__)
+BODY_LIMITS: Mapping[str, int] = {"s3": 64 << 20, "dynamodb": 17 << 20, "kinesis": 11 << 20, "sqs": 2 << 20}
+"""Bytes a body may have, by API: AWS's own limits for batches, base64 included; S3's is this machine's memory."""
+BODY_LIMIT = 1 << 20
 
 
 class ControlPlane:
-    """Serves every API. `pages`: name (`status`) to handler; `on_mutation` hears of each change that succeeded."""
+    """Serves every API. `pages`: name (`status`) to handler; `on_mutation` hears of each change that succeeded.
+
+    Interceptors are asked in their order; each may answer itself. Interceptors with `pages` of their own add them.
+    """
 
     def __init__(
         self,
@@ -25,13 +41,68 @@ class ControlPlane:
     ) -> None:
         self._region = region
         self._account = account
-        self._interceptors = tuple(interceptors)
-        self._pages = dict(pages)
         self._on_mutation = on_mutation
+        own = {name: page for each in interceptors for name, page in getattr(each, "pages", {}).items()}
+        self._pages = Pages({**own, **pages})
+        self._chain = _chained(interceptors, self._moto)
+        self._server = HttpServer(self._answer, limit_of=_limit_of)
 
     async def serve(self, port: int) -> None:
-        """Listen on 127.0.0.1:`port`; returns once connections are accepted."""
-        del port
+        """Listen on 127.0.0.1:`port`; returns once connections are accepted. `OSError` when the port is taken."""
+        await self._server.serve(port)
 
     async def close(self) -> None:
         """Stop listening and cut what is open. Safe to call twice."""
+        await self._server.close()
+
+    async def handle(self, call: Call) -> Answer:
+        """The answer to `call` by way of all interceptors; also for calls made inside the daemon."""
+        api = api_of(call.service)
+        if api is None:
+            return not_provided(call)
+        if call.region != self._region and not api.is_global:
+            return error(
+                call, "UnrecognizedClientException", f"the embedded cloud runs in {self._region} only", status=403
+            )
+        answer = await self._chain(call)
+        if answer.is_success and api.is_mutation(call.action):
+            self._on_mutation(call)
+        return answer
+
+    async def _answer(self, request: HttpRequest) -> Answer:
+        if request.path.startswith(PREFIX):
+            return await self._pages.answer(request)
+        try:
+            call = call_of(
+                method=request.method,
+                path=request.path,
+                query=request.query,
+                headers=request.headers,
+                body=request.body,
+                at=time.time(),
+            )
+        except Unsigned:
+            return Answer(
+                status=403,
+                headers={"content-type": "application/json"},
+                body=b'{"__type":"MissingAuthenticationToken","message":"the request is not signed (SigV4)"}',
+            )
+        return await self.handle(call)
+
+    async def _moto(self, call: Call) -> Answer:
+        api = api_of(call.service)
+        if api is None or not api.serves(call.headers.get("x-amz-target", ""), call.parameters):
+            return not_provided(call)
+        return hot.answer(api, call) if api.handler else rest.answer(api, call)
+
+
+def _chained(interceptors: Sequence[Interceptor], last: Handler) -> Handler:
+    handler = last
+    for interceptor in reversed(interceptors):
+        handler = partial(interceptor, handle=handler)
+    return handler
+
+
+def _limit_of(headers: Mapping[str, str]) -> int:
+    scope = headers.get("authorization", "").partition("Credential=")[2].split("/")
+    return BODY_LIMITS.get(scope[3], BODY_LIMIT) if len(scope) > 3 else BODY_LIMIT

@@ -1,0 +1,163 @@
+"""The AWS APIs that the control plane answers, as data. What is not listed here is refused, never half answered.
+
+Adding an API is one entry in `APIS`: its signing name, the moto class behind it and which of its calls move data.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Protocol = Literal["json", "query", "ec2", "rest-xml"]
+
+_READS = ("BatchGet", "Check", "Describe", "Download", "Estimate", "Get", "Head", "List", "Lookup", "Query", "Scan")
+_READS_TOO = frozenset(
+    {"AssumeRole", "BatchCheckLayerAvailability", "ReceiveMessage", "TransactGetItems", "ValidateTemplate"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """One AWS API. `name` is its signing name, `version` tells apart those that share one."""
+
+    name: str
+    moto: str
+    """Package below `moto` that keeps its records."""
+    handler: str = ""
+    """Class in `moto.<moto>.responses`; empty for a REST protocol, which only moto's WSGI application can route."""
+    protocol: Protocol
+    version: str = ""
+    target: str = ""
+    """Prefix of X-Amz-Target in the JSON protocol."""
+    data: frozenset[str] = frozenset()
+    """Actions of the data plane: no controller needs to hear of them, no audit keeps them."""
+    is_global: bool = False
+    """Signed for us-east-1 wherever the caller is."""
+
+    def is_mutation(self, action: str) -> bool:
+        """Whether `action` changes what controllers follow."""
+        return action not in self.data and action not in _READS_TOO and not action.startswith(_READS)
+
+    def serves(self, target: str, parameters: Mapping[str, object]) -> bool:
+        """Whether the call is of this API, not of a sibling with the same signing name (DynamoDB Streams, ELB v1)."""
+        if target:
+            return not self.target or target.startswith(f"{self.target}.")
+        return not self.version or parameters.get("Version") == self.version
+
+
+APIS: tuple[Api, ...] = (
+    Api(
+        name="application-autoscaling",
+        moto="applicationautoscaling",
+        handler="ApplicationAutoScalingResponse",
+        protocol="json",
+        target="AnyScaleFrontendService",
+    ),
+    Api(name="cloudformation", moto="cloudformation", handler="CloudFormationResponse", protocol="query"),
+    Api(
+        name="dynamodb",
+        moto="dynamodb",
+        handler="DynamoHandler",
+        protocol="json",
+        target="DynamoDB_20120810",
+        data=frozenset(
+            {
+                "BatchExecuteStatement",
+                "BatchWriteItem",
+                "DeleteItem",
+                "ExecuteStatement",
+                "ExecuteTransaction",
+                "PutItem",
+                "TransactWriteItems",
+                "UpdateItem",
+            }
+        ),
+    ),
+    Api(name="ec2", moto="ec2", handler="EC2Response", protocol="ec2"),
+    Api(
+        name="ecr",
+        moto="ecr",
+        handler="ECRResponse",
+        protocol="json",
+        target="AmazonEC2ContainerRegistry_V20150921",
+    ),
+    Api(
+        name="ecs",
+        moto="ecs",
+        handler="EC2ContainerServiceResponse",
+        protocol="json",
+        target="AmazonEC2ContainerServiceV20141113",
+    ),
+    Api(name="elasticache", moto="elasticache", handler="ElastiCacheResponse", protocol="query"),
+    Api(
+        name="elasticloadbalancing",
+        moto="elbv2",
+        handler="ELBV2Response",
+        protocol="query",
+        version="2015-12-01",
+    ),
+    Api(name="iam", moto="iam", handler="IamResponse", protocol="query", is_global=True),
+    Api(
+        name="kinesis",
+        moto="kinesis",
+        handler="KinesisResponse",
+        protocol="json",
+        target="Kinesis_20131202",
+        data=frozenset({"PutRecord", "PutRecords"}),
+    ),
+    Api(
+        name="logs",
+        moto="logs",
+        handler="LogsResponse",
+        protocol="json",
+        target="Logs_20140328",
+        data=frozenset({"PutLogEvents", "FilterLogEvents"}),
+    ),
+    Api(
+        name="monitoring",
+        moto="cloudwatch",
+        handler="CloudWatchResponse",
+        protocol="json",
+        target="GraniteServiceVersion20100801",
+        data=frozenset({"PutMetricData"}),
+    ),
+    Api(name="s3", moto="s3", protocol="rest-xml", is_global=True),
+    Api(
+        name="secretsmanager",
+        moto="secretsmanager",
+        handler="SecretsManagerResponse",
+        protocol="json",
+        target="secretsmanager",
+    ),
+    Api(
+        name="sqs",
+        moto="sqs",
+        handler="SQSResponse",
+        protocol="json",
+        target="AmazonSQS",
+        data=frozenset(
+            {
+                "ChangeMessageVisibility",
+                "ChangeMessageVisibilityBatch",
+                "DeleteMessage",
+                "DeleteMessageBatch",
+                "SendMessage",
+                "SendMessageBatch",
+            }
+        ),
+    ),
+    Api(name="sts", moto="sts", handler="TokenResponse", protocol="query", is_global=True),
+    Api(
+        name="tagging",
+        moto="resourcegroupstaggingapi",
+        handler="ResourceGroupsTaggingAPIResponse",
+        protocol="json",
+        target="ResourceGroupsTaggingAPI_20170126",
+    ),
+)
+
+_BY_NAME = {api.name: api for api in APIS}
+
+
+def api_of(service: str) -> Api | None:
+    """The API signed as `service`, or None when the embedded cloud does not provide it."""
+    return _BY_NAME.get(service)

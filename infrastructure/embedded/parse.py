@@ -1,0 +1,72 @@
+"""From an HTTP request to a `Call`: who calls which operation of which AWS API with what. Pure.
+
+SigV4 names caller, region and API in the credential scope (AWS General Reference, "Signature Version 4"). Signatures
+are not verified: the port is on loopback and its callers are the machine's own.
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qs, parse_qsl
+
+import orjson
+
+from infrastructure.embedded.interceptors import Call
+
+_SCOPE = re.compile(r"Credential=([^/\s,]+)/\d{8}/([^/\s,]+)/([^/\s,]+)/aws4_request")
+
+
+class Unsigned(Exception):
+    """The request carries no SigV4 credential scope, so nothing says which API it is for."""
+
+
+def call_of(*, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes, at: float) -> Call:
+    """The call in an HTTP request with lower-case `headers`; `Unsigned` when it has no credential scope.
+
+    `action` is empty for a REST protocol, whose operation only the path tells; for it `METHOD` is put in its place.
+    """
+    caller, region, service = _scope(headers, query)
+    target = headers.get("x-amz-target")
+    if target is not None:
+        action, parameters = target.rpartition(".")[2], _json(body)
+    elif headers.get("content-type", "").startswith("application/x-www-form-urlencoded") or "Action=" in query:
+        fields: dict[str, object] = dict(parse_qsl(body.decode("utf-8", "replace") or query, keep_blank_values=True))
+        action, parameters = str(fields.get("Action", "")), fields
+    else:
+        action, parameters = _rest_action(method, path), {}
+    return Call(
+        service=service,
+        action=action,
+        region=region,
+        caller=caller,
+        parameters=parameters,
+        method=method,
+        path=path,
+        query=query,
+        headers=dict(headers),
+        body=body,
+        at=at,
+    )
+
+
+def _scope(headers: Mapping[str, str], query: str) -> tuple[str, str, str]:
+    match = _SCOPE.search(headers.get("authorization", ""))
+    if match is None and "X-Amz-Credential" in query:
+        match = _SCOPE.search(f"Credential={parse_qs(query)['X-Amz-Credential'][0]}")
+    if match is None:
+        raise Unsigned
+    return match[1], match[2], match[3].lower()
+
+
+def _json(body: bytes) -> dict[str, object]:
+    """The JSON object in `body`; empty when it is none: moto then answers with the error that AWS gives."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _rest_action(method: str, path: str) -> str:
+    """A name for a REST call, in the manner of S3's operations: `GetObject`, `PutBucket`."""
+    verb = {"GET": "Get", "HEAD": "Head", "PUT": "Put", "POST": "Post", "DELETE": "Delete"}.get(method, method.title())
+    return verb + ("Object" if path.strip("/").count("/") else "Bucket")

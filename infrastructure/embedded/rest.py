@@ -1,0 +1,44 @@
+"""The long way into moto, for REST protocols (S3), whose operation only moto's own WSGI application can tell.
+
+Flask is imported with the first such call: nothing the platform itself does needs it.
+"""
+
+import io
+from functools import cache
+from typing import Any
+from urllib.parse import unquote
+
+from infrastructure.embedded import moto_import
+from infrastructure.embedded.apis import Api
+from infrastructure.embedded.hot import environ_of, plain
+from infrastructure.embedded.interceptors import Answer, Call
+
+
+def answer(api: Api, call: Call) -> Answer:
+    """What moto's WSGI application answers to `call`, run inline on the event loop."""
+    moto_import.models(api.moto)
+    seen: list[tuple[int, dict[str, str]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _failure: object = None) -> None:
+        seen.append((int(status.split()[0]), dict(headers)))
+
+    environ = environ_of(call) | {
+        "PATH_INFO": unquote(call.path, "latin-1"),
+        "wsgi.version": (1, 0),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    body = b"".join(_application()(environ, start_response))
+    return plain(*seen[-1], body)
+
+
+@cache
+def _application() -> Any:
+    from moto.moto_server.werkzeug_app import (  # imports Flask, 0.2 CPU-seconds
+        DomainDispatcherApplication,
+        create_backend_app,
+    )
+
+    return DomainDispatcherApplication(create_backend_app)
