@@ -31,7 +31,8 @@ class Upstream:
 
     name: str
     endpoints: tuple[Endpoint, ...] = ()
-    connect_timeout_s: float = 5.0
+    connect_timeout_s: float = 1.0
+    balance: Literal["round-robin", "least-requests"] = "round-robin"
 
     def __post_init__(self) -> None:
         _checked_name(self.name)

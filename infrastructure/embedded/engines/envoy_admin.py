@@ -1,0 +1,100 @@
+"""Envoy's admin API on its unix socket: one GET a connection, bounded in time and size."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import httptools
+
+from infrastructure.errors import EnvironmentFault
+
+LONGEST_SOCKET_PATH = 100
+"""Bytes; the kernel takes 107 and a terminating zero (unix(7), `sun_path`)."""
+DEADLINE_S = 2.0
+_BIGGEST_ANSWER = 16 * 1024 * 1024
+
+
+def socket_path(folder: Path) -> Path:
+    """Where the admin socket of the Envoy in `folder` lies: in there, or if that is too long in a short private folder.
+
+    The short one is named after `folder`, so that whoever comes after a crash meets, and removes, the same one.
+    """
+    inside = folder / "admin.sock"
+    if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH:
+        return inside
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"cloudcafe-{os.getuid()}-{digest}" / "admin.sock"
+
+
+def prepare(socket: Path) -> None:
+    """Make the socket's folder, ours alone, and remove a dead predecessor; `EnvironmentFault` when it is another's."""
+    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = socket.parent.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise EnvironmentFault(
+            f"{socket.parent} belongs to somebody else; remove it, or set TMPDIR to a folder of yours"
+        )
+    socket.parent.chmod(0o700)
+    socket.unlink(missing_ok=True)
+
+
+def remove(socket: Path, folder: Path) -> None:
+    """Undo `prepare`; a folder outside `folder` goes too."""
+    socket.unlink(missing_ok=True)
+    if socket.parent != folder:
+        with contextlib.suppress(OSError):  # it is gone already, or holds what is not ours
+            socket.parent.rmdir()
+
+
+async def get(socket: Path, target: str) -> bytes:
+    """The body of `target`; `OSError` when Envoy does not answer with 200 within `DEADLINE_S`."""
+    async with asyncio.timeout(DEADLINE_S):
+        reader, writer = await asyncio.open_unix_connection(socket)
+        try:
+            writer.write(f"GET {target} HTTP/1.1\r\nhost: envoy\r\nconnection: close\r\n\r\n".encode())
+            return await _body(reader, target)
+        finally:
+            writer.close()
+
+
+def parsed(text: bytes) -> Mapping[str, float]:
+    """`name: number` lines; histograms and texts among them are no numbers and left out."""
+    numbers = {}
+    for line in text.decode().splitlines():
+        name, _, value = line.rpartition(": ")
+        with contextlib.suppress(ValueError):
+            numbers[name] = float(value)
+    return numbers
+
+
+async def _body(reader: asyncio.StreamReader, target: str) -> bytes:
+    answer = _Answer()
+    parser = httptools.HttpResponseParser(answer)
+    size = 0
+    while not answer.is_complete and (chunk := await reader.read(65536)):
+        size += len(chunk)
+        if size > _BIGGEST_ANSWER:
+            raise ConnectionError(f"Envoy's answer to {target} is larger than {_BIGGEST_ANSWER} bytes")
+        parser.feed_data(chunk)
+    if not answer.is_complete or parser.get_status_code() != 200:
+        raise ConnectionError(f"Envoy did not answer {target}")
+    return b"".join(answer.parts)
+
+
+class _Answer:
+    """What the parser calls back."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.is_complete = False
+
+    def on_body(self, part: bytes) -> None:
+        self.parts.append(part)
+
+    def on_message_complete(self) -> None:
+        self.is_complete = True
