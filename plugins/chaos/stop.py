@@ -25,10 +25,14 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """Why it ended early, and what that says of the system: FAIL, or INCONCLUSIVE where it says nothing."""
+    """Why it ended early, and what that says of the system: FAIL, or INCONCLUSIVE where it says nothing.
+
+    `is_interrupt`: somebody wants the whole run to end, not only this experiment.
+    """
 
     reason: str
     verdict: Verdict = Verdict.INCONCLUSIVE
+    is_interrupt: bool = False
 
 
 class StopCondition(Protocol):

@@ -1,0 +1,160 @@
+"""The write-ahead journal: what was planned is on the disk before anything is changed, so any process can undo it.
+
+    planned ── injecting ── injected ── rolling-back ── rolled-back ── closed        one JSON-lines file an experiment
+      │            │
+      │            └─ on the disk (fsync) before the first mutating call: from here on there is something to undo
+      └─ the plan and the fingerprint before; file and folder fsynced
+
+A crash leaves at most a torn last line. Every event can be written by another process than the one that planned:
+the watchdog, `cafe restore`, the next run.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from infrastructure.errors import EnvironmentFault
+from plugins.chaos.fault import Json, Plan
+
+Event = Literal["planned", "injecting", "injected", "rolling-back", "rolled-back", "closed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Whose experiment it is: which platform it touched, which process ran it under which lease."""
+
+    experiment: str
+    scenario: str
+    environment: str
+    target: str
+    platform_id: str
+    pid: int
+    lease_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One experiment as its file tells it. `fingerprint` is of the state before the fault."""
+
+    path: Path
+    origin: Origin
+    plan: Plan
+    fingerprint: Mapping[str, Json]
+    events: tuple[str, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """Is there still something to undo, or to prove undone?"""
+        return "closed" not in self.events
+
+    @property
+    def was_touched(self) -> bool:
+        """May the fault have been injected?"""
+        return "injecting" in self.events
+
+
+class Journal:
+    """Writes the file of one experiment. Every line is on the disk when its method returns. `clock`: Unix seconds."""
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self.path = path
+        self._clock = clock
+
+    @classmethod
+    def of(cls, folder: Path, experiment: str, clock: Callable[[], float]) -> "Journal":
+        """The journal of `experiment` in the journal folder; the file comes with the first line."""
+        return cls(folder / f"{experiment}.jsonl", clock)
+
+    def planned(self, origin: Origin, plan: Plan, fingerprint: Mapping[str, Json]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._append("planned", origin=asdict(origin), plan=json.loads(plan.to_json()), fingerprint=fingerprint)
+        _sync_folder(self.path.parent)
+
+    def mark(self, event: Event, detail: str = "") -> None:
+        self._append(event, **({"detail": detail} if detail else {}))
+
+    def text(self) -> str:
+        """The file as it is, for the report; empty when nothing was planned."""
+        return self.path.read_text(encoding="utf-8") if self.path.is_file() else ""
+
+    def _append(self, event: Event, **fields: Json) -> None:
+        line = json.dumps({"event": event, "at": self._clock(), "pid": os.getpid(), **fields}) + "\n"
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, (_mend(descriptor) + line).encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def open_entries(folder: Path) -> tuple[Entry, ...]:
+    """The experiments that are not closed, oldest first."""
+    return tuple(entry for entry in entries(folder) if entry.is_open)
+
+
+def entries(folder: Path) -> tuple[Entry, ...]:
+    """Every experiment that got as far as its plan, oldest first."""
+    found = (read(path) for path in sorted(folder.glob("*.jsonl")))
+    return tuple(entry for entry in found if entry is not None)
+
+
+def read(path: Path) -> Entry | None:
+    """The experiment in `path`; None where the run died before its plan was down, so that nothing was touched.
+
+    `EnvironmentFault` where events follow a plan that cannot be read: somebody has to look.
+    """
+    lines = tuple(_lines(path))
+    events = tuple(str(line["event"]) for line in lines)
+    if not events:
+        return None
+    if events[0] != "planned":
+        raise EnvironmentFault(
+            f"the journal {path} does not begin with a plan; undo by hand what it tells, then delete it"
+        )
+    first = lines[0]
+    return Entry(
+        path=path,
+        origin=Origin(**first["origin"]),
+        plan=Plan.from_json(json.dumps(first["plan"])),
+        fingerprint=first["fingerprint"],
+        events=events,
+    )
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep two restorers apart. The lock ends with its process."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / "mutex").open("a") as mutex:
+        fcntl.flock(mutex, fcntl.LOCK_EX)
+        yield
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:  # JSON just read; `read` gives it its types
+    """The lines that were written whole; a torn one has no meaning, since nothing was done before it was down."""
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            yield value
+
+
+def _mend(descriptor: int) -> str:
+    """A newline when the line before was torn, so that the next one stands by itself."""
+    end = os.lseek(descriptor, 0, os.SEEK_END)
+    return "\n" if end and os.pread(descriptor, 1, end - 1) != b"\n" else ""
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,91 @@
+"""From a trace and the load's windows to the indicators that the SLOs of each phase judge. Pure arithmetic.
+
+time      ── baseline ──────────────┬ inject ┬── observe ──────┬ rollback ┬── recovery ──┐
+judged as ├──── baseline ─────┤├──────────── fault ────────────┤           ├── recovery ──┤
+                              └ IN_FLIGHT_S
+"""
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from plugins.chaos.scenario import Recovery
+from plugins.chaos.trace import Phase, Trace
+from plugins.slo import Verdict
+from plugins.telemetry.timeline import Span
+
+IN_FLIGHT_S = 0.5
+"""What was scheduled so shortly before the injection may still be under way when it strikes: it counts for the fault."""
+
+RTO_STEP_S = 0.1
+"""Resolution of the recovery time."""
+
+
+class Window(Protocol):
+    """A stretch of the load, as `plugins.load` measures it."""
+
+    @property
+    def samples(self) -> int: ...
+    def indicators(self) -> Mapping[str, float | None]: ...
+    def errors_besides(self, statuses: Collection[int]) -> float | None: ...
+
+
+WindowOf = Callable[[float, float], Window]
+"""The load between two times in Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """One phase in numbers; percentiles come from `samples` requests."""
+
+    span: Span
+    indicators: Mapping[str, float | None]
+    samples: int
+
+
+def windows(trace: Trace) -> Mapping[Phase, Span]:
+    """The judged stretch of each phase that took place; BASELINE, OBSERVE and RECOVERY only."""
+    found: dict[Phase, Span] = {}
+    baseline, inject, observe = (trace.span(phase) for phase in (Phase.BASELINE, Phase.INJECT, Phase.OBSERVE))
+    if baseline is not None:
+        found[Phase.BASELINE] = Span(name="baseline", start=baseline.start, end=_cut(baseline))
+    if baseline is not None and inject is not None and observe is not None:
+        found[Phase.OBSERVE] = Span(name="fault", start=_cut(baseline), end=observe.end, is_fault=True)
+    recovery = trace.span(Phase.RECOVERY)
+    if recovery is not None:
+        found[Phase.RECOVERY] = Span(name="recovery", start=recovery.start, end=recovery.end)
+    return found
+
+
+def measure(span: Span, window_of: WindowOf, clean_statuses: Collection[int]) -> Figures:
+    """The load plugin's indicators over `span`, and errors.unclean: errors (% of requests) of any other status."""
+    window = window_of(span.start, span.end)
+    indicators = {**window.indicators(), "errors.unclean": window.errors_besides(clean_statuses)}
+    return Figures(span=span, indicators=indicators, samples=window.samples)
+
+
+def recovery_time(trace: Trace, recovery: Recovery, window_of: WindowOf) -> float | None:
+    """Seconds until the first good second from which on it stays good for `hold_s`.
+
+    Infinite when that did not come while somebody was watching; None when nobody watched to the end.
+    """
+    origin = trace.span(Phase.OBSERVE if recovery.counted_from == "inject" else Phase.ROLLBACK)
+    watched = trace.span(Phase.RECOVERY)
+    if origin is None or watched is None:
+        return None
+    seconds = math.ceil(recovery.hold_s)
+    steps = math.floor((watched.end - seconds - origin.start) / RTO_STEP_S)
+    for step in range(steps + 1):
+        start = origin.start + step * RTO_STEP_S
+        if all(_is_good(recovery, window_of(start + second, start + second + 1.0)) for second in range(seconds)):
+            return step * RTO_STEP_S
+    return math.inf
+
+
+def _is_good(recovery: Recovery, second: Window) -> bool:
+    return recovery.good.judge(second.indicators()).verdict is Verdict.PASS
+
+
+def _cut(baseline: Span) -> float:
+    return max(baseline.start, baseline.end - IN_FLIGHT_S)
