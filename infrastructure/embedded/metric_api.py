@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from infrastructure.embedded.metric_store import SIMPLE_STATISTICS, Bucket, Key, MetricStore, is_statistic
+from infrastructure.embedded.moto_errors import refusal
 
 # What moto hands over and takes back are its parsed requests: plain nested dictionaries in AWS's own spelling.
 Wire = Mapping[str, Any]
@@ -126,7 +127,7 @@ class _MetricCalls:
         self, next_token: str | None, namespace: str | None, metric_name: str | None, dimensions: list[Any] | None
     ) -> tuple[str | None, list[Answer]]:
         if next_token is not None and not next_token.isdigit():
-            raise _refusal("InvalidParameterValue", "Request parameter NextToken is invalid")
+            raise refusal("cloudwatch", "InvalidParameterValue", "Request parameter NextToken is invalid")
         wanted = [(d["Name"], d.get("Value")) for d in dimensions or ()]
         found = [key for key in self._store.metrics() if _is_listed(key, namespace, metric_name, wanted)]
         first = int(next_token or 0)
@@ -153,7 +154,9 @@ def _handle_get_metric_statistics(handler: Any) -> Any:
     statistics = handler._get_param("Statistics", [])
     extended = handler._get_param("ExtendedStatistics") or []
     if not statistics and not extended:
-        raise _refusal("InvalidParameterCombination", "Must specify either Statistics or ExtendedStatistics")
+        raise refusal(
+            "cloudwatch", "InvalidParameterCombination", "Must specify either Statistics or ExtendedStatistics"
+        )
     datapoints = handler.cloudwatch_backend.get_metric_statistics(
         handler._get_param("Namespace"),
         name,
@@ -166,12 +169,6 @@ def _handle_get_metric_statistics(handler: Any) -> Any:
         extended=extended,
     )
     return importlib.import_module("moto.core.responses").ActionResult({"Label": name, "Datapoints": datapoints})
-
-
-def _refusal(name: str, message: str) -> Exception:
-    """moto's exception of that name. moto is imported by `backends` alone, so it is looked up when it is there."""
-    refusal: Exception = getattr(importlib.import_module("moto.cloudwatch.exceptions"), name)(message)
-    return refusal
 
 
 def _add(bucket: Bucket, entry: Wire) -> None:
@@ -191,7 +188,8 @@ def _add(bucket: Bucket, entry: Wire) -> None:
 def _expression(query: Wire, results: Mapping[str, Answer]) -> Answer:
     expression = str(query["Expression"]).strip()
     if not _IDENTIFIER.match(expression) or expression not in results:
-        raise _refusal(
+        raise refusal(
+            "cloudwatch",
             "ValidationError",
             f"Expression {expression!r} is not evaluated by the embedded cloud; it knows the id of a MetricStat query",
         )
@@ -200,7 +198,8 @@ def _expression(query: Wire, results: Mapping[str, Answer]) -> Answer:
 
 def _statistic(name: str) -> str:
     if not is_statistic(name):
-        raise _refusal(
+        raise refusal(
+            "cloudwatch",
             "InvalidParameterValue",
             f"The value {name} for parameter Stat is not supported; {', '.join(SIMPLE_STATISTICS)} and pNN are",
         )
@@ -229,7 +228,9 @@ def _dimensions(entries: Iterable[Wire] | None) -> dict[str, str]:
 def _window(start: datetime, end: datetime) -> tuple[float, float]:
     first, last = _unix(start), _unix(end)
     if first >= last:
-        raise _refusal("InvalidParameterValue", "The parameter StartTime must be less than the parameter EndTime.")
+        raise refusal(
+            "cloudwatch", "InvalidParameterValue", "The parameter StartTime must be less than the parameter EndTime."
+        )
     return first, last
 
 
