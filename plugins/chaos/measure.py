@@ -16,7 +16,7 @@ from plugins.slo import Verdict
 from plugins.telemetry.timeline import Span
 
 IN_FLIGHT_S = 0.5
-"""What was scheduled so shortly before the injection may still be under way when it strikes: it counts for the fault."""
+"""What was scheduled this shortly before the injection may be under way when it strikes: it counts for the fault."""
 
 RTO_STEP_S = 0.1
 """Resolution of the recovery time."""

@@ -1,0 +1,112 @@
+"""A small process that outlives the run: sees it dead or hung, takes its lease, undoes its experiment, ends.
+
+    watching ──(run dead)──────────────────────────────┐
+        │                                              ├──► undo what the journal shows open ──► end
+        ├──(experiment open, heartbeat still for 3 s)──┴─ revoke the lease first
+        └──(run ended cleanly | platform gone)──► end
+
+It has a session of its own, so neither Ctrl-C nor the end of a terminal reaches it. It learns of the run's death from a
+pidfd the run hands down (no number to be reused), and of a stopped run (SIGSTOP) by a heartbeat that stands still on
+*its own* monotonic clock: after a suspend of the machine both were asleep, and nothing is wrong.
+"""
+
+import argparse
+import os
+import select
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from infrastructure.state import StateFolder
+from plugins.chaos import journal
+from plugins.chaos.journal import Entry
+from plugins.chaos.reach import embedded_platform, reach
+from plugins.chaos.restore import Outcome, Restored, restore
+from plugins.environment import lease
+
+HUNG_AFTER_S = 3.0
+"""A heartbeat comes every half second; six missed ones are no coincidence."""
+
+LOOK_S = 0.25
+UNDO_WITHIN_S = 6.0
+"""How long undoing is tried again when the platform does not answer: with the detection 10 s at most."""
+
+
+class Heartbeat:
+    """Tells whether the run's heartbeat stands still. `clock` is monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last: tuple[str, float] | None = None
+        self._changed = clock()
+
+    def silent_s(self, record: lease.LeaseRecord | None) -> float:
+        """Seconds since the record last changed; 0 while nobody holds the lease."""
+        seen = None if record is None else (record.lease_id, record.beat_at)
+        if seen is None or seen != self._last:
+            self._last, self._changed = seen, self._clock()
+        return self._clock() - self._changed
+
+
+def watch(state: StateFolder, run_fd: int, run_pid: int, platform_id: str | None) -> int:
+    """Until the run ends or hangs, or the platform is gone; the exit code. `platform_id` is None on AWS."""
+    heartbeat = Heartbeat(time.monotonic)
+    poll = select.poll()
+    poll.register(run_fd, select.POLLIN)
+    while not poll.poll(LOOK_S * 1000):
+        if platform_id is not None and embedded_platform(state) != platform_id:
+            return 0
+        holder = lease.read(state.lease)
+        silent_s = heartbeat.silent_s(holder)
+        if holder is not None and silent_s > HUNG_AFTER_S and holder.pid == run_pid and _open(state, run_pid):
+            _say(f"process {run_pid} has not given a sign of life for {silent_s:.1f} s: it is taken for hung")
+            break
+    return undo(state, run_pid)
+
+
+def undo(state: StateFolder, run_pid: int) -> int:
+    """Take the run's lease and undo its open experiments, trying again until `UNDO_WITHIN_S` is over."""
+    holder = lease.read(state.lease)
+    if holder is not None and holder.pid == run_pid:
+        lease.revoke(state, holder.lease_id)
+    deadline = time.monotonic() + UNDO_WITHIN_S
+    while True:
+        restored = restore(state, reach, chosen=lambda entry: entry.origin.pid == run_pid)
+        for each in restored:
+            _say(each.to_json())
+        if not _stuck(restored) or time.monotonic() >= deadline:
+            return 1 if _stuck(restored) else 0
+        time.sleep(LOOK_S)
+
+
+def _stuck(restored: tuple[Restored, ...]) -> bool:
+    return any(each.outcome is Outcome.STUCK for each in restored)
+
+
+def _open(state: StateFolder, run_pid: int) -> tuple[Entry, ...]:
+    return tuple(entry for entry in journal.open_entries(state.journal) if entry.origin.pid == run_pid)
+
+
+def _say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} watchdog: {line}", flush=True)  # noqa: T201 - its log is its stdout
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m plugins.chaos.watchdog`: started by `guard.Watchdog` only."""
+    parser = argparse.ArgumentParser(prog="plugins.chaos.watchdog")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--run-pid", type=int, required=True)
+    parser.add_argument("--run-fd", type=int, required=True)
+    parser.add_argument("--armed-fd", type=int, required=True)
+    parser.add_argument("--platform-id", help="of an embedded platform; absent on AWS")
+    options = parser.parse_args(arguments)
+    import boto3  # noqa: F401 - now and not in trouble: it costs half a CPU second
+
+    os.write(options.armed_fd, b"armed")
+    os.close(options.armed_fd)
+    return watch(StateFolder(options.state), options.run_fd, options.run_pid, options.platform_id)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
