@@ -110,7 +110,7 @@ def up(
     overrides: Mapping[str, str] | None = None,
     talk: Talk = _silent,
 ) -> Platform:
-    """Bring the platform up until every service is healthy, or take the one that is up and bring it to this description.
+    """Bring the platform up until every service is healthy; one that is up is taken and brought to this description.
 
     Detached it outlives this process; otherwise an embedded platform dies with it, however it dies. `overrides` are
     template parameters that win over the environment's. A platform that does not come up is taken down again.

@@ -40,7 +40,7 @@ class Connection:
         )
 
     def client(self, session: Any, service: str) -> Any:
-        """A client with time-outs that end: the embedded cloud answers at once and is asked once, AWS may be asked again."""
+        """A client whose time-outs end. The embedded cloud is asked once, AWS may be asked again."""
         from botocore.config import Config
 
         if not self.is_embedded:

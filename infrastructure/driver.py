@@ -26,7 +26,7 @@ class Driver(Protocol):
         ...
 
     def open(self, *, detached: bool) -> Connection:
-        """Make the cloud reachable: start it, or take the one that runs. `EnvironmentFault` names all that is missing."""
+        """Make the cloud reachable: start it, or take the one that runs. `EnvironmentFault` says what is missing."""
         ...
 
     def attach(self) -> Connection:

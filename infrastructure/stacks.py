@@ -1,10 +1,30 @@
-"""Deploys the CloudFormation templates in order and takes them away in reverse; the same on both targets."""
+"""Deploys the CloudFormation templates in order and takes them away in reverse; the same on both targets.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+    absent ──create──▶ CREATE_COMPLETE ──update──▶ UPDATE_COMPLETE
+                           ╲ fails: ROLLBACK_COMPLETE (empty: deleted and created anew by the next deployment)
+
+A stack starts as soon as those it takes parameters from are done, so independent ones work side by side on AWS. One
+thread does it all: CloudFormation's calls return at once, and the embedded cloud is done when they do.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-MODULES = ("networking", "databases", "caching", "messaging", "loadbalancing", "compute")
+from infrastructure import templates
+from infrastructure.errors import EnvironmentFault, UsageError
+from infrastructure.templates import MODULES, Template
+
+Talk = Callable[[str], None]
+
+_DONE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
+_STEADY = _DONE | {"UPDATE_ROLLBACK_COMPLETE"}
+"""States from which a stack can be updated."""
+_EMPTY = frozenset({"ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"})
+"""A first creation that failed: nothing is in it, and it cannot be updated, only replaced."""
+_GONE = frozenset({"DELETE_COMPLETE"})
+_CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,21 +42,254 @@ class Deployment:
         return not self.updated and not self.unchanged
 
 
+@dataclass(slots=True, kw_only=True)
+class _Work:
+    """One deployment in progress."""
+
+    client: Any
+    environment: str
+    given: dict[str, str]
+    talk: Talk
+    outputs: dict[str, str] = field(default_factory=dict)
+    started: dict[str, float] = field(default_factory=dict)
+    created: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+
+
+def stack_name(environment: str, module: str) -> str:
+    """`cafe-<environment>-<module>`."""
+    return f"cafe-{environment}-{module}"
+
+
 def deploy(
     client: Any,
     *,
     environment: str,
     parameters: Mapping[str, str],
-    overrides: Mapping[str, str],
+    overrides: Mapping[str, str] | None = None,
     poll_s: float,
-    talk: Callable[[str], None],
+    talk: Talk,
+    pause: Callable[[float], None] = time.sleep,
+    bodies: tuple[Template, ...] | None = None,
 ) -> Deployment:
-    raise RuntimeError
+    """Create or update every stack until all are complete; running it again changes nothing.
+
+    A template's parameter takes its value from `overrides`, else from `parameters`, else from the output of its name of
+    an earlier stack, else its default. An override no template knows is a `UsageError`; a stack that fails is an
+    `EnvironmentFault` with the resource that failed first and why. `poll_s` lies between two looks at a stack.
+    """
+    texts = templates.read_all() if bodies is None else bodies
+    _check_overrides(texts, overrides or {})
+    work = _Work(client=client, environment=environment, given={**parameters, **(overrides or {})}, talk=talk)
+    by_module = {text.module: text for text in texts}
+    sorter = templates.order(texts)
+    sorter.prepare()
+    under_way: list[str] = []
+    while sorter.is_active():
+        for module in sorter.get_ready():
+            _start(work, by_module[module], pause, poll_s)
+            under_way.append(module)
+        finished = [module for module in under_way if _is_finished(work, module)]
+        for module in finished:
+            under_way.remove(module)
+            sorter.done(module)
+        if not finished:
+            pause(poll_s)
+    return Deployment(
+        outputs=work.outputs,
+        created=tuple(work.created),
+        updated=tuple(work.updated),
+        unchanged=tuple(work.unchanged),
+    )
 
 
 def outputs(client: Any, environment: str) -> Mapping[str, str]:
-    raise RuntimeError
+    """The outputs of all stacks of `environment`; `EnvironmentFault` names the stacks that are not complete."""
+    found: dict[str, str] = {}
+    missing = []
+    for module in MODULES:
+        stack = _describe(client, stack_name(environment, module))
+        if stack is None or stack["StackStatus"] not in _STEADY:
+            missing.append(f"{module} ({'absent' if stack is None else stack['StackStatus']})")
+        else:
+            found |= _outputs_of(stack)
+    if missing:
+        raise EnvironmentFault(
+            f"the platform of {environment!r} is not complete: {', '.join(missing)}. Complete it with: cafe up"
+        )
+    return found
 
 
-def destroy(client: Any, environment: str, *, poll_s: float, talk: Callable[[str], None]) -> None:
-    raise RuntimeError
+def destroy(
+    client: Any, environment: str, *, poll_s: float, talk: Talk, pause: Callable[[float], None] = time.sleep
+) -> None:
+    """Delete every stack, last deployed first, each before the next. Stacks that are not there are left out."""
+    for module in reversed(MODULES):
+        name = stack_name(environment, module)
+        stack = _describe(client, name)
+        if stack is not None:
+            talk(f"{module}: deleting")
+            client.delete_stack(StackName=name)
+            _await_deleted(client, stack["StackId"], pause, poll_s)
+
+
+def _check_overrides(texts: Iterable[Template], overrides: Mapping[str, str]) -> None:
+    known = {parameter for text in texts for parameter in text.parameters}
+    unknown = sorted(set(overrides) - known)
+    if unknown:
+        raise UsageError(f"no template has a parameter {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+
+
+def _start(work: _Work, text: Template, pause: Callable[[float], None], poll_s: float) -> None:
+    """Ask for `text` to be created, replaced or updated, whichever its stack's state calls for."""
+    name = stack_name(work.environment, text.module)
+    values = _values(text, work)
+    work.started[text.module] = time.monotonic()
+    stack = _describe(work.client, name)
+    if stack is not None and stack["StackStatus"] in _EMPTY:
+        work.client.delete_stack(StackName=name)
+        _await_deleted(work.client, stack["StackId"], pause, poll_s)
+        stack = None
+    if stack is None:
+        _ask(work, text, values, work.client.create_stack, OnFailure="ROLLBACK")
+        work.created.append(text.module)
+    elif _is_as_asked(work.client, stack, text, values) or not _update(work, text, values):
+        work.unchanged.append(text.module)
+    else:
+        work.updated.append(text.module)
+
+
+def _values(text: Template, work: _Work) -> dict[str, str]:
+    values = {}
+    for parameter, default in text.parameters.items():
+        value = work.given.get(parameter, work.outputs.get(parameter, default))
+        if value is None:
+            raise UsageError(
+                f"template {text.module} needs a value for its parameter {parameter}: no earlier stack has an output of"
+                " that name, the environment does not set it, and it has no default"
+            )
+        values[parameter] = value
+    return values
+
+
+def _update(work: _Work, text: Template, values: Mapping[str, str]) -> bool:
+    """Ask for an update; False where CloudFormation sees nothing to do."""
+    try:
+        _ask(work, text, values, work.client.update_stack)
+    except EnvironmentFault as fault:
+        if "No updates are to be performed" in str(fault):
+            return False
+        raise
+    return True
+
+
+def _ask(work: _Work, text: Template, values: Mapping[str, str], call: Callable[..., Any], **more: str) -> None:
+    from botocore.exceptions import ClientError
+
+    name = stack_name(work.environment, text.module)
+    try:
+        call(
+            StackName=name,
+            TemplateBody=text.body,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+            Capabilities=_CAPABILITIES,
+            Tags=[
+                {"Key": "Project", "Value": "cloudcafe"},
+                {"Key": "Environment", "Value": work.environment},
+                {"Key": "Module", "Value": text.module},
+            ],
+            **more,
+        )
+    except ClientError as refusal:
+        raise EnvironmentFault(_failure(work.client, name, text.module, str(refusal))) from refusal
+
+
+def _is_finished(work: _Work, module: str) -> bool:
+    """Is the stack complete? Then its outputs are taken; a failed one is an `EnvironmentFault`."""
+    name = stack_name(work.environment, module)
+    stack = _describe(work.client, name)
+    status = "DELETE_COMPLETE" if stack is None else str(stack["StackStatus"])
+    if status.endswith("_IN_PROGRESS"):
+        return False
+    is_untouched = module in work.unchanged and status in _STEADY
+    if stack is None or (status not in _DONE and not is_untouched):
+        raise EnvironmentFault(_failure(work.client, name, module, f"the stack is {status}"))
+    work.outputs.update(_outputs_of(stack))
+    verb = "created" if module in work.created else "updated" if module in work.updated else "unchanged"
+    work.talk(f"{module}: {verb} ({time.monotonic() - work.started[module]:.1f} s)")
+    return True
+
+
+def _is_as_asked(client: Any, stack: Mapping[str, Any], text: Template, values: Mapping[str, str]) -> bool:
+    """Is the stack complete with this very template and these very values?"""
+    if stack["StackStatus"] not in _DONE:
+        return False
+    deployed = {item["ParameterKey"]: _flat(item["ParameterValue"]) for item in stack.get("Parameters", ())}
+    if deployed != {key: _flat(value) for key, value in values.items()}:
+        return False
+    body = client.get_template(StackName=stack["StackName"])["TemplateBody"]
+    return isinstance(body, str) and body.strip() == text.body.strip()
+
+
+def _flat(value: str) -> str:
+    """A parameter's value as text to compare: moto shows a list the way Python prints it, AWS with commas."""
+    return value.strip("[]").replace("'", "").replace(" ", "")
+
+
+def _outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", ())}
+
+
+def _describe(client: Any, name: str) -> Mapping[str, Any] | None:
+    """The stack called `name` (or with that id), None when there is none."""
+    from botocore.exceptions import ClientError
+
+    try:
+        stack: Mapping[str, Any] = client.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as refusal:
+        if "does not exist" in str(refusal):
+            return None
+        raise EnvironmentFault(f"CloudFormation does not tell about stack {name}: {refusal}") from refusal
+    return None if stack["StackStatus"] in _GONE else stack
+
+
+def _await_deleted(client: Any, stack_id: str, pause: Callable[[float], None], poll_s: float) -> None:
+    """Wait until the stack is gone; asked by its id, under which CloudFormation still knows it then."""
+    while (stack := _describe(client, stack_id)) is not None:
+        if stack["StackStatus"] == "DELETE_FAILED":
+            name = stack["StackName"]
+            module = name.rsplit("-", 1)[-1]
+            raise EnvironmentFault(_failure(client, name, module, "the stack could not be deleted"))
+        pause(poll_s)
+
+
+def _failure(client: Any, name: str, module: str, what: str) -> str:
+    first = _first_failure(client, name)
+    where = f"{first}" if first else what
+    return (
+        f"stack {name} failed: {where}. Next: correct infrastructure/modules/{module}.yaml or what it asks for, and run"
+        " the command again; `cafe down` removes what was deployed"
+    )
+
+
+def _first_failure(client: Any, name: str) -> str | None:
+    """The resource that failed first in the stack's last operation, with type and reason; the others follow from it."""
+    from botocore.exceptions import ClientError
+
+    try:
+        events = client.describe_stack_events(StackName=name)["StackEvents"]
+    except ClientError:
+        return None
+    failed = None
+    for event in events:  # newest first
+        status = event["ResourceStatus"]
+        is_stack = event["ResourceType"] == "AWS::CloudFormation::Stack"
+        if status.endswith("_FAILED") and not is_stack:
+            failed = event
+        if is_stack and event.get("ResourceStatusReason") == "User Initiated":
+            break
+    if failed is None:
+        return None
+    reason = failed.get("ResourceStatusReason", "no reason given")
+    return f"{failed['LogicalResourceId']} ({failed['ResourceType']}): {reason}"

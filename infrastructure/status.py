@@ -8,7 +8,7 @@ from dataclasses import dataclass
 class ProcessStatus:
     """One process of the platform. On AWS an ECS task, without a pid and port of its own.
 
-    `state` is running, paused, stopping or exited; `cpu_s` CPU seconds used so far, `rss_bytes` of its whole process tree.
+    `state` is running, paused, stopping or exited; `cpu_s` (CPU seconds) and `rss_bytes` are of its process tree.
     """
 
     id: str
