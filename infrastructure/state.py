@@ -52,8 +52,8 @@ class StateFolder:
 
     @property
     def lock(self) -> Path:
-        """Held while a platform is started or stopped; outside the folder, which comes and goes."""
-        return self.root.parent / f"{self.root.name}.lock"
+        """Held while a daemon is started or stopped; outside the folder, which comes and goes."""
+        return self.root.parent / f"{self.root.name}.daemon.lock"
 
     def create(self) -> None:
         """Make the folders, for nobody else to read."""
@@ -63,7 +63,10 @@ class StateFolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformRecord:
-    """A running platform as `platform.json` tells it. `started_at` in Unix seconds; `url` is the control plane's."""
+    """A running platform as `platform.json` tells it. `started_at` in Unix seconds; `url` is the control plane's.
+
+    One that is `detached` stays up until `down`; any other ends with the process that owns it.
+    """
 
     platform_id: str
     pid: int
@@ -71,6 +74,7 @@ class PlatformRecord:
     pace: str
     region: str
     started_at: float
+    detached: bool
 
     @classmethod
     def read(cls, state: StateFolder) -> "PlatformRecord | None":

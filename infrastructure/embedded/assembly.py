@@ -1,0 +1,128 @@
+"""Puts the parts of the embedded cloud together and takes them apart again, each in its order.
+
+Opening uses both cores: the zygote imports the services' libraries and Envoy starts while a thread of ours imports moto.
+"""
+
+import asyncio
+import importlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from infrastructure.embedded.context import Context
+from infrastructure.embedded.engines.envoy import Envoy
+from infrastructure.embedded.engines.envoy_model import LOOPBACK, Endpoint
+from infrastructure.embedded.network import Network
+from infrastructure.embedded.ports import Ports
+from infrastructure.embedded.reconciler import Reconciler
+from infrastructure.embedded.status_pages import StatusPages
+from services import catalog
+
+if TYPE_CHECKING:
+    from infrastructure.embedded.control_plane import ControlPlane
+    from infrastructure.embedded.daemon import Options
+    from infrastructure.embedded.metrics import Metrics
+    from infrastructure.embedded.supervisor import Supervisor
+
+ACCOUNT = "123456789012"
+_HEAVY = (
+    "infrastructure.embedded.control_plane",
+    "infrastructure.embedded.controllers.registry",
+    "infrastructure.embedded.metrics",
+)
+_AWS_API = "AWS_ENDPOINT_URL_"
+"""How the variable of an edge to an AWS API begins; every SDK reads it."""
+
+
+class EmbeddedCloud:
+    """All parts on one event loop; implements the daemon's `Cloud`."""
+
+    def __init__(self, options: "Options", supervisor: "Supervisor") -> None:
+        self._options = options
+        self._supervisor = supervisor
+        self._ports = Ports()
+        self._envoy = Envoy(supervisor, options.state)
+        self._network = Network(self._envoy, self._ports)
+        self._reconciler: Reconciler | None = None
+        self._control_plane: ControlPlane | None = None
+        self._metrics: Metrics | None = None
+        self._measuring: asyncio.Task[None] | None = None
+
+    async def open(self) -> str:
+        """Start everything; the control plane's URL, once it answers."""
+        _, endpoint = await asyncio.gather(self._envoy.start(), self._open_control_plane())
+        for api in _called_apis():
+            self._network.set_upstream(api, (endpoint,))
+        if self._reconciler is not None:
+            self._reconciler.start()
+        return _url(endpoint)
+
+    async def _open_control_plane(self) -> Endpoint:
+        await _import_heavy()
+        from infrastructure.embedded.control_plane import ControlPlane
+
+        reconciler = self._reconciler = self._wired()
+        endpoint = Endpoint(LOOPBACK, self._ports.allocate())
+        status = StatusPages(self._options, self._supervisor, self._network, reconciler, _url(endpoint))
+        self._control_plane = ControlPlane(
+            region=self._options.region,
+            account=ACCOUNT,
+            interceptors=(),
+            pages=status.pages,
+            on_mutation=lambda call: reconciler.notify(call.service),
+        )
+        await self._control_plane.serve(endpoint.port)
+        return endpoint
+
+    async def close(self) -> None:
+        """Services first, while what they depend on still answers; then the way to them, then the APIs."""
+        if self._reconciler is not None:
+            await self._reconciler.close()
+        if self._metrics is not None:
+            await self._metrics.close()
+        await self._envoy.close()
+        if self._control_plane is not None:
+            await self._control_plane.close()
+        self._ports.close()
+
+    def _wired(self) -> Reconciler:
+        """Make the context and the controllers in it."""
+        from infrastructure.embedded.backends import Backends
+        from infrastructure.embedded.controllers import registry
+        from infrastructure.embedded.metrics import Metrics
+
+        options = self._options
+        backends = Backends(ACCOUNT, options.region)
+        self._metrics = Metrics(backends, options.pace)
+        context = Context(
+            state=options.state,
+            pace=options.pace,
+            region=options.region,
+            account=ACCOUNT,
+            supervisor=self._supervisor,
+            ports=self._ports,
+            envoy=self._envoy,
+            network=self._network,
+            metrics=self._metrics,
+            backends=backends,
+            wake=lambda name: reconciler.wake(name),
+        )
+        reconciler = Reconciler([build(context) for build in registry.CONTROLLERS], options.pace.resync_s)
+        self._measuring = asyncio.create_task(self._metrics.run(), name="metrics")
+        return reconciler
+
+
+async def _import_heavy() -> None:
+    """Import moto and what builds on it, in a thread: a signal or the owner's death is acted on meanwhile."""
+    with ThreadPoolExecutor(1) as thread:
+        for module in _HEAVY:
+            await asyncio.get_running_loop().run_in_executor(thread, importlib.import_module, module)
+
+
+def _called_apis() -> frozenset[str]:
+    """The upstreams of the catalogue's edges that are AWS APIs."""
+    edges = (edge for service in catalog.SERVICES for edge in service.edges)
+    return frozenset(edge.upstream for edge in edges if edge.variable.startswith(_AWS_API))
+
+
+def _url(endpoint: Endpoint) -> str:
+    return f"http://{endpoint.host}:{endpoint.port}"

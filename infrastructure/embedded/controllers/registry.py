@@ -1,0 +1,29 @@
+"""The controllers of the embedded cloud, in the order in which they start; they close in reverse.
+
+Adding one is its file, its import and its line in `CONTROLLERS`. Importing this module imports moto, which takes seconds.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from infrastructure.embedded.controllers.application_autoscaling import ApplicationAutoScalingController
+from infrastructure.embedded.controllers.cloudwatch import CloudWatchController
+from infrastructure.embedded.controllers.dynamodb import DynamoDbController
+from infrastructure.embedded.controllers.ecs import EcsController
+from infrastructure.embedded.controllers.elasticache import ElastiCacheController
+from infrastructure.embedded.controllers.elbv2 import Elbv2Controller
+from infrastructure.embedded.controllers.sqs import SqsController
+
+if TYPE_CHECKING:
+    from infrastructure.embedded.context import Context
+    from infrastructure.embedded.controllers import Controller
+
+CONTROLLERS: "tuple[Callable[[Context], Controller], ...]" = (
+    DynamoDbController,
+    SqsController,
+    ElastiCacheController,
+    Elbv2Controller,
+    EcsController,
+    CloudWatchController,
+    ApplicationAutoScalingController,
+)

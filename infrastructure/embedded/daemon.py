@@ -1,0 +1,246 @@
+"""The embedded cloud's process: `python -m infrastructure.embedded --environment dev --region us-east-1 --pace fast
+--state FOLDER --owner-fd N --ready-fd N [--detached]`. Started by launch.py.
+
+    claim folder ─▶ guard, zygote ─▶ parts open ─▶ platform.json, ready line ─▶ serve
+                                        │                                        │
+                                        ▼ fault, SIGTERM, owner dead             ├─ SIGTERM, SIGINT: close the parts in
+                                     kill everything, say why                    │  order, remove the folder, exit 0
+                                                                                 └─ owner dead, second signal: kill
+                                                                                    everything at once, exit
+
+The owner is a pidfd that the launcher opened: readable once that process has ended, however it did. A detached cloud
+has an owner until it is ready, so that a launcher that dies half-way leaves nothing.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import uvloop
+
+from infrastructure.embedded import residue
+from infrastructure.embedded.pace import PACES, Pace, pace
+from infrastructure.embedded.supervisor import Supervisor
+from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
+from infrastructure.state import PlatformRecord, StateFolder
+
+_log = logging.getLogger(__name__)
+
+_CLOSE_S = 20.0
+"""How long the parts may take to close in order before everything is killed; above any scaled ECS stop time-out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the daemon was asked for. `owner` and `ready` are inherited descriptors: a pidfd, the end of a pipe."""
+
+    environment: str
+    region: str
+    pace: Pace
+    state: StateFolder
+    detached: bool
+    owner: int | None
+    ready: int | None
+    platform_id: str
+    started_at: float
+
+
+class Cloud(Protocol):
+    """The parts that make the cloud, put together."""
+
+    async def open(self) -> str:
+        """Start everything; the control plane's URL, once it answers."""
+        ...
+
+    async def close(self) -> None:
+        """Stop everything, in order."""
+        ...
+
+
+Assemble = Callable[[Options, Supervisor], Cloud]
+
+
+def main(arguments: Sequence[str], assemble: Assemble) -> int:
+    """Run until told to end; the exit code."""
+    options = parse(arguments)
+    options.state.create()
+    residue.claim(options.state)
+    _log_plainly()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(Daemon(options, assemble).run())
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """The command line; argparse ends the process with a message when it is wrong."""
+    parser = argparse.ArgumentParser(prog="infrastructure.embedded", description="The embedded cloud's daemon.")
+    parser.add_argument("--environment", required=True)
+    parser.add_argument("--region", required=True)
+    parser.add_argument("--pace", required=True, choices=[known.name for known in PACES])
+    parser.add_argument("--state", required=True, type=Path)
+    parser.add_argument("--detached", action="store_true")
+    parser.add_argument("--owner-fd", type=int, help="a pidfd: the cloud ends with that process")
+    parser.add_argument("--ready-fd", type=int, help="a pipe: one JSON line when ready or failed")
+    given = parser.parse_args(arguments)
+    return Options(
+        environment=given.environment,
+        region=given.region,
+        pace=pace(given.pace),
+        state=StateFolder(given.state.resolve()),
+        detached=given.detached,
+        owner=given.owner_fd,
+        ready=given.ready_fd,
+        platform_id=uuid.uuid4().hex[:12],
+        started_at=time.time(),
+    )
+
+
+class Daemon:
+    """The life of one embedded cloud, from the claim of its folder to its end."""
+
+    def __init__(self, options: Options, assemble: Assemble) -> None:
+        self._options = options
+        self._supervisor = Supervisor(options.state)
+        self._assemble = assemble
+        self._stop = asyncio.Event()
+        self._kill = asyncio.Event()
+
+    async def run(self) -> int:
+        """Serve until told to end; the exit code."""
+        self._listen()
+        self._supervisor.warm()
+        cloud = self._assemble(self._options, self._supervisor)
+        try:
+            url = await self._before_the_end(cloud.open())
+            self._announce(url)
+        except _ToldToEnd:
+            self._end_at_once(ExitCode.PASSED)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the launcher is told and nothing stays
+            self._fail(error)
+        await self._stop.wait()
+        await self._close(cloud)
+        return ExitCode.PASSED
+
+    def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._told)
+        if self._options.owner is not None:
+            loop.add_reader(self._options.owner, self._orphaned, self._options.owner)
+
+    def _told(self) -> None:
+        """A signal: the first asks for an orderly end, the next for an immediate one."""
+        if self._stop.is_set():
+            self._kill.set()
+        self._stop.set()
+
+    def _orphaned(self, owner: int) -> None:
+        _log.warning("the process that owns this cloud has ended; so does the cloud")
+        self._release(owner)
+        self._stop.set()
+        self._kill.set()
+
+    def _release(self, owner: int) -> None:
+        asyncio.get_running_loop().remove_reader(owner)
+        os.close(owner)
+
+    async def _before_the_end(self, opening: Coroutine[None, None, str]) -> str:
+        """What `opening` gives, unless we are told to end before it does."""
+        task = asyncio.create_task(opening)
+        end = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait((task, end), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise _ToldToEnd
+        end.cancel()
+        return task.result()
+
+    def _announce(self, url: str) -> None:
+        """From here on the platform exists, for `cafe status` and for whoever waits; if detached, without an owner."""
+        options = self._options
+        # What is there now stays: not to be looked at by each collection of the garbage that API calls make.
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+        record = PlatformRecord(
+            platform_id=options.platform_id,
+            pid=os.getpid(),
+            url=url,
+            pace=options.pace.name,
+            region=options.region,
+            started_at=options.started_at,
+            detached=options.detached,
+        )
+        record.write(options.state)
+        _log.info("ready at %s after %.2f s", url, time.time() - options.started_at)
+        self._tell({"url": url, "pid": record.pid})
+        if options.detached and options.owner is not None:
+            self._release(options.owner)
+
+    def _tell(self, message: dict[str, object]) -> None:
+        if self._options.ready is not None:
+            with open(self._options.ready, "w", encoding="utf-8") as pipe:  # noqa: PTH123 - a descriptor has no path
+                pipe.write(json.dumps(message) + "\n")
+
+    async def _close(self, cloud: Cloud) -> None:
+        """Close in order; at once when told to again, when the owner dies, or when it takes too long."""
+        _log.info("closing")
+        closing = asyncio.ensure_future(self._close_in_order(cloud))
+        kill = asyncio.ensure_future(self._kill.wait())
+        await asyncio.wait((closing, kill), timeout=_CLOSE_S, return_when=asyncio.FIRST_COMPLETED)
+        if not closing.done():
+            _log.warning("not closed in order; killing what is left")
+            self._end_at_once(ExitCode.PASSED)
+        kill.cancel()
+        closing.result()
+
+    async def _close_in_order(self, cloud: Cloud) -> None:
+        try:
+            await cloud.close()
+        finally:
+            await self._supervisor.close()
+        residue.remove_files(self._options.state)
+
+    def _fail(self, error: Exception) -> None:
+        """Say why, leave the logs to the launcher, and nothing else."""
+        traceback.print_exception(error)
+        fault = str(error) if isinstance(error, CafeError) else f"{type(error).__name__}: {error}"
+        with contextlib.suppress(BrokenPipeError):  # the launcher may be gone as well
+            self._tell({"fault": fault})
+        self._end_at_once(ExitCode.ENVIRONMENT if isinstance(error, EnvironmentFault) else ExitCode.INTERNAL)
+
+    def _end_at_once(self, code: ExitCode) -> None:
+        """No waiting and no clean-up handlers: the guard and the kernel end what the kill has not reached."""
+        self._supervisor.kill_all()
+        self._options.state.platform.unlink(missing_ok=True)
+        shutil.rmtree(self._options.state.run, ignore_errors=True)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+class _ToldToEnd(Exception):
+    """A signal, or the owner's death, came before the cloud was open."""
+
+
+def _log_plainly() -> None:
+    """One line per event: UTC time, level, logger, message."""
+    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for talkative in ("botocore", "boto3", "urllib3", "asyncio"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
