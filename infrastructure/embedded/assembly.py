@@ -1,6 +1,6 @@
 """Puts the parts of the embedded cloud together and takes them apart again, each in its order.
 
-Opening uses both cores: the zygote imports the services' libraries and Envoy starts while a thread of ours imports moto.
+Opening uses both cores: the zygote imports the services' libraries and Envoy starts while we import moto.
 """
 
 import asyncio
@@ -91,6 +91,7 @@ class EmbeddedCloud:
         from infrastructure.embedded.metrics import Metrics
 
         options = self._options
+        reconciler = Reconciler(options.pace.resync_s)
         backends = Backends(ACCOUNT, options.region)
         self._metrics = Metrics(backends, options.pace)
         context = Context(
@@ -104,9 +105,9 @@ class EmbeddedCloud:
             network=self._network,
             metrics=self._metrics,
             backends=backends,
-            wake=lambda name: reconciler.wake(name),
+            wake=reconciler.wake,
         )
-        reconciler = Reconciler([build(context) for build in registry.CONTROLLERS], options.pace.resync_s)
+        reconciler.adopt([build(context) for build in registry.CONTROLLERS])
         self._measuring = asyncio.create_task(self._metrics.run(), name="metrics")
         return reconciler
 

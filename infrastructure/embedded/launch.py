@@ -122,7 +122,7 @@ def _environment(state: StateFolder) -> dict[str, str]:
 
 def _await_ready(child: subprocess.Popen[bytes], ready: int, state: StateFolder) -> Launched:
     """The line on the pipe; the pipe's end without one means that the daemon died."""
-    with open(ready, encoding="utf-8") as pipe:  # noqa: PTH123 - a descriptor has no path
+    with open(ready, encoding="utf-8") as pipe:
         if not _is_readable(ready, START_S):
             raise EnvironmentFault(f"the embedded cloud is not ready after {START_S:.0f} s", log=_log_of(state))
         line = pipe.readline()

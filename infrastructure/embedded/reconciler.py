@@ -23,12 +23,15 @@ _EVERYTHING = "cloudformation"
 
 
 class Reconciler:
-    """Keeps `controllers` level with their records. `resync_s` is the slow tick."""
+    """Keeps the controllers level with their records. `resync_s` is the slow tick.
 
-    def __init__(self, controllers: Sequence[Controller], resync_s: float) -> None:
-        self._controllers = {controller.name: controller for controller in controllers}
+    Made before them, since they get its `wake`; then `adopt`, then `start`.
+    """
+
+    def __init__(self, resync_s: float) -> None:
         self._resync_s = resync_s
-        self._wakes = {name: asyncio.Event() for name in self._controllers}
+        self._controllers: dict[str, Controller] = {}
+        self._wakes: dict[str, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._working: set[str] = set()
         self._passed = asyncio.Event()
@@ -39,6 +42,12 @@ class Reconciler:
     def failures(self) -> Mapping[str, int]:
         """How many passes of each controller ended in an exception since the start."""
         return self._failures
+
+    def adopt(self, controllers: Sequence[Controller]) -> None:
+        """Take the controllers on, in their starting order."""
+        for controller in controllers:
+            self._controllers[controller.name] = controller
+            self._wakes[controller.name] = asyncio.Event()
 
     def start(self) -> None:
         """Make a first pass of every controller and go on until `close`."""
