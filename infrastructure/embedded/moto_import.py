@@ -15,6 +15,8 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+from infrastructure.embedded import patches
+
 SETTINGS: Mapping[str, str] = {
     "MOTO_DISABLE_GLOBAL_CORS": "true",  # a web page has no business here
     "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # images that nothing here starts
@@ -65,7 +67,7 @@ def prepare(*, account: str, region: str) -> None:
     os.environ.update(SETTINGS)
     base = importlib.import_module("moto.core.base_backend")
     base.AccountSpecificBackend.get_session = classmethod(lambda _cls: _OneRegion())
-    _patch("core")
+    patches.apply("core")
 
 
 @cache
@@ -76,7 +78,7 @@ def models(package: str) -> Any:
             models(needed)
     with _lean(), _stand_ins(CLOUDFORMATION_SKIPS if package == "cloudformation" else ()):
         module = importlib.import_module(f"moto.{package}.models")
-    _patch(package)
+    patches.apply(package)
     return module
 
 
@@ -91,14 +93,6 @@ def handler(package: str, name: str) -> Any:
 def backend(package: str, *, account: str, region: str) -> Any:
     """The records of `account` in `region` that `moto.<package>` keeps."""
     return getattr(models(package), f"{package}_backends")[account][region]
-
-
-def _patch(package: str) -> None:
-    from infrastructure.embedded.patches import PATCHES  # they import moto: only once it is prepared
-
-    for patch in PATCHES:
-        if package == patch.PACKAGE:
-            patch.install()
 
 
 @contextlib.contextmanager

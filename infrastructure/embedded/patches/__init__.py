@@ -1,10 +1,21 @@
-"""Corrections of moto 5.2, one module each: what grows with history or contradicts AWS.
+"""Corrections of moto 5.2, one module each: what grows with history, or contradicts AWS.
 
 A patch module says in its docstring which code of moto it replaces and why, names the moto package it belongs to in
 `PACKAGE` (`core` for what all share), and replaces it in `install`, which runs right after that package's import.
-Its test compares it with moto's own code, so that a moto that mends itself shows.
+Its test compares it with moto's own code.
 """
 
-from types import ModuleType
+import importlib
+from collections.abc import Mapping
 
-PATCHES: tuple[ModuleType, ...] = ()
+PATCHES: Mapping[str, tuple[str, ...]] = {
+    "core": ("tracking",),
+    "sqs": ("sqs_backend",),
+}
+"""moto package to the patches it gets, in this order. They import moto, so they are imported when it is prepared."""
+
+
+def apply(package: str) -> None:
+    """Install the patches of moto's `package`, which has just been imported."""
+    for name in PATCHES.get(package, ()):
+        importlib.import_module(f"{__name__}.{name}").install()
