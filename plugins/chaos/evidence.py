@@ -1,5 +1,6 @@
 """An experiment as somebody who was not there reads it: verdict first, then phases, symptom, undo, books."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -84,9 +85,9 @@ def _attachments(evidence: Evidence, journal: str) -> Iterable[Attachment]:
 
 
 def _metrics(evidence: Evidence) -> Iterable[tuple[str, float, str]]:
-    if evidence.rto_s is not None:
+    if evidence.rto_s is not None and math.isfinite(evidence.rto_s):
         yield "rto", evidence.rto_s, "s"
-    if evidence.books is not None:
+    if evidence.books is not None and evidence.books.lost is not None:
         yield "rpo", float(evidence.books.lost), "orders"
     for figures in evidence.figures.values():
         for name, unit in _UNITS.items():

@@ -29,11 +29,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BooksResult:
-    """What the reconciliation said: its verdict, why, and how many acknowledged orders are lost (RPO)."""
+    """What the reconciliation said: its verdict, why, and how many acknowledged orders are lost (RPO), if it knows."""
 
     verdict: Verdict
     reasons: tuple[str, ...]
-    lost: int
+    lost: int | None
     text: str
 
 
@@ -95,7 +95,7 @@ def _slos(evidence: Evidence) -> tuple[SloReport, ...]:
     claims = {Phase.BASELINE: scenario.baseline, Phase.OBSERVE: scenario.during, Phase.RECOVERY: scenario.recovered}
     extra: dict[str, float | None] = {
         "rto": evidence.rto_s,
-        "rpo": None if evidence.books is None else float(evidence.books.lost),
+        "rpo": None if evidence.books is None else evidence.books.lost,
     }
     reports = []
     for phase, claim in claims.items():

@@ -59,6 +59,10 @@ class Trace:
         return next((span for span in self.spans if span.name == phase), None)
 
     @property
+    def is_interrupted(self) -> bool:
+        return self.stop is not None and self.stop.is_interrupt
+
+    @property
     def has_injected(self) -> bool:
         return self.span(Phase.OBSERVE) is not None
 

@@ -1,0 +1,95 @@
+"""pytest glue of the chaos plugin: the fixture `experiment` runs a scenario; whoever gets a platform gets it clean."""
+
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+
+from infrastructure import cloud
+from infrastructure.cloud import Platform
+from infrastructure.errors import EnvironmentFault
+from plugins.chaos.fault import Fault, Plan
+from plugins.chaos.guard import Watchdog
+from plugins.chaos.preview import preview
+from plugins.chaos.reach import reach
+from plugins.chaos.restore import check_clear, restore
+from plugins.chaos.runner import Run, perform
+from plugins.chaos.sabotage import NoOp
+from plugins.chaos.scenario import Scenario
+from plugins.environment.outcome import Inconclusive
+from plugins.environment.settings import Settings
+from plugins.slo import Verdict
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+    """Undo what a crashed run left on a platform that outlived it, before the first test sees that platform."""
+    value = yield
+    if fixturedef.argname == "platform" and isinstance(value, Platform):
+        check_clear(restore(value.state, reach))
+    return value
+
+
+@pytest.fixture(scope="session")
+def watchdog(settings: Settings, platform: Platform) -> Iterator[Watchdog | None]:
+    """Watches over a platform that outlives this run; one that dies with the run needs no undoing."""
+    if not (settings.keep or settings.target == "aws" or not platform.is_new):
+        yield None
+        return
+    guard = Watchdog(platform.state, platform.status().platform_id if settings.target == "embedded" else None)
+    try:
+        yield guard
+    finally:
+        guard.close()
+
+
+@pytest.fixture
+def experiment(request: pytest.FixtureRequest, settings: Settings) -> Callable[[Scenario], None]:
+    """`experiment(scenario)`: run it alone on the platform, publish its record, and raise unless it passed."""
+
+    def run(scenario: Scenario) -> None:
+        fault: Fault = NoOp(scenario.fault) if settings.sabotage == "fault" else scenario.fault
+        if settings.plan:
+            windows = scenario.windows(settings.profile)
+            text = preview(scenario, fault, _planned(settings, fault), windows)
+            request.getfixturevalue("plans").add(request.node.nodeid, text)
+            return
+        settings.environment.check_permits(scenario.id)
+        _perform(request, settings, scenario, fault)
+
+    return run
+
+
+def _perform(request: pytest.FixtureRequest, settings: Settings, scenario: Scenario, fault: Fault) -> None:
+    platform, lease, reporter, progress, watchdog = map(
+        request.getfixturevalue, ("platform", "lease", "reporter", "progress", "watchdog")
+    )
+    with lease.hold(f"chaos {scenario.id}") as held:
+        outcome = perform(
+            Run(
+                scenario=scenario,
+                fault=fault,
+                windows=scenario.windows(settings.profile),
+                platform=platform,
+                held=held,
+                watchdog=watchdog,
+                progress=progress,
+                reports=request.config.rootpath / "reports" / "runs",
+            )
+        )
+    reporter.publish(outcome.record)
+    if outcome.is_interrupted:
+        raise KeyboardInterrupt
+    if outcome.verdict is Verdict.INCONCLUSIVE:
+        raise Inconclusive(outcome.told)
+    if outcome.verdict is Verdict.FAIL:
+        pytest.fail(outcome.told, pytrace=False)
+
+
+def _planned(settings: Settings, fault: Fault) -> Plan | None:
+    """The fault's plan against the platform that is up; None when none is."""
+    try:
+        platform = cloud.attach(settings.environment, settings.target)
+    except EnvironmentFault:
+        return None
+    return fault.plan(platform, 0.0)

@@ -1,0 +1,173 @@
+"""Runs one scenario against a platform: sets up the bench, lets the machine run, gathers what is known, judges it."""
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from infrastructure.cloud import Platform
+from plugins.books.reconcile import reconcile
+from plugins.chaos import evidence as telling
+from plugins.chaos.experiment import Bench, Experiment
+from plugins.chaos.fault import Fault
+from plugins.chaos.guard import Watchdog
+from plugins.chaos.journal import Journal, Origin
+from plugins.chaos.judge import BooksResult, Evidence, judge
+from plugins.chaos.measure import measure, recovery_time, windows
+from plugins.chaos.pulse import WallPulse, interruptible
+from plugins.chaos.reach import reach
+from plugins.chaos.restore import check_clear, restore
+from plugins.chaos.scenario import Expected, Scenario, Windows
+from plugins.chaos.stop import AlarmRaised
+from plugins.chaos.trace import Phase, Trace
+from plugins.chaos.traffic import OrderTraffic
+from plugins.environment.lease import Held
+from plugins.load.result import LoadResult
+from plugins.reporting.progress import Progress
+from plugins.reporting.record import RunRecord
+from plugins.slo import Verdict
+from plugins.telemetry.anomaly import AnomalyResult
+from plugins.telemetry.cloudwatch import Metric, read
+from plugins.telemetry.timeline import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One experiment as it is to be done. `reports` takes its raw data; `watchdog` is None where none is needed."""
+
+    scenario: Scenario
+    fault: Fault
+    windows: Windows
+    platform: Platform
+    held: Held
+    watchdog: Watchdog | None
+    progress: Progress
+    reports: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A judged run. `told` is for the terminal; `is_interrupted`: somebody asked the whole test run to end."""
+
+    verdict: Verdict
+    record: RunRecord
+    told: str
+    is_interrupted: bool
+
+
+def perform(run: Run) -> Outcome:
+    """Do the experiment and judge it. Raises only where nothing was touched, or where the run is ended at once."""
+    pulse = WallPulse()
+    name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{run.scenario.id}-{uuid.uuid4().hex[:6]}"
+    folder = run.reports / name
+    journal = Journal.of(run.platform.state.journal, name, pulse.now)
+    load = OrderTraffic(run.scenario, run.windows, run.platform, folder, pulse.now)
+    with interruptible(pulse):
+        with ExitStack() as shown:
+            bench = Bench(
+                cloud=run.platform,
+                load=load,
+                pulse=pulse,
+                journal=journal,
+                origin=_origin(run, name),
+                is_held=run.held.is_valid,
+                clear=lambda: check_clear(restore(run.platform.state, reach)),
+                arm=run.watchdog.arm if run.watchdog else lambda: None,
+                alarms=_alarms(run),
+                enter=_shown(run.progress, shown),
+            )
+            machine = Experiment(scenario=run.scenario, fault=run.fault, windows=run.windows, bench=bench)
+            trace = machine.run()
+        result = load.result()
+        evidence = _gather(run, trace, result)
+    judgement = judge(evidence)
+    series = result.series() if result is not None else ()
+    return Outcome(
+        verdict=judgement.verdict,
+        record=telling.record(evidence, judgement, series=series, journal=journal.text(), folder=folder),
+        told=f"{telling.told(evidence, judgement)}\n  raw data: {folder}",
+        is_interrupted=trace.is_interrupted,
+    )
+
+
+def _gather(run: Run, trace: Trace, result: LoadResult | None) -> Evidence:
+    """Measure every window, ask CloudWatch, open the books; nothing more is asked of an interrupted run."""
+    spans, clean = windows(trace), run.scenario.clean_statuses
+    figures = {phase: measure(span, result.window, clean) for phase, span in spans.items()} if result else {}
+    return Evidence(
+        scenario=run.scenario,
+        trace=trace,
+        figures=figures,
+        rto_s=recovery_time(trace, run.scenario.recovery, result.window) if result else None,
+        books=_books(run, result) if result and not trace.is_interrupted else None,
+        anomalies=() if trace.is_interrupted else tuple(_anomalies(run, spans)),
+        latency_scale=run.platform.environment.slo.latency_scale,
+    )
+
+
+def _origin(run: Run, experiment: str) -> Origin:
+    return Origin(
+        experiment=experiment,
+        scenario=run.scenario.id,
+        environment=run.platform.environment.name,
+        target=run.platform.target,
+        platform_id=run.platform.status().platform_id,
+        pid=os.getpid(),
+        lease_id=run.held.id,
+    )
+
+
+def _books(run: Run, result: LoadResult) -> BooksResult:
+    try:
+        report = reconcile(run.platform, result.history)
+    except Exception as crash:  # noqa: BLE001 - whatever it was, books that cannot be read prove nothing
+        reason = f"the books could not be read: {type(crash).__name__}: {crash}"
+        return BooksResult(verdict=Verdict.INCONCLUSIVE, reasons=(reason,), lost=None, text=reason)
+    return BooksResult(verdict=report.verdict, reasons=report.reasons, lost=report.lost, text=str(report))
+
+
+def _anomalies(run: Run, spans: Mapping[Phase, Span]) -> Iterable[AnomalyResult]:
+    """What CloudWatch has to show; asked only where all three windows were watched to their ends."""
+    if len(spans) == len((Phase.BASELINE, Phase.OBSERVE, Phase.RECOVERY)):
+        for expected in run.scenario.anomalies:
+            yield _anomaly(run.platform, expected, spans)
+
+
+def _anomaly(platform: Platform, expected: Expected, spans: Mapping[Phase, Span]) -> AnomalyResult:
+    before, during, after = spans[Phase.BASELINE], spans[Phase.OBSERVE], spans[Phase.RECOVERY]
+    dimensions = {name: platform.output(key) for name, key in expected.dimensions}
+    metric = Metric.of(expected.namespace, expected.metric, expected.stat, dimensions, expected.anomaly.unit)
+    try:
+        series = read(platform, metric, before.start, after.end)
+    except Exception as crash:  # noqa: BLE001 - as above: CloudWatch not read is CloudWatch silent
+        text = f"{expected.anomaly.name}: CloudWatch could not be read: {type(crash).__name__}: {crash}"
+        return AnomalyResult(verdict=Verdict.INCONCLUSIVE, text=text)
+    return expected.anomaly.check(series, before, during, after)
+
+
+def _alarms(run: Run) -> Callable[[], frozenset[str]]:
+    """The alarms that are raised; CloudWatch is only asked where a stop condition wants to know."""
+    if not any(isinstance(condition, AlarmRaised) for condition in run.scenario.stops):
+        return frozenset
+
+    def raised() -> frozenset[str]:
+        alarms = run.platform.client("cloudwatch").describe_alarms(StateValue="ALARM")["MetricAlarms"]
+        return frozenset(alarm["AlarmName"] for alarm in alarms)
+
+    return raised
+
+
+def _shown(progress: Progress, shown: ExitStack) -> Callable[[Phase, float], None]:
+    """Each phase ends the line of the one before; phases without a length of their own are notes."""
+
+    def enter(phase: Phase, seconds: float) -> None:
+        shown.close()
+        if seconds:
+            shown.enter_context(progress.phase(phase, seconds))
+        else:
+            progress.note(phase)
+
+    return enter
