@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from itertools import chain, repeat
 from urllib.parse import quote
 
+from infrastructure.embedded import binaries
 from infrastructure.embedded.engines import envoy_admin, xds
-from infrastructure.embedded.engines.envoy_binary import find_envoy
 from infrastructure.embedded.engines.envoy_model import (
     Condition,
     Endpoint,
@@ -100,7 +100,8 @@ class Envoy:
         self._written.clear()
 
     async def _launch(self) -> None:
-        binary = find_envoy()
+        # In a thread: the first look hashes a hundred megabytes.
+        binary = await asyncio.to_thread(binaries.find, "envoy")
         envoy_admin.prepare(self._socket)
         startup = self._folder / "bootstrap.json"
         startup.write_bytes(xds.bootstrap(self._folder, self._socket))
