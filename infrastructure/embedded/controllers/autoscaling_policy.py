@@ -1,0 +1,83 @@
+"""What target tracking decides: from a metric's recent values and the capacity to the capacity wanted. Pure.
+
+AWS makes two alarms of a policy, https://docs.aws.amazon.com/autoscaling/application/userguide/:
+- high: the metric above the target for 3 periods of 60 s; scale out at once, in proportion;
+- low: the metric below 90 % of the target for 15 periods; scale in, carefully.
+After a scale-out, its cool-down keeps further ones away; after a scale-in, its cool-down keeps further scale-ins away,
+while a scale-out is always allowed. A capacity that somebody set outside of its bounds stays until an alarm calls.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+HIGH_PERIODS = 3
+LOW_PERIODS = 15
+PERIOD_S = 60.0
+"""Length of the evaluated periods on AWS."""
+LOW_FRACTION = 0.9
+"""Scale-in waits until the metric is below this part of the target, so that the two alarms never fight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A target-tracking policy on a scalable target; cool-downs in seconds of this platform's pace."""
+
+    target: float
+    least: int
+    most: int
+    out_cooldown_s: float
+    in_cooldown_s: float
+    is_in_disabled: bool = False
+    is_out_disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """When capacity was last added and removed (Unix seconds)."""
+
+    out_at: float = -math.inf
+    in_at: float = -math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A change of capacity, `alarm` the one that calls for it."""
+
+    capacity: int
+    alarm: Literal["AlarmHigh", "AlarmLow"]
+    value: float
+
+
+def decide(policy: Policy, values: Sequence[float | None], capacity: int, past: Past, now: float) -> Step | None:
+    """The change to make, if any. `values` are the last periods' averages, oldest first, None for one without data."""
+    high = _all(values, HIGH_PERIODS)
+    if high and min(high) > policy.target:
+        return _out(policy, high[-1], capacity, past, now)
+    low = _all(values, LOW_PERIODS)
+    if low and max(low) < policy.target * LOW_FRACTION:
+        return _in(policy, max(low), capacity, past, now)
+    return None
+
+
+def _all(values: Sequence[float | None], count: int) -> list[float]:
+    """The last `count` values, or nothing if one of them is missing."""
+    recent = [value for value in values[-count:] if value is not None]
+    return recent if len(recent) == count else []
+
+
+def _out(policy: Policy, value: float, capacity: int, past: Past, now: float) -> Step | None:
+    if policy.is_out_disabled or capacity >= policy.most or now - past.out_at < policy.out_cooldown_s:
+        return None
+    wanted = math.ceil(max(capacity, 1) * value / policy.target)
+    return Step(capacity=min(max(wanted, policy.least), policy.most), alarm="AlarmHigh", value=value)
+
+
+def _in(policy: Policy, value: float, capacity: int, past: Past, now: float) -> Step | None:
+    if policy.is_in_disabled or capacity <= policy.least:
+        return None
+    if now - past.in_at < policy.in_cooldown_s or now - past.out_at < policy.out_cooldown_s:
+        return None
+    wanted = max(math.ceil(capacity * value / policy.target), policy.least)
+    return Step(capacity=min(wanted, policy.most), alarm="AlarmLow", value=value) if wanted < capacity else None
