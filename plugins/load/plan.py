@@ -31,8 +31,8 @@ class Retry:
 class LoadPlan:
     """`arrivals` of `journey`, or of a `mix` of (journey, share).
 
-    At most `max_in_flight` journeys run at once; an arrival beyond that is dropped and counted, never queued: a queue in
-    the generator would close the model. `seed` fixes which journey each arrival is and what it orders. `duration_s`
+    At most `max_in_flight` journeys run at once; an arrival beyond that is dropped and counted, never queued: a queue
+    in the generator would close the model. `seed` fixes which journey each arrival is and what it orders. `duration_s`
     cuts the schedule short.
     """
 
@@ -56,6 +56,12 @@ class LoadPlan:
         """How long arrivals keep coming."""
         whole = self.arrivals.duration_s
         return whole if self.duration_s is None else min(whole, self.duration_s)
+
+    @property
+    def longest_s(self) -> float:
+        """How long one journey may take by its own time-outs: connecting and waiting for each try, and the pauses."""
+        tries, pause_s = (self.retry.attempts, self.retry.cap_s) if self.retry else (1, 0.0)
+        return tries * 2 * self.timeout_s + (tries - 1) * pause_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """A load run as it is judged: windows over time, each with its own percentiles, never pooled over phases."""
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,11 +111,17 @@ class LoadResult:
         """Unix time of the end of the last slot with an arrival."""
         return (max((s.slot for s in self.samples), default=-1) + 1) / SLOTS_PER_S
 
+    @cached_property
+    def _by_slot(self) -> tuple[tuple[int, ...], tuple[Sample, ...]]:
+        """The samples in the order of their slots, and the slots alone to search in."""
+        ordered = tuple(sorted(self.samples, key=lambda sample: sample.slot))
+        return tuple(sample.slot for sample in ordered), ordered
+
     def window(self, start: float, end: float, *, journey: str | None = None) -> Window:
         """The arrivals of [`start`, `end`), of all journeys or of one. Edges are sharp to a tenth of a second."""
-        first, last = first_slot(start), first_slot(end)
-        chosen = (s for s in self.samples if first <= s.slot < last and journey in (None, s.journey))
-        return _window(start, end, chosen)
+        slots, samples = self._by_slot
+        first, last = bisect_left(slots, first_slot(start)), bisect_left(slots, first_slot(end))
+        return _window(start, end, (s for s in samples[first:last] if journey in (None, s.journey)))
 
     def whole(self) -> Window:
         """The whole run as one window: for totals, not for percentiles of a run with phases."""

@@ -84,7 +84,7 @@ class LoadRun:
         """No further arrivals; journeys under way may finish within their own time-out. Safe to call twice."""
         self.check()
         self._is_stopped = True
-        _end(self._process, self.plan.timeout_s + _GRACE_S)
+        _end(self._process, self.plan.longest_s + _GRACE_S)
 
     def result(self) -> LoadResult:
         """Everything recorded; waits for the end of a run that was not stopped."""
@@ -99,10 +99,10 @@ class LoadRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._is_stopped = True
-        _end(self._process, self.plan.timeout_s + _GRACE_S)
+        _end(self._process, self.plan.longest_s + _GRACE_S)
 
     def _ends_by(self) -> float:
-        return self.started_at + self.plan.length_s + self.plan.timeout_s + 2 * _GRACE_S
+        return self.started_at + self.plan.length_s + self.plan.longest_s + 2 * _GRACE_S
 
 
 def start(plan: LoadPlan, platform: Endpoints, folder: Path) -> LoadRun:

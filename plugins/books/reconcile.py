@@ -1,0 +1,69 @@
+"""Reconciles a platform with a history: wait until it has settled, read every book, compare."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from infrastructure.state import StateFolder
+from plugins.books.comparison import compare
+from plugins.books.entries import Books
+from plugins.books.history import read_history
+from plugins.books.payments import read_payments
+from plugins.books.readers import Cloud, read_events, read_orders, read_outbox
+from plugins.books.report import BooksReport
+
+SETTLE_S = 30.0
+_POLL_S = 0.1
+
+
+class Platform(Cloud, Protocol):
+    """A platform whose books are kept."""
+
+    @property
+    def state(self) -> StateFolder: ...
+
+
+def reconcile(platform: Platform, history: Path, *, exclusive: bool = False, settle_s: float = SETTLE_S) -> BooksReport:
+    """Do the books balance for every order in `history`? Call it when the load has stopped.
+
+    Orders of nobody in `history` are ignored unless it is `exclusive`: all that was ever ordered. An outbox that is not
+    empty after `settle_s` is judged as it is. Books that cannot be read give an inconclusive report, never an exception.
+    """
+    try:
+        attempts = read_history(history)
+        settle(platform, settle_s)
+        return compare(_read(platform), attempts, exclusive=exclusive)
+    except Exception as error:  # noqa: BLE001 - a checker that crashed knows nothing: neither pass nor fail
+        doubt = f"the books could not be read: {type(error).__name__}: {error}"
+        return BooksReport(discrepancies=(), counts={}, doubts=(doubt,))
+
+
+def settle(
+    cloud: Cloud,
+    deadline_s: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> bool:
+    """Wait until the outbox is empty, at most `deadline_s`; False if it is not.
+
+    Polled, since neither target announces it: DynamoDB has no event for an empty table, and a stream of its changes
+    would have to be part of the platform for this alone.
+    """
+    ends = clock() + deadline_s
+    while read_outbox(cloud):
+        if clock() >= ends:
+            return False
+        sleep(_POLL_S)
+    return True
+
+
+def _read(platform: Platform) -> Books:
+    """Queue and stream before the orders: what is passed on was stored first, so an order written while we read can
+    lack a message in this picture, but no message can lack its order.
+    """
+    payments = read_payments(platform, platform.state.root / "books" / "payments.jsonl")
+    events = read_events(platform)
+    outbox = read_outbox(platform)
+    return Books(orders=read_orders(platform), outbox=outbox, payments=payments, events=events)

@@ -1,0 +1,284 @@
+"""The open model as a Locust user: Locust's statistics, web UI, CSV files and master/worker work as with any other.
+
+    local     test_start: a Generator ─ user: paces ─ finish ─ quit
+    master    test_start: hands out shares and the common start ─ collects lines ─ all done: quit
+    worker    as local, but share, plan and start come from the master and its lines go there
+
+One generator per process, whatever number of users is asked for: in an open model the rate is the load, not the users.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import gevent
+from gevent.event import Event
+from locust import LoadTestShape, User, events, task
+from locust.env import Environment
+from locust.exception import RPCError, StopUser
+from locust.runners import MasterRunner, WorkerRunner
+
+from infrastructure.errors import ExitCode
+from plugins.load.generator import Generator, Share, now
+from plugins.load.journeys import Journey
+from plugins.load.plan import Assignment, of_json, to_json
+from plugins.load.recorder import FileSink, Lines
+
+SHARE, LINES, DONE, DEFECT = "cafe_share", "cafe_lines", "cafe_done", "cafe_defect"
+"""Messages between master and workers."""
+
+_LEAD_S = 1.0
+"""From handing out the shares to the first arrival: every worker has its share by then."""
+_GRACE_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Source(Protocol):
+    """Where a session gets its work from, and who wants to know how it went. Never called in a worker."""
+
+    def prepare(self, environment: Environment) -> None: ...  # options are parsed; sets environment.host
+    def assignment(self, environment: Environment) -> Assignment: ...  # a run is about to start
+    def started(self, assignment: Assignment, at: float) -> None: ...  # its first arrival is due at Unix time `at`
+    def judged(self) -> ExitCode: ...  # Locust is about to end; every line is written
+    def report(self) -> str: ...  # what to print last
+
+
+class Session:
+    """What one Locust process does from `init` to `quit`; runs as often as the web UI's start button is pressed."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._environment: Any = None
+        self._assignment: Assignment | None = None
+        self._share: tuple[Share, float] | None = None
+        self._generator: Generator | None = None
+        self._sink: FileSink | None = None
+        self._waiting_for: set[str] = set()
+        self._all_done = Event()
+        self._overdue_at = 0.0
+        self._is_claimed = self._is_reported = False
+        events.init.add_listener(self._on_init)
+
+    # One run, in the process that generates.
+
+    def offer(self) -> None:
+        """The user's one task: the whole schedule. A second user of the same process has nothing to do."""
+        if self._generator is None or self._is_claimed:
+            raise StopUser
+        self._is_claimed = True
+        try:
+            self._generator.warm_up()
+            self._generator.run(self._begin())
+            self._generator.finish()
+        except Exception as error:  # noqa: BLE001 - a full disk, a bug: Locust would start the task over
+            self._on_defect(error)
+        self._done()
+        raise StopUser
+
+    def _begin(self) -> float:
+        if self._share is not None:
+            return self._share[1]
+        started = now()
+        if self._assignment is not None:
+            self._source.started(self._assignment, started)
+        return started
+
+    def _done(self) -> None:
+        if self._is_worker:
+            self._tell(DONE, {})
+        else:
+            gevent.spawn(self._end_run)
+
+    def _end_run(self) -> None:
+        """Headless there is nothing left to do; with the web UI another run may follow."""
+        runner = self._environment.runner
+        if self._environment.web_ui is None:
+            runner.quit()
+        else:
+            runner.stop()
+
+    def _observed(self, journey: Journey, latency_s: float, error: str | None) -> None:
+        self._environment.events.request.fire(
+            request_type=journey.method,
+            name=journey.path,
+            response_time=latency_s * 1000,
+            response_length=0,
+            exception=None if error is None else _Failed(error),
+            context={},
+        )
+
+    def _on_defect(self, error: Exception) -> None:
+        _log.error("the load generator itself failed: %s", error, exc_info=error)
+        self._fail()
+        if self._is_worker:
+            self._tell(DEFECT, {"error": repr(error)})
+
+    def _fail(self) -> None:
+        self._environment.process_exit_code = int(ExitCode.INTERNAL)
+        if not self._is_worker:
+            gevent.spawn(self._environment.runner.quit)
+
+    # Locust's events.
+
+    def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: object) -> None:
+        self._environment = environment
+        environment.events.test_start.add_listener(self._on_test_start)
+        environment.events.test_stop.add_listener(self._on_test_stop)
+        if self._is_worker:
+            runner.register_message(SHARE, self._on_share)
+            return
+        if self._is_master:
+            runner.register_message(LINES, self._on_lines)
+            runner.register_message(DONE, self._on_done)
+            runner.register_message(DEFECT, self._on_worker_defect)
+        if self._is_master or web_ui is not None:
+            environment.shape_class = OneUserPerWorker(self)
+            environment.shape_class.runner = runner
+        environment.events.quitting.add_listener(self._on_quitting)
+        environment.events.quit.add_listener(self._on_quit)
+        self._source.prepare(environment)
+
+    def _on_test_start(self, **_: object) -> None:
+        self._is_claimed = False
+        if self._is_worker:
+            if self._assignment is not None and self._share is not None:
+                self._generator = self._generate(self._assignment, _ToMaster(self._tell), self._share[0])
+            return
+        assignment = self._assignment = self._source.assignment(self._environment)
+        self._sink = FileSink(assignment.folder)
+        self._overdue_at = now() + _LEAD_S + assignment.plan.length_s + assignment.plan.longest_s + _GRACE_S
+        if self._is_master:
+            self._hand_out(assignment)
+        else:
+            self._generator = self._generate(assignment, self._sink, Share())
+
+    def _on_test_stop(self, **_: object) -> None:
+        if self._generator is not None:
+            self._generator.finish()
+            if self._is_worker:
+                self._tell(DONE, {})
+
+    def _on_quitting(self, **_: object) -> None:
+        """The exit code is settled right after this event, so the run has to be over and written down by now."""
+        runner = self._environment.runner
+        runner.stop()
+        if self._is_master and self._waiting_for:
+            self._all_done.wait(timeout=_GRACE_S)
+        if self._generator is not None:
+            self._generator.finish()
+        if self._environment.process_exit_code is None:
+            self._environment.process_exit_code = int(self._source.judged())
+
+    def _on_quit(self, **_: object) -> None:
+        report = self._source.report()
+        if report and not self._is_reported:
+            self._is_reported = True
+            print(report, flush=True)  # noqa: T201 - the result of the run, after Locust's own tables on stdout
+
+    # Master and workers.
+
+    def _hand_out(self, assignment: Assignment) -> None:
+        runner = self._environment.runner
+        clients = [client.id for client in runner.clients.ready]
+        started = now() + _LEAD_S
+        self._waiting_for = set(clients)
+        self._all_done.clear()
+        for index, client in enumerate(clients):
+            job = {"assignment": to_json(assignment), "index": index, "of": len(clients), "started_at": started}
+            runner.send_message(SHARE, job, client_id=client)
+        self._source.started(assignment, started)
+
+    def _on_share(self, msg: Any, **_: object) -> None:
+        self._assignment = of_json(msg.data["assignment"])
+        self._share = (Share(index=msg.data["index"], of=msg.data["of"]), msg.data["started_at"])
+
+    def _on_lines(self, msg: Any, **_: object) -> None:
+        if self._sink is not None:
+            self._sink.write(Lines(samples=tuple(msg.data["samples"]), history=tuple(msg.data["history"])))
+
+    def _on_done(self, msg: Any, **_: object) -> None:
+        if msg.node_id in self._waiting_for:
+            self._waiting_for.discard(msg.node_id)
+            if not self._waiting_for:
+                self._all_done.set()
+                gevent.spawn(self._end_run)
+
+    def _on_worker_defect(self, msg: Any, **_: object) -> None:
+        _log.error("the load generator of worker %s failed: %s", msg.node_id, msg.data["error"])
+        self._fail()
+
+    def _tell(self, kind: str, data: dict[str, object]) -> None:
+        try:
+            self._environment.runner.send_message(kind, data)
+        except RPCError:
+            _log.exception("the master is gone; what this worker recorded since its last message is lost")
+
+    def _generate(self, assignment: Assignment, sink: Any, share: Share) -> Generator:
+        return Generator(
+            assignment.plan,
+            assignment.host,
+            sink,
+            share=share,
+            observed=self._observed,
+            defect=self._on_defect,
+        )
+
+    @property
+    def is_overdue(self) -> bool:
+        """A worker was lost, and with it the message that it is done."""
+        return now() > self._overdue_at
+
+    @property
+    def _is_worker(self) -> bool:
+        return isinstance(self._environment.runner, WorkerRunner)
+
+    @property
+    def _is_master(self) -> bool:
+        return isinstance(self._environment.runner, MasterRunner)
+
+
+class OneUserPerWorker(LoadTestShape):  # type: ignore[misc]  # Locust publishes no types
+    """Spares the person at the web UI a number of users that would mean nothing."""
+
+    abstract = True
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+
+    def tick(self) -> tuple[int, float] | None:
+        if self._session.is_overdue:
+            return None
+        return max(getattr(self.runner, "worker_count", 1), 1), 100.0
+
+
+class _ToMaster:
+    """A worker's lines travel; the master has the files."""
+
+    def __init__(self, tell: Callable[[str, dict[str, object]], None]) -> None:
+        self._tell = tell
+
+    def write(self, lines: Lines) -> None:
+        self._tell(LINES, {"samples": lines.samples, "history": lines.history})
+
+
+class _Failed(Exception):
+    """The kind of an error, as Locust groups failures."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def open_model_user(source: Source) -> type[User]:
+    """A user class for a locustfile: `Customers = open_model_user(source)`."""
+    session = Session(source)
+
+    class Customers(User):  # type: ignore[misc]  # Locust publishes no types
+        """All customers of one process."""
+
+        @task  # type: ignore[untyped-decorator]  # Locust publishes no types
+        def offer(self) -> None:
+            session.offer()
+
+    return Customers

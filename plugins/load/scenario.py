@@ -1,0 +1,55 @@
+"""A load test as a suite declares it: a story, its arrivals in named stages, and the SLO of each stage."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from plugins.load.arrivals import Stages
+from plugins.load.plan import LoadPlan, Retry
+from plugins.slo import Slo
+
+Profile = Literal["quick", "full"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadScenario:
+    """One load test. Stages are judged separately: percentiles are never pooled over stages.
+
+    `slos` has an entry for each stage of both profiles. A stage needs enough arrivals for the percentile it claims
+    (`plugins.slo.MIN_SAMPLES`), or its verdict is inconclusive: p95 takes 59, p99 takes 299. `mix` is (journey, share).
+    """
+
+    name: str
+    title: str
+    story: str
+    quick: Stages
+    full: Stages
+    slos: Mapping[str, Slo]
+    mix: tuple[tuple[str, float], ...] = (("order", 1.0),)
+    max_in_flight: int = 200
+    timeout_s: float = 5.0
+    retry: Retry | None = None
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        stages = {stage.name for profile in (self.quick, self.full) for stage in profile.stages}
+        if stages != set(self.slos):
+            raise ValueError(f"load scenario {self.name!r}: stages {sorted(stages)}, SLOs for {sorted(self.slos)}")
+
+    def arrivals(self, profile: Profile, *, peak_per_s: float | None = None, duration_s: float | None = None) -> Stages:
+        """The profile's stages, all scaled alike to another peak rate or another length."""
+        stages = self.full if profile == "full" else self.quick
+        time = duration_s / stages.duration_s if duration_s is not None else 1.0
+        rate = peak_per_s / stages.peak if peak_per_s is not None else 1.0
+        return stages.scaled(time=time, rate=rate)
+
+    def plan(self, arrivals: Stages) -> LoadPlan:
+        """What the generator is to do."""
+        return LoadPlan(
+            arrivals=arrivals,
+            mix=self.mix,
+            max_in_flight=self.max_in_flight,
+            timeout_s=self.timeout_s,
+            retry=self.retry,
+            seed=self.seed,
+        )
