@@ -9,13 +9,14 @@ UNKNOWN = "known once a platform is up"
 
 def preview(scenario: Scenario, fault: Fault, plan: Plan | None, windows: Windows) -> str:
     """Targets, calls, undo, policy and time. `plan` is None when no platform is up to plan against."""
+    mix = ", ".join(f"{share:.0%} {journey}" for journey, share in scenario.mix)
     lines = [
         f"{scenario.id}: {scenario.title}",
         f"  fault    {fault.title} ({fault.kind})",
         f"  targets  {', '.join(plan.targets) if plan else UNKNOWN}",
         f"  calls    {', '.join(fault.writes) or 'none through IAM: the fault acts on the data plane'}",
         f"  undo     {_undo(fault, plan)}",
-        f"  load     {scenario.rate:g} orders/s",
+        f"  load     {scenario.rate:g} requests/s: {mix}",
         f"  time     {windows.total_s:g} s: {_phases(windows)}",
         "  policy",
     ]

@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infrastructure.cloud import Platform
@@ -16,11 +16,11 @@ from plugins.chaos.fault import Fault
 from plugins.chaos.guard import Watchdog
 from plugins.chaos.journal import Journal, Origin
 from plugins.chaos.judge import BooksResult, Evidence, judge
-from plugins.chaos.measure import measure, recovery_time, windows
+from plugins.chaos.measure import Figures, measure, recovery_time, windows
 from plugins.chaos.pulse import WallPulse, interruptible
 from plugins.chaos.reach import reach
 from plugins.chaos.restore import check_clear, restore
-from plugins.chaos.scenario import Expected, Scenario, Windows
+from plugins.chaos.scenario import Expected, Scenario, Source, Windows
 from plugins.chaos.stop import AlarmRaised
 from plugins.chaos.trace import Phase, Trace
 from plugins.chaos.traffic import OrderTraffic
@@ -31,7 +31,7 @@ from plugins.reporting.record import RunRecord
 from plugins.slo import Verdict
 from plugins.telemetry.anomaly import AnomalyResult
 from plugins.telemetry.cloudwatch import Metric, read
-from plugins.telemetry.timeline import Span
+from plugins.telemetry.timeline import Series, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +97,8 @@ def _gather(run: Run, trace: Trace, result: LoadResult | None) -> Evidence:
     """Measure every window, ask CloudWatch, open the books; nothing more is asked of an interrupted run."""
     spans, clean = windows(trace), run.scenario.clean_statuses
     figures = {phase: measure(span, result.window, clean) for phase, span in spans.items()} if result else {}
+    if Phase.OBSERVE in figures and not trace.is_interrupted:
+        figures[Phase.OBSERVE] = _with_ratios(run, figures[Phase.OBSERVE])
     return Evidence(
         scenario=run.scenario,
         trace=trace,
@@ -138,14 +140,29 @@ def _anomalies(run: Run, spans: Mapping[Phase, Span]) -> Iterable[AnomalyResult]
 
 def _anomaly(platform: Platform, expected: Expected, spans: Mapping[Phase, Span]) -> AnomalyResult:
     before, during, after = spans[Phase.BASELINE], spans[Phase.OBSERVE], spans[Phase.RECOVERY]
-    dimensions = {name: platform.output(key) for name, key in expected.dimensions}
-    metric = Metric.of(expected.namespace, expected.metric, expected.stat, dimensions, expected.anomaly.unit)
-    try:
-        series = read(platform, metric, before.start, after.end)
-    except Exception as crash:  # noqa: BLE001 - as above: CloudWatch not read is CloudWatch silent
-        text = f"{expected.anomaly.name}: CloudWatch could not be read: {type(crash).__name__}: {crash}"
-        return AnomalyResult(verdict=Verdict.INCONCLUSIVE, text=text)
+    series = _read(platform, expected.source, before.start, after.end)
+    if isinstance(series, str):
+        return AnomalyResult(verdict=Verdict.INCONCLUSIVE, text=f"{expected.anomaly.name}: {series}")
     return expected.anomaly.check(series, before, during, after)
+
+
+def _with_ratios(run: Run, figures: Figures) -> Figures:
+    """Adds the indicators per request; one that cannot be read stays None, and so inconclusive."""
+    ratios: dict[str, float] = {}
+    for ratio in run.scenario.per_request:
+        series = _read(run.platform, ratio.source, figures.span.start, figures.span.end)
+        if figures.samples and isinstance(series, Series):
+            ratios[ratio.name] = sum(series.values) / figures.samples
+    return replace(figures, indicators={**figures.indicators, **ratios})
+
+
+def _read(platform: Platform, source: Source, start: float, end: float) -> Series | str:
+    """The series, or why there is none."""
+    dimensions = {name: platform.output(key) for name, key in source.dimensions}
+    try:
+        return read(platform, Metric.of(source.namespace, source.metric, source.stat, dimensions), start, end)
+    except Exception as crash:  # noqa: BLE001 - as above: CloudWatch not read is CloudWatch silent
+        return f"CloudWatch could not be read: {type(crash).__name__}: {crash}"
 
 
 def _alarms(run: Run) -> Callable[[], frozenset[str]]:

@@ -24,19 +24,37 @@ class Windows:
         return self.baseline_s + self.fault_s + self.recovery_s
 
 
-QUICK = Windows(baseline_s=10.0, fault_s=10.0, recovery_s=10.0)
+QUICK = Windows(baseline_s=5.0, fault_s=10.0, recovery_s=10.0)
 FULL = Windows(baseline_s=60.0, fault_s=180.0, recovery_s=180.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """An anomaly that CloudWatch must show; `dimensions` are (name, the stack output that holds the value)."""
+class Source:
+    """A CloudWatch metric of the platform; `dimensions` are (name, the stack output that holds the value)."""
 
-    anomaly: Anomaly
     namespace: str
     metric: str
     stat: Literal["Sum", "Average", "Minimum", "Maximum", "SampleCount"]
     dimensions: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """An anomaly that CloudWatch must show."""
+
+    anomaly: Anomaly
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerRequest:
+    """An indicator of the fault's SLO called `name`: the sum of a metric during the fault, per request offered.
+
+    Throttles per order, say: how many times a refusal was tried again shows here, and nowhere in the latencies.
+    """
+
+    name: str
+    source: Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +73,11 @@ class Recovery:
 class Scenario:
     """One experiment of the catalogue.
 
-    `hypothesis` is the steady state in words. `rate` is the offered load in orders/s: percentiles need samples
-    (`plugins.slo.MIN_SAMPLES`), so rate x window must reach them. `clean_statuses` are the HTTP statuses a failing
-    request may have during the fault; the indicator `errors.unclean` (%) counts the others. `baseline`, `during`,
-    `recovered` are judged each on its own window; `during` may also use errors.p99 (ms), `recovered` rto (s) and rpo.
+    `hypothesis` is the steady state in words. `rate` is the offered load in requests/s, of `mix` (journey, share):
+    percentiles need samples (`plugins.slo.MIN_SAMPLES`), so rate x window must reach them. `clean_statuses` are the
+    HTTP statuses a failing request may have during the fault; the indicator errors.unclean (%) counts the others.
+    `baseline`, `during`, `recovered` are judged each on its own window; `during` may also use errors.p99 (ms) and the
+    names in `per_request`, `recovered` rto (s) and rpo (orders).
     """
 
     id: str
@@ -66,11 +85,13 @@ class Scenario:
     hypothesis: str
     fault: Fault
     rate: float
+    mix: tuple[tuple[str, float], ...] = (("order", 1.0),)
     baseline: Slo
     during: Slo
     recovered: Slo
     recovery: Recovery
     clean_statuses: frozenset[int] = frozenset()
+    per_request: tuple[PerRequest, ...] = ()
     anomalies: tuple[Expected, ...] = ()
     stops: tuple[StopCondition, ...] = (Deadline(seconds=600.0),)
     quick: Windows = field(default=QUICK)

@@ -18,13 +18,14 @@ _REREAD_S = 2.0
 
 
 class OrderTraffic:
-    """Offers `scenario.rate` orders a second, evenly spaced, until it is stopped. `clock` is any clock in seconds."""
+    """Offers `scenario.rate` requests a second, evenly spaced, until it is stopped. `clock` is any clock in seconds."""
 
     def __init__(
         self, scenario: Scenario, windows: Windows, platform: Endpoints, folder: Path, clock: Callable[[], float]
     ) -> None:
         self._plan = LoadPlan(
             arrivals=Constant(per_s=scenario.rate, duration_s=windows.total_s + RESERVE_S),
+            mix=scenario.mix,
             max_in_flight=round(scenario.rate * TIMEOUT_S * 1.5),
             timeout_s=TIMEOUT_S,
         )

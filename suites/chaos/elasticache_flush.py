@@ -1,0 +1,27 @@
+"""05: every key of the order service's cache is dropped."""
+
+from plugins.chaos.faults.elasticache_flush import ElastiCacheFlush
+from plugins.chaos.scenario import Expected, Recovery, Scenario, Source
+from plugins.slo import Slo
+from plugins.telemetry.anomaly import Anomaly
+
+_GROUP = (("ReplicationGroupId", "CacheReplicationGroupId"),)
+
+ELASTICACHE_FLUSH = Scenario(
+    id="05-elasticache-flush",
+    title="ElastiCache flush",
+    hypothesis="An empty cache costs time and nothing else: every answer stays correct, and the cache warms again.",
+    fault=ElastiCacheFlush(),
+    rate=40.0,
+    mix=(("order", 0.5), ("browse", 0.5)),
+    baseline=Slo.of("before the flush", "p95 <= 250 ms", "errors <= 0 %", "dropped <= 0 %"),
+    during=Slo.of("without a warm cache", "p99 <= 500 ms", "errors <= 0 %", "dropped <= 0 %"),
+    recovered=Slo.of("warm again", "p99 <= 250 ms", "errors <= 0 %", "rto <= 3 s", "rpo <= 0"),
+    recovery=Recovery(good=Slo.of("a good second", "errors <= 0 %", "p50 <= 100 ms"), counted_from="inject"),
+    anomalies=(
+        Expected(
+            anomaly=Anomaly(name="CacheMisses", direction="up", by=1, silent_is_zero=True),
+            source=Source(namespace="AWS/ElastiCache", metric="CacheMisses", stat="Sum", dimensions=_GROUP),
+        ),
+    ),
+)
