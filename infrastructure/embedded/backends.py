@@ -7,6 +7,7 @@ A back end is imported when it is first asked for.
 from typing import Any
 
 from infrastructure.embedded import moto_import
+from infrastructure.embedded.capacity import Capacity
 
 
 class Backends:
@@ -15,6 +16,8 @@ class Backends:
     def __init__(self, account: str, region: str) -> None:
         self.account = account
         self.region = region
+        self.capacity = Capacity()
+        """Credit and usage of DynamoDB's tables, which moto has no record of."""
         moto_import.prepare(account=account, region=region)
 
     def _of(self, package: str) -> Any:
