@@ -17,7 +17,6 @@ A death is an event: a pidfd becomes readable, or the zygote reports it. Nothing
 
 import asyncio
 import contextlib
-import dataclasses
 import functools
 import logging
 import os
@@ -48,20 +47,10 @@ _SOURCE_ROOT = Path(__file__).parents[2]
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 
 _PYTHON = (sys.executable, "-P", "-m")
-_GUARD = ProcessSpec(
-    id="guard",
-    kind="guard",
-    resource="",
-    env={"PYTHONPATH": str(_SOURCE_ROOT)},
-    argv=(*_PYTHON, "infrastructure.embedded.guard"),
-)
-_ZYGOTE = ProcessSpec(
-    id="zygote",
-    kind="zygote",
-    resource="",
-    env={"PYTHONPATH": str(_SOURCE_ROOT)},
-    argv=(*_PYTHON, "services.chassis.zygote"),
-)
+ZYGOTE = (*_PYTHON, "services.chassis.zygote")
+"""The program that forks entries; it gets the number of its socket as last argument."""
+_GUARD_ID, _ZYGOTE_ID = "guard", "zygote"
+_GUARD = (*_PYTHON, "infrastructure.embedded.guard")
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 """What a child sees of the caller's environment. Nothing of AWS_*: a person's credentials stay with the person."""
@@ -84,8 +73,9 @@ class Supervisor:
     the thread that made the supervisor; another one is a `RuntimeError`.
     """
 
-    def __init__(self, state: StateFolder) -> None:
+    def __init__(self, state: StateFolder, zygote: tuple[str, ...] = ZYGOTE) -> None:
         self._state = state
+        self._zygote = zygote
         self._processes: dict[str, Process] = {}
         self._helpers: dict[str, Process] = {}
         self._starting: set[str] = set()
@@ -96,7 +86,7 @@ class Supervisor:
         self._forks = ForkServer(
             start_zygote=self._start_zygote,
             adopt=functools.partial(self._adopt, self._processes),
-            explain=functools.partial(self.tail, _ZYGOTE.id),
+            explain=functools.partial(self.tail, _ZYGOTE_ID),
         )
         state.create()
 
@@ -126,7 +116,7 @@ class Supervisor:
         """
         if self._is_closing:
             raise EnvironmentFault(f"process {spec.id} is not started any more: the platform is being closed")
-        if spec.id in self._processes or spec.id in self._starting or spec.id in (_GUARD.id, _ZYGOTE.id):
+        if spec.id in self._processes or spec.id in self._starting or spec.id in (_GUARD_ID, _ZYGOTE_ID):
             raise ValueError(f"a process called {spec.id!r} is running already")
         self._ensure_guard()
         if not spec.entry:
@@ -145,13 +135,13 @@ class Supervisor:
         """SIGKILL every process at once, without waiting: for when the daemon itself is about to end."""
         self._is_closing = True
         for process in (*self._processes.values(), *self._helpers.values()):
-            if process.spec.id != _GUARD.id:
+            if process.spec.id != _GUARD_ID:
                 process.kill()
 
     async def close(self) -> None:
         """Kill what is left, at once, and wait for its end. Idempotent."""
         self.kill_all()
-        guard = self._helpers.get(_GUARD.id)
+        guard = self._helpers.get(_GUARD_ID)
         waits = [
             asyncio.ensure_future(p.wait())
             for p in (*self._processes.values(), *self._helpers.values())
@@ -213,7 +203,7 @@ class Supervisor:
         del self._helpers[process.spec.id]
         if not self._is_closing:
             _log.warning("the %s (pid %d) died: %s", process.spec.id, process.pid, process.returncode)
-        if process.spec.id == _ZYGOTE.id:
+        if process.spec.id == _ZYGOTE_ID:
             self._forks.zygote_ended(restart=not self._is_closing)
         elif not self._is_closing:
             self._replace_guard(lost=process)
@@ -224,19 +214,20 @@ class Supervisor:
         if self._guards_lost < _GIVE_UP_AFTER:
             self._ensure_guard()
         else:
-            _log.error("the guard does not stay alive, going on without it: %s", " | ".join(self.tail(_GUARD.id, 5)))
+            _log.error("the guard does not stay alive, going on without it: %s", " | ".join(self.tail(_GUARD_ID, 5)))
 
     def _ensure_guard(self) -> None:
-        if _GUARD.id in self._helpers or self._guards_lost >= _GIVE_UP_AFTER:
+        if _GUARD_ID in self._helpers or self._guards_lost >= _GIVE_UP_AFTER:
             return
         ourselves = os.pidfd_open(os.getpid())
+        argv = (*_GUARD, str(ourselves), str(self._state.root))
         try:
-            self._spawn(_GUARD, (*_GUARD.argv, str(ourselves), str(self._state.root)), self._helpers, (ourselves,))
+            self._spawn(_helper(_GUARD_ID, argv), argv, self._helpers, (ourselves,))
         finally:
             os.close(ourselves)
 
     def _start_zygote(self, descriptor: int) -> Process:
-        spec = dataclasses.replace(_ZYGOTE, argv=(*_ZYGOTE.argv, str(descriptor)))
+        spec = _helper(_ZYGOTE_ID, (*self._zygote, str(descriptor)))
         return self._exec(spec, self._helpers, (descriptor,))
 
     def _log_of(self, process_id: str) -> Path:
@@ -244,7 +235,12 @@ class Supervisor:
 
     def _environment(self, spec: ProcessSpec) -> dict[str, str]:
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        return {**passed_on, **_SHIELD, **spec.env, MARKER: str(self._state.root)}
+        ours = {"PYTHONPATH": str(_SOURCE_ROOT), MARKER: str(self._state.root)}
+        return {**passed_on, **_SHIELD, **spec.env, **ours}
+
+
+def _helper(name: str, argv: tuple[str, ...]) -> ProcessSpec:
+    return ProcessSpec(id=name, kind=name, resource="", env={}, argv=argv)
 
 
 def _reap_at_end(process: Process, child: subprocess.Popen[bytes]) -> None:

@@ -27,7 +27,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -158,15 +158,23 @@ class Zygote:
     def _fork(self, request: Request) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
+        seen, unready = os.pipe2(os.O_CLOEXEC)
         try:
             pid = os.fork()
+            if pid == 0:
+                os.close(seen)
+                self._become(request, unready)
         except OSError as error:
+            os.close(unready)
             self.report("refused", id=request.id, reason=str(error))
-            return
-        if pid == 0:
-            self._become(request)
-        self._children[pid] = request.id
-        self.report("forked", id=request.id, pid=pid)
+        else:
+            os.close(unready)
+            # Ends once the child leads its own process group, or is dead: no signal to the group misses it then.
+            os.read(seen, 1)
+            self._children[pid] = request.id
+            self.report("forked", id=request.id, pid=pid)
+        finally:
+            os.close(seen)
 
     def _reap(self) -> None:
         """Report the ended children; end first what they have forked, while their number cannot be given away."""
@@ -180,12 +188,13 @@ class Zygote:
             name = self._children.pop(ended.si_pid)
             self.report("exited", id=name, pid=ended.si_pid, returncode=os.waitstatus_to_exitcode(status))
 
-    def _become(self, request: Request) -> NoReturn:
+    def _become(self, request: Request, unready: int) -> NoReturn:
         """In the child: turn into the process that was asked for. Never returns into the zygote's loop."""
         code = 1
         try:
             die_with(self._pid)
             os.setsid()
+            os.close(unready)
             self._let_go()
             _redirect(request)
             code = _run(request.entry)
@@ -239,7 +248,7 @@ def _run(entry: str) -> int:
     return int(result or 0)
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], preload: Callable[[], None] = preload) -> int:
     """Preload, then serve until the socket closes."""
     began = time.monotonic()
     gc.disable()  # nearly everything an import makes is kept: collecting meanwhile is work for nothing
