@@ -5,8 +5,8 @@
                                           └──> health checks ──a change──> wake
 
 A healthy target gets requests. With none healthy the unhealthy ones do (AWS: "the load balancer fails open"); those
-whose first checks are under way do not. With neither: 503. A request under way at a target that is deregistered, or turns
-unhealthy, is finished; unlike AWS it is not cut off at the end of the deregistration delay.
+whose first checks are under way do not. With neither: 503. A request under way at a target that is deregistered, or
+turns unhealthy, is finished; unlike on AWS it is not cut off at the end of the deregistration delay.
 """
 
 import asyncio
