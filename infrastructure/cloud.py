@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infrastructure import stacks
+from infrastructure import stacks, templates
 from infrastructure.connection import Connection
 from infrastructure.driver import Driver
 from infrastructure.embedded.pace import Pace
@@ -60,7 +60,7 @@ class Platform:
     is_new: bool
     _driver: Driver = field(repr=False)
     _connection: Connection = field(repr=False)
-    _clients: _Clients = field(repr=False, compare=False)
+    _clients: Callable[[str], Any] = field(repr=False, compare=False)
 
     def client(self, service: str) -> Any:
         """The boto3 client of `service`, built once; safe to call from any thread."""
@@ -167,6 +167,26 @@ def attach(environment: Environment, target: Target) -> Platform:
         _driver=driver,
         _connection=connection,
         _clients=clients,
+    )
+
+
+def planned(environment: Environment, target: Target, pace: Pace) -> Platform:
+    """A platform to plan against and nothing else: outputs are placeholders, and any call is a `UsageError`."""
+
+    def refuse(service: str) -> Any:
+        raise UsageError(f"nothing is called while planning, and {service} was asked for")
+
+    driver = _driver(environment, target, pace)
+    return Platform(
+        environment=environment,
+        target=target,
+        metric_period_s=driver.metric_period_s,
+        state=state_folder(environment),
+        outputs={name: f"<{name}>" for name in templates.output_names()},
+        is_new=False,
+        _driver=driver,
+        _connection=Connection(region=environment.region),
+        _clients=refuse,
     )
 
 

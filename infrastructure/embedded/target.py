@@ -2,34 +2,24 @@
 
 import http.client
 import json
-import os
 import threading
 import urllib.parse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from infrastructure.connection import Connection
+from infrastructure.embedded.logfile import tail
 from infrastructure.embedded.pace import FAST, Pace, pace
 from infrastructure.environment import Environment
 from infrastructure.errors import EnvironmentFault
-from infrastructure.state import StateFolder
+from infrastructure.state import PlatformRecord, StateFolder
 from infrastructure.status import PlatformStatus, ProcessStatus
 
 SETTLE_S = 30.0
 """How long services may take to turn healthy at the fast pace; the slow one adds a task's start-up time."""
 _ANSWER_S = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Daemon:
-    """The daemon that runs, as it wrote itself down in `platform.json`."""
-
-    platform_id: str
-    pid: int
-    url: str
-    pace: str
-    detached: bool
+_CALLER = "operator"
+"""The embedded cloud takes any credentials; the key id tells it, and its audit log, who called."""
 
 
 class EmbeddedTarget:
@@ -55,15 +45,15 @@ class EmbeddedTarget:
         return self._is_new
 
     def open(self, *, detached: bool) -> Connection:
-        """Start the daemon, or take the one that runs. Refuses one at another pace, or one that ends with another run."""
-        running = find(self._state)
+        """Start the daemon, or take the one that runs; refuses one at another pace, or that ends with another run."""
+        running = self._running()
         if running is None:
             return self._start(detached=detached)
         self._check_reusable(running)
         return self._reach(running.url)
 
     def attach(self) -> Connection:
-        running = find(self._state)
+        running = self._running()
         if running is None:
             raise EnvironmentFault(
                 f"no platform is up for environment {self._environment.name!r};"
@@ -78,9 +68,9 @@ class EmbeddedTarget:
         status, body = _get(self._url, f"/_cafe/ready?timeout_s={patience:g}", timeout_s=patience + _ANSWER_S)
         if status != http.client.OK:
             raise EnvironmentFault(
-                f"the platform did not turn healthy within {patience:g} s: {body.decode(errors='replace').strip()}."
-                f" The processes' logs are in {self._state.logs}",
-                log=_tail(self._state),
+                f"the platform did not turn healthy within {patience:g} s: {_reasons(body)}. Each process has its log"
+                f" in {self._state.logs}; see them with: cafe logs --env {self._environment.name}",
+                log=tail(self._state.logs / "cloud.log"),
             )
 
     def endpoints(self, outputs: Mapping[str, str]) -> Mapping[str, str]:
@@ -112,6 +102,11 @@ class EmbeddedTarget:
         talk(f"ending the embedded cloud of {self._environment.name}")
         self.close()
 
+    def _running(self) -> PlatformRecord | None:
+        from infrastructure.embedded import launch
+
+        return launch.find(self._state)
+
     @property
     def _pace_or_fast(self) -> Pace:
         return self._pace or FAST
@@ -129,7 +124,7 @@ class EmbeddedTarget:
         warm.join()
         return self._reach(launched.url)
 
-    def _check_reusable(self, running: Daemon) -> None:
+    def _check_reusable(self, running: PlatformRecord) -> None:
         name = self._environment.name
         if self._pace is not None and running.pace != self._pace.name:
             raise EnvironmentFault(
@@ -138,38 +133,22 @@ class EmbeddedTarget:
             )
         if not running.detached:
             raise EnvironmentFault(
-                f"the platform of {name!r} belongs to another run and ends with it (its cloud is process {running.pid}):"
-                f" wait for that run, or keep a platform up for both with: cafe up --env {name}"
+                f"the platform of {name!r} belongs to another run and ends with it (its cloud is process"
+                f" {running.pid}): wait for that run, or keep a platform up for both with: cafe up --env {name}"
             )
 
     def _reach(self, url: str) -> Connection:
         self._url = url
-        return Connection(
-            region=self._environment.region, endpoint_url=url, access_key="operator", secret_key="embedded-cloud"
-        )
+        return Connection(region=self._environment.region, endpoint_url=url, access_key=_CALLER, secret_key=_CALLER)
 
     def _look(self) -> Any:
         status, body = _get(self._url, "/_cafe/status", timeout_s=_ANSWER_S)
         if status != http.client.OK:
             raise EnvironmentFault(
-                f"the embedded cloud at {self._url} answers {status} to a look at its status", log=_tail(self._state)
+                f"the embedded cloud at {self._url} answers {status} to a look at its status",
+                log=tail(self._state.logs / "cloud.log"),
             )
         return json.loads(body)
-
-
-def find(state: StateFolder) -> Daemon | None:
-    """The daemon of this state folder, None when none runs. One that is there but does not answer is a fault."""
-    try:
-        written = json.loads(state.platform.read_text(encoding="utf-8"))
-        os.kill(written["pid"], 0)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    try:
-        status, body = _get(written["url"], "/_cafe/status", timeout_s=_ANSWER_S)
-    except EnvironmentFault:
-        # Its process may have ended between the two looks, or its number now be somebody else's.
-        return None
-    return Daemon(**written)
 
 
 def _get(url: str, path: str, *, timeout_s: float) -> tuple[int, bytes]:
@@ -186,12 +165,12 @@ def _get(url: str, path: str, *, timeout_s: float) -> tuple[int, bytes]:
         connection.close()
 
 
-def _tail(state: StateFolder, lines: int = 20) -> tuple[str, ...]:
+def _reasons(body: bytes) -> str:
+    """What keeps the platform from being ready, as the daemon tells it."""
     try:
-        text = (state.logs / "cloud.log").read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ()
-    return tuple(text.splitlines()[-lines:])
+        return "; ".join(json.loads(body)["reasons"]) or "it gave no reason"
+    except (ValueError, KeyError):
+        return body.decode(errors="replace").strip()
 
 
 def _import_boto3() -> None:

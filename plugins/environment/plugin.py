@@ -1,0 +1,282 @@
+"""pytest glue of the environment plugin: options, session fixtures, what a run ends in and how it is shown.
+
+    settings ─▶ cloud ─▶ infrastructure ─▶ platform          lease, plans, plan_only
+
+A fault of the environment or of usage shows as one message without a traceback and ends the run, since every later test
+would only repeat it. Exit codes are those of `infrastructure.errors.ExitCode`.
+"""
+
+import uuid
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from infrastructure import cloud
+from infrastructure.cloud import Platform
+from infrastructure.embedded import launch
+from infrastructure.errors import CafeError, ExitCode
+from plugins.environment import options, outcome, sharing
+from plugins.environment.lease import Lease
+from plugins.environment.outcome import Outcome, Tally
+from plugins.environment.plans import Plans
+from plugins.environment.settings import Settings
+
+_OUTCOME = "cafe-outcome"
+_PLAN = "cafe-plan"
+_KNOWN = "cafe-known-scenarios"
+_POINTLESS = "no later test could run either"
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """What this plugin knows of the run that it is part of."""
+
+    settings: Settings
+    run_id: str
+    owner: sharing.Owner
+    plans: Plans = field(default_factory=Plans)
+    tally: Tally = field(default_factory=Tally)
+    doubts: list[tuple[str, str]] = field(default_factory=list)
+    """Inconclusive tests and why."""
+    known: tuple[str, ...] = ()
+    """Scenarios of the suites asked for, when `-k` selected none of them."""
+    fault: CafeError | None = None
+    """What ended the run outside any test."""
+
+
+_RUN = pytest.StashKey[Run]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    options.add(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Resolve the options; what cannot be is refused before anything is collected."""
+    try:
+        settings = options.settings(config)
+    except CafeError as problem:
+        raise pytest.UsageError(str(problem)) from problem
+    is_detailed = settings.target == "aws" or config.option.verbose > 0
+    config.stash[_RUN] = Run(
+        settings=settings,
+        run_id=_worker(config).get("testrunuid", uuid.uuid4().hex),
+        owner=sharing.Owner(settings, _talk(config), _talk(config) if is_detailed else lambda _line: None),
+    )
+    config.pluginmanager.register(Recorder(config, config.stash[_RUN]), "cafe-recorder")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Where this run takes place, in one line."""
+    settings = config.stash[_RUN].settings
+    running = launch.find(cloud.state_folder(settings.environment)) if settings.target == "embedded" else None
+    where = "none is up" if running is None else running.url
+    if settings.target == "aws":
+        where = settings.environment.region
+    return (
+        f"cafe: environment {settings.environment.name}, target {settings.target}, profile {settings.profile},"
+        f" pace {settings.pace.name}, platform {where}"
+    )
+
+
+@pytest.fixture(scope="session")
+def settings(pytestconfig: pytest.Config) -> Settings:
+    """What the command line asked for."""
+    return pytestconfig.stash[_RUN].settings
+
+
+@pytest.fixture(scope="session")
+def plan_only(settings: Settings) -> bool:
+    """Was `--plan` given? Then nothing may be touched."""
+    return settings.plan
+
+
+@pytest.fixture(scope="session")
+def plans(pytestconfig: pytest.Config) -> Plans:
+    """Takes what a test would have done: `plans.add(request.node.nodeid, text)`; printed at the end of the run."""
+    return pytestconfig.stash[_RUN].plans
+
+
+@pytest.fixture(scope="session", name="cloud")
+def cloud_fixture(pytestconfig: pytest.Config, settings: Settings) -> Iterator[Platform]:
+    """The cloud this run uses: brought up at first need, reused when it is up, taken down if this run brought it up."""
+    run = pytestconfig.stash[_RUN]
+    if settings.plan:
+        yield cloud.planned(settings.environment, settings.target, settings.pace)
+    elif _worker(pytestconfig):
+        yield cloud.attach(settings.environment, settings.target)
+    else:
+        try:
+            yield run.owner.bring_up()
+        finally:
+            run.owner.take_down()
+
+
+@pytest.fixture(scope="session")
+def infrastructure(cloud: Platform) -> Mapping[str, str]:
+    """The stacks are deployed: their outputs, in one namespace."""
+    return cloud.outputs
+
+
+@pytest.fixture(scope="session")
+def platform(cloud: Platform, infrastructure: Mapping[str, str]) -> Platform:
+    """The platform, every service healthy. With `--plan` nothing is brought up, and any call is refused."""
+    del infrastructure
+    return cloud
+
+
+@pytest.fixture(scope="session")
+def lease(pytestconfig: pytest.Config, settings: Settings) -> Lease:
+    """The right to run experiments: `with lease.hold("chaos 06") as held: …`, one holder at a time."""
+    run = pytestconfig.stash[_RUN]
+    return Lease(cloud.state_folder(settings.environment), run_id=run.run_id, talk=_talk(pytestconfig))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Remember which scenarios there were, for when `-k` leaves none."""
+    before = tuple(items)
+    yield
+    if config.option.keyword and before and not items and sharing.need_platform(item.nodeid for item in before):
+        config.stash[_RUN].known = tuple(dict.fromkeys(_scenario(item) for item in before))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+    """In the controller: bring the platform up once a worker has collected what needs it, before any test starts."""
+    run: Run = node.config.stash[_RUN]
+    if run.settings.plan or not sharing.need_platform(ids):
+        return
+    try:
+        run.owner.bring_up()
+    except CafeError as fault:
+        run.fault = fault
+        run.tally.add(outcome.of(fault))
+        pytest.exit("the platform did not come up")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """In the controller: hear from a worker which scenarios there were."""
+    run: Run = node.config.stash[_RUN]
+    run.known = run.known or tuple(getattr(node, "workeroutput", {}).get(_KNOWN, ()))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what is nobody's failure as the message it is; end the run when a fixture says that it is pointless."""
+    report = yield
+    if call.excinfo is not None and report.failed:
+        kind = outcome.of(call.excinfo.value)
+        report.user_properties.append((_OUTCOME, kind.value))
+        if kind is not Outcome.FAILED:
+            report.longrepr = str(call.excinfo.value)
+        if kind in {Outcome.USAGE, Outcome.ENVIRONMENT} and call.when == "setup":
+            item.session.shouldstop = _POINTLESS
+    elif call.when == "call":
+        report.user_properties.extend((_PLAN, text) for text in item.config.stash[_RUN].plans.of(item.nodeid))
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, tuple[str, Mapping[str, bool]]] | None:
+    """`I` for a test that proved nothing, `p` for one that was only planned."""
+    if report.failed and _said(report, _OUTCOME) == (Outcome.INCONCLUSIVE.value,):
+        return "inconclusive", "I", ("INCONCLUSIVE", {"yellow": True})
+    if report.passed and _said(report, _PLAN):
+        return "planned", "p", ("PLANNED", {"cyan": True})
+    return None
+
+
+class Recorder:
+    """Counts what came of each test, and says it at the end. One a run."""
+
+    def __init__(self, config: pytest.Config, run: Run) -> None:
+        self._config = config
+        self._run = run
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count, and keep what is shown at the end; reports of workers arrive here in the controller."""
+        if report.failed:
+            # A report without our note is not from a test: xdist writes one for a worker that crashed.
+            kind = Outcome(next(iter(_said(report, _OUTCOME)), Outcome.FAILED))
+            self._run.tally.add(kind)
+            if kind is Outcome.INCONCLUSIVE:
+                self._run.doubts.append((report.nodeid, str(report.longrepr)))
+        for text in _said(report, _PLAN):
+            self._run.plans.show(report.nodeid, text)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Take down what the controller brought up, and make the exit status tell the outcomes apart."""
+        run = self._run
+        if _worker(self._config):
+            vars(self._config)["workeroutput"][_KNOWN] = list(run.known)
+            return
+        try:
+            run.owner.take_down()
+        except CafeError as fault:
+            run.fault = run.fault or fault
+            run.tally.add(outcome.of(fault))
+        session.exitstatus = self._exit_status(session, exitstatus)
+
+    def _exit_status(self, session: pytest.Session, exitstatus: int) -> int:
+        """pytest's own, unless what we counted says more: it knows only failed and interrupted."""
+        run = self._run
+        if exitstatus == ExitCode.NOTHING_RAN and run.known:
+            return ExitCode.USAGE
+        is_ours = exitstatus == ExitCode.INTERRUPTED and (run.fault is not None or session.shouldstop == _POINTLESS)
+        if is_ours or exitstatus in {ExitCode.PASSED, ExitCode.FAILED}:
+            return run.tally.exit_code() or exitstatus
+        return exitstatus
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Plans, doubts, and what ended the run."""
+        run = self._run
+        for nodeid, text in run.plans.shown:
+            terminalreporter.section(f"plan of {nodeid}")
+            terminalreporter.write_line(text)
+        for nodeid, reason in run.doubts:
+            terminalreporter.section(f"inconclusive: {nodeid}", yellow=True)
+            terminalreporter.write_line(reason)
+        if run.fault is not None:
+            terminalreporter.section("the run could not take place", red=True)
+            terminalreporter.write_line(str(run.fault))
+        if run.known:
+            terminalreporter.write_line(
+                f"ERROR: -k {self._config.option.keyword!r} selects no scenario; there are: {', '.join(run.known)}",
+                red=True,
+            )
+
+
+def _said(report: pytest.TestReport, name: str) -> tuple[str, ...]:
+    """What our hooks noted on a report; user properties are what travels from xdist's workers to the controller."""
+    return tuple(str(value) for key, value in report.user_properties if key == name)
+
+
+def _scenario(item: pytest.Item) -> str:
+    """The name a person selects a test by: its parameters' id, else its own name."""
+    return item.callspec.id if isinstance(item, pytest.Function) and hasattr(item, "callspec") else item.name
+
+
+def _worker(config: pytest.Config) -> Mapping[str, Any]:
+    """What the controller gave this xdist worker; empty in any other process."""
+    found: Mapping[str, Any] = getattr(config, "workerinput", {})
+    return found
+
+
+def _talk(config: pytest.Config) -> Callable[[str], None]:
+    """Writes a line past pytest's capturing; nowhere in a worker, which has no terminal."""
+
+    def write(line: str) -> None:
+        terminal = config.pluginmanager.getplugin("terminalreporter")
+        if terminal is not None and not _worker(config):
+            terminal.ensure_newline()
+            terminal.write_line(line)
+
+    return write

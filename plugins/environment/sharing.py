@@ -1,0 +1,74 @@
+"""One platform for a run, whether one process runs its tests or several.
+
+    pytest             the process brings the platform up when a test first asks for it, and takes it down at its end
+    pytest -n N        the controller does, once the workers have collected a test that needs it; the workers attach
+
+So the platform always belongs to the process a person started: however that one ends, the platform ends with it. One
+that was up before, or that `--keep` leaves up, belongs to nobody.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from infrastructure import cloud
+from infrastructure.cloud import Platform
+from plugins.environment.settings import Settings
+
+SUITES = "suites/"
+"""What lies below it needs the platform; the framework's own tests do not."""
+
+_SABOTAGED: Mapping[str, str] = {"OrderResilience": "off"}
+
+
+class Owner:
+    """Brings the platform of a run up once, and takes it down again if it is this run's to take down."""
+
+    def __init__(self, settings: Settings, talk: Callable[[str], None], detail: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._talk = talk
+        self._detail = detail
+        self._platform: Platform | None = None
+
+    def bring_up(self) -> Platform:
+        """The platform, healthy; the same one at every call."""
+        if self._platform is None:
+            started = time.monotonic()
+            self._platform = self._up(_SABOTAGED if self._settings.sabotage == "resilience" else {})
+            verb = "is up" if self._platform.is_new else "was up and is reused"
+            self._talk(f"platform of {self._name}: {verb} ({time.monotonic() - started:.1f} s)")
+        return self._platform
+
+    def take_down(self) -> None:
+        """End what `bring_up` started, unless it is to be kept; one that was up before is left as it was found."""
+        platform, self._platform = self._platform, None
+        if platform is None:
+            return
+        if platform.is_new and not self._settings.keep:
+            cloud.down(self._settings.environment, self._settings.target, talk=self._detail)
+            return
+        if self._settings.sabotage == "resilience":
+            self._up({})
+        self._talk(
+            f"platform of {self._name}: left up. Look at it: cafe status --env {self._name}; point tools at it:"
+            f' eval "$(cafe env --env {self._name})"; end it: cafe down --env {self._name}'
+        )
+
+    def _up(self, overrides: Mapping[str, str]) -> Platform:
+        settings = self._settings
+        return cloud.up(
+            settings.environment,
+            settings.target,
+            settings.pace,
+            detached=settings.keep,
+            overrides=overrides,
+            talk=self._detail,
+        )
+
+    @property
+    def _name(self) -> str:
+        return self._settings.environment.name
+
+
+def need_platform(nodeids: Iterable[str]) -> bool:
+    """Does any of these tests need the platform?"""
+    return any(nodeid.startswith(SUITES) for nodeid in nodeids)
