@@ -83,9 +83,12 @@ class Metrics:
     async def run(self) -> None:
         """Collect on every period's boundary until `close`."""
         self._task = asyncio.current_task()
-        asked = time.monotonic()
+        asked, last = time.monotonic(), 0.0
         while True:
             boundary = self._next_boundary()
+            if boundary == last:  # woken a hair too early: that boundary is done
+                boundary += self._period
+            last = boundary
             await asyncio.sleep(max(boundary - self._clock(), 0.0))
             now = time.monotonic()
             self.collect(now - asked, boundary - self._period)

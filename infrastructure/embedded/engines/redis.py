@@ -66,15 +66,20 @@ class RedisNode:
 
     async def promote(self) -> None:
         """Take writes from now on."""
-        await self._connection.call("REPLICAOF", "NO", "ONE")
+        await (await self._connected()).call("REPLICAOF", "NO", "ONE")
 
     async def follow(self, primary: Endpoint) -> None:
         """Copy `primary` from now on, whatever was here before."""
-        await self._connection.call("REPLICAOF", primary.host, primary.port)
+        await (await self._connected()).call("REPLICAOF", primary.host, primary.port)
 
     async def info(self) -> Mapping[str, str]:
         """The server's INFO; `OSError` or `TimeoutError` when it does not answer."""
-        return await self._connection.info()
+        return await (await self._connected()).info()
+
+    async def _connected(self) -> RespConnection:
+        if self._connection.is_closed:
+            self._connection = await RespConnection.open(LOOPBACK, self.spec.port)
+        return self._connection
 
     async def offset(self) -> int:
         """How much of its primary's stream a replica has, in bytes; -1 when it does not answer."""

@@ -35,13 +35,28 @@ class RespConnection:
         return cls(reader, writer)
 
     async def call(self, *words: str | int, timeout_s: float = 2.0) -> Reply:
-        """The reply to one command; `RespError` when it is refused, `OSError` or `TimeoutError` when the server is gone."""
+        """The reply; `RespError` when the command is refused, `OSError` or `TimeoutError` when the server is gone.
+
+        After the latter the connection is closed: what is still to come belongs to a question nobody waits for.
+        """
+        if self.is_closed:
+            raise ConnectionError("the connection is closed")
         parts = [str(word).encode() for word in words]
         message = b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(p), p) for p in parts)
         async with self._lock, asyncio.timeout(timeout_s):
-            self._writer.write(message)
-            await self._writer.drain()
-            return await self._reply()
+            try:
+                self._writer.write(message)
+                await self._writer.drain()
+                return await self._reply()
+            except RespError:
+                raise
+            except BaseException:
+                self.close()
+                raise
+
+    @property
+    def is_closed(self) -> bool:
+        return self._writer.is_closing()
 
     async def info(self) -> Mapping[str, str]:
         """INFO, all of its default sections as one mapping."""
