@@ -1,4 +1,4 @@
-"""The order service's process: reads its settings, wires its parts, serves until SIGTERM."""
+"""The order service's process: reads its settings, puts its parts together, serves until SIGTERM."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -7,13 +7,15 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.chassis import api, log, server
-from services.chassis.gateway import Gateway, Limits
-from services.chassis.health import Dependencies
+from services.chassis.gateway import Gateway, Limits, Served
 from services.chassis.settings import EXIT_CONFIGURATION, ConfigurationError, load
-from services.chassis.traffic import Traffic
+from services.order.assembly import MODES, Mode, Parts
+from services.order.catalogue import CatalogueStock
+from services.order.desk import LATENCY, REJECTED, OrderDesk
+from services.order.routes import ROUTE, add_routes
 from services.order.settings import OrderSettings
 
-ROUTE = "/api/orders"
+LIMITS = Limits()
 
 
 def serve() -> None:
@@ -24,25 +26,45 @@ def serve() -> None:
         print(wrong, file=sys.stderr)  # noqa: T201 - there is no log yet
         raise SystemExit(EXIT_CONFIGURATION) from None
     log.configure(service="order", task=settings.cafe_task_arn, level=settings.cafe_log_level)
-    traffic = Traffic()
+    parts = Parts(settings)
+    mode = MODES[settings.cafe_resilience](parts)
+    server.run(build(parts, mode), settings, mode.ending)
+
+
+def build(parts: Parts, mode: Mode) -> Gateway:
+    """The application, complete: routes inside, gateway outside."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await mode.start()
+        parts.background.start("metrics", parts.metrics.run())
         yield
+        await mode.stop()
+        await parts.close()
 
     app = api.create(
         title="CloudCafe orders",
         version="1",
         route=ROUTE,
         lifespan=lifespan,
-        dependencies=Dependencies("dynamodb", "sqs", "kinesis", "elasticache"),
-        traffic=traffic,
+        dependencies=parts.dependencies,
+        traffic=parts.traffic,
     )
-    gateway = Gateway(
+    desk = OrderDesk(
+        prices=mode.prices, stock=CatalogueStock(), book=mode.book, cache=parts.cache, metrics=parts.metrics
+    )
+    add_routes(app, desk)
+
+    def observe(served: Served) -> None:
+        if served.method == "POST" and served.path == ROUTE:
+            parts.metrics.duration(LATENCY, served.seconds)
+            if served.status >= 400:
+                parts.metrics.count(REJECTED)
+
+    return Gateway(
         app,
-        traffic=traffic,
-        observe=lambda served: None,
+        traffic=parts.traffic,
+        observe=observe,
         is_internal=lambda path: path.startswith(f"{ROUTE}/health"),
-        limits=Limits(),
+        limits=LIMITS,
     )
-    server.run(gateway, settings, server.graceful(traffic, settings))

@@ -5,6 +5,7 @@ Stands in for the answers of the menu and inventory services until they exist. P
 
 import tomllib
 from dataclasses import dataclass
+from typing import Any
 
 CATALOGUE = """
 currency = "USD"
@@ -310,15 +311,16 @@ class Item:
     price_cents: int
 
 
-def parse(text: str) -> tuple[Item, ...]:
-    """Read a catalogue document; every size of every product is an item of its own."""
-    return tuple(
-        Item(item_id=f"{p['id']}-{size}", name=f"{p['name']}, {size}", category=p["category"], price_cents=cents)
-        for p in tomllib.loads(text)["item"]
-        for size, cents in p["sizes"].items()
-    )
+def document(text: str) -> dict[str, Any]:
+    """A catalogue document as TOML reads it, unchecked."""
+    return tomllib.loads(text)
 
 
-ITEMS: tuple[Item, ...] = parse(CATALOGUE)
+ITEMS: tuple[Item, ...] = tuple(
+    Item(item_id=f"{p['id']}-{size}", name=f"{p['name']}, {size}", category=p["category"], price_cents=cents)
+    for p in document(CATALOGUE)["item"]
+    for size, cents in p["sizes"].items()
+)
+"""Every size of every product is an item of its own."""
 PRICES_CENTS: dict[str, int] = {item.item_id: item.price_cents for item in ITEMS}
 STORES: tuple[str, ...] = tuple(f"store-{number:03d}" for number in range(1, 201))

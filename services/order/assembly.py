@@ -1,0 +1,183 @@
+"""How the order service is put together, once with resilience and once without. The only place that knows which.
+
+Everything else takes the parts it is given: `CAFE_RESILIENCE` is read here and nowhere below.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from services.chassis import server
+from services.chassis.aws import CLOUDWATCH, DYNAMODB, KINESIS, SECRETS, SQS, AwsApi, Identity, Service
+from services.chassis.aws_errors import AwsError
+from services.chassis.background import Background
+from services.chassis.bus import Bus
+from services.chassis.cache import NAME, RedisCache, connect
+from services.chassis.health import Dependencies
+from services.chassis.metrics import Metrics
+from services.chassis.resilience import Fragile, Resilience, Resilient, RetryBudget
+from services.chassis.traffic import Traffic
+from services.order.books import MemoryBook, OutboxBook
+from services.order.catalogue import Prices
+from services.order.channels import Channel, OrderStream, PaymentQueue
+from services.order.desk import ACCEPTED, REJECTED
+from services.order.outbox import OutboxTable
+from services.order.ownership import BEAT_S, Ownership
+from services.order.prices import HITS, MISSES, CachedPrices, CacheOnlyPrices
+from services.order.relay import Relay, RelayReport
+from services.order.settings import OrderSettings
+from services.order.store import OrderBook, OrderStore
+
+NAMESPACE: Final = "CloudCafe/Order"
+RETRIES: Final = "Retries"
+OUTBOX_CHANNEL: Final = "order:outbox"
+LEASE_CHANNEL: Final = "order:leases"
+FLUSH_S: Final = 1.0
+"""How long a stopping task goes on handing over what it holds; the rest lies in the outbox for others."""
+
+_log = logging.getLogger(__name__)
+
+
+class Parts:
+    """The clients and tables of one task, the same in both modes but for the resilience they were given."""
+
+    def __init__(self, settings: OrderSettings) -> None:
+        self.settings = settings
+        self.traffic = Traffic()
+        self.background = Background()
+        self.dependencies = Dependencies("dynamodb", "sqs", "kinesis", "cloudwatch", "secretsmanager", NAME)
+        self._identity = Identity()
+        self._resilience: Resilience = (
+            Resilient(budget=RetryBudget(), on_retry=lambda: self.metrics.count(RETRIES))
+            if settings.cafe_resilience == "on"
+            else Fragile()
+        )
+        self._apis: list[AwsApi] = []
+        self.metrics = Metrics(
+            self._api(CLOUDWATCH),
+            namespace=NAMESPACE,
+            dimensions={"Environment": settings.cafe_environment},
+            period_s=settings.cafe_metric_period_s,
+        )
+        self.metrics.declare(ACCEPTED, REJECTED, HITS, MISSES, RETRIES)
+        self.dynamodb = self._api(DYNAMODB)
+        self.secrets = self._api(SECRETS)
+        self.store = OrderStore(self.dynamodb, orders=settings.orders_table, outbox=settings.outbox_table)
+        self.channels: tuple[Channel, ...] = (
+            PaymentQueue(self._api(SQS), settings.payment_queue_url),
+            OrderStream(self._api(KINESIS), settings.order_stream),
+        )
+        self.redis = connect(settings.cafe_elasticache_url, self._resilience)
+        self.cache = RedisCache(self.redis, self.dependencies)
+        self.bus = Bus(self.redis, settings.cafe_elasticache_url)
+
+    def _api(self, service: Service) -> AwsApi:
+        api = AwsApi(
+            service,
+            region=self.settings.aws_region,
+            identity=self._identity,
+            resilience=self._resilience,
+            dependencies=self.dependencies,
+        )
+        self._apis.append(api)
+        return api
+
+    async def close(self) -> None:
+        await self.background.close()
+        with contextlib.suppress(TimeoutError):  # figures of the last moments are not worth the time to stop
+            async with asyncio.timeout(FLUSH_S):
+                await self.metrics.flush()
+        for api in self._apis:
+            api.close()
+        await self.redis.aclose()
+
+
+class Mode(Protocol):
+    """How orders are kept, what they cost, and how the task ends."""
+
+    book: OrderBook
+    prices: Prices
+    ending: server.Ending
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class ResilientMode:
+    """Outbox and relay, cache-aside, drain."""
+
+    def __init__(self, parts: Parts) -> None:
+        settings = parts.settings
+        self._parts = parts
+        task = settings.cafe_task_arn.rsplit("/", 1)[-1]
+        self._ownership = Ownership(parts.dynamodb, settings.outbox_table, f"{task}-{secrets.token_hex(4)}")
+        self._relay = Relay(
+            outbox=OutboxTable(parts.dynamodb, settings.outbox_table),
+            channels=parts.channels,
+            owner=self._ownership,
+            tell=lambda message: parts.bus.publish(OUTBOX_CHANNEL, message),
+            report=RelayReport(on_done=lambda lag: parts.metrics.duration("RelayLag", lag)),
+        )
+        self._relaying: asyncio.Task[None] | None = None
+        self._look_again = asyncio.Event()
+        self.book: OrderBook = OutboxBook(parts.store, self._relay.offer)
+        self.prices: Prices = CachedPrices(parts.cache, parts.metrics)
+        self.ending = server.graceful(parts.traffic, settings)
+        parts.metrics.gauge("OutboxDepth", lambda: float(self._relay.depth))
+
+    async def start(self) -> None:
+        background = self._parts.background
+        self._relaying = background.start("relay", self._relay.run())
+        background.start("leases", self._keep_leases())
+        handlers = {OUTBOX_CHANNEL: self._relay.hear, LEASE_CHANNEL: lambda _: self._look_again.set()}
+        background.start("bus", self._parts.bus.listen(handlers, self._look_again.set))
+
+    async def _keep_leases(self) -> None:
+        """Tick every beat, and at once when another task says that it left."""
+        while True:
+            self._look_again.clear()
+            try:
+                self._relay.took_over(await self._ownership.tick())
+            except AwsError as error:
+                _log.warning("no lease was renewed", extra={"error": str(error)})
+            try:
+                async with asyncio.timeout(BEAT_S):
+                    await self._look_again.wait()
+            except TimeoutError:
+                continue
+
+    async def stop(self) -> None:
+        """Hand over what is held, then leave, then say so."""
+        self._relay.stop()
+        if self._relaying is not None:
+            await asyncio.wait({self._relaying}, timeout=FLUSH_S)
+        await self._parts.background.close()
+        try:
+            async with asyncio.timeout(FLUSH_S):
+                await self._ownership.leave()
+        except (AwsError, TimeoutError) as error:
+            _log.warning("the leases were not given back", extra={"error": str(error)})
+        await self._parts.bus.publish(LEASE_CHANNEL, b"left")
+
+
+class FragileMode:
+    """Memory instead of an outbox, the cache instead of a catalogue, the end instead of a drain."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._prices = CacheOnlyPrices(parts.cache, parts.metrics)
+        self.prices: Prices = self._prices
+        self.book: OrderBook = MemoryBook(parts.store, parts.dynamodb, parts.settings.orders_table, parts.channels)
+        self.ending: server.Ending = server.abrupt
+
+    async def start(self) -> None:
+        await self._prices.fill()
+
+    async def stop(self) -> None:
+        return
+
+
+MODES: Final[Mapping[str, Callable[[Parts], Mode]]] = {"on": ResilientMode, "off": FragileMode}

@@ -1,0 +1,89 @@
+"""The two ways to keep an order: the right one, with the outbox, and the naive one that the chaos suites must catch."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Final
+
+from services.chassis.aws import AwsApi, Json
+from services.chassis.aws_errors import AwsError
+from services.order.channels import BATCH, Channel
+from services.order.domain import Order
+from services.order.outbox import Row
+from services.order.store import OrderStore, Placed, order_item
+
+_log = logging.getLogger(__name__)
+
+
+class OutboxBook:
+    """Answers once order and outbox row are in the table together; the relay hears of it at once."""
+
+    def __init__(self, store: OrderStore, offer: Callable[[Row], None]) -> None:
+        self._store = store
+        self._offer = offer
+
+    async def place(self, order: Order, fingerprint: str) -> Placed:
+        placed = await self._store.place(order, fingerprint)
+        if not placed.is_replay:
+            self._offer(Row.of(order))
+        return placed
+
+    async def find(self, order_id: str) -> Order | None:
+        return await self._store.find(order_id)
+
+
+FLUSH_AT: Final = 10 * BATCH
+"""The naive book tells the platform of so many orders at a time, and never of fewer."""
+
+
+class MemoryBook:
+    """Answers first, writes after, and publishes from memory in full batches: quick, and wrong in four ways.
+
+    A write that fails after the answer is a lost order; so is what memory holds when the process dies; a batch that is
+    never filled is never sent; and a key is remembered by this task alone. Only without resilience.
+    """
+
+    def __init__(self, store: OrderStore, dynamodb: AwsApi, table: str, channels: tuple[Channel, ...]) -> None:
+        self._store = store
+        self._dynamodb = dynamodb
+        self._table = table
+        self._channels = channels
+        self._keys: dict[str, str] = {}
+        self._unpublished: list[Row] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def place(self, order: Order, fingerprint: str) -> Placed:
+        key = order.idempotency_key
+        if key is not None and key in self._keys:
+            return Placed(order_id=self._keys[key], is_replay=True)
+        if key is not None:
+            self._keys[key] = order.order_id
+        self._later(self._write(order))
+        self._unpublished.append(Row.of(order))
+        if len(self._unpublished) >= FLUSH_AT:
+            rows, self._unpublished = self._unpublished, []
+            self._later(self._publish(rows))
+        return Placed(order_id=order.order_id)
+
+    async def find(self, order_id: str) -> Order | None:
+        return await self._store.find(order_id)
+
+    def _later(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(self._carelessly(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carelessly(self, work: Coroutine[object, object, None]) -> None:
+        try:
+            await work
+        except AwsError as error:
+            _log.error("an order that was acknowledged is lost", extra={"error": str(error)})
+
+    async def _write(self, order: Order) -> None:
+        parameters: Json = {"TableName": self._table, "Item": order_item(order)}
+        await self._dynamodb.call("PutItem", parameters)
+
+    async def _publish(self, rows: list[Row]) -> None:
+        for start in range(0, len(rows), BATCH):
+            for channel in self._channels:
+                await channel.send(rows[start : start + BATCH])

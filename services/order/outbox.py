@@ -1,0 +1,173 @@
+"""The outbox: what was promised to the rest of the platform and not yet handed on. Rows, their keys and their table.
+
+    shard (hash)   sequence (range)   what
+    s0 … s3        <order id>         one accepted order; sequences sort by time, and so do a shard's orders
+    relay          member#<task>      a living relay, with a counter that it beats        (see ownership.py)
+    relay          lease#<shard>      who relays a shard
+
+Only rows of the first kind have an attribute `order_id`.
+"""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from services.chassis.aws import AwsApi, Json
+from services.chassis.aws_errors import Item
+from services.order.domain import Order, decimal
+
+SHARDS: Final = ("s0", "s1", "s2", "s3")
+"""As many as tasks at full scale; a customer's orders all lie in one."""
+BATCH_DELETE: Final = 25
+"""BatchWriteItem takes no more."""
+
+
+def shard_of(customer_id: str) -> str:
+    """The shard of a customer: stable over processes and versions, which `hash()` is not."""
+    return SHARDS[zlib.crc32(customer_id.encode()) % len(SHARDS)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One accepted order on its way out. `at` in Unix seconds, `total_amount` as on the wire."""
+
+    order_id: str
+    customer_id: str
+    store_id: str
+    total_amount: str
+    at: float
+    correlation_id: str
+
+    @classmethod
+    def of(cls, order: Order) -> "Row":
+        return cls(
+            order_id=order.order_id,
+            customer_id=order.draft.customer_id,
+            store_id=order.draft.store_id,
+            total_amount=decimal(order.draft.total_cents),
+            at=order.placed_at,
+            correlation_id=order.correlation_id,
+        )
+
+    @property
+    def shard(self) -> str:
+        return shard_of(self.customer_id)
+
+    def message(self) -> str:
+        """What payment is told."""
+        return orjson.dumps(
+            {
+                "order_id": self.order_id,
+                "customer_id": self.customer_id,
+                "store_id": self.store_id,
+                "total_amount": self.total_amount,
+                "correlation_id": self.correlation_id,
+            }
+        ).decode()
+
+    def event(self) -> bytes:
+        """What analytics is told."""
+        return orjson.dumps(
+            {
+                "type": "order_accepted",
+                "order_id": self.order_id,
+                "customer_id": self.customer_id,
+                "store_id": self.store_id,
+                "total_amount": self.total_amount,
+                "at": self.at,
+                "correlation_id": self.correlation_id,
+            }
+        )
+
+    def item(self) -> Json:
+        """The row as DynamoDB stores it."""
+        return {
+            "shard": {"S": self.shard},
+            "sequence": {"S": self.order_id},
+            "order_id": {"S": self.order_id},
+            "customer_id": {"S": self.customer_id},
+            "store_id": {"S": self.store_id},
+            "total_amount": {"S": self.total_amount},
+            "at": {"N": repr(self.at)},
+            "correlation_id": {"S": self.correlation_id},
+        }
+
+    @classmethod
+    def read(cls, item: Item) -> "Row":
+        return cls(
+            order_id=str(item["order_id"]["S"]),
+            customer_id=str(item["customer_id"]["S"]),
+            store_id=str(item["store_id"]["S"]),
+            total_amount=str(item["total_amount"]["S"]),
+            at=float(str(item["at"]["N"])),
+            correlation_id=str(item["correlation_id"]["S"]),
+        )
+
+
+def pack(rows: Iterable[Row]) -> bytes:
+    """Rows as one message to another task."""
+    fields = ("order_id", "customer_id", "store_id", "total_amount", "at", "correlation_id")
+    return orjson.dumps([[getattr(row, name) for name in fields] for row in rows])
+
+
+def unpack(message: bytes) -> tuple[Row, ...]:
+    """The rows of `pack`; `ValueError` for anything else."""
+    try:
+        return tuple(
+            Row(order_id=o, customer_id=c, store_id=s, total_amount=t, at=float(a), correlation_id=i)
+            for o, c, s, t, a, i in orjson.loads(message)
+        )
+    except (TypeError, ValueError) as wrong:
+        raise ValueError(f"not a message of rows: {message[:80]!r}") from wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The oldest rows of a shard; `is_last` when there are no younger ones."""
+
+    rows: tuple[Row, ...]
+    is_last: bool
+
+
+class OutboxTable:
+    """The outbox in DynamoDB."""
+
+    def __init__(self, dynamodb: AwsApi, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    async def oldest(self, shard: str, limit: int) -> Page:
+        """Up to `limit` rows of `shard`, oldest first, strongly consistent."""
+        answer = await self._dynamodb.call(
+            "Query",
+            {
+                "TableName": self._table,
+                "KeyConditionExpression": "shard = :shard",
+                "ExpressionAttributeValues": {":shard": {"S": shard}},
+                "ConsistentRead": True,
+                "Limit": limit,
+            },
+        )
+        items = answer.get("Items")
+        rows = tuple(Row.read(item) for item in items) if isinstance(items, list) else ()
+        return Page(rows=rows, is_last="LastEvaluatedKey" not in answer)
+
+    async def delete(self, rows: Sequence[Row]) -> set[str]:
+        """Delete up to 25 rows; the order ids of those that are still there. Deleting what is gone succeeds."""
+        answer = await self._dynamodb.call(
+            "BatchWriteItem",
+            {
+                "RequestItems": {
+                    self._table: [
+                        {"DeleteRequest": {"Key": {"shard": {"S": row.shard}, "sequence": {"S": row.order_id}}}}
+                        for row in rows
+                    ]
+                }
+            },
+        )
+        left = answer.get("UnprocessedItems")
+        requests = left.get(self._table, []) if isinstance(left, dict) else []
+        return {request["DeleteRequest"]["Key"]["sequence"]["S"] for request in requests}

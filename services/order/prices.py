@@ -1,0 +1,81 @@
+"""Prices through the cache: a store's list is worked out once, kept in ElastiCache, worked out again when lost."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+
+from services.chassis.cache import Cache, CacheUnavailable
+from services.chassis.metrics import Metrics
+from services.order.catalogue import price_list
+from services.order.menu import STORES
+
+TTL_S: Final = 3600.0
+HITS: Final = "CacheHits"
+MISSES: Final = "CacheMisses"
+
+
+def key(store_id: str) -> str:
+    """The cache key of a store's price list."""
+    return f"order:prices:{store_id}"
+
+
+class CachedPrices:
+    """`Prices`, cache-aside: a cache that is empty, slow or gone costs time and nothing else."""
+
+    def __init__(self, cache: Cache, metrics: Metrics) -> None:
+        self._cache = cache
+        self._metrics = metrics
+        self._loading: dict[str, asyncio.Task[Mapping[str, int]]] = {}
+
+    async def at(self, store_id: str) -> Mapping[str, int]:
+        try:
+            cached = await self._cache.get(key(store_id))
+        except CacheUnavailable:
+            cached = None
+        if cached is not None:
+            self._metrics.count(HITS)
+            return _read(cached)
+        self._metrics.count(MISSES)
+        return await self._load_once(store_id)
+
+    async def _load_once(self, store_id: str) -> Mapping[str, int]:
+        """One load per store at a time: after a flush, everybody who misses waits for the same one."""
+        loading = self._loading.get(store_id)
+        if loading is None:
+            loading = self._loading[store_id] = asyncio.create_task(self._load(store_id))
+            loading.add_done_callback(lambda _: self._loading.pop(store_id, None))
+        return await asyncio.shield(loading)
+
+    async def _load(self, store_id: str) -> Mapping[str, int]:
+        prices = price_list(store_id)
+        with contextlib.suppress(CacheUnavailable):  # the answer is right without it, only later for the next
+            await self._cache.put(key(store_id), orjson.dumps(prices), ttl_s=TTL_S)
+        return prices
+
+
+class CacheOnlyPrices:
+    """`Prices` that takes the cache for a database: filled at the start, trusted after. Only without resilience."""
+
+    def __init__(self, cache: Cache, metrics: Metrics) -> None:
+        self._cache = cache
+        self._metrics = metrics
+
+    async def fill(self) -> None:
+        for store_id in STORES:
+            await self._cache.put(key(store_id), orjson.dumps(price_list(store_id)), ttl_s=TTL_S)
+
+    async def at(self, store_id: str) -> Mapping[str, int]:
+        cached = await self._cache.get(key(store_id))
+        if cached is None:
+            self._metrics.count(MISSES)
+            raise CacheUnavailable(f"no prices of {store_id}")
+        self._metrics.count(HITS)
+        return _read(cached)
+
+
+def _read(cached: bytes) -> dict[str, int]:
+    prices: dict[str, int] = orjson.loads(cached)
+    return prices

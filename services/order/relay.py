@@ -1,0 +1,208 @@
+"""Moves accepted orders from the outbox to the payments queue and the event stream: each at least once, in order.
+
+    commit -> offer ──┐                      ┌─> queue  ─┐
+    bus    -> hear  ──┼─> backlog -> due ────┤           ├─> both have it -> delete from the table -> done
+    sweep  -> page  ──┘        ^             └─> stream ─┘
+                               └── whatever failed stays, and is tried again after a back-off
+
+A row leaves the table after both channels took it, so a crash at any point costs nothing but a repetition, which the
+queue's de-duplication and the consumers absorb. Nothing is polled on the normal path: a commit wakes the relay and
+brings the row along. The sweep reads the table now and then for rows whose writer died before it could.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from services.chassis.aws_errors import AwsError
+from services.order.backlog import Backlog
+from services.order.channels import BATCH, Channel
+from services.order.outbox import BATCH_DELETE, Page, Row, pack, unpack
+
+LINGER_S: Final = 0.1
+"""Under load, hand on so often and no oftener: batches of several rows cost a fraction of as many single ones."""
+SWEEP_S: Final = 2.0
+"""How long a row whose writer died may lie unseen."""
+PAGE: Final = 100
+AT_ONCE: Final = 5 * BATCH
+"""Rows handed on in one go, in as many parallel calls as that takes."""
+BACKOFF_S: Final = 0.1
+BACKOFF_MAX_S: Final = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Outbox(Protocol):
+    """The table."""
+
+    async def oldest(self, shard: str, limit: int) -> Page: ...
+
+    async def delete(self, rows: Sequence[Row]) -> set[str]: ...
+
+
+class Owner(Protocol):
+    """Says which shards are ours at this moment."""
+
+    @property
+    def shards(self) -> frozenset[str]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayReport:
+    """What a relay tells about its work: `on_done` gets the seconds from commit to hand-over of each row."""
+
+    on_done: Callable[[float], None]
+
+
+class Relay:
+    """The relay of one task. `tell` passes a packed message of rows to the other tasks."""
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        channels: tuple[Channel, ...],
+        owner: Owner,
+        tell: Callable[[bytes], Awaitable[object]],
+        report: RelayReport,
+        backlog: Backlog | None = None,
+    ) -> None:
+        self._outbox = outbox
+        self._channels = channels
+        self._owner = owner
+        self._tell = tell
+        self._report = report
+        self._backlog = backlog or Backlog()
+        self._wake = asyncio.Event()
+        self._is_stopping = False
+        self._failures = 0
+        self._swept_at = float("-inf")
+        self._handed_on_at = float("-inf")
+
+    @property
+    def depth(self) -> int:
+        """Rows held and not yet handed on."""
+        return len(self._backlog)
+
+    def offer(self, row: Row) -> None:
+        """Hand on a row that was just committed. Never blocks, never fails: at worst the sweep finds it."""
+        self._backlog.add(row)
+        self._wake.set()
+
+    def hear(self, message: bytes) -> None:
+        """Rows that another task committed. Those of shards that are not ours are somebody else's."""
+        for row in unpack(message):
+            if row.shard in self._owner.shards:
+                self.offer(row)
+
+    def took_over(self, shards: frozenset[str]) -> None:
+        """These shards are ours from now on: read what their last owner left."""
+        for shard in shards:
+            self._backlog.forget(shard)
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Hand on what is held, then let `run` return."""
+        self._is_stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Relay until stopped."""
+        while not (self._is_stopping and not self._backlog.due(self._owner.shards, 1)):
+            await self._wait()
+            await self.step()
+        await self._pass_on()
+
+    async def _wait(self) -> None:
+        """Until there is something to do: a row after the linger, the next sweep, or the end of the back-off."""
+        if self._failures:
+            pause = min(BACKOFF_S * 2 ** (self._failures - 1), BACKOFF_MAX_S)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter is no secret
+            return
+        try:
+            async with asyncio.timeout(SWEEP_S):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        linger = self._handed_on_at + LINGER_S - time.monotonic()
+        if linger > 0 and not self._is_stopping and len(self._backlog) < AT_ONCE:
+            await asyncio.sleep(linger)
+
+    async def step(self) -> None:
+        """Do all there is to do once. A failure is counted and logged, and leaves everything for the next step."""
+        self._wake.clear()
+        try:
+            await self._pass_on()
+            await self._sweep()
+            while rows := self._backlog.due(self._owner.shards, AT_ONCE):
+                await self._hand_on(rows)
+                self._handed_on_at = time.monotonic()
+        except AwsError as error:
+            self._failed(error)
+        except Exception as error:  # noqa: BLE001 - a defect must not end the relaying; the log has it
+            _log.exception("the relay made a mistake")
+            self._failed(error)
+        else:
+            self._failures = 0
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures in (1, 10):
+            _log.warning("the relay backs off", extra={"error": str(error), "held": self.depth})
+
+    async def _pass_on(self) -> None:
+        rows = self._backlog.take_foreign(self._owner.shards)
+        for chunk in _chunks(rows, PAGE):
+            await self._tell(pack(chunk))
+
+    async def _sweep(self) -> None:
+        now = time.monotonic()
+        shards = self._owner.shards
+        if now - self._swept_at >= SWEEP_S:
+            self._swept_at = now
+        else:
+            shards = frozenset(self._backlog.unswept(shards))
+        for shard in sorted(shards):
+            self._backlog.swept(shard, await self._outbox.oldest(shard, PAGE))
+
+    async def _hand_on(self, rows: tuple[Row, ...]) -> None:
+        """Both channels at the same time; what both have is deleted. Raises the first failure after all have ended."""
+        outcomes = await asyncio.gather(
+            *(
+                self._send(index, chunk)
+                for index in range(len(self._channels))
+                for chunk in self._chunks_for(index, rows)
+            ),
+            return_exceptions=True,
+        )
+        await self._delete(self._backlog.taken_by_all(rows, len(self._channels)))
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    def _chunks_for(self, channel: int, rows: tuple[Row, ...]) -> list[tuple[Row, ...]]:
+        return _chunks(self._backlog.wanting(rows, channel), BATCH)
+
+    async def _send(self, channel: int, rows: tuple[Row, ...]) -> None:
+        taken = await self._channels[channel].send(rows)
+        self._backlog.taken(taken, channel)
+        if len(taken) < len(rows):
+            raise AwsError(operation="hand on", code="PartlyTaken", message=f"{len(taken)} of {len(rows)} rows taken")
+
+    async def _delete(self, rows: tuple[Row, ...]) -> None:
+        for chunk in _chunks(rows, BATCH_DELETE):
+            left = await self._outbox.delete(chunk)
+            gone = [row for row in chunk if row.order_id not in left]
+            self._backlog.done(gone)
+            for row in gone:
+                self._report.on_done(time.time() - row.at)
+            if left:
+                raise AwsError(operation="delete", code="PartlyTaken", message=f"{len(left)} rows are still there")
+
+
+def _chunks(rows: Sequence[Row], size: int) -> list[tuple[Row, ...]]:
+    return [tuple(rows[start : start + size]) for start in range(0, len(rows), size)]
