@@ -1,43 +1,61 @@
 """The payment queue as a book. No payment service takes from it yet, so the books do, and keep what they took.
 
-    receive a batch ──> append to the ledger, fsync ──> delete the batch        a crash in between: received once more,
-                                                                               and known by its message id
-A queue can be read only once; the ledger file remembers, so that a later reconciliation of the same platform still knows
-what an earlier one took. It lies in the platform's state folder and goes with it.
+    receive a batch ──> append to the ledger, fsync ──> delete the batch
+
+A crash in between, and the batch is received once more and known by its message ids.
+A queue can be read only once; the ledger file remembers, so that a later reconciliation of the same platform still
+knows what an earlier one took. It lies in the platform's state folder and goes with it.
 """
 
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from infrastructure.errors import EnvironmentFault
 from plugins.books.entries import PaymentMessage
 from plugins.books.readers import Cloud
 
 BATCH = 10
 """The most SQS hands out, or deletes, in one call."""
 
+DEADLINE_S = 60.0
+"""Twice SQS's default visibility time-out: what a crashed reader had received is back by then."""
+
 _COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
 
 
-def read_payments(cloud: Cloud, ledger: Path) -> tuple[PaymentMessage, ...]:
-    """Take everything from the payment queue; what was ever taken, each message once, in the queue's order."""
+def read_payments(cloud: Cloud, ledger: Path, *, deadline_s: float = DEADLINE_S) -> tuple[PaymentMessage, ...]:
+    """Take everything from the payment queue; what was ever taken, each message once, in the queue's order.
+
+    `EnvironmentFault` when the queue keeps holding messages that it hands to nobody for `deadline_s`.
+    """
     sqs, queue = cloud.client("sqs"), cloud.output("PaymentQueueUrl")
     ledger.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        answer = sqs.receive_message(
-            QueueUrl=queue, MaxNumberOfMessages=BATCH, MessageSystemAttributeNames=["All"], WaitTimeSeconds=0
-        )
-        messages = answer.get("Messages", [])
-        if not messages and _is_empty(sqs, queue):
-            break
+    _mend(ledger)
+    wait_s, last_taken = 0, time.monotonic()
+    while (messages := _receive(sqs, queue, wait_s)) or not _is_empty(sqs, queue):
         if messages:
             _append(ledger, (_message(message) for message in messages))
             _delete(sqs, queue, messages)
+            wait_s, last_taken = 0, time.monotonic()
+        elif time.monotonic() - last_taken > deadline_s:
+            raise EnvironmentFault(f"{queue} holds messages, and hands out none of them for {deadline_s:g} s")
+        else:
+            wait_s = 1
     return _ledger(ledger)
+
+
+def _receive(sqs: Any, queue: str, wait_s: int) -> list[Mapping[str, Any]]:
+    answer = sqs.receive_message(
+        QueueUrl=queue, MaxNumberOfMessages=BATCH, MessageSystemAttributeNames=["All"], WaitTimeSeconds=wait_s
+    )
+    messages: list[Mapping[str, Any]] = answer.get("Messages", [])
+    return messages
 
 
 def _is_empty(sqs: Any, queue: str) -> bool:
@@ -72,14 +90,19 @@ def _append(ledger: Path, messages: Iterable[PaymentMessage]) -> None:
         os.fsync(file.fileno())
 
 
+def _mend(ledger: Path) -> None:
+    """Cut off a line torn by a crash: its message was not deleted from the queue and comes again."""
+    ledger.touch()
+    content = ledger.read_bytes()
+    if not content.endswith(b"\n"):
+        os.truncate(ledger, content.rfind(b"\n") + 1)
+
+
 def _ledger(ledger: Path) -> tuple[PaymentMessage, ...]:
-    """A message id counts once; a line torn by a crash was not deleted from the queue and came again."""
+    """Each message id once."""
     found: dict[str, PaymentMessage] = {}
-    if ledger.is_file():
-        with ledger.open(encoding="utf-8") as file:
-            for line in file:
-                if line.endswith("\n"):
-                    value = json.loads(line)
-                    message = PaymentMessage(**{**value, "total_amount": Decimal(value["total_amount"])})
-                    found.setdefault(message.message_id, message)
+    for line in ledger.read_text(encoding="utf-8").splitlines():
+        value = json.loads(line)
+        message = PaymentMessage(**{**value, "total_amount": Decimal(value["total_amount"])})
+        found.setdefault(message.message_id, message)
     return tuple(sorted(found.values(), key=lambda message: message.sequence_number))

@@ -28,7 +28,7 @@ def reconcile(platform: Platform, history: Path, *, exclusive: bool = False, set
     """Do the books balance for every order in `history`? Call it when the load has stopped.
 
     Orders of nobody in `history` are ignored unless it is `exclusive`: all that was ever ordered. An outbox that is not
-    empty after `settle_s` is judged as it is. Books that cannot be read give an inconclusive report, never an exception.
+    empty after `settle_s` is judged as it is. Books that cannot be read give an inconclusive report, no exception.
     """
     try:
         attempts = read_history(history)

@@ -120,7 +120,7 @@ def _handler(shop: Shop) -> type[BaseHTTPRequestHandler]:
             head += [f"{name}: {value}" for name, value in shop.headers.items()]
             self.wfile.write("\r\n".join((*head, "", "")).encode() + text)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     return Handler

@@ -1,0 +1,139 @@
+"""Makes a declared scenario a locustfile: `locust -f suites/load/morning_rush.py`, with everything Locust can do.
+
+    --rate R          arrivals per second at the peak
+    -t 15s            the whole morning in fifteen seconds
+    --profile P       quick or full
+    --host U          load U; without it the platform that is up, or a new one
+    --env, --target   which platform
+
+Locust's own exit code is replaced: 0 every stage met its SLO, 99 one did not, 7 there were too few arrivals to tell.
+"""
+
+import argparse
+import logging
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+from locust import User, events
+
+from infrastructure.environment import Target
+from infrastructure.errors import CafeError, ExitCode, UsageError
+from plugins.load.arrivals import Stages
+from plugins.load.attached import Attached, attach_or_up
+from plugins.load.judge import StageReport, judge_stages, verdict_of
+from plugins.load.locust_user import open_model_user
+from plugins.load.plan import Assignment
+from plugins.load.result import LoadResult
+from plugins.load.scenario import LoadScenario, Profile
+from plugins.slo import Verdict
+
+_EXIT = {Verdict.PASS: ExitCode.PASSED, Verdict.FAIL: ExitCode.THRESHOLD, Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE}
+
+_log = logging.getLogger(__name__)
+
+
+def locustfile(scenario: LoadScenario) -> type[User]:
+    """The user class of a locustfile that runs `scenario`."""
+    events.init_command_line_parser.add_listener(_declare_options)
+    return open_model_user(_Declared(scenario))
+
+
+def _declare_options(parser: Any) -> None:
+    group = parser.add_argument_group("CloudCafe")
+    group.add_argument("--rate", type=_positive, metavar="R", help="arrivals per second at the peak")
+    group.add_argument(
+        "--env", default="dev", metavar="NAME", include_in_web_ui=False, help="environment to load (default: dev)"
+    )
+    group.add_argument(
+        "--target", choices=get_args(Target), include_in_web_ui=False, help="where it runs (default: as its file says)"
+    )
+    # Locust's web UI can start load on any host: not something to offer to the whole network unasked.
+    parser.set_defaults(web_host="127.0.0.1")
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive rate")
+    return value
+
+
+class _Declared:
+    """Runs of a declared scenario under Locust's command line."""
+
+    def __init__(self, scenario: LoadScenario) -> None:
+        self._scenario = scenario
+        self._profile: Profile = "quick"
+        self._duration_s: float | None = None
+        self._attached: Attached | None = None
+        self._run: tuple[Stages, Path, float] | None = None
+        self._text = ""
+
+    def prepare(self, environment: Any) -> None:
+        """Refuse what cannot be, find a host. Locust's own timer is disarmed: `-t` is the length of the schedule, and
+        the answers to its last arrivals still count.
+        """
+        options = environment.parsed_options
+        self._duration_s, options.run_time = options.run_time, None
+        try:
+            self._profile = _profile(options.profile)
+            if not environment.host:
+                self._attached = attach_or_up(options.env, options.target)
+                environment.host = self._attached.url
+        except CafeError as problem:
+            _refuse(problem)
+
+    def assignment(self, environment: Any) -> Assignment:
+        arrivals = self._scenario.arrivals(
+            self._profile, peak_per_s=environment.parsed_options.rate, duration_s=self._duration_s
+        )
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        folder = Path.cwd() / "reports" / "runs" / f"locust-{self._scenario.name}-{stamp}"
+        return Assignment(plan=self._scenario.plan(arrivals), host=environment.host, folder=folder)
+
+    def started(self, assignment: Assignment, at: float) -> None:
+        arrivals = assignment.plan.arrivals
+        if isinstance(arrivals, Stages):
+            self._run = (arrivals, assignment.folder, at)
+        stages = ", ".join(f"{stage.name} {stage.arrivals.duration_s:g} s" for stage in self._stages)
+        _log.info("%s at %s: %s; peak %g/s", self._scenario.title, assignment.host, stages, arrivals.peak)
+
+    def judged(self) -> ExitCode:
+        if self._attached is not None:
+            self._attached.close()
+        if self._run is None:
+            return ExitCode.PASSED
+        stages, folder, at = self._run
+        reports = judge_stages(stages, self._scenario.slos, LoadResult.read(folder), at)
+        verdict = verdict_of(reports)
+        self._text = _told(self._scenario, reports, verdict, folder)
+        return _EXIT[verdict]
+
+    def report(self) -> str:
+        return self._text
+
+    @property
+    def _stages(self) -> tuple[Any, ...]:
+        return self._run[0].stages if self._run else ()
+
+
+def _profile(given: str | None) -> Profile:
+    if given not in (None, *get_args(Profile)):
+        raise UsageError(f"--profile {given!r} is none of {', '.join(get_args(Profile))}")
+    return "full" if given == "full" else "quick"
+
+
+def _refuse(problem: CafeError) -> NoReturn:
+    sys.stderr.write(f"ERROR: {problem}\n")
+    sys.exit(int(problem.exit_code))
+
+
+def _told(scenario: LoadScenario, reports: tuple[StageReport, ...], verdict: Verdict, folder: Path) -> str:
+    lines = [f"{scenario.title}: {verdict.upper()}"]
+    for report in reports:
+        lines.append(f"  {report.slo}".replace("\n", "\n  "))
+        lines += [f"      {count} x {kind}" for kind, count in report.window.errors.items()]
+    return "\n".join((*lines, f"  samples and history: {folder}"))

@@ -1,0 +1,70 @@
+"""pytest glue of the load plugin: the fixture `load` runs a scenario and judges the test by its evidence."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infrastructure.cloud import Platform
+from plugins.books.reconcile import reconcile
+from plugins.environment.outcome import Inconclusive
+from plugins.environment.settings import Settings
+from plugins.load.errors import LoadError
+from plugins.load.judge import judge_stages, stretched
+from plugins.load.preview import preview
+from plugins.load.runner import start
+from plugins.load.scenario import LoadScenario
+from plugins.load.telling import Evidence, record, told
+from plugins.reporting.progress import Progress
+from plugins.slo import Verdict
+
+
+@pytest.fixture(name="load")
+def load_test(request: pytest.FixtureRequest, settings: Settings) -> Callable[[LoadScenario], None]:
+    """`load(scenario)`: run it alone on the platform, publish its record, and raise unless it passed."""
+
+    def run(scenario: LoadScenario) -> None:
+        if settings.plan:
+            request.getfixturevalue("plans").add(request.node.nodeid, preview(scenario, settings.profile))
+            return
+        platform, lease, reporter, progress = map(
+            request.getfixturevalue, ("platform", "lease", "reporter", "progress")
+        )
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        folder = request.config.rootpath / "reports" / "runs" / f"load-{scenario.name}-{stamp}"
+        with lease.hold(f"load {scenario.name}"):
+            evidence = perform(scenario, settings, platform, progress, folder)
+        reporter.publish(record(evidence))
+        if evidence.verdict is Verdict.FAIL:
+            pytest.fail(told(evidence), pytrace=False)
+        if evidence.verdict is Verdict.INCONCLUSIVE:
+            raise Inconclusive(told(evidence))
+
+    return run
+
+
+def perform(
+    scenario: LoadScenario, settings: Settings, platform: Platform, progress: Progress, folder: Path
+) -> Evidence:
+    """Offer the load, wait for the last answer, reconcile the books. `Inconclusive` if the generator gave way."""
+    arrivals = scenario.arrivals(settings.profile)
+    try:
+        with (
+            progress.phase(f"load {scenario.name}", arrivals.duration_s),
+            start(scenario.plan(arrivals), platform, folder) as run,
+        ):
+            result, started_at = run.result(), run.started_at
+    except LoadError as error:
+        raise Inconclusive(f"{scenario.title}: {error}") from error
+    slos = stretched(scenario.slos, settings.environment.slo.latency_scale)
+    reconciling = time.time()
+    with progress.phase("books", 0.0):
+        books = reconcile(platform, result.history)
+    return Evidence(
+        scenario=scenario,
+        result=result,
+        stages=judge_stages(arrivals, slos, result, started_at),
+        books=books,
+        reconciled=(reconciling, time.time()),
+    )

@@ -1,0 +1,112 @@
+"""A load run as a record for the report. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from plugins.books.report import BooksReport
+from plugins.load.hdr import to_text
+from plugins.load.judge import StageReport
+from plugins.load.result import LoadResult
+from plugins.load.scenario import LoadScenario
+from plugins.reporting.record import Attachment, RunRecord, Step
+from plugins.slo import Verdict
+from plugins.telemetry.timeline import Timeline
+
+_FIGURES = (("p50", "ms"), ("p95", "ms"), ("p99", "ms"), ("errors", "%"), ("goodput", "/s"), ("slip", "ms"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that is known of a run."""
+
+    scenario: LoadScenario
+    result: LoadResult
+    stages: tuple[StageReport, ...]
+    books: BooksReport
+    reconciled: tuple[float, float]
+    """When the books were being read, Unix seconds."""
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict.all_of((*(stage.verdict for stage in self.stages), self.books.verdict))
+
+
+def reasons(evidence: Evidence) -> tuple[str, ...]:
+    """Why the verdict is not PASS: books that do not balance first, then missed objectives, then doubts."""
+    results = [(stage, result) for stage in evidence.stages for result in stage.slo.results]
+    missed = tuple(f"{stage.span.name}: {r.objective}" for stage, r in results if r.verdict is Verdict.FAIL)
+    doubted = tuple(f"{stage.span.name}: {r.objective}" for stage, r in results if r.verdict is Verdict.INCONCLUSIVE)
+    books = evidence.books.reasons
+    is_wrong = evidence.books.verdict is Verdict.FAIL
+    return (
+        *(books if is_wrong else ()),
+        *missed,
+        *(f"{doubt} not measured" for doubt in doubted),
+        *books[: 0 if is_wrong else None],
+    )
+
+
+def told(evidence: Evidence) -> str:
+    """The whole verdict as text: every objective of every stage, errors by kind, the books."""
+    lines = [f"{evidence.scenario.title}: {evidence.verdict.upper()}"]
+    for stage in evidence.stages:
+        lines += str(stage.slo).splitlines()
+        lines += [f"    {count} x {kind}" for kind, count in stage.window.errors.items()]
+    return "\n".join((*lines, str(evidence.books), f"raw data: {evidence.result.folder}"))
+
+
+def record(evidence: Evidence) -> RunRecord:
+    """The record of the run: a step for each stage and one for the books."""
+    spans = tuple(stage.span for stage in evidence.stages)
+    folder = evidence.result.folder
+    return RunRecord(
+        kind="load",
+        name=evidence.scenario.name,
+        title=evidence.scenario.title,
+        story=evidence.scenario.story,
+        verdict=evidence.verdict,
+        reasons=reasons(evidence),
+        started=spans[0].start,
+        ended=evidence.reconciled[1],
+        steps=tuple(_steps(evidence)),
+        slos=tuple(stage.slo for stage in evidence.stages),
+        timeline=Timeline(series=evidence.result.series(), spans=spans),
+        attachments=tuple(_attachments(evidence, folder)),
+        metrics=tuple(_metrics(evidence)),
+        evidence=(folder,),
+    )
+
+
+def _steps(evidence: Evidence) -> Iterator[Step]:
+    for stage in evidence.stages:
+        yield Step(
+            name=stage.span.name,
+            start=stage.span.start,
+            end=stage.span.end,
+            verdict=stage.verdict,
+            detail=str(stage.slo),
+        )
+    start, end = evidence.reconciled
+    yield Step(name="books", start=start, end=end, verdict=evidence.books.verdict, detail=str(evidence.books))
+
+
+def _attachments(evidence: Evidence, folder: Path) -> Iterator[Attachment]:
+    yield Attachment(name="verdict", media_type="text/plain", body=told(evidence))
+    yield Attachment(name="plan", media_type="application/json", body=(folder / "plan.json").read_text("utf-8"))
+    for stage in evidence.stages:
+        if stage.window.samples:
+            yield Attachment(
+                name=f"latency distribution, {stage.span.name} (ms)",
+                media_type="text/plain",
+                body=to_text(stage.window.latency),
+            )
+
+
+def _metrics(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
+    for stage in evidence.stages:
+        indicators = stage.window.indicators()
+        for name, unit in _FIGURES:
+            value = indicators[name]
+            if value is not None:
+                yield f"{stage.span.name}.{name}", value, unit
