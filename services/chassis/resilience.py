@@ -87,7 +87,11 @@ class Resilient:
 
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
         self._budget.earn()
-        return await self._retrying.copy()(attempt)  # a copy: its state belongs to one call
+
+        async def once() -> T:  # tenacity awaits only what is a coroutine function by itself
+            return await attempt()
+
+        return await self._retrying.copy()(once)  # a copy: its state belongs to one call
 
 
 class Fragile:

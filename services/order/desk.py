@@ -68,7 +68,8 @@ class OrderDesk:
             raise Problem(409, "key-reused", f"the key {conflict} was used for another order") from conflict
         except AwsError as error:
             raise self._unavailable(error) from error
-        self._metrics.count(ACCEPTED)
+        if not placed.is_replay:
+            self._metrics.count(ACCEPTED)
         return placed
 
     async def _check(self, draft: Draft) -> None:
