@@ -18,17 +18,13 @@ from infrastructure.embedded.status_pages import StatusPages
 from services import catalog
 
 if TYPE_CHECKING:
+    from infrastructure.embedded.backends import Backends
     from infrastructure.embedded.control_plane import ControlPlane
     from infrastructure.embedded.daemon import Options
     from infrastructure.embedded.metrics import Metrics
     from infrastructure.embedded.supervisor import Supervisor
 
 ACCOUNT = "123456789012"
-_HEAVY = (
-    "infrastructure.embedded.control_plane",
-    "infrastructure.embedded.controllers.registry",
-    "infrastructure.embedded.metrics",
-)
 _AWS_API = "AWS_ENDPOINT_URL_"
 """How the variable of an edge to an AWS API begins; every SDK reads it."""
 
@@ -57,16 +53,18 @@ class EmbeddedCloud:
         return _url(endpoint)
 
     async def _open_control_plane(self) -> Endpoint:
-        await _import_heavy()
+        with ThreadPoolExecutor(1) as thread:  # so that a signal, or the owner's death, is acted on meanwhile
+            backends = await asyncio.get_running_loop().run_in_executor(thread, _load, self._options.region)
         from infrastructure.embedded.control_plane import ControlPlane
+        from infrastructure.embedded.interceptors import registry
 
-        reconciler = self._reconciler = self._wired()
+        reconciler = self._reconciler = self._wired(backends)
         endpoint = Endpoint(LOOPBACK, self._ports.allocate())
         status = StatusPages(self._options, self._supervisor, self._network, reconciler, _url(endpoint))
         self._control_plane = ControlPlane(
             region=self._options.region,
             account=ACCOUNT,
-            interceptors=(),
+            interceptors=registry.chain(backends),
             pages=status.pages,
             on_mutation=lambda call: reconciler.notify(call.service),
         )
@@ -84,15 +82,13 @@ class EmbeddedCloud:
             await self._control_plane.close()
         self._ports.close()
 
-    def _wired(self) -> Reconciler:
+    def _wired(self, backends: "Backends") -> Reconciler:
         """Make the context and the controllers in it."""
-        from infrastructure.embedded.backends import Backends
         from infrastructure.embedded.controllers import registry
         from infrastructure.embedded.metrics import Metrics
 
         options = self._options
         reconciler = Reconciler(options.pace.resync_s)
-        backends = Backends(ACCOUNT, options.region)
         self._metrics = Metrics(backends, options.pace)
         context = Context(
             state=options.state,
@@ -112,11 +108,19 @@ class EmbeddedCloud:
         return reconciler
 
 
-async def _import_heavy() -> None:
-    """Import moto and what builds on it, in a thread: a signal or the owner's death is acted on meanwhile."""
-    with ThreadPoolExecutor(1) as thread:
-        for module in _HEAVY:
-            await asyncio.get_running_loop().run_in_executor(thread, importlib.import_module, module)
+def _load(region: str) -> "Backends":
+    """Import what costs seconds: moto with all APIs that are served, and what builds on it. The order is moto's."""
+    from infrastructure.embedded import apis, moto_import
+    from infrastructure.embedded.backends import Backends
+
+    backends = Backends(ACCOUNT, region)
+    for api in apis.APIS:
+        moto_import.models(api.moto)
+        if api.handler:
+            moto_import.handler(api.moto, api.handler)
+    for module in ("control_plane", "controllers.registry", "interceptors.registry"):
+        importlib.import_module(f"infrastructure.embedded.{module}")
+    return backends
 
 
 def _called_apis() -> frozenset[str]:
