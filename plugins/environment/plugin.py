@@ -17,7 +17,7 @@ from infrastructure import cloud
 from infrastructure.cloud import Platform
 from infrastructure.embedded import launch
 from infrastructure.errors import CafeError, ExitCode
-from plugins.environment import options, outcome, sharing
+from plugins.environment import claims, options, outcome, sharing
 from plugins.environment.lease import Lease
 from plugins.environment.outcome import Outcome, Tally
 from plugins.environment.plans import Plans
@@ -133,6 +133,22 @@ def lease(pytestconfig: pytest.Config, settings: Settings) -> Lease:
     """The right to run experiments: `with lease.hold("chaos 06") as held: …`, one holder at a time."""
     run = pytestconfig.stash[_RUN]
     return Lease(cloud.state_folder(settings.environment), run_id=run.run_id, talk=_talk(pytestconfig))
+
+
+@pytest.fixture
+def validated(request: pytest.FixtureRequest, settings: Settings, plans: Plans) -> Callable[[str], None]:
+    """`validated(module)`: check what its template describes, publish the record, fail with what is missing."""
+
+    def run(module: str) -> None:
+        if settings.plan:
+            plans.add(request.node.nodeid, claims.planned(module))
+            return
+        record = claims.check(request.getfixturevalue("platform"), module)
+        request.getfixturevalue("reporter").publish(record)
+        if record.reasons:
+            pytest.fail("\n".join(record.reasons), pytrace=False)
+
+    return run
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,0 +1,91 @@
+"""The `cafe` command: its own subcommands, those other packages add, and how errors end.
+
+Every error is one message on stderr and an exit code of `infrastructure.errors.ExitCode`; never a traceback, unless it
+is a defect of ours.
+"""
+
+import importlib
+import signal
+import sys
+from importlib import metadata
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from infrastructure.errors import CafeError, ExitCode
+
+COMMANDS: dict[str, str] = {
+    "up": "infrastructure.cli.lifecycle",
+    "down": "infrastructure.cli.lifecycle",
+    "status": "infrastructure.cli.look",
+    "env": "infrastructure.cli.look",
+    "logs": "infrastructure.cli.logs",
+    "validate": "infrastructure.cli.look",
+    "doctor": "infrastructure.cli.doctor",
+}
+"""Our own commands and where they are. A command is imported when it is called for: most need little and start fast."""
+
+ENTRY_POINTS = "cafe.commands"
+"""Commands of layers above this one, which it must not import."""
+
+
+class Commands(click.Group):
+    """Finds a command by its name, and imports no other."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The environments there are, from their files."""
+        from infrastructure import environment
+
+        del ctx
+        with formatter.section("Environments"):
+            formatter.write_dl([(name, environment.load(name).target) for name in environment.names()])
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return [*COMMANDS, *(point.name for point in metadata.entry_points(group=ENTRY_POINTS))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name in COMMANDS:
+            found = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        else:
+            points = metadata.entry_points(group=ENTRY_POINTS, name=cmd_name)
+            found = next((point.load() for point in points), None)
+        return found if isinstance(found, click.Command) else None
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="cloudcafe", prog_name="cafe")
+def cafe() -> None:
+    """Bring the CloudCafe platform up, look at it, point tools at it, and take it down."""
+
+
+def main() -> NoReturn:
+    """Run `cafe` and exit with the code that says what happened."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        outcome = cafe.main(args=arguments, prog_name="cafe", standalone_mode=False)
+    except click.ClickException as refusal:
+        refusal.show()
+        return ExitCode.USAGE
+    except CafeError as problem:
+        click.echo(f"cafe: {problem}", err=True)
+        return problem.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("cafe: interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`cafe logs | head`); nothing is left to say, and nothing to flush at exit.
+        sys.stdout = None
+        return ExitCode.PASSED
+    return outcome if isinstance(outcome, int) else ExitCode.PASSED
+
+
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    """A terminated `cafe` takes back what it began, as an interrupted one does."""
+    raise KeyboardInterrupt

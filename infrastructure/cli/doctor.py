@@ -1,0 +1,77 @@
+"""`cafe doctor`: is everything here that a platform on this machine needs, and what exactly is it?"""
+
+import os
+import platform
+import socket
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+from infrastructure import cloud, environment
+from infrastructure.embedded import binaries
+from infrastructure.errors import EnvironmentFault
+
+_PYTHON = (3, 11)
+_PACKAGES = ("boto3", "moto", "fastapi", "uvicorn", "locust", "pytest", "pytest-xdist", "pydantic")
+_PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+@click.command()
+def doctor() -> None:
+    """Check that this machine has what a platform needs."""
+    problems = 0
+    for name, check in CHECKS:
+        try:
+            click.echo(f"ok    {name:10} {check()}")
+        except (EnvironmentFault, OSError, metadata.PackageNotFoundError) as problem:
+            problems += 1
+            click.echo(f"FAIL  {name:10} {problem}")
+    if problems:
+        raise EnvironmentFault(f"{problems} of {len(CHECKS)} checks failed; each says above what it needs")
+
+
+def _python() -> str:
+    if sys.version_info < _PYTHON:
+        raise EnvironmentFault(f"Python {platform.python_version()}; needed is {'.'.join(map(str, _PYTHON))} or later")
+    return f"{platform.python_version()} {sys.executable} on {platform.platform()}, {os.cpu_count()} cores"
+
+
+def _packages() -> str:
+    return ", ".join(f"{name} {metadata.version(name)}" for name in _PACKAGES)
+
+
+def _binary(name: str) -> Callable[[], str]:
+    return lambda: str(binaries.find(name))
+
+
+def _ports() -> str:
+    """A free port on loopback, and the kernel's range of outgoing ones, which the platform keeps clear of."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        taken = probe.getsockname()[1]
+    low, high = _PORT_RANGE.read_text(encoding="ascii").split()
+    return f"loopback listens (tried {taken}); outgoing connections use {low} to {high}"
+
+
+def _folders() -> str:
+    """The folder platforms live in can be written and is nobody else's to read."""
+    home = cloud.state_folder(environment.load("dev")).root.parent
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = home.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise EnvironmentFault(f"{home} can be read by others (mode {mode:03o}); close it: chmod 700 {home}")
+    if not os.access(home, os.W_OK):
+        raise EnvironmentFault(f"{home} cannot be written by this user; set CLOUDCAFE_HOME to a folder that can")
+    return f"{home} (mode {mode:03o})"
+
+
+CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
+    ("python", _python),
+    ("packages", _packages),
+    *((program.name, _binary(program.name)) for program in binaries.PROGRAMS),
+    ("ports", _ports),
+    ("folders", _folders),
+)
+"""In the order shown; each returns what it found or raises what is wrong and what to do."""

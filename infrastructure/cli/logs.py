@@ -1,0 +1,62 @@
+"""`cafe logs`: the last lines of every process's log, and what follows."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from infrastructure import cloud
+from infrastructure.cli.follow import FolderWatch, GrowingFile
+from infrastructure.cli.options import resolve, where
+from infrastructure.embedded.logfile import tail
+from infrastructure.environment import Target
+from infrastructure.errors import EnvironmentFault, UsageError
+
+
+@click.command()
+@where
+@click.option("-f", "--follow", is_flag=True, help="go on with what is written, until Ctrl-C")
+@click.option("-n", "--lines", type=click.IntRange(min=0), default=20, show_default=True, help="of each log")
+@click.argument("name", required=False)
+def logs(env: str, target: Target | None, name: str | None, *, follow: bool, lines: int) -> None:
+    """Show the end of the processes' logs.
+
+    NAME is a process, or what the names of several begin with (`order`).
+    """
+    environment, place = resolve(env, target)
+    if place == "aws":
+        raise UsageError(f"the logs are in CloudWatch: aws logs tail /cafe/order-{environment.suffix} --follow")
+    folder = cloud.state_folder(environment).logs
+    if not folder.is_dir():
+        raise EnvironmentFault(f"no platform is up for {env!r}, so there are no logs; bring it up: cafe up --env {env}")
+    wanted = name or ""
+    found = sorted(log for log in folder.glob("*.log") if log.stem.startswith(wanted))
+    if not found:
+        known = ", ".join(sorted(log.stem for log in folder.glob("*.log")))
+        raise UsageError(f"no process's name begins with {wanted!r}; there are: {known}")
+    growing = {log.name: GrowingFile(log, _show_end(log, lines)) for log in found}
+    if follow:
+        _follow(folder, growing, wanted)
+
+
+def _show_end(log: Path, lines: int) -> int:
+    """Print the last lines of `log`; where to read on from."""
+    size = log.stat().st_size
+    _print(log.stem, tail(log, lines) if lines else ())
+    return size
+
+
+def _follow(folder: Path, growing: dict[str, GrowingFile], wanted: str) -> None:
+    with FolderWatch(folder) as watch:
+        for file in growing.values():  # what was written between the first look and the watch
+            _print(file.path.stem, file.new_lines())
+        for name in watch.changed():
+            path = folder / name
+            if path.suffix == ".log" and path.stem.startswith(wanted):
+                _print(path.stem, growing.setdefault(name, GrowingFile(path, 0)).new_lines())
+    click.echo("the platform was taken down", err=True)
+
+
+def _print(name: str, lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(f"{name} | {line}")
