@@ -173,7 +173,8 @@ class Experiment:
         stop = self._reason_to_stop() or bench.pulse.wait(0.0)
         if stop is not None:
             return self._stopped(stop)
-        bench.journal.mark("injecting")
+        if not bench.journal.mark("injecting"):
+            return self._stopped(_LEASE_LOST)
         self.fault.inject(bench.cloud, plan)
         bench.journal.mark("injected")
         return Way.DONE

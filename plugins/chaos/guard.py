@@ -15,9 +15,10 @@ ARMED_WITHIN_S = 20.0
 
 
 class Watchdog:
-    """The run's hold on its watchdog process. `platform_id` is None on AWS."""
+    """The run's hold on its watchdog process. `platform_id` is None on AWS; `module` is what the process runs."""
 
-    def __init__(self, state: StateFolder, platform_id: str | None) -> None:
+    def __init__(self, state: StateFolder, platform_id: str | None, *, module: str = "plugins.chaos.watchdog") -> None:
+        self._module = module
         self._state = state
         self._platform_id = platform_id
         self._process: subprocess.Popen[bytes] | None = None
@@ -55,7 +56,7 @@ class Watchdog:
         return self._state.logs / f"watchdog-{os.getpid()}.log"
 
     def _spawn(self, run: int, armed: int, log: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "plugins.chaos.watchdog", "--state", str(self._state.root)]
+        command = [sys.executable, "-m", self._module, "--state", str(self._state.root)]
         command += ["--run-pid", str(os.getpid()), "--run-fd", str(run), "--armed-fd", str(armed)]
         if self._platform_id is not None:
             command += ["--platform-id", self._platform_id]

@@ -6,7 +6,8 @@
       └─ the plan and the fingerprint before; file and folder fsynced
 
 A crash leaves at most a torn last line. Every event can be written by another process than the one that planned:
-the watchdog, `cafe restore`, the next run.
+the watchdog, `cafe restore`, the next run. A closed experiment has nothing more to say and its file is removed; so a
+run that was taken for dead and wakes up finds no file any more, and knows that it must not inject.
 """
 
 import fcntl
@@ -20,6 +21,9 @@ from typing import Any, Literal
 
 from infrastructure.errors import EnvironmentFault
 from plugins.chaos.fault import Json, Plan
+
+_WRITING_S = 60.0
+"""Nobody takes so long to write one line: a plan that is not whole by then never will be."""
 
 Event = Literal["planned", "injecting", "injected", "rolling-back", "rolled-back", "closed"]
 
@@ -72,19 +76,33 @@ class Journal:
 
     def planned(self, origin: Origin, plan: Plan, fingerprint: Mapping[str, Json]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._append("planned", origin=asdict(origin), plan=json.loads(plan.to_json()), fingerprint=fingerprint)
+        self._append(
+            "planned", is_new=True, origin=asdict(origin), plan=json.loads(plan.to_json()), fingerprint=fingerprint
+        )
         _sync_folder(self.path.parent)
 
-    def mark(self, event: Event, detail: str = "") -> None:
-        self._append(event, **({"detail": detail} if detail else {}))
+    def mark(self, event: Event, detail: str = "") -> bool:
+        """Note an event; False when the file is gone, because another process has closed the experiment."""
+        try:
+            self._append(event, detail=detail)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def discard(self) -> None:
+        """Remove the file, if the experiment is closed."""
+        entry = read(self.path) if self.path.is_file() else None
+        if entry is not None and not entry.is_open:
+            self.path.unlink(missing_ok=True)
 
     def text(self) -> str:
         """The file as it is, for the report; empty when nothing was planned."""
         return self.path.read_text(encoding="utf-8") if self.path.is_file() else ""
 
-    def _append(self, event: Event, **fields: Json) -> None:
+    def _append(self, event: Event, *, is_new: bool = False, **fields: Json) -> None:
         line = json.dumps({"event": event, "at": self._clock(), "pid": os.getpid(), **fields}) + "\n"
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if is_new else 0)
+        descriptor = os.open(self.path, flags, 0o600)
         try:
             os.write(descriptor, (_mend(descriptor) + line).encode())
             os.fsync(descriptor)
@@ -126,11 +144,19 @@ def read(path: Path) -> Entry | None:
     )
 
 
+def sweep(folder: Path, now: float) -> None:
+    """Remove what says nothing: closed experiments, and files whose run died in the middle of its plan."""
+    for path in folder.glob("*.jsonl"):
+        entry = read(path)
+        is_abandoned = entry is None and now - path.stat().st_mtime > _WRITING_S
+        if is_abandoned or (entry is not None and not entry.is_open):
+            path.unlink(missing_ok=True)
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep two restorers apart. The lock ends with its process."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / "mutex").open("a") as mutex:
+    """Keep two restorers apart. The lock ends with its process; it lies beside the folder, which must end up empty."""
+    with folder.with_name(f"{folder.name}.mutex").open("a") as mutex:
         fcntl.flock(mutex, fcntl.LOCK_EX)
         yield
 

@@ -10,13 +10,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from plugins.chaos.scenario import Recovery
+from plugins.chaos.scenario import IN_FLIGHT_S, Recovery
 from plugins.chaos.trace import Phase, Trace
 from plugins.slo import Verdict
 from plugins.telemetry.timeline import Span
-
-IN_FLIGHT_S = 0.5
-"""What was scheduled this shortly before the injection may be under way when it strikes: it counts for the fault."""
 
 RTO_STEP_S = 0.1
 """Resolution of the recovery time."""

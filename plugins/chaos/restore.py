@@ -65,7 +65,9 @@ def restore(
         return ()
     with journal.alone(state.journal):
         opened = [entry for entry in reversed(journal.open_entries(state.journal)) if chosen(entry)]
-        return tuple(_restored(entry, *_undo(state, entry, reach, faults, clock)) for entry in opened)
+        restored = tuple(_restored(entry, *_undo(state, entry, reach, faults, clock)) for entry in opened)
+        journal.sweep(state.journal, clock())
+        return restored
 
 
 def check_clear(restored: Iterable[Restored]) -> None:
@@ -87,7 +89,9 @@ def accept(state: StateFolder, experiment: str, clock: Callable[[], float] = tim
     if experiment not in opened:
         raise EnvironmentFault(f"no open experiment is called {experiment!r}; open: {', '.join(opened) or 'none'}")
     entry = opened[experiment]
-    Journal(entry.path, clock).mark("closed", "accepted by a person")
+    log = Journal(entry.path, clock)
+    log.mark("closed", "accepted by a person")
+    log.discard()
     return _restored(entry, Outcome.UNDONE, "accepted by a person")
 
 

@@ -85,9 +85,11 @@ def perform(run: Run) -> Outcome:
         evidence = _gather(run, trace, result)
     judgement = judge(evidence)
     series = result.series() if result is not None else ()
+    log = journal.text()
+    journal.discard()
     return Outcome(
         verdict=judgement.verdict,
-        record=telling.record(evidence, judgement, series=series, journal=journal.text(), folder=folder),
+        record=telling.record(evidence, judgement, series=series, journal=log, folder=folder),
         told=f"{telling.told(evidence, judgement)}\n  raw data: {folder}",
         is_interrupted=trace.is_interrupted,
     )

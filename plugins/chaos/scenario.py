@@ -5,10 +5,14 @@ from typing import Literal
 
 from plugins.chaos.fault import Fault
 from plugins.chaos.stop import Deadline, StopCondition
-from plugins.slo import Slo
+from plugins.slo import MIN_SAMPLES, Slo
 from plugins.telemetry.anomaly import Anomaly
 
 Profile = Literal["quick", "full"]
+
+
+IN_FLIGHT_S = 0.5
+"""What was scheduled this shortly before the injection may be under way when it strikes: it counts for the fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,18 @@ class Scenario:
     stops: tuple[StopCondition, ...] = (Deadline(seconds=600.0),)
     quick: Windows = field(default=QUICK)
     full: Windows = field(default=FULL)
+
+    def __post_init__(self) -> None:
+        """`ValueError` when a percentile is claimed that the load cannot prove: it would stay inconclusive for ever."""
+        for windows in (self.quick, self.full):
+            lengths = (windows.baseline_s - IN_FLIGHT_S, windows.fault_s, windows.recovery_s)
+            for slo, seconds in zip((self.baseline, self.during, self.recovered), lengths, strict=True):
+                for objective in slo.objectives:
+                    needed, there = MIN_SAMPLES.get(objective.indicator, 0), self.rate * seconds
+                    if there < needed:
+                        raise ValueError(
+                            f"{self.id}: {objective} needs {needed} requests, {seconds:g} s bring {there:g}"
+                        )
 
     def windows(self, profile: Profile) -> Windows:
         return self.full if profile == "full" else self.quick

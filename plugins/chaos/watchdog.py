@@ -49,7 +49,16 @@ class Heartbeat:
         return self._clock() - self._changed
 
 
-def watch(state: StateFolder, run_fd: int, run_pid: int, platform_id: str | None) -> int:
+Restorer = Callable[[StateFolder, Callable[[Entry], bool]], tuple[Restored, ...]]
+"""Undoes the open experiments that the predicate chooses."""
+
+
+def restorer(state: StateFolder, chosen: Callable[[Entry], bool]) -> tuple[Restored, ...]:
+    """The real one."""
+    return restore(state, reach, chosen=chosen)
+
+
+def watch(state: StateFolder, run_fd: int, run_pid: int, platform_id: str | None, restorer: Restorer) -> int:
     """Until the run ends or hangs, or the platform is gone; the exit code. `platform_id` is None on AWS."""
     heartbeat = Heartbeat(time.monotonic)
     poll = select.poll()
@@ -62,17 +71,17 @@ def watch(state: StateFolder, run_fd: int, run_pid: int, platform_id: str | None
         if holder is not None and silent_s > HUNG_AFTER_S and holder.pid == run_pid and _open(state, run_pid):
             _say(f"process {run_pid} has not given a sign of life for {silent_s:.1f} s: it is taken for hung")
             break
-    return undo(state, run_pid)
+    return undo(state, run_pid, restorer)
 
 
-def undo(state: StateFolder, run_pid: int) -> int:
+def undo(state: StateFolder, run_pid: int, restorer: Restorer) -> int:
     """Take the run's lease and undo its open experiments, trying again until `UNDO_WITHIN_S` is over."""
     holder = lease.read(state.lease)
     if holder is not None and holder.pid == run_pid:
         lease.revoke(state, holder.lease_id)
     deadline = time.monotonic() + UNDO_WITHIN_S
     while True:
-        restored = restore(state, reach, chosen=lambda entry: entry.origin.pid == run_pid)
+        restored = restorer(state, lambda entry: entry.origin.pid == run_pid)
         for each in restored:
             _say(each.to_json())
         if not _stuck(restored) or time.monotonic() >= deadline:
@@ -92,7 +101,7 @@ def _say(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} watchdog: {line}", flush=True)  # noqa: T201 - its log is its stdout
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], restorer: Restorer = restorer) -> int:
     """`python -m plugins.chaos.watchdog`: started by `guard.Watchdog` only."""
     parser = argparse.ArgumentParser(prog="plugins.chaos.watchdog")
     parser.add_argument("--state", type=Path, required=True)
@@ -105,7 +114,7 @@ def main(arguments: list[str]) -> int:
 
     os.write(options.armed_fd, b"armed")
     os.close(options.armed_fd)
-    return watch(StateFolder(options.state), options.run_fd, options.run_pid, options.platform_id)
+    return watch(StateFolder(options.state), options.run_fd, options.run_pid, options.platform_id, restorer)
 
 
 if __name__ == "__main__":

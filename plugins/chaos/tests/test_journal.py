@@ -1,0 +1,111 @@
+"""The journal tells what must be undone, whatever byte the crash cut it at."""
+
+from pathlib import Path
+
+import pytest
+
+from infrastructure.errors import EnvironmentFault
+from plugins.chaos import journal
+from plugins.chaos.fault import Call, Plan
+from plugins.chaos.journal import Journal
+from plugins.chaos.tests.fakes import origin
+
+PLAN = Plan(
+    fault="file",
+    targets=("a", "b"),
+    calls=(Call(action="x:Do", resource="arn:a"),),
+    undo=(Call(action="x:Undo"),),
+    backup={"text": "whole", "nested": [{"n": 1}]},
+    created_at=12.5,
+)
+
+
+def written(folder: Path, *events: journal.Event) -> Journal:
+    log = Journal.of(folder, "e1", lambda: 1.0)
+    log.planned(origin(), PLAN, {"text": "whole"})
+    for event in events:
+        log.mark(event)
+    return log
+
+
+def test_what_was_planned_is_read_back_as_it_was(tmp_path: Path) -> None:
+    written(tmp_path / "journal", "injecting")
+
+    (entry,) = journal.open_entries(tmp_path / "journal")
+
+    assert (entry.plan, entry.origin, entry.fingerprint) == (PLAN, origin(), {"text": "whole"})
+    assert entry.was_touched
+
+
+def test_a_closed_experiment_is_not_open_and_its_file_can_go(tmp_path: Path) -> None:
+    log = written(tmp_path / "journal", "injecting", "rolled-back", "closed")
+
+    assert journal.open_entries(tmp_path / "journal") == ()
+    log.discard()
+    assert not log.path.exists()
+
+
+def test_an_open_experiment_is_never_discarded(tmp_path: Path) -> None:
+    log = written(tmp_path / "journal", "injecting")
+    log.discard()
+    assert log.path.exists()
+
+
+def test_a_file_cut_at_any_byte_still_says_what_was_on_the_disk(tmp_path: Path) -> None:
+    log = written(tmp_path / "journal", "injecting", "injected")
+    whole = log.path.read_bytes()
+    plan_ends = whole.index(b"\n")
+    injecting_ends = whole.index(b"\n", plan_ends + 1)
+    for cut in range(len(whole)):
+        log.path.write_bytes(whole[:cut])
+        entry = journal.read(log.path)
+        assert (entry is not None) == (cut >= plan_ends), cut
+        assert entry is None or entry.was_touched == (cut >= injecting_ends), cut
+
+
+def test_a_line_after_a_torn_one_stands_by_itself(tmp_path: Path) -> None:
+    log = written(tmp_path / "journal", "injecting")
+    log.path.write_bytes(log.path.read_bytes()[:-7])
+
+    log.mark("rolling-back")
+
+    entry = journal.read(log.path)
+    assert entry is not None
+    assert entry.events == ("planned", "rolling-back")
+
+
+def test_a_plan_that_cannot_be_read_but_was_acted_on_needs_a_person(tmp_path: Path) -> None:
+    log = written(tmp_path / "journal", "injecting")
+    log.path.write_bytes(b"{torn" + log.path.read_bytes()[10:])
+    with pytest.raises(EnvironmentFault, match="does not begin with a plan"):
+        journal.read(log.path)
+
+
+def test_marking_an_experiment_that_another_process_closed_says_so(tmp_path: Path) -> None:
+    log = written(tmp_path / "journal")
+    log.path.unlink()
+    assert log.mark("injecting") is False
+    assert not log.path.exists()
+
+
+def test_two_experiments_never_share_a_file(tmp_path: Path) -> None:
+    written(tmp_path / "journal")
+    with pytest.raises(FileExistsError):
+        written(tmp_path / "journal")
+
+
+def test_the_journal_is_nobody_elses_to_read(tmp_path: Path) -> None:
+    log = written(tmp_path / "journal")
+    assert log.path.stat().st_mode & 0o077 == 0
+    assert log.path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_sweeping_removes_what_says_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    log = written(folder, "injecting", "closed")
+    torn = folder / "e2.jsonl"
+    torn.write_text('{"event": "plan')
+    journal.sweep(folder, torn.stat().st_mtime + 1)
+    assert (log.path.exists(), torn.exists()) == (False, True)
+    journal.sweep(folder, torn.stat().st_mtime + 3600)
+    assert not torn.exists()

@@ -1,0 +1,130 @@
+"""On a platform that outlives its run, a dead or hung run is undone within ten seconds with nobody's help."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from infrastructure.state import StateFolder
+from plugins.chaos.watchdog import HUNG_AFTER_S, Heartbeat
+from plugins.environment.lease import LeaseRecord
+
+WITHIN_S = 10.0
+
+
+@dataclass
+class Watched:
+    """A run with an injected fault, and the watchdog it started."""
+
+    root: Path
+    run: "subprocess.Popen[str]"
+    watchdog: int
+
+    @property
+    def text(self) -> str:
+        return (self.root / "platform").read_text()
+
+    def watchdog_ends(self, within_s: float) -> bool:
+        """By its pidfd: an event, not a look now and then."""
+        poll = select.poll()
+        poll.register(self.watchdog, select.POLLIN)
+        return bool(poll.poll(within_s * 1000))
+
+    def say(self, words: str) -> str:
+        """End the run's input; the rest of what it prints."""
+        return self.run.communicate(words, timeout=WITHIN_S)[0].strip()
+
+
+@contextmanager
+def watched(root: Path, *platform: str) -> Iterator[Watched]:
+    (root / "platform").write_text("whole")
+    command = [sys.executable, "-m", "plugins.chaos.tests.watched_run", str(root), *platform]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        watchdog = os.pidfd_open(int(run.stdout.readline()))
+        try:
+            yield Watched(root, run, watchdog)
+        finally:
+            run.kill()
+            with suppress(ProcessLookupError):  # it has ended, as it should
+                signal.pidfd_send_signal(watchdog, signal.SIGKILL)
+            os.close(watchdog)
+
+
+def test_a_killed_run_is_undone_and_the_watchdog_ends(tmp_path: Path) -> None:
+    with watched(tmp_path) as seen:
+        assert seen.text == "broken"
+        seen.run.kill()
+        killed = time.monotonic()
+
+        assert seen.watchdog_ends(WITHIN_S)
+
+        assert time.monotonic() - killed < 2.0
+        assert seen.text == "whole"
+        assert list(StateFolder(tmp_path).journal.iterdir()) == []
+        assert not StateFolder(tmp_path).lease.exists()
+
+
+def test_a_stopped_run_is_undone_within_ten_seconds_and_loses_its_lease_for_good(tmp_path: Path) -> None:
+    with watched(tmp_path) as seen:
+        seen.run.send_signal(signal.SIGSTOP)
+
+        # The watchdog is the stopped run's child: it stays a zombie, which a pidfd reports as ended.
+        assert seen.watchdog_ends(WITHIN_S)
+
+        assert seen.text == "whole"
+        seen.run.send_signal(signal.SIGCONT)
+        assert seen.say("") == "False"
+
+
+def test_a_run_that_ends_cleanly_takes_its_watchdog_along(tmp_path: Path) -> None:
+    with watched(tmp_path) as seen:
+        assert seen.say("clean") == "True"
+        assert seen.watchdog_ends(2.0)
+        assert seen.text == "whole"
+
+
+def test_a_platform_that_is_gone_needs_no_watchdog(tmp_path: Path) -> None:
+    platform = StateFolder(tmp_path).platform
+    platform.write_text(json.dumps({"pid": os.getpid(), "platform_id": "p1"}))
+    with watched(tmp_path, "p1") as seen:
+        platform.unlink()
+        assert seen.watchdog_ends(2.0)
+        assert seen.text == "broken"
+
+
+def beat(at: float, lease_id: str = "a") -> LeaseRecord:
+    return LeaseRecord(pid=1, lease_id=lease_id, run_id="r", purpose="p", held_since=0.0, beat_at=at)
+
+
+@pytest.mark.parametrize(
+    ("looks", "silent_s"),
+    [
+        ([(0.0, beat(1)), (4.0, beat(1))], 4.0),
+        ([(0.0, beat(1)), (4.0, beat(2))], 0.0),
+        ([(0.0, beat(1)), (4.0, None), (5.0, None)], 0.0),
+        ([(0.0, beat(1)), (4.0, beat(1, "b"))], 0.0),
+        ([(0.0, beat(1)), (0.1, beat(9_999_999))], 0.0),
+        ([(0.0, beat(9_999_999)), (3.5, beat(9_999_999))], 3.5),
+    ],
+    ids=["still", "beating", "free", "another holder", "the wall clock jumped", "a beat from the future stands still"],
+)
+def test_silence_is_counted_on_the_watchdogs_own_clock(
+    looks: list[tuple[float, LeaseRecord | None]], silent_s: float
+) -> None:
+    now = [0.0]
+    heartbeat = Heartbeat(lambda: now[0])
+    for at, record in looks:
+        now[0] = at
+        seen = heartbeat.silent_s(record)
+    assert seen == pytest.approx(silent_s)
+    assert (seen > HUNG_AFTER_S) == (silent_s > HUNG_AFTER_S)

@@ -1,0 +1,19 @@
+"""The watchdog process, undoing faults on files: `guard.Watchdog(module=…)` of the tests."""
+
+import sys
+from collections.abc import Callable
+
+from infrastructure.state import StateFolder
+from plugins.chaos import watchdog
+from plugins.chaos.journal import Entry
+from plugins.chaos.restore import Restored, restore
+from plugins.chaos.tests.fakes import FileCloud, FileFault
+
+
+def restorer(state: StateFolder, chosen: Callable[[Entry], bool]) -> tuple[Restored, ...]:
+    cloud = FileCloud(state.root / "platform")
+    return restore(state, lambda _entry: cloud, chosen=chosen, faults=lambda _name: FileFault())
+
+
+if __name__ == "__main__":
+    sys.exit(watchdog.main(sys.argv[1:], restorer))
