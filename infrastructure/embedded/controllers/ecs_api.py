@@ -151,9 +151,16 @@ def install(backend: Record, prepare: Callable[[Record], None]) -> None:
         "list_services",
     ):
         setattr(backend, name, getattr(calls, name))
+    # moto adds up None for a container without a memory size of its own, which is how Fargate is normally used.
+    backend._calculate_task_resource_requirements = _no_requirements
     # moto's handler drops what its back end has no parameter for.
     handlers = importlib.import_module("moto.ecs.responses")
     handlers.EC2ContainerServiceResponse.create_service = _handle_create_service
+
+
+def _no_requirements(_definition: Record) -> dict[str, object]:
+    """What a task takes of a container instance: nothing, there are none."""
+    return {"CPU": 0, "MEMORY": 0, "PORTS": [], "PORTS_UDP": []}
 
 
 def open_deployment(service: Record) -> None:

@@ -69,7 +69,7 @@ class EcsRecord:
             cluster=cluster,
             task_definition=definition,
             container_instance_arn=None,
-            resource_requirements=self._backend._calculate_task_resource_requirements(definition),
+            resource_requirements=None,
             backend=self._backend,
             group=f"service:{service.name}",
             launch_type="FARGATE",

@@ -1,8 +1,8 @@
 """ElastiCache calls that moto lacks or answers in its own way.
 
 A replication group gets the number of nodes that was asked for, its members are cache clusters too, and its endpoints
-are true from the moment it exists, since a stack's outputs read them at once. RebootCacheCluster and TestFailover are noted
-here and carried out by the controller.
+are true from the moment it exists, since the outputs of a stack read them at once. RebootCacheCluster and TestFailover
+are noted here and carried out by the controller.
 """
 
 import importlib

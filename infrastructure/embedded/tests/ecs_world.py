@@ -1,0 +1,210 @@
+"""A small world for the controllers' tests: moto's real records around processes and proxies made of nothing."""
+
+import asyncio
+import itertools
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+from infrastructure.embedded.backends import Backends
+from infrastructure.embedded.context import Context
+from infrastructure.embedded.engines.envoy_model import LOOPBACK, Endpoint, Fragment
+from infrastructure.embedded.metrics import Metrics
+from infrastructure.embedded.pace import FAST, Pace
+from infrastructure.embedded.process import ProcessSpec
+from infrastructure.embedded.proctree import Usage
+from infrastructure.errors import EnvironmentFault
+from infrastructure.state import StateFolder
+
+REGION = "us-east-1"
+_accounts = itertools.count(210_000_000_001)
+"""moto's records are the process's: every world has an account of its own."""
+
+
+class FakeProcess:
+    """Runs until a test, or a signal it obeys, ends it."""
+
+    def __init__(self, spec: ProcessSpec, supervisor: "FakeSupervisor") -> None:
+        self.spec = spec
+        self.started_at = supervisor.clock()
+        self.state = "running"
+        self.returncode: int | None = None
+        self.cpu_s = 0.0
+        self.signals: list[str] = []
+        self._supervisor = supervisor
+        self._done = asyncio.Event()
+
+    def end(self, code: int) -> None:
+        """The process is gone, as the kernel would tell."""
+        if self.state != "exited":
+            self.state, self.returncode = "exited", code
+            self._done.set()
+            self._supervisor.tell(self)
+
+    async def stop(self, grace_s: float) -> int:
+        self.signals.append(f"TERM, KILL after {grace_s:g} s")
+        self.state = "stopping"
+        if self._supervisor.obeys:
+            self.end(0)
+        return await self.wait()
+
+    def kill(self) -> None:
+        self.end(-signal.SIGKILL)
+
+    async def wait(self) -> int:
+        await self._done.wait()
+        return self.returncode or 0
+
+    def usage(self) -> Usage:
+        return Usage(cpu_s=self.cpu_s, rss_bytes=64 * 1024 * 1024, processes=1)
+
+
+class FakeSupervisor:
+    """Starts fake processes; with `refusal` set it starts none."""
+
+    def __init__(self) -> None:
+        self.started: list[FakeProcess] = []
+        self.refusal: str | None = None
+        self.obeys = True
+        self.clock: Callable[[], float] = time.time
+        self._callbacks: list[Callable[[FakeProcess], None]] = []
+
+    @property
+    def running(self) -> list[FakeProcess]:
+        return [process for process in self.started if process.state != "exited"]
+
+    async def start(self, spec: ProcessSpec) -> FakeProcess:
+        if self.refusal:
+            raise EnvironmentFault(self.refusal)
+        process = FakeProcess(spec, self)
+        self.started.append(process)
+        return process
+
+    def tell(self, process: FakeProcess) -> None:
+        for callback in self._callbacks:
+            callback(process)
+
+    def on_exit(self, callback: Callable[[FakeProcess], None]) -> None:
+        self._callbacks.append(callback)
+
+    def tail(self, process_id: str, lines: int = 20) -> tuple[str, ...]:
+        return (f"the last words of {process_id}",)[:lines]
+
+
+class FakePorts:
+    """Counts up; knows what is given out."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(20_000)
+        self.given: set[int] = set()
+
+    def allocate(self) -> int:
+        port = next(self._numbers)
+        self.given.add(port)
+        return port
+
+    def release(self, port: int) -> None:
+        self.given.remove(port)
+
+
+class FakeNetwork:
+    """Every edge has an address; what is published can be read back."""
+
+    def __init__(self) -> None:
+        self.upstreams: dict[str, tuple[Endpoint, ...]] = {}
+        self.endpoints: dict[str, str] = {}
+        self.fragments: dict[str, Fragment] = {}
+
+    def edge(self, service: str, upstream: str) -> Endpoint:
+        return Endpoint(LOOPBACK, 30_000 + sum(map(ord, service + upstream)))
+
+    def set_upstream(self, name: str, endpoints: tuple[Endpoint, ...]) -> None:
+        self.upstreams[name] = endpoints
+
+    def expose(self, name: str, url: str) -> None:
+        self.endpoints[name] = url
+
+    def publish(self, owner: str, fragment: Fragment) -> None:
+        self.fragments[owner] = fragment
+
+
+class FakeTargets:
+    """A load balancer's view of its targets: what a test says of each port, `healthy` where it says nothing."""
+
+    def __init__(self, backend: Any) -> None:
+        self.states: dict[int, str] = {}
+        self.otherwise = "healthy"
+        self.registered: dict[str, list[int]] = {}
+        backend.register_targets = self.register
+        backend.deregister_targets = self.deregister
+        backend.describe_target_health = self.describe
+
+    def register(self, group: str, targets: list[Mapping[str, Any]]) -> None:
+        self.registered.setdefault(group, []).extend(int(target["Port"]) for target in targets)
+
+    def deregister(self, group: str, targets: list[Mapping[str, Any]]) -> None:
+        for target in targets:
+            self.registered[group].remove(int(target["Port"]))
+
+    def describe(self, group: str, targets: list[Mapping[str, Any]]) -> list[SimpleNamespace]:
+        assert not targets
+        return [
+            SimpleNamespace(instance_id=LOOPBACK, port=str(port), status=self.states.get(port, self.otherwise))
+            for port in self.registered.get(group, [])
+        ]
+
+
+@dataclass(slots=True)
+class World:
+    """One platform made of fakes around moto's records. `woken` collects the controllers that were woken."""
+
+    context: Context
+    backends: Backends
+    supervisor: FakeSupervisor
+    ports: FakePorts
+    network: FakeNetwork
+    targets: FakeTargets
+    woken: set[str]
+    now: list[float] = field(default_factory=lambda: [time.time()])
+
+    def clock(self) -> float:
+        return self.now[0]
+
+    @property
+    def subnets(self) -> list[str]:
+        """Two, in different zones."""
+        found = sorted(self.backends.ec2.describe_subnets(), key=lambda subnet: str(subnet.availability_zone))
+        return [found[0].id, found[1].id]
+
+
+def world(state: StateFolder, pace: Pace = FAST) -> World:
+    """A world with an account of its own. Needs a running event loop only for what its controllers start."""
+    backends = Backends(account=str(next(_accounts)), region=REGION)
+    supervisor, ports, network, woken = FakeSupervisor(), FakePorts(), FakeNetwork(), set[str]()
+    context = Context(
+        state=state,
+        pace=pace,
+        region=REGION,
+        account=backends.account,
+        supervisor=cast("Any", supervisor),
+        ports=cast("Any", ports),
+        envoy=cast("Any", network),
+        network=cast("Any", network),
+        metrics=Metrics(backends, pace),
+        backends=backends,
+        wake=woken.add,
+    )
+    made = World(
+        context=context,
+        backends=backends,
+        supervisor=supervisor,
+        ports=ports,
+        network=network,
+        targets=FakeTargets(backends.elbv2),
+        woken=woken,
+    )
+    supervisor.clock = made.clock
+    return made
