@@ -1,0 +1,69 @@
+"""AWS is refused with all that is missing before anything is called, and never deployed into an account unlisted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from infrastructure import environment
+from infrastructure.aws.target import AwsTarget
+from infrastructure.environment import Environment
+from infrastructure.errors import EnvironmentFault
+
+MOTO_ACCOUNT = "123456789012"
+
+
+def staging(*accounts: str) -> Environment:
+    return environment.load("staging").model_copy(update={"accounts": accounts})
+
+
+@pytest.fixture(autouse=True)
+def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A shell that knows nothing of AWS, on a machine that is not one of AWS's."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+
+
+@pytest.fixture
+def account() -> Iterator[None]:
+    with mock_aws():
+        yield
+
+
+def test_everything_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(EnvironmentFault) as refusal:
+        AwsTarget(staging()).open(detached=True)
+    for missing in ("nothing was called", "credentials", "environments/staging.toml", "AWS_ENDPOINT_URL"):
+        assert missing in str(refusal.value)
+
+
+@pytest.mark.usefixtures("account")
+def test_an_account_that_is_not_listed_is_refused() -> None:
+    with pytest.raises(
+        EnvironmentFault, match=rf"belong to account {MOTO_ACCOUNT}.*only be deployed into 999999999999"
+    ):
+        AwsTarget(staging("999999999999")).attach()
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("has_repository", [False, True], ids=["no-repository", "no-tag"])
+def test_a_missing_image_is_a_fault_that_says_how_to_build_it(has_repository: bool) -> None:
+    if has_repository:
+        boto3.client("ecr", "us-east-1").create_repository(repositoryName="cloudcafe/order")
+    with pytest.raises(EnvironmentFault) as refusal:
+        AwsTarget(staging(MOTO_ACCOUNT)).open(detached=True)
+    image = f"{MOTO_ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/cloudcafe/order:latest"
+    assert f"docker build -f services/order/Dockerfile -t {image} ." in str(refusal.value)
+    assert f"docker push {image}" in str(refusal.value)
+
+
+@pytest.mark.usefixtures("account")
+def test_an_account_that_is_listed_is_taken() -> None:
+    connection = AwsTarget(staging(MOTO_ACCOUNT)).attach()
+    assert (connection.region, connection.endpoint_url) == ("us-east-1", None)

@@ -1,0 +1,138 @@
+"""A platform is brought up once, reused when it is up, and leaves nothing behind when it does not come up."""
+
+import multiprocessing
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from infrastructure import cloud, environment, stacks
+from infrastructure.driver import Driver
+from infrastructure.embedded.pace import FAST
+from infrastructure.errors import EnvironmentFault, UsageError
+from infrastructure.stacks import Deployment
+from infrastructure.tests.fake_driver import FakeDriver
+
+DEV = environment.load("dev")
+OUTPUTS = {"AlbArn": "arn:alb"}
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CLOUDCAFE_HOME", str(tmp_path))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, str]]:
+    """Parameters of each deployment; no template is deployed in these tests."""
+    found: list[Mapping[str, str]] = []
+
+    def deploy(
+        _client: object, *, parameters: Mapping[str, str], overrides: Mapping[str, str], **_more: object
+    ) -> Deployment:
+        found.append({**parameters, **overrides})
+        return Deployment(outputs=OUTPUTS, created=(), updated=(), unchanged=("networking",))
+
+    monkeypatch.setattr(stacks, "deploy", deploy)
+    monkeypatch.setattr(stacks, "outputs", lambda _client, _environment: OUTPUTS)
+    return found
+
+
+def driven_by(monkeypatch: pytest.MonkeyPatch, driver: Driver) -> None:
+    monkeypatch.setattr(cloud, "_driver", lambda *_arguments: driver)
+
+
+def test_a_platform_comes_up_with_the_sizes_of_its_environment(
+    monkeypatch: pytest.MonkeyPatch, asked: list[Mapping[str, str]]
+) -> None:
+    driver = FakeDriver()
+    driven_by(monkeypatch, driver)
+    platform = cloud.up(DEV, "embedded", FAST, detached=False, overrides={"OrderResilience": "off"})
+    assert driver.calls == ["open attached", "settle"]
+    assert asked == [{**DEV.parameters(), "MetricPeriodSeconds": "1", "OrderResilience": "off"}]
+    assert (platform.is_new, platform.output("AlbArn"), platform.endpoint("alb")) == (
+        True,
+        "arn:alb",
+        "http://127.0.0.1:1",
+    )
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(
+    ("was_up", "calls"),
+    [(False, ["open detached", "settle", "close"]), (True, ["open detached", "settle"])],
+    ids=["new-one-is-ended", "one-that-was-up-is-left"],
+)
+def test_a_platform_that_does_not_turn_healthy_leaves_things_as_they_were(
+    was_up: bool, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = FakeDriver(was_up=was_up, fault="order has no healthy task")
+    driven_by(monkeypatch, driver)
+    with pytest.raises(EnvironmentFault, match="order has no healthy task"):
+        cloud.up(DEV, "embedded", FAST, detached=True)
+    assert driver.calls == calls
+
+
+@pytest.mark.usefixtures("asked")
+def test_what_is_not_there_is_refused_with_what_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    driven_by(monkeypatch, FakeDriver(was_up=True))
+    platform = cloud.attach(DEV, "embedded")
+    with pytest.raises(UsageError, match=r"no stack output is called 'AlbAr'; known: AlbArn"):
+        platform.output("AlbAr")
+    with pytest.raises(UsageError, match=r"no endpoint is called 'nlb'; known: alb, elasticache"):
+        platform.endpoint("nlb")
+
+
+@pytest.mark.usefixtures("asked")
+def test_the_shell_gets_what_any_aws_tool_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    driven_by(monkeypatch, FakeDriver(was_up=True))
+    assert cloud.attach(DEV, "embedded").shell() == {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "it's",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "CAFE_ALB_URL": "http://127.0.0.1:1",
+        "CAFE_ELASTICACHE_URL": "redis://127.0.0.1:2/0",
+    }
+
+
+def test_a_planned_platform_knows_every_output_and_calls_nothing() -> None:
+    platform = cloud.planned(DEV, "embedded", FAST)
+    assert platform.output("OrderRuleArn") == "<OrderRuleArn>"
+    with pytest.raises(UsageError, match="nothing is called while planning, and ecs was asked for"):
+        platform.client("ecs")
+
+
+def test_one_process_at_a_time_brings_an_environment_up_or_down() -> None:
+    """The second says that it waits, and goes on when the first has ended, however that ended."""
+    context = multiprocessing.get_context("spawn")
+    told, holder = _holder(context)
+    said: list[str] = []
+
+    def note(line: str) -> None:
+        said.append(line)
+        holder.kill()
+
+    try:
+        assert told.get(timeout=20) == "held"
+        with cloud._one_at_a_time(cloud.state_folder(DEV), note):
+            assert said == ["waiting for another process that brings dev up or down"]
+    finally:
+        holder.kill()
+        holder.join()
+
+
+def _holder(
+    context: multiprocessing.context.SpawnContext,
+) -> tuple["multiprocessing.Queue[str]", multiprocessing.context.SpawnProcess]:
+    told: multiprocessing.Queue[str] = context.Queue()
+    process = context.Process(target=_hold_forever, args=(told,), daemon=True)
+    process.start()
+    return told, process
+
+
+def _hold_forever(told: "multiprocessing.Queue[str]") -> None:
+    with cloud._one_at_a_time(cloud.state_folder(DEV), lambda _line: None):
+        told.put("held")
+        multiprocessing.Event().wait()

@@ -1,0 +1,176 @@
+"""Stacks go up in the order of their needs, twice changes nothing, a failure says why, and down leaves nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from infrastructure import stacks, templates
+from infrastructure.errors import EnvironmentFault, UsageError
+from infrastructure.stacks import Deployment
+from infrastructure.templates import Template
+from infrastructure.tests.fake_cloudformation import FakeCloudFormation
+
+NETWORKING = """
+Parameters:
+  EnvironmentName: {Type: String}
+Resources:
+  Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub "first-${EnvironmentName}"}}
+Outputs:
+  FirstName: {Value: !GetAtt Queue.QueueName}
+"""
+DATABASES = """
+Parameters:
+  EnvironmentName: {Type: String}
+  Seconds: {Type: Number, Default: 30}
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties: {QueueName: !Sub "free-${EnvironmentName}", VisibilityTimeout: !Ref Seconds}
+Outputs:
+  FreeName: {Value: !GetAtt Queue.QueueName}
+"""
+COMPUTE = """
+Parameters:
+  FirstName: {Type: String}
+  FreeName: {Type: String}
+Resources:
+  Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub "${FirstName}-${FreeName}"}}
+Outputs:
+  LastName: {Value: !GetAtt Queue.QueueName}
+"""
+
+
+def template(module: str, body: str, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / f"{module}.yaml").write_text(body, encoding="utf-8")
+    return templates.read(module, folder)
+
+
+@pytest.fixture
+def bodies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Template, ...]:
+    return tuple(
+        template(module, body, tmp_path_factory)
+        for module, body in (("compute", COMPUTE), ("networking", NETWORKING), ("databases", DATABASES))
+    )
+
+
+@pytest.fixture
+def client() -> Iterator[Any]:
+    with mock_aws():
+        yield boto3.client("cloudformation", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+
+
+def no_pause(_seconds: float) -> None:
+    """Time does not pass in these tests."""
+
+
+def deploy(client: Any, bodies: tuple[Template, ...], **more: Any) -> Deployment:
+    asked = {"environment": "dev", "parameters": {"EnvironmentName": "dev"}, "poll_s": 0.0, "talk": lambda _line: None}
+    return stacks.deploy(client, **{**asked, "pause": no_pause, "bodies": bodies, **more})
+
+
+def names(client: Any) -> list[str]:
+    return [stack["StackName"] for stack in client.describe_stacks()["Stacks"]]
+
+
+def test_a_stack_goes_up_after_those_whose_outputs_it_takes(client: Any, bodies: tuple[Template, ...]) -> None:
+    deployment = deploy(client, bodies)
+    assert deployment.outputs == {"FirstName": "first-dev", "FreeName": "free-dev", "LastName": "first-dev-free-dev"}
+    assert deployment.created[-1] == "compute"
+    assert deployment.is_new
+
+
+def test_deploying_twice_changes_nothing(client: Any, bodies: tuple[Template, ...]) -> None:
+    first = deploy(client, bodies)
+    again = deploy(client, bodies)
+    assert (again.created, again.updated, set(again.unchanged)) == ((), (), {"compute", "networking", "databases"})
+    assert again.outputs == first.outputs
+    assert not again.is_new
+
+
+def test_an_override_updates_the_one_stack_that_knows_it(client: Any, bodies: tuple[Template, ...]) -> None:
+    deploy(client, bodies)
+    changed = deploy(client, bodies, overrides={"Seconds": "31"})
+    assert changed.updated == ("databases",)
+    assert deploy(client, bodies).updated == ("databases",), "without it the stack goes back to its default"
+
+
+def test_an_unknown_override_is_refused_with_the_known_ones(client: Any, bodies: tuple[Template, ...]) -> None:
+    with pytest.raises(UsageError, match=r"no template has a parameter Secnds; known: .*Seconds"):
+        deploy(client, bodies, overrides={"Secnds": "31"})
+    assert names(client) == []
+
+
+def test_a_parameter_nobody_sets_is_named(client: Any, bodies: tuple[Template, ...]) -> None:
+    with pytest.raises(
+        UsageError, match=r"template (networking|databases) needs a value for its parameter EnvironmentName"
+    ):
+        deploy(client, bodies, parameters={})
+
+
+def test_destroying_leaves_nothing_and_may_be_repeated(client: Any, bodies: tuple[Template, ...]) -> None:
+    deploy(client, bodies)
+    for _ in range(2):
+        stacks.destroy(client, "dev", poll_s=0.0, talk=lambda _line: None, pause=no_pause)
+        assert names(client) == []
+
+
+def test_stacks_are_destroyed_in_reverse() -> None:
+    fake = FakeCloudFormation()
+    for module in templates.MODULES:
+        fake.put(f"cafe-dev-{module}", "CREATE_COMPLETE")
+    stacks.destroy(fake, "dev", poll_s=0.0, talk=lambda _line: None, pause=no_pause)
+    assert fake.calls == [f"delete cafe-dev-{module}" for module in reversed(templates.MODULES)]
+
+
+def test_outputs_of_an_incomplete_platform_name_what_is_missing() -> None:
+    fake = FakeCloudFormation()
+    for module in templates.MODULES[:-2]:
+        fake.put(f"cafe-dev-{module}", "CREATE_COMPLETE")
+    fake.put("cafe-dev-loadbalancing", "ROLLBACK_COMPLETE")
+    with pytest.raises(EnvironmentFault, match=r"loadbalancing \(ROLLBACK_COMPLETE\), compute \(absent\)"):
+        stacks.outputs(fake, "dev")
+
+
+def test_independent_stacks_are_under_way_together(bodies: tuple[Template, ...]) -> None:
+    """On AWS each takes minutes: the second must not wait for a first that it takes nothing from."""
+    in_progress = ["CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS", "CREATE_COMPLETE"]
+    fake = FakeCloudFormation({"cafe-dev-networking": in_progress, "cafe-dev-databases": in_progress})
+    alone = tuple(body for body in bodies if body.module != "compute")
+    deploy(fake, alone)
+    assert fake.calls[:2] == ["create cafe-dev-networking", "create cafe-dev-databases"]
+
+
+def test_a_failed_stack_names_the_resource_that_failed_first_and_the_next_step(bodies: tuple[Template, ...]) -> None:
+    fake = FakeCloudFormation({"cafe-dev-networking": ["CREATE_IN_PROGRESS", "ROLLBACK_COMPLETE"]})
+    fake.fails("cafe-dev-networking", "Queue", "You have reached your limit")
+    with pytest.raises(EnvironmentFault) as failure:
+        deploy(fake, bodies)
+    text = str(failure.value)
+    assert "stack cafe-dev-networking failed: Queue (AWS::SQS::Queue): You have reached your limit" in text
+    assert "infrastructure/modules/networking.yaml" in text
+    assert "create cafe-dev-compute" not in fake.calls, "what depends on it is not begun"
+
+
+def test_an_empty_rolled_back_stack_is_replaced(bodies: tuple[Template, ...]) -> None:
+    fake = FakeCloudFormation()
+    fake.put("cafe-dev-networking", "ROLLBACK_COMPLETE")
+    deploy(fake, tuple(body for body in bodies if body.module != "compute"))
+    assert fake.calls[:2] == ["delete cafe-dev-networking", "create cafe-dev-networking"]
+
+
+@pytest.mark.parametrize("before", ["UPDATE_ROLLBACK_COMPLETE", "CREATE_COMPLETE"], ids=["rolled-back", "complete"])
+def test_an_update_with_nothing_to_do_is_no_failure(before: str, bodies: tuple[Template, ...]) -> None:
+    fake = FakeCloudFormation({"cafe-dev-networking": ["NOTHING"]})
+    fake.put("cafe-dev-networking", before)
+    deployment = deploy(fake, tuple(body for body in bodies if body.module == "networking"))
+    assert deployment.unchanged == ("networking",)
+
+
+def test_a_refused_template_is_a_fault_with_the_reason(client: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    broken = template("networking", "Parameters: {A: {Type: String}}\nOutputs: {}\n", tmp_path_factory)
+    with pytest.raises(EnvironmentFault, match=r"stack cafe-dev-networking failed: .*Resources"):
+        deploy(client, (broken,), parameters={"A": "a"})

@@ -1,0 +1,101 @@
+"""The templates fit together: what one needs another gives, all is tagged, and CloudFormation takes their size."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from infrastructure import environment, templates
+from infrastructure.templates import MODULES
+
+API_LIMIT_BYTES = 51_200
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+
+UNTAGGABLE = frozenset(
+    {
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "AWS::EC2::Route",
+        "AWS::EC2::SecurityGroupEgress",
+        "AWS::EC2::SecurityGroupIngress",
+        "AWS::EC2::SubnetRouteTableAssociation",
+        "AWS::EC2::VPCGatewayAttachment",
+        "AWS::ElasticLoadBalancingV2::Listener",
+        "AWS::ElasticLoadBalancingV2::ListenerRule",
+    }
+)
+"""Types whose CloudFormation schema has no tags."""
+
+CONTRACT = frozenset(
+    """
+VpcId PublicSubnetIds PrivateSubnetIds LoadBalancerSecurityGroupId ServiceSecurityGroupId CacheSecurityGroupId
+OrdersTableName OrdersTableArn OutboxTableName OutboxTableArn CacheReplicationGroupId CacheEndpoint CachePort
+PaymentQueueUrl PaymentQueueArn PaymentDeadLetterQueueUrl OrderStreamName OrderStreamArn AlbArn AlbDnsName AlbFullName
+ListenerArn OrderTargetGroupArn OrderTargetGroupFullName OrderRuleArn MaintenanceTargetGroupArn ClusterName ClusterArn
+OrderServiceName OrderTaskDefinitionArn OperatorTokenSecretArn
+""".split()  # noqa: SIM905 - a list of names reads better than thirty quoted strings
+)
+"""What the layers above ask for by name."""
+
+
+class Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as nothing."""
+
+
+Loader.add_multi_constructor("!", lambda loader, _suffix, node: _plain(loader, node))
+
+
+def _plain(loader: Any, node: Any) -> Any:
+    return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+
+
+def document(module: str) -> Any:
+    return yaml.load(templates.read(module).body, Loader=Loader)  # noqa: S506 - derived from the safe loader
+
+
+def test_the_outputs_are_those_the_layers_above_ask_for() -> None:
+    assert set(templates.output_names()) == CONTRACT
+
+
+def test_every_parameter_has_a_value_from_somewhere() -> None:
+    given = {*environment.load("dev").parameters(), "MetricPeriodSeconds"}
+    for template in templates.read_all():
+        needed = {name for name, default in template.parameters.items() if default is None}
+        assert needed <= given, f"{template.module} waits for {needed - given}"
+        given |= set(template.outputs)
+
+
+def test_every_size_of_an_environment_is_a_parameter_of_some_template() -> None:
+    known = {name for template in templates.read_all() for name in template.parameters}
+    assert set(environment.load("dev").parameters()) <= known
+
+
+def test_the_order_of_modules_is_one_their_needs_allow() -> None:
+    order = list(templates.order(templates.read_all()).static_order())
+    assert sorted(order) == sorted(MODULES)
+    for template in templates.read_all():
+        for other in templates.read_all():
+            if set(template.parameters) & set(other.outputs):
+                assert MODULES.index(other.module) < MODULES.index(template.module)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_resource_is_tagged_with_project_environment_and_module(module: str) -> None:
+    for name, resource in document(module)["Resources"].items():
+        if resource["Type"] in UNTAGGABLE:
+            continue
+        tags = {tag["Key"]: tag["Value"] for tag in resource["Properties"].get("Tags", [])}
+        wanted = {"Project": "cloudcafe", "Environment": "EnvironmentName", "Module": module}
+        assert wanted.items() <= tags.items(), name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_string_parameter_says_what_it_allows(module: str) -> None:
+    for name, parameter in document(module)["Parameters"].items():
+        if parameter["Type"] == "String":
+            assert {"AllowedPattern", "AllowedValues"} & set(parameter), name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_template_is_small_enough_to_be_sent_as_it_is(module: str) -> None:
+    assert len(templates.read(module).body.encode()) <= API_LIMIT_BYTES
