@@ -74,7 +74,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.002)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Target:
     """An HTTP server that answers with what it saw. `/hang` waits for `release`, `/reset` cuts the connection.
 
