@@ -14,7 +14,7 @@ from infrastructure.connection import Connection
 from infrastructure.driver import Driver
 from infrastructure.embedded.pace import Pace
 from infrastructure.environment import Environment, Target
-from infrastructure.errors import UsageError
+from infrastructure.errors import EnvironmentFault, UsageError
 from infrastructure.state import StateFolder
 from infrastructure.status import PlatformStatus
 
@@ -134,7 +134,9 @@ def up(
                 talk=talk,
             )
             driver.settle(connection, deployment.outputs)
-        except BaseException:
+        except BaseException as problem:
+            if isinstance(problem, EnvironmentFault) and not problem.log:
+                problem.log = driver.evidence()  # now: the logs go with the platform
             if driver.is_new:
                 driver.close()
             raise

@@ -45,6 +45,10 @@ class Driver(Protocol):
         """One look at everything that runs."""
         ...
 
+    def evidence(self) -> tuple[str, ...]:
+        """The last lines of the logs that may explain why something went wrong; empty where there are none."""
+        ...
+
     def close(self) -> None:
         """End what `open` started, and everything below it. Idempotent."""
         ...

@@ -1,4 +1,4 @@
-"""The target `aws`: an account of the caller's, named in the environment's file, reached with the caller's credentials."""
+"""The target `aws`: an account named in the environment's file, reached with the caller's credentials."""
 
 import os
 import time
@@ -74,6 +74,10 @@ class AwsTarget:
             processes=tuple(_process(task) for task in tasks),
         )
 
+    def evidence(self) -> tuple[str, ...]:
+        """CloudFormation's own reasons are in the message already."""
+        return ()
+
     def close(self) -> None:
         """Nothing runs here that `open` started."""
 
@@ -109,13 +113,13 @@ class AwsTarget:
         account = str(self._client("sts").get_caller_identity()["Account"])
         if account not in self._environment.accounts:
             raise EnvironmentFault(
-                f"the credentials belong to account {account}, environment {self._environment.name!r} may only be deployed"
-                f" into {', '.join(self._environment.accounts)}: use other credentials, or list the account in"
+                f"the credentials belong to account {account}, environment {self._environment.name!r} may only be"
+                f" deployed into {', '.join(self._environment.accounts)}: use other credentials, or list the account in"
                 f" environments/{self._environment.name}.toml"
             )
 
     def _check_images(self) -> None:
-        """Images are built with Docker, which this framework does without: it says how, and checks that they are there."""
+        """Images are built with Docker, which the framework does without: it looks for them, and says how."""
         account = str(self._client("sts").get_caller_identity()["Account"])
         missing = [service.image for service in SERVICES if not self._has_image(service.image)]
         if missing:

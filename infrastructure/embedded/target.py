@@ -18,6 +18,8 @@ from infrastructure.status import PlatformStatus, ProcessStatus
 SETTLE_S = 30.0
 """How long services may take to turn healthy at the fast pace; the slow one adds a task's start-up time."""
 _ANSWER_S = 5.0
+_LOGS_SHOWN = 3
+_LINES_SHOWN = 12
 _CALLER = "operator"
 """The embedded cloud takes any credentials; the key id tells it, and its audit log, who called."""
 
@@ -68,9 +70,7 @@ class EmbeddedTarget:
         status, body = _get(self._url, f"/_cafe/ready?timeout_s={patience:g}", timeout_s=patience + _ANSWER_S)
         if status != http.client.OK:
             raise EnvironmentFault(
-                f"the platform did not turn healthy within {patience:g} s: {_reasons(body)}. Each process has its log"
-                f" in {self._state.logs}; see them with: cafe logs --env {self._environment.name}",
-                log=tail(self._state.logs / "cloud.log"),
+                f"the platform did not turn healthy within {patience:g} s: {_reasons(body)}. The logs end with"
             )
 
     def endpoints(self, outputs: Mapping[str, str]) -> Mapping[str, str]:
@@ -92,6 +92,11 @@ class EmbeddedTarget:
             endpoints=look["endpoints"],
             processes=tuple(ProcessStatus(**process) for process in look["processes"]),
         )
+
+    def evidence(self) -> tuple[str, ...]:
+        """The ends of the logs written to last: whatever went wrong, one of them was at it."""
+        logs = sorted(self._state.logs.glob("*.log"), key=lambda log: log.stat().st_mtime)[-_LOGS_SHOWN:]
+        return tuple(f"{log.stem}: {line}" for log in logs for line in tail(log, _LINES_SHOWN))
 
     def close(self) -> None:
         from infrastructure.embedded import launch
@@ -145,8 +150,7 @@ class EmbeddedTarget:
         status, body = _get(self._url, "/_cafe/status", timeout_s=_ANSWER_S)
         if status != http.client.OK:
             raise EnvironmentFault(
-                f"the embedded cloud at {self._url} answers {status} to a look at its status",
-                log=tail(self._state.logs / "cloud.log"),
+                f"the embedded cloud at {self._url} answers {status} to a look at its status", log=self.evidence()
             )
         return json.loads(body)
 

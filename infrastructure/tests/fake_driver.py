@@ -60,6 +60,9 @@ class FakeDriver:
             processes=(),
         )
 
+    def evidence(self) -> tuple[str, ...]:
+        return ("the last line of a log",)
+
     def close(self) -> None:
         self.calls.append("close")
         self._is_up = False

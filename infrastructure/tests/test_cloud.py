@@ -68,9 +68,10 @@ def test_a_platform_that_does_not_turn_healthy_leaves_things_as_they_were(
 ) -> None:
     driver = FakeDriver(was_up=was_up, fault="order has no healthy task")
     driven_by(monkeypatch, driver)
-    with pytest.raises(EnvironmentFault, match="order has no healthy task"):
+    with pytest.raises(EnvironmentFault, match="order has no healthy task") as fault:
         cloud.up(DEV, "embedded", FAST, detached=True)
     assert driver.calls == calls
+    assert "| the last line of a log" in str(fault.value)
 
 
 @pytest.mark.usefixtures("asked")
