@@ -1,0 +1,90 @@
+"""`make kills`: prints the seed, one line per kill, and what was found; exits 1 when anything was left behind."""
+
+import json
+import os
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from infrastructure import cloud
+from infrastructure.embedded.pace import FAST
+from infrastructure.environment import load
+from infrastructure.errors import CafeError
+from plugins.bench.kills.schedule import Kill, draw
+from plugins.bench.kills.trial import Outcome, Trial, home_folder
+
+if TYPE_CHECKING:
+    from infrastructure.cloud import Platform
+
+_SCENARIOS = ("01-alb-routing-failure", "04-dynamodb-throttle", "05-elasticache-flush", "06-ecs-task-kill")
+
+
+@click.command()
+@click.option("--count", default=50, show_default=True, type=click.IntRange(min=1), help="How many kills.")
+@click.option("--seed", type=int, help="Repeat the schedule of an earlier campaign.")
+def main(count: int, seed: int | None) -> None:
+    """Kill parts of running experiments at random moments; 0 orphans, 0 residue, every undo within 10 s."""
+    seed = random.SystemRandom().randrange(2**31) if seed is None else seed
+    click.echo(f"seed {seed}", err=True)
+    with home_folder() as home:
+        os.environ["CLOUDCAFE_HOME"] = home
+        try:
+            outcomes = [_run(kill, Path(home)) for kill in draw(count, _SCENARIOS, seed)]
+        except CafeError as error:
+            click.echo(f"kills: {error}", err=True)
+            sys.exit(error.exit_code)
+        finally:
+            cloud.down(load("dev"), "embedded")
+    click.echo(_summary(outcomes, seed))
+    sys.exit(0 if all(outcome.is_clean for outcome in outcomes) else 1)
+
+
+def _run(kill: Kill, home: Path) -> Outcome:
+    environment = load("dev")
+    platform: Platform | None = None
+    if kill.is_kept:
+        platform = cloud.up(environment, "embedded", FAST, detached=True)
+    else:
+        cloud.down(environment, "embedded")
+    outcome = Trial(kill, home, cloud.state_folder(environment), platform).run()
+    click.echo(_line(outcome), err=True)
+    return outcome
+
+
+def _line(outcome: Outcome) -> str:
+    kill = outcome.kill
+    where = "kept" if kill.is_kept else "owned"
+    moment = f"{kill.after_s:.1f} s" if kill.moment == "any" else f"in {kill.moment.upper()}"
+    struck = "struck" if outcome.was_struck else "was not there"
+    undo = "" if outcome.undo_s is None else f", undone in {outcome.undo_s:.2f} s"
+    what = f"{kill.number:3} {kill.victim:10} {moment:12} {kill.scenario:24} {where:6}"
+    text = f"{what} {struck}{undo}, exit {outcome.exit_code}"
+    return "\n".join(
+        (text, *(f"    ORPHAN  {one}" for one in outcome.orphans), *(f"    RESIDUE {one}" for one in outcome.residue))
+    )
+
+
+def _summary(outcomes: list[Outcome], seed: int) -> str:
+    moments = Counter(outcome.kill.moment for outcome in outcomes if outcome.was_struck)
+    undo = [outcome.undo_s for outcome in outcomes if outcome.undo_s is not None]
+    return json.dumps(
+        {
+            "name": "kills",
+            "seed": seed,
+            "n": len(outcomes),
+            "struck": sum(outcome.was_struck for outcome in outcomes),
+            "in_inject": moments["inject"],
+            "in_rollback": moments["rollback"],
+            "orphans": sum(len(outcome.orphans) for outcome in outcomes),
+            "residue": sum(len(outcome.residue) for outcome in outcomes),
+            "undo_s_max": round(max(undo), 2) if undo else None,
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

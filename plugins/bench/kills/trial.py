@@ -1,0 +1,159 @@
+"""One kill: start a run, end the victim at its moment, and see what is left."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infrastructure.cloud import Platform
+from infrastructure.state import MARKER, StateFolder
+from plugins.bench.kills import witness
+from plugins.bench.kills.schedule import Kill
+
+ORPHANS_S = 2.0
+UNDO_S = 10.0
+_RUN_LIMIT_S = 150.0
+_COMMANDS: Mapping[str, str] = {
+    "worker": "gw0",
+    "locust": "-m locust",
+    "supervisor": "-m infrastructure.embedded",
+    "envoy": "envoy",
+    "redis": "redis-server",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one kill left. `undo_s` is None where nothing was open when it fell, or where the platform died with the run."""
+
+    kill: Kill
+    was_struck: bool
+    open_when_struck: bool
+    orphans: tuple[str, ...]
+    residue: tuple[str, ...]
+    undo_s: float | None
+    exit_code: int | None
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.orphans and not self.residue and (self.undo_s is None or self.undo_s <= UNDO_S)
+
+
+class Trial:
+    """Runs pytest in `home`; `platform` is the kept one, or None where the run brings up its own."""
+
+    def __init__(self, kill: Kill, home: Path, state: StateFolder, platform: Platform | None) -> None:
+        self._kill = kill
+        self._home = home
+        self._state = state
+        self._platform = platform
+        self._campaign = f"{os.getpid()}-{kill.number}"
+
+    def run(self) -> Outcome:
+        """Start, strike, wait, look. Ends whatever it started, also when the look found orphans."""
+        before = self._touched()
+        run = self._start()
+        try:
+            was_struck, open_when_struck = self._strike(run)
+            undo_s = self._undone() if self._kill.is_kept and open_when_struck else None
+            exit_code = self._ended(run)
+            orphans = self._orphans()
+        finally:
+            witness.end(list(witness.carrying(witness.CAMPAIGN, self._campaign)))
+            run.wait()
+        return Outcome(
+            kill=self._kill,
+            was_struck=was_struck,
+            open_when_struck=open_when_struck,
+            orphans=orphans,
+            residue=self._residue(before),
+            undo_s=undo_s,
+            exit_code=exit_code,
+        )
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "pytest", "suites/chaos", "-k", self._kill.scenario, "-q"]
+        command += ["-n", "1"] if self._kill.victim == "worker" else []
+        command += ["--keep"] if self._kill.is_kept else []
+        environment = {**os.environ, "CLOUDCAFE_HOME": str(self._home), witness.CAMPAIGN: self._campaign}
+        log = (self._home / f"run-{self._kill.number}.log").open("wb")
+        with log:
+            return subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _strike(self, run: subprocess.Popen[bytes]) -> tuple[bool, bool]:
+        self._await_moment(run)
+        victim = self._victim(run)
+        if victim is None:
+            return False, False
+        open_when_struck = bool(witness.open_events(self._state))
+        os.kill(victim, signal.SIGSTOP if self._kill.victim == "hang" else signal.SIGKILL)
+        return True, open_when_struck
+
+    def _await_moment(self, run: subprocess.Popen[bytes]) -> None:
+        event = {"inject": '"injecting"', "rollback": '"rolling-back"'}.get(self._kill.moment)
+        if event is None:
+            witness.until(lambda: run.poll() is not None, self._kill.after_s)
+            return
+        witness.until(
+            lambda: run.poll() is not None or any(event in text for text in witness.open_events(self._state)),
+            _RUN_LIMIT_S,
+        )
+
+    def _victim(self, run: subprocess.Popen[bytes]) -> int | None:
+        if self._kill.victim in ("pytest", "hang"):
+            return run.pid if run.poll() is None else None
+        wanted = _COMMANDS[self._kill.victim]
+        found = witness.carrying(witness.CAMPAIGN, self._campaign) | witness.carrying(MARKER, str(self._state.root))
+        matching = sorted(pid for pid, command in found.items() if wanted in command and pid != run.pid)
+        if self._kill.victim == "worker":
+            matching = sorted(pid for pid, command in found.items() if "execnet" in command)
+        return matching[0] if matching else None
+
+    def _undone(self) -> float | None:
+        took = witness.until(lambda: not witness.open_events(self._state), _RUN_LIMIT_S)
+        return float("inf") if took is None else took
+
+    def _ended(self, run: subprocess.Popen[bytes]) -> int | None:
+        if self._kill.victim == "hang" and run.poll() is None:
+            os.kill(run.pid, signal.SIGCONT)
+        witness.until(lambda: run.poll() is not None, _RUN_LIMIT_S)
+        return run.poll()
+
+    def _orphans(self) -> tuple[str, ...]:
+        """What is still there two seconds after the run's end; a kept platform is no orphan, nor is its undo."""
+        witness.until(lambda: not self._left(), UNDO_S if self._kill.is_kept else ORPHANS_S)
+        return tuple(f"{pid} {command[:100]}" for pid, command in self._left().items())
+
+    def _left(self) -> dict[int, str]:
+        left = witness.carrying(witness.CAMPAIGN, self._campaign)
+        if not self._kill.is_kept:
+            left |= witness.carrying(MARKER, str(self._state.root))
+        return left
+
+    def _touched(self) -> dict[str, object] | None:
+        return None if self._platform is None else witness.touched(self._platform)
+
+    def _residue(self, before: dict[str, object] | None) -> tuple[str, ...]:
+        open_now = tuple(text.splitlines()[-1][:120] for text in witness.open_events(self._state) if text)
+        if self._platform is None or self._kill.victim == "supervisor":
+            return ()  # the platform is gone and its faults with it; the next start closes the journal
+        after = self._touched()
+        changed = () if after == before else (f"state before {before}, after {after}",)
+        return open_now + changed
+
+
+def home_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder of its own for the campaign's platforms."""
+    return tempfile.TemporaryDirectory(prefix="cafe-kills-", ignore_cleanup_errors=True)
+
+
+def now() -> float:
+    """Monotonic seconds."""
+    return time.monotonic()

@@ -1,0 +1,78 @@
+"""What the campaign sees of the machine: the run's processes, the journal, the state the faults touch."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from infrastructure.cloud import Platform
+from infrastructure.state import StateFolder
+
+CAMPAIGN = "CLOUDCAFE_CAMPAIGN"
+"""Environment variable of every process a run starts. The platform's own processes carry the platform's marker."""
+
+_TICK_S = 0.002
+
+
+def carrying(variable: str, value: str) -> dict[int, str]:
+    """Command line by pid of every living process whose environment holds `variable=value`."""
+    wanted = f"{variable}={value}".encode()
+    found = {}
+    for pid in _pids():
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:  # it ended, or is not ours to read
+            continue
+        if wanted in environment and command:
+            found[pid] = command.strip()
+    return found
+
+
+def open_events(state: StateFolder) -> tuple[str, ...]:
+    """Every event of every journal that is open, as text; reading a line that is being written is harmless."""
+    texts = []
+    for path in sorted(state.journal.glob("*.jsonl")):
+        try:
+            texts.append(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:  # closed between the look and the read
+            continue
+    return tuple(texts)
+
+
+def touched(platform: Platform) -> dict[str, object]:
+    """The state that the four faults change: where the orders rule leads, the table's capacity, the tasks wanted."""
+    rule = platform.client("elbv2").describe_rules(RuleArns=[platform.output("OrderRuleArn")])["Rules"][0]
+    table = platform.client("dynamodb").describe_table(TableName=platform.output("OrdersTableName"))["Table"]
+    capacity = table["ProvisionedThroughput"]
+    return {
+        "rule": [action.get("TargetGroupArn") for action in rule["Actions"]],
+        "capacity": (capacity["ReadCapacityUnits"], capacity["WriteCapacityUnits"]),
+    }
+
+
+def until(condition: Callable[[], bool], limit_s: float) -> float | None:
+    """Seconds until `condition` held, None if it did not within `limit_s`.
+
+    This watches processes from outside: there is no event to wait for, so it looks every 2 ms.
+    """
+    started = time.monotonic()
+    while time.monotonic() - started < limit_s:
+        if condition():
+            return time.monotonic() - started
+        time.sleep(_TICK_S)
+    return None
+
+
+def end(pids: Iterator[int] | list[int]) -> None:
+    """SIGKILL each; one that has ended already is fine."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
