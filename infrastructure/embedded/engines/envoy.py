@@ -124,7 +124,7 @@ class Envoy:
         while process.returncode is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError):  # not listening yet, or answering 503 while it initialises
                 await envoy_admin.get(self._socket, "/ready")
-                return True
+                return process.returncode is None
             await asyncio.sleep(0.01)
         return False
 

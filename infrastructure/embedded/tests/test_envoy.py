@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from infrastructure.embedded import binaries
+from infrastructure.embedded.binaries import Binary
 from infrastructure.embedded.engines import envoy_admin
 from infrastructure.embedded.engines.envoy import (
     Condition,
@@ -29,7 +31,9 @@ from infrastructure.embedded.engines.envoy import (
 )
 from infrastructure.embedded.ports import Ports
 from infrastructure.embedded.supervisor import Supervisor
+from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE
 from infrastructure.embedded.tests.wire import Target, eventually, receive, request, send, target
+from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 
 
@@ -77,7 +81,7 @@ class Plane:
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     state = StateFolder.of("test", tmp_path_factory.mktemp("envoy"))
     with asyncio.Runner() as runner:
-        supervisor = Supervisor(state)
+        supervisor = Supervisor(state, zygote=LIGHT_ZYGOTE)
         envoy = Envoy(supervisor, state)
         ports = Ports()
         runner.run(envoy.start())
@@ -550,3 +554,25 @@ def test_a_refused_configuration_is_logged_as_an_error(plane: Plane, caplog: pyt
             await eventually(is_logged)
 
     plane.run(test())
+
+
+def test_an_envoy_that_does_not_start_is_an_environment_fault(
+    state: StateFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "envoy"
+    program.write_text("#!/bin/sh\necho cannot bind >&2\nexit 3\n")
+    program.chmod(0o755)
+    found = Binary(name="envoy", path=program, version=(1, 40, 0), sha256="", source="PATH")
+    monkeypatch.setattr(binaries, "find", lambda _: found)
+
+    async def test() -> None:
+        supervisor = Supervisor(state, zygote=LIGHT_ZYGOTE)
+        envoy = Envoy(supervisor, state)
+        with pytest.raises(EnvironmentFault, match="it ended with 3") as raised:
+            await envoy.start()
+        assert raised.value.log == ("cannot bind",)
+        await envoy.close()
+        await envoy.close()
+        await supervisor.close()
+
+    asyncio.run(test())
