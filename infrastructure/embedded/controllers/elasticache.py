@@ -169,6 +169,8 @@ class ElastiCacheController:
             await asyncio.gather(*(self._start_one(group, m) for m in members if m.is_primary is is_primary))
 
     async def _start_one(self, group: Group, member: Member) -> None:
+        if member.node is not None:
+            await member.node.kill()
         primary = None if member.is_primary else Endpoint(LOOPBACK, group.primary.port)
         member.node = await self._engine.start(
             NodeSpec(
@@ -253,8 +255,6 @@ class ElastiCacheController:
     async def close(self) -> None:
         """Kill every server."""
         await self._metrics.close()
-        nodes = [node for _, node in self._running()]
-        for node in nodes:
-            node.process.kill()
-        await asyncio.gather(*(node.process.wait() for node in nodes))
+        nodes = [m.node for group in self._groups.values() for m in group.members if m.node is not None]
+        await asyncio.gather(*(node.kill() for node in nodes))
         self._groups.clear()

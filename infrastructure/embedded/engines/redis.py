@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from infrastructure.embedded import binaries
 from infrastructure.embedded.engines.envoy_model import LOOPBACK, Endpoint
-from infrastructure.embedded.engines.resp import RespConnection
+from infrastructure.embedded.engines.resp import RespConnection, RespError
 from infrastructure.embedded.ports import Ports
 from infrastructure.embedded.process import Process, ProcessSpec
 from infrastructure.embedded.supervisor import Supervisor
@@ -93,6 +93,12 @@ class RedisNode:
         self._connection.close()
         await self.process.stop(1.0)
 
+    async def kill(self) -> None:
+        """End the server at once."""
+        self._connection.close()
+        self.process.kill()
+        await self.process.wait()
+
 
 class RedisEngine:
     """Starts servers through the supervisor."""
@@ -132,9 +138,9 @@ class RedisEngine:
     async def _connected(self, spec: NodeSpec, process: Process) -> RespConnection:
         deadline = time.monotonic() + _READY_S
         while process.state != "exited" and time.monotonic() < deadline:
-            with contextlib.suppress(OSError, TimeoutError):
+            with contextlib.suppress(OSError, TimeoutError, RespError):
                 connection = await RespConnection.open(LOOPBACK, spec.port)
-                if await connection.call("PING") == "PONG":
+                if await _is_answered_by(connection, process.pid):
                     return connection
             await asyncio.sleep(_LOOK_S)
         ending = f"ended with {process.returncode}" if process.state == "exited" else f"was not ready in {_READY_S:g} s"
@@ -164,3 +170,15 @@ class RedisEngine:
         replication = ("--replicaof", spec.primary.host, str(spec.primary.port)) if spec.primary else ()
         words = (word for name, value in settings.items() for word in (f"--{name}", value))
         return (str(binaries.find("redis").path), *words, *replication)
+
+
+async def _is_answered_by(connection: RespConnection, pid: int) -> bool:
+    """Whether it is this server that answers, and not another one on its port; closes the connection if not."""
+    try:
+        if (await connection.info()).get("process_id") == str(pid):
+            return True
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return False
