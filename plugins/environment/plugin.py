@@ -6,6 +6,7 @@ A fault of the environment or of usage shows as one message without a traceback 
 would only repeat it. Exit codes are those of `infrastructure.errors.ExitCode`.
 """
 
+import contextlib
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -260,6 +261,8 @@ class Recorder:
         for nodeid, reason in run.doubts:
             terminalreporter.section(f"inconclusive: {nodeid}", yellow=True)
             terminalreporter.write_line(reason)
+        if run.owner.farewell is not None:
+            terminalreporter.write_line(run.owner.farewell)
         if run.fault is not None:
             terminalreporter.section("the run could not take place", red=True)
             terminalreporter.write_line(str(run.fault))
@@ -291,7 +294,10 @@ def _talk(config: pytest.Config) -> Callable[[str], None]:
 
     def write(line: str) -> None:
         terminal = config.pluginmanager.getplugin("terminalreporter")
-        if terminal is not None and not _worker(config):
+        capture = config.pluginmanager.getplugin("capturemanager")
+        if terminal is None or _worker(config):
+            return
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
             terminal.ensure_newline()
             terminal.write_line(line)
 

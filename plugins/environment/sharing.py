@@ -28,6 +28,7 @@ class Owner:
         self._talk = talk
         self._detail = detail
         self._platform: Platform | None = None
+        self.farewell: str | None = None
 
     def bring_up(self) -> Platform:
         """The platform, healthy; the same one at every call."""
@@ -39,7 +40,10 @@ class Owner:
         return self._platform
 
     def take_down(self) -> None:
-        """End what `bring_up` started, unless it is to be kept; one that was up before is left as it was found."""
+        """End what `bring_up` started, unless it is to be kept; one that was up before is left as it was found.
+
+        What is left up is told in `farewell`.
+        """
         platform, self._platform = self._platform, None
         if platform is None:
             return
@@ -48,7 +52,7 @@ class Owner:
             return
         if self._settings.sabotage == "resilience":
             self._up({})
-        self._talk(
+        self.farewell = (
             f"platform of {self._name}: left up. Look at it: cafe status --env {self._name}; point tools at it:"
             f' eval "$(cafe env --env {self._name})"; end it: cafe down --env {self._name}'
         )
