@@ -30,12 +30,18 @@ class Api:
     """Prefix of X-Amz-Target in the JSON protocol."""
     data: frozenset[str] = frozenset()
     """Actions of the data plane: no controller needs to hear of them, no audit keeps them."""
+    only: frozenset[str] = frozenset()
+    """The actions that are answered, where moto has others that would be answered wrongly; empty: all of moto's."""
     is_global: bool = False
     """Signed for us-east-1 wherever the caller is."""
 
     def is_mutation(self, action: str) -> bool:
         """Whether `action` changes what controllers follow."""
         return action not in self.data and action not in _READS_TOO and not action.startswith(_READS)
+
+    def provides(self, action: str) -> bool:
+        """Whether `action` may be answered, if moto implements it."""
+        return not self.only or action in self.only
 
     def serves(self, target: str, parameters: Mapping[str, object]) -> bool:
         """Whether the call is of this API, not of a sibling with the same signing name (DynamoDB Streams, ELB v1)."""
@@ -52,7 +58,27 @@ APIS: tuple[Api, ...] = (
         protocol="json",
         target="AnyScaleFrontendService",
     ),
-    Api(name="cloudformation", moto="cloudformation", handler="CloudFormationResponse", protocol="query"),
+    Api(
+        name="cloudformation",
+        moto="cloudformation",
+        handler="CloudFormationResponse",
+        protocol="query",
+        only=frozenset(
+            {
+                "CreateStack",
+                "DeleteStack",
+                "DescribeStackEvents",
+                "DescribeStackResource",
+                "DescribeStackResources",
+                "DescribeStacks",
+                "GetTemplate",
+                "ListExports",
+                "ListStackResources",
+                "ListStacks",
+                "UpdateStack",
+            }
+        ),
+    ),
     Api(
         name="dynamodb",
         moto="dynamodb",

@@ -12,6 +12,7 @@ from functools import partial
 
 from infrastructure.embedded import hot, rest
 from infrastructure.embedded.apis import api_of
+from infrastructure.embedded.cloudformation import progress
 from infrastructure.embedded.http_server import HttpRequest, HttpServer
 from infrastructure.embedded.interceptors import Answer, Call, Handler, Interceptor
 from infrastructure.embedded.pages import PREFIX, Page, Pages
@@ -50,9 +51,12 @@ class ControlPlane:
     async def serve(self, port: int) -> None:
         """Listen on 127.0.0.1:`port`; returns once connections are accepted. `OSError` when the port is taken."""
         await self._server.serve(port)
+        progress.listeners.append(self._progressed)
 
     async def close(self) -> None:
         """Stop listening and cut what is open. Safe to call twice."""
+        if self._progressed in progress.listeners:
+            progress.listeners.remove(self._progressed)
         await self._server.close()
 
     async def handle(self, call: Call) -> Answer:
@@ -68,6 +72,24 @@ class ControlPlane:
         if answer.is_success and api.is_mutation(call.action):
             self._on_mutation(call)
         return answer
+
+    def _progressed(self) -> None:
+        """A stack took a step of its own: whoever follows CloudFormation's calls should look."""
+        self._on_mutation(
+            Call(
+                service="cloudformation",
+                action="Progress",
+                region=self._region,
+                caller="cloudformation",
+                parameters={},
+                method="POST",
+                path="/",
+                query="",
+                headers={},
+                body=b"",
+                at=time.time(),
+            )
+        )
 
     async def _answer(self, request: HttpRequest) -> Answer:
         if request.path.startswith(PREFIX):
@@ -91,7 +113,8 @@ class ControlPlane:
 
     async def _moto(self, call: Call) -> Answer:
         api = api_of(call.service)
-        if api is None or not api.serves(call.headers.get("x-amz-target", ""), call.parameters):
+        target = call.headers.get("x-amz-target", "")
+        if api is None or not api.provides(call.action) or not api.serves(target, call.parameters):
             return not_provided(call)
         return hot.answer(api, call) if api.handler else rest.answer(api, call)
 

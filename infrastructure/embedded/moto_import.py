@@ -38,7 +38,22 @@ CLOUDFORMATION_SKIPS: tuple[str, ...] = (
     "stepfunctions",
 )
 """What `moto.cloudformation.parsing` imports for resource types alone that this cloud does not provide."""
-CLOUDFORMATION_NEEDS: tuple[str, ...] = ("awslambda", "ec2", "ecs", "elbv2", "iam", "organizations", "s3", "sns", "ssm")
+CLOUDFORMATION_NEEDS: tuple[str, ...] = (
+    "awslambda",
+    "dynamodb",
+    "ec2",
+    "ecr",
+    "ecs",
+    "elbv2",
+    "iam",
+    "kinesis",
+    "logs",
+    "organizations",
+    "s3",
+    "sns",
+    "sqs",
+    "ssm",
+)
 """What it and its neighbours use, imported before the stand-ins so that these packages get the real thing."""
 OFFERINGS = "ec2/resources/instance_type_offerings/"
 

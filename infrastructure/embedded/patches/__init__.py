@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Mapping
 
 PATCHES: Mapping[str, tuple[str, ...]] = {
+    "cloudformation": ("cloudformation_stacks",),
     "core": ("tracking",),
     "sqs": ("sqs_backend",),
 }

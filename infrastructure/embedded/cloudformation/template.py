@@ -1,0 +1,153 @@
+"""Reading a template before anything is made: its text, its parameters, the order of its resources. Pure.
+
+Sources: AWS CloudFormation User Guide, "Parameters", "Intrinsic function reference", "DependsOn attribute".
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+import yaml
+
+Template = dict[str, Any]
+_SUBSTITUTED = re.compile(r"\$\{([^!${}][^${}]*)\}")
+
+
+class Invalid(Exception):
+    """The template or its parameters are refused before anything is made; the text is AWS's, as near as may be."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's loader where it is built in
+    """YAML with CloudFormation's short forms (`!Ref`) and nothing that could run code."""
+
+
+def _short_form(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = node.value
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+# A date such as 2010-09-09 is text in a template.
+_Loader.yaml_implicit_resolvers = {
+    first: [entry for entry in entries if entry[0] != "tag:yaml.org,2002:timestamp"]
+    for first, entries in _Loader.yaml_implicit_resolvers.items()
+}
+
+
+def parse(text: str | Mapping[str, Any]) -> Template:
+    """The template in `text`, YAML or JSON; `Invalid` says where it is not well formed."""
+    if not isinstance(text, str):
+        return dict(text)
+    try:
+        parsed = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
+    except (yaml.YAMLError, json.JSONDecodeError) as fault:
+        raise Invalid(f"Template format error: {fault}") from fault
+    if not isinstance(parsed, dict):
+        raise Invalid("Template format error: unsupported structure.")
+    return {str(name): normal(each) for name, each in parsed.items()}
+
+
+def normal(value: Any) -> Any:
+    """`value` with every Fn::GetAtt as [resource, attribute], whichever way it was written."""
+    if isinstance(value, list):
+        return [normal(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"Fn::GetAtt"}:
+        given = value["Fn::GetAtt"]
+        parts = given.split(".", 1) if isinstance(given, str) else [given[0], ".".join(map(str, given[1:]))]
+        return {"Fn::GetAtt": parts}
+    return {name: normal(each) for name, each in value.items()}
+
+
+def check_parameters(template: Template, given: Mapping[str, Any]) -> None:
+    """`Invalid` when a parameter is unknown, missing, or not what its declaration allows."""
+    declared: Mapping[str, Any] = template.get("Parameters") or {}
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise Invalid(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
+    missing = [name for name, rule in declared.items() if name not in given and "Default" not in rule]
+    if missing:
+        raise Invalid(f"Parameters: [{', '.join(missing)}] must have values")
+    for name, rule in declared.items():
+        _check(name, rule, str(given.get(name, rule.get("Default", ""))))
+
+
+def _check(name: str, rule: Mapping[str, Any], value: str) -> None:
+    allowed = [str(each).lower() if isinstance(each, bool) else str(each) for each in rule.get("AllowedValues", ())]
+    if allowed and value not in allowed:
+        raise Invalid(f"Parameter '{name}' must be one of AllowedValues")
+    values = value.split(",") if "List" in str(rule.get("Type")) else [value]
+    pattern = rule.get("AllowedPattern")
+    if pattern and not all(re.fullmatch(pattern, each.strip()) for each in values):
+        raise Invalid(f"Parameter '{name}' must match pattern {pattern}")
+    if rule.get("Type") == "Number":
+        _check_number(name, rule, value)
+    if len(value) < int(rule.get("MinLength", 0)):
+        raise Invalid(f"Parameter '{name}' must contain at least {rule['MinLength']} characters")
+    if "MaxLength" in rule and len(value) > int(rule["MaxLength"]):
+        raise Invalid(f"Parameter '{name}' must contain at most {rule['MaxLength']} characters")
+
+
+def _check_number(name: str, rule: Mapping[str, Any], value: str) -> None:
+    try:
+        number = float(value)
+    except ValueError:
+        raise Invalid(f"Parameter '{name}' must be a number.") from None
+    if "MinValue" in rule and number < float(rule["MinValue"]):
+        raise Invalid(f"Parameter '{name}' must be a number not less than {rule['MinValue']}")
+    if "MaxValue" in rule and number > float(rule["MaxValue"]):
+        raise Invalid(f"Parameter '{name}' must be a number not greater than {rule['MaxValue']}")
+
+
+def order(template: Template) -> tuple[str, ...]:
+    """Logical ids, each after everything it refers to; `Invalid` on a circle or a reference to nothing."""
+    resources: Mapping[str, Any] = template["Resources"]
+    known = {*resources, *(template.get("Parameters") or {}), *(template.get("Mappings") or {})}
+    graph: dict[str, set[str]] = {}
+    for name, declared in resources.items():
+        wanted = set(references(declared))
+        lost = sorted(each for each in wanted - known if not each.startswith("AWS::"))
+        if lost:
+            raise Invalid(f"Template format error: Unresolved resource dependencies [{', '.join(lost)}] in {name}")
+        graph[name] = {each for each in wanted if each in resources}
+    try:
+        return tuple(TopologicalSorter(graph).static_order())
+    except CycleError as circle:
+        raise Invalid(f"Circular dependency between resources: [{', '.join(circle.args[1][:-1])}]") from circle
+
+
+def references(value: Any) -> Iterator[str]:
+    """Names that a part of a template refers to: Ref, GetAtt, Sub, DependsOn."""
+    if isinstance(value, list):
+        for each in value:
+            yield from references(each)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if name == "Ref" and isinstance(each, str):
+                yield each
+            elif name == "Fn::GetAtt":
+                yield each[0]
+            elif name == "DependsOn":
+                yield from [each] if isinstance(each, str) else each
+            elif name == "Fn::Sub":
+                yield from _substituted(each)
+            else:
+                yield from references(each)
+
+
+def _substituted(value: Any) -> Iterator[str]:
+    text, own = (value[0], value[1]) if isinstance(value, list) else (value, {})
+    yield from references(list(own.values()))
+    for name in _SUBSTITUTED.findall(str(text)):
+        if name.strip() not in own:
+            yield name.strip().partition(".")[0]
