@@ -1,4 +1,4 @@
-"""Prints how long a rule change takes from the call's return to the first answer by it, in milliseconds. Asserts nothing.
+"""Prints the time from a rule change's return to the first answer by it, in milliseconds. Asserts nothing.
 
 python -m infrastructure.embedded.tests.bench_rule_change [REPEATS]
 """
