@@ -34,7 +34,7 @@ import uvloop
 
 from infrastructure.embedded import residue
 from infrastructure.embedded.pace import PACES, Pace, pace
-from infrastructure.embedded.supervisor import Supervisor
+from infrastructure.embedded.supervisor import ZYGOTE, Supervisor
 from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
 from infrastructure.state import PlatformRecord, StateFolder
 
@@ -74,14 +74,14 @@ class Cloud(Protocol):
 Assemble = Callable[[Options, Supervisor], Cloud]
 
 
-def main(arguments: Sequence[str], assemble: Assemble) -> int:
+def main(arguments: Sequence[str], assemble: Assemble, zygote: tuple[str, ...] = ZYGOTE) -> int:
     """Run until told to end; the exit code."""
     options = parse(arguments)
     options.state.create()
     residue.claim(options.state)
     _log_plainly()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(Daemon(options, assemble).run())
+        return runner.run(Daemon(options, Supervisor(options.state, zygote), assemble).run())
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -111,9 +111,9 @@ def parse(arguments: Sequence[str]) -> Options:
 class Daemon:
     """The life of one embedded cloud, from the claim of its folder to its end."""
 
-    def __init__(self, options: Options, assemble: Assemble) -> None:
+    def __init__(self, options: Options, supervisor: Supervisor, assemble: Assemble) -> None:
         self._options = options
-        self._supervisor = Supervisor(options.state)
+        self._supervisor = supervisor
         self._assemble = assemble
         self._stop = asyncio.Event()
         self._kill = asyncio.Event()

@@ -26,6 +26,7 @@ from infrastructure.state import MARKER, PlatformRecord, StateFolder
 DAEMON: tuple[str, ...] = (sys.executable, "-P", "-m", "infrastructure.embedded")
 START_S = 30.0
 STOP_S = 25.0
+_KILLED_S = 5.0
 _SOURCE_ROOT = Path(__file__).parents[2]
 
 # Ours to wait for once they end. A detached daemon stays here until this process ends, and then is init's.
@@ -149,7 +150,7 @@ def _end(pid: int, within_s: float) -> None:
             signal.pidfd_send_signal(descriptor, number)
         if not _is_readable(descriptor, within_s):
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            _is_readable(descriptor, within_s)
+            _is_readable(descriptor, _KILLED_S)
     except ProcessLookupError:  # it ended by itself meanwhile
         return
     finally:

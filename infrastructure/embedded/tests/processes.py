@@ -19,6 +19,7 @@ LIGHT_ZYGOTE = (
     "-c",
     "import sys; from services.chassis import zygote; sys.exit(zygote.main(sys.argv[1:], preload=lambda: None))",
 )
+MINIMAL_CLOUD = (sys.executable, "-P", "-m", "infrastructure.embedded.tests.minimal_cloud")
 PAUSE = "signal:pause"
 
 
