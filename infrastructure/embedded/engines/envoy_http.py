@@ -45,6 +45,7 @@ def connection_manager(listener: HttpListener, routes: Json) -> Json:
         stream_idle_timeout=f"{listener.idle_timeout_s}s",
         request_headers_timeout=f"{listener.idle_timeout_s}s",
         common_http_protocol_options={"idle_timeout": f"{listener.idle_timeout_s}s"},
+        http_protocol_options={"accept_http_10": True, "default_host_for_http_10": "localhost"},
         http2_protocol_options={"max_concurrent_streams": MAX_STREAMS},
         max_request_headers_kb=MAX_HEADERS_KIB,
         server_header_transformation="PASS_THROUGH",

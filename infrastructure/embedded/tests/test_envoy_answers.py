@@ -1,5 +1,6 @@
 """What a target learns of a request, and what a client is told when no target answers, are as on AWS."""
 
+import asyncio
 import re
 import socket
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from infrastructure.embedded.engines.envoy import (
     Endpoint,
     Upstream,
 )
-from infrastructure.embedded.tests.data_plane import Plane, running, to
+from infrastructure.embedded.tests.data_plane import Plane, running, to, upstream_of
 from infrastructure.embedded.tests.wire import Target, request, target
 from infrastructure.state import StateFolder
 
@@ -134,5 +135,17 @@ def test_a_target_that_does_not_accept_is_504(plane: Plane) -> None:
             upstream = Upstream(name="full", endpoints=(Endpoint("127.0.0.1", port_of_target),), connect_timeout_s=0.2)
             async with plane.http(to("full"), upstreams=(upstream,)) as port:
                 assert (await request(port)).status == 504
+
+    plane.run(test())
+
+
+def test_an_http_1_0_client_is_served(plane: Plane) -> None:
+    async def test() -> None:
+        async with target() as one, plane.http(to("group"), upstreams=(upstream_of(one),)) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.0\r\n\r\n")
+            async with asyncio.timeout(5):
+                assert (await reader.read()).startswith(b"HTTP/1.0 200 ")
+            writer.close()
 
     plane.run(test())
