@@ -193,7 +193,15 @@ def planned(environment: Environment, target: Target, pace: Pace) -> Platform:
 
 
 def down(environment: Environment, target: Target, *, talk: Talk = _silent) -> None:
-    """Take the platform down and leave nothing, whoever brought it up; nothing happens when none is up."""
+    """Take the platform down and leave nothing, whoever brought it up; nothing happens when none is up.
+
+    A protected environment is refused.
+    """
+    if environment.is_protected:
+        raise UsageError(
+            f"environment {environment.name!r} is protected and not taken down; if that is what you want, set"
+            f" protected = false in environments/{environment.name}.toml first"
+        )
     driver = _driver(environment, target, None)
     with _one_at_a_time(state_folder(environment), talk):
         driver.destroy(talk)

@@ -75,6 +75,8 @@ class Environment(BaseModel):
     """What every resource name ends in."""
     accounts: tuple[Annotated[str, Field(pattern=r"^\d{12}$")], ...] = ()
     """AWS accounts that may be deployed into; the target aws refuses any other."""
+    is_protected: bool = Field(default=False, alias="protected")
+    """The platform is never taken down."""
     experiments: Experiments = Experiments()
     slo: SloScale = SloScale()
     sizes: Sizes = Sizes()

@@ -64,10 +64,11 @@ def cafe() -> None:
 def main() -> NoReturn:
     """Run `cafe` and exit with the code that says what happened."""
     signal.signal(signal.SIGTERM, _as_interrupt)
-    sys.exit(_run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))
 
 
-def _run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:
+    """Run `cafe` with these arguments; the exit code. An error is one message on stderr."""
     try:
         outcome = cafe.main(args=arguments, prog_name="cafe", standalone_mode=False)
     except click.ClickException as refusal:

@@ -53,7 +53,11 @@ class FolderWatch:
     def __enter__(self) -> Self:
         self._descriptor = self._checked(self._libc.inotify_init1(os.O_CLOEXEC))
         mask = _IN_MODIFY | _IN_CREATE | _IN_MOVED_TO | _IN_DELETE_SELF
-        self._checked(self._libc.inotify_add_watch(self._descriptor, os.fsencode(self._folder), mask))
+        try:
+            self._checked(self._libc.inotify_add_watch(self._descriptor, os.fsencode(self._folder), mask))
+        except OSError:
+            os.close(self._descriptor)
+            raise
         return self
 
     def __exit__(self, *_exception: object) -> None:

@@ -47,7 +47,8 @@ class Owner:
         platform, self._platform = self._platform, None
         if platform is None:
             return
-        if platform.is_new and not self._settings.keep:
+        may_end = not self._settings.keep and not self._settings.environment.is_protected
+        if platform.is_new and may_end:
             cloud.down(self._settings.environment, self._settings.target, talk=self._detail)
             return
         if self._settings.sabotage == "resilience":

@@ -1,0 +1,138 @@
+"""`cafe` puts data on stdout and talk on stderr, and ends every error with one message and its exit code."""
+
+import io
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+import pytest
+
+from infrastructure import cloud, stacks
+from infrastructure.cli import app
+from infrastructure.errors import EnvironmentFault, ExitCode
+from infrastructure.stacks import Deployment
+from infrastructure.tests.fake_driver import FakeDriver
+
+OUTPUTS: Mapping[str, str] = {"AlbArn": "arn:alb"}
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeDriver:
+    """The only platform there is, not up yet."""
+    fake = FakeDriver()
+    monkeypatch.setenv("CLOUDCAFE_HOME", str(tmp_path))
+    monkeypatch.setattr(cloud, "_driver", lambda *_arguments: fake)
+    deployment = Deployment(outputs=OUTPUTS, created=(), updated=(), unchanged=("networking",))
+    monkeypatch.setattr(stacks, "deploy", lambda *_arguments, **_more: deployment)
+    monkeypatch.setattr(stacks, "outputs", lambda *_arguments: OUTPUTS)
+    return fake
+
+
+def test_up_leaves_the_platform_up_and_talks_on_stderr(driver: FakeDriver, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["up"]) == ExitCode.PASSED
+    assert driver.calls == ["open detached", "settle"]
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "http://127.0.0.1:1" in said.err
+    assert 'eval "$(cafe env --env dev)"' in said.err
+
+
+def test_up_attached_prints_one_json_line_and_ends_with_its_input(
+    driver: FakeDriver, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert app.run(["up", "--attached"]) == ExitCode.PASSED
+    assert driver.calls == ["open attached", "settle", "destroy"]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["CAFE_ALB_URL"] == "http://127.0.0.1:1"
+
+
+def test_env_prints_lines_a_shell_can_read(driver: FakeDriver, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["env"]) == ExitCode.PASSED
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("export ") for line in lines)
+    words = dict(word.split("=", 1) for line in lines for word in shlex.split(line)[1:])
+    assert words["AWS_ACCESS_KEY_ID"] == "it's", "quoted, so that a shell gets it whole"
+    assert driver.calls == ["attach"]
+
+
+@pytest.mark.usefixtures("driver")
+def test_status_as_json_holds_the_environment_and_the_processes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["status", "--json"]) == ExitCode.PASSED
+    found = json.loads(capsys.readouterr().out)
+    assert (found["environment"], found["processes"]) == ("dev", [])
+    assert found["env"]["CAFE_ELASTICACHE_URL"] == "redis://127.0.0.1:2/0"
+
+
+def test_down_takes_the_platform_away(driver: FakeDriver) -> None:
+    assert app.run(["down"]) == ExitCode.PASSED
+    assert driver.calls == ["destroy"]
+
+
+@pytest.mark.usefixtures("driver")
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["up", "--env", "qa"], ExitCode.USAGE, "known: dev, prod, staging"),
+        (["up", "--target", "moon"], ExitCode.USAGE, "moon"),
+        (["brew"], ExitCode.USAGE, "brew"),
+        (["logs"], ExitCode.ENVIRONMENT, "cafe up --env dev"),
+        (["down", "--env", "prod"], ExitCode.USAGE, "protected"),
+    ],
+    ids=["environment", "target", "command", "nothing-up", "protected"],
+)
+def test_an_error_is_one_message_and_its_exit_code(
+    arguments: list[str], code: ExitCode, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(arguments) == code
+    said = capsys.readouterr()
+    assert message in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"),
+    [(EnvironmentFault("no more ports"), ExitCode.ENVIRONMENT), (KeyboardInterrupt(), ExitCode.INTERRUPTED)],
+    ids=["fault", "ctrl-c"],
+)
+def test_a_command_that_breaks_off_ends_with_its_code(
+    problem: BaseException, code: ExitCode, driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def settle(*_arguments: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(driver, "settle", settle)
+    assert app.run(["up"]) == code
+    assert driver.calls[-1] == "close"
+
+
+def test_help_lists_the_environments_and_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["--help"]) == ExitCode.PASSED
+    said = capsys.readouterr().out
+    for word in ("dev", "staging", "prod", *app.COMMANDS, "restore", "report"):
+        assert f"  {word} " in said
+
+
+def test_every_command_is_where_the_table_says() -> None:
+    context = click.Context(app.cafe)
+    for name in app.COMMANDS:
+        command = app.cafe.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+
+
+def test_logs_show_the_end_of_each_log_with_its_name(
+    driver: FakeDriver, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del driver
+    folder = tmp_path / ".cloudcafe" / "dev" / "logs"
+    folder.mkdir(parents=True)
+    (folder / "order-1.log").write_text("one\ntwo\nthree\n", encoding="utf-8")
+    (folder / "envoy.log").write_text("other\n", encoding="utf-8")
+    assert app.run(["logs", "-n", "2", "order"]) == ExitCode.PASSED
+    assert capsys.readouterr().out.splitlines() == ["order-1 | two", "order-1 | three"]
+    assert app.run(["logs", "loyalty"]) == ExitCode.USAGE
+    assert "there are: envoy, order-1" in capsys.readouterr().err
