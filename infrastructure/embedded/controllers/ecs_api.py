@@ -153,6 +153,9 @@ def install(backend: Record, prepare: Callable[[Record], None]) -> None:
         setattr(backend, name, getattr(calls, name))
     # moto adds up None for a container without a memory size of its own, which is how Fargate is normally used.
     backend._calculate_task_resource_requirements = _no_requirements
+    # moto reads a task interface's DNS name, and gives it one only where the VPC has DNS host names.
+    interfaces = importlib.import_module("moto.ec2.models.elastic_network_interfaces")
+    interfaces.NetworkInterface.private_dns_name = None
     # moto's handler drops what its back end has no parameter for.
     handlers = importlib.import_module("moto.ecs.responses")
     handlers.EC2ContainerServiceResponse.create_service = _handle_create_service

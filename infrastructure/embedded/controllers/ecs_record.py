@@ -93,6 +93,8 @@ class EcsRecord:
         task.health_status = "UNKNOWN"
         task.platform_family = "Linux"
         task.last_status = "PROVISIONING"
+        for attachment in task.attachments:
+            attachment["details"] = [detail for detail in attachment["details"] if detail["value"] is not None]
         for container in task.containers:
             container.exitCode = None
             container.task_arn = task.task_arn

@@ -145,6 +145,18 @@ async def test_a_task_says_where_it_runs(state: StateFolder) -> None:
         assert {d["name"]: d["value"] for d in attachment["details"]}["subnetId"] in ecs.world.subnets
 
 
+async def test_a_network_without_dns_host_names_is_no_obstacle(state: StateFolder) -> None:
+    async with platform(state) as ecs:
+        ec2 = ecs.world.backends.ec2
+        vpc = ec2.create_vpc("10.1.0.0/16")
+        ec2.modify_vpc_attribute(vpc.id, "enable_dns_hostnames", False)
+        subnet = ec2.create_subnet(vpc.id, "10.1.0.0/24", availability_zone="us-east-1c")
+        network = {"awsvpcConfiguration": {"subnets": [subnet.id], "securityGroups": []}}
+        [task] = ecs.api.run_task(CLUSTER, ecs.define(), 1, None, "me", None, "FARGATE", network)
+        assert task.availability_zone == "us-east-1c"
+        assert "privateDnsName" not in {detail["name"] for detail in task.attachments[0]["details"]}
+
+
 async def test_a_stopped_task_is_replaced_while_it_still_stops(state: StateFolder) -> None:
     async with platform(state) as ecs:
         group = ecs.group()
