@@ -104,11 +104,13 @@ class Generator:
 
     def _offsets(self) -> Iterator[float]:
         for offset in islice(schedule(self._plan.arrivals), self._share.index, None, self._share.of):
-            if offset >= self._plan.length_s:
+            if offset >= self._plan.length_s or self._finishing:
                 return
             yield offset
 
     def _launch(self, due: float) -> None:
+        if self._finishing:
+            return
         (chosen,) = self._draw.choices(self._journeys, self._weights)
         self._number += 1
         if self._pool.full():

@@ -8,6 +8,7 @@ One generator per process, whatever number of users is asked for: in an open mod
 """
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -24,7 +25,7 @@ from plugins.load.journeys import Journey
 from plugins.load.plan import Assignment, of_json, to_json
 from plugins.load.recorder import FileSink, Lines
 
-SHARE, LINES, DONE, DEFECT = "cafe_share", "cafe_lines", "cafe_done", "cafe_defect"
+SHARE, FINISH, LINES, DONE, DEFECT = "cafe_share", "cafe_finish", "cafe_lines", "cafe_done", "cafe_defect"
 """Messages between master and workers."""
 
 _LEAD_S = 1.0
@@ -56,8 +57,8 @@ class Session:
         self._sink: FileSink | None = None
         self._waiting_for: set[str] = set()
         self._all_done = Event()
-        self._overdue_at = 0.0
-        self._is_claimed = self._is_reported = False
+        self._overdue_at = math.inf
+        self._is_claimed = self._is_stopping = self._is_done = self._is_reported = False
         events.init.add_listener(self._on_init)
 
     # One run, in the process that generates.
@@ -86,9 +87,18 @@ class Session:
 
     def _done(self) -> None:
         if self._is_worker:
-            self._tell(DONE, {})
+            self._finish()
         else:
             gevent.spawn(self._end_run)
+
+    def _finish(self) -> None:
+        """The last journeys end, the last lines are written. Whoever calls it a second time waits for the first."""
+        if self._generator is None:
+            return
+        self._generator.finish()
+        if self._is_worker and not self._is_done:
+            self._is_done = True
+            self._tell(DONE, {})
 
     def _end_run(self) -> None:
         """Headless there is nothing left to do; with the web UI another run may follow."""
@@ -124,9 +134,12 @@ class Session:
     def _on_init(self, environment: Any, runner: Any, web_ui: Any, **_: object) -> None:
         self._environment = environment
         environment.events.test_start.add_listener(self._on_test_start)
+        environment.events.test_stopping.add_listener(self._on_test_stopping)
         environment.events.test_stop.add_listener(self._on_test_stop)
+        environment.events.quitting.add_listener(self._on_quitting)
         if self._is_worker:
             runner.register_message(SHARE, self._on_share)
+            runner.register_message(FINISH, self._on_finish, concurrent=True)
             return
         if self._is_master:
             runner.register_message(LINES, self._on_lines)
@@ -135,12 +148,17 @@ class Session:
         if self._is_master or web_ui is not None:
             environment.shape_class = OneUserPerWorker(self)
             environment.shape_class.runner = runner
-        environment.events.quitting.add_listener(self._on_quitting)
         environment.events.quit.add_listener(self._on_quit)
         self._source.prepare(environment)
 
     def _on_test_start(self, **_: object) -> None:
-        self._is_claimed = False
+        try:
+            self._prepare_run()
+        except Exception as error:  # noqa: BLE001 - Locust logs what a listener raises and goes on without it
+            self._on_defect(error)
+
+    def _prepare_run(self) -> None:
+        self._is_claimed = self._is_stopping = self._is_done = False
         if self._is_worker:
             if self._assignment is not None and self._share is not None:
                 self._generator = self._generate(self._assignment, _ToMaster(self._tell), self._share[0])
@@ -153,21 +171,25 @@ class Session:
         else:
             self._generator = self._generate(assignment, self._sink, Share())
 
+    def _on_test_stopping(self, **_: object) -> None:
+        """The master goes deaf half a second after telling its workers to quit, so it hears them out before."""
+        self._is_stopping = True
+        if self._assignment is None or not self._waiting_for:
+            return
+        for client in tuple(self._waiting_for):
+            self._environment.runner.send_message(FINISH, {}, client_id=client)
+        if not self._all_done.wait(timeout=self._assignment.plan.longest_s + _GRACE_S):
+            _log.error("workers that never reported their end: %s", ", ".join(self._waiting_for))
+
     def _on_test_stop(self, **_: object) -> None:
-        if self._generator is not None:
-            self._generator.finish()
-            if self._is_worker:
-                self._tell(DONE, {})
+        self._overdue_at = math.inf
+        self._finish()
 
     def _on_quitting(self, **_: object) -> None:
         """The exit code is settled right after this event, so the run has to be over and written down by now."""
-        runner = self._environment.runner
-        runner.stop()
-        if self._is_master and self._waiting_for:
-            self._all_done.wait(timeout=_GRACE_S)
-        if self._generator is not None:
-            self._generator.finish()
-        if self._environment.process_exit_code is None:
+        self._environment.runner.stop()
+        self._finish()
+        if not self._is_worker and self._environment.process_exit_code is None:
             self._environment.process_exit_code = int(self._source.judged())
 
     def _on_quit(self, **_: object) -> None:
@@ -193,6 +215,9 @@ class Session:
         self._assignment = of_json(msg.data["assignment"])
         self._share = (Share(index=msg.data["index"], of=msg.data["of"]), msg.data["started_at"])
 
+    def _on_finish(self, **_: object) -> None:
+        self._finish()
+
     def _on_lines(self, msg: Any, **_: object) -> None:
         if self._sink is not None:
             self._sink.write(Lines(samples=tuple(msg.data["samples"]), history=tuple(msg.data["history"])))
@@ -202,7 +227,8 @@ class Session:
             self._waiting_for.discard(msg.node_id)
             if not self._waiting_for:
                 self._all_done.set()
-                gevent.spawn(self._end_run)
+                if not self._is_stopping:
+                    gevent.spawn(self._end_run)
 
     def _on_worker_defect(self, msg: Any, **_: object) -> None:
         _log.error("the load generator of worker %s failed: %s", msg.node_id, msg.data["error"])

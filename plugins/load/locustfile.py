@@ -42,12 +42,11 @@ def locustfile(scenario: LoadScenario) -> type[User]:
 
 
 def _declare_options(parser: Any) -> None:
-    group = parser.add_argument_group("CloudCafe")
-    group.add_argument("--rate", type=_positive, metavar="R", help="arrivals per second at the peak")
-    group.add_argument(
+    parser.add_argument("--rate", type=_positive, metavar="R", help="arrivals per second at the peak")
+    parser.add_argument(
         "--env", default="dev", metavar="NAME", include_in_web_ui=False, help="environment to load (default: dev)"
     )
-    group.add_argument(
+    parser.add_argument(
         "--target", choices=get_args(Target), include_in_web_ui=False, help="where it runs (default: as its file says)"
     )
     # Locust's web UI can start load on any host: not something to offer to the whole network unasked.
@@ -69,6 +68,7 @@ class _Declared:
         self._profile: Profile = "quick"
         self._duration_s: float | None = None
         self._attached: Attached | None = None
+        self._must_run = False
         self._run: tuple[Stages, Path, float] | None = None
         self._text = ""
 
@@ -78,6 +78,7 @@ class _Declared:
         """
         options = environment.parsed_options
         self._duration_s, options.run_time = options.run_time, None
+        self._must_run = bool(options.headless)
         try:
             self._profile = _profile(options.profile)
             if not environment.host:
@@ -98,14 +99,14 @@ class _Declared:
         arrivals = assignment.plan.arrivals
         if isinstance(arrivals, Stages):
             self._run = (arrivals, assignment.folder, at)
-        stages = ", ".join(f"{stage.name} {stage.arrivals.duration_s:g} s" for stage in self._stages)
+        stages = ", ".join(f"{stage.name} {stage.arrivals.duration_s:.3g} s" for stage in self._stages)
         _log.info("%s at %s: %s; peak %g/s", self._scenario.title, assignment.host, stages, arrivals.peak)
 
     def judged(self) -> ExitCode:
         if self._attached is not None:
             self._attached.close()
         if self._run is None:
-            return ExitCode.PASSED
+            return ExitCode.INCONCLUSIVE if self._must_run else ExitCode.PASSED
         stages, folder, at = self._run
         reports = judge_stages(stages, self._scenario.slos, LoadResult.read(folder), at)
         verdict = verdict_of(reports)

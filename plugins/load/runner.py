@@ -17,6 +17,7 @@ from typing import Protocol, Self
 
 from infrastructure.embedded import launcher
 from plugins.load.errors import LoadError
+from plugins.load.journeys import journey
 from plugins.load.plan import PLAN_VARIABLE, Assignment, LoadPlan, to_json
 from plugins.load.result import LoadResult
 
@@ -115,6 +116,8 @@ def start(plan: LoadPlan, platform: Endpoints, folder: Path) -> LoadRun:
 
 def start_at(plan: LoadPlan, url: str, folder: Path) -> LoadRun:
     """`start` against any base URL."""
+    for name, _ in plan.shares:
+        journey(name)  # an unknown one is refused here, by its name, rather than over there
     folder.mkdir(parents=True, exist_ok=True)
     plan_file = folder / "plan.json"
     plan_file.write_text(to_json(Assignment(plan=plan, host=url, folder=folder.resolve())), encoding="utf-8")

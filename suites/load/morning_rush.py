@@ -35,16 +35,15 @@ PEAK = Slo.of("peak", "p99 <= 250 ms", "errors <= 0.1 %", "dropped <= 0 %")
 SCENARIO = LoadScenario(
     name="morning-rush",
     title="Morning rush: ramp, peak and ramp-down of the morning",
-    story="The shops open at six; at a quarter to eight everybody orders on the way to work; by nine it is quiet again.",
+    story="The shops open; at a quarter to eight everybody orders on the way to work; by nine it is quiet again.",
     quick=morning(opening_s=2.5, rush_s=6.0, settling_s=2.5, peak_per_s=60.0),
     full=morning(opening_s=60.0, rush_s=180.0, settling_s=60.0, peak_per_s=60.0),
     slos={OPENING: RAMP, RUSH: PEAK, SETTLING: RAMP},
     mix=(("order", 0.8), ("browse", 0.2)),
 )
 
-if (
-    "." not in __name__
-):  # Locust loads a locustfile as a top-level module; as part of the suites it stays free of gevent
+# Locust loads this file as a top-level module; pytest imports it as part of the suites, and stays free of gevent.
+if "." not in __name__:
     from plugins.load.locustfile import locustfile
 
     MorningRush = locustfile(SCENARIO)

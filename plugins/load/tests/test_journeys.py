@@ -1,0 +1,172 @@
+"""What each journey makes of what the server does."""
+
+import json
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import pytest
+
+from plugins.books.history import Attempt
+from plugins.load.basket import Basket
+from plugins.load.journeys import JOURNEYS, BrowseBack, PlaceOrder, journey
+from plugins.load.plan import Retry
+from plugins.load.visit import Ending, Memory, Reply, Visit
+from services.order.menu import PRICES_CENTS
+
+CREATED = Reply(status=201, body=b'{"order_id": "o-1", "status": "accepted"}')
+FOUND = Reply(status=200, body=b'{"order_id": "o-1"}')
+BUSY = Reply(status=503)
+SILENCE = Reply(failure="timeout")
+REFUSED = Reply(failure="connection refused", is_sent=False)
+
+
+@dataclass
+class Server:
+    """Gives the replies one after another, and remembers what it was asked."""
+
+    replies: Iterable[Reply]
+    asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._next = iter(self.replies)
+
+    def __call__(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Reply:
+        self.asked.append((method, path, headers, body))
+        return next(self._next)
+
+
+@dataclass
+class Customer:
+    """Runs journeys against a server and keeps what came of it."""
+
+    server: Server
+    retry: Retry | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+    memory: Memory = field(default_factory=Memory)
+
+    def visit(self, key: str = "key-1") -> Visit:
+        return Visit(
+            key=key,
+            scheduled_at=1000.0,
+            ask=self.server,
+            draw=random.Random(3),  # noqa: S311 - repeatable, no secret
+            clock=lambda: 1001.5,
+            sleep=self.slept.append,
+            ordered=self.attempts.append,
+            memory=self.memory,
+            retry=self.retry,
+        )
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome", "status", "error"),
+    [
+        (CREATED, "acknowledged", 201, None),
+        (BUSY, "refused", 503, "http 503"),
+        (Reply(status=422), "refused", 422, "http 422"),
+        (SILENCE, "unknown", None, "timeout"),
+        (Reply(failure="connection lost"), "unknown", None, "connection lost"),
+        (REFUSED, "refused", None, "connection refused"),
+        (Reply(status=201, body=b"<html>"), "unknown", 201, "wrong answer"),
+        (Reply(status=201, body=b'{"status": "accepted"}'), "unknown", 201, "wrong answer"),
+        (Reply(status=200, body=b'{"order_id": "o-1"}'), "refused", 200, "wrong answer"),
+    ],
+    ids=["201", "503", "422", "no answer", "cut off", "never sent", "201 with nonsense", "201 without id", "200"],
+)
+def test_the_history_says_what_became_of_an_order(
+    reply: Reply, outcome: str, status: int | None, error: str | None
+) -> None:
+    customer = Customer(Server([reply]))
+    assert PlaceOrder().run(customer.visit()) == Ending(error=error)
+    (attempt,) = customer.attempts
+    assert (attempt.outcome, attempt.status) == (outcome, status)
+    assert (attempt.order_id is not None) == (outcome == "acknowledged")
+
+
+def test_an_acknowledged_order_is_in_the_history_as_it_was_sent() -> None:
+    customer = Customer(Server([CREATED]))
+    PlaceOrder().run(customer.visit())
+    ((method, path, headers, body),) = customer.server.asked
+    (attempt,) = customer.attempts
+    sent = json.loads(body)
+    assert (method, path, headers["Idempotency-Key"]) == ("POST", "/api/orders", "key-1")
+    assert (attempt.customer_id, attempt.store_id) == (sent["customer_id"], sent["store_id"])
+    assert attempt.total_amount == Decimal(sent["total_amount"])
+    assert attempt.items == tuple((item["item_id"], item["quantity"]) for item in sent["items"])
+    assert (attempt.scheduled_at, attempt.acknowledged_at) == (1000.0, 1001.5)
+
+
+def test_without_a_retry_policy_a_failed_order_is_tried_once() -> None:
+    customer = Customer(Server([BUSY]))
+    assert PlaceOrder().run(customer.visit()) == Ending(error="http 503", retries=0)
+    assert len(customer.server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("replies", "outcome", "tries", "error"),
+    [
+        ([BUSY, SILENCE, CREATED], "acknowledged", 3, None),
+        ([BUSY, BUSY, BUSY, CREATED], "refused", 3, "http 503"),
+        ([Reply(status=422), CREATED], "refused", 1, "http 422"),
+        ([SILENCE, REFUSED, REFUSED], "unknown", 3, "connection refused"),
+        ([REFUSED, REFUSED, REFUSED], "refused", 3, "connection refused"),
+    ],
+    ids=["until it works", "not for ever", "not what is wrong for good", "once sent is sent", "never sent"],
+)
+def test_a_storefront_tries_again_under_the_same_key(
+    replies: list[Reply], outcome: str, tries: int, error: str | None
+) -> None:
+    customer = Customer(Server(replies), retry=Retry(attempts=3))
+    assert PlaceOrder().run(customer.visit()) == Ending(error=error, retries=tries - 1)
+    (attempt,) = customer.attempts
+    assert (attempt.outcome, attempt.tries) == (outcome, tries)
+    assert {headers["Idempotency-Key"] for _, _, headers, _ in customer.server.asked} == {"key-1"}
+    assert len({body for *_, body in customer.server.asked}) == 1
+
+
+def test_a_storefront_waits_as_long_as_the_server_asks_but_not_for_ever() -> None:
+    busy = [Reply(status=503, retry_after_s=seconds) for seconds in (1.0, 3600.0)]
+    customer = Customer(Server([*busy, CREATED]), retry=Retry(attempts=3, cap_s=2.0))
+    PlaceOrder().run(customer.visit())
+    assert customer.slept == [1.0, 2.0]
+
+
+def test_browsing_back_reads_an_order_that_was_acknowledged() -> None:
+    customer = Customer(Server([CREATED, FOUND]))
+    PlaceOrder().run(customer.visit())
+    assert BrowseBack().run(customer.visit("key-2")) == Ending()
+    assert customer.server.asked[1][:2] == ("GET", "/api/orders/o-1")
+    assert len(customer.attempts) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [(Reply(status=404), "http 404"), (Reply(status=200, body=b'{"order_id": "o-2"}'), "wrong answer")],
+    ids=["gone", "another one"],
+)
+def test_an_acknowledged_order_that_cannot_be_read_back_is_an_error(reply: Reply, error: str) -> None:
+    customer = Customer(Server([CREATED, reply]))
+    PlaceOrder().run(customer.visit())
+    assert BrowseBack().run(customer.visit("key-2")) == Ending(error=error)
+
+
+def test_browsing_back_without_an_order_places_one() -> None:
+    customer = Customer(Server([CREATED]))
+    assert BrowseBack().run(customer.visit()) == Ending()
+    assert len(customer.attempts) == 1
+
+
+def test_a_basket_costs_what_the_menu_says() -> None:
+    for seed in range(50):
+        basket = Basket.fill(random.Random(seed))  # noqa: S311 - repeatable, no secret
+        assert basket.total_amount * 100 == sum(PRICES_CENTS[item] * quantity for item, quantity in basket.items)
+        assert len({item for item, _ in basket.items}) == len(basket.items)
+
+
+def test_the_journeys_are_found_by_their_names() -> None:
+    assert [journey(known.name) for known in JOURNEYS] == list(JOURNEYS)
+    with pytest.raises(KeyError, match="known: order, browse"):
+        journey("window-shopping")

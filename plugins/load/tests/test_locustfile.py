@@ -1,0 +1,138 @@
+"""A declared scenario under Locust's own command line, as a person runs it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+import psutil
+import pytest
+
+from plugins.load.result import LoadResult
+from plugins.load.tests.shop import Request, Shop, accept
+
+PROJECT = Path(__file__).resolve().parents[3]
+MORNING_RUSH = PROJECT / "suites" / "load" / "morning_rush.py"
+PATIENCE_S = 40.0
+SHORT = ("-t", "3s", "--rate", "200")
+"""Enough arrivals for every percentile the scenario claims."""
+
+
+@contextmanager
+def locust(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "locust", "-f", str(MORNING_RUSH), "--headless", "--only-summary", *options]
+    environment: Mapping[str, str] = {**os.environ, "CLOUDCAFE_HOME": str(folder)}
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def run(folder: Path, *options: str) -> tuple[int, str]:
+    """Exit code and output."""
+    with locust(folder, *options) as process:
+        output, _ = process.communicate(timeout=PATIENCE_S)
+        return process.returncode, output
+
+
+def recorded(folder: Path) -> LoadResult:
+    (found,) = (folder / "reports" / "runs").iterdir()
+    return LoadResult.read(found)
+
+
+@pytest.mark.parametrize("more", [(), ("--processes", "2")], ids=["alone", "master and two workers"])
+def test_a_platform_that_keeps_its_promise_passes(tmp_path: Path, more: tuple[str, ...]) -> None:
+    with Shop() as shop:
+        code, output = run(tmp_path, "--host", shop.url, *SHORT, *more)
+        result = recorded(tmp_path)
+        assert code == 0, output
+        assert "Morning rush: ramp, peak and ramp-down of the morning: PASS" in output
+        assert result.whole().due == result.whole().samples == len(shop.requests)
+        placed = {request.key for request in shop.requests if request.method == "POST"}
+        assert {attempt.idempotency_key for attempt in result.attempts} == placed
+        assert {request.method for request in shop.requests} == {"GET", "POST"}
+        assert "Traceback" not in output
+
+
+def test_a_missed_objective_exits_99_and_shows_every_objective(tmp_path: Path) -> None:
+    def sometimes(request: Request, number: int) -> int:
+        return accept(request, number) if number % 10 else 503
+
+    with Shop(behave=sometimes) as shop:
+        code, output = run(tmp_path, "--host", shop.url, *SHORT)
+    assert code == 99
+    assert "FAIL         errors ≤ 0.1 %" in output
+    assert "PASS         dropped ≤ 0 %" in output
+    assert "x http 503" in output
+
+
+def test_too_few_arrivals_to_tell_exit_7(tmp_path: Path) -> None:
+    with Shop() as shop:
+        code, output = run(tmp_path, "--host", shop.url, "-t", "1s", "--rate", "20")
+    assert code == 7
+    assert "p99 needs 299 samples" in output
+
+
+def test_the_length_given_is_the_length_of_the_schedule(tmp_path: Path) -> None:
+    with Shop() as shop:
+        run(tmp_path, "--host", shop.url, "-t", "2s", "--rate", "50")
+    result = recorded(tmp_path)
+    assert 1.8 <= result.ended - result.started <= 2.2
+    assert result.whole().dropped == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--profile", "sometimes"), 4, "ERROR: --profile 'sometimes' is none of quick, full"),
+        (("--env", "atlantis"), 4, "ERROR: no environment is called 'atlantis'; known: "),
+        (("--rate", "-4"), 2, "-4 is not a positive rate"),
+    ],
+    ids=["profile", "environment", "rate"],
+)
+def test_a_wrong_option_is_one_message_without_a_traceback(
+    tmp_path: Path, options: tuple[str, ...], code: int, message: str
+) -> None:
+    found, output = run(tmp_path, *options)
+    assert found == code
+    assert message in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("more", [(), ("--processes", "2")], ids=["alone", "master and two workers"])
+def test_ctrl_c_keeps_what_was_recorded_and_leaves_nothing_running(tmp_path: Path, more: tuple[str, ...]) -> None:
+    under_way = Event()
+
+    def notice(request: Request, number: int) -> int:
+        if number == 50:
+            under_way.set()
+        return accept(request, number)
+
+    with (
+        Shop(behave=notice) as shop,
+        locust(tmp_path, "--host", shop.url, "-t", "10m", "--rate", "200", *more) as process,
+    ):
+        assert under_way.wait(PATIENCE_S)
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
+        output, _ = process.communicate(timeout=PATIENCE_S)
+        assert not any(member.is_running() for member in family)
+        result = recorded(tmp_path)
+        placed = {request.key for request in shop.requests if request.method == "POST"}
+        assert {attempt.idempotency_key for attempt in result.attempts} == placed
+        assert "Traceback" not in output
+        assert process.returncode in (7, 99)
