@@ -35,6 +35,17 @@ def tag(api: Api, record: Record, properties: Properties) -> None:
         api.backend("ec2").create_tags([identifier], tags)
 
 
+def _dns(api: Api, record: Record, properties: Properties) -> None:
+    """moto's type ignores the DNS switches of a VPC; without host names a network interface has no DNS name."""
+    tag(api, record, properties)
+    for name, value in (
+        ("enable_dns_support", properties.get("EnableDnsSupport")),
+        ("enable_dns_hostnames", properties.get("EnableDnsHostnames")),
+    ):
+        if value is not None:
+            api.backend("ec2").modify_vpc_attribute(record.id, name, str(value).lower())
+
+
 def _rules(api: Api, record: Record, properties: Properties) -> None:
     """A template that lists egress rules has only those: the one that lets everything out goes."""
     tag(api, record, properties)
@@ -156,7 +167,7 @@ MOTO_TYPES: Mapping[str, MotoType] = {
         complete=tag, delete=lambda api, record, _: api.backend("ec2").delete_subnet(record.id)
     ),
     "AWS::EC2::SubnetRouteTableAssociation": MotoType(delete=_delete_association),
-    "AWS::EC2::VPC": MotoType(complete=tag, delete=lambda api, record, _: api.backend("ec2").delete_vpc(record.id)),
+    "AWS::EC2::VPC": MotoType(complete=_dns, delete=lambda api, record, _: api.backend("ec2").delete_vpc(record.id)),
     "AWS::EC2::VPCEndpoint": MotoType(complete=tag, delete=_delete_endpoint),
     "AWS::EC2::VPCGatewayAttachment": MotoType(delete=_detach),
     "AWS::IAM::Role": MotoType(delete=_delete_role),

@@ -29,7 +29,7 @@ _COMMANDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one kill left. `undo_s` is None where nothing was open when it fell, or where the platform died with the run."""
+    """What one kill left. `undo_s` is None where nothing was open, or where the platform died with the run."""
 
     kill: Kill
     was_struck: bool
