@@ -33,7 +33,10 @@ _log = logging.getLogger(__name__)
 
 
 class Elbv2Controller:
-    """Application Load Balancers with HTTP listeners. Any other listener is recorded only, and logged."""
+    """Application Load Balancers with HTTP listeners. Any other listener is recorded only, and logged.
+
+    Targets are spoken to in plain HTTP whatever their group's protocol; stickiness and slow start are recorded only.
+    """
 
     name: ClassVar[str] = "elasticloadbalancing"
     watches: ClassVar[frozenset[str]] = frozenset({"elasticloadbalancing"})
