@@ -83,8 +83,7 @@ class Reconciler:
         deadline = loop.time() + timeout_s
         while (reasons := self.unsettled()) and (remaining := deadline - loop.time()) > 0:
             self._passed.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._passed.wait(), min(remaining, _LOOK_S))
+            await _wait(self._passed, min(remaining, _LOOK_S))
         return reasons
 
     async def close(self) -> None:
@@ -102,8 +101,7 @@ class Reconciler:
     async def _run(self, controller: Controller) -> None:
         wake = self._wakes[controller.name]
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), self._resync_s)
+            await _wait(wake, self._resync_s)
             # Cleared before the look: a wake during the pass may be about something it has already passed by.
             wake.clear()
             self._working.add(controller.name)
@@ -120,3 +118,11 @@ class Reconciler:
             _log.exception("controller %s failed (%d times so far)", controller.name, self._failures[controller.name])
         else:
             self._failing.pop(controller.name, None)
+
+
+async def _wait(event: asyncio.Event, within_s: float) -> None:
+    """Until the event is set or the time is over."""
+    # Not `wait_for`: Python 3.11's loses a cancellation that coincides with the event.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await event.wait()
