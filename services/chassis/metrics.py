@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from services.chassis.aws import AwsApi, Json
+from services.chassis.aws import Caller, Json
 from services.chassis.aws_errors import AwsError
 
 MAX_VALUES: Final = 150
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 class Metrics:
     """Counts, durations and gauges of one process. All of them carry the same dimensions, so that tasks add up."""
 
-    def __init__(self, cloudwatch: AwsApi, *, namespace: str, dimensions: Mapping[str, str], period_s: float) -> None:
+    def __init__(self, cloudwatch: Caller, *, namespace: str, dimensions: Mapping[str, str], period_s: float) -> None:
         self._cloudwatch = cloudwatch
         self._namespace = namespace
         self._dimensions = [{"Name": name, "Value": value} for name, value in dimensions.items()]

@@ -87,8 +87,20 @@ class Resilient:
 
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
         self._budget.earn()
+        try:
+            return await attempt()
+        except AwsError as error:
+            if not error.is_retryable:
+                raise
+            return await self._again(attempt, error)
 
-        async def once() -> T:  # tenacity awaits only what is a coroutine function by itself
+    async def _again(self, attempt: Callable[[], Awaitable[T]], first: AwsError) -> T:
+        """Go on after a first failure, which counts as an attempt: a call that succeeds pays for no machinery."""
+        failures = [first]
+
+        async def once() -> T:
+            if failures:
+                raise failures.pop()
             return await attempt()
 
         return await self._retrying.copy()(once)  # a copy: its state belongs to one call

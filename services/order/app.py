@@ -6,15 +6,21 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services import catalog
 from services.chassis import api, log, server
 from services.chassis.gateway import Gateway, Limits, Served
+from services.chassis.operators import Operators
 from services.chassis.settings import EXIT_CONFIGURATION, ConfigurationError, load
+from services.chassis.stress.coordination import Coordinator
+from services.chassis.stress.engine import Engine
+from services.chassis.stress.routes import add_stress_routes
 from services.order.assembly import MODES, Mode, Parts
 from services.order.catalogue import CatalogueStock
 from services.order.desk import LATENCY, REJECTED, OrderDesk
 from services.order.routes import ROUTE, add_routes
 from services.order.settings import OrderSettings
 
+SERVICE = catalog.service("order")
 LIMITS = Limits()
 
 
@@ -34,10 +40,21 @@ def serve() -> None:
 def build(parts: Parts, mode: Mode) -> Gateway:
     """The application, complete: routes inside, gateway outside."""
 
+    settings = parts.settings
+    stress = Coordinator(parts.redis, parts.bus, SERVICE.name)
+    engine = Engine(
+        entry="services.order.stress:bulk_orders",
+        vcpu=settings.cafe_vcpu,
+        task=settings.cafe_task_arn.rsplit("/", 1)[-1],
+        report=stress.report,
+    )
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await mode.start()
         parts.background.start("metrics", parts.metrics.run())
+        parts.background.start("stress", stress.follow(engine))
+        parts.background.start("stress bus", parts.bus.listen({stress.channel: stress.look}, stress.look))
         yield
         await mode.stop()
         await parts.close()
@@ -53,6 +70,8 @@ def build(parts: Parts, mode: Mode) -> Gateway:
     desk = OrderDesk(
         prices=mode.prices, stock=CatalogueStock(), book=mode.book, cache=parts.cache, metrics=parts.metrics
     )
+    operators = Operators(parts.secrets, settings.operator_token_secret)
+    add_stress_routes(app, SERVICE.stress_path, SERVICE.stress, operators, stress)
     add_routes(app, desk)
 
     def observe(served: Served) -> None:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Final
 
-from services.chassis.aws import AwsApi, Json
+from services.chassis.aws import Caller, Json
 from services.chassis.aws_errors import AwsError
 from services.order.channels import BATCH, Channel
 from services.order.domain import Order
@@ -43,7 +43,7 @@ class MemoryBook:
     never filled is never sent; and a key is remembered by this task alone. Only without resilience.
     """
 
-    def __init__(self, store: OrderStore, dynamodb: AwsApi, table: str, channels: tuple[Channel, ...]) -> None:
+    def __init__(self, store: OrderStore, dynamodb: Caller, table: str, channels: tuple[Channel, ...]) -> None:
         self._store = store
         self._dynamodb = dynamodb
         self._table = table

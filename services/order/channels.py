@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from services.chassis.aws import AwsApi
+from services.chassis.aws import Caller
 from services.order.outbox import Row
 
 BATCH: Final = 10
@@ -22,7 +22,7 @@ class Channel(Protocol):
 class PaymentQueue:
     """SQS FIFO: a customer's orders in their order (message group), each once in five minutes (de-duplication id)."""
 
-    def __init__(self, sqs: AwsApi, queue_url: str) -> None:
+    def __init__(self, sqs: Caller, queue_url: str) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
 
@@ -44,7 +44,7 @@ class PaymentQueue:
 class OrderStream:
     """Kinesis: at least once; consumers count an order id once."""
 
-    def __init__(self, kinesis: AwsApi, stream: str) -> None:
+    def __init__(self, kinesis: Caller, stream: str) -> None:
         self._kinesis = kinesis
         self._stream = stream
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import orjson
 
-from services.chassis.aws import AwsApi, Json
+from services.chassis.aws import Caller, Json
 from services.chassis.aws_errors import Item
 from services.order.domain import Order, decimal
 
@@ -135,7 +135,7 @@ class Page:
 class OutboxTable:
     """The outbox in DynamoDB."""
 
-    def __init__(self, dynamodb: AwsApi, table: str) -> None:
+    def __init__(self, dynamodb: Caller, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
 

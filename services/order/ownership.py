@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from services.chassis.aws import AwsApi, Json
+from services.chassis.aws import Caller, Json
 from services.chassis.aws_errors import AwsError
 from services.order.outbox import SHARDS
 
@@ -67,7 +67,7 @@ class Ownership:
     """This task's membership and leases, kept in the outbox table."""
 
     def __init__(
-        self, dynamodb: AwsApi, table: str, member: str, *, clock: Callable[[], float] = time.monotonic
+        self, dynamodb: Caller, table: str, member: str, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._dynamodb = dynamodb
         self._table = table

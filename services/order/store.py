@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from services.chassis.aws import AwsApi, Json
+from services.chassis.aws import Caller, Json
 from services.chassis.aws_errors import CONDITION_FAILED, AwsError, Item
 from services.order.domain import Draft, Line, Order, decimal
 from services.order.outbox import Row
@@ -49,7 +49,7 @@ class OrderBook(Protocol):
 class OrderStore:
     """The orders table, and the outbox table as far as a transaction writes it."""
 
-    def __init__(self, dynamodb: AwsApi, *, orders: str, outbox: str) -> None:
+    def __init__(self, dynamodb: Caller, *, orders: str, outbox: str) -> None:
         self._dynamodb = dynamodb
         self._orders = orders
         self._outbox = outbox

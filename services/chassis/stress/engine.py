@@ -1,0 +1,113 @@
+"""The part of a stress run that one task does: workers, controller, and the figures they yield."""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from services.chassis.stress.controller import PERIOD_S, CpuController
+from services.chassis.stress.workers import Workers, WorkersFailed
+
+REPORT_S: Final = 1.0
+
+_log = logging.getLogger(__name__)
+
+State = Literal["starting", "running", "finished", "stopped", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run as all tasks agree on it: percent of each task's allotment, seconds, and its start in Unix seconds."""
+
+    run_id: str
+    target_cpu: float
+    duration_s: float
+    started_at: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """How this task does: CPU in percent of its allotment over the last second, and units of work done."""
+
+    task: str
+    state: State = "starting"
+    cpu: float = 0.0
+    units: int = 0
+    at: float = field(default_factory=time.time)
+
+
+Report = Callable[[Run, Progress], Awaitable[None]]
+
+
+class Engine:
+    """Does this task's part of at most one run at a time. `entry` is the work (see worker.py), `vcpu` the allotment."""
+
+    def __init__(self, *, entry: str, vcpu: float, task: str, report: Report) -> None:
+        self._entry = entry
+        self._vcpu = vcpu
+        self._task = task
+        self._report = report
+        self._running: asyncio.Task[None] | None = None
+        self.run: Run | None = None
+        """The run this task takes part in right now."""
+
+    async def start(self, run: Run, *, for_s: float) -> None:
+        """Take part in `run` for the `for_s` seconds that are left of it; another run ends first."""
+        await self.stop()
+        self.run = run
+        self._running = asyncio.create_task(self._perform(run, for_s), name="stress")
+
+    async def stop(self) -> None:
+        """End at once; returns when no worker is left."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    async def _perform(self, run: Run, for_s: float) -> None:
+        progress = Progress(task=self._task)
+        workers = Workers(self._entry, max(math.ceil(self._vcpu), 1))
+        _log.info("stress begins", extra={"run_id": run.run_id, "target_cpu": run.target_cpu, "seconds": for_s})
+        try:
+            async with asyncio.timeout(for_s):
+                await workers.start()
+                await self._hold(run, workers, progress)
+        except TimeoutError:
+            progress.state = "finished"
+        except asyncio.CancelledError:
+            progress.state = "stopped"
+            raise
+        except WorkersFailed as error:
+            progress.state = "failed"
+            _log.error("stress failed", extra={"run_id": run.run_id, "error": str(error)})
+        finally:
+            self.run = None
+            progress.cpu = 0.0
+            await workers.close()
+            await self._tell(run, progress, workers)
+            _log.info("stress ends", extra={"run_id": run.run_id, "state": progress.state, "units": progress.units})
+
+    async def _hold(self, run: Run, workers: Workers, progress: Progress) -> None:
+        """Measure and correct every period until cancelled."""
+        controller = CpuController(target=run.target_cpu / 100, vcpu=self._vcpu, workers=workers.count)
+        progress.state = "running"
+        reported_at = at = time.monotonic()
+        cpu = workers.cpu_s()
+        workers.work(controller.duty)
+        while workers.are_alive:
+            await asyncio.sleep(PERIOD_S)
+            now, used = time.monotonic(), workers.cpu_s()
+            workers.work(controller.update(cpu_s=used - cpu, elapsed_s=now - at))
+            at, cpu = now, used
+            progress.cpu = controller.measured
+            if now - reported_at >= REPORT_S:
+                reported_at = now
+                await self._tell(run, progress, workers)
+        raise WorkersFailed("a worker died")
+
+    async def _tell(self, run: Run, progress: Progress, workers: Workers) -> None:
+        progress.units, progress.at = workers.done, time.time()
+        await self._report(run, progress)
