@@ -7,4 +7,8 @@ pytest.register_assert_rewrite("plugins")
 
 pytest_plugins = [
     "plugins.environment.plugin",
+    "plugins.reporting.plugin",
+    "plugins.load.plugin",
+    "plugins.stress.plugin",
+    "plugins.chaos.plugin",
 ]
