@@ -31,11 +31,8 @@ class Usage:
     processes: int
 
 
-NOTHING = Usage(cpu_s=0.0, rss_bytes=0, processes=0)
-
-
-def usage_of(pid: int) -> Usage:
-    """What the tree below and including `pid` uses now; `NOTHING` once it has ended."""
+def usage_of(pid: int, *, descend: bool = True) -> Usage:
+    """What the tree below and including `pid` uses now, without `descend` the process alone; zeros once ended."""
     ticks = pages = processes = 0
     pending = [pid]
     while pending:
@@ -46,7 +43,8 @@ def usage_of(pid: int) -> Usage:
         ticks += int(fields[_UTIME]) + int(fields[_STIME]) + int(fields[_CUTIME]) + int(fields[_CSTIME])
         pages += int(fields[_RSS])
         processes += 1
-        pending.extend(children_of(current))
+        if descend:
+            pending.extend(children_of(current))
     return Usage(cpu_s=ticks * _TICK_S, rss_bytes=pages * _PAGE_BYTES, processes=processes)
 
 

@@ -1,13 +1,15 @@
 """The daemon's pages about itself: `/_cafe/status` and `/_cafe/ready`."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import orjson
 
+from infrastructure.embedded import proctree
 from infrastructure.embedded.pages import Page, json_answer
-from infrastructure.embedded.supervisor import Process
+from infrastructure.embedded.supervisor import Process, Usage
 
 if TYPE_CHECKING:
     from infrastructure.embedded.daemon import Options
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from infrastructure.embedded.supervisor import Supervisor
 
 LONGEST_WAIT_S = 600.0
+_NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
 
 
 class StatusPages:
@@ -38,7 +41,9 @@ class StatusPages:
 
     async def status(self, _query: dict[str, str]) -> bytes:
         """The platform, its endpoints, and every process: what `cafe status --json` prints."""
-        everything = (*self._supervisor.helpers.values(), *self._supervisor.processes.values())
+        # The zygote's descendants are the tasks, which are listed themselves: of a helper only its own share counts.
+        helpers = [_described(p, proctree.usage_of(p.pid, descend=False)) for p in self._supervisor.helpers.values()]
+        processes = [_described(p, p.usage()) for p in self._supervisor.processes.values()]
         return orjson.dumps(
             {
                 "platform_id": self._options.platform_id,
@@ -47,23 +52,22 @@ class StatusPages:
                 "pace": self._options.pace.name,
                 "started_at": self._options.started_at,
                 "endpoints": dict(self._network.endpoints),
-                "processes": [_described(process) for process in everything],
+                "processes": helpers + processes,
                 "controller_failures": dict(self._reconciler.failures),
             }
         )
 
     async def ready(self, query: dict[str, str]) -> "Answer":
         """Wait until every controller is settled: 200; after `timeout_s` seconds 504 with the reasons."""
-        try:
-            timeout_s = min(float(query.get("timeout_s", "0")), LONGEST_WAIT_S)
-        except ValueError:
-            return json_answer(400, {"error": f"timeout_s is a number of seconds, not {query['timeout_s']!r}"})
-        reasons = await self._reconciler.settled(timeout_s)
+        asked = query.get("timeout_s", "0")
+        if not _NUMBER.fullmatch(asked):
+            return json_answer(400, {"error": f"timeout_s is a number of seconds, not {asked!r}"})
+        reasons = await self._reconciler.settled(min(float(asked), LONGEST_WAIT_S))
         return json_answer(504 if reasons else 200, {"ready": not reasons, "reasons": list(reasons)})
 
 
-def _described(process: Process) -> dict[str, object]:
-    spec, usage = process.spec, process.usage()
+def _described(process: Process, usage: Usage) -> dict[str, object]:
+    spec = process.spec
     return {
         "id": spec.id,
         "kind": spec.kind,
