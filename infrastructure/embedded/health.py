@@ -4,7 +4,7 @@
     initial ──────────────────▶ healthy ─────────────────────────────────────────▶ unhealthy
        │                           ▲                                                 │  ▲
        │                           └──────── healthy_threshold successes in a row ───┘  │
-       └───────────── unhealthy_threshold failures in a row ────────────────────────────┘
+       └───────────── initial_threshold failures in a row ──────────────────────────────┘
 
 A new target needs one success only; the healthy threshold is for one that was unhealthy. Source:
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
@@ -51,6 +51,8 @@ class Policy:
     timeout_s: float
     healthy_threshold: int
     unhealthy_threshold: int
+    initial_threshold: int = 0
+    """Failures in a row until a new target is unhealthy; AWS has the unhealthy threshold here, which is the least."""
     codes: str = "200"
 
     def accepts(self, status: int) -> bool:
@@ -105,7 +107,10 @@ class Record:
             is_up = self.health.state == "healthy" or self.successes + 1 >= enough
             return Record(health=HEALTHY if is_up else self.health, successes=self.successes + 1)
         failures = self.failures + 1
-        is_down = self.health.state == "unhealthy" or failures >= policy.unhealthy_threshold
+        too_many = policy.unhealthy_threshold
+        if self.health.state == "initial":
+            too_many = max(too_many, policy.initial_threshold)
+        is_down = self.health.state == "unhealthy" or failures >= too_many
         down = Health(state="unhealthy", reason=outcome.reason, description=outcome.description)
         return Record(health=down if is_down else self.health, failures=failures)
 

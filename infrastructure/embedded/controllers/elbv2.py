@@ -11,6 +11,7 @@ turns unhealthy, is finished; unlike on AWS it is not cut off at the end of the 
 
 import asyncio
 import logging
+import math
 from collections.abc import Collection, Mapping
 from typing import ClassVar, Literal
 
@@ -28,6 +29,8 @@ HTTP_PORT = 80
 SHORTEST_INTERVAL_S = 0.1
 SHORTEST_TIMEOUT_S = 1.0
 """A busy machine answers late without being ill: health checks keep this much time at any pace."""
+SHORTEST_START_S = 5.0
+"""Nor does a process start faster at a faster pace: a new target may fail its checks for this long."""
 
 _log = logging.getLogger(__name__)
 
@@ -177,10 +180,12 @@ class Elbv2Controller:
 
     def _policy(self, group: TargetGroupRecord) -> Policy:
         pace = self._context.pace
+        interval_s = pace.seconds(group.interval_s, at_least=SHORTEST_INTERVAL_S)
         return Policy(
             protocol="TCP" if group.health_protocol == "TCP" else "HTTP",
             path=group.health_path,
-            interval_s=pace.seconds(group.interval_s, at_least=SHORTEST_INTERVAL_S),
+            interval_s=interval_s,
+            initial_threshold=math.ceil(SHORTEST_START_S / interval_s),
             timeout_s=pace.seconds(group.timeout_s, at_least=SHORTEST_TIMEOUT_S),
             healthy_threshold=group.healthy_threshold,
             unhealthy_threshold=group.unhealthy_threshold,

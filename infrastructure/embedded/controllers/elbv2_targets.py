@@ -48,6 +48,9 @@ class Target:
     id: str
     port: int
 
+    def __str__(self) -> str:
+        return f"{self.group.split('/')[1]} {self.id}:{self.port}"
+
     @property
     def endpoint(self) -> Endpoint | None:
         """Where it listens; None for an address outside this machine, which is never contacted."""

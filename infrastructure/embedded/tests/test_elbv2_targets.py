@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from infrastructure.embedded.controllers import elbv2
 from infrastructure.embedded.tests.load_balancing import Cloud, Machine, by, machine_on, only, status
 from infrastructure.embedded.tests.wire import Target, eventually, request, target
 from infrastructure.state import StateFolder
@@ -92,10 +93,12 @@ def test_a_failing_target_is_left_out_and_comes_back(machine: Machine) -> None:
 
 def test_with_every_target_unhealthy_all_get_requests(machine: Machine) -> None:
     async def test(cloud: Cloud) -> None:
-        async with target("one", status=500) as one:
+        async with target("one") as one:
             cloud.group("orders")
             cloud.rule(10, "*", cloud.forward("orders"))
             cloud.register("orders", one)
+            await cloud.is_("orders", {one: "healthy"})
+            one.status = 500
             await cloud.is_("orders", {one: "unhealthy"})
             await cloud.answers(status(500))
 
@@ -132,7 +135,9 @@ def test_an_unknown_target_is_not_registered(machine: Machine) -> None:
     machine.run(test)
 
 
-def test_an_address_outside_this_machine_is_never_contacted(machine: Machine) -> None:
+def test_an_address_outside_this_machine_is_never_contacted(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elbv2, "SHORTEST_START_S", 0.0)
+
     async def test(cloud: Cloud) -> None:
         cloud.group("orders")
         cloud.rule(10, "*", cloud.forward("orders"))

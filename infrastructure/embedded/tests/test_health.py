@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,6 +55,16 @@ def test_the_state_follows_the_outcomes(outcomes: Sequence[Outcome], state: str)
     for outcome in outcomes:
         record = record.after(outcome, POLICY)
     assert record.health.state == state
+
+
+def test_a_new_target_may_be_given_longer() -> None:
+    patient = replace(POLICY, initial_threshold=5)
+    record = Record()
+    for _ in range(4):
+        record = record.after(FAILED, patient)
+    assert record.health.state == "initial"
+    assert record.after(FAILED, patient).health.state == "unhealthy"
+    assert record.after(SUCCESS, patient).health.state == "healthy"
 
 
 @pytest.mark.parametrize(
