@@ -129,6 +129,8 @@ def _differences(attempt: Attempt, row: OrderRow) -> str | None:
         return f"ordered {attempt.items}, stored {row.items}"
     if row.idempotency_key not in (None, attempt.idempotency_key):
         return f"stored under key {row.idempotency_key}"
+    if row.total_cents != attempt.total_amount * 100:
+        return f"total_cents is {row.total_cents}, ordered was {attempt.total_amount}"
     return _amount_or_name(attempt, row)
 
 

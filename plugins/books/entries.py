@@ -6,12 +6,13 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRow:
-    """An order in the orders table."""
+    """An order in the orders table. `total_cents` and `total_amount` are stored apart and have to agree."""
 
     order_id: str
     customer_id: str
     store_id: str
     total_amount: Decimal
+    total_cents: int
     items: tuple[tuple[str, int], ...]
     idempotency_key: str | None
 

@@ -64,6 +64,7 @@ def _order(item: Item) -> OrderRow:
         customer_id=item["customer_id"]["S"],
         store_id=item["store_id"]["S"],
         total_amount=Decimal(item["total_amount"]["S"]),
+        total_cents=int(item["total_cents"]["N"]),
         items=tuple((line["item_id"]["S"], int(line["quantity"]["N"])) for line in lines),
         idempotency_key=item["idempotency_key"]["S"] if "idempotency_key" in item else None,
     )

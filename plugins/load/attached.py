@@ -9,6 +9,9 @@ from infrastructure import cloud, environment
 from infrastructure.environment import Target
 from infrastructure.errors import EnvironmentFault
 
+_CAFE = "from infrastructure.cli import main; main()"
+"""The `cafe` command of this interpreter, whether or not its script is on the PATH."""
+
 _DOWN_WITHIN_S = 30.0
 
 
@@ -48,7 +51,7 @@ def attach_or_up(name: str, target: Target | None) -> Attached:
 
 
 def _up(name: str, target: Target | None) -> Attached:
-    command = [sys.executable, "-m", "infrastructure.cli", "up", "--attached", "--env", name]
+    command = [sys.executable, "-c", _CAFE, "up", "--attached", "--env", name]
     keeper = subprocess.Popen(
         [*command, *(("--target", target) if target else ())],
         stdin=subprocess.PIPE,
