@@ -117,8 +117,8 @@ def open_entries(folder: Path) -> tuple[Entry, ...]:
 
 def entries(folder: Path) -> tuple[Entry, ...]:
     """Every experiment that got as far as its plan, oldest first."""
-    found = (read(path) for path in sorted(folder.glob("*.jsonl")))
-    return tuple(entry for entry in found if entry is not None)
+    found = (read(path) for path in folder.glob("*.jsonl"))
+    return tuple(sorted((entry for entry in found if entry is not None), key=lambda entry: entry.plan.created_at))
 
 
 def read(path: Path) -> Entry | None:

@@ -22,10 +22,12 @@ from plugins.slo import Verdict
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
     """Undo what a crashed run left on a platform that outlived it, before the first test sees that platform."""
     value = yield
-    if fixturedef.argname == "platform" and isinstance(value, Platform):
+    if fixturedef.argname == "platform" and isinstance(value, Platform) and not request.config.option.plan:
         check_clear(restore(value.state, reach))
     return value
 

@@ -61,7 +61,7 @@ class Outcome:
 def perform(run: Run) -> Outcome:
     """Do the experiment and judge it. Raises only where nothing was touched, or where the run is ended at once."""
     pulse = WallPulse()
-    name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{run.scenario.id}-{uuid.uuid4().hex[:6]}"
+    name = f"chaos-{run.scenario.id}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
     folder = run.reports / name
     journal = Journal.of(run.platform.state.journal, name, pulse.now)
     load = OrderTraffic(run.scenario, run.windows, run.platform, folder, pulse.now)
@@ -125,12 +125,9 @@ def _origin(run: Run, experiment: str) -> Origin:
 
 
 def _books(run: Run, result: LoadResult) -> BooksResult:
-    try:
-        report = reconcile(run.platform, result.history)
-    except Exception as crash:  # noqa: BLE001 - whatever it was, books that cannot be read prove nothing
-        reason = f"the books could not be read: {type(crash).__name__}: {crash}"
-        return BooksResult(verdict=Verdict.INCONCLUSIVE, reasons=(reason,), lost=None, text=reason)
-    return BooksResult(verdict=report.verdict, reasons=report.reasons, lost=report.lost, text=str(report))
+    report = reconcile(run.platform, result.history)
+    lost = None if report.verdict is Verdict.INCONCLUSIVE else report.lost
+    return BooksResult(verdict=report.verdict, reasons=report.reasons, lost=lost, text=str(report))
 
 
 def _anomalies(run: Run, spans: Mapping[Phase, Span]) -> Iterable[AnomalyResult]:
@@ -163,7 +160,7 @@ def _read(platform: Platform, source: Source, start: float, end: float) -> Serie
     dimensions = {name: platform.output(key) for name, key in source.dimensions}
     try:
         return read(platform, Metric.of(source.namespace, source.metric, source.stat, dimensions), start, end)
-    except Exception as crash:  # noqa: BLE001 - as above: CloudWatch not read is CloudWatch silent
+    except Exception as crash:  # noqa: BLE001 - whatever it was, CloudWatch not read is CloudWatch silent
         return f"CloudWatch could not be read: {type(crash).__name__}: {crash}"
 
 

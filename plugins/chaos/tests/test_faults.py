@@ -1,0 +1,187 @@
+"""The contract of every fault, and of its undo, against moto, a real Redis and a scheduler."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure.errors import EnvironmentFault, UsageError
+from plugins.chaos.fault import Call, EmptyTargetError, Fault, Patience, Plan
+from plugins.chaos.faults import FAULTS, fault
+from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
+from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
+from plugins.chaos.policy import policy
+from plugins.chaos.sabotage import NoOp
+from plugins.chaos.tests.clouds import TestCloud, cloud
+
+each_fault = pytest.mark.parametrize("fault", FAULTS, ids=[known.name for known in FAULTS])
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[TestCloud]:
+    with cloud(tmp_path) as made:
+        yield made
+
+
+@each_fault
+def test_a_plan_makes_read_calls_only_and_says_which(fault: Fault, platform: TestCloud) -> None:
+    plan = fault.plan(platform, 7.0)
+    fault.fingerprint(platform, plan)
+    fault.symptom(platform, plan)
+    assert platform.mutations == []
+    assert {action.split(":")[1] for action in fault.reads} >= set(platform.calls)
+
+
+@each_fault
+def test_a_plan_survives_the_journal(fault: Fault, platform: TestCloud) -> None:
+    plan = fault.plan(platform, 7.0)
+    assert Plan.from_json(plan.to_json()).to_json() == plan.to_json()
+    assert (plan.fault, plan.created_at, bool(plan.targets)) == (fault.name, 7.0, True)
+
+
+@each_fault
+def test_injection_makes_exactly_the_calls_of_the_plan(fault: Fault, platform: TestCloud) -> None:
+    plan = fault.plan(platform, 7.0)
+    platform.calls.clear()
+    fault.inject(platform, plan)
+    assert platform.mutations == [call.action.split(":")[1] for call in plan.calls]
+    assert {call.action for call in (*plan.calls, *plan.undo)} == set(fault.writes)
+
+
+@each_fault
+def test_injection_is_felt_and_its_rollback_restores_the_fingerprint(fault: Fault, platform: TestCloud) -> None:
+    plan = fault.plan(platform, 7.0)
+    before = fault.fingerprint(platform, plan)
+    assert fault.symptom(platform, plan) is None
+
+    fault.inject(platform, plan)
+    assert fault.symptom(platform, plan)
+    fault.rollback(platform, Plan.from_json(plan.to_json()))
+
+    assert json.dumps(fault.fingerprint(platform, plan)) == json.dumps(before)
+
+
+@each_fault
+def test_rolling_back_twice_changes_nothing_more(fault: Fault, platform: TestCloud) -> None:
+    plan = fault.plan(platform, 7.0)
+    before = fault.fingerprint(platform, plan)
+    fault.inject(platform, plan)
+    fault.rollback(platform, plan)
+    fault.rollback(platform, plan)
+    assert fault.fingerprint(platform, plan) == before
+
+
+@each_fault
+def test_rolling_back_what_was_never_injected_changes_nothing(fault: Fault, platform: TestCloud) -> None:
+    plan = fault.plan(platform, 7.0)
+    before = fault.fingerprint(platform, plan)
+    fault.rollback(platform, plan)
+    assert fault.fingerprint(platform, plan) == before
+    assert fault.symptom(platform, plan) is None
+
+
+@each_fault
+def test_a_sabotaged_fault_has_no_symptom(fault: Fault, platform: TestCloud) -> None:
+    sabotaged = NoOp(fault)
+    plan = sabotaged.plan(platform, 7.0)
+    sabotaged.inject(platform, plan)
+    assert sabotaged.symptom(platform, plan) is None
+    sabotaged.rollback(platform, plan)
+    assert sabotaged.fingerprint(platform, plan) == fault.fingerprint(platform, plan)
+
+
+@each_fault
+def test_the_policy_allows_all_it_does_and_nothing_everywhere_but_reading(fault: Fault, platform: TestCloud) -> None:
+    plan = fault.plan(platform, 7.0)
+    statements = json.loads(policy(fault, plan))["Statement"]
+    allowed = {action for statement in statements for action in statement["Action"]}
+    assert allowed == {*fault.reads, *fault.writes}
+    for statement in statements:
+        assert statement["Resource"] != ["*"] or set(statement["Action"]) <= set(fault.reads)
+
+
+def empty_rule(platform: TestCloud) -> None:
+    fault("alb-routing-failure").inject(platform, fault("alb-routing-failure").plan(platform, 0.0))
+
+
+def cut_table(platform: TestCloud) -> None:
+    fault("dynamodb-throttle").inject(platform, fault("dynamodb-throttle").plan(platform, 0.0))
+
+
+def no_tasks(platform: TestCloud) -> None:
+    scheduler: Any = platform.client("ecs")
+    scheduler.is_replacing = False
+    for task in scheduler.list_tasks()["taskArns"]:
+        scheduler.stop_task(cluster="cafe-dev", task=task, reason="test")
+
+
+def no_nodes(platform: TestCloud) -> None:
+    client = platform.client("elasticache")
+    group = {"ReplicationGroupId": "cafe-dev", "MemberClusters": [], "Status": "available"}
+    client.describe_replication_groups = lambda **_request: {"ReplicationGroups": [group]}
+
+
+@pytest.mark.parametrize(
+    ("name", "emptied"),
+    [
+        ("alb-routing-failure", empty_rule),
+        ("dynamodb-throttle", cut_table),
+        ("elasticache-flush", no_nodes),
+        ("ecs-task-kill", no_tasks),
+    ],
+)
+def test_an_empty_target_is_refused(name: str, emptied: Any, platform: TestCloud) -> None:
+    emptied(platform)
+    with pytest.raises(EmptyTargetError):
+        fault(name).plan(platform, 0.0)
+
+
+def test_a_service_that_is_not_replaced_is_told_with_what_is_missing(platform: TestCloud) -> None:
+    waits: list[float] = []
+    kill = EcsTaskKill(patience=Patience(deadline_s=1.0, clock=lambda: sum(waits), pause=waits.append))
+    plan = kill.plan(platform, 0.0)
+    platform.client("ecs").is_replacing = False
+    kill.inject(platform, plan)
+    with pytest.raises(EnvironmentFault, match="order wants 2 tasks: 1 run, 1 are healthy"):
+        kill.rollback(platform, plan)
+
+
+def test_a_table_is_only_changed_back_once_it_is_active(platform: TestCloud) -> None:
+    waits: list[float] = []
+    throttle = DynamoDbThrottle(patience=Patience(clock=lambda: sum(waits), pause=waits.append))
+    plan = throttle.plan(platform, 0.0)
+    throttle.inject(platform, plan)
+    real = platform.client("dynamodb").describe_table
+
+    def updating_at_first(**request: str) -> Any:
+        answer = real(**request)
+        answer["Table"]["TableStatus"] = "ACTIVE" if waits else "UPDATING"
+        return answer
+
+    platform.client("dynamodb").describe_table = updating_at_first
+    throttle.rollback(platform, plan)
+
+    assert waits
+    assert throttle.fingerprint(platform, plan)["capacity"] == plan.saved("capacity")
+
+
+def test_an_unknown_fault_names_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="alb-routing-failure, dynamodb-throttle"):
+        fault("earthquake")
+
+
+def test_names_follow_their_files() -> None:
+    for known in FAULTS:
+        assert type(known).__module__.endswith(known.name.replace("-", "_"))
+
+
+def test_a_fault_is_one_file_under_eighty_lines() -> None:
+    folder = Path(__file__).parents[1] / "faults"
+    longest = {path.name: len(path.read_text().splitlines()) for path in folder.glob("*.py")}
+    assert {name: lines for name, lines in longest.items() if lines >= 80} == {}
+
+
+def test_a_call_without_a_resource_is_on_everything() -> None:
+    assert Call(action="x:Y").resource == "*"

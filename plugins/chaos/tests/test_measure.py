@@ -1,0 +1,95 @@
+"""Which stretch of the load belongs to which phase, and when the service was back."""
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from plugins.chaos.measure import measure, recovery_time, windows
+from plugins.chaos.scenario import Recovery
+from plugins.chaos.trace import Phase, Trace
+from plugins.slo import Slo
+from plugins.telemetry.timeline import Span
+
+GOOD = Slo.of("good", "errors <= 0 %")
+
+
+@dataclass(frozen=True)
+class FakeWindow:
+    errors: float | None
+    samples: int = 100
+
+    def indicators(self) -> Mapping[str, float | None]:
+        return {"errors": self.errors}
+
+    def errors_besides(self, statuses: Collection[int]) -> float | None:
+        return 0.0 if statuses else self.errors
+
+
+def trace(*phases: tuple[Phase, float, float]) -> Trace:
+    return Trace(spans=[Span(name=phase, start=start, end=end) for phase, start, end in phases])
+
+
+WHOLE = trace(
+    (Phase.PREFLIGHT, 0, 1),
+    (Phase.BASELINE, 1, 11),
+    (Phase.INJECT, 11, 11.5),
+    (Phase.OBSERVE, 11.5, 21.5),
+    (Phase.ROLLBACK, 21.5, 22),
+    (Phase.RECOVERY, 22, 32),
+)
+
+
+def test_a_request_that_may_be_under_way_at_the_injection_counts_for_the_fault() -> None:
+    found = {phase: (span.start, span.end) for phase, span in windows(WHOLE).items()}
+    assert found == {Phase.BASELINE: (1, 10.5), Phase.OBSERVE: (10.5, 21.5), Phase.RECOVERY: (22, 32)}
+
+
+def test_phases_that_did_not_take_place_have_no_window() -> None:
+    assert list(windows(trace((Phase.BASELINE, 1, 3)))) == [Phase.BASELINE]
+
+
+def test_errors_of_an_expected_status_are_clean() -> None:
+    span = Span(name="fault", start=0, end=1)
+    dirty = measure(span, lambda _start, _end: FakeWindow(7.0), ())
+    clean = measure(span, lambda _start, _end: FakeWindow(7.0), {503})
+    assert (dirty.indicators["errors.unclean"], clean.indicators["errors.unclean"]) == (7.0, 0.0)
+    assert clean.indicators["errors"] == 7.0
+
+
+def bad_until(end: float) -> Callable[[float, float], FakeWindow]:
+    return lambda start, _end: FakeWindow(50.0 if start < end else 0.0)
+
+
+def bad_between(first: float, last: float) -> Callable[[float, float], FakeWindow]:
+    return lambda start, end: FakeWindow(50.0 if start < last and end > first else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("counted_from", "load", "seconds"),
+    [
+        ("rollback", bad_until(0), 0.0),
+        ("rollback", bad_until(24.0), 2.5),
+        ("inject", bad_until(14.0), 2.5),
+        ("inject", bad_between(13.0, 14.0), 2.5),
+        ("rollback", bad_until(31.0), math.inf),
+        ("rollback", bad_until(99.0), math.inf),
+    ],
+    ids=["never away", "after the restore", "by itself", "good only for a moment first", "too late to hold", "never"],
+)
+def test_recovery_counts_to_the_first_good_second_that_lasts(
+    counted_from: str, load: Callable[[float, float], FakeWindow], seconds: float
+) -> None:
+    recovery = Recovery(good=GOOD, hold_s=3.0, counted_from="inject" if counted_from == "inject" else "rollback")
+    assert recovery_time(WHOLE, recovery, load) == pytest.approx(seconds)
+
+
+def test_a_second_without_a_request_is_not_a_good_one() -> None:
+    silent = recovery_time(WHOLE, Recovery(good=GOOD), lambda _start, _end: FakeWindow(None, 0))
+    assert silent == math.inf
+
+
+def test_recovery_is_unknown_when_nobody_watched_it() -> None:
+    unwatched = trace((Phase.OBSERVE, 1, 2), (Phase.ROLLBACK, 2, 3))
+    assert recovery_time(unwatched, Recovery(good=GOOD), bad_until(0)) is None
