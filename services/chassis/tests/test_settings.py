@@ -1,0 +1,44 @@
+import pytest
+
+from services.chassis.settings import ChassisSettings, ConfigurationError, load
+
+GOOD = {
+    "PORT": "8080",
+    "CAFE_ENVIRONMENT": "dev",
+    "CAFE_ELASTICACHE_URL": "redis://127.0.0.1:6379/0",
+    "OPERATOR_TOKEN_SECRET": "operator",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in ChassisSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_complete_environment_is_read() -> None:
+    settings = load(ChassisSettings)
+    assert (settings.port, settings.cafe_environment, settings.cafe_resilience) == (8080, "dev", "on")
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_task_listens_on_loopback_unless_told_otherwise() -> None:
+    assert load(ChassisSettings).cafe_listen == "127.0.0.1"
+
+
+def test_every_problem_is_reported_at_once_without_any_value(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("OPERATOR_TOKEN_SECRET")
+    environment.setenv("PORT", "99999")
+    environment.setenv("CAFE_RESILIENCE", "maybe-secret")
+    environment.setenv("CAFE_ELASTICACHE_URL", "http://:hunter2@host")
+    with pytest.raises(ConfigurationError) as raised:
+        load(ChassisSettings)
+    text = str(raised.value)
+    for name in ("OPERATOR_TOKEN_SECRET", "PORT", "CAFE_RESILIENCE", "CAFE_ELASTICACHE_URL"):
+        assert name in text
+    assert "hunter2" not in text
+    assert "maybe-secret" not in text

@@ -1,0 +1,142 @@
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from services.chassis.stress.engine import Engine, Progress, Run
+from services.chassis.stress.worker import PERIOD_S, Duty
+from services.chassis.stress.workers import Workers, WorkersFailed, cpu_of
+from services.chassis.tests.spin import spin
+
+ENTRY = "services.chassis.tests.spin:spin"
+RUN = Run(run_id="r1", target_cpu=20.0, duration_s=30.0, started_at=0.0)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def gone_within(pid: int, seconds: float) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        handle = os.pidfd_open(pid)
+        try:
+            return bool(select.select([handle], [], [], seconds)[0])
+        finally:
+            os.close(handle)
+    return True
+
+
+def test_a_duty_is_a_share_of_cpu_time() -> None:
+    duty = Duty(spin())
+    began, cpu = time.monotonic(), time.process_time()
+    for _ in range(10):
+        duty.period(0.2)
+    assert time.process_time() - cpu == pytest.approx(10 * 0.2 * PERIOD_S, rel=0.15)
+    assert duty.done > 0
+    assert time.monotonic() - began < 10 * PERIOD_S + 1
+
+
+def test_workers_work_are_counted_and_leave_nothing_behind() -> None:
+    async def work() -> tuple[float, list[int]]:
+        workers = Workers(ENTRY, 2)
+        await workers.start()
+        before = workers.cpu_s()
+        workers.work(0.2)
+        while workers.cpu_s() - before < 0.05:  # noqa: ASYNC110 - a clock has no event
+            await asyncio.sleep(0.02)
+        pids = [process.pid for process in workers._processes]
+        assert all(is_alive(pid) for pid in pids)
+        used = workers.cpu_s() - before
+        await workers.close()
+        return used, pids
+
+    used, pids = asyncio.run(asyncio.wait_for(work(), 20))
+    assert used >= 0.05
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_work_that_cannot_be_loaded_is_an_error_and_leaves_no_process() -> None:
+    async def start() -> None:
+        await Workers("services.order.stress:no_such_work", 1).start()
+
+    with pytest.raises(WorkersFailed):
+        asyncio.run(start())
+
+
+def test_stopping_a_run_ends_its_workers_at_once_and_says_so() -> None:
+    reports: list[Progress] = []
+    running = asyncio.Event()
+
+    async def report(_run: Run, progress: Progress) -> None:
+        reports.append(progress)
+        if progress.state == "running":
+            running.set()
+
+    async def run() -> float:
+        engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=report)
+        await engine.start(RUN, for_s=30)
+        await running.wait()
+        began = time.monotonic()
+        await engine.stop()
+        assert engine.run is None
+        return time.monotonic() - began
+
+    assert asyncio.run(asyncio.wait_for(run(), 20)) < 1.0
+    assert reports[-1].state == "stopped"
+    assert reports[-1].task == "t1"
+
+
+def test_a_run_ends_by_itself() -> None:
+    states: list[str] = []
+
+    async def report(_run: Run, progress: Progress) -> None:
+        states.append(progress.state)
+
+    async def run() -> None:
+        engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=report)
+        await engine.start(RUN, for_s=0.6)
+        assert engine._running is not None
+        await engine._running
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    assert states[-1] == "finished"
+
+
+PARENT = f"""
+import asyncio
+from services.chassis.stress.workers import Workers
+
+async def main():
+    workers = Workers({ENTRY!r}, 1)
+    await workers.start()
+    workers.work(0.1)
+    print(workers._processes[0].pid, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def test_a_worker_dies_with_its_task_even_by_sigkill() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert is_alive(pid)
+        parent.send_signal(signal.SIGKILL)
+    assert gone_within(pid, 2.0)
+
+
+def test_the_cpu_clock_of_a_process_that_is_gone_reads_zero() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    assert cpu_of(process.pid) == 0.0
