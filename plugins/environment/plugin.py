@@ -201,7 +201,9 @@ def pytest_runtest_makereport(
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, tuple[str, Mapping[str, bool]]] | None:
+def pytest_report_teststatus(
+    report: pytest.TestReport | pytest.CollectReport,
+) -> tuple[str, str, tuple[str, Mapping[str, bool]]] | None:
     """`I` for a test that proved nothing, `p` for one that was only planned."""
     if report.failed and _said(report, _OUTCOME) == (Outcome.INCONCLUSIVE.value,):
         return "inconclusive", "I", ("INCONCLUSIVE", {"yellow": True})
@@ -273,9 +275,13 @@ class Recorder:
             )
 
 
-def _said(report: pytest.TestReport, name: str) -> tuple[str, ...]:
-    """What our hooks noted on a report; user properties are what travels from xdist's workers to the controller."""
-    return tuple(str(value) for key, value in report.user_properties if key == name)
+def _said(report: pytest.TestReport | pytest.CollectReport, name: str) -> tuple[str, ...]:
+    """What our hooks noted on a report; user properties are what travels from xdist's workers to the controller.
+
+    A report of a failed collection has none.
+    """
+    properties = report.user_properties if isinstance(report, pytest.TestReport) else ()
+    return tuple(str(value) for key, value in properties if key == name)
 
 
 def _scenario(item: pytest.Item) -> str:

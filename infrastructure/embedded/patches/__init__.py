@@ -11,6 +11,7 @@ from collections.abc import Mapping
 PATCHES: Mapping[str, tuple[str, ...]] = {
     "cloudformation": ("cloudformation_stacks",),
     "core": ("tracking",),
+    "dynamodb": ("dynamodb_transactions",),
     "sqs": ("sqs_backend",),
 }
 """moto package to the patches it gets, in this order. They import moto, so they are imported when it is prepared."""
