@@ -1,9 +1,8 @@
 """The controllers of the embedded cloud, in the order in which they start; they close in reverse.
 
-Adding one is its file, its import and its line in `CONTROLLERS`. Importing this module imports moto, which takes seconds.
+Adding one is its file, its import and its line in `CONTROLLERS`. Importing this imports moto, which takes seconds.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from infrastructure.embedded.controllers.application_autoscaling import ApplicationAutoScalingController
@@ -15,6 +14,8 @@ from infrastructure.embedded.controllers.elbv2 import Elbv2Controller
 from infrastructure.embedded.controllers.sqs import SqsController
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from infrastructure.embedded.context import Context
     from infrastructure.embedded.controllers import Controller
 
