@@ -162,10 +162,10 @@ def _charged_without_order(ledger: _Ledger) -> Iterator[Discrepancy]:
 
 def _out_of_order(attempts: Iterable[Attempt], payments: Iterable[PaymentMessage]) -> Iterator[Discrepancy]:
     """A message behind one of the same customer that was due only after this order had been acknowledged."""
-    known = {attempt.order_id: attempt for attempt in attempts if attempt.acknowledged_at is not None}
+    waiting = {attempt.order_id: attempt for attempt in attempts if attempt.acknowledged_at is not None}
     latest: dict[str, Attempt] = {}
-    for message in sorted(payments, key=lambda m: m.sequence_number):
-        attempt = known.get(message.order_id)
+    for message in sorted(payments, key=lambda m: m.place):
+        attempt = waiting.pop(message.order_id, None)  # of a doubled one the first counts
         if attempt is None or attempt.acknowledged_at is None:
             continue
         before = latest.get(attempt.customer_id)

@@ -27,10 +27,10 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentMessage:
-    """A message of the payment queue. `sequence_number` ascends within a queue (SQS FIFO: a number of 20 digits)."""
+    """A message of the payment queue. `place` counts messages as received: a FIFO queue gives a group in order."""
 
     message_id: str
-    sequence_number: int
+    place: int
     group: str
     order_id: str
     customer_id: str

@@ -11,7 +11,6 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ def read_payments(cloud: Cloud, ledger: Path, *, deadline_s: float = DEADLINE_S)
     wait_s, last_taken = 0, time.monotonic()
     while (messages := _receive(sqs, queue, wait_s)) or not _is_empty(sqs, queue):
         if messages:
-            _append(ledger, (_message(message) for message in messages))
+            _append(ledger, messages)
             _delete(sqs, queue, messages)
             wait_s, last_taken = 0, time.monotonic()
         elif time.monotonic() - last_taken > deadline_s:
@@ -69,21 +68,12 @@ def _delete(sqs: Any, queue: str, messages: Iterable[Mapping[str, Any]]) -> None
     sqs.delete_message_batch(QueueUrl=queue, Entries=entries)
 
 
-def _message(message: Mapping[str, Any]) -> PaymentMessage:
-    body = json.loads(message["Body"])
-    return PaymentMessage(
-        message_id=message["MessageId"],
-        sequence_number=int(message["Attributes"]["SequenceNumber"]),
-        group=message["Attributes"]["MessageGroupId"],
-        order_id=body["order_id"],
-        customer_id=body["customer_id"],
-        store_id=body["store_id"],
-        total_amount=Decimal(body["total_amount"]),
-    )
-
-
-def _append(ledger: Path, messages: Iterable[PaymentMessage]) -> None:
-    lines = [json.dumps({**asdict(message), "total_amount": str(message.total_amount)}) for message in messages]
+def _append(ledger: Path, messages: Iterable[Mapping[str, Any]]) -> None:
+    """Keep what matters of each message, its body as it was."""
+    lines = [
+        json.dumps({"id": m["MessageId"], "group": m["Attributes"]["MessageGroupId"], "body": m["Body"]})
+        for m in messages
+    ]
     with ledger.open("a", encoding="utf-8") as file:
         file.write("".join(f"{line}\n" for line in lines))
         file.flush()
@@ -99,10 +89,21 @@ def _mend(ledger: Path) -> None:
 
 
 def _ledger(ledger: Path) -> tuple[PaymentMessage, ...]:
-    """Each message id once."""
+    """Each message id once, in the place where it was received first."""
     found: dict[str, PaymentMessage] = {}
-    for line in ledger.read_text(encoding="utf-8").splitlines():
+    for place, line in enumerate(ledger.read_text(encoding="utf-8").splitlines()):
         value = json.loads(line)
-        message = PaymentMessage(**{**value, "total_amount": Decimal(value["total_amount"])})
-        found.setdefault(message.message_id, message)
-    return tuple(sorted(found.values(), key=lambda message: message.sequence_number))
+        found.setdefault(value["id"], _message(place, value["id"], value["group"], json.loads(value["body"])))
+    return tuple(found.values())
+
+
+def _message(place: int, message_id: str, group: str, body: Mapping[str, Any]) -> PaymentMessage:
+    return PaymentMessage(
+        message_id=message_id,
+        place=place,
+        group=group,
+        order_id=body["order_id"],
+        customer_id=body["customer_id"],
+        store_id=body["store_id"],
+        total_amount=Decimal(body["total_amount"]),
+    )
