@@ -7,6 +7,7 @@ would only repeat it. Exit codes are those of `infrastructure.errors.ExitCode`.
 """
 
 import contextlib
+import os
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import pytest
 from infrastructure import cloud
 from infrastructure.cloud import Platform
 from infrastructure.embedded import launch
+from infrastructure.embedded.launcher import die_with
 from infrastructure.errors import CafeError, ExitCode
 from plugins.environment import claims, options, outcome, sharing
 from plugins.environment.lease import Lease
@@ -27,6 +29,7 @@ from plugins.environment.settings import Settings
 _OUTCOME = "cafe-outcome"
 _PLAN = "cafe-plan"
 _KNOWN = "cafe-known-scenarios"
+_CONTROLLER = "cafe-controller"
 _POINTLESS = "no later test could run either"
 
 
@@ -45,6 +48,8 @@ class Run:
     """Scenarios of the suites asked for, when `-k` selected none of them."""
     fault: CafeError | None = None
     """What ended the run outside any test."""
+    broken: list[CafeError] = field(default_factory=list)
+    """What fixtures could not provide, and why."""
 
 
 _RUN = pytest.StashKey[Run]()
@@ -62,6 +67,9 @@ def pytest_configure(config: pytest.Config) -> None:
     except CafeError as problem:
         raise pytest.UsageError(str(problem)) from problem
     is_detailed = settings.target == "aws" or config.option.verbose > 0
+    controller = _worker(config).get(_CONTROLLER)
+    if controller is not None:
+        die_with(controller)
     config.stash[_RUN] = Run(
         settings=settings,
         run_id=_worker(config).get("testrunuid", uuid.uuid4().hex),
@@ -162,6 +170,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """In the controller: tell a worker whom to die with. By itself it would outlive a killed controller by seconds."""
+    node.workerinput[_CONTROLLER] = os.getpid()
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
     """In the controller: bring the platform up once a worker has collected what needs it, before any test starts."""
     run: Run = node.config.stash[_RUN]
@@ -183,6 +197,16 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup(request: pytest.FixtureRequest) -> Generator[None, object, object]:
+    """Remember what a fixture could not provide, since a test may ask for one only while it runs."""
+    try:
+        return (yield)
+    except CafeError as fault:
+        request.config.stash[_RUN].broken.append(fault)
+        raise
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -193,7 +217,7 @@ def pytest_runtest_makereport(
         report.user_properties.append((_OUTCOME, kind.value))
         if kind is not Outcome.FAILED:
             report.longrepr = str(call.excinfo.value)
-        if kind in {Outcome.USAGE, Outcome.ENVIRONMENT} and call.when == "setup":
+        if any(call.excinfo.value is fault for fault in item.config.stash[_RUN].broken):
             item.session.shouldstop = _POINTLESS
     elif call.when == "call":
         report.user_properties.extend((_PLAN, text) for text in item.config.stash[_RUN].plans.of(item.nodeid))

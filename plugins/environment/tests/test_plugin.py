@@ -1,5 +1,9 @@
 """The platform comes up once, at need, for whatever runs; and a run's exit code says whose fault its end was."""
 
+import os
+import select
+import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -40,10 +44,21 @@ def broken(): raise EnvironmentFault("residue of an earlier run")
 def test_first(broken): pass
 def test_second(broken): pass
 """
+LAZY_FIXTURE = """
+def test_first(request): request.getfixturevalue("platform")
+def test_second(request): request.getfixturevalue("platform")
+"""
 SCENARIOS = """
 import pytest
 @pytest.mark.parametrize("scenario", ["a", "b"], ids=["01-routing", "06-task-kill"])
 def test_scenario(scenario, platform): pass
+"""
+HANGS = """
+import os, signal
+from pathlib import Path
+def test_hangs():
+    Path("pids").write_text(str(os.getpid()))
+    signal.pause()
 """
 PLANS = """
 def test_plans(request, plans, plan_only, platform):
@@ -76,13 +91,17 @@ class Runner:
         self._events = events
 
     def __call__(self, *arguments: str, suites: tuple[str, ...], folder: str = "suites") -> pytest.RunResult:
-        (self._pytester.path / folder).mkdir(exist_ok=True)
-        for number, text in enumerate(suites):
-            (self._pytester.path / folder / f"test_{number}.py").write_text(text, encoding="utf-8")
+        self.write(*suites, folder=folder)
         common = ("-p", "no:cacheprovider", "--import-mode=importlib", folder, *arguments)
         if "-n" in arguments:
             return self._pytester.runpytest_subprocess("-p", "xdist", *common)
         return self._pytester.runpytest_inprocess(*common)
+
+    def write(self, *suites: str, folder: str = "suites") -> None:
+        """Write the suites, a file each."""
+        (self._pytester.path / folder).mkdir(exist_ok=True)
+        for number, text in enumerate(suites):
+            (self._pytester.path / folder / f"test_{number}.py").write_text(text, encoding="utf-8")
 
     @property
     def events(self) -> list[str]:
@@ -155,6 +174,37 @@ def test_a_faulty_fixture_ends_the_run_after_one_message(run: Runner) -> None:
     assert result.ret == ExitCode.ENVIRONMENT
     result.assert_outcomes(errors=1)
     result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_a_fixture_asked_for_while_a_test_runs_ends_the_run_too(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(fake_cloud.FAULT, "port 80 is taken")
+    result = run(suites=(LAZY_FIXTURE,))
+    assert result.ret == ExitCode.ENVIRONMENT
+    result.assert_outcomes(failed=1)
+
+
+def is_readable(descriptor: int) -> bool:
+    """Has it something to read, or has the process of a pidfd ended, within the deadline?"""
+    return bool(select.select([descriptor], [], [], 30.0)[0])
+
+
+def test_workers_die_with_their_controller(pytester: pytest.Pytester, run: Runner) -> None:
+    """Killed, it cannot tell them to end, and a test that runs for minutes would go on against the platform."""
+    run.write(HANGS)
+    pids = pytester.path / "pids"
+    os.mkfifo(pids)
+    command = (*pytester._getpytestargs(), "-p", "xdist", "-n", "1", "suites")
+    controller = pytester.popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with ExitStack() as undo:
+        undo.callback(controller.wait)
+        undo.callback(controller.kill)
+        told = os.open(pids, os.O_RDWR)  # for writing too: opening it for reading alone would wait for the worker
+        undo.callback(os.close, told)
+        assert is_readable(told), "no worker came to its test"
+        worker = os.pidfd_open(int(os.read(told, 32)))
+        undo.callback(os.close, worker)
+        controller.kill()
+        assert is_readable(worker), "the worker lives on"
 
 
 def test_a_kept_platform_is_detached_and_its_use_explained(run: Runner) -> None:
