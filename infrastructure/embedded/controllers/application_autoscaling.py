@@ -62,16 +62,17 @@ class ApplicationAutoScalingController:
 
     async def reconcile(self) -> None:
         now = self._clock()
-        if now >= self._next_at:
+        is_due = now >= self._next_at
+        if is_due:
             self._next_at = now + self._context.pace.scaling_interval_s
-            for policy in tuple(self._backend.policies.values()):
-                self._follow(policy, now)
+        for policy in tuple(self._backend.policies.values()):
+            self._follow(policy, now, is_due=is_due)
         if self._timer is not None:
             self._timer.cancel()
         delay = max(self._next_at - now, 0.0)
         self._timer = asyncio.get_running_loop().call_later(delay, self._context.wake, self.name)
 
-    def _follow(self, record: Record, now: float) -> None:
+    def _follow(self, record: Record, now: float, *, is_due: bool) -> None:
         target = self._backend.targets.get(record.scalable_dimension, {}).get(record.resource_id)
         configured = record.target_tracking_scaling_policy_configuration
         service = self._service(record.resource_id) if record.service_namespace == ECS else None
@@ -80,6 +81,8 @@ class ApplicationAutoScalingController:
             return
         policy = self._policy(configured, target)
         self._level_alarms(record, key, policy)
+        if not is_due:
+            return
         identity = (record.resource_id, record.scalable_dimension)
         past = self._past.get(identity, Past())
         step = decide(policy, self._values(key, configured, now), service.desired_count, past, now)

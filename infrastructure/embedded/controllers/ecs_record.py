@@ -98,6 +98,7 @@ class EcsRecord:
         for container in task.containers:
             container.exitCode = None
             container.task_arn = task.task_arn
+            container.container_arn = f"{task.task_arn.replace(':task/', ':container/')}/{uuid.uuid4()}"
             container.health_status = "UNKNOWN"
             container.network_interfaces = [
                 {"attachmentId": a["id"], "privateIpv4Address": detail["value"]}

@@ -147,6 +147,7 @@ class ElastiCacheController:
         await successor.node.promote()
         old.is_primary, successor.is_primary = False, True
         self._publish()
+        self._note_roles(group)
         _log.warning("%s: %s is primary now, after %s", group.id, successor.cluster_id, old.cluster_id)
         followers = [m.node for m in group.replicas if m.node is not None and m.is_alive]
         await asyncio.gather(*(node.follow(successor.node.endpoint) for node in followers))
@@ -183,15 +184,20 @@ class ElastiCacheController:
             )
         )
 
-    def _write_back(self, group: Group) -> None:
+    def _note_roles(self, group: Group) -> None:
         """Make the record say which node is what, and where."""
         record = self._backend.replication_groups.get(group.id)
-        if record is not None:
+        for noted in record.node_groups[0]["node_group_members"] if record is not None else ():
+            member = next(m for m in group.members if m.cluster_id == noted["cache_cluster_id"])
+            noted["current_role"] = "primary" if member.is_primary else "replica"
+            noted["read_endpoint"] = {"address": LOOPBACK, "port": member.port}
+
+    def _write_back(self, group: Group) -> None:
+        """Every node runs: say so."""
+        self._note_roles(group)
+        record = self._backend.replication_groups.get(group.id)
+        if record is not None and record.status == "modifying":
             record.status = "available"
-            for noted in record.node_groups[0]["node_group_members"]:
-                member = next(m for m in group.members if m.cluster_id == noted["cache_cluster_id"])
-                noted["current_role"] = "primary" if member.is_primary else "replica"
-                noted["read_endpoint"] = {"address": LOOPBACK, "port": member.port}
         for member in group.members:
             cluster = self._backend.cache_clusters.get(member.cluster_id)
             if cluster is not None:
