@@ -28,9 +28,11 @@ class Attached:
     def close(self) -> None:
         """Safe to call twice."""
         keeper, self._keeper = self._keeper, None
-        if keeper is None or keeper.stdin is None:
+        if keeper is None:
             return
-        keeper.stdin.close()
+        for pipe in (keeper.stdin, keeper.stdout):
+            if pipe is not None:
+                pipe.close()
         try:
             keeper.wait(_DOWN_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -61,5 +63,6 @@ def _up(name: str, target: Target | None) -> Attached:
     )
     line = keeper.stdout.readline() if keeper.stdout else ""
     if not line:
-        raise EnvironmentFault(f"the platform of {name!r} did not come up (exit code {keeper.wait()}); see above")
+        Attached("", keeper).close()
+        raise EnvironmentFault(f"the platform of {name!r} did not come up (exit code {keeper.returncode}); see above")
     return Attached(json.loads(line)["CAFE_ALB_URL"], keeper)

@@ -24,6 +24,7 @@ from plugins.load.generator import Generator, Share, now
 from plugins.load.journeys import Journey
 from plugins.load.plan import Assignment, of_json, to_json
 from plugins.load.recorder import FileSink, Lines
+from plugins.load.samples import SLOTS_PER_S, slot_of
 
 SHARE, FINISH, LINES, DONE, DEFECT = "cafe_share", "cafe_finish", "cafe_lines", "cafe_done", "cafe_defect"
 """Messages between master and workers."""
@@ -80,7 +81,7 @@ class Session:
     def _begin(self) -> float:
         if self._share is not None:
             return self._share[1]
-        started = now()
+        started = _next_slot(now())
         if self._assignment is not None:
             self._source.started(self._assignment, started)
         return started
@@ -203,7 +204,7 @@ class Session:
     def _hand_out(self, assignment: Assignment) -> None:
         runner = self._environment.runner
         clients = [client.id for client in runner.clients.ready]
-        started = now() + _LEAD_S
+        started = _next_slot(now() + _LEAD_S)
         self._waiting_for = set(clients)
         self._all_done.clear()
         for index, client in enumerate(clients):
@@ -262,6 +263,11 @@ class Session:
     @property
     def _is_master(self) -> bool:
         return isinstance(self._environment.runner, MasterRunner)
+
+
+def _next_slot(at: float) -> float:
+    """Schedules begin where a slot does, so that a window over a stage holds all of its arrivals and no others."""
+    return (slot_of(at) + 1) / SLOTS_PER_S
 
 
 class OneUserPerWorker(LoadTestShape):  # type: ignore[misc]  # Locust publishes no types

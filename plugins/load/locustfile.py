@@ -86,6 +86,8 @@ class _Declared:
                 environment.host = self._attached.url
         except CafeError as problem:
             _refuse(problem)
+        except KeyboardInterrupt:  # while a platform comes up; it goes down with our end of its standard input
+            sys.exit(int(ExitCode.INTERRUPTED))
 
     def assignment(self, environment: Any) -> Assignment:
         arrivals = self._scenario.arrivals(

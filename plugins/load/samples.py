@@ -5,7 +5,6 @@ the slot is the sum of its lines. A generator that was killed leaves at most its
 """
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,18 +15,24 @@ from plugins.load.histogram import Histogram
 SLOTS_PER_S = 10
 """Resolution of a phase's edge: a sample is in the phase its scheduled start fell into, to a tenth of a second."""
 
+_SLOT_US = 1_000_000 // SLOTS_PER_S
 _COUNTS = ("due", "dropped", "retries")
 _HISTOGRAMS = ("good", "bad", "slip")
 
 
 def slot_of(at: float) -> int:
     """The slot that holds the Unix time `at`."""
-    return math.floor(at * SLOTS_PER_S)
+    return _microseconds(at) // _SLOT_US
 
 
 def first_slot(at: float) -> int:
     """The first slot that starts at or after `at`; windows [a, b) and [b, c) then share no slot and miss none."""
-    return math.ceil(at * SLOTS_PER_S)
+    return -(-_microseconds(at) // _SLOT_US)
+
+
+def _microseconds(at: float) -> int:
+    """Whole ones: a float of today's Unix time is good for a quarter of one, and must not lose a slot to that."""
+    return round(at * 1_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,243 @@
+"""From a scenario and what was measured to a verdict, a record and a plan."""
+
+import json
+import subprocess
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from plugins.books.report import BooksReport, Discrepancy
+from plugins.environment.outcome import Inconclusive
+from plugins.load import plugin
+from plugins.load.arrivals import Constant, Ramp, Stage, Stages
+from plugins.load.capacity import breakpoint_rate, offer
+from plugins.load.errors import LoadError
+from plugins.load.histogram import Histogram, bucket_of
+from plugins.load.judge import judge_stages, stretched, verdict_of
+from plugins.load.plan import LoadPlan
+from plugins.load.preview import preview
+from plugins.load.recorder import FileSink, Recorder
+from plugins.load.result import LoadResult, Window
+from plugins.load.scenario import LoadScenario
+from plugins.load.telling import Evidence, reasons, record, told
+from plugins.load.tests.shop import Shop
+from plugins.slo import Slo, Verdict
+from suites.load import SCENARIOS
+
+T = 1_700_000_000.0
+CALM = Slo.of("calm", "p50 <= 100 ms", "errors <= 1 %")
+STAGES = Stages(
+    stages=(
+        Stage(name="up", arrivals=Ramp(start_per_s=10, end_per_s=30, duration_s=1)),
+        Stage(name="peak", arrivals=Constant(per_s=30, duration_s=2)),
+    )
+)
+SCENARIO = LoadScenario(
+    name="trial",
+    title="A trial",
+    story="Made up",
+    quick=STAGES,
+    full=STAGES.scaled(time=10),
+    slos={"up": CALM, "peak": CALM},
+)
+BALANCED = BooksReport(discrepancies=(), counts={"acknowledged": 80})
+LOST = BooksReport(
+    discrepancies=(Discrepancy(kind="order lost", order_id="o-1", idempotency_key="k-1", what="gone"),),
+    counts={"acknowledged": 80},
+)
+UNREAD = BooksReport(discrepancies=(), counts={}, doubts=("no table",))
+
+
+def measured(folder: Path, *, peak_latency_s: float = 0.01, peak_error: str | None = None) -> LoadResult:
+    """20 answers in the ramp, all good, and 60 at the peak."""
+    recorder = Recorder()
+    for n in range(80):
+        at = T + n / 20 if n < 20 else T + 1 + (n - 20) / 30
+        latency_s, error = (0.01, None) if n < 20 else (peak_latency_s, peak_error)
+        recorder.started("order", at, 0.0)
+        recorder.finished("order", at, latency_s, error, 0)
+    with FileSink(folder) as sink:
+        sink.write(recorder.drain())
+    (folder / "plan.json").write_text("{}")
+    return LoadResult.read(folder)
+
+
+def evidence(result: LoadResult, books: BooksReport = BALANCED) -> Evidence:
+    stages = judge_stages(STAGES, SCENARIO.slos, result, T)
+    return Evidence(scenario=SCENARIO, result=result, stages=stages, books=books, reconciled=(T + 3, T + 4))
+
+
+def test_each_stage_is_judged_on_its_own(tmp_path: Path) -> None:
+    reports = judge_stages(STAGES, SCENARIO.slos, measured(tmp_path, peak_latency_s=0.5), T)
+    assert [(report.span.name, report.verdict) for report in reports] == [
+        ("up", Verdict.PASS),
+        ("peak", Verdict.FAIL),
+    ]
+    assert [(report.span.start, report.span.end) for report in reports] == [(T, T + 1), (T + 1, T + 3)]
+    assert verdict_of(reports) is Verdict.FAIL
+
+
+def test_a_slower_environment_is_promised_less_of_latency_and_nothing_else() -> None:
+    bounds = [objective.bound for objective in stretched({"up": CALM}, 3.0)["up"].objectives]
+    assert bounds == [300, 1]
+
+
+@pytest.mark.parametrize(
+    ("books", "peak_error", "verdict", "first"),
+    [
+        (BALANCED, None, Verdict.PASS, None),
+        (BALANCED, "http 503", Verdict.FAIL, "peak: errors ≤ 1 %"),
+        (LOST, None, Verdict.FAIL, "books: 1 x order lost"),
+        (LOST, "http 503", Verdict.FAIL, "books: 1 x order lost"),
+        (UNREAD, None, Verdict.INCONCLUSIVE, "books: no table"),
+        (UNREAD, "http 503", Verdict.FAIL, "peak: errors ≤ 1 %"),
+    ],
+    ids=["all well", "missed", "lost", "lost and missed", "unread", "unread and missed"],
+)
+def test_the_verdict_is_that_of_stages_and_books_worst_first(
+    tmp_path: Path, books: BooksReport, peak_error: str | None, verdict: Verdict, first: str | None
+) -> None:
+    found = evidence(measured(tmp_path, peak_error=peak_error), books)
+    assert found.verdict is verdict
+    assert next(iter(reasons(found)), None) == first
+
+
+def test_the_record_has_a_step_a_stage_the_books_and_the_figures(tmp_path: Path) -> None:
+    made = record(evidence(measured(tmp_path, peak_error="timeout")))
+    assert [step.name for step in made.steps] == ["up", "peak", "books"]
+    assert {name for name, _, _ in made.metrics} >= {"up.p50", "peak.p99", "peak.errors"}
+    assert [span.name for span in made.timeline.spans] == ["up", "peak"]
+    assert {series.name for series in made.timeline.series} >= {"p99", "errors", "throughput"}
+    assert {attachment.name for attachment in made.attachments} >= {"verdict", "plan"}
+    assert (made.kind, made.started, made.ended) == ("load", T, T + 4)
+
+
+def test_the_text_shows_every_objective_the_errors_by_kind_and_where_the_data_lies(tmp_path: Path) -> None:
+    text = told(evidence(measured(tmp_path, peak_error="timeout"), LOST))
+    for part in ("up: calm: PASS", "peak: calm: FAIL", "60 x timeout", "o-1: gone", str(tmp_path)):
+        assert part in text
+
+
+def test_a_stage_without_an_slo_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"stages \['peak', 'up'\], SLOs for \['up'\]"):
+        replace(SCENARIO, slos={"up": CALM})
+
+
+def test_a_scenario_can_be_longer_and_faster_than_declared() -> None:
+    arrivals = SCENARIO.arrivals("quick", peak_per_s=300, duration_s=30)
+    assert arrivals.peak == pytest.approx(300)
+    assert arrivals.duration_s == pytest.approx(30)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_every_declared_stage_has_the_arrivals_its_percentiles_need(scenario: LoadScenario, profile: str) -> None:
+    stages = scenario.quick if profile == "quick" else scenario.full
+    for stage in stages.stages:
+        count = int(stage.arrivals.count(stage.arrivals.duration_s))
+        report = scenario.slos[stage.name].judge({}, samples=count)
+        assert report.notes == (), stage.name
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_preview_names_stages_objectives_and_calls(scenario: LoadScenario) -> None:
+    text = preview(scenario, "quick")
+    for stage in scenario.quick.stages:
+        assert f"  {stage.name}: " in text
+    assert "p99 ≤ 250 ms" in text
+    assert "sqs:DeleteMessage" in text
+
+
+class Silent:
+    """Progress nobody watches."""
+
+    def phase(self, name: str, seconds: float) -> AbstractContextManager[None]:
+        del name, seconds
+        return nullcontext()
+
+
+def settings() -> Any:
+    return SimpleNamespace(profile="quick", environment=SimpleNamespace(slo=SimpleNamespace(latency_scale=1.0)))
+
+
+def test_a_scenario_is_run_judged_and_reconciled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    histories: list[Path] = []
+
+    def balanced(_platform: object, history: Path) -> BooksReport:
+        histories.append(history)
+        return BALANCED
+
+    monkeypatch.setattr(plugin, "reconcile", balanced)
+    with Shop() as shop:
+        found = plugin.perform(SCENARIO, settings(), cast("Any", shop), cast("Any", Silent()), tmp_path)
+    assert found.verdict is Verdict.PASS, told(found)
+    assert sum(stage.window.samples for stage in found.stages) == len(shop.requests) == 80
+    assert histories == [tmp_path / "history.jsonl"]
+    assert json.loads((tmp_path / "plan.json").read_text())["arrivals"]["shape"] == "stages"
+
+
+def test_a_generator_that_gives_way_proves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise LoadError("the load generator died", log=("Killed",))
+
+    monkeypatch.setattr(plugin, "start", fails)
+    with pytest.raises(Inconclusive, match=r"A trial: the load generator died\n +\| Killed"):
+        plugin.perform(SCENARIO, settings(), cast("Any", None), cast("Any", Silent()), tmp_path)
+
+
+def test_a_rate_offered_for_a_while_is_one_window(tmp_path: Path) -> None:
+    with Shop() as shop:
+        window = offer(shop.url, per_s=50, seconds=1, folder=tmp_path)
+    assert (window.due, window.good.total) == (50, 50)
+    assert window.end - window.start == pytest.approx(1)
+
+
+@dataclass
+class _Served:
+    """A platform whose latency leaps beyond its capacity."""
+
+    capacity_per_s: float
+
+    def offer(self, per_s: float) -> Window:
+        microseconds = 20_000 if per_s <= self.capacity_per_s else 900_000
+        latency = Histogram(counts={bucket_of(microseconds): 300}, sum_us=300 * microseconds, max_us=microseconds)
+        return Window(
+            start=T,
+            end=T + 1,
+            due=300,
+            dropped=0,
+            retries=0,
+            errors={},
+            good=latency,
+            bad=Histogram(),
+            slip=Histogram(),
+        )
+
+
+@pytest.mark.parametrize(
+    ("capacity", "lowest", "highest"), [(137.0, 135.0, 137.0), (1000.0, 200.0, 200.0)], ids=["within", "above"]
+)
+def test_the_breakpoint_is_the_highest_rate_that_meets_the_slo(capacity: float, lowest: float, highest: float) -> None:
+    slo = Slo.of("quick", "p99 <= 250 ms")
+    rate = breakpoint_rate(_Served(capacity).offer, slo, low_per_s=50, high_per_s=200, step_per_s=2)
+    assert rate is not None
+    assert lowest <= rate <= highest
+
+
+def test_a_platform_that_cannot_carry_the_least_has_no_breakpoint() -> None:
+    slo = Slo.of("quick", "p99 <= 250 ms")
+    assert breakpoint_rate(_Served(10.0).offer, slo, low_per_s=50, high_per_s=200, step_per_s=2) is None
+
+
+def test_a_plan_has_no_more_shares_than_it_names() -> None:
+    assert LoadPlan(arrivals=STAGES).shares == (("order", 1.0),)
+
+
+def test_telling_needs_no_gevent() -> None:
+    code = "import sys, plugins.load.plugin; sys.exit(bool({'gevent', 'locust'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
