@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 PATCHES: Mapping[str, tuple[str, ...]] = {
     "cloudformation": ("cloudformation_stacks",),
-    "core": ("tracking",),
-    "dynamodb": ("dynamodb_transactions",),
+    "core": ("tracking", "request_cost"),
+    "dynamodb": ("dynamodb_json", "dynamodb_tables", "dynamodb_transactions"),
+    "kinesis": ("kinesis_shards",),
     "sqs": ("sqs_backend",),
 }
 """moto package to the patches it gets, in this order. They import moto, so they are imported when it is prepared."""
