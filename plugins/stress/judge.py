@@ -40,7 +40,7 @@ def judge(claim: StressClaim, evidence: StressEvidence) -> RunRecord:
 
 
 def _cpu(evidence: StressEvidence, start: float, end: float) -> float | None:
-    values = evidence.cpu.between(start, end).values
+    values = evidence.cpu.within(start, end).values
     return mean(values) if values else None
 
 

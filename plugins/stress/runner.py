@@ -14,6 +14,7 @@ from plugins.stress.claim import StressClaim
 from plugins.telemetry import Metric, Series, Span, Timeline, read
 
 _PROBE_INTERVAL_S = 0.2
+_STOP_S = 2.0
 _CALM_S = 6.0
 """How long after the run its CPU is watched; the first part is the metric's own delay."""
 
@@ -40,7 +41,7 @@ def run(platform: Platform, claim: StressClaim, length_s: float, progress: Progr
     with progress.phase("calm afterwards", _CALM_S):
         threading.Event().wait(_CALM_S + platform.metric_period_s)
     cpu = read(platform, cpu_metric(platform, claim), started, time.time())
-    spans = _spans(claim, started, ended, platform.metric_period_s)
+    spans = _spans(claim, started, ended)
     health = Series(
         name="health request", unit="ms", points=tuple((p.at, p.took_s * 1000) for p in prober.probes if p.took_s)
     )
@@ -65,16 +66,12 @@ def indicators(probes: Sequence[Probe]) -> dict[str, float | None]:
     return {**quantile, "errors": errors}
 
 
-def _spans(claim: StressClaim, started: float, ended: float, period_s: float) -> tuple[Span, ...]:
-    """Ramp, held, calm.
-
-    A period is stamped with its start and covers what follows, so the last one under stress and the first one after it
-    are mixed: neither is judged.
-    """
+def _spans(claim: StressClaim, started: float, ended: float) -> tuple[Span, ...]:
+    """Ramp, held, calm; the service may take `_STOP_S` to stop its workers before it has to be calm."""
     return (
         Span(name="ramp", start=started, end=started + claim.settle_s),
-        Span(name="held", start=started + claim.settle_s, end=ended - period_s, is_fault=True),
-        Span(name="calm", start=ended + 2 + period_s, end=time.time()),
+        Span(name="held", start=started + claim.settle_s, end=ended, is_fault=True),
+        Span(name="calm", start=ended + _STOP_S, end=time.time()),
     )
 
 

@@ -38,7 +38,12 @@ class Anomaly:
 
     def check(self, series: Series, before: Span, during: Span, after: Span) -> AnomalyResult:
         """Hold the series against the expectation; a window without data leaves it inconclusive."""
-        windows = [self._values(series, span) for span in (before, during, after)]
+        windows = [
+            self._known(series.within(before.start, before.end)),
+            # A fault's effect may lie wholly in the period in which it was injected, so mixed periods count here.
+            self._known(series.touching(during.start, during.end)),
+            self._known(series.within(after.start, after.end)),
+        ]
         empty = [span.name for span, values in zip((before, during, after), windows, strict=True) if not values]
         if empty:
             return self._result(Verdict.INCONCLUSIVE, f"no data during {', '.join(empty)}")
@@ -55,9 +60,8 @@ class Anomaly:
             Verdict.PASS, f"{normal:.4g} → {normal + sign * moved:.4g} → {settled:.4g} {self.unit}".rstrip()
         )
 
-    def _values(self, series: Series, span: Span) -> tuple[float, ...]:
-        values = series.between(span.start, span.end).values
-        return values or ((0.0,) if self.silent_is_zero else ())
+    def _known(self, series: Series) -> tuple[float, ...]:
+        return series.values or ((0.0,) if self.silent_is_zero else ())
 
     def _result(self, verdict: Verdict, seen: str) -> AnomalyResult:
         expected = f"{self.name} goes {self.direction} by ≥ {self.by:g} {self.unit}".rstrip()

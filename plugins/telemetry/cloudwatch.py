@@ -56,9 +56,8 @@ def read(platform: MetricsPlatform, metric: Metric, start: float, end: float) ->
         for result in page["MetricDataResults"]:
             stamps = (stamp.timestamp() for stamp in result["Timestamps"])
             points.extend(zip(stamps, result["Values"], strict=True))
-    return Series(
-        name=f"{metric.namespace} {metric.name} ({metric.stat})", unit=metric.unit, points=tuple(sorted(points))
-    )
+    name = f"{metric.namespace} {metric.name} ({metric.stat})"
+    return Series(name=name, unit=metric.unit, points=tuple(sorted(points)), period_s=period)
 
 
 def _query(metric: Metric, period: int) -> dict[str, object]:

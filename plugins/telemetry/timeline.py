@@ -1,19 +1,31 @@
 """What happened when: named series of numbers and shaded spans on one wall clock. Pure data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One metric over time. `points` are (Unix seconds, value), ascending."""
+    """One metric over time. `points` are (Unix seconds, value), ascending.
+
+    `period_s`: what a point covers, from its time on; 0 for an instant.
+    """
 
     name: str
     unit: str
     points: tuple[tuple[float, float], ...]
+    period_s: float = 0.0
 
     def between(self, start: float, end: float) -> "Series":
         """The points with start <= t < end."""
-        return Series(name=self.name, unit=self.unit, points=tuple(p for p in self.points if start <= p[0] < end))
+        return replace(self, points=tuple(p for p in self.points if start <= p[0] < end))
+
+    def within(self, start: float, end: float) -> "Series":
+        """The points whose whole period lies between `start` and `end`."""
+        return self.between(start, end - self.period_s)
+
+    def touching(self, start: float, end: float) -> "Series":
+        """The points whose period overlaps what lies between `start` and `end`."""
+        return replace(self, points=tuple(p for p in self.points if start < p[0] + self.period_s and p[0] < end))
 
     @property
     def values(self) -> tuple[float, ...]:

@@ -50,6 +50,14 @@ def test_a_dashboard_expectation_is_held_against_the_series(
     assert anomaly.check(_series(*values), BEFORE, DURING, AFTER).verdict == expected
 
 
+def test_an_effect_inside_the_period_of_the_injection_is_seen() -> None:
+    points = tuple((float(at), 9.0 if at == 4 else 1.0) for at in range(15))
+    series = Series(name="m", unit="", points=points, period_s=1.0)
+    during = Span(name="during", start=4.7, end=9.7)
+    result = Anomaly(name="m", direction="up", by=5).check(series, Span(name="before", start=0, end=4.7), during, AFTER)
+    assert result.verdict == Verdict.PASS
+
+
 def test_the_result_says_what_was_expected_and_what_was_seen() -> None:
     result = Anomaly(name="5XX", direction="up", by=5).check(
         _series(*[0] * 5, *[2] * 5, *[0] * 5), BEFORE, DURING, AFTER
