@@ -1,0 +1,161 @@
+"""The embedded cloud is started when none runs, taken when one does, and refused when it is not this run's to take."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from infrastructure import environment
+from infrastructure.embedded import launch
+from infrastructure.embedded.launch import Launched
+from infrastructure.embedded.pace import AWS, FAST, Pace
+from infrastructure.embedded.target import EmbeddedTarget
+from infrastructure.errors import EnvironmentFault
+from infrastructure.state import PlatformRecord, StateFolder
+
+DEV = environment.load("dev")
+
+
+class Daemon(BaseHTTPRequestHandler):
+    """Answers what `answers` holds, by path without its query."""
+
+    answers: ClassVar[dict[str, tuple[int, object]]] = {}
+
+    def do_GET(self) -> None:
+        status, body = self.answers[self.path.split("?")[0]]
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where a daemon answers; proxies of the shell must not come between."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Daemon) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateFolder:
+    return StateFolder(tmp_path / "dev")
+
+
+def runs(monkeypatch: pytest.MonkeyPatch, url: str | None, *, pace: Pace = FAST, detached: bool = True) -> list[str]:
+    """A daemon that runs (none with no `url`); the calls to start or stop it."""
+    calls: list[str] = []
+    record = None
+    if url is not None:
+        record = PlatformRecord(
+            platform_id="id", pid=7, url=url, pace=pace.name, region="us-east-1", started_at=1.0, detached=detached
+        )
+
+    def start(*_arguments: Any, detached: bool) -> Launched:
+        calls.append(f"launch {'detached' if detached else 'attached'}")
+        return Launched(url="http://127.0.0.1:9", pid=8)
+
+    monkeypatch.setattr(launch, "find", lambda _state: record)
+    monkeypatch.setattr(launch, "launch", start)
+    monkeypatch.setattr(launch, "stop", lambda _state: calls.append("stop"))
+    return calls
+
+
+@pytest.mark.parametrize("detached", [True, False], ids=["detached", "attached"])
+def test_one_is_started_where_none_runs(detached: bool, state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = runs(monkeypatch, None)
+    target = EmbeddedTarget(DEV, state, FAST)
+    assert target.open(detached=detached).endpoint_url == "http://127.0.0.1:9"
+    assert (calls, target.is_new) == ([f"launch {'detached' if detached else 'attached'}"], True)
+
+
+def test_one_that_runs_is_taken(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = runs(monkeypatch, "http://127.0.0.1:5")
+    target = EmbeddedTarget(DEV, state, FAST)
+    assert target.open(detached=False).endpoint_url == "http://127.0.0.1:5"
+    assert (calls, target.is_new) == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("pace", "detached", "message"),
+    [
+        (AWS, True, r"runs at pace 'aws', asked for is 'fast': pass --pace aws"),
+        (FAST, False, r"belongs to another run and ends with it \(its cloud is process 7\)"),
+    ],
+    ids=["another-pace", "another-run's"],
+)
+def test_one_that_is_not_ours_to_take_is_refused(
+    pace: Pace, detached: bool, message: str, state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(monkeypatch, "http://127.0.0.1:5", pace=pace, detached=detached)
+    with pytest.raises(EnvironmentFault, match=message):
+        EmbeddedTarget(DEV, state, FAST).open(detached=True)
+
+
+def test_attaching_takes_the_pace_it_runs_at(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs(monkeypatch, "http://127.0.0.1:5", pace=AWS, detached=False)
+    target = EmbeddedTarget(DEV, state, None)
+    target.attach()
+    assert target.metric_period_s == AWS.metric_period_s
+
+
+def test_attaching_to_nothing_says_how_to_bring_it_up(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs(monkeypatch, None)
+    with pytest.raises(EnvironmentFault, match=r"no platform is up for environment 'dev'.*cafe up --env dev"):
+        EmbeddedTarget(DEV, state, None).attach()
+
+
+def test_a_platform_that_does_not_settle_says_why(
+    url: str, state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(monkeypatch, url)
+    Daemon.answers = {"/_cafe/ready": (504, {"ready": False, "reasons": ["service order: 0 of 2 tasks are healthy"]})}
+    target = EmbeddedTarget(DEV, state, FAST)
+    connection = target.open(detached=True)
+    with pytest.raises(
+        EnvironmentFault, match=r"not turn healthy within 30 s: service order: 0 of 2 tasks are healthy"
+    ):
+        target.settle(connection, {})
+
+
+def test_a_settled_platform_tells_its_endpoints_and_processes(
+    url: str, state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(monkeypatch, url)
+    process = {"id": "envoy", "kind": "envoy", "service": None, "resource": "", "pid": 3, "port": None, "az": None}
+    look = {"platform_id": "id", "pid": 7, "url": url, "pace": "fast", "started_at": 1.0, "controller_failures": {}}
+    processes = [{**process, "state": "running", "cpu_s": 0.5, "rss_bytes": 4096}]
+    Daemon.answers = {
+        "/_cafe/ready": (200, {"ready": True, "reasons": []}),
+        "/_cafe/status": (200, {**look, "endpoints": {"alb": "http://127.0.0.1:6"}, "processes": processes}),
+    }
+    target = EmbeddedTarget(DEV, state, FAST)
+    connection = target.open(detached=True)
+    target.settle(connection, {})
+    assert target.endpoints({}) == {"alb": "http://127.0.0.1:6"}
+    assert [(p.id, p.pid, p.cpu_s) for p in target.status(connection, {}).processes] == [("envoy", 3, 0.5)]
+
+
+def test_the_evidence_is_the_end_of_the_logs_written_last(state: StateFolder) -> None:
+    state.logs.mkdir(parents=True)
+    (state.logs / "cloud.log").write_text("\n".join(f"line {n}" for n in range(50)), encoding="utf-8")
+    evidence = EmbeddedTarget(DEV, state, FAST).evidence()
+    assert (len(evidence), evidence[-1]) == (12, "cloud: line 49")
+
+
+def test_a_daemon_that_died_is_a_fault_and_not_a_traceback(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs(monkeypatch, "http://127.0.0.1:1")
+    target = EmbeddedTarget(DEV, state, FAST)
+    target.open(detached=True)
+    with pytest.raises(EnvironmentFault, match=r"does not answer at http://127.0.0.1:1/_cafe/status"):
+        target.endpoints({})
