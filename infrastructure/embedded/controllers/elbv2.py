@@ -82,6 +82,7 @@ class Elbv2Controller:
         self._wake_when_drained(self._targets.forget_departed())
         self._checks.follow(self._wanted_checks(groups, in_use))
         self._publish(balancers, groups)
+        self._metrics.note_hosts()
 
     async def close(self) -> None:
         """Stop checking; Envoy is closed by its owner."""

@@ -74,6 +74,7 @@ class LoadBalancerMetrics:
         self._period_s = period_s
         self._directory = directory
         self._before: Mapping[str, float] = {}
+        self._hosts: tuple[Hosts, ...] = ()
         self._reading: asyncio.Task[None] | None = None
 
     def __call__(self, elapsed_s: float) -> Iterable[Datum]:
@@ -84,6 +85,18 @@ class LoadBalancerMetrics:
             at = (round(time.time() / self._period_s) - 1) * self._period_s
             self._reading = asyncio.create_task(self._read(at))
         return _host_counts(self._directory().hosts)
+
+    def note_hosts(self) -> None:
+        """Report host counts that have changed at once: a target that was missing for less than a period was missing.
+
+        CloudWatch's Minimum and Maximum of the period then tell, as they do on AWS, where every node of the load
+        balancer reports what it sees.
+        """
+        now = self._directory().hosts
+        if now != self._hosts:
+            self._hosts = now
+            for datum in _host_counts(now):
+                self._metrics.record(datum)
 
     async def close(self) -> None:
         """Stop reading. Idempotent."""
