@@ -5,6 +5,7 @@ call, a task's death and a fork that is done each wake it, so nothing waits for 
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from infrastructure.embedded.controllers.ecs_metrics import EcsMetrics
 from infrastructure.embedded.controllers.ecs_record import Deployment, EcsRecord, Exit
 from infrastructure.embedded.controllers.ecs_schedule import FREE_FAILURES, ServiceView, TaskView, decide, hold_s
 from infrastructure.embedded.controllers.ecs_tasks import Live, Tasks
+
+_log = logging.getLogger(__name__)
 
 _LOOK_S = 0.1
 """How often to look at tasks that wait for their first healthy check: health changes without a call."""
@@ -44,7 +47,7 @@ class EcsController:
     watches: ClassVar[frozenset[str]] = frozenset({"ecs", "elasticloadbalancing"})
     effects: ClassVar[Mapping[str, str]] = {
         "CreateService": "its tasks start as processes and join their target groups",
-        "UpdateService": "rolling deployment within the health percents; the desired count is met",
+        "UpdateService": "rolling deployment within the health percents; no circuit breaker",
         "DeleteService": "its tasks stop, then the service is INACTIVE",
         "RunTask": "a process starts; it belongs to no service",
         "StopTask": "the process leaves its target group and gets SIGTERM, later SIGKILL; it is replaced at once",
@@ -59,6 +62,7 @@ class EcsController:
         self._record = EcsRecord(context.backends.ecs, context.backends.ec2, context.region)
         self._tasks = Tasks(context, self._record, self._on_ended)
         self._failures: dict[str, Failures] = {}
+        self._defects: dict[str, str] = {}
         self._timer: asyncio.TimerHandle | None = None
         context.metrics.register(EcsMetrics(self._tasks).collect)
 
@@ -66,12 +70,23 @@ class EcsController:
         now = self._clock()
         self._tasks.adopt(now)
         self._tasks.finish_ended(now)
-        looks = [self._schedule(service, now) for service in self._record.services()]
+        looks = [self._scheduled(service, now) for service in self._record.services()]
         self._stop_orphans(now)
         looks.append(self._tasks.advance(now))
         self._tasks.finish_ended(now)
         self._write_back(now)
         self._arm(now, [at for at in looks if at is not None])
+
+    def _scheduled(self, service: Record, now: float) -> float | None:
+        """When to look at `service` again. One that cannot be scheduled does not keep the others from it."""
+        try:
+            look = self._schedule(service, now)
+        except Exception as defect:  # noqa: BLE001  it is logged, and told as the reason why this service is not ready
+            _log.exception("service %s cannot be scheduled", service.name)
+            self._defects[service.arn] = f"{type(defect).__name__}: {defect}"
+            return None
+        self._defects.pop(service.arn, None)
+        return look
 
     def _schedule(self, service: Record, now: float) -> float | None:
         self._record.roll_if_changed(service)
@@ -195,6 +210,8 @@ class EcsController:
         healthy = sum(self._tasks.health(live) == "healthy" for live in own)
         if healthy == service.desired_count == len(wanted):
             return ""
+        if service.arn in self._defects:
+            return f"service {service.name} cannot be scheduled: {self._defects[service.arn]}"
         failures = self._failures.get(service.arn, Failures())
         last = f"; the last one failed: {failures.reason}" if failures.count else ""
         log = "".join(f"\n    | {line}" for line in failures.log)

@@ -70,12 +70,25 @@ class EcsCalls:
                 return task
         raise refusal("ecs", "InvalidParameterException", "The referenced task was not found.")
 
-    def run_task(self, cluster_str: str, *arguments: Record, **keywords: Record) -> list[Record]:
+    def run_task(
+        self,
+        cluster_str: str,
+        task_definition_str: str,
+        count: int,
+        overrides: Record,
+        started_by: str | None,
+        tags: Record,
+        launch_type: str | None,
+        networking_configuration: Record = None,
+        *rest: Record,
+    ) -> list[Record]:
         cluster = self._backend._get_cluster(cluster_str)
-        launch_type = keywords.get("launch_type", arguments[5] if len(arguments) > 5 else None)
         if launch_type in (None, "EC2") and not self._backend.container_instances.get(cluster.name):
             raise refusal("ecs", "InvalidParameterException", "No Container Instances were found in your cluster.")
-        tasks: list[Record] = self._moto_run_task(cluster_str, *arguments, **keywords)
+        network = with_groups(networking_configuration)
+        tasks: list[Record] = self._moto_run_task(
+            cluster_str, task_definition_str, count, overrides, started_by, tags, launch_type, network, *rest
+        )
         for task in tasks:
             self._prepare(task)
         return tasks
@@ -87,6 +100,7 @@ class EcsCalls:
             raise refusal("ecs", "InvalidParameterException", "Creation of service was not idempotent.")
         configuration = keywords.pop("deployment_configuration", None) or {}
         grace = keywords.pop("health_check_grace_period_seconds", None)
+        keywords["network_configuration"] = with_groups(keywords.get("network_configuration"))
         service = self._moto_create_service(cluster_str, service_name, *arguments, **keywords)
         service.deployment_configuration = {**DEPLOYMENT_CONFIGURATION, **configuration}
         service.health_check_grace_period_seconds = grace or 0
@@ -108,6 +122,8 @@ class EcsCalls:
         if "deployment_configuration" in changes:
             standing = getattr(service, "deployment_configuration", DEPLOYMENT_CONFIGURATION)
             changes["deployment_configuration"] = {**standing, **changes["deployment_configuration"]}
+        if "network_configuration" in changes:
+            changes["network_configuration"] = with_groups(changes["network_configuration"])
         rolls = any(getattr(service, name, None) != changes[name] for name in ROLLS if name in changes)
         for name, value in changes.items():
             setattr(service, name, value)
@@ -164,6 +180,13 @@ def install(backend: Record, prepare: Callable[[Record], None]) -> None:
 def _no_requirements(_definition: Record) -> dict[str, object]:
     """What a task takes of a container instance: nothing, there are none."""
     return {"CPU": 0, "MEMORY": 0, "PORTS": [], "PORTS_UDP": []}
+
+
+def with_groups(network: Record) -> Record:
+    """A network configuration that names its security groups, if only none: moto asks for them, AWS does not."""
+    if not network:
+        return None
+    return {"awsvpcConfiguration": {"securityGroups": [], **network.get("awsvpcConfiguration", {})}}
 
 
 def open_deployment(service: Record) -> None:

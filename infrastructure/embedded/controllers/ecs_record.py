@@ -4,7 +4,6 @@
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
 """
 
-import contextlib
 import importlib
 import uuid
 from collections.abc import Iterable, Iterator
@@ -53,9 +52,12 @@ class EcsRecord:
 
     def subnets(self, service: Record) -> tuple[Subnet, ...]:
         """Where the service's tasks may run; without a network configuration, one nameless subnet in the first zone."""
-        configuration = (service.network_configuration or {}).get("awsvpcConfiguration", {})
-        found = tuple(Subnet(id=name, az=self._az(name)) for name in configuration.get("subnets", ()))
-        return found or (Subnet(id="", az=f"{self._region}a"),)
+        configuration = (service.network_configuration or {}).get("awsvpcConfiguration")
+        if configuration is None:
+            return (Subnet(id="", az=f"{self._region}a"),)
+        zones = {name: subnet for zone in self._ec2.subnets.values() for name, subnet in zone.items()}
+        named = (name for name in configuration["subnets"] if name in zones)
+        return tuple(Subnet(id=name, az=str(zones[name].availability_zone)) for name in named)
 
     def _az(self, subnet: str) -> str:
         return str(self._ec2.get_subnet(subnet).availability_zone)
@@ -87,7 +89,8 @@ class EcsRecord:
         task._transitions = []  # moto would let it stop by being described
         definition = self.definition(task.task_definition_arn)
         configuration = getattr(task, "network_configuration", {}).get("awsvpcConfiguration", {})
-        task.availability_zone = az or next(map(self._az, configuration.get("subnets", ())), f"{self._region}a")
+        subnet = next(iter(configuration.get("subnets", ())), None)
+        task.availability_zone = az or (self._az(subnet) if subnet else f"{self._region}a")
         task.created_at = datetime.now(UTC)
         task.cpu, task.memory = definition.cpu, definition.memory
         task.health_status = "UNKNOWN"
@@ -155,8 +158,7 @@ class EcsRecord:
 
     def roll_if_changed(self, service: Record) -> None:
         """Open a deployment when the service's task definition is not the one being deployed, whoever changed it."""
-        with contextlib.suppress(KeyError):
-            service.task_definition = self.definition(service.task_definition).arn
+        service.task_definition = self.definition(service.task_definition).arn
         if service.deployments[0]["taskDefinition"] != service.task_definition:
             ecs_api.open_deployment(service)
 
@@ -229,8 +231,7 @@ def _in_one_subnet(configuration: dict[str, Any] | None, subnet: Subnet) -> dict
     """moto places a task in the first subnet: hand it the chosen one alone."""
     if not configuration or not subnet.id:
         return configuration or None
-    awsvpc = {"securityGroups": [], **configuration["awsvpcConfiguration"], "subnets": [subnet.id]}
-    return {"awsvpcConfiguration": awsvpc}
+    return {"awsvpcConfiguration": {**configuration["awsvpcConfiguration"], "subnets": [subnet.id]}}
 
 
 def _moment(now: float) -> datetime:

@@ -152,10 +152,10 @@ def _surplus(service: ServiceView, sound: tuple[TaskView, ...]) -> tuple[TaskVie
 
 
 def _places(subnets: tuple[Subnet, ...], staying: tuple[TaskView, ...], count: int) -> tuple[Subnet, ...]:
-    """A subnet for each of `count` new tasks, always in the emptiest zone."""
+    """A subnet for each of `count` new tasks, always in the emptiest zone; nothing when there is nowhere to be."""
     crowd = Counter(t.az for t in staying)
     places = []
-    for _ in range(count):
+    for _ in range(count if subnets else 0):
         chosen = min(subnets, key=lambda s: crowd[s.az])
         crowd[chosen.az] += 1
         places.append(chosen)

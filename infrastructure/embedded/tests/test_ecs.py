@@ -84,7 +84,8 @@ class Ecs:
             definition or self.define(),
             launch_type="FARGATE",
             load_balancers=[{"targetGroupArn": group, "containerName": "order", "containerPort": 80}] if group else [],
-            network_configuration={
+            network_configuration=more.pop("network_configuration", None)
+            or {
                 "awsvpcConfiguration": {
                     "subnets": self.world.subnets,
                     "securityGroups": [],
@@ -364,6 +365,40 @@ async def test_run_task_starts_a_process_of_its_own(state: StateFolder) -> None:
         await ecs.settle()
         assert task.last_status == "STOPPED"
         assert not ecs.running, "no service, no replacement"
+
+
+async def test_a_network_may_leave_its_security_groups_out(state: StateFolder) -> None:
+    async with platform(state) as ecs:
+        network = {"awsvpcConfiguration": {"subnets": ecs.world.subnets}}
+        ecs.create_service(network_configuration=network)
+        ecs.api.run_task(CLUSTER, ecs.define(), 1, None, None, None, "FARGATE", network)
+        await ecs.settle()
+        assert len(ecs.running) == 3
+
+
+async def test_a_service_without_a_subnet_waits_for_one(state: StateFolder) -> None:
+    async with platform(state) as ecs:
+        ecs.create_service()
+        ecs.service.network_configuration = {"awsvpcConfiguration": {"subnets": ["subnet-gone"], "securityGroups": []}}
+        await ecs.settle()
+        assert not ecs.running
+        assert ecs.controller.unsettled() == ("service order: 0 of 2 tasks are healthy",)
+        ecs.update(network_configuration={"awsvpcConfiguration": {"subnets": ecs.world.subnets}})
+        await ecs.settle()
+        assert len(ecs.running) == 2
+
+
+async def test_a_service_that_cannot_be_scheduled_does_not_hold_up_the_others(state: StateFolder) -> None:
+    async with platform(state) as ecs:
+        broken = ecs.create_service()
+        broken.name, broken.task_definition = "broken", "order:99"
+        ecs.api.services[f"{CLUSTER}:broken"] = ecs.api.services.pop(f"{CLUSTER}:{SERVICE}")
+        ecs.create_service(desired=1)
+        await ecs.settle()
+        assert len(ecs.running) == 1
+        [reason] = ecs.controller.unsettled()
+        assert reason.startswith("service broken cannot be scheduled: ")
+        assert "Unable to describe task definition" in reason
 
 
 async def test_run_task_without_fargate_needs_an_instance(state: StateFolder) -> None:
