@@ -4,7 +4,8 @@ Single operations get ProvisionedThroughputExceededException; a transaction is c
 each item concerned; a batch comes back with the items of such tables unprocessed, unless that is all of them.
 Sources: Amazon DynamoDB API Reference (TransactWriteItems, BatchWriteItem), Developer Guide "Capacity unit
 consumption": transactions cost double, a write as much as the larger of the item before and after.
-PartiQL statements are not throttled; a Query or Scan whose filter lets nothing through counts 1 KB an item scanned.
+PartiQL statements are not throttled. A Query or Scan counts the mean size of its first items for each item scanned,
+1 KB where its filter lets nothing through.
 """
 
 import time
@@ -26,6 +27,7 @@ MESSAGE = (
     "The level of configured provisioned throughput for the table was exceeded. "
     "Consider increasing your provisioning level with the UpdateTable API."
 )
+SAMPLE = 100
 _PREFIX = "com.amazonaws.dynamodb.v20120810#"
 _KINDS: Mapping[str, Kind] = {
     "BatchGetItem": "read",
@@ -171,9 +173,10 @@ def _read(call: Call, touched: tuple[_Touched, ...], answer: Answer) -> Iterator
 
 def _scanned(body: Wire) -> int:
     """Bytes a Query or Scan looked at: what it gave back, and as much for each item that its filter left out."""
-    sizes = [attributes_size(item) for item in body.get("Items", ())]
-    left_out = max(0, int(body.get("ScannedCount", 0)) - len(sizes))
-    return sum(sizes) + left_out * (sum(sizes) // len(sizes) if sizes else 1024)
+    items = body.get("Items", ())
+    sizes = [attributes_size(item) for item in items[:SAMPLE]]
+    mean = sum(sizes) / len(sizes) if sizes else 1024.0
+    return int(mean * max(len(items), int(body.get("ScannedCount", 0))))
 
 
 def _refusal(call: Call, touched: tuple[_Touched, ...], starved: set[str]) -> Answer:

@@ -70,7 +70,7 @@ def _execute(result: Any, context: Any) -> Any:
         result._result = dynamo_to_dict(value)
         return _moto_execute(result, context)
     body = orjson.dumps({name: value[name] for name in _MEMBERS & value.keys()}, default=_plain)
-    return 200, {"Content-Type": "application/x-amz-json-1.0"}, body.decode()
+    return 200, {"Content-Type": "application/x-amz-json-1.0"}, body
 
 
 def _plain(value: object) -> object:
