@@ -9,6 +9,7 @@ from pathlib import Path
 
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
+from plugins.chaos import journal
 
 ARMED_WITHIN_S = 20.0
 """It imports boto3; on a loaded machine that takes seconds."""
@@ -45,11 +46,16 @@ class Watchdog:
             os.close(armed)
 
     def close(self) -> None:
-        """End it: the run ends cleanly and leaves nothing open."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
-            self._process = None
+        """End it, unless this run leaves an experiment open: then it stays, and undoes that once the run has ended."""
+        if self._process is None or self._leaves_something_open():
+            return
+        self._process.terminate()
+        self._process.wait()
+        self._process = None
+
+    def _leaves_something_open(self) -> bool:
+        entries = journal.open_entries(self._state.journal)
+        return any(entry.origin.pid == os.getpid() for entry in entries)
 
     def _log(self) -> Path:
         self._state.logs.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -7,7 +7,7 @@ judged as ├──── baseline ─────┤├────────
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from plugins.chaos.scenario import IN_FLIGHT_S, Recovery
@@ -53,6 +53,19 @@ def windows(trace: Trace) -> Mapping[Phase, Span]:
     if recovery is not None:
         found[Phase.RECOVERY] = Span(name="recovery", start=recovery.start, end=recovery.end)
     return found
+
+
+def whole_periods(spans: Mapping[Phase, Span], period_s: float) -> tuple[Span, Span, Span]:
+    """Before, during and after as CloudWatch's points tell them apart: a point is stamped with its period's start.
+
+    A period that the fault only touches belongs to the fault, on both of its sides.
+    """
+    before, during, after = spans[Phase.BASELINE], spans[Phase.OBSERVE], spans[Phase.RECOVERY]
+    return (
+        replace(before, end=before.end - period_s),
+        replace(during, start=before.end - period_s, end=after.start),
+        after,
+    )
 
 
 def measure(span: Span, window_of: WindowOf, clean_statuses: Collection[int]) -> Figures:

@@ -16,11 +16,11 @@ from plugins.chaos.fault import Fault
 from plugins.chaos.guard import Watchdog
 from plugins.chaos.journal import Journal, Origin
 from plugins.chaos.judge import BooksResult, Evidence, judge
-from plugins.chaos.measure import Figures, measure, recovery_time, windows
+from plugins.chaos.measure import Figures, measure, recovery_time, whole_periods, windows
 from plugins.chaos.pulse import WallPulse, interruptible
 from plugins.chaos.reach import reach
 from plugins.chaos.restore import check_clear, restore
-from plugins.chaos.scenario import Expected, Scenario, Source, Windows
+from plugins.chaos.scenario import Expected, Scenario, Source, Windows, resolved
 from plugins.chaos.stop import AlarmRaised
 from plugins.chaos.trace import Phase, Trace
 from plugins.chaos.traffic import OrderTraffic
@@ -138,7 +138,7 @@ def _anomalies(run: Run, spans: Mapping[Phase, Span]) -> Iterable[AnomalyResult]
 
 
 def _anomaly(platform: Platform, expected: Expected, spans: Mapping[Phase, Span]) -> AnomalyResult:
-    before, during, after = spans[Phase.BASELINE], spans[Phase.OBSERVE], spans[Phase.RECOVERY]
+    before, during, after = whole_periods(spans, platform.metric_period_s)
     series = _read(platform, expected.source, before.start, after.end)
     if isinstance(series, str):
         return AnomalyResult(verdict=Verdict.INCONCLUSIVE, text=f"{expected.anomaly.name}: {series}")
@@ -157,7 +157,7 @@ def _with_ratios(run: Run, figures: Figures) -> Figures:
 
 def _read(platform: Platform, source: Source, start: float, end: float) -> Series | str:
     """The series, or why there is none."""
-    dimensions = {name: platform.output(key) for name, key in source.dimensions}
+    dimensions = {name: resolved(value, platform.output) for name, value in source.dimensions}
     try:
         return read(platform, Metric.of(source.namespace, source.metric, source.stat, dimensions), start, end)
     except Exception as crash:  # noqa: BLE001 - whatever it was, CloudWatch not read is CloudWatch silent

@@ -1,5 +1,7 @@
 """What a chaos scenario declares: a fault, a load, windows, and the claims that must hold in each of them."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,17 +31,26 @@ class Windows:
 
 
 QUICK = Windows(baseline_s=5.0, fault_s=10.0, recovery_s=10.0)
-FULL = Windows(baseline_s=60.0, fault_s=180.0, recovery_s=180.0)
+FULL = Windows(baseline_s=180.0, fault_s=180.0, recovery_s=180.0)
+"""Long enough for CloudWatch on AWS, which has one value a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A CloudWatch metric of the platform; `dimensions` are (name, the stack output that holds the value)."""
+    """A CloudWatch metric of the platform.
+
+    `dimensions` are (name, value), with stack outputs in braces: `("TableName", "{OrdersTableName}")`.
+    """
 
     namespace: str
     metric: str
     stat: Literal["Sum", "Average", "Minimum", "Maximum", "SampleCount"]
     dimensions: tuple[tuple[str, str], ...]
+
+
+def resolved(value: str, output: Callable[[str], str]) -> str:
+    """A dimension's value with its stack outputs filled in."""
+    return re.sub(r"\{(\w+)\}", lambda found: output(found[1]), value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +108,7 @@ class Scenario:
     clean_statuses: frozenset[int] = frozenset()
     per_request: tuple[PerRequest, ...] = ()
     anomalies: tuple[Expected, ...] = ()
-    stops: tuple[StopCondition, ...] = (Deadline(seconds=600.0),)
+    stops: tuple[StopCondition, ...] = (Deadline(seconds=1200.0),)
     quick: Windows = field(default=QUICK)
     full: Windows = field(default=FULL)
 

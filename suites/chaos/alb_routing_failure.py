@@ -23,7 +23,7 @@ ALB_ROUTING_FAILURE = Scenario(
                 namespace="AWS/ApplicationELB",
                 metric="HTTPCode_ELB_5XX_Count",
                 stat="Sum",
-                dimensions=(("LoadBalancer", "AlbFullName"),),
+                dimensions=(("LoadBalancer", "{AlbFullName}"),),
             ),
         ),
     ),

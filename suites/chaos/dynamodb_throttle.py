@@ -9,7 +9,7 @@ _THROTTLES = Source(
     namespace="AWS/DynamoDB",
     metric="WriteThrottleEvents",
     stat="Sum",
-    dimensions=(("TableName", "OrdersTableName"),),
+    dimensions=(("TableName", "{OrdersTableName}"),),
 )
 
 DYNAMODB_THROTTLE = Scenario(

@@ -22,7 +22,7 @@ ECS_TASK_KILL = Scenario(
                 namespace="AWS/ApplicationELB",
                 metric="HealthyHostCount",
                 stat="Minimum",
-                dimensions=(("TargetGroup", "OrderTargetGroupFullName"), ("LoadBalancer", "AlbFullName")),
+                dimensions=(("TargetGroup", "{OrderTargetGroupFullName}"), ("LoadBalancer", "{AlbFullName}")),
             ),
         ),
     ),

@@ -5,7 +5,7 @@ from plugins.chaos.scenario import Expected, Recovery, Scenario, Source
 from plugins.slo import Slo
 from plugins.telemetry.anomaly import Anomaly
 
-_GROUP = (("ReplicationGroupId", "CacheReplicationGroupId"),)
+_NODE = (("CacheClusterId", "{CacheReplicationGroupId}-001"), ("CacheNodeId", "0001"))
 
 ELASTICACHE_FLUSH = Scenario(
     id="05-elasticache-flush",
@@ -20,8 +20,8 @@ ELASTICACHE_FLUSH = Scenario(
     recovery=Recovery(good=Slo.of("a good second", "errors <= 0 %", "p50 <= 100 ms"), counted_from="inject"),
     anomalies=(
         Expected(
-            anomaly=Anomaly(name="CacheMisses", direction="up", by=1, silent_is_zero=True),
-            source=Source(namespace="AWS/ElastiCache", metric="CacheMisses", stat="Sum", dimensions=_GROUP),
+            anomaly=Anomaly(name="CurrItems", direction="down", by=20, unit="keys"),
+            source=Source(namespace="AWS/ElastiCache", metric="CurrItems", stat="Minimum", dimensions=_NODE),
         ),
     ),
 )

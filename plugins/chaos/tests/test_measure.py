@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from plugins.chaos.measure import measure, recovery_time, windows
+from plugins.chaos.measure import measure, recovery_time, whole_periods, windows
 from plugins.chaos.scenario import Recovery
 from plugins.chaos.trace import Phase, Trace
 from plugins.slo import Slo
@@ -93,3 +93,9 @@ def test_a_second_without_a_request_is_not_a_good_one() -> None:
 def test_recovery_is_unknown_when_nobody_watched_it() -> None:
     unwatched = trace((Phase.OBSERVE, 1, 2), (Phase.ROLLBACK, 2, 3))
     assert recovery_time(unwatched, Recovery(good=GOOD), bad_until(0)) is None
+
+
+def test_a_period_that_the_fault_only_touches_is_not_before_it() -> None:
+    """CloudWatch stamps a period with its start: [9, 11) would else count as before a fault at 10.5."""
+    before, during, after = whole_periods(windows(WHOLE), 2.0)
+    assert [(span.start, span.end) for span in (before, during, after)] == [(1, 8.5), (8.5, 22), (22, 32)]

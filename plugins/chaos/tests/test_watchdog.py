@@ -93,6 +93,14 @@ def test_a_run_that_ends_cleanly_takes_its_watchdog_along(tmp_path: Path) -> Non
         assert seen.text == "whole"
 
 
+def test_a_run_that_ends_with_an_open_experiment_leaves_its_watchdog_to_undo_it(tmp_path: Path) -> None:
+    """A second Ctrl-C ends pytest at once, and its fixtures still close what they opened."""
+    with watched(tmp_path) as seen:
+        assert seen.say("interrupted twice") == "True"
+        assert seen.watchdog_ends(WITHIN_S)
+        assert seen.text == "whole"
+
+
 def test_a_platform_that_is_gone_needs_no_watchdog(tmp_path: Path) -> None:
     platform = StateFolder(tmp_path).platform
     platform.write_text(json.dumps({"pid": os.getpid(), "platform_id": "p1"}))

@@ -1,6 +1,7 @@
 """A run under the watchdog's eyes: injects a fault on a file, prints the watchdog's pid, ends at the end of its input.
 
 `watched_run STATE [PLATFORM_ID]`; with `clean` as its input it rolls back and closes before it ends.
+With any other it ends as after a second Ctrl-C: at once, its fixtures closed, its fault in force.
 """
 
 import os

@@ -1,0 +1,70 @@
+"""What people read: the preview before, the record and the terminal's text after."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from plugins.chaos.evidence import record, told
+from plugins.chaos.fault import Call, Plan
+from plugins.chaos.judge import judge
+from plugins.chaos.preview import UNKNOWN, preview
+from plugins.chaos.scenario import Scenario
+from plugins.chaos.tests.fakes import WINDOWS, FileFault, scenario
+from plugins.chaos.tests.test_judge import CASES
+from plugins.slo import Slo, Verdict
+
+PLAN = Plan(
+    fault="file",
+    targets=("arn:a",),
+    calls=(Call(action="file:Write", resource="arn:a"),),
+    undo=(Call(action="file:Write", resource="arn:a"),),
+    backup={},
+    created_at=0.0,
+)
+
+
+def test_a_preview_names_targets_calls_undo_policy_and_time() -> None:
+    text = preview(scenario(), FileFault(), PLAN, WINDOWS)
+    for expected in ("targets  arn:a", "calls    file:Write", "undo     file:Write on arn:a", "time     30 s"):
+        assert expected in text
+    assert json.loads(text.split("  policy\n")[1])["Statement"][1]["Resource"] == ["arn:a"]
+
+
+def test_a_preview_without_a_platform_says_what_it_cannot_know() -> None:
+    text = preview(scenario(), FileFault(), None, WINDOWS)
+    assert f"targets  {UNKNOWN}" in text
+    assert "calls    file:Write" in text
+
+
+def test_the_terminal_hears_the_verdict_and_its_reason_first() -> None:
+    evidence = CASES["SLO missed during"].evidence()
+    lines = told(evidence, judge(evidence)).splitlines()
+    assert lines[0] == "99-file: FAIL"
+    assert lines[1].startswith("  because during: FAIL errors ≤ 10 %: measured 50 %")
+    assert any(line.startswith("  symptom: felt (seen 0.50 s after") for line in lines)
+    assert any("undo: the touched state is as before" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_run_can_be_recorded(name: str, tmp_path: Path) -> None:
+    evidence = CASES[name].evidence()
+
+    made = record(evidence, judge(evidence), series=(), journal="{}", folder=tmp_path)
+
+    assert [step.name for step in made.steps] == [span.name for span in evidence.trace.spans]
+    assert (made.verdict, made.reasons == ()) == (CASES[name].verdict, CASES[name].verdict is Verdict.PASS)
+    assert {"plan", "journal"} <= {attachment.name for attachment in made.attachments}
+    assert all(abs(value) != float("inf") for _, value, _ in made.metrics)
+
+
+def test_the_fault_is_shaded_on_the_timeline(tmp_path: Path) -> None:
+    evidence = CASES["all is well"].evidence()
+    made = record(evidence, judge(evidence), series=(), journal="", folder=tmp_path)
+    assert len(made.timeline.spans) == 3
+
+
+def test_a_percentile_that_the_load_cannot_prove_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match=r"p99 .* needs 299 requests, 10 s bring 100"):
+        scenario(rate=10.0, during=Slo.of("during", "p99 <= 100 ms"))
+    assert isinstance(scenario(rate=40.0, during=Slo.of("during", "p99 <= 100 ms")), Scenario)
