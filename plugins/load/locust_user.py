@@ -165,6 +165,8 @@ class Session:
                 self._generator = self._generate(self._assignment, _ToMaster(self._tell), self._share[0])
             return
         assignment = self._assignment = self._source.assignment(self._environment)
+        if self._sink is not None:
+            self._sink.close()
         self._sink = FileSink(assignment.folder)
         self._overdue_at = now() + _LEAD_S + assignment.plan.length_s + assignment.plan.longest_s + _GRACE_S
         if self._is_master:

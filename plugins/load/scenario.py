@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from plugins.load.arrivals import Stages
+from plugins.load.arrivals import Stage, Stages
 from plugins.load.plan import LoadPlan, Retry
 from plugins.slo import Slo
 
@@ -15,8 +15,9 @@ Profile = Literal["quick", "full"]
 class LoadScenario:
     """One load test. Stages are judged separately: percentiles are never pooled over stages.
 
-    `slos` has an entry for each stage of both profiles. A stage needs enough arrivals for the percentile it claims
-    (`plugins.slo.MIN_SAMPLES`), or its verdict is inconclusive: p95 takes 59, p99 takes 299. `mix` is (journey, share).
+    `slos` has an entry for each stage of both profiles, and each stage the arrivals that its percentiles need
+    (`plugins.slo.MIN_SAMPLES`: p95 takes 59, p99 takes 299): `ValueError` names all that lack. `mix` holds
+    (journey, share).
     """
 
     name: str
@@ -32,9 +33,13 @@ class LoadScenario:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        stages = {stage.name for profile in (self.quick, self.full) for stage in profile.stages}
-        if stages != set(self.slos):
-            raise ValueError(f"load scenario {self.name!r}: stages {sorted(stages)}, SLOs for {sorted(self.slos)}")
+        stages = (*self.quick.stages, *self.full.stages)
+        names = {stage.name for stage in stages}
+        if names != set(self.slos):
+            raise ValueError(f"load scenario {self.name!r}: stages {sorted(names)}, SLOs for {sorted(self.slos)}")
+        lacking = [text for stage in stages if (text := _lacking(stage, self.slos[stage.name]))]
+        if lacking:
+            raise ValueError(f"load scenario {self.name!r}: {'; '.join(lacking)}")
 
     def arrivals(self, profile: Profile, *, peak_per_s: float | None = None, duration_s: float | None = None) -> Stages:
         """The profile's stages, all scaled alike to another peak rate or another length."""
@@ -53,3 +58,10 @@ class LoadScenario:
             retry=self.retry,
             seed=self.seed,
         )
+
+
+def _lacking(stage: Stage, slo: Slo) -> str:
+    """Which percentiles the stage claims from too few arrivals; empty when none."""
+    arrivals = int(stage.arrivals.count(stage.arrivals.duration_s))
+    notes = slo.judge({}, samples=arrivals).notes
+    return f"stage {stage.name!r}: {', '.join(notes)}" if notes else ""

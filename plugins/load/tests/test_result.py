@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plugins.load.errors import LoadError
@@ -66,6 +66,7 @@ def test_errors_besides_the_clean_ones_are_told_apart(tmp_path: Path) -> None:
     assert window.indicators()["errors"] == 75
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(
     offsets=st.lists(st.floats(0, 30, allow_nan=False), min_size=1, max_size=50),
     cut=st.floats(0, 30, allow_nan=False),
