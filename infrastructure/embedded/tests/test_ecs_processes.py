@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import psutil
 import pytest
 
 from infrastructure.embedded.controllers.ecs import EcsController
@@ -128,6 +129,8 @@ async def test_a_frozen_task_that_is_stopped_gets_sigkill_after_its_time(state: 
         await cloud.settle()
         victim, process = next(iter(cloud.living.items()))
         process.pause()
+        # Until it has stopped, a SIGTERM would come first: pending signals are taken in the order of their numbers.
+        await cloud.until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
         cloud.api.stop_task(CLUSTER, victim, None)
         cloud.reconciler.notify("ecs")
         replaced = await cloud.until(lambda: len(set(cloud.living) - {victim}) == 2)
