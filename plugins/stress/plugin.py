@@ -1,11 +1,10 @@
 """pytest glue of the stress plugin: the fixture `stress` runs a claim and judges the test by its evidence."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
-from infrastructure.cloud import Platform
-from plugins.environment.lease import Lease
 from plugins.environment.outcome import Inconclusive
 from plugins.environment.settings import Settings
 from plugins.reporting.plugin import Reporter
@@ -14,15 +13,28 @@ from plugins.slo import Verdict
 from plugins.stress import runner
 from plugins.stress.claim import StressClaim
 from plugins.stress.judge import judge
+from plugins.stress.preview import preview
+
+if TYPE_CHECKING:
+    from infrastructure.cloud import Platform
+    from plugins.environment.lease import Lease
 
 
 @pytest.fixture
 def stress(
-    settings: Settings, platform: Platform, lease: Lease, reporter: Reporter, progress: Progress
+    request: pytest.FixtureRequest, settings: Settings, reporter: Reporter, progress: Progress
 ) -> Callable[[StressClaim], None]:
-    """`stress(claim)`: run it alone on the platform, publish its record, and raise unless it passed."""
+    """`stress(claim)`: run it alone on the platform, publish its record, and raise unless it passed.
+
+    With `--plan` it says what it would do, and no platform is asked for.
+    """
 
     def run(claim: StressClaim) -> None:
+        if settings.plan:
+            request.getfixturevalue("plans").add(request.node.nodeid, preview(claim, settings.profile))
+            return
+        platform: Platform = request.getfixturevalue("platform")
+        lease: Lease = request.getfixturevalue("lease")
         with lease.hold(f"stress {claim.id}"):
             evidence = runner.run(platform, claim, claim.length_s(settings.profile), progress)
         record = judge(claim, evidence)

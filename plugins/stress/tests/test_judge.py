@@ -4,6 +4,7 @@ from plugins.slo import Verdict
 from plugins.stress.api import Probe
 from plugins.stress.claim import StressClaim
 from plugins.stress.judge import judge
+from plugins.stress.preview import preview
 from plugins.stress.runner import StressEvidence
 from plugins.telemetry import Series, Span, Timeline
 
@@ -43,3 +44,15 @@ def test_a_stress_run_is_judged_on_each_stretch_of_its_own(evidence: StressEvide
 
 def test_the_full_profile_runs_the_length_of_the_story() -> None:
     assert (CLAIM.length_s("quick"), CLAIM.length_s("full")) == (10.0, 300.0)
+
+
+def test_a_plan_names_target_call_undo_judgement_and_time() -> None:
+    text = preview(CLAIM, "full")
+    for part in (
+        "every task of the service order",
+        "POST /api/orders/stress/morning-rush",
+        "DELETE",
+        "cpu = 95 % ± 5",
+        "300 s",
+    ):
+        assert part in text

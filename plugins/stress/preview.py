@@ -1,0 +1,19 @@
+"""What a stress run would do, for `--plan`."""
+
+from plugins.stress.claim import StressClaim
+
+
+def preview(claim: StressClaim, profile: str) -> str:
+    """Target, calls, undo, judgement and time, as text for a person."""
+    story = claim.service.stress
+    judged = [f"{slo.name}: {', '.join(map(str, slo.objectives))}" for slo in (claim.held, claim.answering, claim.calm)]
+    return "\n".join(
+        (
+            f"{story.story}",
+            f"  target   every task of the service {claim.service.name}",
+            f"  calls    POST {claim.service.stress_path} with the operators' token, target_cpu {story.target_cpu:g}",
+            f"  undo     DELETE {claim.service.stress_path}; the service itself ends the run after its time",
+            *(f"  judged   {line}" for line in judged),
+            f"  time     {claim.length_s(profile):g} s in the profile {profile}, then a few seconds of calm",
+        )
+    )
