@@ -8,7 +8,6 @@ Runs inside the daemon's event loop, and never holds it for longer than one moto
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 from infrastructure.embedded import hot, rest
 from infrastructure.embedded.apis import api_of
@@ -16,7 +15,7 @@ from infrastructure.embedded.cloudformation import progress
 from infrastructure.embedded.http_server import HttpRequest, HttpServer
 from infrastructure.embedded.interceptors import Answer, Call, Handler, Interceptor
 from infrastructure.embedded.pages import PREFIX, Page, Pages
-from infrastructure.embedded.parse import Unsigned, call_of
+from infrastructure.embedded.parse import Unsigned, call_of, is_object
 from infrastructure.embedded.shapes import error, not_provided
 
 _LOG = logging.getLogger(__name__)
@@ -68,6 +67,8 @@ class ControlPlane:
             return error(
                 call, "UnrecognizedClientException", f"the embedded cloud runs in {self._region} only", status=403
             )
+        if api.protocol == "json" and not call.parameters and not is_object(call.body):
+            return error(call, "SerializationException", "the body is not a JSON object")
         answer = await self._chain(call)
         if answer.is_success and api.is_mutation(call.action):
             self._on_mutation(call)
@@ -122,8 +123,15 @@ class ControlPlane:
 def _chained(interceptors: Sequence[Interceptor], last: Handler) -> Handler:
     handler = last
     for interceptor in reversed(interceptors):
-        handler = partial(interceptor, handle=handler)
+        handler = _before(interceptor, handler)
     return handler
+
+
+def _before(interceptor: Interceptor, handler: Handler) -> Handler:
+    async def handle(call: Call) -> Answer:
+        return await interceptor(call, handler)
+
+    return handle
 
 
 def _limit_of(headers: Mapping[str, str]) -> int:

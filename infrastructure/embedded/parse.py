@@ -22,7 +22,7 @@ class Unsigned(Exception):
 def call_of(*, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes, at: float) -> Call:
     """The call in an HTTP request with lower-case `headers`; `Unsigned` when it has no credential scope.
 
-    `action` is empty for a REST protocol, whose operation only the path tells; for it `METHOD` is put in its place.
+    `action` of a REST protocol, whose operation only the path tells, is made up from that.
     """
     caller, region, service = _scope(headers, query)
     target = headers.get("x-amz-target")
@@ -32,7 +32,7 @@ def call_of(*, method: str, path: str, query: str, headers: Mapping[str, str], b
         fields: dict[str, object] = dict(parse_qsl(body.decode("utf-8", "replace") or query, keep_blank_values=True))
         action, parameters = str(fields.get("Action", "")), fields
     else:
-        action, parameters = _rest_action(method, path), {}
+        action, parameters = _rest_action(service, method, path), {}
     return Call(
         service=service,
         action=action,
@@ -66,7 +66,17 @@ def _json(body: bytes) -> dict[str, object]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def _rest_action(method: str, path: str) -> str:
-    """A name for a REST call, in the manner of S3's operations: `GetObject`, `PutBucket`."""
+def is_object(body: bytes) -> bool:
+    """Whether `body` is a JSON object; an empty body stands for an empty one."""
+    try:
+        return not body or isinstance(orjson.loads(body), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _rest_action(service: str, method: str, path: str) -> str:
+    """A name for a REST call: in the manner of S3's operations (`GetObject`, `PutBucket`), else method and path."""
+    if service != "s3":
+        return f"{method} {path}"
     verb = {"GET": "Get", "HEAD": "Head", "PUT": "Put", "POST": "Post", "DELETE": "Delete"}.get(method, method.title())
     return verb + ("Object" if path.strip("/").count("/") else "Bucket")

@@ -16,7 +16,8 @@ from infrastructure.embedded.interceptors import Answer, Call
 def error(call: Call, code: str, message: str, *, status: int = 400, **more: object) -> Answer:
     """`code` with `message` as the caller's SDK expects it; `more` are further members of a JSON error."""
     api = api_of(call.service)
-    protocol = api.protocol if api else ("json" if "x-amz-target" in call.headers else "query")
+    form = call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    protocol = api.protocol if api else ("query" if form else "json")
     request_id = str(uuid4())
     headers = {"x-amzn-requestid": request_id}
     if protocol == "json":

@@ -47,8 +47,7 @@ def _create_resource_map(stack: Any) -> Any:
 def _check(template: dict[str, Any], parameters: Mapping[str, Any]) -> None:
     if not template.get("Resources"):
         raise ValidationError(message="Template format error: At least one Resources member must be defined.")
-    known = parsing.get_model_map()
-    unknown = sorted({str(each.get("Type")) for each in template["Resources"].values()} - set(known))
+    unknown = sorted({str(each.get("Type")) for each in template["Resources"].values()} - types.provided())
     if unknown:
         raise ValidationError(
             message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}] "

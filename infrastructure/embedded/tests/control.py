@@ -1,0 +1,96 @@
+"""A control plane without a socket: calls go through every interceptor into moto, and answers come back parsed."""
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from infrastructure.embedded.apis import api_of
+from infrastructure.embedded.backends import Backends
+from infrastructure.embedded.control_plane import ControlPlane
+from infrastructure.embedded.interceptors import Answer, Call, Interceptor
+from infrastructure.embedded.interceptors.registry import chain
+from infrastructure.embedded.parse import call_of
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+Result = TypeVar("Result")
+
+
+def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run a test's coroutine, on a loop of its own, within ten seconds."""
+    return asyncio.run(asyncio.wait_for(coroutine, 10.0))
+
+
+def headers_of(service: str, *, caller: str = "tester", region: str = REGION) -> dict[str, str]:
+    credential = f"{caller}/20260101/{region}/{service}/aws4_request"
+    return {
+        "authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0",
+        "host": "127.0.0.1:4566",
+    }
+
+
+def call(service: str, action: str, parameters: dict[str, Any], *, caller: str = "tester", at: float = 0.0) -> Call:
+    """A call as an SDK sends it: JSON, or a form for the query protocols (whose parameters are given flat)."""
+    api = api_of(service)
+    headers = headers_of(service, caller=caller)
+    if api is None or api.protocol == "json":
+        target = api.target if api else "Unknown"
+        headers |= {"x-amz-target": f"{target}.{action}", "content-type": "application/x-amz-json-1.0"}
+        body = json.dumps(parameters).encode()
+    else:
+        headers["content-type"] = "application/x-www-form-urlencoded"
+        body = urlencode({"Action": action, "Version": api.version or "2010-05-15", **parameters}).encode()
+    return call_of(method="POST", path="/", query="", headers=headers, body=body, at=at)
+
+
+@dataclass
+class Control:
+    """One fresh cloud. `changes` are the calls the controllers would have heard of."""
+
+    interceptors: tuple[Interceptor, ...] | None = None
+    changes: list[Call] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.backends = fresh_backends()
+        chosen = chain(self.backends) if self.interceptors is None else self.interceptors
+        self.plane = ControlPlane(
+            region=REGION, account=ACCOUNT, interceptors=chosen, pages={}, on_mutation=self.changes.append
+        )
+
+    async def answer(self, service: str, action: str, **parameters: Any) -> Answer:
+        return await self.plane.handle(call(service, action, parameters))
+
+    async def ask(self, service: str, action: str, **parameters: Any) -> Any:
+        """The result of a call of a JSON protocol, which must succeed."""
+        answer = await self.answer(service, action, **parameters)
+        assert answer.is_success, f"{service}:{action} was answered {answer.status}: {answer.body!r}"
+        return json.loads(answer.body) if answer.body else {}
+
+    async def refusal(self, service: str, action: str, **parameters: Any) -> dict[str, Any]:
+        """The error document of a call of a JSON protocol, which must fail; `status` is added."""
+        answer = await self.answer(service, action, **parameters)
+        assert not answer.is_success, f"{service}:{action} succeeded: {answer.body!r}"
+        return {**json.loads(answer.body), "status": answer.status}
+
+
+def fresh_backends() -> Backends:
+    """Back ends with nothing in them: moto's records belong to the process, so the last test's are dropped."""
+    backends = Backends(ACCOUNT, REGION)
+    from moto.core.base_backend import BackendDict
+
+    BackendDict.reset()
+    return backends
+
+
+def table(name: str, *, read: int = 1000, write: int = 1000, sort: str | None = None) -> dict[str, Any]:
+    """Parameters of CreateTable for a table with the key `id`, and `sort` as its sort key."""
+    keys = [("id", "HASH")] + ([(sort, "RANGE")] if sort else [])
+    return {
+        "TableName": name,
+        "KeySchema": [{"AttributeName": key, "KeyType": kind} for key, kind in keys],
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+        "ProvisionedThroughput": {"ReadCapacityUnits": read, "WriteCapacityUnits": write},
+    }
