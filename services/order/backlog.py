@@ -1,10 +1,12 @@
 """What a relay holds and what it may hand on next: the order of things, without any I/O.
 
-Rows come from three sides: this task's own commits, other tasks' through the bus, and the sweep of the table. A shard's
-rows are due only up to its *horizon*: beyond it the table may hold an older row that nobody told us of, which must not
-be overtaken.
+Rows come from three sides: this task's own commits, other tasks' through the bus, and the sweep of the table. What a
+task is told says only that there is something to read: another task may have committed an older row of the same
+customer, word of which is still under way. A row is due once a consistent read of its shard, begun after the row was
+committed, has shown it in its place; whatever was acknowledged before it was placed is then in the same page.
 
-    shard taken over -> horizon at the start -> page swept -> horizon at its end -> … -> last page -> no horizon
+    told -> held ──(page of its shard)──> proven -> due -> taken by every channel -> done
+                └──(last page without it)──> gone: another relay handed it on
 """
 
 from collections import OrderedDict
@@ -18,14 +20,13 @@ LIMIT: Final = 5_000
 """Rows held at most; what comes beyond is left to the sweep."""
 REMEMBERED: Final = 5_000
 """Order ids handed on lately: the bus may deliver a row after the sweep has already dealt with it."""
-START: Final = ""
-NO_HORIZON: Final = "~"
-"""Sorts after every order id."""
 
 
 @dataclass(slots=True)
 class _Held:
     row: Row
+    is_proven: bool = False
+    """Seen in the table, and so was everything older."""
     taken_by: set[int] = field(default_factory=set)
     """Channels that have it."""
 
@@ -37,7 +38,7 @@ class Backlog:
         self._limit = limit
         self._held: dict[str, _Held] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
-        self._horizons = dict.fromkeys(SHARDS, START)
+        self._unread = set(SHARDS)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -53,18 +54,35 @@ class Backlog:
 
     def forget(self, shard: str) -> None:
         """Trust nothing about `shard` until it was swept."""
-        self._horizons[shard] = START
+        self._unread.add(shard)
+        for held in self._held.values():
+            if held.row.shard == shard:
+                held.is_proven = False
 
-    def swept(self, shard: str, page: Page) -> None:
+    def known(self, shard: str) -> frozenset[str]:
+        """Order ids held of `shard`: to be noted before the table is read, and given to `swept` with what it said."""
+        return frozenset(order_id for order_id, held in self._held.items() if held.row.shard == shard)
+
+    def swept(self, shard: str, page: Page, known: frozenset[str]) -> None:
         """Take in the oldest rows of a shard as the table has them. They are few: the limit does not apply."""
         for row in page.rows:
             if row.order_id not in self._done:
-                self._held.setdefault(row.order_id, _Held(row))
-        self._horizons[shard] = NO_HORIZON if page.is_last else page.rows[-1].order_id
+                self._held.setdefault(row.order_id, _Held(row)).is_proven = True
+        if not page.is_last:
+            self._unread.add(shard)
+            return
+        self._unread.discard(shard)
+        gone = known - {row.order_id for row in page.rows}
+        self.done([self._held[order_id].row for order_id in gone if order_id in self._held])
 
     def unswept(self, shards: Iterable[str]) -> tuple[str, ...]:
-        """The shards whose rows are not all known, so that they should be swept soon."""
-        return tuple(shard for shard in shards if self._horizons[shard] != NO_HORIZON)
+        """The shards that hold what no page has shown yet, so that they should be swept now."""
+        told = {held.row.shard for held in self._held.values() if not held.is_proven}
+        return tuple(shard for shard in shards if shard in self._unread or shard in told)
+
+    def holds(self, shards: frozenset[str]) -> bool:
+        """Is anything of `shards` still to be handed on?"""
+        return any(held.row.shard in shards for held in self._held.values())
 
     def due(self, shards: frozenset[str], limit: int) -> tuple[Row, ...]:
         """What may be handed on now: oldest first, one per customer.
@@ -74,7 +92,7 @@ class Backlog:
         chosen: dict[str, Row] = {}
         for order_id in sorted(self._held):
             row = self._held[order_id].row
-            if row.shard not in shards or order_id > self._horizons[row.shard]:
+            if row.shard not in shards or not self._held[order_id].is_proven:
                 continue
             chosen.setdefault(row.customer_id, row)
             if len(chosen) == limit:

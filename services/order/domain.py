@@ -14,7 +14,7 @@ MAX_QUANTITY: Final = 100
 MAX_TOTAL_CENTS: Final = 100_000_000
 """A million: above the dearest order that the other limits allow, so that it refuses only nonsense."""
 
-_AMOUNT: Final = re.compile(r"\d{1,9}(\.\d{1,6})?")
+_AMOUNT: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,9 @@
                                └── whatever failed stays, and is tried again after a back-off
 
 A row leaves the table after both channels took it, so a crash at any point costs nothing but a repetition, which the
-queue's de-duplication and the consumers absorb. Nothing is polled on the normal path: a commit wakes the relay and
-brings the row along. The sweep reads the table now and then for rows whose writer died before it could.
+queue's de-duplication and the consumers absorb. Nothing is polled: a commit wakes the relay, which reads the shards it
+was told of, since only the table knows the order of things (see backlog.py). Now and then it reads all of its shards,
+for rows whose writer died before it could tell.
 """
 
 import asyncio
@@ -112,7 +113,7 @@ class Relay:
 
     async def run(self) -> None:
         """Relay until stopped."""
-        while not (self._is_stopping and not self._backlog.due(self._owner.shards, 1)):
+        while not (self._is_stopping and not self._backlog.holds(self._owner.shards)):
             await self._wait()
             await self.step()
         await self._pass_on()
@@ -167,7 +168,8 @@ class Relay:
         else:
             shards = frozenset(self._backlog.unswept(shards))
         for shard in sorted(shards):
-            self._backlog.swept(shard, await self._outbox.oldest(shard, PAGE))
+            known = self._backlog.known(shard)
+            self._backlog.swept(shard, await self._outbox.oldest(shard, PAGE), known)
 
     async def _hand_on(self, rows: tuple[Row, ...]) -> None:
         """Both channels at the same time; what both have is deleted. Raises the first failure after all have ended."""

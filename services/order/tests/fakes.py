@@ -1,0 +1,265 @@
+"""The order service without a network: its real HTTP layer and rules over stores in memory."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.types import Message, Scope
+
+from services.chassis import api
+from services.chassis.aws import Json
+from services.chassis.cache import CacheUnavailable
+from services.chassis.gateway import Gateway, Limits
+from services.chassis.health import Dependencies
+from services.chassis.metrics import Metrics
+from services.chassis.traffic import Traffic
+from services.order.catalogue import CatalogueStock
+from services.order.desk import OrderDesk
+from services.order.domain import Order
+from services.order.outbox import Page, Row
+from services.order.prices import CachedPrices
+from services.order.routes import ROUTE, add_routes
+from services.order.store import KeyConflict, Placed
+
+if TYPE_CHECKING:
+    from services.chassis.aws_errors import AwsError
+
+
+@contextlib.asynccontextmanager
+async def _lives(_: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
+class MemoryCache:
+    """`Cache` in a dictionary; unreachable while `is_down`."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, bytes] = {}
+        self.is_down = False
+
+    async def get(self, key: str) -> bytes | None:
+        self._check()
+        return self.held.get(key)
+
+    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
+        self._check()
+        self.held[key] = value
+
+    def _check(self) -> None:
+        if self.is_down:
+            raise CacheUnavailable("down")
+
+
+class MemoryBook:
+    """`OrderBook` in dictionaries; fails with `error` while that is set."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, Order] = {}
+        self.keys: dict[str, tuple[str, str]] = {}
+        self.error: AwsError | None = None
+
+    async def place(self, order: Order, fingerprint: str) -> Placed:
+        if self.error is not None:
+            raise self.error
+        if order.idempotency_key is not None:
+            order_id, earlier = self.keys.setdefault(order.idempotency_key, (order.order_id, fingerprint))
+            if earlier != fingerprint:
+                raise KeyConflict(order.idempotency_key)
+            if order_id != order.order_id:
+                return Placed(order_id=order_id, is_replay=True)
+        self.orders[order.order_id] = order
+        return Placed(order_id=order.order_id)
+
+    async def find(self, order_id: str) -> Order | None:
+        if self.error is not None:
+            raise self.error
+        return self.orders.get(order_id)
+
+
+class NoCloudWatch:
+    """Takes every metric and keeps none."""
+
+    async def call(self, operation: str, parameters: Json) -> Json:
+        return {}
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def document(self) -> dict[str, object]:
+        return dict(json.loads(self.body))
+
+    @property
+    def pointers(self) -> set[str]:
+        """Where a problem document complains."""
+        errors = self.document.get("errors")
+        return {str(error["pointer"]) for error in errors} if isinstance(errors, list) else set()
+
+
+class Shop:
+    """The order API over memory. `ask` sends one request; `place` one order."""
+
+    def __init__(self) -> None:
+        self.book = MemoryBook()
+        self.cache = MemoryCache()
+        self.metrics = Metrics(NoCloudWatch(), namespace="CloudCafe/Order", dimensions={}, period_s=60)
+        traffic = Traffic()
+        app = api.create(
+            title="orders",
+            version="1",
+            route=ROUTE,
+            lifespan=_lives,
+            dependencies=Dependencies("dynamodb"),
+            traffic=traffic,
+        )
+        desk = OrderDesk(
+            prices=CachedPrices(self.cache, self.metrics),
+            stock=CatalogueStock(),
+            book=self.book,
+            cache=self.cache,
+            metrics=self.metrics,
+        )
+        add_routes(app, desk)
+        self.gateway = Gateway(
+            app, traffic=traffic, observe=lambda _: None, is_internal=lambda _: False, limits=Limits()
+        )
+
+    async def ask_async(
+        self, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()
+    ) -> Answer:
+        answer = Answer()
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer.status = message["status"]
+                answer.headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in message["headers"]}
+            else:
+                answer.body += message.get("body", b"")
+
+        await self.gateway(_scope(method, path, headers), receive, send)
+        return answer
+
+    def ask(self, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()) -> Answer:
+        return asyncio.run(self.ask_async(method, path, body, headers))
+
+    def place(self, order: object, *, key: str | None = None) -> Answer:
+        headers = [("content-type", "application/json")] + ([("idempotency-key", key)] if key is not None else [])
+        return self.ask("POST", ROUTE, json.dumps(order).encode(), headers)
+
+
+def _scope(method: str, path: str, headers: Iterable[tuple[str, str]]) -> Scope:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+
+
+class Crash(BaseException):
+    """The process dies here. No handler of the code under test may catch it."""
+
+
+@dataclass
+class Fuse:
+    """Blows at the `at`-th call to the world, before or after its effect, and stays blown; 0 never."""
+
+    at: int = 0
+    after: bool = False
+    count: int = 0
+    is_blown: bool = False
+
+    def before_effect(self) -> None:
+        self.count += 1
+        self._blow(is_now=not self.after)
+
+    def after_effect(self) -> None:
+        self._blow(is_now=self.after)
+
+    def _blow(self, *, is_now: bool) -> None:
+        self.is_blown = self.is_blown or (is_now and self.count == self.at)
+        if self.is_blown:
+            raise Crash
+
+
+class World:
+    """Outbox, queue and stream, which outlive a crash. The queue de-duplicates as SQS FIFO does."""
+
+    def __init__(self, rows: Sequence[Row] = ()) -> None:
+        self.table: dict[tuple[str, str], Row] = {(row.shard, row.order_id): row for row in rows}
+        self.queue: list[Row] = []
+        self.stream: list[Row] = []
+        self.fuse = Fuse()
+
+
+class MemoryOutbox:
+    """The table of a world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def oldest(self, shard: str, limit: int) -> Page:
+        self._world.fuse.before_effect()
+        rows = [row for (of, _), row in sorted(self._world.table.items()) if of == shard]
+        self._world.fuse.after_effect()
+        return Page(rows=tuple(rows[:limit]), is_last=len(rows) <= limit)
+
+    async def delete(self, rows: Sequence[Row]) -> set[str]:
+        self._world.fuse.before_effect()
+        for row in rows:
+            self._world.table.pop((row.shard, row.order_id), None)
+        self._world.fuse.after_effect()
+        return set()
+
+
+class MemoryQueue:
+    """The queue of a world. `refuses` are order ids it does not take for now."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.refuses: set[str] = set()
+        self.error: Exception | None = None
+
+    async def send(self, rows: Sequence[Row]) -> set[str]:
+        self._world.fuse.before_effect()
+        if self.error is not None:
+            raise self.error
+        known = {row.order_id for row in self._world.queue}
+        taken = [row for row in rows if row.order_id not in self.refuses]
+        self._world.queue += [row for row in taken if row.order_id not in known]
+        self._world.fuse.after_effect()
+        return {row.order_id for row in taken}
+
+
+class MemoryStream:
+    """The stream of a world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def send(self, rows: Sequence[Row]) -> set[str]:
+        self._world.fuse.before_effect()
+        self._world.stream += rows
+        self._world.fuse.after_effect()
+        return {row.order_id for row in rows}

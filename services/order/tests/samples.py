@@ -1,0 +1,30 @@
+"""A good order, as the wire has it."""
+
+from services.order.menu import PRICES_CENTS
+from services.order.outbox import Row
+
+LATTE, CROISSANT = "latte-grande", "croissant-piece"
+
+
+def order(**changes: object) -> dict[str, object]:
+    """Two lattes and a croissant, with `changes`."""
+    total = 2 * PRICES_CENTS[LATTE] + PRICES_CENTS[CROISSANT]
+    good: dict[str, object] = {
+        "store_id": "store-001",
+        "customer_id": "customer-0001",
+        "items": [{"item_id": LATTE, "quantity": 2}, {"item_id": CROISSANT, "quantity": 1}],
+        "total_amount": f"{total // 100}.{total % 100:02d}",
+    }
+    return {**good, **changes}
+
+
+def row(number: int, customer: str = "customer-0001") -> Row:
+    """The `number`-th order on its way out."""
+    return Row(
+        order_id=f"01{number:024d}",
+        customer_id=customer,
+        store_id="store-001",
+        total_amount="12.15",
+        at=1_795_000_000.0,
+        correlation_id="c",
+    )

@@ -1,0 +1,87 @@
+"""What the outbox is for: the same accidents, with it and without it."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from services.chassis.aws import Json
+from services.chassis.aws_errors import AwsError
+from services.order.books import FLUSH_AT, MemoryBook, OutboxBook
+from services.order.domain import Draft, Line, Order
+from services.order.outbox import Row
+from services.order.store import OrderStore
+
+
+class Table:
+    """DynamoDB that takes everything, or fails with `error`."""
+
+    def __init__(self) -> None:
+        self.operations: list[str] = []
+        self.error: AwsError | None = None
+
+    async def call(self, operation: str, parameters: Json) -> Json:
+        if self.error is not None:
+            raise self.error
+        self.operations.append(operation)
+        return {}
+
+
+class Sent:
+    """A channel that takes everything."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+
+    async def send(self, rows: Sequence[Row]) -> set[str]:
+        self.rows += rows
+        return {row.order_id for row in rows}
+
+
+def order(number: int) -> Order:
+    draft = Draft(store_id="store-001", customer_id="c", lines=(Line(item_id="i", quantity=1),), total_cents=100)
+    return Order(order_id=f"01{number:024d}", draft=draft, status="accepted", placed_at=1.0, correlation_id="c")
+
+
+THROTTLED = AwsError(operation="Put", code="ThrottlingException", message="slow", status=400)
+
+
+def test_with_an_outbox_a_failed_write_is_a_failed_order() -> None:
+    table, offered = Table(), list[Row]()
+    table.error = THROTTLED
+    book = OutboxBook(OrderStore(table, orders="o", outbox="x"), offered.append)
+    with pytest.raises(AwsError):
+        asyncio.run(book.place(order(1), "f"))
+    assert offered == []
+
+
+def test_with_an_outbox_one_transaction_holds_all_and_the_relay_is_told() -> None:
+    table, offered = Table(), list[Row]()
+    asyncio.run(OutboxBook(OrderStore(table, orders="o", outbox="x"), offered.append).place(order(1), "f"))
+    assert table.operations == ["TransactWriteItems"]
+    assert offered == [Row.of(order(1))]
+
+
+def test_without_resilience_a_failed_write_is_an_acknowledged_order_that_is_lost() -> None:
+    async def place() -> bool:
+        table = Table()
+        table.error = THROTTLED
+        book = MemoryBook(OrderStore(table, orders="o", outbox="x"), table, "o", (Sent(),))
+        placed = await book.place(order(1), "f")
+        await asyncio.gather(*book._tasks)
+        return bool(placed.order_id) and not table.operations
+
+    assert asyncio.run(place())
+
+
+def test_without_resilience_an_unfilled_batch_is_never_sent() -> None:
+    async def place(count: int) -> int:
+        table, queue = Table(), Sent()
+        book = MemoryBook(OrderStore(table, orders="o", outbox="x"), table, "o", (queue,))
+        for number in range(count):
+            await book.place(order(number), "f")
+        await asyncio.gather(*book._tasks)
+        return len(queue.rows)
+
+    assert asyncio.run(place(FLUSH_AT - 1)) == 0
+    assert asyncio.run(place(FLUSH_AT + 7)) == FLUSH_AT

@@ -1,0 +1,196 @@
+import asyncio
+import random
+
+import pytest
+
+from services.chassis.aws import Json
+from services.chassis.aws_errors import AwsError
+from services.order.outbox import SHARDS
+from services.order.ownership import BEAT_S, DEAD_S, TRUST_S, Decision, Observer, Ownership, decide
+
+S0, S1, S2, S3 = SHARDS
+
+
+@pytest.mark.parametrize(
+    ("holders", "living", "acquire", "release"),
+    [
+        pytest.param({}, {"me"}, [(S0, None), (S1, None), (S2, None), (S3, None)], [], id="alone, all free"),
+        pytest.param({}, {"me", "you"}, [(S0, None), (S1, None)], [], id="two, all free: half"),
+        pytest.param({S0: "you", S1: "you"}, {"me", "you"}, [(S2, None), (S3, None)], [], id="the other half"),
+        pytest.param(dict.fromkeys(SHARDS, "me"), {"me", "you"}, [], [S2, S3], id="a newcomer gets half"),
+        pytest.param(dict.fromkeys(SHARDS, "you"), {"me", "you"}, [], [], id="nobody alive is robbed"),
+        pytest.param(
+            {S0: "me", S1: "me", S2: "dead", S3: "dead"},
+            {"me"},
+            [(S2, "dead"), (S3, "dead")],
+            [],
+            id="the dead are succeeded",
+        ),
+        pytest.param({S0: "me", S1: "me"}, {"me", "you"}, [], [], id="a full share takes no more"),
+        pytest.param({}, {"me", "a", "b", "c", "d"}, [(S0, None)], [], id="more tasks than shards"),
+    ],
+)
+def test_the_next_step_towards_an_even_share(
+    holders: dict[str, str], living: set[str], acquire: list[tuple[str, str | None]], release: list[str]
+) -> None:
+    assert Decision(acquire=tuple(acquire), release=tuple(release)) == decide("me", holders, frozenset(living))
+
+
+def test_a_member_is_alive_while_its_counter_moves() -> None:
+    now = 0.0
+    observer = Observer(lambda: now)
+    assert observer.living({"a": 1, "b": 1}) == {"a", "b"}
+    now = DEAD_S - 0.1
+    assert observer.living({"a": 2, "b": 1}) == {"a", "b"}
+    now = DEAD_S
+    assert observer.living({"a": 2, "b": 1}) == {"a"}
+    now += 0.1
+    assert observer.living({"a": 3, "b": 2}) == {"a", "b"}
+
+
+def test_an_owner_stops_trusting_its_leases_before_anybody_may_take_them() -> None:
+    assert BEAT_S < TRUST_S < DEAD_S
+
+
+class Table:
+    """The `relay` partition of the outbox table; unreachable for the members in `cut_off`."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, dict[str, str]]] = {}
+        self.cut_off: set[str] = set()
+
+    def of(self, member: str) -> "Connection":
+        return Connection(self, member)
+
+    @property
+    def holders(self) -> dict[str, str]:
+        return {key[6:]: row["holder"]["S"] for key, row in self.rows.items() if key.startswith("lease#")}
+
+
+class Connection:
+    """One member's way to the table: the operations and conditions that ownership uses."""
+
+    def __init__(self, table: Table, member: str) -> None:
+        self._table = table
+        self._member = member
+
+    async def call(self, operation: str, parameters: Json) -> Json:
+        if self._member in self._table.cut_off:
+            raise AwsError(operation=operation, code="Unreachable", message="cut off")
+        if operation == "Query":
+            return {"Items": list(self._table.rows.values())}
+        row = parameters["Item" if operation == "PutItem" else "Key"]
+        assert isinstance(row, dict)
+        key = row["sequence"]["S"]
+        self._check(key, parameters)
+        if operation == "PutItem":
+            self._table.rows[key] = row
+        else:
+            self._table.rows.pop(key, None)
+        return {}
+
+    def _check(self, key: str, parameters: Json) -> None:
+        condition = parameters.get("ConditionExpression")
+        values = parameters.get("ExpressionAttributeValues")
+        holder = self._table.rows.get(key, {}).get("holder", {}).get("S")
+        wanted = next(iter(values.values()))["S"] if isinstance(values, dict) else None
+        if condition is not None and holder != wanted:
+            raise AwsError(operation="Put", code="ConditionalCheckFailedException", message="no", status=400)
+
+
+class Cluster:
+    """Members over one table and one clock."""
+
+    def __init__(self, *names: str) -> None:
+        self.now = 0.0
+        self.table = Table()
+        self.members: dict[str, Ownership] = {}
+        for name in names:
+            self.join(name)
+
+    def join(self, name: str) -> None:
+        self.members[name] = Ownership(self.table.of(name), "outbox", name, clock=lambda: self.now)
+
+    async def tick(self, *names: str) -> None:
+        for name in names or tuple(self.members):
+            try:
+                await self.members[name].tick()
+            except AwsError:
+                assert name in self.table.cut_off
+        self.check()
+
+    def check(self) -> None:
+        owned = [shard for member in self.members.values() for shard in member.shards]
+        assert len(owned) == len(set(owned)), "two members believe in the same lease"
+
+    def shares(self) -> dict[str, int]:
+        return {name: len(member.shards) for name, member in self.members.items()}
+
+
+def test_members_come_to_an_even_share() -> None:
+    async def run() -> dict[str, int]:
+        cluster = Cluster("a")
+        await cluster.tick()
+        await cluster.tick()
+        assert cluster.shares() == {"a": 4}
+        cluster.join("b")
+        for _ in range(4):
+            cluster.now += BEAT_S
+            await cluster.tick()
+        return cluster.shares()
+
+    assert asyncio.run(run()) == {"a": 2, "b": 2}
+
+
+def test_a_member_that_leaves_is_succeeded_at_the_next_tick() -> None:
+    async def run() -> dict[str, int]:
+        cluster = Cluster("a", "b")
+        for _ in range(4):
+            cluster.now += BEAT_S
+            await cluster.tick()
+        await cluster.members.pop("a").leave()
+        await cluster.tick()
+        await cluster.tick()
+        return cluster.shares()
+
+    assert asyncio.run(run()) == {"b": 4}
+
+
+def test_a_member_that_dies_is_succeeded_once_it_is_surely_dead() -> None:
+    async def run() -> tuple[float, set[str]]:
+        cluster = Cluster("a", "b")
+        for _ in range(4):
+            cluster.now += BEAT_S
+            await cluster.tick()
+        died_at, _ = cluster.now, cluster.members.pop("a")
+        while cluster.shares() != {"b": 4}:
+            cluster.now += BEAT_S
+            await cluster.tick()
+        return cluster.now - died_at, set(cluster.table.rows)
+
+    took, rows = asyncio.run(run())
+    assert DEAD_S <= took <= DEAD_S + 2 * BEAT_S
+    assert "member#a" not in rows
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_lease_ever_has_two_owners_whatever_happens(seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 - chosen seeds
+
+    async def run() -> None:
+        cluster = Cluster("a", "b", "c")
+        for _ in range(200):
+            cluster.now += draw.uniform(0.1, 1.5)
+            name = draw.choice("abc")
+            if draw.random() < 0.2:
+                cluster.table.cut_off ^= {name}
+            if draw.random() < 0.05 and name not in cluster.table.cut_off:
+                await cluster.members[name].leave()
+            await cluster.tick(*draw.sample("abc", draw.randint(1, 3)))
+        cluster.table.cut_off.clear()
+        for _ in range(12):
+            cluster.now += BEAT_S
+            await cluster.tick()
+        assert sum(cluster.shares().values()) == len(SHARDS)
+
+    asyncio.run(run())

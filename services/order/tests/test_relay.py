@@ -1,0 +1,202 @@
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from services.chassis.aws_errors import AwsError
+from services.order.outbox import SHARDS, Row, pack, shard_of, unpack
+from services.order.relay import Relay, RelayReport
+from services.order.tests.fakes import Crash, Fuse, MemoryOutbox, MemoryQueue, MemoryStream, World
+from services.order.tests.samples import row
+
+ALL = frozenset(SHARDS)
+CUSTOMERS = ("customer-0001", "customer-0002", "customer-0003")
+ROWS = [row(number, CUSTOMERS[number % 3]) for number in range(12)]
+THROTTLED = AwsError(operation="Send", code="ThrottlingException", message="slow", status=400)
+
+
+class Owner:
+    """Owns what it is told to."""
+
+    def __init__(self, shards: frozenset[str] = ALL) -> None:
+        self.shards = shards
+
+
+class Post:
+    """What was told to other tasks."""
+
+    def __init__(self) -> None:
+        self.told: list[Row] = []
+
+    async def __call__(self, message: bytes) -> None:
+        self.told += unpack(message)
+
+
+class Bench:
+    """A relay over a world; a new bench on the same world is the task that takes over."""
+
+    def __init__(self, world: World, owner: Owner | None = None) -> None:
+        self.world = world
+        self.post = Post()
+        self.queue = MemoryQueue(world)
+        self.lags: list[float] = []
+        self.relay = Relay(
+            outbox=MemoryOutbox(world),
+            channels=(self.queue, MemoryStream(world)),
+            owner=owner or Owner(),
+            tell=self.post,
+            report=RelayReport(on_done=self.lags.append),
+        )
+
+    async def settle(self, steps: int = 20) -> None:
+        for _ in range(steps):
+            await self.relay.step()
+            if not self.world.table and not self.relay.depth:
+                return
+
+
+def check_order(queue: Sequence[Row]) -> None:
+    """Every customer's orders are in the order in which they were placed."""
+    for customer in {each.customer_id for each in queue}:
+        ids = [each.order_id for each in queue if each.customer_id == customer]
+        assert ids == sorted(ids)
+
+
+def test_what_a_writer_hands_over_goes_out_once_and_leaves_the_table() -> None:
+    world = World(ROWS)
+    bench = Bench(world)
+    for each in ROWS:
+        bench.relay.offer(each)
+    asyncio.run(bench.settle())
+    assert sorted(ROWS, key=lambda r: r.order_id) == sorted(world.queue, key=lambda r: r.order_id)
+    assert len(world.stream) == len(bench.lags) == len(ROWS)
+    assert world.table == {}
+    check_order(world.queue)
+
+
+def test_rows_of_a_writer_that_died_are_found_by_the_sweep() -> None:
+    world = World(ROWS)
+    asyncio.run(Bench(world).settle())
+    assert len(world.queue) == len(ROWS)
+    assert world.table == {}
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the effect", "after the effect"])
+@pytest.mark.parametrize("at", range(1, 13))
+def test_a_crash_at_any_point_loses_nothing_and_doubles_nothing(at: int, after: bool) -> None:
+    world = World(ROWS)
+    world.fuse = Fuse(at=at, after=after)
+    crashed = False
+    try:
+        asyncio.run(Bench(world).settle())
+    except Crash:
+        crashed = True
+    assert crashed == (world.fuse.is_blown)
+    world.fuse = Fuse()
+    asyncio.run(Bench(world).settle())
+
+    assert {r.order_id for r in ROWS} == {r.order_id for r in world.queue}
+    assert len(world.queue) == len(ROWS)
+    assert {r.order_id for r in ROWS} <= {r.order_id for r in world.stream}
+    assert world.table == {}
+    check_order(world.queue)
+
+
+def test_the_crash_points_above_cover_a_whole_run() -> None:
+    world = World(ROWS)
+    asyncio.run(Bench(world).settle())
+    assert 8 <= world.fuse.count <= 12 + len(SHARDS) + 3 * 4
+
+
+def test_a_channel_that_fails_is_tried_again_and_the_other_one_is_not_told_twice() -> None:
+    world = World(ROWS)
+    bench = Bench(world)
+
+    async def run() -> None:
+        bench.queue.error = THROTTLED
+        await bench.relay.step()
+        assert world.queue == []
+        assert len(world.table) == len(ROWS)
+        bench.queue.error = None
+        await bench.settle()
+
+    asyncio.run(run())
+    assert len(world.queue) == len(world.stream) == len(ROWS)
+    assert world.table == {}
+
+
+def test_a_message_that_is_refused_is_not_overtaken_by_the_customers_next() -> None:
+    world = World([row(1), row(2), row(3, "customer-0002")])
+    bench = Bench(world)
+
+    async def run() -> None:
+        bench.queue.refuses = {row(1).order_id}
+        await bench.relay.step()
+        assert [r.order_id for r in world.queue] == [row(3).order_id]
+        bench.queue.refuses = set()
+        await bench.settle()
+
+    asyncio.run(run())
+    check_order(world.queue)
+    assert len(world.queue) == 3
+
+
+def test_a_defect_does_not_end_the_relaying() -> None:
+    world = World(ROWS)
+    bench = Bench(world)
+
+    async def run() -> None:
+        bench.queue.error = ZeroDivisionError("a defect")
+        await bench.relay.step()
+        bench.queue.error = None
+        await bench.settle()
+
+    asyncio.run(run())
+    assert world.table == {}
+
+
+def test_rows_of_somebody_elses_shards_are_passed_on() -> None:
+    mine = frozenset({shard_of(CUSTOMERS[0])})
+    foreign = [r for r in ROWS if r.shard not in mine]
+    assert foreign
+    world = World(ROWS)
+    bench = Bench(world, Owner(mine))
+    for each in ROWS:
+        bench.relay.offer(each)
+    asyncio.run(bench.settle(3))
+    assert foreign == bench.post.told
+    assert {r.order_id for r in world.queue} == {r.order_id for r in ROWS if r.shard in mine}
+    assert bench.relay.depth == 0
+
+
+def test_what_is_heard_is_relayed_only_by_the_owner() -> None:
+    world = World(ROWS)
+    bench = Bench(world, Owner(frozenset()))
+    bench.relay.hear(pack(ROWS))
+    assert bench.relay.depth == 0
+
+
+def test_an_older_row_nobody_told_us_of_is_not_overtaken_after_a_take_over() -> None:
+    world = World([row(1), row(2)])
+    bench = Bench(world)
+    bench.relay.took_over(ALL)
+    bench.relay.offer(row(2))
+    asyncio.run(bench.settle())
+    assert [r.order_id for r in world.queue] == [row(1).order_id, row(2).order_id]
+
+
+def test_a_stopping_relay_hands_over_what_it_holds() -> None:
+    world = World(ROWS)
+    bench = Bench(world)
+
+    async def run() -> None:
+        task = asyncio.create_task(bench.relay.run())
+        await asyncio.sleep(0)
+        for each in ROWS:
+            bench.relay.offer(each)
+        bench.relay.stop()
+        await asyncio.wait_for(task, 10)
+
+    asyncio.run(run())
+    assert world.table == {}
+    assert len(world.queue) == len(ROWS)
