@@ -4,7 +4,7 @@ Adding an API is one entry in `APIS`: its signing name, the moto class behind it
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Protocol = Literal["json", "query", "ec2", "rest-xml"]
@@ -32,6 +32,10 @@ class Api:
     """Actions of the data plane: no controller needs to hear of them, no audit keeps them."""
     only: frozenset[str] = frozenset()
     """The actions that are answered, where moto has others that would be answered wrongly; empty: all of moto's."""
+    effects: Mapping[str, str] = field(default_factory=dict)
+    """Calls that do here what they do on AWS, and what that is; a controller of the API declares its own."""
+    note: str = ""
+    """What else a caller must know; for PARITY.md."""
     is_global: bool = False
     """Signed for us-east-1 wherever the caller is."""
 
@@ -78,6 +82,14 @@ APIS: tuple[Api, ...] = (
                 "UpdateStack",
             }
         ),
+        effects={
+            "CreateStack": "its resources are made by the APIs' own calls, or rolled back with reasons",
+            "DeleteStack": "its resources are deleted, the last made first; waits for services to drain",
+            "DescribeStackEvents": "every step of every resource, with its reason",
+            "UpdateStack": "what resolved properties say has changed is changed, or put back",
+        },
+        note="A stack is complete once its resources are recorded: it does not wait for an ECS service to be stable. "
+        "No change sets, nested stacks, macros or drift detection.",
     ),
     Api(
         name="dynamodb",
@@ -98,13 +110,20 @@ APIS: tuple[Api, ...] = (
             }
         ),
     ),
-    Api(name="ec2", moto="ec2", handler="EC2Response", protocol="ec2"),
+    Api(
+        name="ec2",
+        moto="ec2",
+        handler="EC2Response",
+        protocol="ec2",
+        note="Networks, security groups and addresses are records: all processes share the loopback interface.",
+    ),
     Api(
         name="ecr",
         moto="ecr",
         handler="ECRResponse",
         protocol="json",
         target="AmazonEC2ContainerRegistry_V20150921",
+        note="No image is ever pulled: an image's name finds the service's entry point in the catalogue.",
     ),
     Api(
         name="ecs",
@@ -121,7 +140,14 @@ APIS: tuple[Api, ...] = (
         protocol="query",
         version="2015-12-01",
     ),
-    Api(name="iam", moto="iam", handler="IamResponse", protocol="query", is_global=True),
+    Api(
+        name="iam",
+        moto="iam",
+        handler="IamResponse",
+        protocol="query",
+        is_global=True,
+        note="Roles and policies are records: no call is authorised by them.",
+    ),
     Api(
         name="kinesis",
         moto="kinesis",
@@ -129,6 +155,15 @@ APIS: tuple[Api, ...] = (
         protocol="json",
         target="Kinesis_20131202",
         data=frozenset({"PutRecord", "PutRecords"}),
+        effects={
+            "CreateStream": "a stream with its shards, active at once",
+            "DeleteStream": "the stream and its records are gone",
+            "GetRecords": "records in order, up to 10,000 a call",
+            "GetShardIterator": "where to read on",
+            "PutRecord": "a record in the shard of its key",
+            "PutRecords": "records in the shards of their keys",
+        },
+        note="A shard keeps its latest 100,000 records. Shard throughput is not limited; nothing is encrypted.",
     ),
     Api(
         name="logs",
@@ -137,6 +172,7 @@ APIS: tuple[Api, ...] = (
         protocol="json",
         target="Logs_20140328",
         data=frozenset({"PutLogEvents", "FilterLogEvents"}),
+        note="Log groups are records: what containers write goes to files (`cafe logs`).",
     ),
     Api(
         name="monitoring",
@@ -146,13 +182,28 @@ APIS: tuple[Api, ...] = (
         target="GraniteServiceVersion20100801",
         data=frozenset({"PutMetricData"}),
     ),
-    Api(name="s3", moto="s3", protocol="rest-xml", is_global=True),
+    Api(
+        name="s3",
+        moto="s3",
+        protocol="rest-xml",
+        is_global=True,
+        note="Buckets and objects are kept in memory, by path-style addresses; the operations are those of moto.",
+    ),
     Api(
         name="secretsmanager",
         moto="secretsmanager",
         handler="SecretsManagerResponse",
         protocol="json",
         target="secretsmanager",
+        effects={
+            "CreateSecret": "kept in memory",
+            "DeleteSecret": "gone, or scheduled to go",
+            "GetRandomPassword": "a random password",
+            "GetSecretValue": "the value that was put",
+            "PutSecretValue": "another version",
+            "UpdateSecret": "another version",
+        },
+        note="No rotation.",
     ),
     Api(
         name="sqs",

@@ -17,10 +17,17 @@ class SqsController:
     name: ClassVar[str] = "sqs"
     watches: ClassVar[frozenset[str]] = frozenset({"sqs"})
     effects: ClassVar[Mapping[str, str]] = {
-        "SendMessage, SendMessageBatch": "kept in order; FIFO: de-duplicated for 5 minutes; wakes who polls",
-        "ReceiveMessage": "visibility time-outs, locked message groups, redrive to the dead letter queue, long polling",
-        "DeleteMessage, ChangeMessageVisibility": "as documented, with the batch calls",
-        "PurgeQueue, SetQueueAttributes": "as documented, at once",
+        "ChangeMessageVisibility": "the delivery ends then; zero gives the message back at once",
+        "ChangeMessageVisibilityBatch": "as the single call",
+        "CreateQueue": "a queue with metrics in AWS/SQS",
+        "DeleteMessage": "gone; unlocks its message group",
+        "DeleteMessageBatch": "as the single call",
+        "DeleteQueue": "the queue and its messages are gone",
+        "PurgeQueue": "empty at once, once a minute",
+        "ReceiveMessage": "visibility time-outs, locked groups, redrive to the dead letter queue, long polling",
+        "SendMessage": "kept in order; FIFO: de-duplicated for five minutes; answers who polls",
+        "SendMessageBatch": "as the single call",
+        "SetQueueAttributes": "counts from the next call on",
     }
 
     def __init__(self, context: "Context") -> None:

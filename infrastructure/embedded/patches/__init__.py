@@ -1,12 +1,13 @@
 """Corrections of moto 5.2, one module each: what grows with history, or contradicts AWS.
 
-A patch module says in its docstring which code of moto it replaces and why, names the moto package it belongs to in
-`PACKAGE` (`core` for what all share), and replaces it in `install`, which runs right after that package's import.
-Its test compares it with moto's own code.
+A patch module says in its docstring which code of moto it replaces and why, and replaces it in `install`, which runs
+right after the import of the moto package it belongs to (`core`: what all share). Its test compares it with moto's
+own code. Adding one is its file and its place in `PATCHES`.
 """
 
 import importlib
 from collections.abc import Mapping
+from typing import Any
 
 PATCHES: Mapping[str, tuple[str, ...]] = {
     "cloudformation": ("cloudformation_stacks",),
@@ -21,4 +22,9 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
 def apply(package: str) -> None:
     """Install the patches of moto's `package`, which has just been imported."""
     for name in PATCHES.get(package, ()):
-        importlib.import_module(f"{__name__}.{name}").install()
+        load(name).install()
+
+
+def load(name: str) -> Any:
+    """The patch module called `name`."""
+    return importlib.import_module(f"{__name__}.{name}")

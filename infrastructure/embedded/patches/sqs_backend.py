@@ -27,7 +27,6 @@ from infrastructure.embedded.sqs_queue import (
     ReceiptUnknown,
 )
 
-PACKAGE = "sqs"
 LONGEST_VISIBILITY_S = 43_200.0
 
 

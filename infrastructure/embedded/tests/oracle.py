@@ -1,6 +1,6 @@
 """Unpatched moto in a process of its own: the same calls, answered by the code that the patches replace.
 
-    python -m infrastructure.embedded.tests.oracle < calls.json > answers.json
+python -m infrastructure.embedded.tests.oracle < calls.json > answers.json
 """
 
 import json

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -303,6 +304,10 @@ def _stack(stacks: Stacks, name: str) -> Any:
     return next((stack for stack in found if stack.name == name), None)
 
 
+def _is_gone(stacks: Stacks, name: str) -> bool:
+    return _stack(stacks, name) is None
+
+
 async def _until(is_done: Callable[[], bool]) -> None:
     """Wait for the steps that stacks take by themselves until `is_done`."""
     step = asyncio.Event()
@@ -373,7 +378,7 @@ def test_the_platforms_stacks_are_made_and_leave_nothing() -> None:
                 service.status = "INACTIVE" if module == "compute" else service.status
             if module == "caching":
                 stacks.backends.elasticache.replication_groups.clear()
-            await _until(lambda: _stack(stacks, module) is None)
+            await _until(partial(_is_gone, stacks, module))
         assert {kind: count for kind, count in _left(stacks.backends).items() if count} == {}
 
     run(scenario())
@@ -391,7 +396,7 @@ def test_a_deletion_waits_for_what_drains_and_tells_the_controllers() -> None:
         assert await stacks.status("compute") == "DELETE_IN_PROGRESS"
         for service in stacks.backends.ecs.services.values():
             service.status = "INACTIVE"
-        await _until(lambda: _stack(stacks, "compute") is None)
+        await _until(partial(_is_gone, stacks, "compute"))
         assert stacks.backends.ecs.clusters == {}
 
     run(scenario())

@@ -1,0 +1,27 @@
+"""The parity table says what the code says, and nothing that AWS does not have."""
+
+from pathlib import Path
+
+import pytest
+
+from infrastructure.embedded import parity
+
+COMMITTED = Path(parity.__file__).with_name("PARITY.md")
+TABLE = parity.table()
+
+
+def test_the_committed_table_is_current() -> None:
+    assert COMMITTED.read_text() == parity.document() + "\n", (
+        "run: python -m infrastructure.embedded.parity > PARITY.md"
+    )
+
+
+@pytest.mark.parametrize("each", TABLE, ids=lambda each: each.api.name)
+def test_every_declared_effect_is_of_a_call_that_aws_has(each: parity.Parity) -> None:
+    assert sorted(set(each.effects) - parity.operations(each.api)) == []
+
+
+@pytest.mark.parametrize("each", TABLE, ids=lambda each: each.api.name)
+def test_what_is_allowed_exists(each: parity.Parity) -> None:
+    assert sorted(each.api.only - parity.operations(each.api)) == []
+    assert sorted(each.api.data - parity.operations(each.api)) == []
