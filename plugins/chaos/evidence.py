@@ -10,6 +10,9 @@ from plugins.reporting.record import Attachment, RunRecord, Step
 from plugins.slo import SloReport, Verdict
 from plugins.telemetry.timeline import Series, Timeline
 
+_BOOK_LINES = 20
+"""Of the books on the terminal; a broken platform can fill hundreds, and the first few tell the story."""
+
 _UNITS = {"p50": "ms", "p95": "ms", "p99": "ms", "errors": "%", "goodput": "/s"}
 
 
@@ -46,7 +49,10 @@ def told(evidence: Evidence, judgement: Judgement) -> str:
     lines.append(f"  symptom: {_symptom(trace)}")
     lines.append(f"  undo: {trace.undo or 'nothing was injected'}")
     lines += [f"  CloudWatch: {anomaly.verdict.upper()} {anomaly.text}" for anomaly in evidence.anomalies]
-    lines += [f"  {line}" for line in (books.text if books else "books: not opened").splitlines()]
+    page = (books.text if books else "books: not opened").splitlines()
+    lines += [f"  {line}" for line in page[:_BOOK_LINES]]
+    if len(page) > _BOOK_LINES:
+        lines.append(f"    … {len(page) - _BOOK_LINES} more lines are in the report")
     return "\n".join(lines)
 
 

@@ -16,6 +16,8 @@ from plugins.slo import Slo, SloReport, Verdict
 from plugins.telemetry.anomaly import AnomalyResult
 
 Weight = Literal["proof", "doubt", "claim"]
+_WEIGHTS: tuple[Weight, ...] = ("proof", "doubt", "claim")
+"""In the order in which people want to hear of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +67,8 @@ def judge(evidence: Evidence) -> Judgement:
     findings = (*_proofs(evidence), *_doubts(evidence, slos), *_claims(evidence, slos))
     verdict = weigh(findings)
     unwell = [finding for finding in findings if finding.verdict is not Verdict.PASS]
-    decisive = [finding.reason for finding in unwell if finding.verdict is verdict]
-    others = [finding.reason for finding in unwell if finding.verdict is not verdict]
-    return Judgement(verdict=verdict, reasons=(*decisive, *others) if verdict is not Verdict.PASS else (), slos=slos)
+    unwell.sort(key=lambda finding: (_WEIGHTS.index(finding.weight), finding.verdict is not Verdict.FAIL))
+    return Judgement(verdict=verdict, reasons=tuple(finding.reason for finding in unwell), slos=slos)
 
 
 def weigh(findings: Iterable[Finding]) -> Verdict:
@@ -111,7 +112,7 @@ def _proofs(evidence: Evidence) -> Iterable[Finding]:
     if undo is not None and not undo.is_proven:
         yield Finding(weight="proof", verdict=Verdict.FAIL, reason=f"undo not proven: {undo}")
     if books is None:
-        yield Finding(weight="claim", verdict=Verdict.INCONCLUSIVE, reason="the books could not be opened")
+        yield Finding(weight="claim", verdict=Verdict.INCONCLUSIVE, reason="the books were not opened")
     elif books.verdict is Verdict.FAIL:
         yield from (Finding(weight="proof", verdict=Verdict.FAIL, reason=reason) for reason in books.reasons)
     else:

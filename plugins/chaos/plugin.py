@@ -1,11 +1,12 @@
 """pytest glue of the chaos plugin: the fixture `experiment` runs a scenario; whoever gets a platform gets it clean."""
 
+import contextlib
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
 
-from infrastructure import cloud
+from infrastructure import cloud, environment
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
 from plugins.chaos.fault import Fault, Plan
@@ -18,14 +19,35 @@ from plugins.chaos.sabotage import NoOp
 from plugins.chaos.scenario import Scenario
 from plugins.environment.outcome import Inconclusive
 from plugins.environment.settings import Settings
+from plugins.environment.sharing import need_platform
 from plugins.slo import Verdict
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Undo what a crashed run left, before anybody waits for the platform: under a fault it may never turn healthy."""
+    _restore_before(session.config, [item.nodeid for item in session.items])
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+    """The same in xdist's controller, which brings up the platform of its workers."""
+    _restore_before(node.config, ids)
+
+
+def _restore_before(config: pytest.Config, ids: list[str]) -> None:
+    if config.option.plan or not need_platform(ids):
+        return
+    # What cannot be undone is told by the fixture below, where a fault shows as a message and not as an internal error.
+    with contextlib.suppress(EnvironmentFault):
+        restore(cloud.state_folder(environment.load(config.option.env)), reach)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
-    """Undo what a crashed run left on a platform that outlived it, before the first test sees that platform."""
+    """Nobody gets a platform that still carries a fault."""
     value = yield
     if fixturedef.argname == "platform" and isinstance(value, Platform) and not request.config.option.plan:
         check_clear(restore(value.state, reach))

@@ -82,7 +82,7 @@ CASES = {
     "books do not balance": Case(verdict=FAIL, reason="books: 2 x order lost", books=LOST),
     "books do not balance and interrupted": Case(verdict=FAIL, reason="books", books=LOST, stop=TIME),
     "books not read": Case(verdict=INCONCLUSIVE, reason="books: no answer", books=UNREAD),
-    "books not opened": Case(verdict=INCONCLUSIVE, reason="the books could not be opened", books=None),
+    "books not opened": Case(verdict=INCONCLUSIVE, reason="the books were not opened", books=None),
     "books not read and an SLO missed": Case(verdict=FAIL, reason="during", books=UNREAD, errors=(0, 50, 0)),
     "no symptom": Case(verdict=INCONCLUSIVE, reason="the fault has no symptom", symptom=None),
     "no symptom and an SLO missed": Case(verdict=INCONCLUSIVE, reason="the fault has", symptom=None, errors=(0, 50, 0)),
