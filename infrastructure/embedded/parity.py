@@ -36,7 +36,7 @@ Written by `python -m infrastructure.embedded.parity`; do not edit. Per API call
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
-    """One API: its real effects by call, the calls that are records only, and whether AWS has more: those are refused."""
+    """One API: its real effects by call, the calls that are records only; what AWS has beyond is refused."""
 
     api: Api
     effects: Mapping[str, str]

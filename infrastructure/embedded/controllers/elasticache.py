@@ -79,7 +79,7 @@ class ElastiCacheController:
         self._engine = RedisEngine(context.supervisor, context.ports, context.state)
         self._calls = elasticache_api.install(self._backend, self._engine.allocate)
         self._groups: dict[str, Group] = {}
-        self._metrics = ElastiCacheMetrics(context.metrics, self._running)
+        self._metrics = ElastiCacheMetrics(context.metrics, context.pace.metric_period_s, self._running)
         context.metrics.register(self._metrics.collect)
         context.supervisor.on_exit(self._on_exit)
 

@@ -71,8 +71,9 @@ def metrics_between(before: Reading | None, after: Reading, elapsed_s: float) ->
 class ElastiCacheMetrics:
     """Asks every running node once a period. The asking takes a moment, so the numbers are filed when they come."""
 
-    def __init__(self, metrics: Metrics, running: Callable[[], list[tuple[str, RedisNode]]]) -> None:
+    def __init__(self, metrics: Metrics, period_s: float, running: Callable[[], list[tuple[str, RedisNode]]]) -> None:
         self._metrics = metrics
+        self._period_s = period_s
         self._running = running
         self._seen: dict[str, Reading] = {}
         self._task: asyncio.Task[None] | None = None
@@ -80,7 +81,9 @@ class ElastiCacheMetrics:
     def collect(self, elapsed_s: float) -> Iterable[Datum]:
         """A metric source that answers later; a question still open is not asked twice."""
         if elapsed_s > 0 and (self._task is None or self._task.done()):
-            self._task = asyncio.create_task(self._ask(elapsed_s, time.time() - elapsed_s), name="elasticache metrics")
+            # Asked on the boundary, so the period that has just ended began one period before the nearest boundary.
+            at = (round(time.time() / self._period_s) - 1) * self._period_s
+            self._task = asyncio.create_task(self._ask(elapsed_s, at), name="elasticache metrics")
         return ()
 
     async def _ask(self, elapsed_s: float, at: float) -> None:

@@ -195,6 +195,7 @@ class Elbv2Controller:
 
     def _health_changed(self, target: Target, health: Health) -> None:
         self._context.wake(self.name)
+        self._context.wake("ecs")  # its scheduler replaces a task whose target turned unhealthy
 
     def _wake_when_drained(self, delay_s: float | None) -> None:
         if self._drained is not None:

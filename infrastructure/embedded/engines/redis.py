@@ -158,6 +158,8 @@ class RedisEngine:
             "protected-mode": "yes",
             "dir": str(folder),
             "daemonize": "no",
+            # A title is written over the environment, and with it over the marker by which left-overs are found.
+            "set-proc-title": "no",
             "save": "",
             "appendonly": "no",
             "maxmemory": str(int(MEMORY.get(spec.node_type, 1.0) * GIB)),

@@ -56,7 +56,7 @@ class Audit:
                     service=call.service,
                     action=call.action,
                     status=answer.status,
-                    parameters={name: _shown(name, value) for name, value in call.parameters.items()},
+                    parameters=_shown_all(call.parameters),
                 )
             )
         return answer
@@ -66,6 +66,16 @@ class Audit:
         after = int(query["after"]) if query.get("after", "").isdigit() else 0
         lines = (orjson.dumps(asdict(record)) for record in self.records if record.number > after)
         return b"".join(line + b"\n" for line in lines)
+
+
+def _shown_all(parameters: Mapping[str, object]) -> dict[str, object]:
+    """The parameters; a value of a stack's parameter is judged by its key, which stands beside it."""
+    shown = {name: _shown(name, value) for name, value in parameters.items()}
+    for name in parameters:
+        if name.endswith(".ParameterValue"):
+            key = str(parameters.get(f"{name.removesuffix('Value')}Key", ""))
+            shown[name] = _shown(key, parameters[name])
+    return shown
 
 
 def _shown(name: str, value: object) -> object:

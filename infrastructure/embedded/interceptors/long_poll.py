@@ -58,7 +58,8 @@ async def _deliverable(queue: Any, *, within_s: float) -> None:
             next_change = queue.box.next_change_at()
             pause = left if next_change is None else min(left, max(next_change - queue.clock(), 0.001))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), pause)
+                async with asyncio.timeout(pause):  # not wait_for: before Python 3.12 it can swallow a cancellation
+                    await changed.wait()
             if queue.box.is_deliverable(now=queue.clock()):
                 return
     finally:

@@ -69,6 +69,7 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
             if name not in names:
                 names[name] = camelcase_to_underscores(name)
         found = {name: getattr(self, names[name]) for name in wanted}
+        found |= {name: int(found[name]) for name in ("CreatedTimestamp", "LastModifiedTimestamp")}
         if self.redrive_policy:
             found["RedrivePolicy"] = json.dumps(self.redrive_policy)
         return {name: str(value).lower() if isinstance(value, bool) else value for name, value in found.items()}

@@ -20,8 +20,8 @@ Result = TypeVar("Result")
 
 
 def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Run a test's coroutine, on a loop of its own, within ten seconds."""
-    return asyncio.run(asyncio.wait_for(coroutine, 10.0))
+    """Run a test's coroutine, on a loop of its own, within a minute: the first one imports moto."""
+    return asyncio.run(asyncio.wait_for(coroutine, 60.0))
 
 
 def headers_of(service: str, *, caller: str = "tester", region: str = REGION) -> dict[str, str]:

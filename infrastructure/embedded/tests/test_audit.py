@@ -56,7 +56,11 @@ def test_changes_are_kept_with_their_outcome_and_reads_and_data_are_not() -> Non
             "RegisterTaskDefinition",
             {"containerDefinitions": [{"environment": [{"name": "DB_PASSWORD", "value": "hidden"}]}]},
         ),
-        ("cloudformation", "CreateStack", {"Parameters.member.1.ParameterKey": "x", "MasterUserPassword": "hidden"}),
+        (
+            "cloudformation",
+            "CreateStack",
+            {"Parameters.member.1.ParameterKey": "DbPassword", "Parameters.member.1.ParameterValue": "hidden"},
+        ),
     ],
 )
 def test_no_secret_is_kept(service: str, action: str, parameters: dict[str, Any]) -> None:

@@ -1,0 +1,5 @@
+"""`python -m infrastructure.cli` is `cafe`."""
+
+from infrastructure.cli import main
+
+main()
