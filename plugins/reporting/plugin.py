@@ -37,14 +37,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Send Allure's results to `reports/allure-results` when suites run; the framework's own tests leave no report."""
-    if not _runs_suites(config):
+    if not _runs_suites(config) or _judges_nothing(config):
         return
     folder = config.rootpath / "reports"
     config.stash[_ACTIVE] = folder
     if not config.option.allure_report_dir:
         config.option.allure_report_dir = str(folder / "allure-results")
         config.option.clean_alluredir = not _is_worker(config)
-    if not _is_worker(config) and not config.option.collectonly:
+    if not _is_worker(config):
         shutil.rmtree(folder / "records", ignore_errors=True)
 
 
@@ -70,7 +70,7 @@ def progress(pytestconfig: pytest.Config) -> Progress:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the summary once, in the process that owns the terminal."""
     config = session.config
-    if _ACTIVE not in config.stash or _is_worker(config) or config.option.collectonly:
+    if _ACTIVE not in config.stash or _is_worker(config):
         return
     folder = config.stash[_ACTIVE]
     rows = store.load(folder / "records")
@@ -85,7 +85,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Every verdict in one table, then where the report lies."""
-    if _ACTIVE not in config.stash or config.option.collectonly:
+    if _ACTIVE not in config.stash:
         return
     folder = config.stash[_ACTIVE]
     rows = store.load(folder / "records")
@@ -120,6 +120,11 @@ def _runs_suites(config: pytest.Config) -> bool:
     return any(
         place == suites or suites in place.parents or place in suites.parents for place in places if place.exists()
     )
+
+
+def _judges_nothing(config: pytest.Config) -> bool:
+    """A run that only lists or plans must leave the last report alone."""
+    return bool(config.option.collectonly or config.getoption("--plan", default=False))
 
 
 def _is_worker(config: pytest.Config) -> bool:
