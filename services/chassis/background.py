@@ -3,6 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from typing import Final
+
+ASK_AGAIN_S: Final = 0.5
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +29,17 @@ class Background:
 
     async def close(self) -> None:
         """Cancel what still runs and wait for it."""
-        tasks = tuple(self._tasks)
-        for task in tasks:
+        await cancel(*self._tasks)
+
+
+async def cancel(*tasks: "asyncio.Task[None]") -> None:
+    """Cancel `tasks` and return when they have ended, however they did.
+
+    Asks again until they do: before Python 3.12 `asyncio.wait_for`, which the Redis client uses for each write, loses a
+    cancellation that meets a result (python/cpython#86296).
+    """
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        _, pending = await asyncio.wait(pending, timeout=ASK_AGAIN_S)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from services.chassis.background import cancel
 from services.chassis.stress.controller import PERIOD_S, CpuController
 from services.chassis.stress.workers import Workers, WorkersFailed
 
@@ -64,8 +65,7 @@ class Engine:
         """End at once; returns when no worker is left."""
         running, self._running = self._running, None
         if running is not None:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await cancel(running)
 
     async def _perform(self, run: Run, for_s: float) -> None:
         progress = Progress(task=self._task)

