@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import allure
 import pytest
 from allure_commons.model2 import Status, TestStepResult
 
@@ -29,6 +30,11 @@ def export(record: RunRecord, config: pytest.Config) -> None:
     if listener is None:
         return
     logger = listener.allure_logger
+    allure.dynamic.title(f"{record.name}: {record.title}")
+    allure.dynamic.description(record.story)
+    allure.dynamic.parent_suite("CloudCafe")
+    allure.dynamic.suite(record.kind)
+    allure.dynamic.tag(record.verdict.value)
     for step in record.steps:
         _step(logger, step)
     for attachment in (*_tables(record), *record.attachments):

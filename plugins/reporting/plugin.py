@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infrastructure import environment
 from plugins.reporting import allure, history, store, summary
 from plugins.reporting.progress import Progress
 from plugins.reporting.record import RunRecord
@@ -109,9 +110,11 @@ def _describe_environment(config: pytest.Config) -> None:
 
 
 def _environment(config: pytest.Config) -> dict[str, str]:
-    names = ("env", "target", "profile", "pace")
+    names = ("env", "target", "profile", "pace", "sabotage")
     found = {name: config.getoption(f"--{name}", default=None) for name in names}
-    return {name: str(value) for name, value in found.items() if value}
+    if found["target"] is None and found["env"] is not None:
+        found["target"] = environment.load(found["env"]).target
+    return {name: str(value) for name, value in found.items() if value not in (None, "none")}
 
 
 def _runs_suites(config: pytest.Config) -> bool:
