@@ -7,7 +7,7 @@ from typing import Final
 
 from services.chassis.aws import Caller, Json
 from services.chassis.aws_errors import AwsError
-from services.order.channels import BATCH, Channel
+from services.order.channels import Channel
 from services.order.domain import Order
 from services.order.outbox import Row
 from services.order.store import OrderStore, Placed, order_item
@@ -32,7 +32,7 @@ class OutboxBook:
         return await self._store.find(order_id)
 
 
-FLUSH_AT: Final = 10 * BATCH
+FLUSH_AT: Final = 100
 """The naive book tells the platform of so many orders at a time, and never of fewer."""
 
 
@@ -84,6 +84,6 @@ class MemoryBook:
         await self._dynamodb.call("PutItem", parameters)
 
     async def _publish(self, rows: list[Row]) -> None:
-        for start in range(0, len(rows), BATCH):
-            for channel in self._channels:
-                await channel.send(rows[start : start + BATCH])
+        for channel in self._channels:
+            for start in range(0, len(rows), channel.batch):
+                await channel.send(rows[start : start + channel.batch])

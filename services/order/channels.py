@@ -2,25 +2,30 @@
 
 import base64
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 from services.chassis.aws import Caller
 from services.order.outbox import Row
-
-BATCH: Final = 10
-"""SendMessageBatch takes no more; PutRecords would take 500, but one batch serves both."""
 
 
 class Channel(Protocol):
     """Takes rows; may see a row twice and must count it once."""
 
+    @property
+    def batch(self) -> int:
+        """How many rows it takes at a time."""
+        ...
+
     async def send(self, rows: Sequence[Row]) -> set[str]:
-        """Hand on up to `BATCH` rows; the order ids that were taken. Raises `AwsError` when none was."""
+        """Hand on up to `batch` rows; the order ids that were taken. Raises `AwsError` when none was."""
         ...
 
 
 class PaymentQueue:
     """SQS FIFO: a customer's orders in their order (message group), each once in five minutes (de-duplication id)."""
+
+    batch = 10
+    """SendMessageBatch takes no more."""
 
     def __init__(self, sqs: Caller, queue_url: str) -> None:
         self._sqs = sqs
@@ -43,6 +48,9 @@ class PaymentQueue:
 
 class OrderStream:
     """Kinesis: at least once; consumers count an order id once."""
+
+    batch = 500
+    """PutRecords takes no more."""
 
     def __init__(self, kinesis: Caller, stream: str) -> None:
         self._kinesis = kinesis

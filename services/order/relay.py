@@ -21,15 +21,15 @@ from typing import Final, Protocol
 
 from services.chassis.aws_errors import AwsError
 from services.order.backlog import Backlog
-from services.order.channels import BATCH, Channel
+from services.order.channels import Channel
 from services.order.outbox import BATCH_DELETE, Page, Row, pack, unpack
 
-LINGER_S: Final = 0.1
+LINGER_S: Final = 0.25
 """Under load, hand on so often and no oftener: batches of several rows cost a fraction of as many single ones."""
 SWEEP_S: Final = 2.0
 """How long a row whose writer died may lie unseen."""
 PAGE: Final = 100
-AT_ONCE: Final = 5 * BATCH
+AT_ONCE: Final = 50
 """Rows handed on in one go, in as many parallel calls as that takes."""
 BACKOFF_S: Final = 0.1
 BACKOFF_MAX_S: Final = 5.0
@@ -187,7 +187,7 @@ class Relay:
                 raise outcome
 
     def _chunks_for(self, channel: int, rows: tuple[Row, ...]) -> list[tuple[Row, ...]]:
-        return _chunks(self._backlog.wanting(rows, channel), BATCH)
+        return _chunks(self._backlog.wanting(rows, channel), self._channels[channel].batch)
 
     async def _send(self, channel: int, rows: tuple[Row, ...]) -> None:
         taken = await self._channels[channel].send(rows)

@@ -236,6 +236,8 @@ class MemoryOutbox:
 class MemoryQueue:
     """The queue of a world. `refuses` are order ids it does not take for now."""
 
+    batch = 10
+
     def __init__(self, world: World) -> None:
         self._world = world
         self.refuses: set[str] = set()
@@ -254,6 +256,8 @@ class MemoryQueue:
 
 class MemoryStream:
     """The stream of a world."""
+
+    batch = 500
 
     def __init__(self, world: World) -> None:
         self._world = world

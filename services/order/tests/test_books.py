@@ -30,6 +30,8 @@ class Table:
 class Sent:
     """A channel that takes everything."""
 
+    batch = 10
+
     def __init__(self) -> None:
         self.rows: list[Row] = []
 
