@@ -1,9 +1,10 @@
 """What each DynamoDB table may still read and write, and what it has: token buckets and their counts. Pure.
 
 A table earns its provisioned units every second and keeps what it does not use for `burst_s` seconds (AWS: to 300).
-A request is let through while its table has any credit, then pays in full, so a bucket can owe: over time exactly the
-provisioned rate passes, also of items larger than a second's worth. Source: Amazon DynamoDB Developer Guide,
-"Read/write capacity mode" and "Burst and adaptive capacity". `now` is in seconds of any clock that never goes back.
+A request is let through while its table has credit for the smallest one, then pays in full, so a bucket can owe: over
+time exactly the provisioned rate passes, also of items larger than a second's worth. Source: Amazon DynamoDB Developer
+Guide, "Read/write capacity mode" and "Burst and adaptive capacity". `now` is in seconds of any clock that never goes
+back.
 """
 
 import math
@@ -14,6 +15,8 @@ from typing import Literal
 Kind = Literal["read", "write"]
 READ_UNIT_BYTES = 4096
 WRITE_UNIT_BYTES = 1024
+SMALLEST: Mapping[Kind, float] = {"read": 0.5, "write": 1.0}
+"""Units of the smallest request."""
 
 
 @dataclass(slots=True)
@@ -59,7 +62,8 @@ class Capacity:
 
     def has_credit(self, table: str, kind: Kind, *, rate: float | None, now: float) -> bool:
         """Whether a request may pass; `rate` is what the table provides now."""
-        return self._filled(table, kind, rate, now).credit > 0
+        bucket = self._filled(table, kind, rate, now)
+        return bucket.credit >= (SMALLEST[kind] if rate is None else min(SMALLEST[kind], rate * self.burst_s))
 
     def charge(self, table: str, kind: Kind, units: float, *, rate: float | None, now: float) -> None:
         """Take `units` for a request that passed."""

@@ -1,6 +1,6 @@
 """AWS::ApplicationAutoScaling::ScalableTarget and ScalingPolicy."""
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from moto.core.common_models import CloudFormationModel
 
@@ -59,13 +59,24 @@ class ScalingPolicy(Resource, CloudFormationModel):  # type: ignore[misc]  # mot
             named,
             ("PolicyType", "StepScalingPolicyConfiguration", "TargetTrackingScalingPolicyConfiguration"),
         )
-        return type(self).create(api, named["PolicyName"], named)
+        known = self._record(api)
+        made = type(self).create(api, named["PolicyName"], named)
+        if known is not None:
+            # moto makes another policy of it: the ARN is to stay, and the old one's alarms are to go.
+            known.delete_alarms(api.account, api.region)
+            made._record(api).policy_arn = known.policy_arn
+        return type(self)(self.physical_resource_id, named, self.attributes)
 
     def delete(self, api: Api) -> None:
+        if self._record(api) is not None:
+            place = _place(self.properties)
+            api("applicationautoscaling", "DeleteScalingPolicy", PolicyName=self.properties["PolicyName"], **place)
+
+    def _record(self, api: Api) -> Any:
         name, place = self.properties["PolicyName"], _place(self.properties)
         policies = api.backend("applicationautoscaling").policies.values()
-        if any(policy.policy_name == name and policy.resource_id == place["ResourceId"] for policy in policies):
-            api("applicationautoscaling", "DeleteScalingPolicy", PolicyName=name, **place)
+        named = (each for each in policies if each.policy_name == name and each.resource_id == place["ResourceId"])
+        return next(named, None)
 
 
 def _place(properties: Properties) -> dict[str, str]:

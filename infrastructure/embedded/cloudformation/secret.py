@@ -2,6 +2,7 @@
 
 import json
 from typing import ClassVar, Self
+from uuid import uuid4
 
 from moto.core.common_models import CloudFormationModel
 
@@ -45,11 +46,12 @@ class Secret(Resource, CloudFormationModel):  # type: ignore[misc]  # moto publi
             self, properties, ("Description", "GenerateSecretString", "KmsKeyId", "SecretString", "Tags")
         )
         if {"GenerateSecretString", "SecretString"} & set(changed):
-            value = _value(api, properties)
-            api("secretsmanager", "PutSecretValue", SecretId=self.physical_resource_id, SecretString=value)
-        if {"Description", "KmsKeyId"} & set(changed):
-            wanted = {name: properties.get(name) for name in ("Description", "KmsKeyId")}
-            api("secretsmanager", "UpdateSecret", SecretId=self.physical_resource_id, **wanted)
+            value, token = _value(api, properties), str(uuid4())
+            where = {"SecretId": self.physical_resource_id, "ClientRequestToken": token}
+            api("secretsmanager", "PutSecretValue", **where, SecretString=value)
+        record = api.backend("secretsmanager").secrets[self.physical_resource_id]
+        record.description = properties.get("Description")
+        record.kms_key_id = properties.get("KmsKeyId")  # by hand: moto's UpdateSecret would empty the value
         if "Tags" in changed:
             api("secretsmanager", "TagResource", SecretId=self.physical_resource_id, Tags=properties.get("Tags", []))
         return type(self)(self.physical_resource_id, properties, self.attributes)

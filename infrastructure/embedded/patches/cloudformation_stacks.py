@@ -9,7 +9,7 @@ stack creates its resources again.
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from moto.cloudformation import models, parsing, responses
@@ -181,13 +181,19 @@ def _clean_json(value: Any, resources: Any) -> Any:
     return _moto_clean_json(value, resources)
 
 
+@cache
+def _model_map() -> dict[str, Any]:
+    """Type to class: of two for one type ours, whichever was imported first."""
+    models_of_moto = {model.cloudformation_type(): model for model in parsing.get_model_list()}
+    return models_of_moto | {each.TYPE: each for each in types.TYPES}
+
+
 def install() -> None:
     """Put the engine in moto's place."""
     if not types.TYPES:
         raise RuntimeError("the added resource types are missing")
     parsing.get_model_list.cache_clear()
-    parsing.get_model_map.cache_clear()
-    parsing.get_name_type_map.cache_clear()
+    parsing.get_model_map = _model_map
     parsing.clean_json = _clean_json
     parsing.resource_name_property_from_type = lambda kind: parsing.get_model_map()[kind].cloudformation_name_type()
     responses.CloudFormationResponse.create_stack = _create_stack

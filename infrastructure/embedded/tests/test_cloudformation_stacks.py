@@ -287,7 +287,7 @@ def test_a_second_stack_of_the_same_name_is_refused() -> None:
     run(scenario())
 
 
-async def _deployed() -> tuple[Stacks, dict[str, str]]:
+async def deployed() -> tuple[Stacks, dict[str, str]]:
     stacks, outputs = Stacks(), {"EnvironmentName": "test"}
     for module in ORDER:
         body = (MODULES / f"{module}.yaml").read_text()
@@ -367,7 +367,7 @@ def _left(backends: Any) -> dict[str, int]:
 
 def test_the_platforms_stacks_are_made_and_leave_nothing() -> None:
     async def scenario() -> None:
-        stacks, outputs = await _deployed()
+        stacks, outputs = await deployed()
         assert all(count > 0 for count in _left(stacks.backends).values()), _left(stacks.backends)
         assert outputs["AlbFullName"].startswith("app/cafe-test/")
         assert outputs["OrderTargetGroupFullName"].startswith("targetgroup/order-test/")
@@ -386,7 +386,7 @@ def test_the_platforms_stacks_are_made_and_leave_nothing() -> None:
 
 def test_a_deletion_waits_for_what_drains_and_tells_the_controllers() -> None:
     async def scenario() -> None:
-        stacks, _ = await _deployed()
+        stacks, _ = await deployed()
         _drain(stacks)
         await stacks.call("DeleteStack", StackName="compute")
         assert await stacks.status("compute") == "DELETE_IN_PROGRESS"
@@ -404,7 +404,7 @@ def test_a_deletion_waits_for_what_drains_and_tells_the_controllers() -> None:
 
 def test_a_deletion_that_never_ends_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
-        stacks, _ = await _deployed()
+        stacks, _ = await deployed()
         _drain(stacks)
         monkeypatch.setattr(engine, "LONGEST_S", 0.0)
         await stacks.call("DeleteStack", StackName="compute")
@@ -418,7 +418,7 @@ def test_a_deletion_that_never_ends_fails(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_service_is_made_with_all_its_properties() -> None:
     async def scenario() -> None:
-        stacks, outputs = await _deployed()
+        stacks, outputs = await deployed()
         found = await stacks.control.ask("ecs", "DescribeServices", cluster="cafe-test", services=["order"])
         service = found["services"][0]
         assert (service["launchType"], service["desiredCount"], len(service["loadBalancers"])) == ("FARGATE", 2, 1)
@@ -438,7 +438,7 @@ def test_a_service_is_made_with_all_its_properties() -> None:
 
 def test_a_change_of_one_parameter_rolls_the_service_to_a_new_revision() -> None:
     async def scenario() -> None:
-        stacks, outputs = await _deployed()
+        stacks, outputs = await deployed()
         body = (MODULES / "compute.yaml").read_text()
         declared = template.parse(body)["Parameters"]
         given = {name: value for name, value in outputs.items() if name in declared} | {"OrderResilience": "off"}

@@ -55,11 +55,22 @@ def test_credit_comes_back_at_the_provisioned_rate() -> None:
     async def scenario() -> None:
         control, clock = await _cloud()
         await control.ask("dynamodb", "PutItem", **_put("a"))
-        clock.now = 0.5
+        clock.now = 0.9
+        await control.refusal("dynamodb", "PutItem", **_put("b"))
+        clock.now = 1.0
         await control.ask("dynamodb", "PutItem", **_put("b"))
-        await control.refusal("dynamodb", "PutItem", **_put("c"))
-        clock.now = 1.2
-        await control.ask("dynamodb", "PutItem", **_put("c"))
+
+    run(scenario())
+
+
+def test_a_request_larger_than_the_credit_passes_and_is_paid_off() -> None:
+    async def scenario() -> None:
+        control, clock = await _cloud()
+        await control.ask("dynamodb", "PutItem", **_put("a", text={"S": "x" * 3000}))
+        clock.now = 2.9
+        await control.refusal("dynamodb", "PutItem", **_put("b"))
+        clock.now = 3.0
+        await control.ask("dynamodb", "PutItem", **_put("b"))
 
     run(scenario())
 
