@@ -5,7 +5,8 @@
                     └───────────────── cores measured, whole process tree <─┘
 
 The work responds within one period and one for one, so a controller of integral action alone has no offset and, at a
-gain below 1, no overshoot: the error shrinks by the gain each period. It starts from the target itself.
+gain below 1, no overshoot: the error shrinks by the gain each period. It starts from the target itself. What it sums up
+is CPU seconds owed, so a burst (a task's own start) is made good for within the second that follows.
 """
 
 from collections import deque
@@ -37,8 +38,8 @@ class CpuController:
 
         The work asked for stays within what the workers can do, so a time of starvation is not made up for later.
         """
-        error = self._wanted - cpu_s / elapsed_s
-        self._work = min(max(self._work + GAIN * error, 0.0), float(self._workers))
+        owed_s = self._wanted * elapsed_s - cpu_s
+        self._work = min(max(self._work + GAIN * owed_s / PERIOD_S, 0.0), float(self._workers))
         self._window.append((cpu_s, elapsed_s))
         while sum(elapsed for _, elapsed in self._window) - self._window[0][1] >= WINDOW_S:
             self._window.popleft()

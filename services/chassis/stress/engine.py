@@ -13,6 +13,7 @@ from services.chassis.stress.controller import PERIOD_S, CpuController
 from services.chassis.stress.workers import Workers, WorkersFailed
 
 REPORT_S: Final = 1.0
+YOUNG_S: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Engine:
         self._task = task
         self._report = report
         self._running: asyncio.Task[None] | None = None
+        self._born = time.monotonic()
         self.run: Run | None = None
         """The run this task takes part in right now."""
 
@@ -73,7 +75,6 @@ class Engine:
         _log.info("stress begins", extra={"run_id": run.run_id, "target_cpu": run.target_cpu, "seconds": for_s})
         try:
             async with asyncio.timeout(for_s):
-                await workers.start()
                 await self._hold(run, workers, progress)
         except TimeoutError:
             progress.state = "finished"
@@ -91,14 +92,13 @@ class Engine:
             _log.info("stress ends", extra={"run_id": run.run_id, "state": progress.state, "units": progress.units})
 
     async def _hold(self, run: Run, workers: Workers, progress: Progress) -> None:
-        """Measure and correct every period until cancelled."""
+        """Start the workers; measure and correct every period until cancelled."""
         controller = CpuController(target=run.target_cpu / 100, vcpu=self._vcpu, workers=workers.count)
+        at, cpu = self._baseline(workers)
+        await workers.start()
         progress.state = "running"
-        reported_at = at = time.monotonic()
-        cpu = workers.cpu_s()
-        workers.work(controller.duty)
+        reported_at = time.monotonic()
         while workers.are_alive:
-            await asyncio.sleep(PERIOD_S)
             now, used = time.monotonic(), workers.cpu_s()
             workers.work(controller.update(cpu_s=used - cpu, elapsed_s=now - at))
             at, cpu = now, used
@@ -106,7 +106,17 @@ class Engine:
             if now - reported_at >= REPORT_S:
                 reported_at = now
                 await self._tell(run, progress, workers)
+            await asyncio.sleep(PERIOD_S)
         raise WorkersFailed("a worker died")
+
+    def _baseline(self, workers: Workers) -> tuple[float, float]:
+        """From when on CPU counts, and what was used by then: all of it for a task that has only just started.
+
+        A task that joins a run as it starts has used up part of its first second already; that counts as well.
+        """
+        if time.monotonic() - self._born < YOUNG_S:
+            return self._born, 0.0
+        return time.monotonic(), workers.cpu_s()
 
     async def _tell(self, run: Run, progress: Progress, workers: Workers) -> None:
         progress.units, progress.at = workers.done, time.time()
