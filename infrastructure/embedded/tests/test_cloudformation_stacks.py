@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from infrastructure.embedded.cloudformation import engine, progress, template
+from infrastructure.embedded.controllers import ecs_api, elasticache_api
 from infrastructure.embedded.tests.control import Control, run
 
 MODULES = Path(__file__).parents[2] / "modules"
@@ -46,11 +47,13 @@ Outputs:
 
 
 class Stacks:
-    """CloudFormation's calls, their XML read."""
+    """CloudFormation's calls, their XML read. ECS and ElastiCache answer as their controllers make them answer."""
 
     def __init__(self) -> None:
         self.control = Control()
         self.backends = self.control.backends
+        ecs_api.install(self.backends.ecs, lambda _task: None)
+        elasticache_api.install(self.backends.elasticache, iter(range(50_000, 60_000)).__next__)
 
     async def call(self, action: str, **parameters: Any) -> ET.Element:
         given = {**parameters, **_flat(parameters.pop("parameters", {}))}
@@ -320,18 +323,6 @@ async def _until(is_done: Callable[[], bool]) -> None:
         progress.listeners.remove(step.set)
 
 
-def _drain(stacks: Stacks) -> None:
-    """Let services drain when they are deleted, as they do with a controller behind them."""
-    ecs = stacks.backends.ecs
-
-    def delete_service(cluster: str, name: str, force: bool) -> Any:
-        service = ecs._get_service(cluster, name)
-        service.status = "DRAINING"
-        return service
-
-    ecs.delete_service = delete_service
-
-
 def _left(backends: Any) -> dict[str, int]:
     """How many there are of what the platform's stacks make, without what belongs to the default VPC."""
     ec2 = backends.ec2
@@ -378,6 +369,7 @@ def test_the_platforms_stacks_are_made_and_leave_nothing() -> None:
                 service.status = "INACTIVE" if module == "compute" else service.status
             if module == "caching":
                 stacks.backends.elasticache.replication_groups.clear()
+                stacks.backends.elasticache.cache_clusters.clear()
             await _until(partial(_is_gone, stacks, module))
         assert {kind: count for kind, count in _left(stacks.backends).items() if count} == {}
 
@@ -387,7 +379,6 @@ def test_the_platforms_stacks_are_made_and_leave_nothing() -> None:
 def test_a_deletion_waits_for_what_drains_and_tells_the_controllers() -> None:
     async def scenario() -> None:
         stacks, _ = await deployed()
-        _drain(stacks)
         await stacks.call("DeleteStack", StackName="compute")
         assert await stacks.status("compute") == "DELETE_IN_PROGRESS"
         assert "cafe-test" in stacks.backends.ecs.clusters
@@ -405,7 +396,6 @@ def test_a_deletion_waits_for_what_drains_and_tells_the_controllers() -> None:
 def test_a_deletion_that_never_ends_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         stacks, _ = await deployed()
-        _drain(stacks)
         monkeypatch.setattr(engine, "LONGEST_S", 0.0)
         await stacks.call("DeleteStack", StackName="compute")
         await _until(lambda: _stack(stacks, "compute").status != "DELETE_IN_PROGRESS")
