@@ -61,5 +61,5 @@ def test_an_experiment_is_permitted_by_its_id(permitted: list[str], allowed: boo
 def test_sizes_become_the_parameters_of_their_names() -> None:
     parameters = environment.load("dev").parameters()
     assert parameters["EnvironmentName"] == "dev"
-    assert parameters["OrderTaskCpu"] == "512"
+    assert parameters["OrderTaskCpu"] == "256"
     assert parameters["CacheNodeType"] == "cache.t4g.small"

@@ -178,6 +178,8 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
 class EmbeddedSqsBackend(models.SQSBackend):  # type: ignore[misc]  # moto publishes no types
     """moto's back end, with what it does by scanning a queue handed to the queue."""
 
+    __module__ = models.__name__  # moto looks for the URLs of a back end beside the module of its class
+
     def receive_message(
         self,
         queue_name: str,
