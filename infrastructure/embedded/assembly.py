@@ -68,6 +68,8 @@ class EmbeddedCloud:
             pages=status.pages,
             on_mutation=lambda call: reconciler.notify(call.service),
         )
+        if self._metrics is not None:
+            self._metrics.register(self._control_plane.collector.tick)
         await self._control_plane.serve(endpoint.port)
         return endpoint
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from infrastructure.embedded import hot, rest
 from infrastructure.embedded.apis import api_of
 from infrastructure.embedded.cloudformation import progress
+from infrastructure.embedded.garbage import Collector
 from infrastructure.embedded.http_server import HttpRequest, HttpServer
 from infrastructure.embedded.interceptors import Answer, Call, Handler, Interceptor
 from infrastructure.embedded.pages import PREFIX, Page, Pages
@@ -42,6 +43,7 @@ class ControlPlane:
         self._region = region
         self._account = account
         self._on_mutation = on_mutation
+        self.collector = Collector()
         own = {name: page for each in interceptors for name, page in getattr(each, "pages", {}).items()}
         self._pages = Pages({**own, **pages})
         self._chain = _chained(interceptors, self._moto)
@@ -69,6 +71,7 @@ class ControlPlane:
             )
         if api.protocol == "json" and not call.parameters and not is_object(call.body):
             return error(call, "SerializationException", "the body is not a JSON object")
+        self.collector.note_call()
         answer = await self._chain(call)
         if answer.is_success and api.is_mutation(call.action):
             self._on_mutation(call)

@@ -15,7 +15,6 @@ has an owner until it is ready, so that a launcher that dies half-way leaves not
 import argparse
 import asyncio
 import contextlib
-import gc
 import json
 import logging
 import os
@@ -32,7 +31,7 @@ from typing import Protocol
 
 import uvloop
 
-from infrastructure.embedded import residue
+from infrastructure.embedded import garbage, residue
 from infrastructure.embedded.pace import PACES, Pace, pace
 from infrastructure.embedded.supervisor import ZYGOTE, Supervisor
 from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
@@ -170,10 +169,7 @@ class Daemon:
     def _announce(self, url: str) -> None:
         """From here on the platform exists, for `cafe status` and for whoever waits; if detached, without an owner."""
         options = self._options
-        # What is there now stays: not to be looked at by each collection of the garbage that API calls make.
-        gc.collect()
-        gc.freeze()
-        gc.enable()
+        garbage.tame()
         record = PlatformRecord(
             platform_id=options.platform_id,
             pid=os.getpid(),
