@@ -31,13 +31,15 @@ def carrying(variable: str, value: str) -> dict[int, str]:
 
 
 def open_events(state: StateFolder) -> tuple[str, ...]:
-    """Every event of every journal that is open, as text; reading a line that is being written is harmless."""
+    """The events of every experiment that is not closed, as text; reading a line that is being written is harmless."""
     texts = []
     for path in sorted(state.journal.glob("*.jsonl")):
         try:
-            texts.append(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
         except FileNotFoundError:  # closed between the look and the read
             continue
+        if '"event": "closed"' not in text:
+            texts.append(text)
     return tuple(texts)
 
 
