@@ -31,6 +31,7 @@ from plugins.reporting.record import RunRecord
 from plugins.slo import Verdict
 from plugins.telemetry.anomaly import AnomalyResult
 from plugins.telemetry.cloudwatch import Metric, read
+from plugins.telemetry.dashboard import charted
 from plugins.telemetry.timeline import Series, Span
 
 
@@ -84,7 +85,7 @@ def perform(run: Run) -> Outcome:
         result = load.result()
         evidence = _gather(run, trace, result)
     judgement = judge(evidence)
-    series = result.series() if result is not None else ()
+    series = _charted(run, result) if result is not None else ()
     log = journal.text()
     journal.discard()
     return Outcome(
@@ -110,6 +111,10 @@ def _gather(run: Run, trace: Trace, result: LoadResult | None) -> Evidence:
         anomalies=() if trace.is_interrupted else tuple(_anomalies(run, spans)),
         latency_scale=run.platform.environment.slo.latency_scale,
     )
+
+
+def _charted(run: Run, result: LoadResult) -> tuple[Series, ...]:
+    return *result.series(), *charted(run.platform, "order", result.started, result.ended, run.progress.note)
 
 
 def _origin(run: Run, experiment: str) -> Origin:

@@ -18,6 +18,7 @@ from plugins.load.scenario import LoadScenario
 from plugins.load.telling import Evidence, record, told
 from plugins.reporting.progress import Progress
 from plugins.slo import Verdict
+from plugins.telemetry.dashboard import charted
 
 
 @pytest.fixture(name="load")
@@ -67,4 +68,5 @@ def perform(
         stages=judge_stages(arrivals, slos, result, started_at),
         books=books,
         reconciled=(reconciling, time.time()),
+        dashboard=charted(platform, "order", result.started, result.ended, progress.note),
     )

@@ -11,7 +11,7 @@ from plugins.load.result import LoadResult
 from plugins.load.scenario import LoadScenario
 from plugins.reporting.record import Attachment, RunRecord, Step
 from plugins.slo import Verdict
-from plugins.telemetry.timeline import Timeline
+from plugins.telemetry.timeline import Series, Timeline
 
 _FIGURES = (("p50", "ms"), ("p95", "ms"), ("p99", "ms"), ("errors", "%"), ("goodput", "/s"), ("slip", "ms"))
 
@@ -26,6 +26,8 @@ class Evidence:
     books: BooksReport
     reconciled: tuple[float, float]
     """When the books were being read, Unix seconds."""
+    dashboard: tuple[Series, ...] = ()
+    """What CloudWatch adds to the chart."""
 
     @property
     def verdict(self) -> Verdict:
@@ -71,7 +73,7 @@ def record(evidence: Evidence) -> RunRecord:
         ended=evidence.reconciled[1],
         steps=tuple(_steps(evidence)),
         slos=tuple(stage.slo for stage in evidence.stages),
-        timeline=Timeline(series=evidence.result.series(), spans=spans),
+        timeline=Timeline(series=(*evidence.result.series(), *evidence.dashboard), spans=spans),
         attachments=tuple(_attachments(evidence, folder)),
         metrics=tuple(_metrics(evidence)),
         evidence=(folder,),

@@ -75,12 +75,14 @@ def _nice(value: float) -> float:
 
 def _panel(scale: _Scale, unit: str, series: list[Series], spans: tuple[Span, ...]) -> list[str]:
     parts = [*_shading(scale, spans), *_axes(scale, unit)]
+    legend = _LEFT + 130.0
     for index, one in enumerate(series):
         colour = _COLOURS[index % len(_COLOURS)]
         path = " ".join(f"{scale.x(at):.1f},{scale.y(value):.1f}" for at, value in one.points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
-        where = f'x="{_LEFT + 60 + index * 270}" y="{scale.offset - 5:.0f}"'
+        where = f'x="{legend:.0f}" y="{scale.offset - 5:.0f}"'
         parts.append(f'<text {where} fill="{colour}">— {escape(one.name)}</text>')
+        legend += 34 + 6.2 * len(one.name)
     return parts
 
 

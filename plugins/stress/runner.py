@@ -11,7 +11,7 @@ from infrastructure.cloud import Platform
 from plugins.reporting.progress import Progress
 from plugins.stress.api import Probe, StressApi
 from plugins.stress.claim import StressClaim
-from plugins.telemetry import Metric, Series, Span, Timeline, read
+from plugins.telemetry import Series, Span, Timeline, cpu_metric, read
 
 _PROBE_INTERVAL_S = 0.2
 _STOP_S = 2.0
@@ -40,20 +40,13 @@ def run(platform: Platform, claim: StressClaim, length_s: float, progress: Progr
         ended = time.time()
     with progress.phase("calm afterwards", _CALM_S):
         threading.Event().wait(_CALM_S + platform.metric_period_s)
-    cpu = read(platform, cpu_metric(platform, claim), started, time.time())
+    cpu = read(platform, cpu_metric(platform, claim.service.name), started, time.time())
     spans = _spans(claim, started, ended)
     health = Series(
         name="health request", unit="ms", points=tuple((p.at, p.took_s * 1000) for p in prober.probes if p.took_s)
     )
     timeline = Timeline(series=(cpu, health), spans=spans)
     return StressEvidence(run_id=run_id, timeline=timeline, cpu=cpu, probes=tuple(prober.probes))
-
-
-def cpu_metric(platform: Platform, claim: StressClaim) -> Metric:
-    """The service's CPU share of its allotment, as AWS itself reports it for an ECS service."""
-    name = claim.service.name.capitalize()
-    dimensions = {"ClusterName": platform.output("ClusterName"), "ServiceName": platform.output(f"{name}ServiceName")}
-    return Metric.of("AWS/ECS", "CPUUtilization", "Average", dimensions, unit="%")
 
 
 def indicators(probes: Sequence[Probe]) -> dict[str, float | None]:

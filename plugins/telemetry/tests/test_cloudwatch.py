@@ -6,11 +6,14 @@ import boto3
 import moto
 import pytest
 
-from plugins.telemetry import Metric, read
+from plugins.telemetry import Metric, charted, read
 
 
 class _Platform:
     metric_period_s = 1.0
+
+    def output(self, key: str) -> str:
+        return {"ClusterName": "cafe", "OrderServiceName": "order"}[key]
 
     def client(self, service: str) -> Any:
         return boto3.client(service, "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")  # type: ignore[call-overload]  # the name is a variable
@@ -38,3 +41,15 @@ def test_a_series_holds_one_point_per_period_in_order(platform: _Platform) -> No
 def test_a_metric_nobody_reported_is_an_empty_series(platform: _Platform) -> None:
     metric = Metric.of("AWS/ECS", "Nothing", "Sum", {})
     assert read(platform, metric, time.time() - 5, time.time()).points == ()
+
+
+def test_a_chart_shows_the_cpu_of_the_service_or_says_why_not(platform: _Platform) -> None:
+    told: list[str] = []
+    start = int(time.time()) - 60
+    dimensions = [{"Name": "ClusterName", "Value": "cafe"}, {"Name": "ServiceName", "Value": "order"}]
+    datum = {"MetricName": "CPUUtilization", "Value": 42.0, "Timestamp": start, "Dimensions": dimensions}
+    platform.client("cloudwatch").put_metric_data(Namespace="AWS/ECS", MetricData=[datum])
+    (series,) = charted(platform, "order", start, start + 1, told.append)
+    assert (series.name, series.values, told) == ("CPU of order", (42.0,), [])
+    assert charted(platform, "nobody", start, start + 1, told.append) == ()
+    assert told == ["no CPU in the chart: KeyError: 'NobodyServiceName'"]
