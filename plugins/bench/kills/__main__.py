@@ -14,7 +14,7 @@ from infrastructure import cloud
 from infrastructure.embedded.pace import FAST
 from infrastructure.environment import load
 from infrastructure.errors import CafeError
-from plugins.bench.kills.schedule import Kill, draw
+from plugins.bench.kills.schedule import VICTIMS, Kill, Victim, draw
 from plugins.bench.kills.trial import Outcome, Trial, home_folder
 
 if TYPE_CHECKING:
@@ -26,14 +26,15 @@ _SCENARIOS = ("01-alb-routing-failure", "04-dynamodb-throttle", "05-elasticache-
 @click.command()
 @click.option("--count", default=50, show_default=True, type=click.IntRange(min=1), help="How many kills.")
 @click.option("--seed", type=int, help="Repeat the schedule of an earlier campaign.")
-def main(count: int, seed: int | None) -> None:
+@click.option("--victim", "victims", multiple=True, type=click.Choice(VICTIMS), help="Kill only these.")
+def main(count: int, seed: int | None, victims: tuple[Victim, ...]) -> None:
     """Kill parts of running experiments at random moments; 0 orphans, 0 residue, every undo within 10 s."""
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     click.echo(f"seed {seed}", err=True)
     with home_folder() as home:
         os.environ["CLOUDCAFE_HOME"] = home
         try:
-            outcomes = [_run(kill, Path(home)) for kill in draw(count, _SCENARIOS, seed)]
+            outcomes = [_run(kill, Path(home)) for kill in draw(count, _SCENARIOS, seed, victims or VICTIMS)]
         except CafeError as error:
             click.echo(f"kills: {error}", err=True)
             sys.exit(error.exit_code)

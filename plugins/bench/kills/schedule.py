@@ -26,19 +26,21 @@ class Kill:
     is_kept: bool
 
 
-def draw(count: int, scenarios: tuple[str, ...], seed: int) -> tuple[Kill, ...]:
+def draw(count: int, scenarios: tuple[str, ...], seed: int, victims: tuple[Victim, ...] = VICTIMS) -> tuple[Kill, ...]:
     """`count` kills; the first ones cover the moments that must be covered, then all are shuffled."""
     chance = random.Random(seed)  # noqa: S311 - a repeatable schedule, not a secret
     covered: list[Moment] = ["inject", "rollback"] * (AT_LEAST + 1)
     anywhere: list[Moment] = ["any"] * count
     moments = (covered + anywhere)[:count]
-    kills = [_kill(chance, number, moment, scenarios) for number, moment in enumerate(moments)]
+    kills = [
+        _kill(chance, number, moment, scenarios, victims[number % len(victims)])
+        for number, moment in enumerate(moments)
+    ]
     chance.shuffle(kills)
     return tuple(kills)
 
 
-def _kill(chance: random.Random, number: int, moment: Moment, scenarios: tuple[str, ...]) -> Kill:
-    victim = VICTIMS[number % len(VICTIMS)]
+def _kill(chance: random.Random, number: int, moment: Moment, scenarios: tuple[str, ...], victim: Victim) -> Kill:
     return Kill(
         number=number,
         victim=victim,

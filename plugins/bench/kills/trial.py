@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ ORPHANS_S = 2.0
 UNDO_S = 10.0
 _RUN_LIMIT_S = 150.0
 _COMMANDS: Mapping[str, str] = {
-    "worker": "gw0",
+    "worker": "-u -c import sys;exec(eval(sys.stdin",  # how execnet starts one
     "locust": "-m locust",
     "supervisor": "-m infrastructure.embedded",
     "envoy": "envoy",
@@ -112,8 +111,6 @@ class Trial:
         wanted = _COMMANDS[self._kill.victim]
         found = witness.carrying(witness.CAMPAIGN, self._campaign) | witness.carrying(MARKER, str(self._state.root))
         matching = sorted(pid for pid, command in found.items() if wanted in command and pid != run.pid)
-        if self._kill.victim == "worker":
-            matching = sorted(pid for pid, command in found.items() if "execnet" in command)
         return matching[0] if matching else None
 
     def _undone(self) -> float | None:
@@ -152,8 +149,3 @@ class Trial:
 def home_folder() -> tempfile.TemporaryDirectory[str]:
     """A folder of its own for the campaign's platforms."""
     return tempfile.TemporaryDirectory(prefix="cafe-kills-", ignore_cleanup_errors=True)
-
-
-def now() -> float:
-    """Monotonic seconds."""
-    return time.monotonic()
