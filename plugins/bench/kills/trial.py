@@ -59,7 +59,7 @@ class Trial:
         run = self._start()
         try:
             was_struck, open_when_struck = self._strike(run)
-            undo_s = self._undone() if self._kill.is_kept and open_when_struck else None
+            undo_s = self._undone() if self._outlives_the_run and open_when_struck else None
             exit_code = self._ended(run)
             orphans = self._orphans()
         finally:
@@ -74,6 +74,11 @@ class Trial:
             undo_s=undo_s,
             exit_code=exit_code,
         )
+
+    @property
+    def _outlives_the_run(self) -> bool:
+        """With the supervisor goes the platform and every fault in it; the next start closes the journal."""
+        return self._kill.is_kept and self._kill.victim != "supervisor"
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "pytest", "suites/chaos", "-k", self._kill.scenario, "-q"]
@@ -139,8 +144,8 @@ class Trial:
 
     def _residue(self, before: dict[str, object] | None) -> tuple[str, ...]:
         open_now = tuple(text.splitlines()[-1][:120] for text in witness.open_events(self._state) if text)
-        if self._platform is None or self._kill.victim == "supervisor":
-            return ()  # the platform is gone and its faults with it; the next start closes the journal
+        if not self._outlives_the_run:
+            return ()
         after = self._touched()
         changed = () if after == before else (f"state before {before}, after {after}",)
         return open_now + changed
