@@ -1,11 +1,12 @@
 """From the evidence of a stress run to its record. Pure."""
 
-from statistics import mean
+from statistics import median
 
 from plugins.reporting.record import RunRecord, Step
 from plugins.slo import SloReport, Verdict
 from plugins.stress.claim import StressClaim
 from plugins.stress.runner import StressEvidence, indicators
+from plugins.telemetry import Span
 
 
 def judge(claim: StressClaim, evidence: StressEvidence) -> RunRecord:
@@ -35,13 +36,26 @@ def judge(claim: StressClaim, evidence: StressEvidence) -> RunRecord:
         steps=steps,
         slos=reports,
         timeline=evidence.timeline,
-        metrics=_metrics(held, calm, under_stress),
+        metrics=_metrics(held, _share_held(claim, evidence, spans["held"]), calm, under_stress),
     )
 
 
 def _cpu(evidence: StressEvidence, start: float, end: float) -> float | None:
+    """The median over the periods.
+
+    The run makes the service scale out, and the period in which a task starts says nothing of the controller: the new
+    task's start-up may burn twice its allotment, or its allotment counts before it does any work. The share of periods
+    within the tolerance is reported beside it.
+    """
     values = evidence.cpu.within(start, end).values
-    return mean(values) if values else None
+    return median(values) if values else None
+
+
+def _share_held(claim: StressClaim, evidence: StressEvidence, span: Span) -> float | None:
+    values = evidence.cpu.within(span.start, span.end).values
+    objective = claim.held.objectives[0]
+    within = [value for value in values if objective.judge(value).verdict is Verdict.PASS]
+    return 100.0 * len(within) / len(values) if values else None
 
 
 def _reasons(reports: tuple[SloReport, ...]) -> tuple[str, ...]:
@@ -55,7 +69,12 @@ def _reasons(reports: tuple[SloReport, ...]) -> tuple[str, ...]:
 
 
 def _metrics(
-    held: float | None, calm: float | None, probes: dict[str, float | None]
+    held: float | None, share: float | None, calm: float | None, probes: dict[str, float | None]
 ) -> tuple[tuple[str, float, str], ...]:
-    found = (("cpu held", held, "%"), ("cpu afterwards", calm, "%"), ("health p95", probes.get("p95"), "ms"))
+    found = (
+        ("cpu held", held, "%"),
+        ("periods in tolerance", share, "%"),
+        ("cpu afterwards", calm, "%"),
+        ("health p95", probes.get("p95"), "ms"),
+    )
     return tuple((name, value, unit) for name, value, unit in found if value is not None)

@@ -56,3 +56,14 @@ def test_a_plan_names_target_call_undo_judgement_and_time() -> None:
         "300 s",
     ):
         assert part in text
+
+
+def test_the_period_in_which_a_task_starts_does_not_decide() -> None:
+    points = tuple(zip(range(3, 9), (94.0, 206.0, 95.0, 96.0, 70.0, 95.0), strict=True))
+    calm = tuple((float(at), 3.0) for at in range(13, 16))
+    cpu = Series(name="cpu", unit="%", points=(*((float(at), value) for at, value in points), *calm))
+    probes = tuple(Probe(at=float(n) / 5, took_s=0.01) for n in range(50))
+    evidence = StressEvidence(run_id="r", timeline=Timeline(series=(cpu,), spans=SPANS), cpu=cpu, probes=probes)
+    record = judge(CLAIM, evidence)
+    assert record.verdict == Verdict.PASS
+    assert record.metrics[:2] == (("cpu held", 95.0, "%"), ("periods in tolerance", pytest.approx(100 * 4 / 6), "%"))
