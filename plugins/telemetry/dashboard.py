@@ -2,19 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
-from plugins.telemetry.cloudwatch import Metric, read
+from plugins.telemetry.cloudwatch import Metric, MetricsPlatform, read
 from plugins.telemetry.timeline import Series
 
 
-class DashboardPlatform(Protocol):
+class DashboardPlatform(MetricsPlatform, Protocol):
     """What this module needs of a platform."""
-
-    @property
-    def metric_period_s(self) -> float: ...  # how often the platform reports, seconds
-
-    def client(self, service: str) -> Any: ...  # a boto3 client
 
     def output(self, key: str) -> str: ...  # a stack output
 
