@@ -176,7 +176,7 @@ class Experiment:
         if not bench.journal.mark("injecting"):
             return self._stopped(_LEASE_LOST)
         self.fault.inject(bench.cloud, plan)
-        bench.journal.mark("injected")
+        bench.journal.note("injected")
         return Way.DONE
 
     def _observe(self) -> Way:
@@ -194,17 +194,17 @@ class Experiment:
         if trace.plan is None or trace.undo is None:
             return Way.STOPPED
         try:
-            bench.journal.mark("rolling-back")
+            bench.journal.note("rolling-back")
             self.fault.rollback(bench.cloud, trace.plan)
             after = self.fault.fingerprint(bench.cloud, trace.plan)
         except Exception as failed:
             trace.undo = Undo(before=trace.undo.before, error=f"{type(failed).__name__}: {failed}")
             raise
         trace.undo = Undo(before=trace.undo.before, after=after)
-        bench.journal.mark("rolled-back", str(trace.undo))
+        bench.journal.note("rolled-back", str(trace.undo))
         if not trace.undo.is_proven:
             return Way.BROKEN  # the journal stays open: the next start tries again, and refuses to run on what is left
-        bench.journal.mark("closed", "undone by the run")
+        bench.journal.note("closed", "undone by the run")
         return Way.DONE if trace.stop is None and not trace.crashes else Way.STOPPED
 
     def _recovery(self) -> Way:

@@ -14,7 +14,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -88,6 +88,14 @@ class Journal:
         except FileNotFoundError:
             return False
         return True
+
+    def note(self, event: Event, detail: str = "") -> None:
+        """Note an event where going on matters more than the note: a full disk must not keep anybody from undoing.
+
+        A "closed" that could not be written leaves the experiment open, and the next start undoes it once more.
+        """
+        with suppress(OSError):
+            self.mark(event, detail)
 
     def discard(self) -> None:
         """Remove the file, if the experiment is closed."""

@@ -117,15 +117,15 @@ def _undo(
             outcome, detail = Outcome.UNDONE, _take_back(cloud, entry, faults(entry.plan.fault), log)
     except Exception as failed:  # noqa: BLE001 - boto3, redis, sockets: whatever it is, the next experiment still has its turn
         return Outcome.STUCK, str(failed) if isinstance(failed, CafeError) else f"{type(failed).__name__}: {failed}"
-    log.mark("closed", outcome)
+    log.note("closed", outcome)
     return outcome, detail
 
 
 def _take_back(cloud: Cloud, entry: Entry, fault: Fault, log: Journal) -> str:
-    log.mark("rolling-back")
+    log.note("rolling-back")
     fault.rollback(cloud, entry.plan)
     undo = Undo(before=entry.fingerprint, after=fault.fingerprint(cloud, entry.plan))
-    log.mark("rolled-back", str(undo))
+    log.note("rolled-back", str(undo))
     if not undo.is_proven:
         raise EnvironmentFault(f"undo not proven: {undo}")
     return str(undo)

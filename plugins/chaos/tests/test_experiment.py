@@ -1,13 +1,16 @@
 """Whatever happens from INJECT on, the experiment rolls back; nothing is changed that was not written down first."""
 
+import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infrastructure.errors import UsageError
 from plugins.chaos.experiment import NEXT, Way
 from plugins.chaos.fault import EmptyTargetError
+from plugins.chaos.journal import Event, Journal
 from plugins.chaos.stop import AlarmRaised, Deadline, ErrorBudget, Stop, StopCondition, Tally
 from plugins.chaos.tests.fakes import BASELINE_AT, OBSERVE_AT, RECOVERY_AT, FakePulse, FileFault, Table
 from plugins.chaos.trace import Phase
@@ -71,6 +74,43 @@ def test_a_dead_load_generator_ends_the_experiment_and_leaves_the_platform_whole
 
     assert "the generator died" in trace.crashes[0]
     assert table.text == "whole"
+
+
+def test_a_full_disk_keeps_nobody_from_undoing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(tmp_path)
+    append = Journal._append
+
+    def full(journal: Journal, event: Event, **fields: Any) -> None:
+        if event not in ("planned", "injecting"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(journal, event, **fields)
+
+    monkeypatch.setattr(Journal, "_append", full)
+
+    trace = table.experiment().run()
+
+    assert table.text == "whole"
+    assert trace.undo is not None
+    assert trace.undo.is_proven
+    assert table.events == ["planned", "injecting"], "it stays open, and the next start undoes it once more"
+
+
+def test_nothing_is_injected_that_could_not_be_written_down_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    table = Table(tmp_path, fault=FileFault(on_call=calls.append))
+
+    def full(_journal: Journal, _event: Event, **_fields: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Journal, "_append", full)
+
+    trace = table.experiment().run()
+
+    assert "inject" not in calls
+    assert table.events == []
+    assert "No space left on device" in trace.crashes[0]
 
 
 ENDINGS: dict[str, tuple[float, list[str]]] = {
