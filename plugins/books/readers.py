@@ -28,13 +28,13 @@ class Cloud(Protocol):
 
 def read_orders(cloud: Cloud) -> tuple[OrderRow, ...]:
     """The orders table without its idempotency rows."""
-    items = _scan(cloud, cloud.output("OrdersTableName"))
+    items = scan(cloud, cloud.output("OrdersTableName"))
     return tuple(_order(item) for item in items if not item["order_id"]["S"].startswith("idem#"))
 
 
 def read_outbox(cloud: Cloud) -> tuple[OutboxRow, ...]:
     """The orders that wait to be passed on; the relays' own rows have no order id."""
-    items = _scan(cloud, cloud.output("OutboxTableName"))
+    items = scan(cloud, cloud.output("OutboxTableName"))
     return tuple(
         OutboxRow(order_id=item["order_id"]["S"], sequence=item["sequence"]["S"])
         for item in items
@@ -51,7 +51,8 @@ def read_events(cloud: Cloud) -> tuple[OrderEvent, ...]:
     )
 
 
-def _scan(cloud: Cloud, table: str) -> Iterator[Item]:
+def scan(cloud: Cloud, table: str) -> Iterator[Item]:
+    """Every item of `table`, strongly consistent: an absent one is not there."""
     pages = cloud.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     for page in pages:
         yield from page["Items"]

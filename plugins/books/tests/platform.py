@@ -19,6 +19,7 @@ OUTPUTS = {
     "OrdersTableName": "orders-test",
     "OutboxTableName": "outbox-test",
     "OrderStreamName": "order-events-test",
+    "PaymentsTableName": "payments-test",
 }
 
 
@@ -108,7 +109,8 @@ class MotoPlatform:
         return self.queue_url if key == "PaymentQueueUrl" else OUTPUTS[key]
 
     def create(self) -> None:
-        for table, keys in (("orders-test", ("order_id",)), ("outbox-test", ("shard", "sequence"))):
+        tables = {"orders-test": ("order_id",), "outbox-test": ("shard", "sequence"), "payments-test": ("order_id",)}
+        for table, keys in tables.items():
             self.client("dynamodb").create_table(
                 TableName=table,
                 AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
