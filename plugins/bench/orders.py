@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from infrastructure.cloud import Platform
-from plugins.load import runner
-from plugins.load.arrivals import Constant
-from plugins.load.plan import LoadPlan
+from plugins.load.capacity import offer
 from plugins.load.result import Window
 
 OFFERED = 160.0
 """Orders offered a second: a little above the goal of 150, so that the goal is not met by rounding."""
-_WARM_S, _LENGTH_S = 3.0, 10.0
+_WARM_UP_S, _LENGTH_S = 3.0, 10.0
 
 
 class OrdersAcknowledgedRate:
@@ -45,8 +43,7 @@ class OrderLatency:
 
 
 def _run(platform: Platform) -> Window:
-    plan = LoadPlan(arrivals=Constant(per_s=OFFERED, duration_s=_WARM_S + _LENGTH_S))
-    with tempfile.TemporaryDirectory() as folder, runner.start(plan, platform, Path(folder)) as run:
-        run.wait()
-        result = run.result()
-        return result.window(result.started + _WARM_S, result.started + _WARM_S + _LENGTH_S)
+    with tempfile.TemporaryDirectory() as folder:
+        return offer(
+            platform.endpoint("alb"), per_s=OFFERED, seconds=_LENGTH_S, warm_up_s=_WARM_UP_S, folder=Path(folder)
+        )

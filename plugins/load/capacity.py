@@ -10,15 +10,19 @@ from plugins.load.runner import start_at
 from plugins.slo import Slo, Verdict
 
 
-def offer(url: str, *, per_s: float, seconds: float, folder: Path, journey: str = "order") -> Window:
+def offer(
+    url: str, *, per_s: float, seconds: float, folder: Path, warm_up_s: float = 0.0, journey: str = "order"
+) -> Window:
     """Offer `per_s` arrivals a second to the load balancer at `url` for `seconds`: the run as one window.
 
+    `warm_up_s` of the same load come before the window and do not count: connections open, caches fill.
     `LoadError` if the generator could not do it. `dropped` and `slip` of the window say whether it really was offered.
     """
-    plan = LoadPlan(arrivals=Constant(per_s=per_s, duration_s=seconds), journey=journey)
+    plan = LoadPlan(arrivals=Constant(per_s=per_s, duration_s=warm_up_s + seconds), journey=journey)
     with start_at(plan, url, folder) as run:
         result = run.result()
-        return result.window(run.started_at, run.started_at + seconds)
+        opens = run.started_at + warm_up_s
+        return result.window(opens, opens + seconds)
 
 
 def breakpoint_rate(

@@ -41,6 +41,10 @@ class LoadScenario:
         if lacking:
             raise ValueError(f"load scenario {self.name!r}: {'; '.join(lacking)}")
 
+    def __repr__(self) -> str:
+        """The name: Allure shows a test's parameter by it, and tells by it which earlier run was the same test."""
+        return self.name
+
     def arrivals(self, profile: Profile, *, peak_per_s: float | None = None, duration_s: float | None = None) -> Stages:
         """The profile's stages, all scaled alike to another peak rate or another length."""
         stages = self.full if profile == "full" else self.quick

@@ -194,6 +194,16 @@ def test_a_rate_offered_for_a_while_is_one_window(tmp_path: Path) -> None:
     assert window.end - window.start == pytest.approx(1)
 
 
+def test_what_warms_up_does_not_count(tmp_path: Path) -> None:
+    with Shop() as shop:
+        window = offer(shop.url, per_s=50, seconds=1, warm_up_s=0.5, folder=tmp_path)
+    assert (window.due, len(LoadResult.read(tmp_path).attempts)) == (50, 75)
+
+
+def test_a_report_shows_a_scenario_by_its_name() -> None:
+    assert repr(SCENARIO) == "trial"
+
+
 @dataclass
 class _Served:
     """A platform whose latency leaps beyond its capacity."""
