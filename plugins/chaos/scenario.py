@@ -124,5 +124,9 @@ class Scenario:
                             f"{self.id}: {objective} needs {needed} requests, {seconds:g} s bring {there:g}"
                         )
 
+    def __repr__(self) -> str:
+        """The id: Allure shows a test's parameter by it, and tells by it which earlier run was the same test."""
+        return self.id
+
     def windows(self, profile: Profile) -> Windows:
         return self.full if profile == "full" else self.quick

@@ -37,6 +37,10 @@ def test_a_preview_without_a_platform_says_what_it_cannot_know() -> None:
     assert "calls    file:Write" in text
 
 
+def test_a_report_shows_a_scenario_by_its_id() -> None:
+    assert repr(scenario()) == "99-file"
+
+
 def test_the_terminal_hears_the_verdict_and_its_reason_first() -> None:
     evidence = CASES["SLO missed during"].evidence()
     lines = told(evidence, judge(evidence)).splitlines()
