@@ -2,8 +2,9 @@
 
 Every part (functions, layers, aliases, event source mappings, asynchronous invokes) has a table `calls` from the
 operation's name to its handler, and the controller answers from all the tables together. A handler gets the call's
-members under the names of botocore's service model, from path, query, headers and body alike, and gives back the output's
-members; a refusal is a `LambdaError`. Handlers run on the daemon's loop and do not block.
+members under the names of botocore's service model, from path, query, headers and body alike, and gives back the
+output's members; a refusal is a `LambdaError`. Handlers run on the daemon's loop and do not block. All but Invoke are
+plain functions, since CloudFormation makes its resources by them, through `native.call("lambda", action, …)`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +17,8 @@ Parameters = Mapping[str, Any]
 """A call's members, as botocore names them; their types are those of AWS's service model."""
 Output = dict[str, Any]
 """The answer's members; times are strings or numbers as AWS writes them."""
-CallHandler = Callable[[Parameters], Awaitable[Output]]
+CallHandler = Callable[[Parameters], Output | Awaitable[Output]]
+"""A plain function wherever possible: a coroutine cannot be called by CloudFormation."""
 
 
 class LambdaError(Exception):
@@ -78,9 +80,9 @@ class Invoker(Protocol):
     ) -> Invocation:
         """Run the function with a JSON payload. `name` may be an ARN; an empty `qualifier` means $LATEST.
 
-        `source` says who asked (`api`, `async`, `sqs` …), for the log; `request_id` is kept by the retries of an asynchronous
-        invoke, empty makes one; `context` is the base64 client context. Errors of the function and throttling are in the
-        result; an unknown function raises `LambdaError`.
+        `source` says who asked (`api`, `async`, `sqs` …), for the log; `request_id` is kept by the retries of an
+        asynchronous invoke, empty makes one; `context` is the base64 client context. Errors of the function and
+        throttling are in the result; an unknown function raises `LambdaError`.
         """
         ...
 

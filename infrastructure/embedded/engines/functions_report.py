@@ -1,7 +1,7 @@
 """What one invocation of a function came to: its answer, its log and the figures of its REPORT line.
 
-Source: AWS Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs" (START, END, REPORT) and "Working with
-Lambda metrics". Since August 2025 the Init phase is billed, so that a cold start's billed duration contains it.
+Source: AWS Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs" (START, END, REPORT). Since August
+2025 the Init phase is billed, so that a cold start's billed duration contains it.
 """
 
 import math
@@ -17,6 +17,7 @@ _REPORT = re.compile(
     r"REPORT RequestId: (?P<id>\S+)\s+Duration: (?P<duration>[\d.]+) ms\s+Billed Duration: (?P<billed>\d+) ms\s+"
     r"Memory Size: (?P<memory>\d+) MB\s+Max Memory Used: (?P<most>\d+) MB"
     r"(?:\s+Init Duration: (?P<init>[\d.]+) ms)?(?:\s+Status: (?P<status>\w+))?"
+    r"(?:\s+Error Type: (?P<error>\S+))?"
 )
 
 
@@ -33,6 +34,8 @@ class Report:
     max_memory_mb: int
     init_ms: float | None = None
     outcome: str = ""
+    error_type: str = ""
+    """With `error`: `Runtime.OutOfMemory`, `Runtime.ExitError` …"""
 
     @property
     def is_cold(self) -> bool:
@@ -55,6 +58,7 @@ class Report:
         ]
         parts += [f"Init Duration: {self.init_ms:.2f} ms"] if self.init_ms is not None else []
         parts += [f"Status: {self.outcome}"] if self.outcome else []
+        parts += [f"Error Type: {self.error_type}"] if self.error_type else []
         return "\t".join(parts) + "\t"
 
     @classmethod
@@ -70,6 +74,7 @@ class Report:
             max_memory_mb=int(found["most"]),
             init_ms=float(found["init"]) if found["init"] else None,
             outcome=found["status"] or "",
+            error_type=found["error"] or "",
         )
 
 
