@@ -13,7 +13,16 @@ from plugins.telemetry.timeline import Series, Timeline
 _BOOK_LINES = 20
 """Of the books on the terminal; a broken platform can fill hundreds, and the first few tell the story."""
 
-_UNITS = {"p50": "ms", "p95": "ms", "p99": "ms", "errors": "%", "goodput": "/s"}
+_UNITS = {
+    "p50": "ms",
+    "p95": "ms",
+    "p99": "ms",
+    "errors": "%",
+    "goodput": "/s",
+    "capture.p50": "ms",
+    "capture.p99": "ms",
+    "capture.rate": "/s",
+}
 
 
 def record(
@@ -91,8 +100,9 @@ def _attachments(evidence: Evidence, journal: str) -> Iterable[Attachment]:
 
 
 def _metrics(evidence: Evidence) -> Iterable[tuple[str, float, str]]:
-    if evidence.rto_s is not None and math.isfinite(evidence.rto_s):
-        yield "rto", evidence.rto_s, "s"
+    for name, seconds in (("rto", evidence.rto_s), ("capture.rto", evidence.capture_rto_s)):
+        if seconds is not None and math.isfinite(seconds):
+            yield name, seconds, "s"
     if evidence.books is not None and evidence.books.lost is not None:
         yield "rpo", float(evidence.books.lost), "orders"
     for figures in evidence.figures.values():

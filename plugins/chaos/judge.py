@@ -41,7 +41,10 @@ class BooksResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All that is known of a run. `books` is None when they could not be opened, `rto_s` as `measure.recovery_time`."""
+    """All that is known of a run. `books` is None when they could not be opened.
+
+    `rto_s` (of requests) and `capture_rto_s` (of captures) as `measure.recovery_time` gives them.
+    """
 
     scenario: Scenario
     trace: Trace
@@ -49,6 +52,7 @@ class Evidence:
     rto_s: float | None
     books: BooksResult | None
     anomalies: tuple[AnomalyResult, ...]
+    capture_rto_s: float | None = None
     latency_scale: float = 1.0
 
 
@@ -96,6 +100,7 @@ def _slos(evidence: Evidence) -> tuple[SloReport, ...]:
     claims = {Phase.BASELINE: scenario.baseline, Phase.OBSERVE: scenario.during, Phase.RECOVERY: scenario.recovered}
     extra: dict[str, float | None] = {
         "rto": evidence.rto_s,
+        "capture.rto": evidence.capture_rto_s,
         "rpo": None if evidence.books is None else evidence.books.lost,
     }
     reports = []

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from plugins.chaos.scenario import IN_FLIGHT_S, Recovery
+from plugins.chaos.scenario import IN_FLIGHT_S, Recovery, samples_needed
 from plugins.chaos.trace import Phase, Trace
 from plugins.slo import Verdict
 from plugins.telemetry.timeline import Span
@@ -19,17 +19,25 @@ RTO_STEP_S = 0.1
 """Resolution of the recovery time."""
 
 
-class Window(Protocol):
-    """A stretch of the load, as `plugins.load` measures it."""
+class Measured(Protocol):
+    """A stretch of time in numbers: of the load by `plugins.load`, of the captures by `plugins.books`."""
 
     @property
     def samples(self) -> int: ...
     def indicators(self) -> Mapping[str, float | None]: ...
+
+
+class Window(Measured, Protocol):
+    """A stretch of the load."""
+
     def errors_besides(self, statuses: Collection[int]) -> float | None: ...
 
 
 WindowOf = Callable[[float, float], Window]
 """The load between two times in Unix seconds."""
+
+MeasuredOf = Callable[[float, float], Measured]
+"""The load, or the captures, between two times in Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +83,14 @@ def measure(span: Span, window_of: WindowOf, clean_statuses: Collection[int]) ->
     return Figures(span=span, indicators=indicators, samples=window.samples)
 
 
-def recovery_time(trace: Trace, recovery: Recovery, window_of: WindowOf) -> float | None:
+def with_captures(figures: Figures, captures: MeasuredOf) -> Figures:
+    """The phase with the indicators of its captures. A percentile of too few of them stays unknown: inconclusive."""
+    window = captures(figures.span.start, figures.span.end)
+    known = {n: v if window.samples >= samples_needed(n) else None for n, v in window.indicators().items()}
+    return replace(figures, indicators={**figures.indicators, **known})
+
+
+def recovery_time(trace: Trace, recovery: Recovery, window_of: MeasuredOf) -> float | None:
     """Seconds until the first good second from which on it stays good for `hold_s`.
 
     Infinite when that did not come while somebody was watching; None when nobody watched to the end.
@@ -93,7 +108,7 @@ def recovery_time(trace: Trace, recovery: Recovery, window_of: WindowOf) -> floa
     return math.inf
 
 
-def _is_good(recovery: Recovery, second: Window) -> bool:
+def _is_good(recovery: Recovery, second: Measured) -> bool:
     return recovery.good.judge(second.indicators()).verdict is Verdict.PASS
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infrastructure.cloud import Platform
+from plugins.books.captures import CaptureTimeline, read_captures
 from plugins.books.reconcile import reconcile
 from plugins.chaos import evidence as telling
 from plugins.chaos.experiment import Bench, Experiment
@@ -16,7 +17,7 @@ from plugins.chaos.fault import Fault
 from plugins.chaos.guard import Watchdog
 from plugins.chaos.journal import Journal, Origin
 from plugins.chaos.judge import BooksResult, Evidence, judge
-from plugins.chaos.measure import Figures, measure, recovery_time, whole_periods, windows
+from plugins.chaos.measure import Figures, measure, recovery_time, whole_periods, windows, with_captures
 from plugins.chaos.pulse import WallPulse, interruptible
 from plugins.chaos.reach import reach
 from plugins.chaos.restore import check_clear, restore
@@ -83,9 +84,11 @@ def perform(run: Run) -> Outcome:
             machine = Experiment(scenario=run.scenario, fault=run.fault, windows=run.windows, bench=bench)
             trace = machine.run()
         result = load.result()
-        evidence = _gather(run, trace, result)
+        books = _books(run, result) if result and not trace.is_interrupted else None
+        captures = _captures(run, trace, result) if books and result else None
+        evidence = _gather(run, trace, result, books, captures)
     judgement = judge(evidence)
-    series = _charted(run, result) if result is not None else ()
+    series = _charted(run, result, captures) if result is not None else ()
     log = journal.text()
     journal.discard()
     return Outcome(
@@ -96,25 +99,46 @@ def perform(run: Run) -> Outcome:
     )
 
 
-def _gather(run: Run, trace: Trace, result: LoadResult | None) -> Evidence:
-    """Measure every window, ask CloudWatch, open the books; nothing more is asked of an interrupted run."""
-    spans, clean = windows(trace), run.scenario.clean_statuses
-    figures = {phase: measure(span, result.window, clean) for phase, span in spans.items()} if result else {}
+def _gather(
+    run: Run, trace: Trace, result: LoadResult | None, books: BooksResult | None, captures: CaptureTimeline | None
+) -> Evidence:
+    """Measure every window and ask CloudWatch; nothing more is asked of an interrupted run."""
+    scenario, spans = run.scenario, windows(trace)
+    figures = {}
+    if result:
+        figures = {phase: measure(span, result.window, scenario.clean_statuses) for phase, span in spans.items()}
+    if captures:
+        figures = {phase: with_captures(known, captures.window) for phase, known in figures.items()}
     if Phase.OBSERVE in figures and not trace.is_interrupted:
         figures[Phase.OBSERVE] = _with_ratios(run, figures[Phase.OBSERVE])
+    again = scenario.capture_recovery
     return Evidence(
-        scenario=run.scenario,
+        scenario=scenario,
         trace=trace,
         figures=figures,
-        rto_s=recovery_time(trace, run.scenario.recovery, result.window) if result else None,
-        books=_books(run, result) if result and not trace.is_interrupted else None,
+        rto_s=recovery_time(trace, scenario.recovery, result.window) if result else None,
+        capture_rto_s=recovery_time(trace, again, captures.window) if again and captures else None,
+        books=books,
         anomalies=() if trace.is_interrupted else tuple(_anomalies(run, spans)),
         latency_scale=run.platform.environment.slo.latency_scale,
     )
 
 
-def _charted(run: Run, result: LoadResult) -> tuple[Series, ...]:
-    return *result.series(), *charted(run.platform, "order", result.started, result.ended, run.progress.note)
+def _captures(run: Run, trace: Trace, result: LoadResult) -> CaptureTimeline | None:
+    """The captures of the run's own orders, once the books have settled; None where they are no part of the claim."""
+    if run.scenario.capture_recovery is None:
+        return None
+    ours = {attempt.order_id for attempt in result.attempts if attempt.order_id}
+    try:
+        return CaptureTimeline(tuple(capture for capture in read_captures(run.platform) if capture.order_id in ours))
+    except Exception as crash:  # noqa: BLE001 - whatever it was: unread captures prove nothing, and that is in the verdict
+        trace.crashes.append(f"captures: {type(crash).__name__}: {crash}")
+        return None
+
+
+def _charted(run: Run, result: LoadResult, captures: CaptureTimeline | None) -> tuple[Series, ...]:
+    cpu = charted(run.platform, "order", result.started, result.ended, run.progress.note)
+    return *result.series(), *cpu, *(captures.series() if captures else ())
 
 
 def _origin(run: Run, experiment: str) -> Origin:

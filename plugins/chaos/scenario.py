@@ -48,6 +48,16 @@ class Source:
     dimensions: tuple[tuple[str, str], ...]
 
 
+def is_of_captures(indicator: str) -> bool:
+    """Is it measured on captures, and not on requests?"""
+    return indicator.startswith("capture.")
+
+
+def samples_needed(indicator: str) -> int:
+    """How many requests, or captures, it takes to claim `indicator`; 0 for what is no percentile."""
+    return MIN_SAMPLES.get(indicator.removeprefix("capture."), 0)
+
+
 def resolved(value: str, output: Callable[[str], str]) -> str:
     """A dimension's value with its stack outputs filled in."""
     return re.sub(r"\{(\w+)\}", lambda found: output(found[1]), value)
@@ -93,6 +103,9 @@ class Scenario:
     HTTP statuses a failing request may have during the fault; the indicator errors.unclean (%) counts the others.
     `baseline`, `during`, `recovered` are judged each on its own window; `during` may also use errors.p99 (ms) and the
     names in `per_request`, `recovered` rto (s) and rpo (orders).
+    `capture_recovery` says when payments are captured again; with it, captures are measured as well, each order in the
+    window it was placed in: capture.p50, p95, p99, max (ms from placed to captured), capture.rate (captures/s), and in
+    `recovered` capture.rto (s).
     """
 
     id: str
@@ -105,6 +118,7 @@ class Scenario:
     during: Slo
     recovered: Slo
     recovery: Recovery
+    capture_recovery: Recovery | None = None
     clean_statuses: frozenset[int] = frozenset()
     per_request: tuple[PerRequest, ...] = ()
     anomalies: tuple[Expected, ...] = ()
@@ -118,11 +132,21 @@ class Scenario:
             lengths = (windows.baseline_s - IN_FLIGHT_S, windows.fault_s, windows.recovery_s)
             for slo, seconds in zip((self.baseline, self.during, self.recovered), lengths, strict=True):
                 for objective in slo.objectives:
-                    needed, there = MIN_SAMPLES.get(objective.indicator, 0), self.rate * seconds
+                    indicator = objective.indicator
+                    needed, there = samples_needed(indicator), self._per_s(indicator) * seconds
                     if there < needed:
                         raise ValueError(
                             f"{self.id}: {objective} needs {needed} requests, {seconds:g} s bring {there:g}"
                         )
+                    if is_of_captures(indicator) and self.capture_recovery is None:
+                        raise ValueError(
+                            f"{self.id}: {objective} needs a capture_recovery, or captures are not measured"
+                        )
+
+    def _per_s(self, indicator: str) -> float:
+        """How many samples of `indicator` a second brings: only orders are captured."""
+        orders = sum(share for journey, share in self.mix if journey == "order")
+        return self.rate * (orders / sum(share for _, share in self.mix) if is_of_captures(indicator) else 1.0)
 
     def __repr__(self) -> str:
         """The id: Allure shows a test's parameter by it, and tells by it which earlier run was the same test."""

@@ -1,13 +1,14 @@
 """The verdict of an experiment, as a table: proof before doubt before claim."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from plugins.chaos.fault import Call, Plan
 from plugins.chaos.judge import BooksResult, Evidence, Finding, Weight, judge, scaled, weigh
 from plugins.chaos.measure import Figures
+from plugins.chaos.scenario import Recovery
 from plugins.chaos.stop import Stop
 from plugins.chaos.tests.fakes import scenario
 from plugins.chaos.trace import Phase, Trace, Undo
@@ -116,6 +117,16 @@ def test_verdict_and_its_first_reason(name: str) -> None:
 
     assert (judgement.verdict, bool(judgement.reasons)) == (case.verdict, case.verdict is not PASS), judgement.reasons
     assert not judgement.reasons or judgement.reasons[0].startswith(case.reason), judgement.reasons
+
+
+@pytest.mark.parametrize(
+    ("capture_rto_s", "verdict"), [(4.0, PASS), (6.0, FAIL), (math.inf, FAIL), (None, INCONCLUSIVE)]
+)
+def test_captures_are_a_claim_beside_the_requests(capture_rto_s: float | None, verdict: Verdict) -> None:
+    again = Recovery(good=Slo.of("captured soon", "capture.max <= 1000 ms"))
+    claimed = scenario(recovered=Slo.of("recovered", "rto <= 5 s", "capture.rto <= 5 s"), capture_recovery=again)
+    evidence = replace(Case(verdict=PASS).evidence(), scenario=claimed, capture_rto_s=capture_rto_s)
+    assert judge(evidence).verdict is verdict
 
 
 WEIGHTS: list[tuple[list[tuple[Weight, Verdict]], Verdict]] = [

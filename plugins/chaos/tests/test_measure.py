@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from plugins.chaos.measure import measure, recovery_time, whole_periods, windows
+from plugins.books.captures import Capture, CaptureTimeline
+from plugins.chaos.measure import Figures, measure, recovery_time, whole_periods, windows, with_captures
 from plugins.chaos.scenario import Recovery
 from plugins.chaos.trace import Phase, Trace
 from plugins.slo import Slo
@@ -93,6 +94,30 @@ def test_a_second_without_a_request_is_not_a_good_one() -> None:
 def test_recovery_is_unknown_when_nobody_watched_it() -> None:
     unwatched = trace((Phase.OBSERVE, 1, 2), (Phase.ROLLBACK, 2, 3))
     assert recovery_time(unwatched, Recovery(good=GOOD), bad_until(0)) is None
+
+
+@pytest.mark.parametrize(("captured", "known"), [(298, None), (299, 1000.0)], ids=["too few", "enough"])
+def test_a_percentile_of_too_few_captures_stays_unknown(captured: int, known: float | None) -> None:
+    captures = CaptureTimeline(tuple(capture(placed_at=2.0 + n / 100) for n in range(captured)))
+    requests = Figures(span=Span(name="fault", start=0, end=9), indicators={"p99": 7.0}, samples=400)
+    found = with_captures(requests, captures.window)
+    assert found.indicators["capture.p99"] == (None if known is None else pytest.approx(known))
+    assert (found.indicators["p99"], found.samples) == (7.0, 400)
+
+
+def test_captures_are_back_when_orders_no_longer_wait() -> None:
+    """Ten a second; those placed during the fault are captured at its end, which the queue then works off by 24."""
+    ends = {at / 10: 22.0 for at in range(115, 220)} | {at / 10: 24.0 for at in range(220, 235)}
+    placed = [n / 10 for n in range(10, 320)]
+    captures = CaptureTimeline(tuple(capture(at, ends.get(at, at)) for at in placed))
+    again = Recovery(good=Slo.of("captured soon", "capture.max <= 1000 ms"), counted_from="rollback")
+    assert recovery_time(WHOLE, again, captures.window) == pytest.approx(1.5, abs=0.11)
+
+
+def capture(placed_at: float, begun_at: float | None = None) -> Capture:
+    """Captured at once at `begun_at`, or a second after it was placed."""
+    captured_at = placed_at + 1.0 if begun_at is None else begun_at
+    return Capture(order_id=f"o-{placed_at}", placed_at=placed_at, captured_at=captured_at)
 
 
 def test_a_period_that_the_fault_only_touches_is_not_before_it() -> None:

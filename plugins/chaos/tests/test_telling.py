@@ -9,7 +9,7 @@ from plugins.chaos.evidence import record, told
 from plugins.chaos.fault import Call, Plan
 from plugins.chaos.judge import judge
 from plugins.chaos.preview import UNKNOWN, preview
-from plugins.chaos.scenario import Scenario
+from plugins.chaos.scenario import Recovery, Scenario
 from plugins.chaos.tests.fakes import WINDOWS, FileFault, scenario
 from plugins.chaos.tests.test_judge import CASES
 from plugins.slo import Slo, Verdict
@@ -60,6 +60,16 @@ def test_every_run_can_be_recorded(name: str, tmp_path: Path) -> None:
     assert (made.verdict, made.reasons == ()) == (CASES[name].verdict, CASES[name].verdict is Verdict.PASS)
     assert {"plan", "journal"} <= {attachment.name for attachment in made.attachments}
     assert all(abs(value) != float("inf") for _, value, _ in made.metrics)
+
+
+def test_captures_can_only_be_claimed_where_they_are_measured_and_often_enough() -> None:
+    claim = Slo.of("during", "capture.p99 <= 100 ms")
+    again = Recovery(good=Slo.of("good", "capture.max <= 1000 ms"))
+    with pytest.raises(ValueError, match="needs a capture_recovery"):
+        scenario(during=claim)
+    with pytest.raises(ValueError, match=r"needs 299 requests, 10 s bring 200"):
+        scenario(rate=40.0, mix=(("order", 0.5), ("browse", 0.5)), during=claim, capture_recovery=again)
+    assert scenario(rate=40.0, during=claim, capture_recovery=again).capture_recovery
 
 
 def test_the_fault_is_shaded_on_the_timeline(tmp_path: Path) -> None:
