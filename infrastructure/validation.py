@@ -14,7 +14,7 @@ from typing import Any
 from infrastructure import stacks
 from infrastructure.cloud import Platform
 from infrastructure.templates import MODULES
-from services.catalog import SERVICES
+from services.catalog import http_services
 
 _ANSWER_S = 5.0
 
@@ -185,7 +185,7 @@ CHECKS: tuple[Check, ...] = (
     _tagged("compute", "operators' token", _secret),
     *(
         Check(module="compute", name=f"{service.name} answers", problem=_health(service.health_path))
-        for service in SERVICES
+        for service in http_services()
     ),
 )
 """Every check there is, by module in the order of deployment within each kind."""

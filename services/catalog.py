@@ -3,6 +3,7 @@
 The only module of this package that the infrastructure reads. Adding a service is one entry in `SERVICES`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,19 +36,36 @@ class StressScenario:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurgeScenario:
+    """The story of a surge from nothing: so many checkouts at the same moment, the slowest of which counts."""
+
+    name: str
+    story: str
+    p99_ms: float
+    full: int
+    quick: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One service: its platform, its entry point, the path it answers under and the edges it needs.
+    """One service: its platform, its entry point and the edges it needs."""
+
+    name: str
+    platform: Platform
+    entry: str
+    edges: tuple[Edge, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpService(Service):
+    """A service that answers HTTP under a path of the load balancer.
 
     `image` is the repository name that a task definition refers to; `entry` is `module:function` of a callable
     that takes no argument, reads its settings from the environment and serves until SIGTERM.
     """
 
-    name: str
-    platform: Platform
     image: str
-    entry: str
     route: str
-    edges: tuple[Edge, ...]
     stress: StressScenario
 
     @property
@@ -59,13 +77,28 @@ class Service:
         return f"{self.route}/stress/{self.stress.name}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionService(Service):
+    """A service that is a Lambda function: `entry` is `module:function` of its handler, which takes event and context.
+
+    Importing the module is the sandbox's Init phase: it reads the settings and makes the connections.
+    """
+
+    stress: SurgeScenario
+
+    @property
+    def handler(self) -> str:
+        """The entry point as Lambda's `Handler` has it."""
+        return self.entry.replace(":", ".")
+
+
 def _aws(api: str) -> Edge:
     """An edge to an AWS API, in the variable that every AWS SDK reads for that service."""
     return Edge(upstream=api, variable=f"AWS_ENDPOINT_URL_{api.upper()}")
 
 
 SERVICES: tuple[Service, ...] = (
-    Service(
+    HttpService(
         name="order",
         platform="ecs",
         image="cloudcafe/order",
@@ -88,21 +121,68 @@ SERVICES: tuple[Service, ...] = (
             quick_s=10.0,
         ),
     ),
+    FunctionService(
+        name="payment",
+        platform="lambda",
+        entry="services.payment.handler:handle",
+        edges=(
+            _aws("dynamodb"),
+            _aws("sqs"),
+            _aws("kinesis"),
+            _aws("cloudwatch"),
+            Edge(upstream="secretsmanager", variable="AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            Edge(
+                upstream="aurora-writer",
+                variable="CAFE_AURORA_WRITER_URL",
+                form="postgresql://{host}:{port}/cafe",
+            ),
+        ),
+        stress=SurgeScenario(
+            name="cold-start",
+            story="Cold Start Avalanche: Black Friday checkout surge",
+            p99_ms=3000.0,
+            full=200,
+            quick=50,
+        ),
+    ),
 )
 
 
-def service(name: str) -> Service:
-    """The service called `name`; `KeyError` names the known ones."""
-    for candidate in SERVICES:
+def http_services() -> tuple[HttpService, ...]:
+    """Those that run in containers and answer behind the load balancer."""
+    return tuple(one for one in SERVICES if isinstance(one, HttpService))
+
+
+def functions() -> tuple[FunctionService, ...]:
+    """Those that are Lambda functions."""
+    return tuple(one for one in SERVICES if isinstance(one, FunctionService))
+
+
+def http_service(name: str) -> HttpService:
+    """The HTTP service called `name`; `KeyError` names the known ones."""
+    for candidate in http_services():
         if candidate.name == name:
             return candidate
-    raise KeyError(f"no service is called {name!r}; the catalogue has {', '.join(s.name for s in SERVICES)}")
+    raise KeyError(f"no HTTP service is called {name!r}; the catalogue has {_names(http_services())}")
 
 
-def service_of_image(image: str) -> Service:
+def function(name: str) -> FunctionService:
+    """The Lambda function called `name`; `KeyError` names the known ones."""
+    for candidate in functions():
+        if candidate.name == name:
+            return candidate
+    raise KeyError(f"no function is called {name!r}; the catalogue has {_names(functions())}")
+
+
+def service_of_image(image: str) -> HttpService:
     """The service behind a container image reference, whatever registry and tag; `KeyError` names the known ones."""
     repository = image.rsplit("@", 1)[0].rsplit(":", 1)[0]
-    for candidate in SERVICES:
+    for candidate in http_services():
         if repository == candidate.image or repository.endswith(f"/{candidate.image}"):
             return candidate
-    raise KeyError(f"no service is built into image {image!r}; known images: {', '.join(s.image for s in SERVICES)}")
+    known = ", ".join(one.image for one in http_services())
+    raise KeyError(f"no service is built into image {image!r}; known images: {known}")
+
+
+def _names(services: Sequence[Service]) -> str:
+    return ", ".join(one.name for one in services)

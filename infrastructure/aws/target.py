@@ -10,7 +10,7 @@ from infrastructure.connection import Connection
 from infrastructure.environment import Environment
 from infrastructure.errors import EnvironmentFault
 from infrastructure.status import PlatformStatus, ProcessStatus
-from services.catalog import SERVICES
+from services.catalog import http_services
 
 IMAGE_TAG = "latest"
 
@@ -121,7 +121,7 @@ class AwsTarget:
     def _check_images(self) -> None:
         """Images are built with Docker, which the framework does without: it looks for them, and says how."""
         account = str(self._client("sts").get_caller_identity()["Account"])
-        missing = [service.image for service in SERVICES if not self._has_image(service.image)]
+        missing = [service.image for service in http_services() if not self._has_image(service.image)]
         if missing:
             commands = "\n".join(_build_commands(image, account, self._environment.region) for image in missing)
             raise EnvironmentFault(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from plugins.slo import Slo
-from services.catalog import Service, service
+from services.catalog import HttpService, http_service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class StressClaim:
     CPU after the run. `settle_s`: how long the feedback controller may take to reach the target.
     """
 
-    service: Service
+    service: HttpService
     held: Slo
     answering: Slo
     calm: Slo
@@ -22,8 +22,8 @@ class StressClaim:
 
     @classmethod
     def of(cls, name: str, *answering: str) -> "StressClaim":
-        """The claim for the catalogue's service `name`: its own target and tolerance, `answering` as objectives."""
-        found = service(name)
+        """The claim for the HTTP service `name`: its own target and tolerance, `answering` as objectives."""
+        found = http_service(name)
         story = found.stress
         return cls(
             service=found,

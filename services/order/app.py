@@ -20,7 +20,7 @@ from services.order.desk import LATENCY, REJECTED, OrderDesk
 from services.order.routes import ROUTE, add_routes
 from services.order.settings import OrderSettings
 
-SERVICE = catalog.service("order")
+SERVICE = catalog.http_service("order")
 LIMITS = Limits()
 
 

@@ -34,7 +34,7 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def light_service(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that only waits to be told to end, so that forking it needs none of the services' libraries."""
-    light = replace(catalog.SERVICES[0], name="light", image="test/light", entry="signal:pause")
+    light = replace(catalog.http_services()[0], name="light", image="test/light", entry="signal:pause")
     monkeypatch.setattr(catalog, "SERVICES", (light,))
 
 
