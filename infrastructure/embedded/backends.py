@@ -60,6 +60,10 @@ class Backends:
         return self._of("kinesis")
 
     @property
+    def rds(self) -> Any:
+        return self._of("rds")
+
+    @property
     def secretsmanager(self) -> Any:
         return self._of("secretsmanager")
 

