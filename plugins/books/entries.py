@@ -1,12 +1,21 @@
-"""The books: what each store says about orders, as plain data. One kind of entry a store."""
+"""The books: what each store says about orders, as plain data. One kind of entry a store.
 
-from dataclasses import dataclass, field
+An amount is in cents or, where the store keeps a decimal text, a Decimal; times are Unix seconds.
+"""
+
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
+
+EventType = Literal["order_accepted", "order_paid"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRow:
-    """An order in the orders table. `total_cents` and `total_amount` are stored apart and have to agree."""
+    """An order in the orders table. `total_cents` and `total_amount` are stored apart and have to agree.
+
+    `status` is accepted, then paid or declined.
+    """
 
     order_id: str
     customer_id: str
@@ -14,6 +23,8 @@ class OrderRow:
     total_amount: Decimal
     total_cents: int
     items: tuple[tuple[str, int], ...]
+    status: str
+    correlation_id: str
     idempotency_key: str | None
 
 
@@ -26,34 +37,85 @@ class OutboxRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentMessage:
-    """A message of the payment queue. `place` counts messages as received: a FIFO queue gives a group in order."""
+class PaymentRow:
+    """A payment in the payments table. `status` is pending, then captured or declined (for a `reason`)."""
 
-    message_id: str
-    place: int
-    group: str
     order_id: str
     customer_id: str
     store_id: str
     total_amount: Decimal
+    total_cents: int
+    status: str
+    attempts: int
+    correlation_id: str
+    authorization_id: str | None = None
+    captured_at: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerCapture:
+    """A row of the ledger's `payment.captures`. `captured_at` by the database's clock."""
+
+    order_id: str
+    authorization_id: str
+    customer_id: str
+    store_id: str
+    amount_cents: int
+    captured_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One side of a capture: a row of `payment.ledger_entries`."""
+
+    order_id: str
+    account: str
+    amount_cents: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderEvent:
-    """An `order_accepted` record of the order stream."""
+    """A record of the order stream. Only `order_paid` has an authorization."""
 
+    type: EventType
     order_id: str
     customer_id: str
     store_id: str
     total_amount: Decimal
+    authorization_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A message given up on. `reason` is what the payment function says; None when nobody said why.
+
+    `order_id` is None where the body names none; `body` is its beginning.
+    """
+
+    message_id: str
+    group: str
+    order_id: str | None
+    correlation_id: str | None
+    reason: str | None
+    receives: int
+    body: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """What every store holds, read when no order was under way."""
+    """What every store holds, read when no order was under way. `waiting` messages are still in the payment queue.
+
+    `doubts` say what could not be seen, `notes` what a reader of the report should know.
+    """
 
     orders: tuple[OrderRow, ...] = ()
     outbox: tuple[OutboxRow, ...] = ()
-    payments: tuple[PaymentMessage, ...] = ()
+    payments: tuple[PaymentRow, ...] = ()
+    captures: tuple[LedgerCapture, ...] = ()
+    entries: tuple[LedgerEntry, ...] = ()
     events: tuple[OrderEvent, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    dead_letters: tuple[DeadLetter, ...] = ()
+    waiting: int = 0
+    doubts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

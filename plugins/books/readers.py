@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
-from plugins.books.entries import OrderEvent, OrderRow, OutboxRow
+from plugins.books.queue_only.entries import OrderEvent, OrderRow, OutboxRow
 
 Item = Mapping[str, Mapping[str, Any]]
 """An item as DynamoDB writes it: attribute → {type: value}."""

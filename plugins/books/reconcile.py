@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Protocol
 
 from infrastructure.state import StateFolder
-from plugins.books.comparison import compare
-from plugins.books.entries import Books
 from plugins.books.history import read_history
-from plugins.books.payments import read_payments
-from plugins.books.readers import Cloud, read_events, read_orders, read_outbox
+from plugins.books.queue_only.comparison import compare
+from plugins.books.queue_only.entries import Books
+from plugins.books.queue_only.payments import read_payments
+from plugins.books.queue_only.readers import Cloud, read_events, read_orders, read_outbox
 from plugins.books.report import BooksReport
 
 SETTLE_S = 30.0

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from infrastructure.errors import EnvironmentFault
-from plugins.books.entries import PaymentMessage
-from plugins.books.readers import Cloud
+from plugins.books.queue_only.entries import PaymentMessage
+from plugins.books.queue_only.readers import Cloud
 
 BATCH = 10
 """The most SQS hands out, or deletes, in one call."""

@@ -8,10 +8,9 @@ import pytest
 from infrastructure.errors import EnvironmentFault
 from plugins.books import reconcile as module
 from plugins.books.history import of_line, read_history, to_line
-from plugins.books.payments import read_payments
-from plugins.books.readers import read_events, read_orders, read_outbox
-from plugins.books.reconcile import reconcile, settle
-from plugins.books.tests.platform import (
+from plugins.books.queue_only.payments import read_payments
+from plugins.books.queue_only.readers import read_events, read_orders, read_outbox
+from plugins.books.queue_only.tests.platform import (
     MotoPlatform,
     attempt,
     event,
@@ -20,6 +19,7 @@ from plugins.books.tests.platform import (
     order_id,
     row,
 )
+from plugins.books.reconcile import reconcile, settle
 from plugins.slo import Verdict
 
 PLACED = tuple(attempt(number, customers=3) for number in range(25))

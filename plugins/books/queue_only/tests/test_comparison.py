@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugins.books.comparison import compare
-from plugins.books.entries import Books, OutboxRow
 from plugins.books.history import Attempt, Outcome
-from plugins.books.tests.platform import attempt, balanced, event, message, row
+from plugins.books.queue_only.comparison import compare
+from plugins.books.queue_only.entries import Books, OutboxRow
+from plugins.books.queue_only.tests.platform import attempt, balanced, event, message, row
 from plugins.slo import Verdict
 
 PLACED = tuple(attempt(number) for number in range(100))

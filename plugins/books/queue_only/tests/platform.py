@@ -12,8 +12,8 @@ import boto3
 from moto import mock_aws
 
 from infrastructure.state import StateFolder
-from plugins.books.entries import Books, OrderEvent, OrderRow, PaymentMessage
 from plugins.books.history import Attempt, Outcome, to_line
+from plugins.books.queue_only.entries import Books, OrderEvent, OrderRow, PaymentMessage
 
 OUTPUTS = {
     "OrdersTableName": "orders-test",

@@ -18,8 +18,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from plugins.books.entries import Books, OrderEvent, OrderRow, OutboxRow, PaymentMessage
 from plugins.books.history import Attempt
+from plugins.books.queue_only.entries import Books, OrderEvent, OrderRow, OutboxRow, PaymentMessage
 from plugins.books.report import BooksReport, Discrepancy
 
 _IN_PROGRESS = (408, 409)

@@ -1,0 +1,84 @@
+"""The books by order id: what each store says of one order, found at once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from plugins.books.entries import (
+    Books,
+    DeadLetter,
+    LedgerCapture,
+    LedgerEntry,
+    OrderEvent,
+    OrderRow,
+    OutboxRow,
+    PaymentRow,
+)
+
+
+class _OfOrder(Protocol):
+    @property
+    def order_id(self) -> str | None: ...
+
+
+Entry = TypeVar("Entry", bound=_OfOrder)
+By = Mapping[str, Sequence[Entry]]
+"""The entries of each order id; an order without any is absent."""
+
+BOOK_NAMES = ("orders", "outbox", "payments", "captures", "entries", "accepted", "paid", "dead")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """Each book by order id, and the orders by idempotency key too."""
+
+    orders: By[OrderRow]
+    by_key: By[OrderRow]
+    outbox: By[OutboxRow]
+    payments: By[PaymentRow]
+    captures: By[LedgerCapture]
+    entries: By[LedgerEntry]
+    accepted: By[OrderEvent]
+    paid: By[OrderEvent]
+    dead: By[DeadLetter]
+
+    @classmethod
+    def of(cls, books: Books) -> "Index":
+        return cls(
+            orders=_by_order(books.orders),
+            by_key=_by_key(books.orders),
+            outbox=_by_order(books.outbox),
+            payments=_by_order(books.payments),
+            captures=_by_order(books.captures),
+            entries=_by_order(books.entries),
+            accepted=_by_order(event for event in books.events if event.type == "order_accepted"),
+            paid=_by_order(event for event in books.events if event.type == "order_paid"),
+            dead=_by_order(letter for letter in books.dead_letters if letter.order_id is not None),
+        )
+
+    def says(self, order_id: str) -> tuple[tuple[str, str], ...]:
+        """(book, entry) for every entry of an order, `nothing` where a book has none."""
+        return tuple(
+            (name, line(entry)) for name in BOOK_NAMES for entry in getattr(self, name).get(order_id, ("nothing",))
+        )
+
+
+def line(entry: object) -> str:
+    """An entry as `name=value` pairs, without its class."""
+    names = getattr(entry, "__slots__", None)
+    return " ".join(f"{name}={getattr(entry, name)}" for name in names) if names else str(entry)
+
+
+def _by_order(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.order_id or "", []).append(entry)
+    return found
+
+
+def _by_key(rows: Iterable[OrderRow]) -> dict[str, list[OrderRow]]:
+    found: dict[str, list[OrderRow]] = {}
+    for row in rows:
+        if row.idempotency_key:
+            found.setdefault(row.idempotency_key, []).append(row)
+    return found

@@ -1,0 +1,94 @@
+"""Reads each book through boto3, with the consistency that makes an absent entry mean something.
+
+orders, outbox   Scan with ConsistentRead, all pages
+events           every shard from TRIM_HORIZON up to the present
+payments         plugins.books.queue_only.payments: reading a queue is taking from it
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Protocol
+
+from plugins.books.queue_only.entries import OrderEvent, OrderRow, OutboxRow
+
+Item = Mapping[str, Mapping[str, Any]]
+"""An item as DynamoDB writes it: attribute → {type: value}."""
+
+_RECORDS_LIMIT = 10_000
+"""The most GetRecords gives at once."""
+
+
+class Cloud(Protocol):
+    """What the books need of a platform."""
+
+    def client(self, service: str) -> Any: ...  # a boto3 client
+    def output(self, key: str) -> str: ...  # a stack output
+
+
+def read_orders(cloud: Cloud) -> tuple[OrderRow, ...]:
+    """The orders table without its idempotency rows."""
+    items = scan(cloud, cloud.output("OrdersTableName"))
+    return tuple(_order(item) for item in items if not item["order_id"]["S"].startswith("idem#"))
+
+
+def read_outbox(cloud: Cloud) -> tuple[OutboxRow, ...]:
+    """The orders that wait to be passed on; the relays' own rows have no order id."""
+    items = scan(cloud, cloud.output("OutboxTableName"))
+    return tuple(
+        OutboxRow(order_id=item["order_id"]["S"], sequence=item["sequence"]["S"])
+        for item in items
+        if "order_id" in item
+    )
+
+
+def read_events(cloud: Cloud) -> tuple[OrderEvent, ...]:
+    """Every `order_accepted` in the stream, shard by shard. The stream keeps a day: older ones are gone."""
+    kinesis, stream = cloud.client("kinesis"), cloud.output("OrderStreamName")
+    shards = kinesis.get_paginator("list_shards").paginate(StreamName=stream)
+    return tuple(
+        event for page in shards for shard in page["Shards"] for event in _events_of(kinesis, stream, shard["ShardId"])
+    )
+
+
+def scan(cloud: Cloud, table: str) -> Iterator[Item]:
+    """Every item of `table`, strongly consistent: an absent one is not there."""
+    pages = cloud.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    for page in pages:
+        yield from page["Items"]
+
+
+def _order(item: Item) -> OrderRow:
+    lines = (line["M"] for line in item["items"]["L"])
+    return OrderRow(
+        order_id=item["order_id"]["S"],
+        customer_id=item["customer_id"]["S"],
+        store_id=item["store_id"]["S"],
+        total_amount=Decimal(item["total_amount"]["S"]),
+        total_cents=int(item["total_cents"]["N"]),
+        items=tuple((line["item_id"]["S"], int(line["quantity"]["N"])) for line in lines),
+        idempotency_key=item["idempotency_key"]["S"] if "idempotency_key" in item else None,
+    )
+
+
+def _events_of(kinesis: Any, stream: str, shard: str) -> Iterator[OrderEvent]:
+    answer = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    iterator = answer["ShardIterator"]
+    while iterator:
+        page = kinesis.get_records(ShardIterator=iterator, Limit=_RECORDS_LIMIT)
+        for record in page["Records"]:
+            event = json.loads(record["Data"])
+            if event["type"] == "order_accepted":
+                yield _event(event)
+        if page["MillisBehindLatest"] == 0:
+            return
+        iterator = page.get("NextShardIterator")
+
+
+def _event(event: Mapping[str, Any]) -> OrderEvent:
+    return OrderEvent(
+        order_id=event["order_id"],
+        customer_id=event["customer_id"],
+        store_id=event["store_id"],
+        total_amount=Decimal(event["total_amount"]),
+    )
