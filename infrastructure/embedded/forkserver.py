@@ -1,6 +1,6 @@
 """The daemon's side of the zygote: asks it for processes and hears of their ends.
 
-The protocol is described where it is spoken, in services/chassis/zygote.py. Requests may be sent before the zygote has
+The protocol is described where it is spoken, in services/chassis/forking.py. Requests may be sent before the zygote has
 finished its imports; they wait in the socket. When the zygote dies, the kernel kills what it forked; requests that
 it had not answered go to the next one.
 """
@@ -33,7 +33,7 @@ class _Wish:
 
 
 class ForkServer:
-    """Keeps one zygote running and passes requests to it.
+    """Keeps the zygote called `name` running and passes requests to it.
 
     `start_zygote(descriptor)` starts one that inherits the descriptor; `adopt(spec, pid)` makes the handle of a
     process that was forked; `explain()` is the end of the zygote's log.
@@ -41,10 +41,12 @@ class ForkServer:
 
     def __init__(
         self,
+        name: str,
         start_zygote: Callable[[int], Process],
         adopt: Callable[[ProcessSpec, int], Process],
         explain: Callable[[], tuple[str, ...]],
     ) -> None:
+        self._name = name
         self._start_zygote = start_zygote
         self._adopt = adopt
         self._explain = explain
@@ -115,7 +117,7 @@ class ForkServer:
         wishes, self._wishes = self._wishes, {}
         for wish in wishes.values():
             if not wish.started.done():
-                fault = EnvironmentFault("the process that forks the services does not start", log=self._explain())
+                fault = EnvironmentFault(f"{self._name}, which forks processes, does not start", log=self._explain())
                 wish.started.set_exception(fault)
 
     def _send(self, wish: _Wish) -> None:
@@ -145,7 +147,7 @@ class ForkServer:
         match message:
             case {"event": "ready", "preload_s": seconds}:
                 self._is_ready = True
-                _log.info("zygote ready after %s s", seconds)
+                _log.info("%s ready after %s s", self._name, seconds)
             case {"event": "forked", "id": str(name), "pid": int(pid)}:
                 self._born(name, pid)
             case {"event": "refused", "id": str(name), "reason": reason}:

@@ -22,6 +22,9 @@ from typing import Literal
 from infrastructure.embedded import proctree
 from infrastructure.embedded.proctree import Usage
 
+SERVICES_ZYGOTE = "zygote"
+"""The zygote that every supervisor has: it forks the platform's services."""
+
 ProcessState = Literal["running", "stopping", "paused", "exited"]
 
 
@@ -32,7 +35,7 @@ class ProcessSpec:
     `id` is unique among the living and safe as a file name: the log is `<logs>/<id>.log`. `kind` groups for people
     (`ecs-task`, `redis`, `envoy`); `resource` is the ARN or id of the AWS resource the process stands for. `env` is the
     child's environment on top of PATH, HOME, the locale and the platform's marker; nothing else of ours is passed on.
-    `user` is the system user an exec'd program runs as; None keeps ours.
+    `user` is the system user an exec'd program runs as; None keeps ours. `zygote` is the one that forks the `entry`.
     """
 
     id: str
@@ -45,6 +48,7 @@ class ProcessSpec:
     argv: tuple[str, ...] = ()
     entry: str | None = None
     user: str | None = None
+    zygote: str = SERVICES_ZYGOTE
 
     def __post_init__(self) -> None:
         if not self.id or set(self.id) - _FILE_NAME_SAFE or self.id.startswith("."):

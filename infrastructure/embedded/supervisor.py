@@ -34,7 +34,7 @@ from types import MappingProxyType
 from infrastructure.embedded import residue
 from infrastructure.embedded.forkserver import ForkServer
 from infrastructure.embedded.logfile import tail
-from infrastructure.embedded.process import Process, ProcessSpec, ProcessState
+from infrastructure.embedded.process import SERVICES_ZYGOTE, Process, ProcessSpec, ProcessState
 from infrastructure.embedded.proctree import Usage
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import MARKER, StateFolder
@@ -49,7 +49,7 @@ _LAUNCHER = Path(__file__).with_name("launcher.py")
 _PYTHON = (sys.executable, "-P", "-m")
 ZYGOTE = (*_PYTHON, "services.chassis.zygote")
 """The program that forks entries; it gets the number of its socket as last argument."""
-_GUARD_ID, _ZYGOTE_ID = "guard", "zygote"
+_GUARD_ID = "guard"
 _GUARD = (*_PYTHON, "infrastructure.embedded.guard")
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
@@ -75,7 +75,6 @@ class Supervisor:
 
     def __init__(self, state: StateFolder, zygote: tuple[str, ...] = ZYGOTE) -> None:
         self._state = state
-        self._zygote = zygote
         self._processes: dict[str, Process] = {}
         self._helpers: dict[str, Process] = {}
         self._starting: set[str] = set()
@@ -83,11 +82,8 @@ class Supervisor:
         self._thread = threading.get_ident()
         self._is_closing = False
         self._guards_lost = 0
-        self._forks = ForkServer(
-            start_zygote=self._start_zygote,
-            adopt=functools.partial(self._adopt, self._processes),
-            explain=functools.partial(self.tail, _ZYGOTE_ID),
-        )
+        self._zygotes: dict[str, ForkServer] = {}
+        self.add_zygote(SERVICES_ZYGOTE, zygote)
         state.create()
 
     @property
@@ -97,17 +93,31 @@ class Supervisor:
 
     @property
     def helpers(self) -> Mapping[str, Process]:
-        """The supervisor's own processes by id: the guard and the zygote. It restarts them itself."""
+        """The supervisor's own processes by id: the guard and the zygotes. It restarts them itself."""
         return MappingProxyType(self._helpers)
 
     def on_exit(self, callback: Callable[[Process], None]) -> None:
         """Call `callback` on the loop for every process that ends, for whatever reason."""
         self._callbacks.append(callback)
 
-    def warm(self) -> None:
-        """Start the guard and the zygote now, so that they import while the caller does something else."""
+    def add_zygote(self, name: str, argv: tuple[str, ...]) -> None:
+        """Have another program that forks (services/chassis/forking.py), for specs whose `zygote` is `name`.
+
+        It gets the number of its socket as last argument, and starts with `warm` or the first fork.
+        """
+        if name in self._zygotes:
+            raise ValueError(f"there is a zygote called {name!r} already")
+        self._zygotes[name] = ForkServer(
+            name,
+            start_zygote=functools.partial(self._start_zygote, name, argv),
+            adopt=functools.partial(self._adopt, self._processes),
+            explain=functools.partial(self.tail, name),
+        )
+
+    def warm(self, zygote: str = SERVICES_ZYGOTE) -> None:
+        """Start the guard and a zygote now, so that they import while the caller does something else."""
         self._ensure_guard()
-        self._forks.warm()
+        self._zygotes[zygote].warm()
 
     async def start(self, spec: ProcessSpec) -> Process:
         """The running process. `EnvironmentFault` when the program is missing or the system refuses to start it.
@@ -116,14 +126,14 @@ class Supervisor:
         """
         if self._is_closing:
             raise EnvironmentFault(f"process {spec.id} is not started any more: the platform is being closed")
-        if spec.id in self._processes or spec.id in self._starting or spec.id in (_GUARD_ID, _ZYGOTE_ID):
+        if spec.id in self._processes or spec.id in self._starting or spec.id in (_GUARD_ID, *self._zygotes):
             raise ValueError(f"a process called {spec.id!r} is running already")
         self._ensure_guard()
         if not spec.entry:
             return self._exec(spec, self._processes)
         self._starting.add(spec.id)
         try:
-            return await self._forks.fork(spec, self._environment(spec), str(self._log_of(spec.id)))
+            return await self._zygotes[spec.zygote].fork(spec, self._environment(spec), str(self._log_of(spec.id)))
         finally:
             self._starting.discard(spec.id)
 
@@ -203,8 +213,9 @@ class Supervisor:
         del self._helpers[process.spec.id]
         if not self._is_closing:
             _log.warning("the %s (pid %d) died: %s", process.spec.id, process.pid, process.returncode)
-        if process.spec.id == _ZYGOTE_ID:
-            self._forks.zygote_ended(restart=not self._is_closing)
+        forks = self._zygotes.get(process.spec.id)
+        if forks is not None:
+            forks.zygote_ended(restart=not self._is_closing)
         elif not self._is_closing:
             self._replace_guard(lost=process)
 
@@ -226,8 +237,8 @@ class Supervisor:
         finally:
             os.close(ourselves)
 
-    def _start_zygote(self, descriptor: int) -> Process:
-        spec = _helper(_ZYGOTE_ID, (*self._zygote, str(descriptor)))
+    def _start_zygote(self, name: str, argv: tuple[str, ...], descriptor: int) -> Process:
+        spec = _helper(name, (*argv, str(descriptor)))
         return self._exec(spec, self._helpers, (descriptor,))
 
     def _log_of(self, process_id: str) -> Path:
@@ -235,8 +246,8 @@ class Supervisor:
 
     def _environment(self, spec: ProcessSpec) -> dict[str, str]:
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        ours = {"PYTHONPATH": str(_SOURCE_ROOT), MARKER: str(self._state.root)}
-        return {**passed_on, **_SHIELD, **spec.env, **ours}
+        source = {"PYTHONPATH": str(_SOURCE_ROOT)} if spec.zygote == SERVICES_ZYGOTE else {}
+        return {**passed_on, **_SHIELD, **spec.env, **source, MARKER: str(self._state.root)}
 
 
 def _helper(name: str, argv: tuple[str, ...]) -> ProcessSpec:
