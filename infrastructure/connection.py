@@ -1,8 +1,11 @@
 """How boto3 reaches a cloud: the embedded one by its URL and made-up credentials, AWS by the caller's own."""
 
 import os
+import sys
 from dataclasses import dataclass
 from typing import Any
+
+from infrastructure.errors import EnvironmentFault
 
 _ISOLATED: dict[str, tuple[str | None, str | None, str | None, None]] = {
     # The embedded cloud must not notice the profile, region or endpoints of somebody's AWS configuration.
@@ -61,3 +64,39 @@ class Connection:
             user_agent_extra="cloudcafe",
         )
         return session.client(service, endpoint_url=self.endpoint_url, config=config)
+
+
+_NO_WAY_IN = (
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "CredentialRetrievalError",
+    "ProfileNotFound",
+    "TokenRetrievalError",
+    "NoAuthTokenError",
+    "SSOError",
+    "LoginError",
+)
+"""botocore's exceptions for a caller who is not known; the last ones are the roots of several."""
+
+
+def fault_of(error: BaseException) -> EnvironmentFault | None:
+    """What an exception of botocore's says of the way to the cloud, with the next step; None for any other exception.
+
+    No answer (refused, timed out, cut off) and no credentials are the environment's fault. What the cloud did answer
+    (`ClientError`) and what was asked wrongly are not.
+    """
+    if "botocore.exceptions" not in sys.modules:  # nothing of botocore's can have been raised
+        return None
+    from botocore import exceptions
+
+    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
+        return EnvironmentFault(
+            f"the cloud does not answer: {error}. Look at it: cafe status; a hung embedded one leaves its last lines"
+            " in `cafe logs cloud`, and `cafe down` ends it"
+        )
+    if isinstance(error, tuple(getattr(exceptions, name) for name in _NO_WAY_IN)):
+        return EnvironmentFault(
+            f"no credentials for AWS: {error}. Next: `aws configure` or `aws sso login`; `aws sts get-caller-identity`"
+            " shows who you are"
+        )
+    return None

@@ -13,7 +13,8 @@ from typing import NoReturn
 
 import click
 
-from infrastructure.errors import CafeError, ExitCode
+from infrastructure.connection import fault_of
+from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
 
 COMMANDS: dict[str, str] = {
     "up": "infrastructure.cli.lifecycle",
@@ -84,7 +85,23 @@ def run(arguments: list[str]) -> int:
         # The reader of our output has gone (`cafe logs | head`); nothing is left to say, and nothing to flush at exit.
         sys.stdout = None
         return ExitCode.PASSED
+    except Exception as problem:
+        fault = _fault_of(problem)
+        if fault is None:
+            raise  # a defect of ours: the traceback is what finds it
+        click.echo(f"cafe: {fault}", err=True)
+        return fault.exit_code
     return outcome if isinstance(outcome, int) else ExitCode.PASSED
+
+
+def _fault_of(problem: Exception) -> EnvironmentFault | None:
+    """The machine's or the network's fault, said as such; None when it is none of theirs."""
+    if isinstance(problem, OSError):
+        return EnvironmentFault(
+            f"the system refuses: {problem}. Next: see that the disk has room and that CLOUDCAFE_HOME (or this folder)"
+            " is yours to write; `cafe doctor` checks both"
+        )
+    return fault_of(problem)
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:

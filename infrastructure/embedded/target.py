@@ -5,6 +5,7 @@ import json
 import threading
 import urllib.parse
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from infrastructure.connection import Connection
@@ -52,7 +53,7 @@ class EmbeddedTarget:
         if running is None:
             return self._start(detached=detached)
         self._check_reusable(running)
-        return self._reach(running.url)
+        return self._reach_alive(running)
 
     def attach(self) -> Connection:
         running = self._running()
@@ -62,12 +63,12 @@ class EmbeddedTarget:
                 f" bring it up with: cafe up --env {self._environment.name}"
             )
         self._pace = pace(running.pace)
-        return self._reach(running.url)
+        return self._reach_alive(running)
 
     def settle(self, connection: Connection, outputs: Mapping[str, str]) -> None:
         del connection, outputs
         patience = SETTLE_S + 4 * self._pace_or_fast.task_start_s
-        status, body = _get(self._url, f"/_cafe/ready?timeout_s={patience:g}", timeout_s=patience + _ANSWER_S)
+        status, body = self._get(f"/_cafe/ready?timeout_s={patience:g}", timeout_s=patience + _ANSWER_S)
         if status != http.client.OK:
             raise EnvironmentFault(
                 f"the platform did not turn healthy within {patience:g} s: {_reasons(body)}. The logs end with"
@@ -95,7 +96,7 @@ class EmbeddedTarget:
 
     def evidence(self) -> tuple[str, ...]:
         """The ends of the logs written to last: whatever went wrong, one of them was at it."""
-        logs = sorted(self._state.logs.glob("*.log"), key=lambda log: log.stat().st_mtime)[-_LOGS_SHOWN:]
+        logs = sorted(self._state.logs.glob("*.log"), key=_written_at)[-_LOGS_SHOWN:]
         return tuple(f"{log.stem}: {line}" for log in logs for line in tail(log, _LINES_SHOWN))
 
     def close(self) -> None:
@@ -146,8 +147,31 @@ class EmbeddedTarget:
         self._url = url
         return Connection(region=self._environment.region, endpoint_url=url, access_key=_CALLER, secret_key=_CALLER)
 
+    def _reach_alive(self, running: PlatformRecord) -> Connection:
+        """The way to a cloud that runs; one that hangs is found out here, not by boto3's much longer time-out."""
+        connection = self._reach(running.url)
+        self._get("/_cafe/ready?timeout_s=0", timeout_s=_ANSWER_S)
+        return connection
+
+    def _get(self, path: str, *, timeout_s: float) -> tuple[int, bytes]:
+        """One request to the daemon, straight: proxies of the shell's environment are none of its business."""
+        parts = urllib.parse.urlsplit(self._url)
+        connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=timeout_s)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as problem:
+            name, why = self._environment.name, str(problem) or type(problem).__name__
+            raise EnvironmentFault(
+                f"the embedded cloud does not answer at {self._url}{path} within {timeout_s:g} s: {why}. It is stopped,"
+                f" hung or gone: `cafe logs cloud --env {name}` shows its last words, `cafe down --env {name}` ends it"
+            ) from problem
+        finally:
+            connection.close()
+
     def _look(self) -> Any:
-        status, body = _get(self._url, "/_cafe/status", timeout_s=_ANSWER_S)
+        status, body = self._get("/_cafe/status", timeout_s=_ANSWER_S)
         if status != http.client.OK:
             raise EnvironmentFault(
                 f"the embedded cloud at {self._url} answers {status} to a look at its status", log=self.evidence()
@@ -155,18 +179,12 @@ class EmbeddedTarget:
         return json.loads(body)
 
 
-def _get(url: str, path: str, *, timeout_s: float) -> tuple[int, bytes]:
-    """One request to the daemon, straight: proxies of the shell's environment are none of its business."""
-    parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=timeout_s)
+def _written_at(log: Path) -> float:
+    """When the file was last written; long ago for one that has gone since it was listed."""
     try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    except (OSError, http.client.HTTPException) as problem:
-        raise EnvironmentFault(f"the embedded cloud does not answer at {url}{path}: {problem}") from problem
-    finally:
-        connection.close()
+        return log.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _reasons(body: bytes) -> str:

@@ -1,5 +1,6 @@
 """`cafe` puts data on stdout and talk on stderr, and ends every error with one message and its exit code."""
 
+import errno
 import io
 import json
 import shlex
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from infrastructure import cloud, stacks
 from infrastructure.cli import app
@@ -95,11 +97,20 @@ def test_an_error_is_one_message_and_its_exit_code(
 
 @pytest.mark.parametrize(
     ("problem", "code"),
-    [(EnvironmentFault("no more ports"), ExitCode.ENVIRONMENT), (KeyboardInterrupt(), ExitCode.INTERRUPTED)],
-    ids=["fault", "ctrl-c"],
+    [
+        (EnvironmentFault("no more ports"), ExitCode.ENVIRONMENT),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED),
+        (ReadTimeoutError(endpoint_url="http://127.0.0.1:1/"), ExitCode.ENVIRONMENT),
+        (OSError(errno.ENOSPC, "No space left on device"), ExitCode.ENVIRONMENT),
+    ],
+    ids=["fault", "ctrl-c", "no-answer", "disk-full"],
 )
 def test_a_command_that_breaks_off_ends_with_its_code(
-    problem: BaseException, code: ExitCode, driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
+    problem: BaseException,
+    code: ExitCode,
+    driver: FakeDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def settle(*_arguments: object) -> None:
         raise problem
@@ -107,6 +118,7 @@ def test_a_command_that_breaks_off_ends_with_its_code(
     monkeypatch.setattr(driver, "settle", settle)
     assert app.run(["up"]) == code
     assert driver.calls[-1] == "close"
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_help_lists_the_environments_and_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,9 @@
 """The embedded cloud is started when none runs, taken when one does, and refused when it is not this run's to take."""
 
 import json
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ import pytest
 
 from infrastructure import environment
 from infrastructure.embedded import launch
+from infrastructure.embedded import target as target_module
 from infrastructure.embedded.launch import Launched
 from infrastructure.embedded.pace import AWS, FAST, Pace
 from infrastructure.embedded.target import EmbeddedTarget
@@ -23,7 +25,8 @@ DEV = environment.load("dev")
 class Daemon(BaseHTTPRequestHandler):
     """Answers what `answers` holds, by path without its query."""
 
-    answers: ClassVar[dict[str, tuple[int, object]]] = {}
+    ready: ClassVar[dict[str, tuple[int, object]]] = {"/_cafe/ready": (200, {"ready": True, "reasons": []})}
+    answers: ClassVar[dict[str, tuple[int, object]]] = ready
 
     def do_GET(self) -> None:
         status, body = self.answers[self.path.split("?")[0]]
@@ -42,6 +45,7 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Daemon) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
+        Daemon.answers = Daemon.ready
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
@@ -79,10 +83,10 @@ def test_one_is_started_where_none_runs(detached: bool, state: StateFolder, monk
     assert (calls, target.is_new) == ([f"launch {'detached' if detached else 'attached'}"], True)
 
 
-def test_one_that_runs_is_taken(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = runs(monkeypatch, "http://127.0.0.1:5")
+def test_one_that_runs_is_taken(url: str, state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = runs(monkeypatch, url)
     target = EmbeddedTarget(DEV, state, FAST)
-    assert target.open(detached=False).endpoint_url == "http://127.0.0.1:5"
+    assert target.open(detached=False).endpoint_url == url
     assert (calls, target.is_new) == ([], False)
 
 
@@ -102,8 +106,8 @@ def test_one_that_is_not_ours_to_take_is_refused(
         EmbeddedTarget(DEV, state, FAST).open(detached=True)
 
 
-def test_attaching_takes_the_pace_it_runs_at(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs(monkeypatch, "http://127.0.0.1:5", pace=AWS, detached=False)
+def test_attaching_takes_the_pace_it_runs_at(url: str, state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs(monkeypatch, url, pace=AWS, detached=False)
     target = EmbeddedTarget(DEV, state, None)
     target.attach()
     assert target.metric_period_s == AWS.metric_period_s
@@ -153,9 +157,27 @@ def test_the_evidence_is_the_end_of_the_logs_written_last(state: StateFolder) ->
     assert (len(evidence), evidence[-1]) == (12, "cloud: line 49")
 
 
-def test_a_daemon_that_died_is_a_fault_and_not_a_traceback(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs(monkeypatch, "http://127.0.0.1:1")
-    target = EmbeddedTarget(DEV, state, FAST)
-    target.open(detached=True)
-    with pytest.raises(EnvironmentFault, match=r"does not answer at http://127.0.0.1:1/_cafe/status"):
-        target.endpoints({})
+def attach(target: EmbeddedTarget) -> object:
+    return target.attach()
+
+
+def take(target: EmbeddedTarget) -> object:
+    return target.open(detached=True)
+
+
+@pytest.mark.parametrize("reach", [attach, take])
+@pytest.mark.parametrize("state_of_it", ["gone", "hung"])
+def test_a_daemon_that_does_not_answer_is_a_fault_with_the_next_step(
+    state_of_it: str,
+    reach: Callable[[EmbeddedTarget], object],
+    state: StateFolder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(target_module, "_ANSWER_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # connects, and answers nothing
+        port = listener.getsockname()[1] if state_of_it == "hung" else 1
+        runs(monkeypatch, f"http://127.0.0.1:{port}")
+        with pytest.raises(
+            EnvironmentFault, match=rf"does not answer at http://127.0.0.1:{port}/.*cafe down --env dev"
+        ):
+            reach(EmbeddedTarget(DEV, state, FAST))

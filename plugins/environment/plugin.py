@@ -17,6 +17,7 @@ import pytest
 
 from infrastructure import cloud
 from infrastructure.cloud import Platform
+from infrastructure.connection import fault_of
 from infrastructure.embedded import launch
 from infrastructure.embedded.launcher import die_with
 from infrastructure.errors import CafeError, ExitCode
@@ -48,8 +49,8 @@ class Run:
     """Scenarios of the suites asked for, when `-k` selected none of them."""
     fault: CafeError | None = None
     """What ended the run outside any test."""
-    broken: list[CafeError] = field(default_factory=list)
-    """What fixtures could not provide, and why."""
+    broken: list[Exception] = field(default_factory=list)
+    """What fixtures could not provide, and why; and a cloud that answers no more."""
 
 
 _RUN = pytest.StashKey[Run]()
@@ -199,11 +200,32 @@ def pytest_testnodedown(node: Any) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_fixture_setup(request: pytest.FixtureRequest) -> Generator[None, object, object]:
     """Remember what a fixture could not provide, since a test may ask for one only while it runs."""
-    try:
+    with _broken(request.config, by=CafeError):
         return (yield)
-    except CafeError as fault:
-        request.config.stash[_RUN].broken.append(fault)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """A cloud that stops answering while a test runs will not answer the next one either."""
+    with _broken(item.config):
+        return (yield)
+
+
+@contextlib.contextmanager
+def _broken(config: pytest.Config, *, by: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+    """Note what makes every later test pointless: exceptions of the kind `by`, and a cloud that cannot be reached."""
+    broken = config.stash[_RUN].broken
+    try:
+        yield
+    except by as known:
+        broken.append(known)
         raise
+    except Exception as error:
+        fault = fault_of(error)
+        if fault is None:
+            raise
+        broken.append(fault)
+        raise fault from error
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -44,6 +44,19 @@ def broken(): raise EnvironmentFault("residue of an earlier run")
 def test_first(broken): pass
 def test_second(broken): pass
 """
+UNREACHABLE = """
+from botocore.exceptions import ReadTimeoutError
+def test_first(): raise ReadTimeoutError(endpoint_url="http://127.0.0.1:1/")
+def test_second(): pass
+"""
+UNREACHABLE_FIXTURE = """
+import pytest
+from botocore.exceptions import ReadTimeoutError
+@pytest.fixture
+def asks(): raise ReadTimeoutError(endpoint_url="http://127.0.0.1:1/")
+def test_first(asks): pass
+def test_second(): pass
+"""
 LAZY_FIXTURE = """
 def test_first(request): request.getfixturevalue("platform")
 def test_second(request): request.getfixturevalue("platform")
@@ -181,6 +194,15 @@ def test_a_fixture_asked_for_while_a_test_runs_ends_the_run_too(run: Runner, mon
     result = run(suites=(LAZY_FIXTURE,))
     assert result.ret == ExitCode.ENVIRONMENT
     result.assert_outcomes(failed=1)
+
+
+@pytest.mark.parametrize("suite", [UNREACHABLE, UNREACHABLE_FIXTURE], ids=["in-a-test", "in-a-fixture"])
+def test_a_cloud_that_answers_no_more_ends_the_run_with_the_next_step(suite: str, run: Runner) -> None:
+    result = run(suites=(suite,))
+    assert result.ret == ExitCode.ENVIRONMENT
+    result.stdout.fnmatch_lines(["the cloud does not answer: Read timeout*http://127.0.0.1:1/*cafe status*cafe down*"])
+    assert "Traceback" not in result.stdout.str()
+    assert "passed" not in result.stdout.str(), "the second test would only have waited for the same time-out"
 
 
 def is_readable(descriptor: int) -> bool:
