@@ -71,6 +71,10 @@ class Invoker(Protocol):
         """Resolve a name or ARN; `LambdaError` (ResourceNotFoundException) when there is none."""
         ...
 
+    def reserved(self, name: str) -> int | None:
+        """The function's reserved concurrency; None when none is reserved, or there is no such function."""
+        ...
+
     def free_slots(self, name: str) -> int:
         """How many more invocations of the function would not be throttled right now."""
         ...
