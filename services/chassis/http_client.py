@@ -7,36 +7,19 @@ takes. It does what AWS's JSON APIs need, POST with a body and an answer with a 
 import asyncio
 import ssl
 import time
-from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
 import httptools
 
-IDLE_S = 15.0
-"""A connection unused for longer is not trusted: AWS's endpoints and proxies close theirs after 20 s and up."""
-MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-"""AWS's own answers stay below 16 MB; more is somebody else answering."""
-
-
-class HttpError(Exception):
-    """No complete answer came. The text says what happened."""
-
-
-class Unreachable(HttpError):
-    """No connection: the request cannot have had an effect."""
-
-
-class Interrupted(HttpError):
-    """The connection broke or went silent after the request was sent: whether it had an effect is unknown."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpResponse:
-    """Status and body of an answer."""
-
-    status: int
-    body: bytes
+from services.chassis.http_exchange import (
+    IDLE_S,
+    MAX_RESPONSE_BYTES,
+    HttpError,
+    HttpResponse,
+    Interrupted,
+    Unreachable,
+)
 
 
 class _Connection(asyncio.Protocol):

@@ -2,18 +2,14 @@
 
 import secrets
 import time
-from typing import Final
 
-import orjson
 from starlette.requests import Request
 
 from services.chassis import log
 from services.chassis.aws import Caller
 from services.chassis.aws_errors import AwsError
 from services.chassis.problems import Problem, unavailable
-
-TRUST_S: Final = 60.0
-"""A token that was rotated is refused, and the new one taken, after this long at the latest."""
+from services.chassis.token import TRUST_S, read_token
 
 
 class Operators:
@@ -41,18 +37,9 @@ class Operators:
             answer = await self._secretsmanager.call("GetSecretValue", {"SecretId": self._secret_id})
         except AwsError as error:
             raise unavailable("the operators' token cannot be read", retry_after_s=5) from error
-        self._token = _token(str(answer.get("SecretString", "")))
+        self._token = read_token(str(answer.get("SecretString", "")))
         if not self._token:
             raise unavailable("the operators' token is not set", retry_after_s=60)
         log.conceal(self._token)
         self._trusted_until = time.monotonic() + TRUST_S
         return self._token
-
-
-def _token(secret: str) -> str:
-    """A secret is the token itself, or an object with a member `token`, as Secrets Manager's key/value form has it."""
-    try:
-        fields = orjson.loads(secret)
-    except orjson.JSONDecodeError:
-        return secret
-    return str(fields.get("token", "")) if isinstance(fields, dict) else secret

@@ -6,7 +6,6 @@ Finagle's RetryBudget).
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -15,38 +14,9 @@ from tenacity.wait import wait_base
 
 from services.chassis import deadline
 from services.chassis.aws_errors import AwsError
+from services.chassis.budget import RetryBudget, Timeouts
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Seconds; None waits for ever."""
-
-    connect_s: float | None
-    read_s: float | None
-
-
-class RetryBudget:
-    """Every call earns `ratio` of a retry, every retry costs one; so retries <= ratio x calls + reserve, always.
-
-    What is saved up in good times is capped at `reserve` as well: a quiet hour must not buy a storm.
-    """
-
-    def __init__(self, *, ratio: float = 0.2, reserve: float = 10.0) -> None:
-        self._ratio = ratio
-        self._reserve = reserve
-        self._balance = reserve
-
-    def earn(self) -> None:
-        self._balance = min(self._balance + self._ratio, self._reserve)
-
-    def spend(self) -> bool:
-        """Take one retry out of the budget; False when there is none left."""
-        if self._balance < 1.0:
-            return False
-        self._balance -= 1.0
-        return True
 
 
 class Resilience(Protocol):

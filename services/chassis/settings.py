@@ -5,12 +5,10 @@ from typing import Literal, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.chassis.environment import ConfigurationError
+
 EXIT_CONFIGURATION = 78
 """The exit status of a service whose settings are wrong: EX_CONFIG of sysexits.h."""
-
-
-class ConfigurationError(Exception):
-    """The environment does not describe a service that can run. The text lists every problem, one a line."""
 
 
 class ChassisSettings(BaseSettings):
@@ -48,4 +46,4 @@ def load(kind: type[S]) -> S:
         return kind()
     except ValidationError as wrong:
         lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in wrong.errors(include_input=False)]
-        raise ConfigurationError("the environment is not usable:\n  " + "\n  ".join(lines)) from None
+        raise ConfigurationError.of(lines) from None

@@ -8,9 +8,10 @@ from fastapi import FastAPI
 
 from services import catalog
 from services.chassis import api, log, server
+from services.chassis.environment import ConfigurationError
 from services.chassis.gateway import Gateway, Limits, Served
 from services.chassis.operators import Operators
-from services.chassis.settings import EXIT_CONFIGURATION, ConfigurationError, load
+from services.chassis.settings import EXIT_CONFIGURATION, load
 from services.chassis.stress.coordination import Coordinator
 from services.chassis.stress.engine import Engine
 from services.chassis.stress.routes import add_stress_routes

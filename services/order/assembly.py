@@ -11,14 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from services.chassis import server
-from services.chassis.aws import CLOUDWATCH, DYNAMODB, KINESIS, SECRETS, SQS, AwsApi, Identity, Service
+from services.chassis.aws import CLOUDWATCH, DYNAMODB, KINESIS, SECRETS, SQS, Service
+from services.chassis.aws_api import AwsApi, Identity
 from services.chassis.aws_errors import AwsError
 from services.chassis.background import Background
+from services.chassis.budget import RetryBudget
 from services.chassis.bus import Bus
 from services.chassis.cache import NAME, RedisCache, connect
 from services.chassis.health import Dependencies
 from services.chassis.metrics import Metrics
-from services.chassis.resilience import Fragile, Resilience, Resilient, RetryBudget
+from services.chassis.resilience import Fragile, Resilience, Resilient
 from services.chassis.traffic import Traffic
 from services.order.books import MemoryBook, OutboxBook
 from services.order.catalogue import Prices

@@ -3,9 +3,10 @@ import contextlib
 
 import pytest
 
+from services.chassis.budget import RetryBudget
 from services.chassis.cache import Breaker, CacheUnavailable, RedisCache, connect
 from services.chassis.health import Dependencies
-from services.chassis.resilience import Resilient, RetryBudget
+from services.chassis.resilience import Resilient
 
 
 class Clock:

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from services.chassis.http_client import HttpPool, Interrupted, Unreachable
+from services.chassis.http_client import HttpPool
+from services.chassis.http_exchange import Interrupted, Unreachable
 
 REQUEST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"

@@ -4,7 +4,8 @@ import pytest
 
 from services.chassis.aws import Json
 from services.chassis.aws_errors import AwsError
-from services.chassis.metrics import MAX_VALUES, Metrics
+from services.chassis.figures import MAX_VALUES
+from services.chassis.metrics import Metrics
 
 
 class CloudWatch:

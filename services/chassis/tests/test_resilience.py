@@ -9,7 +9,8 @@ from tenacity import wait_fixed
 
 from services.chassis import deadline
 from services.chassis.aws_errors import AwsError
-from services.chassis.resilience import Fragile, Resilience, Resilient, RetryBudget
+from services.chassis.budget import RetryBudget
+from services.chassis.resilience import Fragile, Resilience, Resilient
 
 THROTTLED = AwsError(operation="Put", code="ThrottlingException", message="slow down", status=400)
 REFUSED = AwsError(operation="Put", code="ValidationException", message="no", status=400)

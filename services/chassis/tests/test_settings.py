@@ -1,6 +1,7 @@
 import pytest
 
-from services.chassis.settings import ChassisSettings, ConfigurationError, load
+from services.chassis.environment import ConfigurationError
+from services.chassis.settings import ChassisSettings, load
 
 GOOD = {
     "PORT": "8080",

@@ -1,0 +1,101 @@
+"""Calls to AWS's JSON APIs over our own keep-alive client, under our own resilience, in an event loop.
+
+botocore's retries would sit below our policy and multiply with it, and its clients cost 1-1.5 ms a call, so only its
+way of finding credentials is used.
+"""
+
+import asyncio
+
+import botocore.session
+import orjson
+from botocore.credentials import Credentials, RefreshableCredentials
+
+from services.chassis import deadline
+from services.chassis.aws import Json, Service, Wire, endpoint
+from services.chassis.aws_errors import AwsError
+from services.chassis.health import Dependencies
+from services.chassis.http_client import HttpPool
+from services.chassis.http_exchange import Interrupted, Unreachable
+from services.chassis.resilience import Resilience
+from services.chassis.sigv4 import Keys
+
+
+class Identity:
+    """The credentials of this task, found the way every AWS SDK finds them, renewed without stopping the event loop."""
+
+    def __init__(self) -> None:
+        credentials = botocore.session.get_session().get_credentials()
+        if credentials is None:
+            raise AwsError(operation="sign", code="NoCredentials", message="this task has no AWS credentials")
+        self.credentials: Credentials = credentials
+
+    def keys(self) -> Keys:
+        """The credentials as they are now."""
+        frozen = self.credentials.get_frozen_credentials()
+        return Keys(access=str(frozen.access_key), secret=str(frozen.secret_key), token=frozen.token)
+
+    async def renew(self) -> None:
+        """Fetch new credentials in a thread when the present ones are about to expire."""
+        if isinstance(self.credentials, RefreshableCredentials) and self.credentials.refresh_needed():
+            await asyncio.to_thread(self.credentials.get_frozen_credentials)
+
+
+class AwsApi:
+    """One AWS API, spoken to by one task: a `Caller`."""
+
+    def __init__(
+        self, service: Service, *, region: str, identity: Identity, resilience: Resilience, dependencies: Dependencies
+    ) -> None:
+        self._service = service
+        self._identity = identity
+        self._resilience = resilience
+        self._dependencies = dependencies
+        self._timeouts = resilience.timeouts
+        self._url = endpoint(service, region) + "/"
+        self._pool = HttpPool(
+            self._url.rstrip("/"), connect_timeout_s=self._timeouts.connect_s, heals_stale=resilience.is_retrying
+        )
+        self._wire = Wire(service, region=region, host=self._pool.host)
+
+    async def call(self, operation: str, parameters: Json) -> Json:
+        """Perform `operation` under the resilience policy; `AwsError` once it gives up.
+
+        The same bytes are sent again on a retry, so what makes a call idempotent belongs into `parameters`.
+        """
+        body = orjson.dumps(parameters)
+        return await self._resilience.call(lambda: self._attempt(operation, body))
+
+    async def _attempt(self, operation: str, body: bytes) -> Json:
+        try:
+            await self._identity.renew()
+            request = self._wire.request(operation, body, self._identity.keys())
+            response = await self._pool.send(request, timeout_s=self._patience())
+        except (Unreachable, Interrupted) as silence:
+            self._dependencies.failed(self._service.name, str(silence))
+            raise AwsError(
+                operation=operation,
+                code=type(silence).__name__,
+                message=str(silence),
+                may_have_happened=isinstance(silence, Interrupted),
+            ) from silence
+        return self._read(operation, response.status, response.body)
+
+    def _patience(self) -> float | None:
+        if self._timeouts.read_s is None:
+            return None
+        return min(self._timeouts.read_s, deadline.remaining())
+
+    def _read(self, operation: str, status: int, body: bytes) -> Json:
+        try:
+            document = Wire.answer(operation, status, body)
+        except AwsError as error:
+            if error.is_retryable:
+                self._dependencies.failed(self._service.name, error.code)
+            else:  # it answered; the question was wrong, or answered with no
+                self._dependencies.succeeded(self._service.name)
+            raise
+        self._dependencies.succeeded(self._service.name)
+        return document
+
+    def close(self) -> None:
+        self._pool.close()
