@@ -150,7 +150,7 @@ def test_the_catalogues_entries_are_among_what_is_preloaded(monkeypatch: pytest.
     monkeypatch.setattr(zygote, "CLIENTS", ())
     monkeypatch.setattr(zygote, "_preload_entry", loaded.append)
     zygote.preload()
-    assert loaded == [service.entry for service in catalog.SERVICES]
+    assert loaded == [service.entry for service in catalog.http_services()]
 
 
 def test_a_service_that_cannot_be_imported_does_not_take_the_others_down(capsys: pytest.CaptureFixture[str]) -> None:
