@@ -102,7 +102,11 @@ def _delete_role(api: Api, record: Record, _properties: Properties) -> None:
     iam.delete_role(record.name)
 
 
-def _backups(api: Api, record: Record, properties: Properties) -> None:
+def _complete_table(api: Api, record: Record, properties: Properties) -> None:
+    """What moto's type of a table ignores: when its rows expire, and its backups."""
+    expiry = properties.get("TimeToLiveSpecification") or {"Enabled": False, "AttributeName": "none"}
+    if expiry["Enabled"] != (record.ttl["TimeToLiveStatus"] == "ENABLED"):
+        api("dynamodb", "UpdateTimeToLive", TableName=record.name, TimeToLiveSpecification=dict(expiry))
     wanted = properties.get("PointInTimeRecoverySpecification")
     if wanted:
         api(
@@ -122,7 +126,7 @@ def _update_table(api: Api, record: Record, properties: Properties) -> None:
     }
     api("dynamodb", "UpdateTable", TableName=record.name, **wanted)
     record.tags = [dict(each) for each in properties.get("Tags", ())]
-    _backups(api, record, properties)
+    _complete_table(api, record, properties)
 
 
 def _update_queue(api: Api, record: Record, properties: Properties) -> None:
@@ -138,7 +142,7 @@ def _update_log_group(api: Api, record: Record, properties: Properties) -> None:
 
 MOTO_TYPES: Mapping[str, MotoType] = {
     "AWS::DynamoDB::Table": MotoType(
-        complete=_backups,
+        complete=_complete_table,
         update=_update_table,
         changeable=frozenset(
             {
@@ -147,6 +151,7 @@ MOTO_TYPES: Mapping[str, MotoType] = {
                 "PointInTimeRecoverySpecification",
                 "ProvisionedThroughput",
                 "Tags",
+                "TimeToLiveSpecification",
             }
         ),
     ),

@@ -48,7 +48,7 @@ class Api:
 
     def backend(self, package: str) -> Any:
         """The records of `moto.<package>`."""
-        region = "aws" if package == "iam" else self.region  # IAM is one for the partition
+        region = "aws" if package in ("iam", "s3") else self.region  # these are one for the partition
         return moto_import.backend(package, account=self.account, region=region)
 
 

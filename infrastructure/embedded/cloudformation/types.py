@@ -4,6 +4,7 @@ from moto.cloudformation import parsing
 
 from infrastructure.embedded.apis import APIS
 from infrastructure.embedded.cloudformation.alarm import Alarm
+from infrastructure.embedded.cloudformation.bucket import Bucket
 from infrastructure.embedded.cloudformation.ecs import EcsCluster, EcsService, EcsTaskDefinition
 from infrastructure.embedded.cloudformation.elasticache import CacheReplicationGroup, CacheSubnetGroup
 from infrastructure.embedded.cloudformation.elbv2 import Listener, ListenerRule, LoadBalancer, TargetGroup
@@ -16,6 +17,7 @@ from infrastructure.embedded.cloudformation.security_group_rules import Security
 _PACKAGES = frozenset(api.moto for api in APIS) - {"cloudformation"}
 TYPES: tuple[type[Resource], ...] = (
     Alarm,
+    Bucket,
     CacheReplicationGroup,
     CacheSubnetGroup,
     EcsCluster,

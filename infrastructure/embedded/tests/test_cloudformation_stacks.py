@@ -341,6 +341,7 @@ def _left(backends: Any) -> dict[str, int]:
         "addresses": len(ec2.addresses),
         "interfaces": len(ec2.enis),
         "tables": len(backends.dynamodb.tables),
+        "buckets": len(backend("s3", account=backends.account, region="aws").buckets),
         "queues": len(backends.sqs.queues),
         "streams": len(backends.kinesis.streams),
         "caches": len(backends.elasticache.replication_groups) + len(backends.elasticache.cache_subnet_groups),

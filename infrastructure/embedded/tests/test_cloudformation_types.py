@@ -116,6 +116,20 @@ CHANGES = {
         seen=lambda b: _only(_logs(b).groups.values()).retention_in_days,
         expected=30,
     ),
+    "expiry of rows": Change(
+        module="databases",
+        old="TimeToLiveSpecification: { AttributeName: expires_at, Enabled: true }",
+        new="TimeToLiveSpecification: { AttributeName: expires_at, Enabled: false }",
+        seen=lambda b: b.dynamodb.tables["orders-test"].ttl["TimeToLiveStatus"],
+        expected="DISABLED",
+    ),
+    "bucket": Change(
+        module="databases",
+        old="RestrictPublicBuckets: true",
+        new="RestrictPublicBuckets: false",
+        seen=lambda b: _only(_buckets(b)).public_access_block.restrict_public_buckets,
+        expected=False,
+    ),
     "queue": Change(
         module="messaging",
         old="VisibilityTimeout: 60",
@@ -130,6 +144,12 @@ def _logs(backends: Any) -> Any:
     from infrastructure.embedded.moto_import import backend
 
     return backend("logs", account=backends.account, region=backends.region)
+
+
+def _buckets(backends: Any) -> Any:
+    from infrastructure.embedded.moto_import import backend
+
+    return backend("s3", account=backends.account, region="aws").buckets.values()
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
@@ -174,6 +194,25 @@ def test_every_resource_has_the_tags_of_its_template() -> None:
         secret = {tag["Key"]: tag["Value"] for tag in _only(dict.values(backends.secretsmanager.secrets)).tags}
         for tags in (ec2, balancer, cache, alarm, secret, dict(backends.sqs.queues["payments-test.fifo"].tags)):
             assert wanted.items() <= tags.items()
+
+    run(scenario())
+
+
+def test_a_bucket_is_private_encrypted_and_deleted_only_when_empty() -> None:
+    async def scenario() -> None:
+        stacks, outputs = await deployed()
+        name = outputs["ArtifactBucketName"]
+        bucket = _only(_buckets(stacks.backends))
+        assert (bucket.name, bucket.ownership_rule) == (name, "BucketOwnerEnforced")
+        assert bucket.encryption["Rule"]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+        from infrastructure.embedded.moto_import import backend
+
+        backend("s3", account=stacks.backends.account, region="aws").put_object(name, "key", b"value")
+        await stacks.call("DeleteStack", StackName="databases")
+        assert await stacks.status("databases") == "DELETE_FAILED"
+        bucket.keys.clear()
+        await stacks.call("DeleteStack", StackName="databases")
+        assert not list(_buckets(stacks.backends))
 
     run(scenario())
 
