@@ -31,7 +31,8 @@ CONTRACT = frozenset(
 VpcId PublicSubnetIds PrivateSubnetIds LoadBalancerSecurityGroupId ServiceSecurityGroupId CacheSecurityGroupId
 DatabaseSecurityGroupId PaymentSecurityGroupId OrdersTableName OrdersTableArn OutboxTableName OutboxTableArn
 PaymentsTableName PaymentsTableArn ArtifactBucketName CacheReplicationGroupId CacheEndpoint CachePort
-PaymentQueueUrl PaymentQueueArn PaymentDeadLetterQueueUrl PaymentDeadLetterQueueArn OrderStreamName OrderStreamArn AlbArn AlbDnsName AlbFullName
+PaymentQueueUrl PaymentQueueArn PaymentDeadLetterQueueUrl PaymentDeadLetterQueueArn
+OrderStreamName OrderStreamArn AlbArn AlbDnsName AlbFullName
 ListenerArn OrderTargetGroupArn OrderTargetGroupFullName OrderRuleArn MaintenanceTargetGroupArn ClusterName ClusterArn
 OrderServiceName OrderTaskDefinitionArn OperatorTokenSecretArn
 """.split()  # noqa: SIM905 - a list of names reads better than thirty quoted strings
