@@ -1,6 +1,7 @@
 """pytest glue of the chaos plugin: the fixture `experiment` runs a scenario; whoever gets a platform gets it clean."""
 
 import contextlib
+import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -116,4 +117,4 @@ def _planned(settings: Settings, fault: Fault) -> Plan | None:
         platform = cloud.attach(settings.environment, settings.target)
     except EnvironmentFault:
         return None
-    return fault.plan(platform, 0.0)
+    return fault.plan(platform, time.time())

@@ -131,17 +131,17 @@ class Scenario:
         for windows in (self.quick, self.full):
             lengths = (windows.baseline_s - IN_FLIGHT_S, windows.fault_s, windows.recovery_s)
             for slo, seconds in zip((self.baseline, self.during, self.recovered), lengths, strict=True):
-                for objective in slo.objectives:
-                    indicator = objective.indicator
-                    needed, there = samples_needed(indicator), self._per_s(indicator) * seconds
-                    if there < needed:
-                        raise ValueError(
-                            f"{self.id}: {objective} needs {needed} requests, {seconds:g} s bring {there:g}"
-                        )
-                    if is_of_captures(indicator) and self.capture_recovery is None:
-                        raise ValueError(
-                            f"{self.id}: {objective} needs a capture_recovery, or captures are not measured"
-                        )
+                self._check(slo, seconds)
+
+    def _check(self, slo: Slo, seconds: float) -> None:
+        """`slo` must be provable in a window of this length."""
+        for objective in slo.objectives:
+            indicator = objective.indicator
+            needed, there = samples_needed(indicator), self._per_s(indicator) * seconds
+            if there < needed:
+                raise ValueError(f"{self.id}: {objective} needs {needed} requests, {seconds:g} s bring {there:g}")
+            if is_of_captures(indicator) and self.capture_recovery is None:
+                raise ValueError(f"{self.id}: {objective} needs a capture_recovery: without it none are measured")
 
     def _per_s(self, indicator: str) -> float:
         """How many samples of `indicator` a second brings: only orders are captured."""

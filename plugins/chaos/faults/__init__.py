@@ -6,12 +6,16 @@ from plugins.chaos.faults.alb_routing_failure import AlbRoutingFailure
 from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
 from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
 from plugins.chaos.faults.elasticache_flush import ElastiCacheFlush
+from plugins.chaos.faults.lambda_concurrency_exhaustion import LambdaConcurrencyExhaustion
+from plugins.chaos.faults.rds_failover import RdsFailover
 
 FAULTS: tuple[Fault, ...] = (
     AlbRoutingFailure(),
+    RdsFailover(),
     DynamoDbThrottle(),
     ElastiCacheFlush(),
     EcsTaskKill(),
+    LambdaConcurrencyExhaustion(),
 )
 
 

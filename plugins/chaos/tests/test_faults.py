@@ -12,6 +12,7 @@ from plugins.chaos.fault import Call, EmptyTargetError, Fault, Patience, Plan
 from plugins.chaos.faults import FAULTS, fault
 from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
 from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
+from plugins.chaos.faults.rds_failover import RdsFailover
 from plugins.chaos.policy import policy
 from plugins.chaos.sabotage import NoOp
 from plugins.chaos.tests.clouds import TestCloud, cloud
@@ -123,6 +124,18 @@ def no_nodes(platform: TestCloud) -> None:
     client.describe_replication_groups = lambda **_request: {"ReplicationGroups": [group]}
 
 
+def no_reader(platform: TestCloud) -> None:
+    platform.client("rds").members.pop()
+
+
+def no_writer(platform: TestCloud) -> None:
+    platform.client("rds").writer = "nobody"
+
+
+def throttled_function(platform: TestCloud) -> None:
+    platform.client("lambda").reserved = 0
+
+
 @pytest.mark.parametrize(
     ("name", "emptied"),
     [
@@ -130,6 +143,9 @@ def no_nodes(platform: TestCloud) -> None:
         ("dynamodb-throttle", cut_table),
         ("elasticache-flush", no_nodes),
         ("ecs-task-kill", no_tasks),
+        ("rds-failover", no_reader),
+        ("rds-failover", no_writer),
+        ("lambda-concurrency-exhaustion", throttled_function),
     ],
 )
 def test_an_empty_target_is_refused(name: str, emptied: Any, platform: TestCloud) -> None:
@@ -146,6 +162,39 @@ def test_a_service_that_is_not_replaced_is_told_with_what_is_missing(platform: T
     kill.inject(platform, plan)
     with pytest.raises(EnvironmentFault, match="order wants 2 tasks: 1 run, 1 are healthy"):
         kill.rollback(platform, plan)
+
+
+@pytest.mark.parametrize("behind", ["the old server", "a reader"])
+def test_a_failover_in_the_records_alone_is_no_symptom(behind: str, platform: TestCloud) -> None:
+    failover, cluster = fault("rds-failover"), platform.client("rds")
+    plan = failover.plan(platform, 0.0)
+    failover.inject(platform, plan)
+    cluster.is_read_only = behind == "a reader"
+    cluster.server = cluster.members[0] if behind == "the old server" else cluster.writer
+    assert failover.symptom(platform, plan) is None
+
+
+def test_a_cluster_that_does_not_settle_is_told_with_what_is_missing(platform: TestCloud) -> None:
+    waits: list[float] = []
+    failover = RdsFailover(patience=Patience(deadline_s=1.0, clock=lambda: sum(waits), pause=waits.append))
+    plan = failover.plan(platform, 0.0)
+    platform.client("rds").is_read_only = True
+    with pytest.raises(EnvironmentFault, match=r"cafe-dev is available.*its writer endpoint leads to a reader"):
+        failover.rollback(platform, plan)
+
+
+@pytest.mark.parametrize("reserved", [None, 7])
+def test_concurrency_is_put_back_as_it_was(reserved: int | None, platform: TestCloud) -> None:
+    functions, exhaustion = platform.client("lambda"), fault("lambda-concurrency-exhaustion")
+    functions.reserved = reserved
+    plan = exhaustion.plan(platform, 0.0)
+    exhaustion.inject(platform, plan)
+    assert functions.reserved == 0
+    exhaustion.rollback(platform, Plan.from_json(plan.to_json()))
+    assert functions.reserved == reserved
+    assert [call.action for call in plan.undo] == [
+        "lambda:DeleteFunctionConcurrency" if reserved is None else "lambda:PutFunctionConcurrency"
+    ]
 
 
 def test_a_table_is_only_changed_back_once_it_is_active(platform: TestCloud) -> None:
@@ -168,7 +217,7 @@ def test_a_table_is_only_changed_back_once_it_is_active(platform: TestCloud) -> 
 
 
 def test_an_unknown_fault_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="alb-routing-failure, dynamodb-throttle"):
+    with pytest.raises(UsageError, match="alb-routing-failure, rds-failover, dynamodb-throttle"):
         fault("earthquake")
 
 
