@@ -60,7 +60,7 @@ def _line(outcome: Outcome) -> str:
     kill = outcome.kill
     where = "kept" if kill.is_kept else "owned"
     moment = f"{kill.after_s:.1f} s" if kill.moment == "any" else f"in {kill.moment.upper()}"
-    struck = "struck" if outcome.was_struck else "was not there"
+    struck = "was not there" if outcome.struck_at is None else f"struck {outcome.struck_at or 'with nothing open'}"
     undo = "" if outcome.undo_s is None else f", undone in {outcome.undo_s:.2f} s"
     what = f"{kill.number:3} {kill.victim:10} {moment:12} {kill.scenario:24} {where:6}"
     text = f"{what} {struck}{undo}, exit {outcome.exit_code}"
@@ -70,16 +70,16 @@ def _line(outcome: Outcome) -> str:
 
 
 def _summary(outcomes: list[Outcome], seed: int) -> str:
-    moments = Counter(outcome.kill.moment for outcome in outcomes if outcome.was_struck)
+    moments = Counter(outcome.struck_at for outcome in outcomes)
     undo = [outcome.undo_s for outcome in outcomes if outcome.undo_s is not None]
     return json.dumps(
         {
             "name": "kills",
             "seed": seed,
             "n": len(outcomes),
-            "struck": sum(outcome.was_struck for outcome in outcomes),
-            "in_inject": moments["inject"],
-            "in_rollback": moments["rollback"],
+            "struck": sum(outcome.struck_at is not None for outcome in outcomes),
+            "in_inject": moments["injecting"],
+            "in_rollback": moments["rolling-back"],
             "orphans": sum(len(outcome.orphans) for outcome in outcomes),
             "residue": sum(len(outcome.residue) for outcome in outcomes),
             "undo_s_max": round(max(undo), 2) if undo else None,

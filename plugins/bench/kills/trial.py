@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infrastructure.cloud import Platform
+from infrastructure.embedded import residue
 from infrastructure.state import MARKER, StateFolder
 from plugins.bench.kills import witness
-from plugins.bench.kills.schedule import Kill
+from plugins.bench.kills.schedule import Kill, Victim
 
+ENDS_THE_RUN: frozenset[Victim] = frozenset({"pytest", "hang", "worker"})
+"""With these only the watchdog is left to roll back. Any other run goes on, and undoes when its window is over."""
 ORPHANS_S = 2.0
 UNDO_S = 10.0
 _RUN_LIMIT_S = 150.0
@@ -28,11 +31,15 @@ _COMMANDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one kill left. `undo_s` is None where nothing was open, or where the platform died with the run."""
+    """What one kill left.
+
+    `undo_s`: seconds from the kill until nothing was open; None where nothing was, where the platform died with the
+    run, and where the run lived on and undid in its own time.
+    """
 
     kill: Kill
-    was_struck: bool
-    open_when_struck: bool
+    struck_at: str | None
+    """The experiment's last event when the kill had been sent, "" where none was open; None: there was no victim."""
     orphans: tuple[str, ...]
     residue: tuple[str, ...]
     undo_s: float | None
@@ -52,14 +59,17 @@ class Trial:
         self._state = state
         self._platform = platform
         self._campaign = f"{os.getpid()}-{kill.number}"
+        # What a trial before this one left open, on a platform that died with it: the next run's start closes it.
+        self._earlier = witness.journals(state)
 
     def run(self) -> Outcome:
         """Start, strike, wait, look. Ends whatever it started, also when the look found orphans."""
         before = self._touched()
         run = self._start()
         try:
-            was_struck, open_when_struck = self._strike(run)
-            undo_s = self._undone() if self._outlives_the_run and open_when_struck else None
+            struck_at = self._strike(run)
+            is_timed = self._kill.victim in ENDS_THE_RUN and self._outlives_the_run
+            undo_s = self._undone() if is_timed and struck_at else None
             exit_code = self._ended(run)
             orphans = self._orphans()
         finally:
@@ -67,8 +77,7 @@ class Trial:
             run.wait()
         return Outcome(
             kill=self._kill,
-            was_struck=was_struck,
-            open_when_struck=open_when_struck,
+            struck_at=struck_at,
             orphans=orphans,
             residue=self._residue(before),
             undo_s=undo_s,
@@ -91,24 +100,30 @@ class Trial:
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
-    def _strike(self, run: subprocess.Popen[bytes]) -> tuple[bool, bool]:
-        self._await_moment(run)
-        victim = self._victim(run)
+    def _strike(self, run: subprocess.Popen[bytes]) -> str | None:
+        """Kill the victim at its moment: the last event of the experiment then, "" for none; None: nobody to kill."""
+        victim = self._await_moment(run)
         if victim is None:
-            return False, False
-        open_when_struck = bool(witness.open_events(self._state))
+            return None
         os.kill(victim, signal.SIGSTOP if self._kill.victim == "hang" else signal.SIGKILL)
-        return True, open_when_struck
+        return witness.last_event(self._open())
 
-    def _await_moment(self, run: subprocess.Popen[bytes]) -> None:
+    def _await_moment(self, run: subprocess.Popen[bytes]) -> int | None:
+        """The victim, once it is time. Looked for beforehand where the moment is short: reading /proc takes longer."""
         event = {"inject": '"injecting"', "rollback": '"rolling-back"'}.get(self._kill.moment)
         if event is None:
             witness.until(lambda: run.poll() is not None, self._kill.after_s)
-            return
-        witness.until(
-            lambda: run.poll() is not None or any(event in text for text in witness.open_events(self._state)),
-            _RUN_LIMIT_S,
-        )
+            return self._victim(run)
+        victim: int | None = None
+
+        def is_found() -> bool:
+            nonlocal victim
+            victim = self._victim(run)
+            return victim is not None
+
+        witness.until(lambda: run.poll() is not None or is_found(), _RUN_LIMIT_S)
+        witness.until(lambda: run.poll() is not None or any(event in text for text in self._open()), _RUN_LIMIT_S)
+        return victim if run.poll() is None else None
 
     def _victim(self, run: subprocess.Popen[bytes]) -> int | None:
         if self._kill.victim in ("pytest", "hang"):
@@ -118,8 +133,11 @@ class Trial:
         matching = sorted(pid for pid, command in found.items() if wanted in command and pid != run.pid)
         return matching[0] if matching else None
 
+    def _open(self) -> tuple[str, ...]:
+        return witness.open_events(self._state, besides=self._earlier)
+
     def _undone(self) -> float | None:
-        took = witness.until(lambda: not witness.open_events(self._state), _RUN_LIMIT_S)
+        took = witness.until(lambda: not self._open(), _RUN_LIMIT_S)
         return float("inf") if took is None else took
 
     def _ended(self, run: subprocess.Popen[bytes]) -> int | None:
@@ -129,21 +147,25 @@ class Trial:
         return run.poll()
 
     def _orphans(self) -> tuple[str, ...]:
-        """What is still there two seconds after the run's end; a kept platform is no orphan, nor is its undo."""
+        """What is still there two seconds after the run's end.
+
+        A kept platform is no orphan, be it one that the run brought up in place of a killed one; nor is its undo.
+        """
         witness.until(lambda: not self._left(), UNDO_S if self._kill.is_kept else ORPHANS_S)
         return tuple(f"{pid} {command[:100]}" for pid, command in self._left().items())
 
     def _left(self) -> dict[int, str]:
         left = witness.carrying(witness.CAMPAIGN, self._campaign)
-        if not self._kill.is_kept:
-            left |= witness.carrying(MARKER, str(self._state.root))
-        return left
+        platform = witness.carrying(MARKER, str(self._state.root))
+        if self._kill.is_kept and residue.living_daemon(self._state) is not None:
+            return {pid: command for pid, command in left.items() if pid not in platform}
+        return left | platform
 
     def _touched(self) -> dict[str, object] | None:
         return None if self._platform is None else witness.touched(self._platform)
 
     def _residue(self, before: dict[str, object] | None) -> tuple[str, ...]:
-        open_now = tuple(text.splitlines()[-1][:120] for text in witness.open_events(self._state) if text)
+        open_now = tuple(text.splitlines()[-1][:120] for text in self._open() if text)
         if not self._outlives_the_run:
             return ()
         after = self._touched()

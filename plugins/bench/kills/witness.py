@@ -1,6 +1,7 @@
 """What the campaign sees of the machine: the run's processes, the journal, the state the faults touch."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -30,10 +31,15 @@ def carrying(variable: str, value: str) -> dict[int, str]:
     return found
 
 
-def open_events(state: StateFolder) -> tuple[str, ...]:
+def journals(state: StateFolder) -> frozenset[Path]:
+    """The files of all experiments."""
+    return frozenset(state.journal.glob("*.jsonl"))
+
+
+def open_events(state: StateFolder, besides: frozenset[Path] = frozenset()) -> tuple[str, ...]:
     """The events of every experiment that is not closed, as text; reading a line that is being written is harmless."""
     texts = []
-    for path in sorted(state.journal.glob("*.jsonl")):
+    for path in sorted(journals(state) - besides):
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:  # closed between the look and the read
@@ -41,6 +47,12 @@ def open_events(state: StateFolder) -> tuple[str, ...]:
         if '"event": "closed"' not in text:
             texts.append(text)
     return tuple(texts)
+
+
+def last_event(texts: tuple[str, ...]) -> str:
+    """What happened last in the experiment that is open, by its journal; "" where none is. A torn line is no event."""
+    events = [found[1] for text in texts for found in re.finditer(r'"event": "([a-z-]+)".*\n', text)]
+    return events[-1] if events else ""
 
 
 def touched(platform: Platform) -> dict[str, object]:

@@ -1,7 +1,10 @@
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from infrastructure.state import StateFolder
+from plugins.bench.kills import witness
 from plugins.bench.kills.schedule import AT_LEAST, VICTIMS, draw
 
 SCENARIOS = ("01", "04")
@@ -22,3 +25,25 @@ def test_the_same_seed_draws_the_same_schedule() -> None:
 
 def test_a_hang_is_only_tried_where_the_platform_outlives_the_run() -> None:
     assert all(kill.is_kept for kill in draw(50, SCENARIOS, 3) if kill.victim == "hang")
+
+
+EVENTS: dict[str, tuple[tuple[str, ...], str]] = {
+    "none is open": ((), ""),
+    "one is open": (('{"event": "planned"}\n{"event": "rolling-back"}\n',), "rolling-back"),
+    "its last line is torn": (('{"event": "planned"}\n{"event": "injec',), "planned"),
+}
+
+
+@pytest.mark.parametrize(("texts", "expected"), EVENTS.values(), ids=EVENTS)
+def test_the_moment_of_a_kill_is_the_last_event_of_the_journal(texts: tuple[str, ...], expected: str) -> None:
+    assert witness.last_event(texts) == expected
+
+
+def test_what_an_earlier_trial_left_open_is_not_taken_for_this_ones(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    state.journal.mkdir(parents=True)
+    (state.journal / "earlier.jsonl").write_text('{"event": "rolling-back"}\n')
+    earlier = witness.journals(state)
+    (state.journal / "this.jsonl").write_text('{"event": "injecting"}\n')
+
+    assert witness.open_events(state, besides=earlier) == ('{"event": "injecting"}\n',)
