@@ -1,41 +1,30 @@
-"""What a stress run claims: which service, which story, and the CPU share it must hold. Pure data."""
+"""What every kind of stress claim has in common: it can say what it would do, do it, and judge what it saw."""
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from plugins.slo import Slo
-from services.catalog import HttpService, http_service
+if TYPE_CHECKING:
+    from infrastructure.cloud import Platform
+    from plugins.reporting.progress import Progress
+    from plugins.reporting.record import RunRecord
+
+Profile = Literal["quick", "full"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StressClaim:
-    """The service is driven to its target, holds it, still answers, and is calm again afterwards.
+class StressClaim(Protocol):
+    """One service under its own story. `CpuClaim` is for what runs for long, `SurgeClaim` for functions.
 
-    `held` is judged on CPU over the steady part of the run, `answering` on health requests made meanwhile, `calm` on
-    CPU after the run. `settle_s`: how long the feedback controller may take to reach the target.
+    `repr` of a claim is its id: Allure shows a test's parameter by it.
     """
-
-    service: HttpService
-    held: Slo
-    answering: Slo
-    calm: Slo
-    settle_s: float = 3.0
-
-    @classmethod
-    def of(cls, name: str, *answering: str) -> "StressClaim":
-        """The claim for the HTTP service `name`: its own target and tolerance, `answering` as objectives."""
-        found = http_service(name)
-        story = found.stress
-        return cls(
-            service=found,
-            held=Slo.of("held at the target", f"cpu = {story.target_cpu:g} % +- {story.tolerance:g}"),
-            answering=Slo.of("still answering", *answering),
-            calm=Slo.of("calm afterwards", "cpu <= 20 %"),
-        )
 
     @property
     def id(self) -> str:
-        return f"{self.service.name}-{self.service.stress.name}"
+        """Service and story: `order-morning-rush`."""
+        ...
 
-    def length_s(self, profile: str) -> float:
-        """Seconds of the run in `profile`: quick or full."""
-        return self.service.stress.full_s if profile == "full" else self.service.stress.quick_s
+    def preview(self, profile: Profile) -> str:
+        """Target, calls, undo, judgement and time, as text for a person; asks no platform."""
+        ...
+
+    def perform(self, platform: "Platform", profile: Profile, progress: "Progress") -> "RunRecord":
+        """Run it, alone on the platform, and judge what was seen. What was changed is put back, on every way out."""
+        ...

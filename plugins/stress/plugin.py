@@ -10,10 +10,7 @@ from plugins.environment.settings import Settings
 from plugins.reporting.plugin import Reporter
 from plugins.reporting.progress import Progress
 from plugins.slo import Verdict
-from plugins.stress import runner
 from plugins.stress.claim import StressClaim
-from plugins.stress.judge import judge
-from plugins.stress.preview import preview
 
 if TYPE_CHECKING:
     from infrastructure.cloud import Platform
@@ -31,13 +28,12 @@ def stress(
 
     def run(claim: StressClaim) -> None:
         if settings.plan:
-            request.getfixturevalue("plans").add(request.node.nodeid, preview(claim, settings.profile))
+            request.getfixturevalue("plans").add(request.node.nodeid, claim.preview(settings.profile))
             return
         platform: Platform = request.getfixturevalue("platform")
         lease: Lease = request.getfixturevalue("lease")
         with lease.hold(f"stress {claim.id}"):
-            evidence = runner.run(platform, claim, claim.length_s(settings.profile), progress)
-        record = judge(claim, evidence)
+            record = claim.perform(platform, settings.profile, progress)
         reporter.publish(record)
         explained = "\n".join((record.title, *(str(report) for report in record.slos)))
         if record.verdict is Verdict.INCONCLUSIVE:

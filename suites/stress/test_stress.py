@@ -1,4 +1,4 @@
-"""Every service holds its CPU target under its own story, still answers, and is calm afterwards."""
+"""Every service bears its own story: a CPU target held for long, or a surge from nothing."""
 
 from collections.abc import Callable
 
@@ -9,5 +9,5 @@ from suites.stress import CLAIMS
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=[claim.id for claim in CLAIMS])
-def test_service_holds_its_cpu_target(stress: Callable[[StressClaim], None], claim: StressClaim) -> None:
+def test_service_bears_its_stress(stress: Callable[[StressClaim], None], claim: StressClaim) -> None:
     stress(claim)

@@ -1,15 +1,18 @@
 """From the evidence of a stress run to its record. Pure."""
 
 from statistics import median
+from typing import TYPE_CHECKING
 
 from plugins.reporting.record import RunRecord, Step
 from plugins.slo import SloReport, Verdict
-from plugins.stress.claim import StressClaim
-from plugins.stress.runner import StressEvidence, indicators
+from plugins.stress.cpu.runner import StressEvidence, indicators
 from plugins.telemetry import Span
 
+if TYPE_CHECKING:
+    from plugins.stress.cpu.claim import CpuClaim
 
-def judge(claim: StressClaim, evidence: StressEvidence) -> RunRecord:
+
+def judge(claim: "CpuClaim", evidence: StressEvidence) -> RunRecord:
     """Held, answering and calm, each judged on its own stretch of time; never pooled."""
     spans = {span.name: span for span in evidence.timeline.spans}
     held = _cpu(evidence, spans["held"].start, spans["held"].end)
@@ -51,7 +54,7 @@ def _cpu(evidence: StressEvidence, start: float, end: float) -> float | None:
     return median(values) if values else None
 
 
-def _share_held(claim: StressClaim, evidence: StressEvidence, span: Span) -> float | None:
+def _share_held(claim: "CpuClaim", evidence: StressEvidence, span: Span) -> float | None:
     values = evidence.cpu.within(span.start, span.end).values
     objective = claim.held.objectives[0]
     within = [value for value in values if objective.judge(value).verdict is Verdict.PASS]

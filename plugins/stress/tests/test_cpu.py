@@ -1,14 +1,13 @@
 import pytest
 
 from plugins.slo import Verdict
-from plugins.stress.api import Probe
-from plugins.stress.claim import StressClaim
-from plugins.stress.judge import judge
-from plugins.stress.preview import preview
-from plugins.stress.runner import StressEvidence
+from plugins.stress.cpu.api import Probe
+from plugins.stress.cpu.claim import CpuClaim
+from plugins.stress.cpu.judge import judge
+from plugins.stress.cpu.runner import StressEvidence
 from plugins.telemetry import Series, Span, Timeline
 
-CLAIM = StressClaim.of("order", "p50 <= 250 ms", "errors <= 0 %")
+CLAIM = CpuClaim.of("order", "p50 <= 250 ms", "errors <= 0 %")
 SPANS = (
     Span(name="ramp", start=0, end=3),
     Span(name="held", start=3, end=9, is_fault=True),
@@ -46,8 +45,12 @@ def test_the_full_profile_runs_the_length_of_the_story() -> None:
     assert (CLAIM.length_s("quick"), CLAIM.length_s("full")) == (10.0, 300.0)
 
 
+def test_a_report_shows_a_claim_by_its_id() -> None:
+    assert repr(CLAIM) == "order-morning-rush"
+
+
 def test_a_plan_names_target_call_undo_judgement_and_time() -> None:
-    text = preview(CLAIM, "full")
+    text = CLAIM.preview("full")
     for part in (
         "every task of the service order",
         "POST /api/orders/stress/morning-rush",

@@ -4,14 +4,17 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import urllib3
 
 from infrastructure.cloud import Platform
 from plugins.reporting.progress import Progress
-from plugins.stress.api import Probe, StressApi
-from plugins.stress.claim import StressClaim
+from plugins.stress.cpu.api import Probe, StressApi
 from plugins.telemetry import Series, Span, Timeline, cpu_metric, read
+
+if TYPE_CHECKING:
+    from plugins.stress.cpu.claim import CpuClaim
 
 _PROBE_INTERVAL_S = 0.2
 _STOP_S = 2.0
@@ -29,7 +32,7 @@ class StressEvidence:
     probes: tuple[Probe, ...]
 
 
-def run(platform: Platform, claim: StressClaim, length_s: float, progress: Progress) -> StressEvidence:
+def run(platform: Platform, claim: "CpuClaim", length_s: float, progress: Progress) -> StressEvidence:
     """Drive the service for `length_s` seconds, then watch it come to rest."""
     base, story = platform.endpoint("alb"), claim.service.stress
     with StressApi(base, claim.service.stress_path, platform.operator_token()) as api, _Prober(base, claim) as prober:
@@ -59,7 +62,7 @@ def indicators(probes: Sequence[Probe]) -> dict[str, float | None]:
     return {**quantile, "errors": errors}
 
 
-def _spans(claim: StressClaim, started: float, ended: float) -> tuple[Span, ...]:
+def _spans(claim: "CpuClaim", started: float, ended: float) -> tuple[Span, ...]:
     """Ramp, held, calm; the service may take `_STOP_S` to stop its workers before it has to be calm."""
     return (
         Span(name="ramp", start=started, end=started + claim.settle_s),
@@ -71,7 +74,7 @@ def _spans(claim: StressClaim, started: float, ended: float) -> tuple[Span, ...]
 class _Prober:
     """Asks for health at a fixed interval in a thread of its own, until the block ends."""
 
-    def __init__(self, base_url: str, claim: StressClaim) -> None:
+    def __init__(self, base_url: str, claim: "CpuClaim") -> None:
         self._url = f"{base_url}{claim.service.health_path}"
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, daemon=True, name="stress-health-prober")

@@ -1,9 +1,14 @@
 """What a stress run would do, for `--plan`."""
 
-from plugins.stress.claim import StressClaim
+from typing import TYPE_CHECKING
+
+from plugins.stress.claim import Profile
+
+if TYPE_CHECKING:
+    from plugins.stress.cpu.claim import CpuClaim
 
 
-def preview(claim: StressClaim, profile: str) -> str:
+def preview(claim: "CpuClaim", profile: Profile) -> str:
     """Target, calls, undo, judgement and time, as text for a person."""
     story = claim.service.stress
     judged = [f"{slo.name}: {', '.join(map(str, slo.objectives))}" for slo in (claim.held, claim.answering, claim.calm)]
