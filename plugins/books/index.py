@@ -46,7 +46,7 @@ class Index:
     def of(cls, books: Books) -> "Index":
         return cls(
             orders=_by_order(books.orders),
-            by_key=_by_key(books.orders),
+            by_key=_grouped([(row.idempotency_key, row) for row in books.orders if row.idempotency_key]),
             outbox=_by_order(books.outbox),
             payments=_by_order(books.payments),
             captures=_by_order(books.captures),
@@ -69,16 +69,16 @@ def line(entry: object) -> str:
     return " ".join(f"{name}={getattr(entry, name)}" for name in names) if names else str(entry)
 
 
-def _by_order(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+def _by_order(entries: Iterable[Entry]) -> By[Entry]:
+    return _grouped([(entry.order_id or "", entry) for entry in entries])
+
+
+def _grouped(pairs: Sequence[tuple[str, Entry]]) -> By[Entry]:
+    """The quick way where every key is there once, as nearly always; the general way else."""
+    single = {key: (entry,) for key, entry in pairs}
+    if len(single) == len(pairs):
+        return single
     found: dict[str, list[Entry]] = {}
-    for entry in entries:
-        found.setdefault(entry.order_id or "", []).append(entry)
-    return found
-
-
-def _by_key(rows: Iterable[OrderRow]) -> dict[str, list[OrderRow]]:
-    found: dict[str, list[OrderRow]] = {}
-    for row in rows:
-        if row.idempotency_key:
-            found.setdefault(row.idempotency_key, []).append(row)
+    for key, entry in pairs:
+        found.setdefault(key, []).append(entry)
     return found

@@ -1,17 +1,18 @@
 """The verdict over the books, with every order that does not add up and what each book says about it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from plugins.slo import Verdict
 
-_SHOWN = 50
-"""Orders printed in full; a broken platform can make thousands, and the first few tell the story."""
+_LOST = ("order lost", "capture missing")
+_DISCREPANCIES = 50
+"""Discrepancies told where there are no pages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discrepancy:
-    """One thing wrong with one order. `kind` is a short name for counting, `says` what each book holds."""
+    """One thing wrong. `kind` is a short name for counting, `order_id` None where no order is concerned."""
 
     kind: str
     order_id: str | None
@@ -19,19 +20,45 @@ class Discrepancy:
     what: str
     says: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def name(self) -> str:
+        """What a person looks for."""
+        return self.order_id or (f"key {self.idempotency_key}" if self.idempotency_key else "no order")
+
     def __str__(self) -> str:
-        name = self.order_id or f"key {self.idempotency_key}"
-        return "\n".join((f"{name}: {self.what}", *(f"    {book:9} {entry}" for book, entry in self.says)))
+        return "\n".join((f"{self.name}: {self.what}", *(f"    {book:9} {entry}" for book, entry in self.says)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The whole story of one order: its discrepancies, (book, entry) of what every book says, and log lines.
+
+    `ids` are what its log lines are known by: its order id and its correlation ids.
+    """
+
+    discrepancies: tuple[Discrepancy, ...]
+    ids: frozenset[str] = frozenset()
+    says: tuple[tuple[str, str], ...] = ()
+    log: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        wrongs = (f"{wrong.name}: {wrong.kind}: {wrong.what}" for wrong in self.discrepancies)
+        says = (f"    {book:9} {entry}" for book, entry in self.says)
+        return "\n".join((*wrongs, *says, *(f"    log       {line}" for line in self.log)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BooksReport:
-    """`counts` are entries per book and attempts per outcome; `doubts` say why nothing could be proven."""
+    """`counts` are entries per book and attempts per outcome; `doubts` say why nothing could be proven.
+
+    `pages` tell the first offending orders in full.
+    """
 
     discrepancies: tuple[Discrepancy, ...]
     counts: Mapping[str, int]
     doubts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    pages: tuple[Page, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -56,14 +83,19 @@ class BooksReport:
 
     @property
     def lost(self) -> int:
-        """Orders acknowledged and gone: the recovery point objective in orders."""
-        return sum(found.kind == "order lost" for found in self.discrepancies)
+        """The recovery point objective in orders: acknowledged and gone, or captured and gone from the ledger."""
+        return len({found.order_id for found in self.discrepancies if found.kind in _LOST})
 
     def __str__(self) -> str:
         counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
-        shown = [f"  {line}" for found in self.discrepancies[:_SHOWN] for line in str(found).splitlines()]
-        hidden = len(self.discrepancies) - _SHOWN
-        more = [f"  and {hidden} more"] if hidden > 0 else []
         reasons = [f"  {reason}" for reason in self.reasons]
         notes = [f"  note: {note}" for note in self.notes]
-        return "\n".join([f"books: {self.verdict.upper()} ({counts})", *reasons, *shown, *more, *notes])
+        return "\n".join([f"books: {self.verdict.upper()} ({counts})", *reasons, *self._stories(), *notes])
+
+    def _stories(self) -> Iterator[str]:
+        told = self.pages or self.discrepancies[:_DISCREPANCIES]
+        for one in told:
+            yield from (f"  {line}" for line in str(one).splitlines())
+        shown = sum(len(page.discrepancies) for page in self.pages) if self.pages else len(told)
+        if hidden := len(self.discrepancies) - shown:
+            yield f"  and {hidden} more"
