@@ -40,11 +40,12 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpListener:
-    """A loopback port whose connections are passed on byte by byte."""
+    """A loopback port whose connections are passed on byte by byte. `host` is one of 127.0.0.0/8."""
 
     name: str
     port: int
     upstream: str
+    host: str = LOOPBACK
 
     def __post_init__(self) -> None:
         _checked_name(self.name)

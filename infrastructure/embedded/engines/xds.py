@@ -68,7 +68,9 @@ def conflicts(fragments: Mapping[str, Fragment]) -> tuple[str, ...]:
     found += _doubled(
         "listener", ((owner, entry.name) for owner, part in fragments.items() for entry in part.listeners)
     )
-    found += _doubled("port", ((owner, entry.port) for owner, part in fragments.items() for entry in part.listeners))
+    found += _doubled(
+        "port", ((owner, _claimed(entry)) for owner, part in fragments.items() for entry in part.listeners)
+    )
     found += _doubled(
         "upstream", ((owner, entry.name) for owner, part in fragments.items() for entry in part.upstreams)
     )
@@ -83,6 +85,16 @@ def _doubled(kind: str, claims: Iterable[tuple[str, object]]) -> list[str]:
     for owner, claim in claims:
         owners.setdefault(claim, []).append(owner)
     return [f"{kind} {claim} is claimed by {' and '.join(by)}" for claim, by in owners.items() if len(by) > 1]
+
+
+def _claimed(listener: Listener) -> int | str:
+    """The port, with its host when that is not the usual one: a database's two endpoints differ in the host alone."""
+    host = _host(listener)
+    return listener.port if host == LOOPBACK else f"{host}:{listener.port}"
+
+
+def _host(listener: Listener) -> str:
+    return listener.host if isinstance(listener, TcpListener) else LOOPBACK
 
 
 def _referenced(listeners: tuple[Listener, ...]) -> set[str]:
@@ -100,7 +112,7 @@ def _listener(listener: Listener, folder: Path) -> Json:
     return typed(
         "envoy.config.listener.v3.Listener",
         name=listener.name,
-        address=_address(Endpoint(LOOPBACK, listener.port)),
+        address=_address(Endpoint(_host(listener), listener.port)),
         filter_chains=[{"filters": [{"name": "proxy", "typed_config": network_filter}]}],
         # One worker needs no second socket, and without the option nobody else can listen on our port unnoticed.
         enable_reuse_port=False,
