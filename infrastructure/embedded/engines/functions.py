@@ -1,0 +1,129 @@
+"""Runs functions: AWS's own runtime client in one process per sandbox, forked in milliseconds from a bare interpreter.
+
+    daemon ── Runtime API, one port per sandbox ◀── sandbox (awslambdaric, the handler, its layers)
+      └── zygote-lambda ── forks ──────────────────────┘
+
+The processes see the standard library, the runtime, their layers and their package, and nothing else of this machine's
+Python. `Functions` holds the packages on disk and one fleet of sandboxes per version and configuration.
+"""
+
+import asyncio
+import itertools
+import os
+import shutil
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+from infrastructure.embedded.engines import functions_package, functions_runtime
+from infrastructure.embedded.engines.functions_fleet import Fleet, Host
+from infrastructure.embedded.engines.functions_package import BadPackage, Package
+from infrastructure.embedded.engines.functions_sandbox import Ran, Sandbox
+from infrastructure.embedded.engines.functions_spec import ZYGOTE, FunctionSpec
+from infrastructure.embedded.process import ProcessSpec
+from infrastructure.embedded.supervisor import Supervisor
+from infrastructure.state import StateFolder
+
+__all__ = ["BadPackage", "FunctionSpec", "Functions", "Package", "Ran"]
+
+_FORKING = Path(__file__).parents[3] / "services" / "chassis" / "forking.py"
+_PROCESSORS = len(os.sched_getaffinity(0))
+
+
+class Functions:
+    """The engine. `idle_s` seconds after its last invocation a sandbox ends."""
+
+    def __init__(self, supervisor: Supervisor, state: StateFolder, idle_s: float) -> None:
+        self._supervisor = supervisor
+        self._state = state
+        self._root = state.run / "functions"
+        self._unpacking: dict[Path, asyncio.Task[None]] = {}
+        self._fleets: dict[str, Fleet] = {}
+        self._retired: set[Fleet] = set()
+        self._numbers = itertools.count(1)
+        # Side by side each start would only slow the others: their imports compete for the processors.
+        starts = asyncio.Semaphore(2 * _PROCESSORS)
+        self._host = Host(new_sandbox=self._new_sandbox, starts=starts, idle_s=idle_s)
+        runtime = self._root / "runtime"
+        program = (functions_runtime.__file__, str(_FORKING), str(runtime))
+        supervisor.add_zygote(ZYGOTE, (sys.executable, "-I", "-S", "-X", "utf8", *program))
+
+    def store(self, archive: bytes) -> tuple[Package, Path]:
+        """Check an archive, and unpack it in the background; where it will be. `BadPackage` says what is wrong."""
+        package = functions_package.inspect(archive)
+        target = self._root / "code" / package.sha256
+        if target not in self._unpacking:
+            self._unpacking[target] = asyncio.create_task(self._unpack(archive, target), name=f"unpack {target.name}")
+        return package, target
+
+    def is_stored(self, *folders: Path) -> bool:
+        """Whether all of these are unpacked."""
+        return all(task.done() for folder in folders if (task := self._unpacking.get(folder)) is not None)
+
+    def problem(self, *folders: Path) -> str:
+        """Why one of these could not be unpacked; empty when all are, or still may be."""
+        done = [task for folder in folders if (task := self._unpacking.get(folder)) is not None and task.done()]
+        failures = [failure for task in done if not task.cancelled() and (failure := task.exception()) is not None]
+        return str(failures[0]) if failures else ""
+
+    async def stored(self, *folders: Path) -> None:
+        """Wait until these are unpacked; `BadPackage` when one cannot be."""
+        for folder in folders:
+            if folder in self._unpacking:
+                await asyncio.shield(self._unpacking[folder])
+
+    def keep(self, folders: set[Path]) -> None:
+        """Remove every unpacked folder but these."""
+        for folder in [known for known in self._unpacking if known not in folders]:
+            self._unpacking.pop(folder).cancel()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    async def run(self, spec: FunctionSpec, key: str, request_id: str, payload: bytes, context: str = "") -> Ran:
+        """One invocation; `key` names version and configuration: sandboxes are shared among those of one key.
+
+        `BadPackage` when the code cannot be unpacked.
+        """
+        await self.stored(spec.code, *spec.layers)
+        fleet = self._fleets.get(key)
+        if fleet is None:
+            fleet = self._fleets[key] = Fleet(spec, self._host)
+        return await fleet.run(request_id, payload, spec.arn, context)
+
+    def retire(self, key: str) -> None:
+        """Have the sandboxes of `key` finish what they do and end."""
+        fleet = self._fleets.pop(key, None)
+        if fleet is not None:
+            fleet.retire()
+            self._retired = {each for each in self._retired if each.size} | {fleet}
+
+    def sandboxes(self, key: str) -> int:
+        """How many sandboxes there are of `key`, whatever they do."""
+        fleet = self._fleets.get(key)
+        return fleet.size if fleet is not None else 0
+
+    async def close(self) -> None:
+        """End everything at once."""
+        for task in self._unpacking.values():
+            task.cancel()
+        await asyncio.gather(*(fleet.close() for fleet in (*self._fleets.values(), *self._retired)))
+        self._fleets.clear()
+        self._retired.clear()
+
+    def _new_sandbox(self, spec: FunctionSpec) -> Sandbox:
+        return Sandbox(f"{spec.name}-{uuid4().hex[:8]}", spec, self._supervisor, self._state)
+
+    async def _unpack(self, archive: bytes, target: Path) -> None:
+        """In a thread, so that the loop goes on; then the first start does not have to compile."""
+        functions_package.make_runtime(self._root / "runtime")
+        self._supervisor.warm(ZYGOTE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(functions_package.unpack, archive, target)
+        await self._supervisor.start(
+            ProcessSpec(
+                id=f"lambda-compile-{next(self._numbers)}",
+                kind="lambda-compile",
+                resource=target.name,
+                env={},
+                argv=functions_package.compiling(target),
+            )
+        )

@@ -1,0 +1,196 @@
+"""AWS Lambda's Runtime API for one sandbox: HTTP on a loopback port of its own, which is how a sandbox is told apart.
+
+    GET  /2018-06-01/runtime/invocation/next             waits until there is work
+    POST /2018-06-01/runtime/invocation/<id>/response    the handler's answer
+    POST /2018-06-01/runtime/invocation/<id>/error       what it raised
+    POST /2018-06-01/runtime/init/error                  the handler could not be loaded
+
+Source: AWS Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes". Head and body leave in one write
+with TCP_NODELAY: in two, each call would wait 40 ms for the kernel's delayed acknowledgement.
+"""
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol, cast
+
+import httptools
+
+_log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+PREFIX = "/2018-06-01/runtime/"
+ANSWER_LIMIT = 6_291_556
+"""Bytes a synchronous answer may have."""
+_READ_LIMIT = ANSWER_LIMIT + (1 << 20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One invocation as the runtime gets it. `deadline_ms` in Unix milliseconds; `context` is base64, or empty."""
+
+    request_id: str
+    payload: bytes
+    arn: str
+    deadline_ms: int
+    context: str = ""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        headers = {
+            "Content-Type": "application/json",
+            "Lambda-Runtime-Aws-Request-Id": self.request_id,
+            "Lambda-Runtime-Deadline-Ms": str(self.deadline_ms),
+            "Lambda-Runtime-Invoked-Function-Arn": self.arn,
+            "Lambda-Runtime-Trace-Id": f"Root=1-{self.deadline_ms // 1000:08x}-{self.request_id.replace('-', '')[:24]}",
+        }
+        return {**headers, "Lambda-Runtime-Client-Context": self.context} if self.context else headers
+
+
+class Runtime(Protocol):
+    """Whom the server tells what the runtime did: the sandbox."""
+
+    def asked(self) -> None:
+        """It waits for work: the Init phase, or the last invocation, is over."""
+        ...
+
+    def answered(self, request_id: str, payload: bytes, *, is_error: bool) -> bool:
+        """It answered an invocation; False when that is not the one it has."""
+        ...
+
+    def failed_to_init(self, payload: bytes) -> None:
+        """It could not load the handler; `payload` is AWS's error document."""
+        ...
+
+
+class RuntimeApi:
+    """The server of one sandbox. `serve` before the sandbox starts, `close` when it has ended."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._server: asyncio.Server | None = None
+        self._waiting: _Connection | None = None
+        self._connections: set[_Connection] = set()
+
+    async def serve(self) -> str:
+        """Listen; `host:port`, for AWS_LAMBDA_RUNTIME_API. `OSError` when the system has no port."""
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.bind((HOST, 0))
+        self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), sock=listener)
+        return f"{HOST}:{listener.getsockname()[1]}"
+
+    def give(self, work: Work) -> None:
+        """Hand work to the runtime, which has `asked` and not been given any since."""
+        if self._waiting is None:
+            raise AssertionError(f"{work.request_id} was given to a runtime that does not wait for work")
+        waiting, self._waiting = self._waiting, None
+        waiting.answer(HTTPStatus.OK, work.payload, work.headers)
+
+    async def close(self) -> None:
+        """Stop listening and cut what is open. Safe to call twice."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.close()
+        for connection in tuple(self._connections):
+            connection.abort()
+
+    def _opened(self, connection: "_Connection") -> None:
+        self._connections.add(connection)
+
+    def _lost(self, connection: "_Connection") -> None:
+        self._connections.discard(connection)
+        if self._waiting is connection:
+            self._waiting = None
+
+    def _request(self, connection: "_Connection", method: str, path: str, body: bytes) -> None:
+        """Answer a request, now or, for `next`, when there is work."""
+        match method, path.removeprefix(PREFIX).split("/"):
+            case "GET", ["invocation", "next"]:
+                self._waiting = connection
+                self._runtime.asked()
+            case "POST", ["invocation", request_id, "response" | "error" as how]:
+                self._ended(connection, request_id, body, is_error=how == "error")
+            case "POST", ["init", "error"]:
+                self._runtime.failed_to_init(body)
+                connection.answer(HTTPStatus.ACCEPTED, b'{"status":"OK"}')
+            case _:
+                _refuse(connection, HTTPStatus.NOT_FOUND, f"{method} {path} is not part of the Runtime API")
+
+    def _ended(self, connection: "_Connection", request_id: str, body: bytes, *, is_error: bool) -> None:
+        if self._runtime.answered(request_id, body, is_error=is_error):
+            connection.answer(HTTPStatus.ACCEPTED, b'{"status":"OK"}')
+        else:
+            _refuse(connection, HTTPStatus.BAD_REQUEST, f"{request_id} is not under way in this sandbox")
+
+
+class _Connection(asyncio.Protocol):
+    """One HTTP/1.1 connection of the runtime's client, kept alive."""
+
+    def __init__(self, api: RuntimeApi) -> None:
+        self._api = api
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._path = b""
+        self._body: list[bytes] = []
+        self._size = 0
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # a stream server's always is
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._api._opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._api._lost(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as problem:
+            _log.warning("a sandbox's request is cut off: %s", problem, exc_info=problem)
+            self.abort()
+
+    # What the parser calls.
+
+    def on_url(self, url: bytes) -> None:
+        self._path += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"expect" and value.lower() == b"100-continue" and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._size <= _READ_LIMIT:  # what is longer is refused by its length alone
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        method, path, body = self._parser.get_method().decode(), self._path.decode("latin-1"), b"".join(self._body)
+        self._reset()
+        self._api._request(self, method, path, body)
+
+    def answer(self, status: HTTPStatus, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Head and body in one write."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        fields = {"Content-Type": "application/json", **(headers or {}), "Content-Length": str(len(body))}
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        self._transport.write(f"HTTP/1.1 {status.value} {status.phrase}\r\n{head}\r\n".encode("latin-1") + body)
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _refuse(connection: _Connection, status: HTTPStatus, message: str) -> None:
+    connection.answer(status, json.dumps({"errorMessage": message, "errorType": "InvalidRequest"}).encode())
