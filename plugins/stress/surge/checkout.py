@@ -1,0 +1,71 @@
+"""What a surge measured: one checkout after the other, as the caller and as Lambda's REPORT line saw it. Pure data."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Ending = Literal["ok", "throttled", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """One invocation. `took_ms` runs from the moment of its wave to the answer, whatever kept it from being sent.
+
+    `init_ms` (None in a warm sandbox) and `duration_ms` are Lambda's own, from the REPORT line; both None where there
+    is none. `detail` says why it did not end well.
+    """
+
+    at: float
+    took_ms: float
+    ending: Ending = "ok"
+    init_ms: float | None = None
+    duration_ms: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """Checkouts of the same moment, on sandboxes that were retired before (`is_cold`) or had just answered."""
+
+    is_cold: bool
+    start: float
+    end: float
+    checkouts: tuple[Checkout, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurgeEvidence:
+    """Every wave of a run, in their order: each cold one is followed by a warm one."""
+
+    waves: tuple[Wave, ...]
+
+    def checkouts(self, *, is_cold: bool) -> tuple[Checkout, ...]:
+        """Of all cold, or of all warm waves: the same claim is made of each, so they are one sample."""
+        return tuple(checkout for wave in self.waves if wave.is_cold is is_cold for checkout in wave.checkouts)
+
+
+def indicators(checkouts: Sequence[Checkout]) -> Mapping[str, float | None]:
+    """p50 p95 p99 max (ms to the answer), errors (%), cold (% that paid for an init), init.p50 init.p99 (ms, of those),
+    duration.p50 duration.p99 (ms, the handler's own). What nobody measured is None.
+    """
+    if not checkouts:
+        return {}
+    took = [checkout.took_ms for checkout in checkouts]
+    inits = [checkout.init_ms for checkout in checkouts if checkout.init_ms is not None]
+    durations = [checkout.duration_ms for checkout in checkouts if checkout.duration_ms is not None]
+    failed = sum(checkout.ending != "ok" for checkout in checkouts)
+    return {
+        **{f"p{q}": quantile(took, q / 100) for q in (50, 95, 99)},
+        "max": max(took),
+        "errors": 100.0 * failed / len(checkouts),
+        "cold": 100.0 * len(inits) / len(durations) if durations else None,
+        **{f"init.p{q}": quantile(inits, q / 100) for q in (50, 99)},
+        **{f"duration.p{q}": quantile(durations, q / 100) for q in (50, 99)},
+    }
+
+
+def quantile(values: Iterable[float], share: float) -> float | None:
+    """By nearest rank, so always a value that was measured."""
+    ordered = sorted(values)
+    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)] if ordered else None

@@ -1,0 +1,98 @@
+"""From the evidence of a surge to its record. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from plugins.reporting.record import RunRecord, Step
+from plugins.slo import Slo, SloReport, Verdict
+from plugins.stress.surge.checkout import Checkout, SurgeEvidence, Wave, indicators
+from plugins.telemetry import Series, Span, Timeline
+
+if TYPE_CHECKING:
+    from plugins.stress.surge.claim import SurgeClaim
+
+
+def judge(claim: "SurgeClaim", evidence: SurgeEvidence) -> RunRecord:
+    """Cold and warm waves each on their own SLO. A surge that was not cold leaves the whole in doubt, good or bad."""
+    cold, warm = evidence.checkouts(is_cold=True), evidence.checkouts(is_cold=False)
+    reports = (_report(claim.from_nothing, cold), _report(claim.avalanche, cold), _report(claim.warm, warm))
+    is_surge = reports[0].verdict is Verdict.PASS
+    story = claim.service.stress
+    return RunRecord(
+        kind="stress",
+        name=claim.id,
+        title=story.story,
+        story=f"From no sandbox to {len(evidence.waves[0].checkouts)} checkouts of {claim.service.name} at one moment.",
+        verdict=Verdict.all_of(report.verdict for report in reports) if is_surge else Verdict.INCONCLUSIVE,
+        reasons=(*_missed(reports), *_endings((*cold, *warm))),
+        started=evidence.waves[0].start,
+        ended=evidence.waves[-1].end,
+        steps=tuple(_step(claim, wave) for wave in evidence.waves),
+        slos=reports,
+        timeline=_timeline(evidence.waves),
+        metrics=tuple(_metrics(indicators(cold), indicators(warm))),
+    )
+
+
+def _report(slo: Slo, checkouts: tuple[Checkout, ...]) -> SloReport:
+    return slo.judge(indicators(checkouts), samples=len(checkouts))
+
+
+def _missed(reports: Iterable[SloReport]) -> Iterable[str]:
+    for report in reports:
+        yield from (f"{report.name}: {one}" for one in report.results if one.verdict is not Verdict.PASS)
+
+
+def _endings(checkouts: Iterable[Checkout]) -> Iterable[str]:
+    """The failures, each kind once with how often it came."""
+    kinds = Counter(f"{one.ending}: {one.detail}" for one in checkouts if one.ending != "ok")
+    return (f"{count} checkouts {kind}" for kind, count in kinds.most_common(5))
+
+
+def _step(claim: "SurgeClaim", wave: Wave) -> Step:
+    """One wave has too few checkouts for a verdict of its own; what it measured is in the detail."""
+    seen = indicators(wave.checkouts)
+    is_clean = not any(one.ending != "ok" for one in wave.checkouts)
+    figures = "\n".join(f"{name} {value:.4g}" for name, value in seen.items() if value is not None)
+    slo = claim.avalanche if wave.is_cold else claim.warm
+    return Step(
+        name=slo.name,
+        start=wave.start,
+        end=wave.end,
+        verdict=Verdict.PASS if is_clean else Verdict.FAIL,
+        detail=f"{len(wave.checkouts)} checkouts at once\n{figures}",
+    )
+
+
+def _timeline(waves: tuple[Wave, ...]) -> Timeline:
+    """Every checkout where its answer came; the waves that found nothing are shaded."""
+    series = []
+    for name, is_cold in (("cold", True), ("warm", False)):
+        answers = (
+            (one.at + one.took_ms / 1000, one.took_ms)
+            for wave in waves
+            if wave.is_cold is is_cold
+            for one in wave.checkouts
+        )
+        series.append(Series(name=name, unit="ms", points=tuple(sorted(answers))))
+    spans = (
+        Span(name="surge" if wave.is_cold else "warm", start=wave.start, end=wave.end, is_fault=wave.is_cold)
+        for wave in waves
+    )
+    return Timeline(series=tuple(series), spans=tuple(spans))
+
+
+def _metrics(cold: Mapping[str, float | None], warm: Mapping[str, float | None]) -> Iterable[tuple[str, float, str]]:
+    found = (
+        ("surge p99", cold.get("p99"), "ms"),
+        ("surge p50", cold.get("p50"), "ms"),
+        ("cold", cold.get("cold"), "%"),
+        ("init p50", cold.get("init.p50"), "ms"),
+        ("init p99", cold.get("init.p99"), "ms"),
+        ("cold duration p99", cold.get("duration.p99"), "ms"),
+        ("warm p99", warm.get("p99"), "ms"),
+        ("warm p50", warm.get("p50"), "ms"),
+        ("warm duration p99", warm.get("duration.p99"), "ms"),
+    )
+    yield from ((name, value, unit) for name, value, unit in found if value is not None)

@@ -1,0 +1,140 @@
+"""Sends the surges: retires every sandbox, invokes from many threads at the same moment, puts the function back."""
+
+import base64
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infrastructure.embedded.engines.functions_report import Report
+from plugins.stress.claim import Profile
+from plugins.stress.surge.checkout import Checkout, Ending, SurgeEvidence, Wave
+
+if TYPE_CHECKING:
+    from plugins.reporting.progress import Progress
+    from plugins.stress.surge.claim import SurgeClaim
+
+_RETIRES = "CAFE_SURGE"
+"""An environment variable of the function that nothing reads. A new value makes every sandbox one of an old
+configuration: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
+_THROTTLED = "TooManyRequestsException"
+_ARRIVE_S = 30.0
+
+
+class Platform(Protocol):
+    """What a surge needs of a platform."""
+
+    def client(self, service: str) -> Any: ...
+    def output(self, key: str) -> str: ...
+    def operator_token(self) -> str: ...
+
+
+def run(platform: Platform, claim: "SurgeClaim", profile: Profile, progress: "Progress") -> SurgeEvidence:
+    """All rounds of `profile`: a wave that finds no sandbox, and at once one that finds them warm."""
+    story = claim.service.stress
+    surge = Surge(
+        functions=platform.client("lambda"),
+        name=platform.output(f"{claim.service.name.capitalize()}FunctionName"),
+        payload=checkout_event(story.name, platform.operator_token()),
+        at_once=claim.at_once(profile),
+    )
+    waves: list[Wave] = []
+    with restored(surge.functions, surge.name) as environment:
+        for number in range(1, claim.rounds(profile) + 1):
+            with progress.phase(f"{story.name}, surge {number} of {claim.rounds(profile)}", 0.0):
+                retire(surge.functions, surge.name, environment)
+                waves += [surge.wave(is_cold=True), surge.wave(is_cold=False)]
+    return SurgeEvidence(waves=tuple(waves))
+
+
+def checkout_event(scenario: str, token: str) -> bytes:
+    """The operators' event for one rehearsed checkout."""
+    return json.dumps({"stress": {"scenario": scenario, "token": token, "checkouts": 1}}).encode()
+
+
+@contextmanager
+def restored(functions: Any, name: str) -> Iterator[Mapping[str, str]]:
+    """The function's environment variables, which it has again when the block ends, however it ends."""
+    found = functions.get_function_configuration(FunctionName=name)
+    before: dict[str, str] = dict(found.get("Environment", {}).get("Variables", {}))
+    before.pop(_RETIRES, None)  # of a run that was killed
+    try:
+        yield before
+    finally:
+        _configure(functions, name, before)
+
+
+def retire(functions: Any, name: str, environment: Mapping[str, str]) -> None:
+    """The next invocations find no sandbox: those there are belong to an older configuration."""
+    _configure(functions, name, {**environment, _RETIRES: uuid.uuid4().hex})
+
+
+def _configure(functions: Any, name: str, variables: Mapping[str, str]) -> None:
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": dict(variables)})
+    functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surge:
+    """`at_once` invocations of one function with one payload. `functions` is Lambda's client, used from all threads."""
+
+    functions: Any
+    name: str
+    payload: bytes
+    at_once: int
+
+    def wave(self, *, is_cold: bool) -> Wave:
+        """Invoke from `at_once` threads that wait for each other; returns when all have their answers."""
+        moment = _Moment(self.at_once)
+        with ThreadPoolExecutor(self.at_once, thread_name_prefix="checkout") as threads:
+            pending = [threads.submit(self._checkout, moment) for _ in range(self.at_once)]
+            checkouts = tuple(one.result() for one in pending)
+        return Wave(is_cold=is_cold, start=moment.at, end=time.time(), checkouts=checkouts)
+
+    def _checkout(self, moment: "_Moment") -> Checkout:
+        moment.arrive()
+        try:
+            answer = self.functions.invoke(FunctionName=self.name, Payload=self.payload, LogType="Tail")
+            body = answer["Payload"].read()
+        except ClientError as refused:
+            is_throttled = refused.response["Error"]["Code"] == _THROTTLED
+            return moment.checkout("throttled" if is_throttled else "failed", detail=str(refused))
+        except BotoCoreError as lost:
+            return moment.checkout("failed", detail=f"{type(lost).__name__}: {lost}")
+        report = Report.parse(base64.b64decode(answer.get("LogResult", "")).decode("utf-8", "replace"))
+        is_ok = "FunctionError" not in answer
+        return moment.checkout("ok" if is_ok else "failed", report, "" if is_ok else body[:300].decode())
+
+
+class _Moment:
+    """When the wave breaks: once all threads have arrived."""
+
+    def __init__(self, parties: int) -> None:
+        self.at = 0.0
+        self._since = 0.0
+        self._barrier = threading.Barrier(parties, self._breaks)
+
+    def _breaks(self) -> None:
+        self.at, self._since = time.time(), time.perf_counter()
+
+    def arrive(self) -> None:
+        """Wait for the others; `BrokenBarrierError` when they do not all come."""
+        self._barrier.wait(_ARRIVE_S)
+
+    def checkout(self, ending: Ending, report: Report | None = None, detail: str = "") -> Checkout:
+        """What came of one invocation, now that it is over."""
+        return Checkout(
+            at=self.at,
+            took_ms=(time.perf_counter() - self._since) * 1000,
+            ending=ending,
+            init_ms=report.init_ms if report else None,
+            duration_ms=report.duration_ms if report else None,
+            detail=detail,
+        )

@@ -1,0 +1,206 @@
+"""A surge from nothing: how it is sent, measured and judged."""
+
+import base64
+import io
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from plugins.reporting.progress import Progress
+from plugins.slo import Verdict
+from plugins.stress.surge.checkout import Checkout, Ending, SurgeEvidence, Wave, indicators
+from plugins.stress.surge.claim import SurgeClaim
+from plugins.stress.surge.judge import judge
+from plugins.stress.surge.runner import Surge, checkout_event, restored, retire, run
+
+CLAIM = SurgeClaim.of("payment", "p99 <= 500 ms", "errors <= 0 %")
+TOKEN = "a-token"
+QUIET = Progress(lambda _emit: None)
+VARIABLES = {"CAFE_ENVIRONMENT": "dev"}
+
+
+def checkouts(
+    count: int, took_ms: float, init_ms: float | None = None, ending: Ending = "ok", detail: str = ""
+) -> tuple[Checkout, ...]:
+    one = Checkout(at=1.0, took_ms=took_ms, ending=ending, init_ms=init_ms, duration_ms=9.0, detail=detail)
+    return (one,) * count
+
+
+def evidence(cold: tuple[Checkout, ...], warm: tuple[Checkout, ...]) -> SurgeEvidence:
+    return SurgeEvidence(
+        waves=(
+            Wave(is_cold=True, start=1.0, end=3.0, checkouts=cold),
+            Wave(is_cold=False, start=3.0, end=4.0, checkouts=warm),
+        )
+    )
+
+
+COLD, WARM = checkouts(300, 900.0, init_ms=150.0), checkouts(300, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("cold", "warm", "expected"),
+    [
+        pytest.param(COLD, WARM, Verdict.PASS, id="in time and warm again"),
+        pytest.param(checkouts(300, 3100.0, init_ms=150.0), WARM, Verdict.FAIL, id="too slow from nothing"),
+        pytest.param(COLD, checkouts(300, 700.0), Verdict.FAIL, id="still slow when warm"),
+        pytest.param(COLD[:298], WARM, Verdict.INCONCLUSIVE, id="too few for a p99"),
+        pytest.param((*COLD, *checkouts(1, 9.0, ending="throttled")), WARM, Verdict.FAIL, id="one was throttled"),
+        pytest.param(checkouts(300, 20.0), WARM, Verdict.INCONCLUSIVE, id="nothing was cold"),
+        pytest.param(checkouts(300, 9000.0), WARM, Verdict.INCONCLUSIVE, id="slow without a cold start"),
+    ],
+)
+def test_cold_and_warm_waves_are_judged_apart(
+    cold: tuple[Checkout, ...], warm: tuple[Checkout, ...], expected: Verdict
+) -> None:
+    record = judge(CLAIM, evidence(cold, warm))
+    assert record.verdict == expected
+    assert bool(record.reasons) == (expected is not Verdict.PASS)
+
+
+def test_init_and_duration_are_told_apart_from_what_the_caller_waited() -> None:
+    found = indicators((*checkouts(3, 900.0, init_ms=150.0), *checkouts(1, 30.0)))
+    assert (found["p50"], found["max"], found["cold"]) == (900.0, 900.0, 75.0)
+    assert (found["init.p50"], found["init.p99"], found["duration.p99"], found["errors"]) == (150.0, 150.0, 9.0, 0.0)
+
+
+def test_a_record_says_what_failed_and_how_often() -> None:
+    failed = checkouts(2, 5.0, ending="failed", detail="Runtime.ExitError")
+    record = judge(CLAIM, evidence((*COLD, *failed), WARM))
+    assert "2 checkouts failed: Runtime.ExitError" in record.reasons
+    assert {name for name, _, _ in record.metrics} >= {"surge p99", "cold", "init p99", "warm p99"}
+    assert [span.is_fault for span in record.timeline.spans] == [True, False]
+
+
+@pytest.mark.parametrize(("profile", "size"), [("quick", (50, 6)), ("full", (200, 2))])
+def test_the_surge_comes_until_a_p99_can_be_claimed(profile: Any, size: tuple[int, int]) -> None:
+    assert (CLAIM.at_once(profile), CLAIM.rounds(profile)) == size
+
+
+def test_a_plan_names_target_calls_undo_and_judgement() -> None:
+    text = CLAIM.preview("quick")
+    for part in ("Black Friday", "of the service payment", "lambda:Invoke, 50 at once", "as it was", "p99 ≤ 3000 ms"):
+        assert part in text
+
+
+def test_a_report_shows_a_claim_by_its_id() -> None:
+    assert repr(CLAIM) == CLAIM.id == "payment-cold-start"
+
+
+@dataclass
+class Functions:
+    """Lambda's client: each sandbox is cold once, and a new configuration retires all. `answer` may fail an invoke."""
+
+    answer: Callable[[int], BaseException | None] = lambda _number: None
+    variables: dict[str, str] = field(default_factory=lambda: dict(VARIABLES))
+    events: list[object] = field(default_factory=list)
+    configured: list[dict[str, str]] = field(default_factory=list)
+    together: threading.Barrier | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _warm: int = 0
+
+    def get_function_configuration(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - as AWS has it
+        return {"Environment": {"Variables": dict(self.variables)}}
+
+    def update_function_configuration(self, *, FunctionName: str, Environment: Any) -> None:  # noqa: N803
+        self.variables, self._warm = Environment["Variables"], 0
+        self.configured.append(self.variables)
+
+    def get_waiter(self, name: str) -> "Functions":
+        assert name == "function_updated_v2"
+        return self
+
+    def wait(self, *, FunctionName: str) -> None:  # noqa: N803 - as AWS has it
+        """It is updated at once."""
+
+    def invoke(self, *, FunctionName: str, Payload: bytes, LogType: str) -> dict[str, Any]:  # noqa: N803
+        with self._lock:
+            self.events.append(json.loads(Payload))
+            number = len(self.events)
+        if (failure := self.answer(number)) is not None:
+            raise failure
+        if self.together is not None:
+            self.together.wait(10)
+        with self._lock:
+            is_cold, self._warm = self._warm < 8, self._warm + 1
+        report = "REPORT RequestId: r\tDuration: 7.00 ms\tBilled Duration: 8 ms\tMemory Size: 512 MB\t"
+        report += "Max Memory Used: 71 MB\t" + ("Init Duration: 140.50 ms\t" if is_cold else "")
+        log = base64.b64encode(f"START RequestId: r\n{report}\n".encode()).decode()
+        return {"Payload": io.BytesIO(b'{"checkouts": 1, "seconds": 0.007}'), "LogResult": log}
+
+
+def surge(functions: Functions, at_once: int = 8) -> Surge:
+    return Surge(functions=functions, name="payment-dev", payload=checkout_event("cold-start", TOKEN), at_once=at_once)
+
+
+def test_all_checkouts_of_a_wave_are_under_way_at_once() -> None:
+    functions = Functions(together=threading.Barrier(8))  # nobody is answered before all eight have asked
+    wave = surge(functions).wave(is_cold=True)
+    assert [(one.ending, one.init_ms, one.duration_ms) for one in wave.checkouts] == [("ok", 140.5, 7.0)] * 8
+    assert functions.events[0] == {"stress": {"scenario": "cold-start", "token": TOKEN, "checkouts": 1}}
+
+
+def test_the_next_wave_is_warm_until_sandboxes_are_retired() -> None:
+    functions = Functions()
+    waves = [surge(functions).wave(is_cold=True), surge(functions).wave(is_cold=False)]
+    retire(functions, "payment-dev", VARIABLES)
+    waves.append(surge(functions).wave(is_cold=True))
+    assert [indicators(wave.checkouts)["cold"] for wave in waves] == [100.0, 0.0, 100.0]
+
+
+THROTTLE = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "Rate Exceeded."}}, "Invoke")
+GONE = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(("failure", "ending"), [(THROTTLE, "throttled"), (GONE, "failed")], ids=["throttled", "lost"])
+def test_an_invocation_that_is_refused_is_told_and_does_not_end_the_wave(failure: Exception, ending: str) -> None:
+    functions = Functions(answer=lambda number: failure if number == 3 else None)
+    wave = surge(functions).wave(is_cold=True)
+    assert sorted(one.ending for one in wave.checkouts) == sorted(["ok"] * 7 + [ending])
+
+
+def test_the_function_is_as_it_was_when_the_run_breaks_off() -> None:
+    functions = Functions(answer=lambda number: KeyboardInterrupt() if number == 60 else None)
+    with pytest.raises(KeyboardInterrupt):
+        run(Cafe(functions), CLAIM, "quick", QUIET)
+    assert len(functions.configured) == 2
+    assert functions.variables == VARIABLES
+
+
+def test_what_a_killed_run_left_is_put_back_too() -> None:
+    functions = Functions(variables={**VARIABLES, "CAFE_SURGE": "left"})
+    with restored(functions, "payment-dev"):
+        pass
+    assert functions.variables == VARIABLES
+
+
+@dataclass
+class Cafe:
+    """A platform with one function."""
+
+    functions: Functions
+
+    def client(self, service: str) -> Any:
+        assert service == "lambda"
+        return self.functions
+
+    def output(self, key: str) -> str:
+        assert key == "PaymentFunctionName"
+        return "payment-dev"
+
+    def operator_token(self) -> str:
+        return TOKEN
+
+
+def test_a_run_sends_every_round_cold_first_and_puts_the_function_back() -> None:
+    functions = Functions()
+    found = run(Cafe(functions), CLAIM, "quick", QUIET)
+    assert [wave.is_cold for wave in found.waves] == [True, False] * 6
+    assert {len(wave.checkouts) for wave in found.waves} == {50}
+    assert len({variables.get("CAFE_SURGE") for variables in functions.configured}) == 7
+    assert functions.variables == VARIABLES
