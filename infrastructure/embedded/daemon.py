@@ -14,7 +14,6 @@ has an owner until it is ready, so that a launcher that dies half-way leaves not
 
 import argparse
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -161,7 +160,7 @@ class Daemon:
         task = asyncio.create_task(opening)
         end = asyncio.ensure_future(self._stop.wait())
         await asyncio.wait((task, end), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
+        if self._stop.is_set():  # also when both have come at once: then there is nobody left to open for
             raise _ToldToEnd
         end.cancel()
         return task.result()
@@ -186,9 +185,14 @@ class Daemon:
             self._release(options.owner)
 
     def _tell(self, message: dict[str, object]) -> None:
-        if self._options.ready is not None:
+        """Tell the launcher. It may be gone: whether that ends the cloud is for its owner's death to say."""
+        if self._options.ready is None:
+            return
+        try:
             with open(self._options.ready, "w", encoding="utf-8") as pipe:  # noqa: PTH123 - a descriptor has no path
                 pipe.write(json.dumps(message) + "\n")
+        except BrokenPipeError:
+            _log.warning("the launcher has gone and was not told: %s", message)
 
     async def _close(self, cloud: Cloud) -> None:
         """Close in order; at once when told to again, when the owner dies, or when it takes too long."""
@@ -213,8 +217,7 @@ class Daemon:
         """Say why, leave the logs to the launcher, and nothing else."""
         traceback.print_exception(error)
         fault = str(error) if isinstance(error, CafeError) else f"{type(error).__name__}: {error}"
-        with contextlib.suppress(BrokenPipeError):  # the launcher may be gone as well
-            self._tell({"fault": fault})
+        self._tell({"fault": fault})
         self._end_at_once(ExitCode.ENVIRONMENT if isinstance(error, EnvironmentFault) else ExitCode.INTERNAL)
 
     def _end_at_once(self, code: ExitCode) -> None:

@@ -87,6 +87,7 @@ def stop(state: StateFolder, *, within_s: float = STOP_S) -> None:
         daemon = residue.living_daemon(state)
         if daemon is not None:
             _end(daemon, within_s)
+        _reap()
         residue.clean(state)
 
 
@@ -144,7 +145,10 @@ def _end_attempt(child: subprocess.Popen[bytes], state: StateFolder) -> None:
 
 def _end(pid: int, within_s: float) -> None:
     """SIGTERM; SIGKILL when the daemon is still there after `within_s`."""
-    descriptor = os.pidfd_open(pid)
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:  # it ended since it was looked for
+        return
     try:
         for number in (signal.SIGTERM, signal.SIGCONT):  # a paused daemon must run to hear the first
             signal.pidfd_send_signal(descriptor, number)
@@ -155,9 +159,13 @@ def _end(pid: int, within_s: float) -> None:
         return
     finally:
         os.close(descriptor)
-        child = _children.pop(pid, None)
-        if child is not None:
-            child.wait()
+
+
+def _reap() -> None:
+    """Wait for those of our daemons that have ended, however they did; else each stays a zombie as long as we live."""
+    for pid, child in tuple(_children.items()):
+        if child.poll() is not None:
+            del _children[pid]
 
 
 def _is_readable(descriptor: int, within_s: float) -> bool:

@@ -1,5 +1,6 @@
 """The daemon's life, with real processes and a minimal cloud: launch, stop, and the deaths of everybody concerned."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -16,7 +17,7 @@ import pytest
 from infrastructure.embedded import launch, proctree, residue
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.tests.minimal_cloud import URL
-from infrastructure.embedded.tests.processes import MINIMAL_CLOUD, has_ended
+from infrastructure.embedded.tests.processes import MINIMAL_CLOUD, eventually, has_ended
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import MARKER, PlatformRecord, StateFolder
 
@@ -35,8 +36,10 @@ def family(state: StateFolder) -> set[int]:
 
 @pytest.fixture(autouse=True)
 def nothing_left(state: StateFolder) -> Iterator[None]:
+    """However a daemon ended, it is waited for: none stays a zombie of the process that launched it."""
     yield
     launch.stop(state, within_s=0.0)
+    assert launch._children == {}
 
 
 @contextlib.contextmanager
@@ -231,6 +234,25 @@ def test_a_detached_cloud_whose_launcher_died_half_way_ends(
         owner.kill()
     assert len(pids) == 7
     assert still_there(pids) == set()
+
+
+def test_a_cloud_whose_launcher_is_gone_lives_as_long_as_its_owner(state: StateFolder) -> None:
+    state.create()
+    ready, told = os.pipe()
+    os.close(ready)
+    owner = os.pidfd_open(os.getpid())
+    arguments = ("--environment", "test", "--region", "us-east-1", "--pace", "fast", "--state", str(state.root))
+    command = (*MINIMAL_CLOUD, *arguments, "--owner-fd", str(owner), "--ready-fd", str(told))
+    env = {**os.environ, "PYTHONPATH": str(ROOT), MARKER: str(state.root)}
+    with (
+        (state.logs / "cloud.log").open("wb") as log,
+        subprocess.Popen(command, env=env, stderr=log, pass_fds=(owner, told)) as daemon,
+    ):
+        os.close(owner)
+        os.close(told)
+        asyncio.run(eventually(lambda: launch.find(state), within_s=10.0))
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(WITHIN_S) == 0
 
 
 def test_another_process_may_own_the_cloud(state: StateFolder) -> None:
