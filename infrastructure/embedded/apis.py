@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Protocol = Literal["json", "query", "ec2", "rest-xml"]
+Protocol = Literal["json", "query", "ec2", "rest-json", "rest-xml"]
 
 _READS = ("BatchGet", "Check", "Describe", "Download", "Estimate", "Get", "Head", "List", "Lookup", "Query", "Scan")
 _READS_TOO = frozenset(
@@ -20,10 +20,10 @@ class Api:
     """One AWS API. `name` is its signing name, `version` tells apart those that share one."""
 
     name: str
-    moto: str
-    """Package below `moto` that keeps its records."""
+    moto: str = ""
+    """Package below `moto` that keeps its records; empty when a controller keeps them and answers the calls itself."""
     handler: str = ""
-    """Class in `moto.<moto>.responses`; empty for a REST protocol, which only moto's WSGI application can route."""
+    """Class in `moto.<moto>.responses`; empty for REST-XML, which only moto's WSGI application can route."""
     protocol: Protocol
     version: str = ""
     target: str = ""
@@ -164,6 +164,13 @@ APIS: tuple[Api, ...] = (
             "PutRecords": "records in the shards of their keys",
         },
         note="A shard keeps its latest 100,000 records. Shard throughput is not limited; nothing is encrypted.",
+    ),
+    Api(
+        name="lambda",
+        protocol="rest-json",
+        data=frozenset({"Invoke", "InvokeAsync"}),
+        note="Sandboxes are processes of AWS's own runtime client; the one runtime is this machine's Python. Time-outs "
+        "and memory limits are enforced, the share of CPU is not. No call is refused for lack of a permission.",
     ),
     Api(
         name="logs",

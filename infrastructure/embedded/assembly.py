@@ -20,6 +20,7 @@ from services import catalog
 if TYPE_CHECKING:
     from infrastructure.embedded.backends import Backends
     from infrastructure.embedded.control_plane import ControlPlane
+    from infrastructure.embedded.controllers import Controller
     from infrastructure.embedded.daemon import Options
     from infrastructure.embedded.metrics import Metrics
     from infrastructure.embedded.supervisor import Supervisor
@@ -56,10 +57,12 @@ class EmbeddedCloud:
         with ThreadPoolExecutor(1) as thread:  # so that a signal, or the owner's death, is acted on meanwhile
             backends = await asyncio.get_running_loop().run_in_executor(thread, _load, self._options.region)
         from infrastructure.embedded.control_plane import ControlPlane
+        from infrastructure.embedded.controllers import Answering
         from infrastructure.embedded.interceptors import registry
 
-        reconciler = self._reconciler = self._wired(backends)
         endpoint = Endpoint(LOOPBACK, self._ports.allocate())
+        reconciler, controllers = self._wired(backends, _url(endpoint))
+        self._reconciler = reconciler
         status = StatusPages(self._options, self._supervisor, self._network, reconciler, _url(endpoint))
         self._control_plane = ControlPlane(
             region=self._options.region,
@@ -67,6 +70,7 @@ class EmbeddedCloud:
             interceptors=registry.chain(backends),
             pages=status.pages,
             on_mutation=lambda call: reconciler.notify(call.service),
+            natives={each.name: each.answer for each in controllers if isinstance(each, Answering)},
         )
         if self._metrics is not None:
             self._metrics.register(self._control_plane.collector.tick)
@@ -84,7 +88,7 @@ class EmbeddedCloud:
             await self._control_plane.close()
         self._ports.close()
 
-    def _wired(self, backends: "Backends") -> Reconciler:
+    def _wired(self, backends: "Backends", url: str) -> "tuple[Reconciler, list[Controller]]":
         """Make the context and the controllers in it."""
         from infrastructure.embedded.controllers import registry
         from infrastructure.embedded.metrics import Metrics
@@ -104,20 +108,25 @@ class EmbeddedCloud:
             metrics=self._metrics,
             backends=backends,
             wake=reconciler.wake,
+            url=url,
         )
-        reconciler.adopt([build(context) for build in registry.CONTROLLERS])
+        controllers = [build(context) for build in registry.CONTROLLERS]
+        reconciler.adopt(controllers)
         self._measuring = asyncio.create_task(self._metrics.run(), name="metrics")
-        return reconciler
+        return reconciler, controllers
 
 
 def _load(region: str) -> "Backends":
     """Import what costs seconds: moto with all APIs that are served, and what builds on it. The order is moto's."""
-    from infrastructure.embedded import apis, moto_import
+    from infrastructure.embedded import apis, moto_import, rest_json
     from infrastructure.embedded.backends import Backends
 
     backends = Backends(ACCOUNT, region)
     for api in apis.APIS:
-        moto_import.models(api.moto)
+        if api.protocol == "rest-json":
+            rest_json.operations(api.name)  # loads the service's model
+        if api.moto:
+            moto_import.models(api.moto)
         if api.handler:
             moto_import.handler(api.moto, api.handler)
     for module in ("control_plane", "controllers.registry", "interceptors.registry"):

@@ -21,6 +21,7 @@ class Context:
     """The parts every controller may use. Everything lives on the daemon's one event loop.
 
     `wake(name)` makes the controller of that signing name reconcile soon; an unknown name is a `KeyError`.
+    `url` is the control plane's, for what calls any AWS API; empty where there is none (tests).
     """
 
     state: StateFolder
@@ -34,3 +35,4 @@ class Context:
     metrics: "Metrics"
     backends: "Backends"
     wake: Callable[[str], None]
+    url: str = ""

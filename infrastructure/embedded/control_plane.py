@@ -1,6 +1,6 @@
 """The AWS APIs of the embedded cloud on one loopback port.
 
-    HTTP -> Host, Origin -> parse -> audit -> injected errors -> throttling -> long poll -> moto -> notify
+    HTTP -> Host, Origin -> parse -> audit -> injected errors -> throttling -> long poll -> moto | controller -> notify
 
 Runs inside the daemon's event loop, and never holds it for longer than one moto call takes.
 """
@@ -9,7 +9,9 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from infrastructure.embedded import hot, rest
+import orjson
+
+from infrastructure.embedded import hot, rest, rest_json
 from infrastructure.embedded.apis import api_of
 from infrastructure.embedded.cloudformation import progress
 from infrastructure.embedded.garbage import Collector
@@ -20,7 +22,13 @@ from infrastructure.embedded.parse import Unsigned, call_of, is_object
 from infrastructure.embedded.shapes import error, not_provided
 
 _LOG = logging.getLogger(__name__)
-BODY_LIMITS: Mapping[str, int] = {"s3": 64 << 20, "dynamodb": 17 << 20, "kinesis": 11 << 20, "sqs": 2 << 20}
+BODY_LIMITS: Mapping[str, int] = {
+    "s3": 64 << 20,
+    "lambda": 70 << 20,
+    "dynamodb": 17 << 20,
+    "kinesis": 11 << 20,
+    "sqs": 2 << 20,
+}
 """Bytes a body may have, by API: AWS's own limits for batches, base64 included; S3's is this machine's memory."""
 BODY_LIMIT = 1 << 20
 
@@ -29,6 +37,7 @@ class ControlPlane:
     """Serves every API. `pages`: name (`status`) to handler; `on_mutation` hears of each change that succeeded.
 
     Interceptors are asked in their order; each may answer itself. Interceptors with `pages` of their own add them.
+    `natives` answer the APIs that moto has no part in, by signing name.
     """
 
     def __init__(
@@ -39,6 +48,7 @@ class ControlPlane:
         interceptors: Sequence[Interceptor],
         pages: Mapping[str, Page],
         on_mutation: Callable[[Call], None],
+        natives: Mapping[str, Handler] | None = None,
     ) -> None:
         self._region = region
         self._account = account
@@ -46,7 +56,8 @@ class ControlPlane:
         self.collector = Collector()
         own = {name: page for each in interceptors for name, page in getattr(each, "pages", {}).items()}
         self._pages = Pages({**own, **pages})
-        self._chain = _chained(interceptors, self._moto)
+        self._natives = natives or {}
+        self._chain = _chained(interceptors, self._last)
         self._server = HttpServer(self._answer, limit_of=_limit_of)
 
     async def serve(self, port: int) -> None:
@@ -113,12 +124,20 @@ class ControlPlane:
                 headers={"content-type": "application/json"},
                 body=b'{"__type":"MissingAuthenticationToken","message":"the request is not signed (SigV4)"}',
             )
+        except rest_json.Malformed as problem:
+            headers = {"content-type": "application/json", "x-amzn-errortype": "ValidationException"}
+            return Answer(status=400, headers=headers, body=orjson.dumps({"message": str(problem)}))
         return await self.handle(call)
 
-    async def _moto(self, call: Call) -> Answer:
+    async def _last(self, call: Call) -> Answer:
+        """Who keeps the API's records answers."""
+        native = self._natives.get(call.service)
+        return await native(call) if native is not None else self._moto(call)
+
+    def _moto(self, call: Call) -> Answer:
         api = api_of(call.service)
         target = call.headers.get("x-amz-target", "")
-        if api is None or not api.provides(call.action) or not api.serves(target, call.parameters):
+        if api is None or not api.moto or not api.provides(call.action) or not api.serves(target, call.parameters):
             return not_provided(call)
         return hot.answer(api, call) if api.handler else rest.answer(api, call)
 

@@ -21,6 +21,8 @@ class Pace:
     """How often target tracking evaluates its metric."""
     dynamodb_burst_s: float
     """Seconds of unused capacity a table keeps for bursts; AWS documents up to 300."""
+    function_idle_s: float
+    """How long a function's sandbox is kept without an invocation; AWS documents no figure, minutes are observed."""
     resync_s: float = 5.0
     """The controllers' slow tick, for what no call announces."""
 
@@ -30,10 +32,22 @@ class Pace:
 
 
 FAST = Pace(
-    name="fast", speedup=50.0, task_start_s=0.0, metric_period_s=1.0, scaling_interval_s=1.0, dynamodb_burst_s=1.0
+    name="fast",
+    speedup=50.0,
+    task_start_s=0.0,
+    metric_period_s=1.0,
+    scaling_interval_s=1.0,
+    dynamodb_burst_s=1.0,
+    function_idle_s=30.0,
 )
 AWS = Pace(
-    name="aws", speedup=1.0, task_start_s=25.0, metric_period_s=60.0, scaling_interval_s=60.0, dynamodb_burst_s=300.0
+    name="aws",
+    speedup=1.0,
+    task_start_s=25.0,
+    metric_period_s=60.0,
+    scaling_interval_s=60.0,
+    dynamodb_burst_s=300.0,
+    function_idle_s=600.0,
 )
 PACES: tuple[Pace, ...] = (FAST, AWS)
 

@@ -59,6 +59,8 @@ def operations(api: Api) -> frozenset[str]:
 
 def _of(api: Api, effects: Mapping[str, str]) -> Parity:
     known = operations(api)
+    if not api.moto:
+        return Parity(api=api, effects=effects, records=(), has_refused=bool(known - set(effects)))
     if not api.handler:
         return Parity(api=api, effects=effects, records=(), has_refused=False)
     from moto.core.utils import camelcase_to_underscores

@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, parse_qsl
 
 import orjson
 
+from infrastructure.embedded import rest_json
+from infrastructure.embedded.apis import api_of
 from infrastructure.embedded.interceptors import Call
 
 _SCOPE = re.compile(r"Credential=([^/\s,]+)/\d{8}/([^/\s,]+)/([^/\s,]+)/aws4_request")
@@ -22,11 +24,16 @@ class Unsigned(Exception):
 def call_of(*, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes, at: float) -> Call:
     """The call in an HTTP request with lower-case `headers`; `Unsigned` when it has no credential scope.
 
-    `action` of a REST protocol, whose operation only the path tells, is made up from that.
+    `action` of REST-XML, and of a path that no operation has, is made up from method and path. `rest_json.Malformed`
+    when a REST-JSON operation is not given what it takes.
     """
     caller, region, service = _scope(headers, query)
     target = headers.get("x-amz-target")
-    if target is not None:
+    api = api_of(service)
+    if api is not None and api.protocol == "rest-json":
+        found = rest_json.request_of(service, method=method, path=path, query=query, headers=headers, body=body)
+        action, parameters = (found.action, found.parameters) if found else (f"{method} {path}", {})
+    elif target is not None:
         action, parameters = target.rpartition(".")[2], _json(body)
     elif headers.get("content-type", "").startswith("application/x-www-form-urlencoded") or "Action=" in query:
         fields: dict[str, object] = dict(parse_qsl(body.decode("utf-8", "replace") or query, keep_blank_values=True))

@@ -1,7 +1,7 @@
 """Errors in the shape each AWS protocol gives them, so that every SDK raises its own exception class for them.
 
-JSON 1.0 and 1.1: `__type`, `message`; query: `ErrorResponse/Error`; EC2: `Response/Errors/Error`; REST-XML: `Error`;
-see "AWS JSON 1.0 protocol" and its siblings in the Smithy documentation.
+JSON 1.0 and 1.1: `__type`, `message`; REST-JSON: the type in a header; query: `ErrorResponse/Error`; EC2:
+`Response/Errors/Error`; REST-XML: `Error`; see "AWS JSON 1.0 protocol" and its siblings in the Smithy documentation.
 """
 
 from uuid import uuid4
@@ -20,9 +20,11 @@ def error(call: Call, code: str, message: str, *, status: int = 400, **more: obj
     protocol = api.protocol if api else ("query" if form else "json")
     request_id = str(uuid4())
     headers = {"x-amzn-requestid": request_id}
-    if protocol == "json":
-        body = orjson.dumps({"__type": code, "message": message, "Message": message, **more})
+    if protocol in ("json", "rest-json"):
         kind = call.headers.get("content-type") or "application/x-amz-json-1.0"
+        typed = {"__type": code} if protocol == "json" else {}
+        kind = kind if protocol == "json" else "application/json"
+        body = orjson.dumps({**typed, "message": message, "Message": message, **more})
         return Answer(status=status, headers={**headers, "content-type": kind, "x-amzn-errortype": code}, body=body)
     side = "Sender" if status < 500 else "Receiver"
     core = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
