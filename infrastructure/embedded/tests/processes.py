@@ -1,11 +1,13 @@
 """What the tests of the process core share: specs of small processes, and waiting for the end of anybody's process."""
 
 import asyncio
+import contextlib
 import os
 import select
+import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from infrastructure.embedded.process import ProcessSpec
@@ -35,6 +37,18 @@ def python(code: str, name: str = "program", env: Mapping[str, str] | None = Non
 
 def entry(reference: str, name: str = "entry", env: Mapping[str, str] | None = None) -> ProcessSpec:
     return ProcessSpec(id=name, kind="test", resource="", env=env or {}, entry=reference)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Whoever is started in the block hears SIGINT, even where we do not: a shell starts what is to run in the
+    background deaf to it, and children inherit that.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def has_ended(pid: int, within_s: float) -> bool:

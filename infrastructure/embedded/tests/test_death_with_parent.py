@@ -20,7 +20,7 @@ import pytest
 
 from infrastructure.embedded import launcher, residue
 from infrastructure.embedded.logfile import tail
-from infrastructure.embedded.tests.processes import eventually, has_ended
+from infrastructure.embedded.tests.processes import eventually, has_ended, interruptible
 from infrastructure.state import StateFolder
 
 WITHIN_S = 2.0
@@ -43,9 +43,10 @@ def supervised(
         json.dumps(specs),
     )
     root = Path(__file__).parents[3]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(root)}
-    ) as parent:
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    with interruptible():
+        started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    with started as parent:
         assert parent.stdout is not None
         try:
             yield parent, json.loads(parent.stdout.readline())

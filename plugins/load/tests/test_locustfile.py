@@ -12,6 +12,7 @@ from threading import Event
 import psutil
 import pytest
 
+from infrastructure.embedded.tests.processes import interruptible
 from plugins.load.result import LoadResult
 from plugins.load.tests.shop import Request, Shop, accept
 
@@ -26,16 +27,18 @@ SHORT = ("-t", "3s", "--rate", "200")
 def locust(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "locust", "-f", str(MORNING_RUSH), "--headless", "--only-summary", *options]
     environment: Mapping[str, str] = {**os.environ, "CLOUDCAFE_HOME": str(folder)}
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with interruptible():
+        started = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+    with started as process:
         try:
             yield process
         finally:
