@@ -116,41 +116,21 @@ def up(
     template parameters that win over the environment's. A platform that does not come up is taken down again.
     """
     driver = _driver(environment, target, pace)
-    state = state_folder(environment)
-    with _one_at_a_time(state, talk):
+    with _one_at_a_time(state_folder(environment), talk):
         connection = driver.open(detached=detached)
         clients = _Clients(connection)
-        try:
-            parameters = {
-                **environment.parameters(),
-                "MetricPeriodSeconds": f"{driver.metric_period_s:g}",
-            }
+        with _taken_down_on_failure(driver):
             deployment = stacks.deploy(
                 clients("cloudformation"),
                 environment=environment.suffix,
-                parameters=parameters,
+                parameters={**environment.parameters(), "MetricPeriodSeconds": f"{driver.metric_period_s:g}"},
                 overrides=overrides or {},
                 poll_s=driver.poll_s,
                 talk=talk,
             )
             driver.settle(connection, deployment.outputs)
-        except BaseException as problem:
-            if isinstance(problem, EnvironmentFault) and not problem.log:
-                problem.log = driver.evidence()  # now: the logs go with the platform
-            if driver.is_new:
-                driver.close()
-            raise
-    return Platform(
-        environment=environment,
-        target=target,
-        metric_period_s=driver.metric_period_s,
-        state=state,
-        outputs=deployment.outputs,
-        is_new=driver.is_new or deployment.is_new,
-        _driver=driver,
-        _connection=connection,
-        _clients=clients,
-    )
+    is_new = driver.is_new or deployment.is_new
+    return _platform(environment, target, driver, connection, clients, deployment.outputs, is_new=is_new)
 
 
 def attach(environment: Environment, target: Target) -> Platform:
@@ -159,17 +139,7 @@ def attach(environment: Environment, target: Target) -> Platform:
     connection = driver.attach()
     clients = _Clients(connection)
     outputs = stacks.outputs(clients("cloudformation"), environment.suffix)
-    return Platform(
-        environment=environment,
-        target=target,
-        metric_period_s=driver.metric_period_s,
-        state=state_folder(environment),
-        outputs=outputs,
-        is_new=False,
-        _driver=driver,
-        _connection=connection,
-        _clients=clients,
-    )
+    return _platform(environment, target, driver, connection, clients, outputs)
 
 
 def planned(environment: Environment, target: Target, pace: Pace) -> Platform:
@@ -178,18 +148,9 @@ def planned(environment: Environment, target: Target, pace: Pace) -> Platform:
     def refuse(service: str) -> Any:
         raise UsageError(f"nothing is called while planning, and {service} was asked for")
 
-    driver = _driver(environment, target, pace)
-    return Platform(
-        environment=environment,
-        target=target,
-        metric_period_s=driver.metric_period_s,
-        state=state_folder(environment),
-        outputs={name: f"<{name}>" for name in templates.output_names()},
-        is_new=False,
-        _driver=driver,
-        _connection=Connection(region=environment.region),
-        _clients=refuse,
-    )
+    outputs = {name: f"<{name}>" for name in templates.output_names()}
+    connection = Connection(region=environment.region)
+    return _platform(environment, target, _driver(environment, target, pace), connection, refuse, outputs)
 
 
 def down(environment: Environment, target: Target, *, talk: Talk = _silent) -> None:
@@ -214,6 +175,29 @@ def state_folder(environment: Environment) -> StateFolder:
     return StateFolder.of(environment.name, Path(os.environ.get("CLOUDCAFE_HOME") or default))
 
 
+def _platform(
+    environment: Environment,
+    target: Target,
+    driver: Driver,
+    connection: Connection,
+    clients: Callable[[str], Any],
+    outputs: Mapping[str, str],
+    *,
+    is_new: bool = False,
+) -> Platform:
+    return Platform(
+        environment=environment,
+        target=target,
+        metric_period_s=driver.metric_period_s,
+        state=state_folder(environment),
+        outputs=outputs,
+        is_new=is_new,
+        _driver=driver,
+        _connection=connection,
+        _clients=clients,
+    )
+
+
 def _driver(environment: Environment, target: Target, pace: Pace | None) -> Driver:
     if target == "embedded":
         from infrastructure.embedded.target import EmbeddedTarget
@@ -222,6 +206,19 @@ def _driver(environment: Environment, target: Target, pace: Pace | None) -> Driv
     from infrastructure.aws.target import AwsTarget
 
     return AwsTarget(environment)
+
+
+@contextmanager
+def _taken_down_on_failure(driver: Driver) -> Iterator[None]:
+    """What fails within takes its cloud with it, if that is new; a fault keeps the last lines of the logs."""
+    try:
+        yield
+    except BaseException as problem:
+        if isinstance(problem, EnvironmentFault) and not problem.log:
+            problem.log = driver.evidence()  # now: the logs go with the platform
+        if driver.is_new:
+            driver.close()
+        raise
 
 
 @contextmanager

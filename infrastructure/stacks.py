@@ -10,7 +10,7 @@ thread does it all: CloudFormation's calls return at once, and the embedded clou
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from infrastructure import templates
 from infrastructure.errors import EnvironmentFault, UsageError
@@ -42,6 +42,19 @@ class Deployment:
         return not self.updated and not self.unchanged
 
 
+class Supplier(Protocol):
+    """Makes parameters that cannot be known before some stacks are complete: where an upload into a bucket lies."""
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """What it gives. A template that takes one of these must also take the outputs the supplier needs."""
+        ...
+
+    def __call__(self, outputs: Mapping[str, str]) -> Mapping[str, str]:
+        """Do what it takes, and give the values; called at most once in a deployment."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class _Work:
     """One deployment in progress."""
@@ -49,6 +62,7 @@ class _Work:
     client: Any
     environment: str
     given: dict[str, str]
+    supplier: Supplier | None
     talk: Talk
     outputs: dict[str, str] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
@@ -70,18 +84,21 @@ def deploy(
     overrides: Mapping[str, str] | None = None,
     poll_s: float,
     talk: Talk,
+    supplier: Supplier | None = None,
     pause: Callable[[float], None] = time.sleep,
     bodies: tuple[Template, ...] | None = None,
 ) -> Deployment:
     """Create or update every stack until all are complete; running it again changes nothing.
 
-    A template's parameter takes its value from `overrides`, else from `parameters`, else from the output of its name of
-    an earlier stack, else its default. An override no template knows is a `UsageError`; a stack that fails is an
-    `EnvironmentFault` with the resource that failed first and why. `poll_s` lies between two looks at a stack.
+    A template's parameter takes its value from `overrides`, else from `parameters`, else from the `supplier`, else from
+    the output of its name of an earlier stack, else its default. An override no template knows is a `UsageError`; a
+    stack that fails is an `EnvironmentFault` with the resource that failed first and why. `poll_s` lies between two
+    looks at a stack.
     """
     texts = templates.read_all() if bodies is None else bodies
     _check_overrides(texts, overrides or {})
-    work = _Work(client=client, environment=environment, given={**parameters, **(overrides or {})}, talk=talk)
+    given = {**parameters, **(overrides or {})}
+    work = _Work(client=client, environment=environment, given=given, supplier=supplier, talk=talk)
     by_module = {text.module: text for text in texts}
     sorter = templates.order(texts)
     sorter.prepare()
@@ -122,16 +139,38 @@ def outputs(client: Any, environment: str) -> Mapping[str, str]:
 
 
 def destroy(
-    client: Any, environment: str, *, poll_s: float, talk: Talk, pause: Callable[[float], None] = time.sleep
+    client: Any,
+    environment: str,
+    *,
+    poll_s: float,
+    talk: Talk,
+    empty: Callable[[str], None],
+    pause: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Delete every stack, last deployed first, each before the next. Stacks that are not there are left out."""
+    """Delete every stack, last deployed first, each before the next. Stacks that are not there are left out.
+
+    `empty` is called with the name of each bucket that is about to be deleted: S3 keeps one that holds objects.
+    """
     for module in reversed(MODULES):
         name = stack_name(environment, module)
         stack = _describe(client, name)
         if stack is not None:
             talk(f"{module}: deleting")
+            for bucket in _buckets(client, name):
+                empty(bucket)
             client.delete_stack(StackName=name)
             _await_deleted(client, stack["StackId"], pause, poll_s)
+
+
+def _buckets(client: Any, name: str) -> tuple[str, ...]:
+    """The buckets that stack `name` holds."""
+    pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
+    resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
+    return tuple(
+        resource["PhysicalResourceId"]
+        for resource in resources
+        if resource["ResourceType"] == "AWS::S3::Bucket" and resource["ResourceStatus"] != "DELETE_COMPLETE"
+    )
 
 
 def _check_overrides(texts: Iterable[Template], overrides: Mapping[str, str]) -> None:
@@ -161,6 +200,7 @@ def _start(work: _Work, text: Template, pause: Callable[[float], None], poll_s: 
 
 
 def _values(text: Template, work: _Work) -> dict[str, str]:
+    _supply(work, text)
     values = {}
     for parameter, default in text.parameters.items():
         value = work.given.get(parameter, work.outputs.get(parameter, default))
@@ -171,6 +211,13 @@ def _values(text: Template, work: _Work) -> dict[str, str]:
             )
         values[parameter] = value
     return values
+
+
+def _supply(work: _Work, text: Template) -> None:
+    """Have the supplier do its work before the first stack that needs it; what it gives counts as given."""
+    if work.supplier is not None and work.supplier.parameters & set(text.parameters):
+        work.given = {**work.supplier(work.outputs), **work.given}
+        work.supplier = None
 
 
 def _update(work: _Work, text: Template, values: Mapping[str, str]) -> bool:

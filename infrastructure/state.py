@@ -51,6 +51,11 @@ class StateFolder:
         return self.root / "lease"
 
     @property
+    def packages(self) -> Path:
+        """Deployment packages, named by their content; of all environments, and kept when a platform goes."""
+        return self.root.parent / "packages"
+
+    @property
     def lock(self) -> Path:
         """Held while a daemon is started or stopped; outside the folder, which comes and goes."""
         return self.root.parent / f"{self.root.name}.daemon.lock"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from infrastructure import stacks
+from infrastructure import artifacts, stacks
 from infrastructure.connection import Connection
 from infrastructure.environment import Environment
 from infrastructure.errors import EnvironmentFault
@@ -83,7 +83,14 @@ class AwsTarget:
 
     def destroy(self, talk: Callable[[str], None]) -> None:
         self.attach()
-        stacks.destroy(self._client("cloudformation"), self._environment.suffix, poll_s=self.poll_s, talk=talk)
+        s3 = self._client("s3")
+        stacks.destroy(
+            self._client("cloudformation"),
+            self._environment.suffix,
+            poll_s=self.poll_s,
+            talk=talk,
+            empty=lambda bucket: artifacts.empty(s3, bucket),
+        )
 
     def _client(self, service: str) -> Any:
         if self._session is None:

@@ -12,6 +12,7 @@ class FakeCloudFormation:
     def __init__(self, script: dict[str, list[str]] | None = None) -> None:
         self.calls: list[str] = []
         self.stacks: dict[str, dict[str, Any]] = {}
+        self.resources: dict[str, list[tuple[str, str, str]]] = {}
         self.events: dict[str, list[dict[str, str]]] = {}
         self._script = {name: list(states) for name, states in (script or {}).items()}
 
@@ -51,6 +52,16 @@ class FakeCloudFormation:
 
     def get_template(self, *, StackName: str) -> dict[str, str]:  # noqa: N803 - the API's spelling
         return {"TemplateBody": self.stacks[StackName]["body"]}
+
+    def get_paginator(self, operation: str) -> "FakeCloudFormation":
+        assert operation == "list_stack_resources"
+        return self
+
+    def paginate(self, *, StackName: str) -> list[dict[str, Any]]:  # noqa: N803 - the API's spelling
+        """One page: type, name and status of each of `resources`."""
+        keys = ("ResourceType", "PhysicalResourceId", "ResourceStatus")
+        found = self.resources.get(StackName, [])
+        return [{"StackResourceSummaries": [dict(zip(keys, each, strict=True)) for each in found]}]
 
     def fails(self, name: str, resource: str, reason: str) -> None:
         """Events of a creation in which `resource` failed first, and another was cancelled for it. Newest first."""

@@ -1,6 +1,6 @@
 """Stacks go up in the order of their needs, twice changes nothing, a failure says why, and down leaves nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -67,6 +67,10 @@ def no_pause(_seconds: float) -> None:
     """Time does not pass in these tests."""
 
 
+def no_bucket(name: str) -> None:
+    raise AssertionError(f"there is no bucket {name} to be emptied")
+
+
 def deploy(client: Any, bodies: tuple[Template, ...], **more: Any) -> Deployment:
     asked = {"environment": "dev", "parameters": {"EnvironmentName": "dev"}, "poll_s": 0.0, "talk": lambda _line: None}
     return stacks.deploy(client, **{**asked, "pause": no_pause, "bodies": bodies, **more})
@@ -114,7 +118,7 @@ def test_a_parameter_nobody_sets_is_named(client: Any, bodies: tuple[Template, .
 def test_destroying_leaves_nothing_and_may_be_repeated(client: Any, bodies: tuple[Template, ...]) -> None:
     deploy(client, bodies)
     for _ in range(2):
-        stacks.destroy(client, "dev", poll_s=0.0, talk=lambda _line: None, pause=no_pause)
+        stacks.destroy(client, "dev", poll_s=0.0, talk=lambda _line: None, empty=no_bucket, pause=no_pause)
         assert names(client) == []
 
 
@@ -122,7 +126,7 @@ def test_stacks_are_destroyed_in_reverse() -> None:
     fake = FakeCloudFormation()
     for module in templates.MODULES:
         fake.put(f"cafe-dev-{module}", "CREATE_COMPLETE")
-    stacks.destroy(fake, "dev", poll_s=0.0, talk=lambda _line: None, pause=no_pause)
+    stacks.destroy(fake, "dev", poll_s=0.0, talk=lambda _line: None, empty=no_bucket, pause=no_pause)
     assert fake.calls == [f"delete cafe-dev-{module}" for module in reversed(templates.MODULES)]
 
 
@@ -133,6 +137,55 @@ def test_outputs_of_an_incomplete_platform_name_what_is_missing() -> None:
     fake.put("cafe-dev-loadbalancing", "ROLLBACK_COMPLETE")
     with pytest.raises(EnvironmentFault, match=r"loadbalancing \(ROLLBACK_COMPLETE\), compute \(absent\)"):
         stacks.outputs(fake, "dev")
+
+
+def test_a_bucket_is_emptied_before_its_stack_is_deleted() -> None:
+    fake = FakeCloudFormation()
+    fake.put("cafe-dev-databases", "CREATE_COMPLETE")
+    fake.resources["cafe-dev-databases"] = [
+        ("AWS::S3::Bucket", "artifacts", "CREATE_COMPLETE"),
+        ("AWS::S3::Bucket", "gone", "DELETE_COMPLETE"),
+        ("AWS::DynamoDB::Table", "orders", "CREATE_COMPLETE"),
+    ]
+
+    def note(bucket: str) -> None:
+        fake.calls.append(f"empty {bucket}")
+
+    stacks.destroy(fake, "dev", poll_s=0.0, talk=lambda _line: None, empty=note, pause=no_pause)
+    assert fake.calls == ["empty artifacts", "delete cafe-dev-databases"]
+
+
+class Store:
+    """A supplier of `FreeName`, which knows the outputs it was given."""
+
+    parameters = frozenset({"FreeName"})
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, str]] = []
+
+    def __call__(self, outputs: Mapping[str, str]) -> Mapping[str, str]:
+        self.asked.append(dict(outputs))
+        return {"FreeName": f"made-from-{outputs['FirstName']}"}
+
+
+def test_a_supplier_works_between_the_stacks_and_once(client: Any, bodies: tuple[Template, ...]) -> None:
+    store = Store()
+    pair = tuple(body for body in bodies if body.module != "databases")
+    deployment = deploy(client, pair, supplier=store)
+    assert store.asked == [{"FirstName": "first-dev"}]
+    assert deployment.outputs["LastName"] == "first-dev-made-from-first-dev"
+
+
+def test_an_override_wins_over_the_supplier(client: Any, bodies: tuple[Template, ...]) -> None:
+    pair = tuple(body for body in bodies if body.module != "databases")
+    deployment = deploy(client, pair, supplier=Store(), overrides={"FreeName": "mine"})
+    assert deployment.outputs["LastName"] == "first-dev-mine"
+
+
+def test_a_supplier_nobody_needs_is_not_asked(client: Any, bodies: tuple[Template, ...]) -> None:
+    store = Store()
+    deploy(client, tuple(body for body in bodies if body.module == "networking"), supplier=store)
+    assert store.asked == []
 
 
 def test_independent_stacks_are_under_way_together(bodies: tuple[Template, ...]) -> None:

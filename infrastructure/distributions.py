@@ -1,0 +1,188 @@
+"""What is installed here, as the content of a Lambda layer: which distribution provides a module, and all it requires.
+
+The files of a distribution are those of its RECORD (packaging.python.org, "Recording installed projects"), which also
+has their hashes: a layer's content is known without reading it.
+"""
+
+import importlib.metadata
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import Distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from infrastructure.errors import EnvironmentFault
+from infrastructure.imports import Foreign
+
+RUNTIME = frozenset({"awslambdaric", "boto3", "botocore"})
+"""What AWS's Python runtimes bring along. What these require is there too, but no code may count on it."""
+PROJECT = "cloudcafe"
+_NOT_PACKED = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
+"""Notes of the installer: they differ from machine to machine."""
+_MANYLINUX = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
+"""PEP 600's older names, as the glibc they stand for."""
+_REINSTALL = "install the project's dependencies again (make clean, make check)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One file of a distribution. `path` is relative to where modules are looked for; `hash` as RECORD writes it."""
+
+    path: str
+    source: Path
+    hash: str
+
+    def read(self) -> bytes:
+        """Its content, which must be what RECORD says it is; `EnvironmentFault` when it is not, or is not there."""
+        try:
+            content = self.source.read_bytes()
+        except OSError as problem:
+            raise EnvironmentFault(f"{self.source} cannot be read: {problem}; {_REINSTALL}") from problem
+        if self.hash and self.hash != _hash(content):
+            raise EnvironmentFault(f"{self.source} is not what was installed (RECORD has another hash); {_REINSTALL}")
+        return content
+
+
+def files_for(foreign: Iterable[Foreign], extras: Mapping[str, frozenset[str]] | None = None) -> tuple[File, ...]:
+    """The files of everything that `foreign` modules need at run time, sorted by path.
+
+    `extras` are those to install of a distribution, by its name; by default those the project asks for in
+    pyproject.toml. `EnvironmentFault` names a module that nothing provides, with the file that imports it.
+    """
+    return tuple(sorted(_packed(needed(foreign, extras)), key=lambda file: file.path))
+
+
+def needed(foreign: Iterable[Foreign], extras: Mapping[str, frozenset[str]] | None = None) -> tuple[Distribution, ...]:
+    """The distributions that `foreign` modules need at run time, without those that the runtime brings."""
+    wanted = asked_extras() if extras is None else extras
+    found: dict[str, Distribution] = {}
+    for module in foreign:
+        if module.name in RUNTIME:
+            continue
+        provider = _provider(module.name)
+        if provider is not None:
+            _require(provider, wanted, found)
+        elif not module.is_optional:
+            raise EnvironmentFault(
+                f"nothing that is installed provides the module {module.name!r}, which {module.where} imports: the"
+                " package would fail at its first start. Add its distribution to the dependencies in pyproject.toml"
+                " and install it, or take the import away"
+            )
+    return tuple(found.values())
+
+
+@cache
+def asked_extras(project: str = PROJECT) -> Mapping[str, frozenset[str]]:
+    """The extras that the project's own requirements ask for, by distribution; empty where it is not installed."""
+    try:
+        lines = importlib.metadata.requires(project) or ()
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    requirements = (Requirement(line) for line in lines)
+    return {canonicalize_name(each.name): frozenset(each.extras) for each in requirements if each.extras}
+
+
+def check_for_lambda(distributions: Iterable[Distribution], *, python: tuple[int, int], machine: str) -> None:
+    """`EnvironmentFault` names the distributions that were installed as wheels which cannot run on AWS Lambda.
+
+    Lambda runs on Linux with glibc 2.26 up to Python 3.11 and 2.34 from 3.12 on (AWS Lambda Developer Guide,
+    "Lambda runtimes": Amazon Linux 2 and 2023).
+    """
+    glibc = (2, 34) if python >= (3, 12) else (2, 26)
+    unfit = [each.name for each in distributions if not any(_runs(tag, glibc, machine) for tag in _tags(each))]
+    if unfit:
+        raise EnvironmentFault(
+            f"installed here for a platform that is not AWS Lambda's (Linux, {machine}, glibc {glibc[0]}.{glibc[1]}):"
+            f" {', '.join(sorted(unfit))}. Deploy from Linux on {machine} with Python"
+            f" {python[0]}.{python[1]}, where the layer takes the wheels that are installed"
+        )
+
+
+def _tags(distribution: Distribution) -> list[str]:
+    text = distribution.read_text("WHEEL") or ""
+    return [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("Tag:")]
+
+
+def _runs(tag: str, glibc: tuple[int, int], machine: str) -> bool:
+    for platform in tag.rsplit("-", 1)[-1].split("."):
+        if platform == "any":
+            return True
+        match = re.fullmatch(rf"(manylinux(?:1|2010|2014|_(\d+)_(\d+)))_{machine}", platform)
+        if match is not None:
+            older = _MANYLINUX.get(match[1])
+            if (older or (int(match[2]), int(match[3]))) <= glibc:
+                return True
+    return False
+
+
+def _provider(module: str) -> Distribution | None:
+    """The installed distribution that has the top-level `module`. Most are called as their module is."""
+    try:
+        guess = importlib.metadata.distribution(module)
+    except importlib.metadata.PackageNotFoundError:
+        guess = None
+    if guess is not None and module in _modules(guess):
+        return guess
+    names = _all_providers().get(module)  # looks at every distribution: half a second
+    return importlib.metadata.distribution(names[0]) if names else None
+
+
+@cache
+def _all_providers() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
+
+
+def _modules(distribution: Distribution) -> frozenset[str]:
+    """Top-level modules among the files of a distribution."""
+    return frozenset(path.parts[0].partition(".")[0] for path in distribution.files or ())
+
+
+def _require(distribution: Distribution, extras: Mapping[str, frozenset[str]], found: dict[str, Distribution]) -> None:
+    """Add a distribution and what it requires to `found`."""
+    name = canonicalize_name(distribution.name)
+    if name in found or name in RUNTIME:
+        return
+    found[name] = distribution
+    for line in distribution.requires or ():
+        requirement = Requirement(line)
+        if _applies(requirement, extras.get(name, frozenset())):
+            asked = {**extras}
+            if requirement.extras:
+                other = canonicalize_name(requirement.name)
+                asked[other] = asked.get(other, frozenset()) | requirement.extras
+            _require(_installed(requirement.name, distribution.name), asked, found)
+
+
+def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
+    if requirement.marker is None:
+        return True
+    return any(requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+
+
+def _installed(name: str, by: str) -> Distribution:
+    try:
+        return importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        raise EnvironmentFault(f"{name}, which {by} requires, is not installed; {_REINSTALL}") from None
+
+
+def _packed(distributions: Iterable[Distribution]) -> Iterator[File]:
+    for distribution in distributions:
+        if distribution.files is None:
+            raise EnvironmentFault(f"{distribution.name} has no record of its files; install it from a wheel")
+        for path in distribution.files:
+            is_note = path.parent.name.endswith(".dist-info") and path.name in _NOT_PACKED
+            if ".." in path.parts or "__pycache__" in path.parts or path.suffix == ".pyc" or is_note:
+                continue
+            hashed = f"{path.hash.mode}={path.hash.value}" if path.hash else ""
+            yield File(path=path.as_posix(), source=Path(str(path.locate())), hash=hashed)
+
+
+def _hash(content: bytes) -> str:
+    return f"sha256={urlsafe_b64encode(sha256(content).digest()).rstrip(b'=').decode()}"
