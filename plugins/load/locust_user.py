@@ -9,6 +9,7 @@ One generator per process, whatever number of users is asked for: in an open mod
 
 import logging
 import math
+import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from locust.env import Environment
 from locust.exception import RPCError, StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
+from infrastructure.embedded.launcher import die_with
 from infrastructure.errors import ExitCode
 from plugins.load.generator import Generator, Share, now
 from plugins.load.journeys import Journey
@@ -60,6 +62,7 @@ class Session:
         self._all_done = Event()
         self._overdue_at = math.inf
         self._is_claimed = self._is_stopping = self._is_done = self._is_reported = False
+        self._made_by = os.getpid()
         events.init.add_listener(self._on_init)
 
     # One run, in the process that generates.
@@ -139,6 +142,8 @@ class Session:
         environment.events.test_stop.add_listener(self._on_test_stop)
         environment.events.quitting.add_listener(self._on_quitting)
         if self._is_worker:
+            if os.getpid() != self._made_by:  # forked, by --processes: alone it would wait a minute for its master
+                die_with(self._made_by)
             runner.register_message(SHARE, self._on_share)
             runner.register_message(FINISH, self._on_finish, concurrent=True)
             return

@@ -134,3 +134,21 @@ def test_ctrl_c_keeps_what_was_recorded_and_leaves_nothing_running(tmp_path: Pat
         assert {attempt.idempotency_key for attempt in result.attempts} == placed
         assert "Traceback" not in output
         assert process.returncode in (7, 99)
+
+
+def test_workers_die_with_a_killed_master(tmp_path: Path) -> None:
+    under_way = Event()
+
+    def notice(request: Request, number: int) -> int:
+        under_way.set()
+        return accept(request, number)
+
+    with (
+        Shop(behave=notice) as shop,
+        locust(tmp_path, "--host", shop.url, "-t", "10m", "--rate", "200", "--processes", "2") as process,
+    ):
+        assert under_way.wait(PATIENCE_S)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        _, alive = psutil.wait_procs(workers, timeout=2.0)
+        assert (len(workers), alive) == (2, [])
