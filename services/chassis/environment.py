@@ -48,6 +48,10 @@ class Variables:
         """One of `allowed`."""
         return self._read(name, default, allowed[0], lambda text: _choice(text, allowed))
 
+    def converted(self, name: str, convert: Callable[[str], T], nothing: T) -> T:
+        """What `convert` makes of it; its `ValueError` is the problem. `nothing` stands in when there is one."""
+        return self._read(name, None, nothing, convert)
+
     def _read(self, name: str, default: T | None, nothing: T, convert: Callable[[str], T]) -> T:
         given = self._environ.get(name)
         if given is None:

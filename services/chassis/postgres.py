@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL, blocking, for a Lambda sandbox: a batch of statements is one transaction, one round trip.
+"""One connection to PostgreSQL, blocking, for a Lambda sandbox: a batch is one transaction and one round trip.
 
 psycopg needs 100 ms of CPU to be imported on an idle machine and 250 on a busy one, and fifty cold starts at once would
 queue for it; this takes a few. The pure part is in `postgres_wire`, the proof of the password in `scram`.

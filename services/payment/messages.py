@@ -1,0 +1,67 @@
+"""A batch of SQS messages as Lambda hands it over, and which of them must come again.
+
+Source: Lambda developer guide, "Using Lambda with Amazon SQS", with `ReportBatchItemFailures`: on a FIFO queue nothing
+of a message group may be reported as done after the first of it that failed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message. `group` is its message group, "" on a queue that has none."""
+
+    message_id: str
+    body: str
+    group: str
+    deduplication_id: str
+
+
+class Batch:
+    """The messages of one invocation in their order; remembers which have failed."""
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        self.messages = tuple(messages)
+        self._failed: dict[str, None] = {}
+
+    def fail(self, message: Message) -> None:
+        """`message` must come again, and all of its group that came after it."""
+        later = self.messages[self.messages.index(message) :]
+        same_group = (one for one in later if one is message or (message.group and one.group == message.group))
+        self._failed.update((one.message_id, None) for one in same_group)
+
+    def is_open(self, message: Message) -> bool:
+        """Whether `message` may go on: neither it nor an earlier one of its group has failed."""
+        return message.message_id not in self._failed
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        return tuple(self._failed)
+
+    def answer(self) -> dict[str, object]:
+        """What Lambda wants to hear."""
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in self._failed]}
+
+
+def read_batch(event: Mapping[str, object]) -> Batch:
+    """The messages of an SQS event; `ValueError` when it is none."""
+    records = event.get("Records")
+    if not isinstance(records, list):
+        raise ValueError("the event is not a batch of SQS messages: it has no list of Records")  # noqa: TRY004 - of our input
+    return Batch(_message(record) for record in records)
+
+
+def _message(record: object) -> Message:
+    try:
+        if not isinstance(record, dict) or record["eventSource"] != "aws:sqs":
+            raise ValueError("a record is not from SQS")
+        attributes = record["attributes"]
+        return Message(
+            message_id=str(record["messageId"]),
+            body=str(record["body"]),
+            group=str(attributes.get("MessageGroupId", "")),
+            deduplication_id=str(attributes.get("MessageDeduplicationId", record["messageId"])),
+        )
+    except KeyError as missing:
+        raise ValueError(f"a record of the event has no {missing}") from None

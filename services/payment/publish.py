@@ -1,0 +1,73 @@
+"""Whom payment tells: the stream of order events, and the dead-letter queue about what can never be paid."""
+
+import base64
+from collections.abc import Sequence
+
+import orjson
+
+from services.chassis.aws_blocking import BlockingCaller
+from services.payment.domain import Capture, decimal
+from services.payment.messages import Message
+
+
+class PaidEvents:
+    """`order_paid` on the Kinesis stream: at least once, a customer's in one shard."""
+
+    def __init__(self, kinesis: BlockingCaller, stream: str) -> None:
+        self._kinesis = kinesis
+        self._stream = stream
+
+    def publish(self, captures: Sequence[Capture]) -> set[str]:
+        """Tell of up to 500 captures; the order ids that were taken. `AwsError` when none was."""
+        if not captures:
+            return set()
+        records = [
+            {"Data": base64.b64encode(_event(capture)).decode(), "PartitionKey": capture.demand.customer_id}
+            for capture in captures
+        ]
+        answer = self._kinesis.call("PutRecords", {"StreamName": self._stream, "Records": records})
+        results = answer.get("Records")
+        if not isinstance(results, list):
+            return set()
+        return {
+            capture.demand.order_id
+            for capture, result in zip(captures, results, strict=True)
+            if not result.get("ErrorCode")
+        }
+
+
+class DeadLetters:
+    """The dead-letter queue, for messages that would only come back."""
+
+    def __init__(self, sqs: BlockingCaller, queue_url: str) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+
+    def bury(self, message: Message, reason: str) -> None:
+        """Send `message` on, as it is, with why; `AwsError`. Sent twice within five minutes it arrives once."""
+        self._sqs.call(
+            "SendMessage",
+            {
+                "QueueUrl": self._queue_url,
+                "MessageBody": message.body,
+                "MessageGroupId": message.group or message.message_id,
+                "MessageDeduplicationId": message.deduplication_id,
+                "MessageAttributes": {"reason": {"DataType": "String", "StringValue": reason[:1000]}},
+            },
+        )
+
+
+def _event(capture: Capture) -> bytes:
+    demand = capture.demand
+    return orjson.dumps(
+        {
+            "type": "order_paid",
+            "order_id": demand.order_id,
+            "customer_id": demand.customer_id,
+            "store_id": demand.store_id,
+            "total_amount": decimal(demand.amount_cents),
+            "authorization_id": capture.authorization_id,
+            "correlation_id": demand.correlation_id,
+            "at": capture.captured_at,
+        }
+    )

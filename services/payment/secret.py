@@ -1,0 +1,45 @@
+"""The database's login, as RDS keeps it in Secrets Manager."""
+
+import orjson
+
+from services.chassis import log
+from services.chassis.aws_blocking import BlockingCaller
+from services.chassis.environment import ConfigurationError
+from services.chassis.postgres import Login
+
+
+class DatabaseSecret:
+    """The login in the secret `secret_id`, read once and again when the database no longer takes it."""
+
+    def __init__(self, secretsmanager: BlockingCaller, secret_id: str) -> None:
+        self._secretsmanager = secretsmanager
+        self._secret_id = secret_id
+        self._login: Login | None = None
+
+    @property
+    def name(self) -> str:
+        return self._secret_id
+
+    def login(self) -> Login:
+        """The login; `AwsError` when it cannot be read now, `ConfigurationError` when what is there is none."""
+        if self._login is None:
+            answer = self._secretsmanager.call("GetSecretValue", {"SecretId": self._secret_id})
+            self._login = read_login(str(answer.get("SecretString", "")), self._secret_id)
+            log.conceal(self._login.password)
+        return self._login
+
+    def forget(self) -> None:
+        """The database refused it: it was rotated, so read it anew next time."""
+        self._login = None
+
+
+def read_login(secret: str, name: str) -> Login:
+    """`{"username": …, "password": …}`; `ConfigurationError` names the secret, never what it says."""
+    try:
+        fields = orjson.loads(secret)
+    except orjson.JSONDecodeError:
+        fields = None
+    user, password = (fields.get("username"), fields.get("password")) if isinstance(fields, dict) else (None, None)
+    if not isinstance(user, str) or not isinstance(password, str) or not user or not password:
+        raise ConfigurationError.of([f'DATABASE_SECRET: {name} must hold {{"username": …, "password": …}}'])
+    return Login(user=user, password=password)
