@@ -22,6 +22,7 @@ from infrastructure.embedded.controllers.lambda_calls import Invoker, LambdaErro
 from infrastructure.embedded.controllers.lambda_event_source_events import Delivery
 from infrastructure.embedded.controllers.lambda_event_source_scaling import Scaling
 from infrastructure.embedded.controllers.lambda_event_source_settings import Settings
+from infrastructure.embedded.engines.functions_fleet import INIT_LIMIT_S
 from infrastructure.embedded.engines.functions_report import Invocation
 from infrastructure.embedded.pace import Pace
 from infrastructure.embedded.sqs_queue import MailBox
@@ -223,7 +224,7 @@ class Poller:
         if taken:
             timeout = self._invoker.target(self.settings.function, self.settings.qualifier).timeout_s
             # Begun any later, the invocation could outlast the visibility, and a group be in two invocations at once.
-            until = now + visibility - timeout
+            until = now + visibility - timeout - INIT_LIMIT_S
             self._start(Batch(queue=queue, deliveries=tuple(taken[:fitting]), retry_until=until))
 
     def _start(self, batch: Batch) -> None:
@@ -240,6 +241,7 @@ class Poller:
 
     async def _process(self, batch: Batch) -> None:
         self._starting -= 1  # the function's own count has it from here on
+        self.poke()
         settings = self.settings
         try:
             invocation = await self._invoker.invoke(
