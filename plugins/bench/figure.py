@@ -30,16 +30,17 @@ class Line:
     name: str
     unit: str
     median: float
+    p95: float
     p99: float
     n: int
 
     @classmethod
     def of(cls, name: str, unit: str, values: Sequence[float]) -> "Line":
-        """Nearest-rank p99: with fewer than 100 samples it is the largest."""
+        """Percentiles by nearest rank: with fewer than 100 samples the p99 is the largest."""
         ordered = sorted(values)
-        rank = max(math.ceil(0.99 * len(ordered)) - 1, 0)
-        return cls(name=name, unit=unit, median=median(ordered), p99=ordered[rank], n=len(ordered))
+        p95, p99 = (ordered[max(math.ceil(share * len(ordered)) - 1, 0)] for share in (0.95, 0.99))
+        return cls(name=name, unit=unit, median=median(ordered), p95=p95, p99=p99, n=len(ordered))
 
     def __str__(self) -> str:
-        figures = {"name": self.name, "unit": self.unit, "median": round(self.median, 4), "p99": round(self.p99, 4)}
-        return json.dumps({**figures, "n": self.n})
+        figures = {"median": round(self.median, 4), "p95": round(self.p95, 4), "p99": round(self.p99, 4)}
+        return json.dumps({"name": self.name, "unit": self.unit, **figures, "n": self.n})

@@ -44,22 +44,17 @@ def describe(cloud: Cloud, name: str) -> Cluster:
     )
 
 
-def connect(cloud: Cloud, endpoint: str = "aurora_writer") -> "psycopg.Connection[tuple[Any, ...]]":
-    """A connection as the master user, each statement a transaction of its own; `psycopg.OperationalError` if none."""
+def login(cloud: Cloud) -> tuple[str, str]:
+    """User and password of the cluster's owner, as its secret has them now. Never log the password."""
     secret = cloud.client("secretsmanager").get_secret_value(SecretId=cloud.output("AuroraSecretArn"))
-    login = json.loads(secret["SecretString"])
-    return psycopg.connect(
-        cloud.endpoint(endpoint),
-        user=login["username"],
-        password=login["password"],
-        connect_timeout=_CONNECT_S,
-        autocommit=True,
-    )
+    found = json.loads(secret["SecretString"])
+    return found["username"], found["password"]
 
 
 def writing_server(cloud: Cloud) -> Server:
     """Who answers behind the writer's endpoint; `psycopg.OperationalError` when nobody does."""
-    with connect(cloud) as database:
+    (user, password), url = login(cloud), cloud.endpoint("aurora_writer")
+    with psycopg.connect(url, user=user, password=password, connect_timeout=_CONNECT_S, autocommit=True) as database:
         started_at, is_reader = database.execute(_WHO).fetchone() or ("", True)
     return Server(started_at=str(started_at), is_reader=bool(is_reader))
 

@@ -4,9 +4,10 @@ from plugins.bench import FIGURES
 from plugins.bench.figure import Line
 
 
-def test_a_line_quotes_the_median_and_the_nearest_rank_p99() -> None:
+def test_a_line_quotes_the_median_and_percentiles_by_nearest_rank() -> None:
     line = Line.of("latency", "ms", [float(n) for n in range(1, 201)])
-    assert json.loads(str(line)) == {"name": "latency", "unit": "ms", "median": 100.5, "p99": 198.0, "n": 200}
+    quoted = {"median": 100.5, "p95": 190.0, "p99": 198.0}
+    assert json.loads(str(line)) == {"name": "latency", "unit": "ms", **quoted, "n": 200}
 
 
 def test_with_few_samples_the_p99_is_the_largest() -> None:
@@ -15,6 +16,7 @@ def test_with_few_samples_the_p99_is_the_largest() -> None:
 
 def test_the_promised_figures_are_there_once_each() -> None:
     assert sorted(figure.name for figure in FIGURES) == [
+        "books_100k_orders",
         "idle_platform_rss",
         "order_latency",
         "orders_acknowledged_rate",
