@@ -1,8 +1,7 @@
-"""Reads each book through boto3, with the consistency that makes an absent entry mean something.
+"""Reads tables and stream through boto3, with the consistency that makes an absent entry mean something.
 
-orders, outbox   Scan with ConsistentRead, all pages
-events           every shard from TRIM_HORIZON up to the present
-payments         plugins.books.payments: reading a queue is taking from it
+orders, outbox, payments   Scan with ConsistentRead, all pages
+events                     every shard from TRIM_HORIZON up to the present
 """
 
 import json
@@ -10,13 +9,15 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
-from plugins.books.queue_only.entries import OrderEvent, OrderRow, OutboxRow
+from plugins.books.entries import OrderEvent, OrderRow, OutboxRow, PaymentRow
 
 Item = Mapping[str, Mapping[str, Any]]
 """An item as DynamoDB writes it: attribute → {type: value}."""
 
 _RECORDS_LIMIT = 10_000
 """The most GetRecords gives at once."""
+
+_EVENTS = ("order_accepted", "order_paid")
 
 
 class Cloud(Protocol):
@@ -42,8 +43,13 @@ def read_outbox(cloud: Cloud) -> tuple[OutboxRow, ...]:
     )
 
 
+def read_payments(cloud: Cloud) -> tuple[PaymentRow, ...]:
+    """The payments table."""
+    return tuple(_payment(item) for item in scan(cloud, cloud.output("PaymentsTableName")))
+
+
 def read_events(cloud: Cloud) -> tuple[OrderEvent, ...]:
-    """Every `order_accepted` in the stream, shard by shard. The stream keeps a day: older ones are gone."""
+    """Every event of an order in the stream, shard by shard. The stream keeps a day: older ones are gone."""
     kinesis, stream = cloud.client("kinesis"), cloud.output("OrderStreamName")
     shards = kinesis.get_paginator("list_shards").paginate(StreamName=stream)
     return tuple(
@@ -67,8 +73,30 @@ def _order(item: Item) -> OrderRow:
         total_amount=Decimal(item["total_amount"]["S"]),
         total_cents=int(item["total_cents"]["N"]),
         items=tuple((line["item_id"]["S"], int(line["quantity"]["N"])) for line in lines),
-        idempotency_key=item["idempotency_key"]["S"] if "idempotency_key" in item else None,
+        status=item["status"]["S"],
+        correlation_id=item["correlation_id"]["S"],
+        idempotency_key=_text(item, "idempotency_key"),
     )
+
+
+def _payment(item: Item) -> PaymentRow:
+    return PaymentRow(
+        order_id=item["order_id"]["S"],
+        customer_id=item["customer_id"]["S"],
+        store_id=item["store_id"]["S"],
+        total_amount=Decimal(item["total_amount"]["S"]),
+        total_cents=int(item["total_cents"]["N"]),
+        status=item["status"]["S"],
+        attempts=int(item["attempts"]["N"]),
+        correlation_id=item["correlation_id"]["S"],
+        authorization_id=_text(item, "authorization_id"),
+        captured_at=float(item["captured_at"]["N"]) if "captured_at" in item else None,
+        reason=_text(item, "reason"),
+    )
+
+
+def _text(item: Item, name: str) -> str | None:
+    return item[name].get("S") if name in item else None
 
 
 def _events_of(kinesis: Any, stream: str, shard: str) -> Iterator[OrderEvent]:
@@ -78,7 +106,7 @@ def _events_of(kinesis: Any, stream: str, shard: str) -> Iterator[OrderEvent]:
         page = kinesis.get_records(ShardIterator=iterator, Limit=_RECORDS_LIMIT)
         for record in page["Records"]:
             event = json.loads(record["Data"])
-            if event["type"] == "order_accepted":
+            if event["type"] in _EVENTS:
                 yield _event(event)
         if page["MillisBehindLatest"] == 0:
             return
@@ -87,8 +115,10 @@ def _events_of(kinesis: Any, stream: str, shard: str) -> Iterator[OrderEvent]:
 
 def _event(event: Mapping[str, Any]) -> OrderEvent:
     return OrderEvent(
+        type=event["type"],
         order_id=event["order_id"],
         customer_id=event["customer_id"],
         store_id=event["store_id"],
         total_amount=Decimal(event["total_amount"]),
+        authorization_id=event.get("authorization_id"),
     )

@@ -1,69 +1,74 @@
 """Reconciles a platform with a history: wait until it has settled, read every book, compare."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from infrastructure.state import StateFolder
+from plugins.books.comparison import compare
+from plugins.books.entries import Books
 from plugins.books.history import read_history
-from plugins.books.queue_only.comparison import compare
-from plugins.books.queue_only.entries import Books
-from plugins.books.queue_only.payments import read_payments
-from plugins.books.queue_only.readers import Cloud, read_events, read_orders, read_outbox
+from plugins.books.ledger import DatabaseCloud, read_ledger
+from plugins.books.queue_only.reconcile import judge as judge_without_payments
+from plugins.books.queues import read_dead_letters
+from plugins.books.readers import read_events, read_orders, read_outbox, read_payments
 from plugins.books.report import BooksReport
+from plugins.books.settling import Backlog, settle
+from plugins.books.story import with_logs
 
-SETTLE_S = 30.0
-_POLL_S = 0.1
 
-
-class Platform(Cloud, Protocol):
+class Platform(DatabaseCloud, Protocol):
     """A platform whose books are kept."""
 
     @property
     def state(self) -> StateFolder: ...
+    @property
+    def outputs(self) -> Mapping[str, str]: ...
 
 
-def reconcile(platform: Platform, history: Path, *, exclusive: bool = False, settle_s: float = SETTLE_S) -> BooksReport:
+def reconcile(
+    platform: Platform, history: Path, *, exclusive: bool = False, patience_s: float | None = None
+) -> BooksReport:
     """Do the books balance for every order in `history`? Call it when the load has stopped.
 
-    Orders of nobody in `history` are ignored unless it is `exclusive`: all that was ever ordered. An outbox that is not
-    empty after `settle_s` is judged as it is. Books that cannot be read give an inconclusive report, no exception.
+    Orders of nobody in `history` are ignored unless it is `exclusive`: all that was ever ordered. What is still under
+    way when it got no less for `patience_s` (`settling.settle`) is judged as it is. Books that cannot be read give an
+    inconclusive report, no exception.
     """
     try:
         attempts = read_history(history)
-        settle(platform, settle_s)
-        return compare(_read(platform), attempts, exclusive=exclusive)
+        if "PaymentFunctionName" not in platform.outputs:
+            patience = 30.0 if patience_s is None else patience_s
+            return judge_without_payments(platform, attempts, exclusive=exclusive, settle_s=patience)
+        left = settle(platform, patience_s)
+        report = compare(read_books(platform, left), attempts, exclusive=exclusive)
+        return with_logs(report, platform.state.logs)
     except Exception as error:  # noqa: BLE001 - a checker that crashed knows nothing: neither pass nor fail
         doubt = f"the books could not be read: {type(error).__name__}: {error}"
         return BooksReport(discrepancies=(), counts={}, doubts=(doubt,))
 
 
-def settle(
-    cloud: Cloud,
-    deadline_s: float,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], object] = time.sleep,
-) -> bool:
-    """Wait until the outbox is empty, at most `deadline_s`; False if it is not.
-
-    Polled, since neither target announces it: DynamoDB has no event for an empty table, and a stream of its changes
-    would have to be part of the platform for this alone.
+def read_books(platform: Platform, left: Backlog) -> Books:
+    """Against the way of an order, the orders last: what is passed on was stored first, so an order placed while we
+    read can lack a payment in this picture, but no payment can lack its order.
     """
-    ends = clock() + deadline_s
-    while read_outbox(cloud):
-        if clock() >= ends:
-            return False
-        sleep(_POLL_S)
-    return True
-
-
-def _read(platform: Platform) -> Books:
-    """Queue and stream before the orders: what is passed on was stored first, so an order written while we read can
-    lack a message in this picture, but no message can lack its order.
-    """
-    payments = read_payments(platform, platform.state.root / "books" / "payments.jsonl")
+    dead = read_dead_letters(platform)
     events = read_events(platform)
+    payments, ledger = read_payments(platform), read_ledger(platform)
     outbox = read_outbox(platform)
-    return Books(orders=read_orders(platform), outbox=outbox, payments=payments, events=events)
+    doubts = (f"{dead.hidden} of {dead.total} dead letters could not be seen",) if dead.hidden else ()
+    notes = [f"still under way when nothing more happened: {left}"] if left.total else []
+    if not ledger.is_made:
+        notes.append("the ledger has no tables: the payment function never reached it")
+    return Books(
+        orders=read_orders(platform),
+        outbox=outbox,
+        payments=payments,
+        captures=ledger.captures,
+        entries=ledger.entries,
+        events=events,
+        dead_letters=dead.letters,
+        waiting=left.queue.total,
+        doubts=doubts,
+        notes=tuple(notes),
+    )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from plugins.books.captures import Capture, CaptureTimeline, captured_after, read_captures
-from plugins.books.queue_only.tests.platform import moto_platform
+from plugins.books.tests.platform import moto_platform
 
 
 def capture(number: int, placed_at: float, latency_s: float) -> Capture:

@@ -19,7 +19,6 @@ OUTPUTS = {
     "OrdersTableName": "orders-test",
     "OutboxTableName": "outbox-test",
     "OrderStreamName": "order-events-test",
-    "PaymentsTableName": "payments-test",
 }
 
 
@@ -93,6 +92,10 @@ class MotoPlatform:
     state: StateFolder
     clients: dict[str, Any] = field(default_factory=dict)
     queue_url: str = ""
+    outputs: dict[str, str] = field(default_factory=dict)
+
+    def endpoint(self, name: str) -> str:
+        raise KeyError(name)
 
     def client(self, service: str) -> Any:
         if service not in self.clients:
@@ -109,7 +112,7 @@ class MotoPlatform:
         return self.queue_url if key == "PaymentQueueUrl" else OUTPUTS[key]
 
     def create(self) -> None:
-        tables = {"orders-test": ("order_id",), "outbox-test": ("shard", "sequence"), "payments-test": ("order_id",)}
+        tables = {"orders-test": ("order_id",), "outbox-test": ("shard", "sequence")}
         for table, keys in tables.items():
             self.client("dynamodb").create_table(
                 TableName=table,

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from infrastructure.errors import EnvironmentFault
-from plugins.books import reconcile as module
 from plugins.books.history import of_line, read_history, to_line
+from plugins.books.queue_only import reconcile as module
 from plugins.books.queue_only.payments import read_payments
 from plugins.books.queue_only.readers import read_events, read_orders, read_outbox
+from plugins.books.queue_only.reconcile import settle
 from plugins.books.queue_only.tests.platform import (
     MotoPlatform,
     attempt,
@@ -19,7 +20,7 @@ from plugins.books.queue_only.tests.platform import (
     order_id,
     row,
 )
-from plugins.books.reconcile import reconcile, settle
+from plugins.books.reconcile import reconcile
 from plugins.slo import Verdict
 
 PLACED = tuple(attempt(number, customers=3) for number in range(25))
@@ -108,7 +109,7 @@ def test_settling_gives_up_and_the_order_left_in_the_outbox_is_reported(platform
     for one in PLACED:
         platform.place(one)
     platform.put_outbox(PLACED[3])
-    report = reconcile(platform, history_file(tmp_path, PLACED), settle_s=0.0)
+    report = reconcile(platform, history_file(tmp_path, PLACED), patience_s=0.0)
     assert [(found.kind, found.order_id) for found in report.discrepancies] == [("never relayed", PLACED[3].order_id)]
 
 

@@ -1,0 +1,222 @@
+"""Reading the books from a platform, waiting for it to settle, and what a crash leaves behind."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from plugins.books import reconcile as module
+from plugins.books.entries import OutboxRow
+from plugins.books.generated import order_id, world
+from plugins.books.ledger import read_ledger
+from plugins.books.queues import queue_state, read_dead_letters
+from plugins.books.readers import read_events, read_orders, read_outbox, read_payments
+from plugins.books.reconcile import reconcile
+from plugins.books.settling import settle
+from plugins.books.tests.database import Database, database
+from plugins.books.tests.platform import MotoPlatform, history_file, moto_platform
+from plugins.slo import Verdict
+
+WORLD = world(40, seed=3, declined=0.2)
+BOOKS = WORLD.books
+QUEUE, DEAD = "PaymentQueueUrl", "PaymentDeadLetterQueueUrl"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Database]:
+    with database() as running:
+        yield running
+
+
+@pytest.fixture
+def platform(tmp_path: Path, server: Database) -> Iterator[MotoPlatform]:
+    server.clear()
+    with moto_platform(tmp_path / "state", server) as platform:
+        yield platform
+
+
+def test_a_platform_that_did_everything_right_balances(platform: MotoPlatform, tmp_path: Path) -> None:
+    platform.hold(BOOKS)
+    platform.put("outbox-test", {"shard": "relay", "sequence": "lease#s0", "holder": "task-1"})
+    report = reconcile(platform, history_file(tmp_path, WORLD.attempts), exclusive=True)
+    assert report.verdict is Verdict.PASS, str(report)
+    assert report.counts["captured"] == report.counts["ledger"] == len(BOOKS.captures)
+
+
+def test_every_book_reads_back_what_was_written(platform: MotoPlatform) -> None:
+    waiting = OutboxRow(order_id="order-1", sequence="order-1")
+    platform.hold(replace(BOOKS, outbox=(waiting,)))
+    ledger = read_ledger(platform)
+    assert set(read_orders(platform)) == set(BOOKS.orders)
+    assert set(read_payments(platform)) == set(BOOKS.payments)
+    assert set(read_events(platform)) == set(BOOKS.events)
+    assert read_outbox(platform) == (waiting,)
+    assert (set(ledger.captures), set(ledger.entries)) == (set(BOOKS.captures), set(BOOKS.entries))
+
+
+def test_a_ledger_that_no_payment_ever_reached_is_empty_and_said_to_be(platform: MotoPlatform, tmp_path: Path) -> None:
+    assert platform.database is not None
+    platform.database.clear(schema=False)
+    assert read_ledger(platform).is_made is False
+    report = reconcile(platform, history_file(tmp_path, WORLD.attempts))
+    assert "the ledger has no tables: the payment function never reached it" in report.notes
+
+
+def test_reading_the_ledger_changes_nothing(platform: MotoPlatform) -> None:
+    """The session is read-only, whatever the statements are."""
+    platform.hold(BOOKS)
+    assert platform.database is not None
+    read_ledger(platform)
+    with platform.database.connect() as connection:
+        rows = connection.execute("SELECT count(*) FROM payment.captures").fetchone()
+    assert rows == (len(BOOKS.captures),)
+
+
+def test_a_password_that_is_no_longer_right_makes_the_books_inconclusive(
+    platform: MotoPlatform, tmp_path: Path
+) -> None:
+    secret = json.dumps({"username": "cafe", "password": "another"})
+    platform.client("secretsmanager").put_secret_value(SecretId=platform.output("AuroraSecretArn"), SecretString=secret)
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        read_ledger(platform)
+    report = reconcile(platform, history_file(tmp_path, WORLD.attempts))
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert report.lost == 0
+
+
+def test_dead_letters_are_seen_and_left_in_their_order(platform: MotoPlatform) -> None:
+    platform.send(DEAD, "not json", group="c-1", reason="malformed: no JSON")
+    for number in range(3):
+        body = json.dumps({"order_id": f"o-{number}", "correlation_id": f"k-{number}"})
+        platform.send(DEAD, body, group="c-2")
+    platform.send(DEAD, "[]", group="c-3")
+    first = read_dead_letters(platform)
+    assert [(letter.order_id, letter.correlation_id, letter.reason) for letter in first.letters] == [
+        (None, None, "malformed: no JSON"), ("o-0", "k-0", None), ("o-1", "k-1", None), ("o-2", "k-2", None),
+        (None, None, None),
+    ]  # fmt: skip
+    again = read_dead_letters(platform)
+    assert [replace(letter, receives=1) for letter in again.letters] == list(first.letters)
+    assert queue_state(platform, platform.output(DEAD)).waiting == 5
+
+
+def test_a_dead_letter_that_cannot_be_seen_is_a_doubt(platform: MotoPlatform, tmp_path: Path) -> None:
+    """A FIFO queue shows ten of a group at most, until those are gone."""
+    platform.hold(BOOKS)
+    for number in range(11):
+        platform.send(DEAD, f"poison {number}", group="c-1", reason="malformed")
+    assert read_dead_letters(platform).hidden == 1
+    report = reconcile(platform, history_file(tmp_path, WORLD.attempts))
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert report.reasons == ("books: 1 of 11 dead letters could not be seen",)
+
+
+def test_looking_at_the_payment_queue_receives_nothing(platform: MotoPlatform, tmp_path: Path) -> None:
+    platform.hold(BOOKS)
+    platform.send(QUEUE, "{}", group="c-1")
+    reconcile(platform, history_file(tmp_path, WORLD.attempts), patience_s=0.0)
+    answer = platform.client("sqs").receive_message(
+        QueueUrl=platform.output(QUEUE), MessageSystemAttributeNames=["ApproximateReceiveCount"]
+    )
+    assert [m["Attributes"]["ApproximateReceiveCount"] for m in answer["Messages"]] == ["1"]
+
+
+class Clock:
+    """Time that passes only in `sleep`, in which `meanwhile` gets to work."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.at: dict[float, list[object]] = {}
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for due in sorted(self.at):
+            if due <= self.now:
+                for act in self.at.pop(due):
+                    assert callable(act)
+                    act()
+
+
+def test_settling_waits_until_outbox_and_queue_are_empty_and_nothing_is_in_flight(platform: MotoPlatform) -> None:
+    clock, sqs, url = Clock(), platform.client("sqs"), platform.output(QUEUE)
+    platform.put_outbox("order-1", "order-1")
+    received: list[str] = []
+
+    def relay() -> None:
+        platform.client("dynamodb").delete_item(
+            TableName="outbox-test", Key={"shard": {"S": "s0"}, "sequence": {"S": "order-1"}}
+        )
+        platform.send(QUEUE, "{}", group="c-1")
+
+    def receive() -> None:
+        received.append(sqs.receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"])
+
+    clock.at = {
+        5.0: [relay],
+        10.0: [receive],
+        15.0: [lambda: sqs.delete_message(QueueUrl=url, ReceiptHandle=received[0])],
+    }
+    left = settle(platform, 30.0, clock=clock, sleep=clock.sleep)
+    assert left.total == 0
+    assert 15 < clock.now < 16
+
+
+def test_settling_goes_on_as_long_as_it_gets_less(platform: MotoPlatform) -> None:
+    clock, sqs, url = Clock(), platform.client("sqs"), platform.output(QUEUE)
+    for number in range(5):
+        platform.send(QUEUE, str(number), group=f"c-{number}")
+
+    def pay() -> None:
+        message = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1)["Messages"][0]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    clock.at = {8.0 * number: [pay] for number in range(1, 5)}
+    left = settle(platform, 10.0, clock=clock, sleep=clock.sleep)
+    assert (left.queue.waiting, left.queue.in_flight, left.outbox) == (1, 0, 0)
+    assert clock.now == pytest.approx(32 + 10, abs=0.5)
+
+
+def test_a_message_in_flight_is_waited_for_longer_than_its_visibility(platform: MotoPlatform) -> None:
+    clock = Clock()
+    platform.send(QUEUE, "{}", group="c-1")
+    platform.client("sqs").receive_message(QueueUrl=platform.output(QUEUE))
+    assert settle(platform, clock=clock, sleep=clock.sleep).queue.in_flight == 1
+    assert clock.now == pytest.approx(60 + 30, abs=0.5)
+
+
+def test_what_is_still_under_way_in_the_end_is_judged_as_it_is(platform: MotoPlatform, tmp_path: Path) -> None:
+    victim = next(one for one in BOOKS.orders if one.status == "paid")
+    platform.hold(BOOKS)
+    platform.put_outbox(victim.order_id, victim.order_id)
+    report = reconcile(platform, history_file(tmp_path, WORLD.attempts), patience_s=0.0)
+    assert [(found.kind, found.order_id) for found in report.discrepancies] == [("never relayed", victim.order_id)]
+    assert report.notes == (
+        "still under way when nothing more happened: outbox 1, payment queue 0 waiting and 0 in flight",
+    )
+
+
+def test_a_second_reconciliation_of_the_same_platform_says_the_same(platform: MotoPlatform, tmp_path: Path) -> None:
+    platform.hold(replace(BOOKS, payments=BOOKS.payments[1:]))
+    platform.send(DEAD, json.dumps({"order_id": order_id(WORLD.attempts[0])}), group="c-1", reason="amount differs")
+    history = history_file(tmp_path, WORLD.attempts)
+    first, second = reconcile(platform, history), reconcile(platform, history)
+    assert first.discrepancies == second.discrepancies != ()
+
+
+def test_a_checker_that_crashes_is_inconclusive_and_says_why(
+    platform: MotoPlatform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug of ours")
+
+    monkeypatch.setattr(module, "compare", crash)
+    monkeypatch.setattr(module, "read_books", lambda *_: BOOKS)
+    report = reconcile(platform, history_file(tmp_path, WORLD.attempts))
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert report.reasons == ("books: the books could not be read: ZeroDivisionError: a bug of ours",)
