@@ -190,6 +190,16 @@ APIS: tuple[Api, ...] = (
         data=frozenset({"PutMetricData"}),
     ),
     Api(
+        name="rds",
+        moto="rds",
+        handler="RDSResponse",
+        protocol="query",
+        version="2014-10-31",
+        note="Clusters of Aurora PostgreSQL are PostgreSQL servers of one version, whatever EngineVersion is recorded; "
+        "their reader endpoint has the writer's port on 127.0.0.2. Other engines, instances outside a cluster and "
+        "snapshots are records; nothing is restored.",
+    ),
+    Api(
         name="s3",
         moto="s3",
         protocol="rest-xml",

@@ -11,6 +11,7 @@ from infrastructure.embedded.controllers.dynamodb import DynamoDbController
 from infrastructure.embedded.controllers.ecs import EcsController
 from infrastructure.embedded.controllers.elasticache import ElastiCacheController
 from infrastructure.embedded.controllers.elbv2 import Elbv2Controller
+from infrastructure.embedded.controllers.rds import RdsController
 from infrastructure.embedded.controllers.sqs import SqsController
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ CONTROLLERS: "tuple[Callable[[Context], Controller], ...]" = (
     DynamoDbController,
     SqsController,
     ElastiCacheController,
+    RdsController,
     Elbv2Controller,
     EcsController,
     CloudWatchController,

@@ -98,14 +98,15 @@ class PostgresNode:
 
     # --- its life -----------------------------------------------------------------------------------------------------
 
-    async def start(self, primary: int | None = None) -> None:
-        """Run on the data that is there, following the server at port `primary`, until connections are taken.
+    async def start(self, primary: int | None = None, standbys: tuple[str, ...] = ()) -> None:
+        """Run on the data that is there, following the server at port `primary`; returns once connections are taken.
 
-        `EnvironmentFault` with the log's tail when the server gives up.
+        A primary's commits wait for all `standbys` from the first on. `EnvironmentFault` with the log's tail when the
+        server gives up.
         """
         await self.end_orphans()
         version = (await asyncio.to_thread(binaries.find, "postgres")).version[0]
-        self._settings = replace(self._settings, primary=primary, standbys=(), version=version)
+        self._settings = replace(self._settings, primary=primary, standbys=standbys, version=version)
         self._write()
         signal_file = self.data / "standby.signal"
         if primary is None:
@@ -200,12 +201,9 @@ class PostgresNode:
 
     async def has_confirmed(self, standby: str, position: str) -> bool:
         """Whether `standby` has the log up to `position` (an LSN), and has to confirm what comes."""
-        return bool(
-            await self.query(
-                "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum') "
-                f"AND application_name = {literal(standby)} AND flush_lsn >= {literal(position)}"
-            )
-        )
+        confirmed = f"sync_state IN ('sync', 'quorum') AND flush_lsn >= {literal(position)}"
+        rows = await self.query(f"SELECT application_name FROM pg_stat_replication WHERE {confirmed}")  # noqa: S608 quoted
+        return (standby,) in rows
 
     async def cut_sessions(self) -> None:
         """End every client's session; the platform's own live on."""
@@ -290,6 +288,10 @@ class PostgresEngine:
         (node.folder / "pg_hba.conf").write_text(rules, encoding="utf-8")
         (node.folder / "pg_ident.conf").write_text(users, encoding="utf-8")
         return node
+
+    async def forget(self, folder: Path) -> None:
+        """Remove a folder with data."""
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def launch(self, node: PostgresNode) -> Process:
         """The node's process, not ready yet."""

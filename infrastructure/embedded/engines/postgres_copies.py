@@ -87,7 +87,8 @@ class Copies:
         return folder
 
     async def fresh(self, data: Path, resource: str) -> None:
-        """A copy of the template in `data`, which must not exist."""
+        """A copy of the template, whatever was in `data`."""
+        await asyncio.to_thread(shutil.rmtree, data, ignore_errors=True)
         await self._tools.run(resource, "cp", "-a", "--reflink=auto", str(await self.template()), str(data))
 
     async def full(self, data: Path, resource: str, source_port: int) -> None:

@@ -14,6 +14,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "core": ("tracking", "request_cost"),
     "dynamodb": ("dynamodb_json", "dynamodb_tables", "dynamodb_transactions"),
     "kinesis": ("kinesis_shards",),
+    "rds": ("rds_records",),
     "sqs": ("sqs_backend",),
 }
 """moto package to the patches it gets, in this order. They import moto, so they are imported when it is prepared."""

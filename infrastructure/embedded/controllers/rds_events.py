@@ -1,0 +1,79 @@
+"""What happened to clusters and instances, as DescribeEvents tells it.
+
+Source of ids, categories and messages:
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_Events.Messages.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+Record = Any  # moto's clusters, instances and back end, which publish no types
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventKind:
+    """One entry of AWS's table. `message` has the name of an instance where it says `{name}`."""
+
+    category: str
+    message: str
+
+
+EVENTS: Mapping[str, EventKind] = {
+    "RDS-EVENT-0003": EventKind(category="deletion", message="DB instance deleted"),
+    "RDS-EVENT-0004": EventKind(category="availability", message="DB instance shutdown"),
+    "RDS-EVENT-0005": EventKind(category="creation", message="DB instance created"),
+    "RDS-EVENT-0006": EventKind(category="availability", message="DB instance restarted"),
+    "RDS-EVENT-0016": EventKind(category="configuration change", message="Reset master credentials"),
+    "RDS-EVENT-0020": EventKind(category="recovery", message="Recovery of the DB instance has started"),
+    "RDS-EVENT-0021": EventKind(category="recovery", message="Recovery of the DB instance is complete"),
+    "RDS-EVENT-0045": EventKind(category="read replica", message="Replication has stopped"),
+    "RDS-EVENT-0046": EventKind(category="read replica", message="Replication for the Read Replica resumed"),
+    "RDS-EVENT-0069": EventKind(
+        category="failover", message="Cluster failover failed, check the health of your cluster instances and try again"
+    ),
+    "RDS-EVENT-0071": EventKind(category="failover", message="Completed failover to DB instance: {name}"),
+    "RDS-EVENT-0072": EventKind(category="failover", message="Started same AZ failover to DB instance: {name}"),
+    "RDS-EVENT-0073": EventKind(category="failover", message="Started cross AZ failover to DB instance: {name}"),
+    "RDS-EVENT-0087": EventKind(category="notification", message="DB instance stopped"),
+    "RDS-EVENT-0088": EventKind(category="notification", message="DB instance started"),
+    "RDS-EVENT-0150": EventKind(category="notification", message="DB cluster stopped"),
+    "RDS-EVENT-0151": EventKind(category="notification", message="DB cluster started"),
+    "RDS-EVENT-0170": EventKind(category="creation", message="DB cluster created"),
+    "RDS-EVENT-0171": EventKind(category="deletion", message="DB cluster deleted"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event, with the attributes moto's answers read. `event_id` is not part of DescribeEvents' answer."""
+
+    event_id: str
+    source_identifier: str
+    source_type: str
+    source_arn: str
+    message: str
+    event_categories: tuple[str, ...]
+    date: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class Events:
+    """Writes events into a back end's list."""
+
+    def __init__(self, backend: Record) -> None:
+        self._backend = backend
+
+    def tell(self, event_id: str, record: Record, name: str = "") -> None:
+        """File the event `event_id` of AWS's table about a cluster or an instance; `KeyError` for an unknown id."""
+        kind = EVENTS[event_id]
+        self._backend.events.append(
+            Event(
+                event_id=event_id,
+                source_identifier=record.resource_id,
+                source_type=record.event_source_type,
+                source_arn=record.arn,
+                message=kind.message.format(name=name),
+                event_categories=(kind.category,),
+            )
+        )
