@@ -91,7 +91,7 @@ class LambdaEventSources:
     def _create(self, parameters: Parameters) -> Output:
         arn = str(parameters.get("EventSourceArn") or "")
         source = self._source(arn)
-        target = self._invoker.target(str(parameters["FunctionName"]))
+        target = self._invoker.target(str(parameters.get("FunctionName") or ""))
         settings = settings_of.created(parameters, source, target)
         for record in self._records.values():
             if (record.settings.source_arn, record.settings.function_arn) == (arn, settings.function_arn):
@@ -141,8 +141,7 @@ class LambdaEventSources:
 
     def _list(self, parameters: Parameters) -> Output:
         """In pages; a marker is the number of mappings before it."""
-        wanted = str(parameters.get("FunctionName") or "")
-        name = self._invoker.target(wanted).name if wanted else ""
+        name = self._function_name(str(parameters.get("FunctionName") or ""))
         arn = parameters.get("EventSourceArn")
         found = [
             record
@@ -152,6 +151,15 @@ class LambdaEventSources:
         first, size = _marker(parameters), min(int(parameters.get("MaxItems") or _PAGE), _PAGE)
         output: Output = {"EventSourceMappings": [self._shown(record) for record in found[first : first + size]]}
         return output | ({"NextMarker": str(first + size)} if first + size < len(found) else {})
+
+    def _function_name(self, wanted: str) -> str:
+        """The name of a function given by name or ARN; also of one that has gone and left mappings."""
+        try:
+            return self._invoker.target(wanted).name if wanted else ""
+        except LambdaError:
+            if any(record.settings.function == wanted for record in self._records.values()):
+                return wanted
+            raise
 
     def _of(self, parameters: Parameters) -> _Record:
         record = self._records.get(str(parameters["UUID"]))

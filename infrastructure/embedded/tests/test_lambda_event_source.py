@@ -371,6 +371,7 @@ def test_a_mapping_outlives_its_function_and_its_queue_and_works_again_when_they
             await quiet()
             assert (it.held(), it.counts()) == (["a"], (1, 0))
             assert "Function not found" in it.shown(identity)["LastProcessingResult"]
+            assert len(it.call("ListEventSourceMappings", FunctionName=FUNCTION)["EventSourceMappings"]) == 1
             it.functions.target_now = function
             queues = it.control.backends.sqs.queues
             queue = queues.pop(it.queue)
