@@ -84,7 +84,7 @@ def _run(platform: Platform) -> _Run:
 
 
 def _oldest_s(platform: Platform, offered: Window) -> float:
-    queue = platform.output("PaymentQueueUrl").rsplit("/", 1)[-1]
+    queue = platform.output("PaymentQueueName")
     metric = Metric.of("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {"QueueName": queue})
     ages = read(platform, metric, offered.start, offered.end).values
     if not ages:
