@@ -62,7 +62,7 @@ class Queue(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batch:
     """Messages on their way to the function; `retry_until` is on the queue's clock."""
 
@@ -113,7 +113,7 @@ class Poller:
     async def drain(self) -> None:
         """Take no more, and return when what was begun is done."""
         await self._stop()
-        await asyncio.gather(*self._running)
+        await asyncio.gather(*self._running, return_exceptions=True)  # a failed one has been logged
 
     async def close(self) -> None:
         """Stop at once; messages that were taken come back when their visibility ends."""
@@ -159,8 +159,8 @@ class Poller:
             return None
         now = queue.clock()
         self._scaling.limit(self.settings.maximum_concurrency)
-        while self._held and self._held[0].retry_until <= now:
-            self._give_up(self._held.popleft())
+        for batch in [batch for batch in self._held if batch.retry_until <= now]:
+            self._give_up(batch)
         while self._held and self._may_start(now):
             self._start(self._held.popleft())
         while not self._held and self._has_batch(queue, now) and self._may_start(now):
@@ -281,6 +281,7 @@ class Poller:
             )
 
     def _give_up(self, batch: Batch) -> None:
+        self._held.remove(batch)
         _log.warning(
             "%d messages of %s go back to the queue: %s was throttled for as long as they were visible to nobody else",
             len(batch.deliveries),
@@ -294,7 +295,7 @@ class Poller:
         if self._gathering_since is not None and not self._held:
             ends.append(self._gathering_since + self.settings.window_s)
         if self._held:
-            ends.append(self._held[0].retry_until)
+            ends.append(min(batch.retry_until for batch in self._held))
         if self._held or self._gathering_since is not None:
             ends.append(self._scaling.retry_at)
         later = [end - now for end in ends if end is not None and end > now]
