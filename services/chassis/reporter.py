@@ -1,7 +1,7 @@
 """Reports a function's figures: one PutMetricData a period, at the end of an invocation.
 
-Between invocations a sandbox does not run, so nothing can be reported on time. Each report therefore says when its figures
-were counted. What a sandbox counted since its last report is lost when it ends.
+Between invocations a sandbox does not run, so nothing can be reported on time. Each report therefore says when its
+figures were counted. What a sandbox counted since its last report is lost when it ends.
 """
 
 import logging

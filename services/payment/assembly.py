@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from services import catalog
 from services.chassis import deadline, log
 from services.chassis.aws import CLOUDWATCH, DYNAMODB, KINESIS, SECRETS, SQS, Service
 from services.chassis.aws_blocking import BlockingApi, Patience, keys_of_function
@@ -25,7 +24,7 @@ from services.payment.secret import DatabaseSecret
 from services.payment.settings import PaymentSettings, read_settings
 from services.payment.store import PaymentStore
 
-SERVICE: Final = catalog.function("payment")
+NAME_OF_SERVICE: Final = "payment"
 NAMESPACE: Final = "CloudCafe/Payment"
 RETRIES: Final = "Retries"
 RECONNECTS: Final = "LedgerReconnects"
@@ -33,6 +32,9 @@ INIT_S: Final = 2.0
 """How long a sandbox looks for the writer while it starts; Lambda gives it 10 s for all of it."""
 MARGIN_S: Final = 0.5
 """What an invocation keeps to give its answer in."""
+
+HEALTH_S: Final = 1.5
+"""How long a question after health may look for the writer, including the pool's reserve."""
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ class Payment:
             figures=self._figures,
         )
         guard = Guard(secretsmanager, settings.operator_token_secret)
-        self._rehearsal = Rehearsal(guard, SERVICE.stress.name, cards=cards, ledger=self._ledger, store=store)
+        self._rehearsal = Rehearsal(guard, cards=cards, ledger=self._ledger, store=store)
 
     def _api(self, service: Service) -> BlockingApi:
         return BlockingApi(
@@ -138,6 +140,7 @@ class Payment:
     def _health(self) -> dict[str, object]:
         """Asks the ledger, since without it nothing is captured; of the others, what the last dealings were."""
         status = "ok"
+        deadline.start(HEALTH_S)
         try:
             self._ledger.ping()
         except DatabaseUnavailable as error:
@@ -149,7 +152,7 @@ class Payment:
 def start(environ: Mapping[str, str]) -> Payment:
     """A function that is ready to take events, from the environment that Lambda gives its sandbox."""
     settings = read_settings(environ)
-    log.configure(service=SERVICE.name, task=settings.sandbox, level=settings.log_level)
+    log.configure(service=NAME_OF_SERVICE, task=settings.sandbox, level=settings.log_level)
     payment = Payment(settings, environ)
     payment.connect()
     return payment

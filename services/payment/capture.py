@@ -196,7 +196,11 @@ class Cashier:
             if len(approved) == 1:
                 self._bury(batch, approved[0].case.message, f"the ledger refuses it: {refusal}")
                 return {}
-        return {key: value for one in approved for key, value in self._book(batch, [one]).items()}
+        one_by_one: dict[str, Capture] = {}
+        for one in approved:
+            if batch.is_open(one.case.message):
+                one_by_one.update(self._book(batch, [one]))
+        return one_by_one
 
     def _booked(self, approved: Sequence[Decided]) -> dict[str, Capture]:
         approvals = [
@@ -224,10 +228,7 @@ class Cashier:
                 return []
             written = [(case, one) for case, one in pairs if self._settle_one(batch, case, one)]
         self._account(written)
-        ids = {case.demand.order_id for case, _ in written}
-        return [
-            (one.case, captures[key]) for one in decided if (key := one.case.demand.order_id) in ids & set(captures)
-        ]
+        return [(case, captures[key]) for case, _ in written if (key := case.demand.order_id) in captures]
 
     def _settle_one(self, batch: Batch, case: Case, settlement: Settlement) -> bool:
         """Another delivery of one of the batch was faster: look at each by itself."""

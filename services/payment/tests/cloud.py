@@ -1,0 +1,168 @@
+"""The tables, queues, stream and secrets of payment on a moto server, and the events that Lambda would make of messages."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+
+from services.payment.tests.database import PASSWORD, USER, Server
+
+REGION = "us-east-1"
+ORDERS, PAYMENTS, STREAM = "orders-test", "payments-test", "order-events-test"
+DATABASE_SECRET, OPERATOR_SECRET = "rds!cluster-test", "operator-test"
+TOKEN = "operator-token-0123456789"
+
+
+@dataclass
+class Order:
+    """One accepted order, and the message that the order service sends about it."""
+
+    number: int
+    customer_id: str = ""
+    amount_cents: int = 1250
+    body: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.customer_id = self.customer_id or f"customer-{self.number:04d}"
+        self.body = {
+            "order_id": self.order_id,
+            "customer_id": self.customer_id,
+            "store_id": "store-001",
+            "total_amount": f"{self.amount_cents // 100}.{self.amount_cents % 100:02d}",
+            "correlation_id": f"corr-{self.number}",
+        }
+
+    @property
+    def order_id(self) -> str:
+        return f"01ORDER{self.number:019d}"
+
+    def item(self) -> dict[str, Any]:
+        return {
+            "order_id": {"S": self.order_id},
+            "customer_id": {"S": self.customer_id},
+            "store_id": {"S": "store-001"},
+            "total_cents": {"N": str(self.amount_cents)},
+            "total_amount": {"S": str(self.body["total_amount"])},
+            "status": {"S": "accepted"},
+            "created_at": {"N": "1795000000.25"},
+            "correlation_id": {"S": f"corr-{self.number}"},
+        }
+
+    def record(self, body: str | None = None) -> dict[str, Any]:
+        return {
+            "messageId": f"message-{self.number}",
+            "receiptHandle": "handle",
+            "body": json.dumps(self.body) if body is None else body,
+            "attributes": {
+                "ApproximateReceiveCount": "1",
+                "SentTimestamp": "1795000001000",
+                "MessageGroupId": self.customer_id,
+                "MessageDeduplicationId": self.order_id,
+            },
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:payments-test.fifo",
+            "awsRegion": REGION,
+        }
+
+
+def event(orders: Iterable[Order]) -> dict[str, Any]:
+    return {"Records": [order.record() for order in orders]}
+
+
+@dataclass
+class Context:
+    """An invocation with so many seconds left."""
+
+    left_s: float = 10.0
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.left_s * 1000)
+
+
+class Cloud:
+    """What payment reads and writes, beside the database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.dead_letter_url = ""
+
+    def client(self, service: Any) -> Any:
+        return boto3.client(
+            service, endpoint_url=self.url, region_name=REGION, aws_access_key_id="t", aws_secret_access_key="t"
+        )
+
+    def furnish(self) -> "Cloud":
+        for table in (ORDERS, PAYMENTS):
+            self.client("dynamodb").create_table(
+                TableName=table,
+                AttributeDefinitions=[{"AttributeName": "order_id", "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": "order_id", "KeyType": "HASH"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        attributes = {"FifoQueue": "true"}
+        queue = self.client("sqs").create_queue(QueueName="dead.fifo", Attributes=attributes)
+        self.dead_letter_url = queue["QueueUrl"]
+        self.client("kinesis").create_stream(StreamName=STREAM, ShardCount=1)
+        login = json.dumps({"username": USER, "password": PASSWORD})
+        self.client("secretsmanager").create_secret(Name=DATABASE_SECRET, SecretString=login)
+        self.client("secretsmanager").create_secret(Name=OPERATOR_SECRET, SecretString=TOKEN)
+        return self
+
+    def environ(self, port: int, **changes: str) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": "t",
+            "AWS_SECRET_ACCESS_KEY": "t",
+            "AWS_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.url,
+            "CAFE_ENVIRONMENT": "test",
+            "CAFE_METRIC_PERIOD_S": "3600",
+            "PAYMENTS_TABLE": PAYMENTS,
+            "ORDERS_TABLE": ORDERS,
+            "ORDER_STREAM": STREAM,
+            "PAYMENT_DEAD_LETTER_URL": self.dead_letter_url,
+            "CAFE_AURORA_WRITER_URL": f"postgresql://127.0.0.1:{port}/postgres",
+            "DATABASE_SECRET": DATABASE_SECRET,
+            "OPERATOR_TOKEN_SECRET": OPERATOR_SECRET,
+            "CARD_LATENCY_MS": "0",
+            **changes,
+        }
+
+    def place(self, *orders: Order) -> None:
+        for order in orders:
+            self.client("dynamodb").put_item(TableName=ORDERS, Item=order.item())
+
+    def rows(self, table: str) -> dict[str, dict[str, Any]]:
+        items = self.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
+        return {item["order_id"]["S"]: {k: next(iter(v.values())) for k, v in item.items()} for item in items}
+
+    def statuses(self, *orders: Order) -> list[tuple[str, str]]:
+        """Of each order: its own status and its payment's, `-` where there is none."""
+        kept, payments = self.rows(ORDERS), self.rows(PAYMENTS)
+        return [(kept[o.order_id]["status"], payments.get(o.order_id, {}).get("status", "-")) for o in orders]
+
+    def dead_letters(self) -> list[tuple[str, str]]:
+        """Body and reason of each."""
+        answer = self.client("sqs").receive_message(
+            QueueUrl=self.dead_letter_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=0
+        )
+        return [(m["Body"], m["MessageAttributes"]["reason"]["StringValue"]) for m in answer.get("Messages", ())]
+
+    def events(self) -> list[dict[str, Any]]:
+        kinesis = self.client("kinesis")
+        [shard] = kinesis.list_shards(StreamName=STREAM)["Shards"]
+        iterator = kinesis.get_shard_iterator(
+            StreamName=STREAM, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        return [json.loads(record["Data"]) for record in kinesis.get_records(ShardIterator=iterator)["Records"]]
+
+
+def ledger(server: Server) -> dict[str, tuple[int, int]]:
+    """Of each captured order: its amount, and what its entries add up to."""
+    found = server.sql(
+        "SELECT order_id, c.amount_cents, sum(e.amount_cents) FROM payment.captures c"
+        " LEFT JOIN payment.ledger_entries e USING (order_id) GROUP BY order_id, c.amount_cents"
+    )
+    return {str(order): (int(str(amount)), int(str(balance))) for order, amount, balance in found}
