@@ -10,7 +10,6 @@ import contextlib
 import os
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -23,8 +22,9 @@ from infrastructure.embedded.launcher import die_with
 from infrastructure.errors import CafeError, ExitCode
 from plugins.environment import claims, options, outcome, sharing
 from plugins.environment.lease import Lease
-from plugins.environment.outcome import Outcome, Tally
+from plugins.environment.outcome import Outcome
 from plugins.environment.plans import Plans
+from plugins.environment.run import Run
 from plugins.environment.settings import Settings
 
 _OUTCOME = "cafe-outcome"
@@ -32,25 +32,6 @@ _PLAN = "cafe-plan"
 _KNOWN = "cafe-known-scenarios"
 _CONTROLLER = "cafe-controller"
 _POINTLESS = "no later test could run either"
-
-
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """What this plugin knows of the run that it is part of."""
-
-    settings: Settings
-    run_id: str
-    owner: sharing.Owner
-    plans: Plans = field(default_factory=Plans)
-    tally: Tally = field(default_factory=Tally)
-    doubts: list[tuple[str, str]] = field(default_factory=list)
-    """Inconclusive tests and why."""
-    known: tuple[str, ...] = ()
-    """Scenarios of the suites asked for, when `-k` selected none of them."""
-    fault: CafeError | None = None
-    """What ended the run outside any test."""
-    broken: list[Exception] = field(default_factory=list)
-    """What fixtures could not provide, and why; and a cloud that answers no more."""
 
 
 _RUN = pytest.StashKey[Run]()
@@ -277,7 +258,7 @@ class Recorder:
             self._run.plans.show(report.nodeid, text)
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Take down what the controller brought up, and make the exit status tell the outcomes apart."""
         run = self._run
         if _worker(self._config):
@@ -288,7 +269,7 @@ class Recorder:
         except CafeError as fault:
             run.fault = run.fault or fault
             run.tally.add(outcome.of(fault))
-        session.exitstatus = self._exit_status(session, exitstatus)
+        session.exitstatus = self._exit_status(session, int(session.exitstatus))
 
     def _exit_status(self, session: pytest.Session, exitstatus: int) -> int:
         """pytest's own, unless what we counted says more: it knows only failed and interrupted."""
@@ -303,6 +284,8 @@ class Recorder:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Plans, doubts, and what ended the run."""
         run = self._run
+        if run.plans.shown or run.doubts or run.fault is not None:
+            terminalreporter.ensure_newline()  # else the first line below a header does it, and leaves that alone
         for nodeid, text in run.plans.shown:
             terminalreporter.section(f"plan of {nodeid}")
             terminalreporter.write_line(text)

@@ -32,13 +32,16 @@ def render(results: Path, output: Path) -> Path:
             f"Allure 3 is not installed, so {results} was not rendered. The results stay there and "
             "reports/summary.md holds the verdicts. Next: install Node 20 or later, then `npm install --global allure`"
         )
-    run = subprocess.run(
-        [*command, "awesome", str(results), "--single-file", "--output", str(output)],
-        capture_output=True,
-        text=True,
-        timeout=_RENDER_S,
-        check=False,
-    )
+    try:
+        run = subprocess.run(
+            [*command, "awesome", str(results), "--single-file", "--output", str(output)],
+            capture_output=True,
+            text=True,
+            timeout=_RENDER_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as problem:
+        raise EnvironmentFault(f"Allure was not done with {results} after {_RENDER_S} s and was ended") from problem
     page = output / "index.html"
     if run.returncode != 0 or not page.exists():
         tail = tuple((run.stdout + run.stderr).splitlines()[-10:])

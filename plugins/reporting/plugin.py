@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from infrastructure import environment
+from infrastructure.errors import EnvironmentFault, ExitCode
 from plugins.reporting import allure, history, store, summary
 from plugins.reporting.progress import Progress
 from plugins.reporting.record import RunRecord
 
 _ACTIVE = pytest.StashKey[Path]()
+_UNWRITTEN = pytest.StashKey[str]()
+"""Why there is no report."""
 
 
 class Reporter:
@@ -22,9 +25,12 @@ class Reporter:
         self._records = folder / "records"
 
     def publish(self, record: RunRecord) -> None:
-        """Keep `record` and attach it to the test that is running."""
-        store.save(record, self._records)
-        allure.export(record, self._config)
+        """Keep `record` and attach it to the test that is running; `EnvironmentFault` when it cannot be written."""
+        try:
+            store.save(record, self._records)
+            allure.export(record, self._config)
+        except OSError as problem:
+            raise EnvironmentFault(f"{record.verdict.upper()}: {record.title}, but {_unwritten(problem)}") from problem
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,13 +46,31 @@ def pytest_configure(config: pytest.Config) -> None:
     """Send Allure's results to `reports/allure-results` when suites run; the framework's own tests leave no report."""
     if not _runs_suites(config) or _judges_nothing(config):
         return
+    _check_history(config.option.history)
     folder = config.rootpath / "reports"
     config.stash[_ACTIVE] = folder
     if not config.option.allure_report_dir:
         config.option.allure_report_dir = str(folder / "allure-results")
         config.option.clean_alluredir = not _is_worker(config)
-    if not _is_worker(config):
-        shutil.rmtree(folder / "records", ignore_errors=True)
+
+
+def _check_history(given: str | None) -> None:
+    """Refuse now what would otherwise be found out after the run: its figures are written last."""
+    if given is None:
+        return
+    file = Path(given)
+    if file.is_dir() or not file.absolute().parent.is_dir():
+        raise pytest.UsageError(f"--history {given!r} must be a file in a folder that exists")
+    if file.suffix in (".svg", ".tmp"):
+        raise pytest.UsageError(f"--history {given!r}: the trend is drawn beside it as .svg; name the file .jsonl")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Begin anew, now that no option was refused: a run that never takes place leaves the last one's records alone."""
+    config = session.config
+    if _ACTIVE in config.stash and not _is_worker(config):
+        shutil.rmtree(config.stash[_ACTIVE] / "records", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -69,11 +93,23 @@ def progress(pytestconfig: pytest.Config) -> Progress:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the summary once, in the process that owns the terminal."""
+    """Write the summary once, in the process that owns the terminal; say so where it cannot be written.
+
+    Nothing is raised: what ends the platform comes after this.
+    """
     config = session.config
     if _ACTIVE not in config.stash or _is_worker(config):
         return
+    try:
+        _write(config)
+    except OSError as problem:
+        config.stash[_UNWRITTEN] = _unwritten(problem)
+        session.exitstatus = session.exitstatus or ExitCode.ENVIRONMENT
+
+
+def _write(config: pytest.Config) -> None:
     folder = config.stash[_ACTIVE]
+    folder.mkdir(exist_ok=True)
     rows = store.load(folder / "records")
     page = summary.render(rows, _environment(config))
     (folder / "summary.md").write_text(page, encoding="utf-8")
@@ -89,9 +125,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if _ACTIVE not in config.stash:
         return
     folder = config.stash[_ACTIVE]
+    if _UNWRITTEN in config.stash:
+        terminalreporter.ensure_newline()
+        terminalreporter.section("no report", red=True)
+        terminalreporter.write_line(config.stash[_UNWRITTEN])
     rows = store.load(folder / "records")
     if not rows:
         return
+    terminalreporter.ensure_newline()  # else the first line below does it, and leaves the header alone
     terminalreporter.section("verdicts")
     for row in rows:
         figures = ", ".join(f"{name} {value:.4g} {unit}".rstrip() for name, value, unit in row.metrics[:3])
@@ -99,6 +140,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for reason in row.reasons[:3]:
             terminalreporter.write_line(f"             {reason}")
     terminalreporter.write_line(f"report: {folder / 'summary.md'}; `cafe report` renders Allure's")
+
+
+def _unwritten(problem: OSError) -> str:
+    return (
+        f"the report cannot be written: {problem}. Next: make room, or make reports/ yours to write; then run it again"
+    )
 
 
 def _describe_environment(config: pytest.Config) -> None:

@@ -50,9 +50,20 @@ def save(record: RunRecord, folder: Path) -> Path:
     }
     path = folder / f"{slug(record)}.json"
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(redact(json.dumps(row, indent=1)), encoding="utf-8")
+    temporary.write_text(json.dumps(_redacted(row), indent=1), encoding="utf-8")
     temporary.replace(path)
     return path
+
+
+def _redacted(value: object) -> object:
+    """Every text in `value` without secrets: before it is encoded, since JSON's escapes would hide or break them."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {name: _redacted(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_redacted(each) for each in value]
+    return value
 
 
 def load(folder: Path) -> tuple[SummaryRow, ...]:

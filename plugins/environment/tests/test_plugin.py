@@ -142,6 +142,9 @@ def test_an_inconclusive_test_is_shown_as_such_with_its_reason(run: Runner) -> N
     result = run("-v", suites=(DOUBTS,))
     result.stdout.fnmatch_lines(["*test_doubts INCONCLUSIVE*", "*inconclusive: suites/test_0.py::test_doubts*"])
     result.stdout.fnmatch_lines(["the fault was never felt", "*1 inconclusive in *"])
+    lines = result.stdout.lines
+    header = next(number for number, line in enumerate(lines) if "inconclusive: suites" in line)
+    assert lines[header + 1] == "the fault was never felt"
     result.stdout.no_fnmatch_line("*Traceback*")
 
 

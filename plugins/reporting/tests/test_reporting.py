@@ -111,6 +111,22 @@ def test_what_looks_like_a_secret_never_reaches_a_report(text: str) -> None:
     assert "abcdef123456" not in redact(text)
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        'login with password="abcdef123456" refused',
+        'refused: {"password":"abcdef123456\\"}',
+        "authorization=abcdef123456\\",
+    ],
+    ids=["quoted", "json", "backslash"],
+)
+def test_a_secret_in_a_reason_is_withheld_and_the_record_stays_readable(reason: str, tmp_path: Path) -> None:
+    file = store.save(_record(verdict=Verdict.FAIL, reasons=(reason,)), tmp_path)
+    assert "abcdef123456" not in file.read_text(encoding="utf-8")
+    (row,) = store.load(tmp_path)
+    assert "characters withheld" in row.reasons[0]
+
+
 def test_ordinary_text_is_left_alone() -> None:
     text = "the secret of a good coffee; token bucket at 1000; password policy"
     assert redact(text) == text
