@@ -17,7 +17,7 @@ from plugins.environment.settings import Settings
 SUITES = "suites/"
 """What lies below it needs the platform; the framework's own tests do not."""
 
-_SABOTAGED: Mapping[str, str] = {"OrderResilience": "off"}
+_SABOTAGED: Mapping[str, str] = {"OrderResilience": "off", "PaymentResilience": "off"}
 
 
 class Owner:
