@@ -11,8 +11,8 @@ from infrastructure.embedded.cloudformation import template
 from infrastructure.embedded.cloudformation.resource import Refused
 from infrastructure.embedded.cloudformation.secret import Secret
 from infrastructure.embedded.cloudformation.security_group_rules import permission_of
+from infrastructure.embedded.tests.cloudformation_world import MODULES, Stacks, deployed
 from infrastructure.embedded.tests.control import run
-from infrastructure.embedded.tests.test_cloudformation_stacks import MODULES, Stacks, deployed
 
 
 @dataclass(frozen=True, kw_only=True)
