@@ -64,6 +64,10 @@ class Backends:
         return self._of("rds")
 
     @property
+    def s3(self) -> Any:
+        return moto_import.backend("s3", account=self.account, region="aws")  # one for the partition
+
+    @property
     def secretsmanager(self) -> Any:
         return self._of("secretsmanager")
 

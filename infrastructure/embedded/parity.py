@@ -60,7 +60,8 @@ def operations(api: Api) -> frozenset[str]:
 def _of(api: Api, effects: Mapping[str, str]) -> Parity:
     known = operations(api)
     if not api.moto:
-        return Parity(api=api, effects=effects, records=(), has_refused=bool(known - set(effects)))
+        records = _recorded_by_controllers().get(api.name, ())
+        return Parity(api=api, effects=effects, records=records, has_refused=bool(known - set(effects) - set(records)))
     if not api.handler:
         return Parity(api=api, effects=effects, records=(), has_refused=False)
     from moto.core.utils import camelcase_to_underscores
@@ -75,6 +76,13 @@ def _declared_by_controllers() -> dict[str, Mapping[str, str]]:
     from infrastructure.embedded.controllers.registry import CONTROLLERS
 
     return {each.name: getattr(each, "effects", {}) for each in CONTROLLERS if hasattr(each, "name")}
+
+
+def _recorded_by_controllers() -> dict[str, tuple[str, ...]]:
+    """Where a controller keeps the records itself, the calls that are nothing more."""
+    from infrastructure.embedded.controllers.registry import CONTROLLERS
+
+    return {each.name: getattr(each, "records", ()) for each in CONTROLLERS if hasattr(each, "name")}
 
 
 def document() -> str:

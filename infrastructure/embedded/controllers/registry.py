@@ -11,6 +11,7 @@ from infrastructure.embedded.controllers.dynamodb import DynamoDbController
 from infrastructure.embedded.controllers.ecs import EcsController
 from infrastructure.embedded.controllers.elasticache import ElastiCacheController
 from infrastructure.embedded.controllers.elbv2 import Elbv2Controller
+from infrastructure.embedded.controllers.lambda_controller import LambdaController
 from infrastructure.embedded.controllers.rds import RdsController
 from infrastructure.embedded.controllers.sqs import SqsController
 
@@ -27,6 +28,7 @@ CONTROLLERS: "tuple[Callable[[Context], Controller], ...]" = (
     RdsController,
     Elbv2Controller,
     EcsController,
+    LambdaController,
     CloudWatchController,
     ApplicationAutoScalingController,
 )

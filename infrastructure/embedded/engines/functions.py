@@ -72,22 +72,29 @@ class Functions:
             if folder in self._unpacking:
                 await asyncio.shield(self._unpacking[folder])
 
-    def keep(self, folders: set[Path]) -> None:
-        """Remove every unpacked folder but these."""
+    def keep(self, folders: set[Path], keys: set[str]) -> None:
+        """Retire every fleet but those of `keys`; remove every unpacked folder that neither is named nor in use."""
+        for key in [known for known in self._fleets if known not in keys]:
+            self.retire(key)
+        fleets = [each for each in (*self._fleets.values(), *self._retired) if each.size]
+        folders = folders.union(*((each.spec.code, *each.spec.layers) for each in fleets))
         for folder in [known for known in self._unpacking if known not in folders]:
             self._unpacking.pop(folder).cancel()
             shutil.rmtree(folder, ignore_errors=True)
 
-    async def run(self, spec: FunctionSpec, key: str, request_id: str, payload: bytes, context: str = "") -> Ran:
+    async def run(
+        self, spec: FunctionSpec, key: str, request_id: str, payload: bytes, *, arn: str = "", context: str = ""
+    ) -> Ran:
         """One invocation; `key` names version and configuration: sandboxes are shared among those of one key.
 
-        `BadPackage` when the code cannot be unpacked.
+        `arn` is what was invoked, the version's own unless an alias was asked for. `BadPackage` when the code cannot be
+        unpacked.
         """
         await self.stored(spec.code, *spec.layers)
         fleet = self._fleets.get(key)
         if fleet is None:
             fleet = self._fleets[key] = Fleet(spec, self._host)
-        return await fleet.run(request_id, payload, spec.arn, context)
+        return await fleet.run(request_id, payload, arn or spec.arn, context)
 
     def retire(self, key: str) -> None:
         """Have the sandboxes of `key` finish what they do and end."""
