@@ -13,7 +13,7 @@ Every step leaves an event with its reason. The operations are generators: they 
 import asyncio
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,7 +96,7 @@ class Work:
         try:
             for logical_id in wanted:
                 known = before.get(logical_id)
-                if known is None or known.kind != template["Resources"][logical_id]["Type"]:
+                if known is None:
                     self._make(logical_id)
                 else:
                     self._change(logical_id, known)
@@ -106,6 +106,8 @@ class Work:
             )
             return
         gone = tuple(name for name in before if name not in wanted)
+        for logical_id in wanted:  # a policy may change where no property does
+            stack.made[logical_id].is_retained = self._is_retained(logical_id)
         stack.adopt(template, self.map)
         yield from self._remove_all(gone, "UPDATE_COMPLETE", "UPDATE_COMPLETE")
 
@@ -156,10 +158,16 @@ class Work:
     def _register(self, logical_id: str, kind: str, name: str, record: Any, properties: Properties) -> None:
         record.cf_resource_type, record.logical_resource_id = kind, logical_id
         self.map._parsed_resources[logical_id] = record
-        is_retained = self.map._resource_json_map[logical_id].get("DeletionPolicy") == "Retain"
         self.stack.made[logical_id] = Made(
-            kind=kind, name=name, record=record, properties=properties, is_retained=is_retained
+            kind=kind,
+            name=name,
+            record=record,
+            properties=properties,
+            is_retained=self._is_retained(logical_id),
         )
+
+    def _is_retained(self, logical_id: str) -> bool:
+        return bool(self.map._resource_json_map[logical_id].get("DeletionPolicy") == "Retain")
 
     def _complete(self, record: Any, kind: str, properties: Properties) -> None:
         if isinstance(record, Resource):
@@ -179,6 +187,7 @@ class Work:
 
     def _put_back(self, logical_id: str, now: Made, before: Made) -> None:
         self._put(logical_id, now, before.properties)
+        self.stack.made[logical_id].is_retained = before.is_retained
 
     def _put(self, logical_id: str, known: Made, properties: Properties) -> None:
         """Change an existing resource to have `properties`."""
@@ -284,6 +293,12 @@ class Work:
         self.stack.status = status
         self.stack.stack_status_reason = reason
         self.stack._add_stack_event(status, resource_status_reason=reason)
+
+
+def retyped(template: Template, made: Mapping[str, Made]) -> tuple[str, ...]:
+    """Logical ids under which `template` has another type than what was made: an update that AWS refuses."""
+    resources = template["Resources"]
+    return tuple(name for name, known in made.items() if name in resources and resources[name]["Type"] != known.kind)
 
 
 def drive(steps: Iterator[None], finished: Callable[[], None] = lambda: None) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 from moto.cloudformation import models, parsing, responses
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException, ValidationError
 
+from infrastructure.embedded.cloudformation import engine, types
 from infrastructure.embedded.cloudformation import template as templates
-from infrastructure.embedded.cloudformation import types
 from infrastructure.embedded.cloudformation.engine import Work, drive
 from infrastructure.embedded.cloudformation.resource import Refused
 
@@ -90,6 +90,12 @@ def _update_stack(
     text = template or stack.template
     new = _parse_template(text)
     _check(new, wanted)
+    retyped = engine.retyped(new, stack.made)
+    if retyped:
+        raise ValidationError(
+            message="Update of resource type is not permitted. The new template modifies resource type of the following"
+            f" resources: [{', '.join(retyped)}]"
+        )
     new_map = parsing.ResourceMap(
         stack.stack_id,
         stack.name,
@@ -123,6 +129,8 @@ def _delete_stack(backend: Any, name_or_stack_id: str) -> None:
     """Delete by name or id; one that is not there, or is being deleted, is fine."""
     for stack in list(backend.stacks.values()):
         if name_or_stack_id in (stack.name, stack.stack_id) and stack.status != "DELETE_IN_PROGRESS":
+            if stack.status.endswith("_IN_PROGRESS"):
+                raise ValidationError(message=f"Stack [{stack.name}] cannot be deleted while in status {stack.status}")
             if stack.enable_termination_protection:
                 raise ValidationError(
                     message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"

@@ -1,5 +1,6 @@
 """The platform's own stacks: made whole, changed without an interruption, and gone without a trace."""
 
+import json
 from functools import partial
 from typing import Any
 
@@ -133,3 +134,31 @@ def test_a_change_of_one_parameter_rolls_the_service_to_a_new_revision() -> None
         assert found["services"][0]["taskDefinition"].endswith("order-test:2")
 
     run(scenario())
+
+
+def test_a_stack_that_is_being_changed_cannot_be_deleted() -> None:
+    async def scenario() -> None:
+        stacks, outputs = await deployed()
+        body = (MODULES / "compute.yaml").read_text()
+        parsed = template.parse(body)
+        given = {name: value for name, value in outputs.items() if name in parsed["Parameters"]}
+        gone = _dependants(parsed["Resources"], "OrderService")
+        resources = {name: each for name, each in parsed["Resources"].items() if name not in gone}
+        shown = {name: each for name, each in parsed["Outputs"].items() if not gone & set(template.references(each))}
+        smaller = json.dumps({**parsed, "Resources": resources, "Outputs": shown})
+        await stacks.call("UpdateStack", StackName="compute", TemplateBody=smaller, parameters=given)
+        assert await stacks.status("compute") == "UPDATE_IN_PROGRESS", "the service drains"
+        refusal = await stacks.refusal("DeleteStack", StackName="compute")
+        assert refusal == "ValidationError: Stack [compute] cannot be deleted while in status UPDATE_IN_PROGRESS"
+
+    run(scenario())
+
+
+def _dependants(resources: dict[str, Any], name: str) -> set[str]:
+    """`name`, and everything that refers to it."""
+    found = {name}
+    while more := {
+        each for each in resources if each not in found and found & set(template.references(resources[each]))
+    }:
+        found |= more
+    return found

@@ -1,5 +1,7 @@
 """Updates of stacks: changed where the template changed, and put back when one change fails."""
 
+import pytest
+
 from infrastructure.embedded.tests.cloudformation_world import TWO, Stacks
 from infrastructure.embedded.tests.control import run
 
@@ -65,5 +67,37 @@ def test_a_property_that_cannot_change_fails_the_update_by_name() -> None:
         await stacks.call("UpdateStack", StackName="two", TemplateBody=body)
         failed = [reason for _, status, reason in await stacks.events("two") if status == "UPDATE_FAILED"]
         assert "AttributeDefinitions, KeySchema cannot be changed" in failed[0]
+
+    run(scenario())
+
+
+def test_another_type_under_the_same_name_is_refused_and_nothing_is_lost() -> None:
+    async def scenario() -> None:
+        stacks = Stacks()
+        await stacks.call("CreateStack", StackName="two", TemplateBody=TWO)
+        topic = TWO.replace("AWS::SQS::Queue", "AWS::Logs::LogGroup")
+        topic = topic.replace("{QueueName: second, VisibilityTimeout: !Ref Seconds}", "{LogGroupName: second}")
+        refusal = await stacks.refusal("UpdateStack", StackName="two", TemplateBody=topic)
+        assert "Update of resource type is not permitted" in refusal
+        assert "[Second]" in refusal
+        assert await stacks.status("two") == "CREATE_COMPLETE"
+        await stacks.call("DeleteStack", StackName="two")
+        assert list(stacks.backends.sqs.queues) == []
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("broken", "left"), [("no", ["second"]), ("yes", [])], ids=["an-update-that-succeeds", "one-that-is-taken-back"]
+)
+def test_a_deletion_policy_is_what_the_last_successful_template_says(broken: str, left: list[str]) -> None:
+    async def scenario() -> None:
+        stacks = Stacks()
+        await stacks.call("CreateStack", StackName="two", TemplateBody=TWO)
+        retained = TWO.replace("    DependsOn: First", "    DependsOn: First\n    DeletionPolicy: Retain")
+        changes = {"Seconds": "30" if broken == "no" else "60", "Broken": broken}
+        await stacks.call("UpdateStack", StackName="two", TemplateBody=retained, parameters=changes)
+        await stacks.call("DeleteStack", StackName="two")
+        assert list(stacks.backends.sqs.queues) == left
 
     run(scenario())
