@@ -23,7 +23,7 @@ _LOOK_S = 0.1
 class FailoverWriteGap:
     """The longest stretch without a committed row of fifty a second, of each failover; every committed row is kept.
 
-    The next failover waits until the cluster is whole again and has taken writes for a second.
+    The next failover waits until the cluster is whole again, and has taken writes for a second and more.
     """
 
     name: ClassVar[str] = "failover_write_gap"
@@ -35,11 +35,11 @@ class FailoverWriteGap:
         user, password = login(platform)
         database = Database(url=platform.endpoint("aurora_writer"), user=user, password=password)
         with OpenWriter(database) as writer:
+            current = _whole(platform, writer, since=time.monotonic())
             for number in range(1, max(repeats, _FAILOVERS) + 1):
-                old = _whole(platform, writer, unlike="")
                 struck = time.monotonic()
-                (_kill if number % _EVERY_KILL == 0 else _fail_over)(platform, old)
-                _whole(platform, writer, unlike=old)
+                (_kill if number % _EVERY_KILL == 0 else _fail_over)(platform, current)
+                current = _whole(platform, writer, since=struck, unlike=current)
                 yield write_gap(writer.commits(), struck, time.monotonic())
             writer.stop()
             rows = writer.check_nothing_is_lost()
@@ -58,16 +58,18 @@ def _kill(platform: Platform, writer: str) -> None:
     os.kill(found[0], signal.SIGKILL)
 
 
-def _whole(platform: Platform, writer: OpenWriter, *, unlike: str) -> str:
-    """Wait until the cluster is whole, under another writer than `unlike`, and rows are committed without a gap."""
+def _whole(platform: Platform, writer: OpenWriter, *, since: float, unlike: str = "") -> str:
+    """Wait until the cluster is whole under another writer than `unlike`, and rows are committed without a gap; the
+    writer's id. At least a second from `since` (monotonic clock): what follows late counts too.
+    """
     name = platform.output("AuroraClusterIdentifier")
-    ends = time.monotonic() + _WHOLE_WITHIN_S
     while True:
         missing, writers = unsettled(platform, name), describe(platform, name).writers
         now = time.monotonic()
-        if missing is None and unlike not in writers and write_gap(writer.commits(), now - _STEADY_S, now) < _GAP_S:
+        is_steady = now - since > _STEADY_S and write_gap(writer.commits(), now - _STEADY_S, now) < _GAP_S
+        if missing is None and unlike not in writers and is_steady:
             return writers[0]
-        if now > ends:
+        if now - since > _WHOLE_WITHIN_S:
             raise EnvironmentFault(
                 f"{name} is not whole {_WHOLE_WITHIN_S:g} s after its failover: {missing or 'no steady writes'};"
                 f" writers {writers}, before {unlike or 'any'}"
