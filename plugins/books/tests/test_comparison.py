@@ -1,0 +1,181 @@
+"""What may exist and what must, whose orders are whose, and what a reader of the report is told."""
+
+import gc
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plugins.books import generated
+from plugins.books.comparison import compare
+from plugins.books.entries import Books
+from plugins.books.generated import books_of, order_id, world
+from plugins.books.history import Attempt, Outcome
+from plugins.books.tests.mutants import letter
+from plugins.slo import Verdict
+
+WORLD = world(100, seed=11, customers=50)
+TRUTH, PLACED = WORLD.books, WORLD.attempts
+VICTIM = next(one for one in PLACED[40:] if TRUTH.payments[PLACED.index(one)].status == "captured")
+CENT = Decimal("0.01")
+
+
+def untold(one: Attempt, outcome: Outcome, status: int | None = None, tries: int = 1) -> Attempt:
+    """The same order, and its customer does not know of it."""
+    return replace(one, outcome=outcome, status=status, tries=tries, order_id=None, acknowledged_at=None)
+
+
+def kinds(books: Books, attempts: tuple[Attempt, ...]) -> set[str]:
+    return {wrong.kind for wrong in compare(books, attempts).discrepancies}
+
+
+def test_books_that_balance_are_counted() -> None:
+    report = compare(TRUTH, PLACED, exclusive=True)
+    assert report.verdict is Verdict.PASS, str(report)
+    captured = len(TRUTH.captures)
+    assert report.counts == {
+        "acknowledged": 100, "refused": 0, "unknown": 0, "orders": 100, "outbox": 0, "waiting": 0,
+        "captured": captured, "declined": 100 - captured, "ledger": captured, "events": 100 + captured,
+        "dead letters": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "tries", "exists", "expected"),
+    [
+        ("unknown", None, 1, True, set()),
+        ("unknown", None, 1, False, set()),
+        ("refused", 503, 1, True, set()),
+        ("refused", 504, 1, False, set()),
+        ("refused", 422, 1, False, set()),
+        ("refused", 422, 1, True, {"order not refused"}),
+        ("refused", 429, 1, True, {"order not refused"}),
+        ("refused", 409, 1, True, set()),
+        ("refused", 429, 2, True, set()),
+        ("refused", None, 1, True, {"order not refused"}),
+    ],
+    ids=[
+        "unknown, there", "unknown, not there", "503, there", "504, not there", "422, not there", "422, there",
+        "429, there", "409, there", "429 after another try, there", "never sent, there",
+    ],
+)  # fmt: skip
+def test_what_was_not_acknowledged_may_exist_only_where_nobody_can_know(
+    outcome: Outcome, status: int | None, tries: int, exists: bool, expected: set[str]
+) -> None:
+    open_one = untold(PLACED[-1], outcome, status, tries)
+    told = PLACED[:-1]
+    books = books_of((*told, open_one) if exists else told)
+    assert kinds(books, (*told, open_one)) == expected
+
+
+def test_a_repeated_event_is_no_discrepancy_but_one_that_differs_is() -> None:
+    assert kinds(replace(TRUTH, events=TRUTH.events * 2), PLACED) == set()
+    other = replace(generated.event("order_accepted", VICTIM), total_amount=CENT)
+    assert kinds(replace(TRUTH, events=(*TRUTH.events, other)), PLACED) == {"event altered"}
+
+
+def test_orders_of_others_are_left_alone_unless_there_are_no_others() -> None:
+    some = PLACED[:50]
+    others = {order_id(one) for one in PLACED[50:]}
+    broken = replace(TRUTH, payments=tuple(p for p in TRUTH.payments if p.order_id not in others))
+    assert compare(broken, some).verdict is Verdict.PASS
+    report = compare(TRUTH, some, exclusive=True)
+    assert {found.kind for found in report.discrepancies} == {"ordered by nobody"}
+    assert len(report.discrepancies) == 50
+
+
+def test_a_dead_letter_of_others_is_theirs_and_one_of_nobody_is_everybodys() -> None:
+    others = replace(TRUTH, dead_letters=(letter(order_id(PLACED[99]), None),))
+    assert kinds(others, PLACED[:50]) == set()
+    for unknown in (None, "order-never-heard-of"):
+        assert kinds(replace(TRUTH, dead_letters=(letter(unknown, None),)), PLACED) == {"dead-lettered silently"}
+
+
+def test_a_dead_letter_with_a_reason_is_explained_and_told() -> None:
+    forged = replace(TRUTH, dead_letters=(letter(order_id(VICTIM), "amount differs"), letter(None, "malformed")))
+    report = compare(forged, PLACED)
+    assert report.verdict is Verdict.PASS
+    assert report.notes == (f"dead letter of {order_id(VICTIM)}: amount differs", "dead letter of no order: malformed")
+
+
+@pytest.mark.parametrize(("acknowledged", "expected"), [(0.1, set()), (-0.1, {"captured out of order"})])
+def test_only_orders_that_were_not_under_way_together_have_an_order(acknowledged: float, expected: set[str]) -> None:
+    """Acknowledged a little after, or before, the next one of the same customer was due."""
+    first, second = (replace(one, customer_id="c-1") for one in PLACED[:2])
+    first = replace(first, acknowledged_at=second.scheduled_at + acknowledged)
+    books = books_of((first, second))
+    late = tuple(
+        replace(p, captured_at=generated.captured_at(second) + 1) if p.order_id == first.order_id else p
+        for p in books.payments
+    )
+    assert kinds(replace(books, payments=late), (second, first)) == expected
+
+
+def test_two_orders_captured_in_the_same_instant_are_in_order() -> None:
+    first, second = (replace(one, customer_id="c-1") for one in PLACED[1:3])
+    books = books_of((first, second))
+    together = tuple(replace(payment, captured_at=7.0) for payment in books.payments)
+    assert kinds(replace(books, payments=together), (first, second)) == set()
+
+
+def test_no_acknowledged_order_proves_nothing() -> None:
+    report = compare(Books(), [untold(PLACED[0], "refused", 503)])
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert report.reasons == ("books: no order was acknowledged, so there is nothing to balance",)
+
+
+def test_what_could_not_be_seen_leaves_a_doubt_but_excuses_nothing() -> None:
+    assert compare(replace(TRUTH, doubts=("fog",)), PLACED).verdict is Verdict.INCONCLUSIVE
+    report = compare(replace(TRUTH, doubts=("fog",), payments=TRUTH.payments[1:]), PLACED)
+    assert report.verdict is Verdict.FAIL
+    assert report.reasons == ("books: 1 x payment missing", "books: fog")
+
+
+def test_the_report_shows_what_each_book_says_of_each_offending_order() -> None:
+    wrong = replace(generated.captured_row(VICTIM), total_amount=CENT)
+    payments = tuple(wrong if p.order_id == wrong.order_id else p for p in TRUTH.payments)
+    text = str(compare(replace(TRUTH, payments=payments), PLACED))
+    assert "books: FAIL (acknowledged 100" in text
+    assert f"{VICTIM.order_id}: payment altered: ordered was {VICTIM.total_amount}" in text
+    for book in ("history", "orders", "outbox", "payments", "captures", "entries", "accepted", "paid", "dead"):
+        assert f"\n      {book}" in text
+
+
+def test_an_order_is_told_once_with_all_that_is_wrong_with_it() -> None:
+    rows = tuple(replace(r, status="accepted") if r.order_id == VICTIM.order_id else r for r in TRUTH.orders)
+    payments = tuple(p for p in TRUTH.payments if p.order_id != VICTIM.order_id)
+    report = compare(replace(TRUTH, orders=rows, payments=payments), PLACED)
+    (page,) = report.pages
+    assert [wrong.kind for wrong in page.discrepancies] == ["never paid", "payment missing"]
+    assert page.ids == {order_id(VICTIM), VICTIM.correlation_id}
+    assert str(report).count("      history") == 1
+
+
+def test_a_thousand_lost_orders_are_counted_and_the_first_told() -> None:
+    many = world(1000, seed=5)
+    report = compare(Books(), many.attempts)
+    assert report.lost == 1000
+    assert len(report.pages) == 50
+    assert str(report).endswith("and 950 more")
+
+
+@pytest.mark.parametrize("was_enabled", [True, False])
+def test_a_comparison_leaves_garbage_collection_as_it_was(was_enabled: bool) -> None:
+    (gc.enable if was_enabled else gc.disable)()
+    try:
+        compare(TRUTH, PLACED)
+        assert gc.isenabled() is was_enabled
+    finally:
+        gc.enable()
+
+
+@settings(deadline=None)  # a busy machine is no defect
+@given(losses=st.sets(st.integers(0, 99)), doubles=st.sets(st.integers(0, 99)))
+def test_as_many_discrepancies_are_found_as_were_planted(losses: set[int], doubles: set[int]) -> None:
+    kept = [payment for number, payment in enumerate(TRUTH.payments) if number not in losses]
+    again = [payment for number, payment in enumerate(TRUTH.payments) if number in doubles - losses]
+    found = [wrong.kind for wrong in compare(replace(TRUTH, payments=(*kept, *again)), PLACED).discrepancies]
+    assert found.count("payment missing") == len(losses)
+    assert found.count("captured twice") == len(doubles - losses)
