@@ -5,6 +5,7 @@ CloudFormationModel, so each also names that as its base. GetAtt answers what `A
 """
 
 import json
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
@@ -72,10 +73,17 @@ class Resource:
     def type(self) -> str:
         return self.TYPE
 
+    def __init_subclass__(cls) -> None:
+        """Refuse a type that leaves one of ours abstract. Not by ABCMeta: moto has a metaclass of its own."""
+        super().__init_subclass__()
+        missing = [name for name in vars(Resource) if getattr(getattr(cls, name), "__isabstractmethod__", False)]
+        if missing:
+            raise TypeError(f"{cls.__name__} ({cls.TYPE}) lacks {', '.join(missing)}")
+
     @classmethod
+    @abstractmethod
     def create(cls, api: Api, name: str, properties: Properties) -> Self:
         """Make the resource; moto's own exceptions, or `Refused`, say why not."""
-        raise NotImplementedError(f"{cls.TYPE} cannot be created")
 
     def complete(self, api: Api) -> None:
         """Finish a resource that was just made; when this fails it is deleted again."""
@@ -84,9 +92,9 @@ class Resource:
         """Make the resource as `properties` say; what is returned takes its place."""
         raise unchangeable(self.TYPE, changes(self.properties, properties))
 
+    @abstractmethod
     def delete(self, api: Api) -> None:
         """Take the resource away; one that is gone is fine."""
-        raise NotImplementedError(f"{self.TYPE} cannot be deleted")
 
     def is_gone(self, api: Api) -> bool:
         """Whether a deletion has come to its end; asked until it has."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.cloudformation import template
-from infrastructure.embedded.cloudformation.resource import Refused
+from infrastructure.embedded.cloudformation.resource import Api, Properties, Refused, Resource
 from infrastructure.embedded.cloudformation.secret import Secret
 from infrastructure.embedded.cloudformation.security_group_rules import permission_of
 from infrastructure.embedded.tests.cloudformation_world import MODULES, Stacks, deployed
@@ -287,3 +287,11 @@ def test_a_rule_is_translated_to_a_permission(properties: dict[str, Any], permis
 def test_an_attribute_that_a_type_lacks_is_refused_by_name() -> None:
     with pytest.raises(Refused, match=r"AWS::SecretsManager::Secret has no attribute Colour; it has Id"):
         Secret("arn", {}, {"Id": "arn"}).get_cfn_attribute("Colour")
+
+
+def test_a_type_that_cannot_be_deleted_is_refused_when_it_is_declared() -> None:
+    def create(_cls: type, _api: Api, name: str, properties: Properties) -> Resource:
+        raise AssertionError(name, properties)
+
+    with pytest.raises(TypeError, match=r"Forever \(AWS::Test::Forever\) lacks delete"):
+        type("Forever", (Resource,), {"TYPE": "AWS::Test::Forever", "create": classmethod(create)})
