@@ -22,8 +22,9 @@ class SurgeClaim:
     """Every sandbox is retired, then all checkouts come at once; and once more, when the sandboxes are warm.
 
     `avalanche` is judged on the waves that found nothing, `warm` on those after them. `from_nothing` says how much of
-    an avalanche has to be cold: one that met warm sandboxes proves nothing. A p99 takes 299 samples
-    (`plugins.slo.MIN_SAMPLES`), so waves are repeated until there are as many.
+    an avalanche has to be cold: one that met warm sandboxes proves nothing. Not all of it will be: whoever is answered
+    early leaves a sandbox to one who was sent late. A p99 takes 299 samples (`plugins.slo.MIN_SAMPLES`), so waves are
+    repeated until there are as many.
     """
 
     service: FunctionService
@@ -39,7 +40,7 @@ class SurgeClaim:
             service=found,
             avalanche=Slo.of("the surge", f"p99 <= {found.stress.p99_ms:g} ms", "errors <= 0 %"),
             warm=Slo.of("warm again", *warm),
-            from_nothing=Slo.of("from nothing", "cold >= 90 %"),
+            from_nothing=Slo.of("from nothing", "cold >= 50 %"),
         )
 
     @property
