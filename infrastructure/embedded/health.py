@@ -200,4 +200,7 @@ class HealthChecks(Generic[KeyT]):
         after = self._records[key] = before.after(outcome, policy)
         if after.health != before.health:
             _log.info("target %s: %s -> %s %s", key, before.health.state, after.health.state, after.health.description)
-            self._on_change(key, after.health)
+            try:
+                self._on_change(key, after.health)
+            except Exception:  # noqa: BLE001 - a defect there must not end the checks: the target would keep its state
+                _log.exception("the change of target %s was not taken notice of", key)

@@ -95,6 +95,8 @@ class HttpServer:
                 body = await _body(receive, headers, self._limit_of(headers))
             except TooLarge:
                 answer = _text(413, "the body is larger than this API takes")
+            except ConnectionResetError:  # nobody is left to answer
+                return
             else:
                 raw = scope["raw_path"] or b"/"
                 answer = await self._guarded(
@@ -117,16 +119,17 @@ class HttpServer:
 
 
 def _foreign(headers: Mapping[str, str]) -> Answer | None:
-    """A refusal when Host or Origin is not of this machine (DNS rebinding, cross-site posts)."""
+    """A refusal when Host or Origin is not of this machine (DNS rebinding, cross-site posts), or makes no sense."""
     if _hostname(headers.get("host", "")) not in LOCAL_HOSTS:
         return _text(403, "refused: the Host header is not of this machine")
-    origin = headers.get("origin")
-    if origin is not None and (urlsplit(origin).hostname or "") not in LOCAL_HOSTS:
+    scheme, _, authority = headers.get("origin", "").partition("//")
+    if (scheme or authority) and _hostname(authority) not in LOCAL_HOSTS:
         return _text(403, "refused: the Origin header is not of this machine")
     return None
 
 
 def _hostname(host: str) -> str:
+    """The name in `name:port`; empty where there is none, or no sense in it."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.control_plane import ControlPlane
+from infrastructure.embedded.http_server import HttpRequest, HttpServer, Message
 from infrastructure.embedded.interceptors import Answer, Call, Handler
 from infrastructure.embedded.pages import json_answer
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, fresh_backends, headers_of, run, table
@@ -99,8 +100,18 @@ def test_one_connection_carries_many_calls() -> None:
         {"origin": "https://evil.example"},
         {"origin": "null"},
         {"host": "127.0.0.1.evil.example"},
+        {"host": "[::1"},
+        {"origin": "http://[::1"},
     ],
-    ids=["host", "host with port", "origin", "opaque origin", "host that begins well"],
+    ids=[
+        "host",
+        "host with port",
+        "origin",
+        "opaque origin",
+        "host that begins well",
+        "host without sense",
+        "origin without sense",
+    ],
 )
 @pytest.mark.parametrize("path", ["/", "/_cafe/status"])
 def test_a_foreign_host_or_origin_is_refused(path: str, headers: dict[str, str]) -> None:
@@ -181,18 +192,39 @@ def test_another_region_is_refused_rather_than_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "length", "status"),
-    [("ecs", (1 << 20) + 1, 413), ("dynamodb", (1 << 20) + 1, 400), ("ecs", -1, 413)],
-    ids=["too long", "allowed for batches", "nonsense"],
+    ("service", "length", "body", "status"),
+    [
+        ("ecs", (1 << 20) + 1, b"", 413),
+        ("dynamodb", (1 << 20) + 1, b"{" * ((1 << 20) + 1), 400),
+    ],
+    ids=["too-long-by-its-header", "allowed-for-batches"],
 )
-def test_a_body_is_bounded_by_its_api(service: str, length: int, status: int) -> None:
+def test_a_body_is_bounded_by_its_api(service: str, length: int, body: bytes, status: int) -> None:
     async def scenario() -> None:
         async with _serving() as (_, client):
             headers = headers_of(service) | {"x-amz-target": "DynamoDB_20120810.PutItem"}
-            if status == 413:
-                assert (await client.ask("POST", "/", headers, b"", length=max(length, 2 << 20))).status == status
-            else:
-                assert (await client.ask("POST", "/", headers, b"{" * length)).status == status
+            assert (await client.ask("POST", "/", headers, body, length=length)).status == status
+
+    run(scenario())
+
+
+def test_a_caller_that_goes_away_half_way_is_no_error_of_ours() -> None:
+    async def scenario() -> None:
+        parts = iter(({"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}))
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return next(parts)
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def answer(_request: HttpRequest) -> Answer:
+            raise AssertionError("half a request was answered")
+
+        scope = {"method": "POST", "headers": [(b"host", b"127.0.0.1")], "raw_path": b"/", "query_string": b""}
+        await HttpServer(answer, limit_of=lambda _headers: 9)._application(scope, receive, send)
+        assert sent == []
 
     run(scenario())
 

@@ -228,3 +228,24 @@ def test_what_is_no_longer_followed_is_forgotten() -> None:
         assert await changes.next() == ("one", "healthy")
 
     following(test)
+
+
+def test_a_listener_that_fails_does_not_end_the_checks(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        changes = Changes()
+
+        def fails_first(key: str, health: Health) -> None:
+            changes(key, health)
+            if health.state == "healthy":
+                raise RuntimeError("a defect")
+
+        checks: HealthChecks[str] = HealthChecks(fails_first)
+        async with target() as one:
+            checks.follow({"one": Check(endpoint=one.endpoint, policy=policy_for("/health"))})
+            assert await changes.next() == ("one", "healthy")
+            one.status = 500
+            assert await changes.next() == ("one", "unhealthy")
+        await checks.close()
+
+    asyncio.run(test())
+    assert "a defect" in caplog.text
