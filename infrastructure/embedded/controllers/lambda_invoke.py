@@ -29,6 +29,7 @@ from infrastructure.embedded.controllers.lambda_environment import spec_of
 from infrastructure.embedded.controllers.lambda_record import LATEST, Configuration, Records
 from infrastructure.embedded.engines.functions import BadPackage, Functions
 from infrastructure.embedded.engines.functions_report import Invocation
+from infrastructure.errors import EnvironmentFault
 
 if TYPE_CHECKING:
     from infrastructure.embedded.context import Context
@@ -123,6 +124,8 @@ class Invocations:
             document = orjson.dumps({"errorType": "InvalidZipFileException", "errorMessage": str(problem)})
             self._measure(configuration.name, duration_ms=0.0, is_error=True)
             return Invocation(status="function_error", request_id=request_id, payload=document)
+        except EnvironmentFault as fault:
+            raise LambdaError("ServiceException", str(fault), status=500, Type="Service") from fault
         finally:
             self._concurrency.leave(configuration.name)
         self._measure(configuration.name, duration_ms=ran.report.duration_ms, is_error=ran.is_error)

@@ -1,8 +1,8 @@
 """How an invocation ends, in AWS's words: the error document, the log's lines, the REPORT line's last fields. Pure."""
 
 import json
-import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Literal
 
 from infrastructure.embedded.engines.functions_report import Report
@@ -50,13 +50,13 @@ def judge(outcome: Answered | Died, report: Report, timeout_s: float) -> End:
 
 def _timed_out(report: Report, timeout_s: float) -> End:
     text = f"Task timed out after {timeout_s:.2f} seconds"
-    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
     document = error_document("Sandbox.Timedout", f"RequestId: {report.request_id} Error: {text}")
     return End(
         payload=document,
         is_error=True,
         report=replace(report, outcome="timeout"),
-        lines=(f"{at}.000Z {report.request_id} {text}",),
+        lines=(f"{at}Z {report.request_id} {text}",),
     )
 
 

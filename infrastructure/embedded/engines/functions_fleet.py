@@ -99,7 +99,7 @@ class Fleet:
     async def _start(self) -> Sandbox:
         async with self._host.starts:
             if self._failure is not None and self._loop.time() < self._not_before:
-                raise self._failure
+                raise self._failure.with_traceback(None)
             try:
                 sandbox = await self._started(INIT_LIMIT_S)
             except InitFailed as failure:

@@ -92,9 +92,8 @@ class Sandbox:
         try:
             self._process = await self._supervisor.start(process_spec(self.spec, self.id, address, self._folder))
             self._death = self._loop.create_task(self._watch(self._process), name=f"watch {self.id}")
-            timer = self._loop.call_later(limit_s, self._end, "timeout")
-            await asyncio.wait((self._ready, self._death), return_when=asyncio.FIRST_COMPLETED)
-            timer.cancel()
+            with _Timers(self._loop, limit_s, self._end, self._look):
+                await asyncio.wait((self._ready, self._death), return_when=asyncio.FIRST_COMPLETED)
         except BaseException:
             await self.stop()
             raise
@@ -112,12 +111,9 @@ class Sandbox:
         self._log.write(f"START RequestId: {request_id} Version: {self.spec.version}")
         deadline_ms = int((time.time() + self.spec.timeout_s) * 1000)
         began = time.monotonic()
-        timers = _Timers(self._loop, self.spec.timeout_s, self._end, self._look)
-        self._offer(Work(request_id=request_id, payload=payload, arn=arn, deadline_ms=deadline_ms, context=context))
-        try:
+        with _Timers(self._loop, self.spec.timeout_s, self._end, self._look):
+            self._offer(Work(request_id=request_id, payload=payload, arn=arn, deadline_ms=deadline_ms, context=context))
             outcome = await self._outcome
-        finally:
-            timers.cancel()
         elapsed_s = time.monotonic() - began
         self._request_id, self._outcome = "", None
         self.idle_since = self._loop.time()
@@ -219,7 +215,8 @@ class Sandbox:
             kind, message = str(told.get("errorType", "Runtime.Unknown")), str(told.get("errorMessage", ""))
             status = f"Status: error\tError Type: {kind}"
         else:
-            kind, message = "Runtime.ExitError", f"Runtime exited with error: {ending(code or 0)}"
+            kind = "Runtime.OutOfMemory" if self._cause == "memory" else "Runtime.ExitError"
+            message = f"Runtime exited with error: {ending(code or 0)}"
             status = f"Status: error\tError Type: {kind}"
         document = self._init_error or error_document(kind, message)
         self._log.write(f"INIT_REPORT Init Duration: {elapsed_ms:.2f} ms\tPhase: init\t{status}")
@@ -227,7 +224,7 @@ class Sandbox:
 
 
 class _Timers:
-    """The clocks of one invocation: its time-out, and looks at its memory while it lasts."""
+    """The clocks of an Init phase or an invocation: its time-out, and looks at the memory while it lasts."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, timeout_s: float, end: Callable[[Cause], None], look: Callable[[], None]
@@ -241,6 +238,9 @@ class _Timers:
         self._look()
         self._next = self._loop.call_later(_MEMORY_LOOK_S, self._tick)
 
-    def cancel(self) -> None:
+    def __enter__(self) -> None:
+        """They run already."""
+
+    def __exit__(self, *_: object) -> None:
         self._timeout.cancel()
         self._next.cancel()
