@@ -220,7 +220,7 @@ APIS: tuple[Api, ...] = (
             "PutSecretValue": "another version",
             "UpdateSecret": "another version",
         },
-        note="No rotation.",
+        note="Only the secrets that RDS manages are rotated, and only when asked: nothing here lives for days.",
     ),
     Api(
         name="sqs",

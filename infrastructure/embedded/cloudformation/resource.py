@@ -40,7 +40,7 @@ class Api:
         handler.headers, handler.querystring, handler.data, handler.uri_match = {}, {}, {}, {}
         handler.uri, handler.path, handler.method = "http://localhost/", "/", "POST"
         handler.access_key = "cloudformation"
-        handler.params = given
+        handler.params = _as_parsed(given, handler.PROTOCOL_PARSER_MAP_TYPE)
         handler.body = given if package == "dynamodb" else json.dumps(given)
         result = getattr(handler, camelcase_to_underscores(action))()
         if isinstance(result, ActionResult):
@@ -126,6 +126,15 @@ class Resource:
         cls, resource_name: str, cloudformation_json: Mapping[str, Any], account_id: str, region_name: str, **_: object
     ) -> Self:
         return cls.create(Api(account_id, region_name), resource_name, cloudformation_json.get("Properties", {}))
+
+
+def _as_parsed(value: Any, mapping: type[Any]) -> Any:
+    """`value` with every mapping of the kind that the handler's parser makes: RDS looks members up in two spellings."""
+    if isinstance(value, list):
+        return [_as_parsed(each, mapping) for each in value]
+    if isinstance(value, Mapping):
+        return mapping({name: _as_parsed(each, mapping) for name, each in value.items()})
+    return value
 
 
 def changes(before: Properties, after: Properties) -> tuple[str, ...]:

@@ -8,7 +8,18 @@ from infrastructure.embedded.cloudformation.bucket import Bucket
 from infrastructure.embedded.cloudformation.ecs import EcsCluster, EcsService, EcsTaskDefinition
 from infrastructure.embedded.cloudformation.elasticache import CacheReplicationGroup, CacheSubnetGroup
 from infrastructure.embedded.cloudformation.elbv2 import Listener, ListenerRule, LoadBalancer, TargetGroup
+from infrastructure.embedded.cloudformation.lambda_types import (
+    LambdaEventSourceMapping,
+    LambdaFunction,
+    LambdaLayerVersion,
+)
 from infrastructure.embedded.cloudformation.moto_types import MOTO_TYPES
+from infrastructure.embedded.cloudformation.rds import (
+    DbCluster,
+    DbClusterParameterGroup,
+    DbInstance,
+    DbSubnetGroup,
+)
 from infrastructure.embedded.cloudformation.resource import Resource
 from infrastructure.embedded.cloudformation.scaling import ScalableTarget, ScalingPolicy
 from infrastructure.embedded.cloudformation.secret import Secret
@@ -20,9 +31,16 @@ TYPES: tuple[type[Resource], ...] = (
     Bucket,
     CacheReplicationGroup,
     CacheSubnetGroup,
+    DbCluster,
+    DbClusterParameterGroup,
+    DbInstance,
+    DbSubnetGroup,
     EcsCluster,
     EcsService,
     EcsTaskDefinition,
+    LambdaEventSourceMapping,
+    LambdaFunction,
+    LambdaLayerVersion,
     Listener,
     ListenerRule,
     LoadBalancer,

@@ -13,6 +13,7 @@ from infrastructure.embedded.controllers.elasticache import ElastiCacheControlle
 from infrastructure.embedded.controllers.elbv2 import Elbv2Controller
 from infrastructure.embedded.controllers.lambda_controller import LambdaController
 from infrastructure.embedded.controllers.rds import RdsController
+from infrastructure.embedded.controllers.secretsmanager import SecretsManagerController
 from infrastructure.embedded.controllers.sqs import SqsController
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ CONTROLLERS: "tuple[Callable[[Context], Controller], ...]" = (
     SqsController,
     ElastiCacheController,
     RdsController,
+    SecretsManagerController,
     Elbv2Controller,
     EcsController,
     LambdaController,
