@@ -8,10 +8,9 @@ An order that was declined, or not captured yet, has no capture; that none is mi
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 from plugins.books.readers import Cloud, scan
 from plugins.telemetry.timeline import Series
@@ -99,12 +98,6 @@ class CaptureTimeline:
         latencies = sorted(capture.latency_s for capture in self._placed[first:last])
         return CaptureWindow(start=start, end=end, latencies=tuple(latencies), captured=captured_last - captured_first)
 
-    def longest_gap(self, start: float, end: float) -> float:
-        """The longest stretch of [`start`, `end`], in seconds, in which nothing was captured; its edges count."""
-        first, last = bisect_left(self._captured_at, start), bisect_left(self._captured_at, end)
-        times = (start, *self._captured_at[first:last], end)
-        return max(later - earlier for earlier, later in pairwise(times))
-
     def series(self) -> tuple[Series, ...]:
         """Per second, for a chart: captures (/s) by when they were captured, a second without one being a 0; and
         capture.p99 (ms) by when they were placed, a second without an order being a gap.
@@ -116,8 +109,3 @@ class CaptureTimeline:
         points = ((float(second), self.window(second, second + 1).indicators()["capture.p99"]) for second in placed)
         latency = tuple((at, value) for at, value in points if value is not None)
         return rate, Series(name="capture.p99", unit="ms", points=latency)
-
-
-def captured_after(captures: Iterable[Capture], placed_from: float) -> float | None:
-    """Unix time of the first capture of an order placed at or after `placed_from`; None when there is none yet."""
-    return min((c.captured_at for c in captures if c.placed_at >= placed_from), default=None)

@@ -1,11 +1,11 @@
-"""Captures over time: windows by when orders were placed, gaps and rates by when they were captured."""
+"""Captures over time: windows by when orders were placed, rates by when they were captured."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from plugins.books.captures import Capture, CaptureTimeline, captured_after, read_captures
+from plugins.books.captures import Capture, CaptureTimeline, read_captures
 from plugins.books.tests.platform import moto_platform
 
 
@@ -42,23 +42,6 @@ def test_where_nothing_was_placed_nothing_is_said_of_latency() -> None:
 def test_the_p99_is_the_nearest_rank(count: int, p99: int) -> None:
     timeline = CaptureTimeline(tuple(capture(n, 0, n + 1) for n in range(count)))
     assert timeline.window(0, 1).indicators()["capture.p99"] == p99 * 1000
-
-
-@pytest.mark.parametrize(
-    ("pause", "gap"),
-    [((103, 107), 4.1), ((100, 107), 7.25), ((103, 200), 6.85), ((100, 200), 10)],
-    ids=["in the middle", "from the start", "to the end", "throughout"],
-)
-def test_the_longest_gap_is_found_wherever_it_lies(pause: tuple[float, float], gap: float) -> None:
-    """A capture every tenth of a second, but for those due in the pause."""
-    left = CaptureTimeline(tuple(c for c in STEADY.captures if not pause[0] <= c.placed_at < pause[1]))
-    assert left.longest_gap(100, 110) == pytest.approx(gap)
-
-
-def test_the_first_capture_after_a_fault_is_that_of_an_order_placed_after_it() -> None:
-    captures = (capture(1, 99, 7), capture(2, 101, 6), capture(3, 102, 4))
-    assert captured_after(captures, 100) == 106
-    assert captured_after(captures, 103) is None
 
 
 def test_a_second_without_a_capture_is_a_zero_and_one_without_an_order_is_a_gap() -> None:
