@@ -25,6 +25,7 @@ class Delivery:
     message_id: str
     receipt: str
     record: bytes
+    group: str = ""
 
 
 def delivery_of(message: Any, *, source_arn: str) -> Delivery:
@@ -40,7 +41,8 @@ def delivery_of(message: Any, *, source_arn: str) -> Delivery:
     if message.message_attributes:
         record["md5OfMessageAttributes"] = message.attribute_md5
     record |= {"eventSource": "aws:sqs", "eventSourceARN": source_arn, "awsRegion": source_arn.split(":")[3]}
-    return Delivery(message_id=message.id, receipt=message.receipt_handle, record=orjson.dumps(record))
+    group = message.group_id or "" if message.sequence_number else ""  # a standard queue's groups lock nothing
+    return Delivery(message_id=message.id, receipt=message.receipt_handle, record=orjson.dumps(record), group=group)
 
 
 def event(batch: Sequence[Delivery]) -> bytes:

@@ -22,7 +22,6 @@ from infrastructure.embedded.controllers.lambda_calls import Invoker, LambdaErro
 from infrastructure.embedded.controllers.lambda_event_source_events import Delivery
 from infrastructure.embedded.controllers.lambda_event_source_scaling import Scaling
 from infrastructure.embedded.controllers.lambda_event_source_settings import Settings
-from infrastructure.embedded.engines.functions_fleet import INIT_LIMIT_S
 from infrastructure.embedded.engines.functions_report import Invocation
 from infrastructure.embedded.pace import Pace
 from infrastructure.embedded.sqs_queue import MailBox
@@ -69,6 +68,8 @@ class Batch:
     queue: Queue
     deliveries: tuple[Delivery, ...]
     retry_until: float
+    groups: frozenset[str]
+    """The message groups in it; none of a standard queue."""
 
 
 class Poller:
@@ -86,7 +87,7 @@ class Poller:
         self._changed = asyncio.Event()
         self._watched: Queue | None = None
         self._held: deque[Batch] = deque()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Batch] = {}
         self._starting = 0
         self._gathering_since: float | None = None
         self._task: asyncio.Task[None] | None = None
@@ -161,8 +162,7 @@ class Poller:
         self._scaling.limit(self.settings.maximum_concurrency)
         for batch in [batch for batch in self._held if batch.retry_until <= now]:
             self._give_up(batch)
-        while self._held and self._may_start(now):
-            self._start(self._held.popleft())
+        self._start_held(now)
         while not self._held and self._has_batch(queue, now) and self._may_start(now):
             self._take(queue, now)
         return self._pause(queue, now)
@@ -223,18 +223,28 @@ class Poller:
             queue.set_visibility(each.receipt, 0.0)
         if taken:
             timeout = self._invoker.target(self.settings.function, self.settings.qualifier).timeout_s
-            # Begun any later, the invocation could outlast the visibility, and a group be in two invocations at once.
-            until = now + visibility - timeout - INIT_LIMIT_S
-            self._start(Batch(queue=queue, deliveries=tuple(taken[:fitting]), retry_until=until))
+            # Begun any later, the invocation could outlast the visibility, and its messages would come twice.
+            until = now + visibility - timeout
+            groups = frozenset(each.group for each in taken[:fitting] if each.group)
+            self._held.append(Batch(queue=queue, deliveries=tuple(taken[:fitting]), retry_until=until, groups=groups))
+            self._start_held(now)
+
+    def _start_held(self, now: float) -> None:
+        """Start what is held, but nothing of a group that is being processed: its visibility was too short for that."""
+        for batch in tuple(self._held):
+            is_busy = any(batch.groups & running.groups for running in self._running.values())
+            if not is_busy and self._may_start(now):
+                self._held.remove(batch)
+                self._start(batch)
 
     def _start(self, batch: Batch) -> None:
         self._starting += 1
         task = asyncio.create_task(self._process(batch), name=f"batch of {self.settings.source_arn}")
-        self._running.add(task)
+        self._running[task] = batch
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        del self._running[task]
         self._changed.set()
         if not task.cancelled() and task.exception() is not None:
             _log.error("a batch of %s failed inside", self.settings.source_arn, exc_info=task.exception())
