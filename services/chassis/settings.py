@@ -22,7 +22,8 @@ class ChassisSettings(BaseSettings):
     aws_region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
     cafe_environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
     cafe_vcpu: float = Field(default=0.5, gt=0, le=64)
-    cafe_task_arn: str = Field(default="local", min_length=1, max_length=512)
+    ecs_container_metadata_uri_v4: str = Field(default="", pattern=r"^(http://[^\s]+)?$", max_length=512)
+    """Where ECS tells a task who it is (`chassis.task`); empty outside of ECS."""
     cafe_resilience: Literal["on", "off"] = "on"
     cafe_metric_period_s: float = Field(default=60.0, gt=0, le=3600)
     cafe_elasticache_url: str = Field(pattern=r"^rediss?://[^\s]+$")

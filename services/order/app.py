@@ -15,6 +15,7 @@ from services.chassis.settings import EXIT_CONFIGURATION, load
 from services.chassis.stress.coordination import Coordinator
 from services.chassis.stress.engine import Engine
 from services.chassis.stress.routes import add_stress_routes
+from services.chassis.task import task_arn, task_id
 from services.order.assembly import MODES, Mode, Parts
 from services.order.catalogue import CatalogueStock
 from services.order.desk import LATENCY, REJECTED, OrderDesk
@@ -32,8 +33,9 @@ def serve() -> None:
     except ConfigurationError as wrong:
         print(wrong, file=sys.stderr)  # noqa: T201 - there is no log yet
         raise SystemExit(EXIT_CONFIGURATION) from None
-    log.configure(service="order", task=settings.cafe_task_arn, level=settings.cafe_log_level)
-    parts = Parts(settings)
+    arn = task_arn(settings.ecs_container_metadata_uri_v4)
+    log.configure(service="order", task=arn, level=settings.cafe_log_level)
+    parts = Parts(settings, task=task_id(arn))
     mode = MODES[settings.cafe_resilience](parts)
     server.run(build(parts, mode), settings, mode.ending)
 
@@ -46,7 +48,7 @@ def build(parts: Parts, mode: Mode) -> Gateway:
     engine = Engine(
         entry="services.order.stress:bulk_orders",
         vcpu=settings.cafe_vcpu,
-        task=settings.cafe_task_arn.rsplit("/", 1)[-1],
+        task=parts.task,
         report=stress.report,
     )
 

@@ -21,6 +21,7 @@ from services.chassis.cache import NAME, RedisCache, connect
 from services.chassis.health import Dependencies
 from services.chassis.metrics import Metrics
 from services.chassis.resilience import Fragile, Resilience, Resilient
+from services.chassis.task import LOCAL
 from services.chassis.traffic import Traffic
 from services.order.books import MemoryBook, OutboxBook
 from services.order.catalogue import Prices
@@ -46,8 +47,10 @@ _log = logging.getLogger(__name__)
 class Parts:
     """The clients and tables of one task, the same in both modes but for the resilience they were given."""
 
-    def __init__(self, settings: OrderSettings) -> None:
+    def __init__(self, settings: OrderSettings, *, task: str = LOCAL) -> None:
         self.settings = settings
+        self.task = task
+        """What tells this task from the others."""
         self.traffic = Traffic()
         self.background = Background()
         self.dependencies = Dependencies("dynamodb", "sqs", "kinesis", "cloudwatch", "secretsmanager", NAME)
@@ -115,8 +118,7 @@ class ResilientMode:
     def __init__(self, parts: Parts) -> None:
         settings = parts.settings
         self._parts = parts
-        task = settings.cafe_task_arn.rsplit("/", 1)[-1]
-        self._ownership = Ownership(parts.dynamodb, settings.outbox_table, f"{task}-{secrets.token_hex(4)}")
+        self._ownership = Ownership(parts.dynamodb, settings.outbox_table, f"{parts.task}-{secrets.token_hex(4)}")
         self._relay = Relay(
             outbox=OutboxTable(parts.dynamodb, settings.outbox_table),
             channels=parts.channels,

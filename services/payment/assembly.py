@@ -17,7 +17,7 @@ from services.payment.capture import Cashier
 from services.payment.card import SimulatedNetwork
 from services.payment.ledger import Ledger
 from services.payment.messages import Batch, read_batch
-from services.payment.pool import NAME, DatabaseUnavailable, StubbornPool, WriterPool
+from services.payment.pool import NAME, DatabaseUnavailable, Pool, StubbornPool, WriterPool
 from services.payment.publish import DeadLetters, PaidEvents
 from services.payment.rehearsal import Guard, Rehearsal
 from services.payment.secret import DatabaseSecret
@@ -53,6 +53,7 @@ class Payment:
         self._is_resilient = settings.is_resilient
         self._keys = keys_of_function(environ)
         self._dependencies = Dependencies("dynamodb", "sqs", "kinesis", "cloudwatch", "secretsmanager", NAME)
+        self._apis: list[BlockingApi] = []
         self._figures = Figures({"Environment": settings.environment})
         self._figures.declare(RETRIES, RECONNECTS)
         self._patience = (
@@ -63,7 +64,8 @@ class Payment:
         )
         secretsmanager = self._api(SECRETS)
         self._secret = DatabaseSecret(secretsmanager, settings.database_secret)
-        self._ledger = Ledger(self._pool())
+        self._pool: Pool = self._make_pool()
+        self._ledger = Ledger(self._pool)
         store = PaymentStore(self._api(DYNAMODB), payments=settings.payments_table, orders=settings.orders_table)
         cards = SimulatedNetwork(settings.cards)
         self._cashier = Cashier(
@@ -78,15 +80,17 @@ class Payment:
         self._rehearsal = Rehearsal(guard, cards=cards, ledger=self._ledger, store=store)
 
     def _api(self, service: Service) -> BlockingApi:
-        return BlockingApi(
+        api = BlockingApi(
             service,
             region=self._settings.region,
             keys=self._keys,
             patience=self._patience,
             dependencies=self._dependencies,
         )
+        self._apis.append(api)
+        return api
 
-    def _pool(self) -> WriterPool | StubbornPool:
+    def _make_pool(self) -> Pool:
         if not self._is_resilient:
             return StubbornPool(self._settings.database, self._secret)
         return WriterPool(
@@ -148,11 +152,21 @@ class Payment:
             _log.warning("the ledger has no writer", extra={"error": str(error)})
         return {"status": status, "dependencies": self._dependencies.report()}
 
+    def close(self) -> None:
+        """Close every connection. Lambda ends a sandbox without asking; whoever makes one otherwise ends it so."""
+        self._pool.close()
+        for api in self._apis:
+            api.close()
+
 
 def start(environ: Mapping[str, str]) -> Payment:
     """A function that is ready to take events, from the environment that Lambda gives its sandbox."""
     settings = read_settings(environ)
     log.configure(service=NAME_OF_SERVICE, task=settings.sandbox, level=settings.log_level)
     payment = Payment(settings, environ)
-    payment.connect()
+    try:
+        payment.connect()
+    except ConfigurationError:
+        payment.close()
+        raise
     return payment

@@ -44,6 +44,10 @@ class Pool(Protocol):
         """The result of `work`, which may be run more than once; `Refused`, `DatabaseUnavailable`."""
         ...
 
+    def close(self) -> None:
+        """End the session."""
+        ...
+
 
 class WriterPool:
     """Finds the writer again whenever it has moved."""
@@ -101,10 +105,15 @@ class WriterPool:
         if self._connection is None:
             return False
         _log.warning("the connection to the writer is dropped", extra={"error": str(error)})
-        self._connection.close()
-        self._connection = None
+        self.close()
         self._on_reconnect()
         return True
+
+    def close(self) -> None:
+        """End the session; the next `run` begins another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _wait(self, failures: int, error: Exception) -> None:
         ceiling = min(FIRST_PAUSE_S * 2**failures, LONGEST_PAUSE_S)
@@ -132,3 +141,8 @@ class StubbornPool:
             return work(self._connection, None)
         except (Lost, Refused, AwsError) as error:
             raise DatabaseUnavailable(str(error)) from error
+
+    def close(self) -> None:
+        """End the session."""
+        if self._connection is not None:
+            self._connection.close()

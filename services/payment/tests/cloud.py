@@ -1,4 +1,4 @@
-"""The tables, queues, stream and secrets of payment on a moto server, and the events that Lambda would make of messages."""
+"""The tables, queues, stream and secrets of payment on a moto server, and events as Lambda makes them of messages."""
 
 import json
 from collections.abc import Iterable

