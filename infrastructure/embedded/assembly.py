@@ -57,7 +57,7 @@ class EmbeddedCloud:
         with ThreadPoolExecutor(1) as thread:  # so that a signal, or the owner's death, is acted on meanwhile
             backends = await asyncio.get_running_loop().run_in_executor(thread, _load, self._options.region)
         from infrastructure.embedded.control_plane import ControlPlane
-        from infrastructure.embedded.controllers import Answering
+        from infrastructure.embedded.controllers import Answering, ecs_metadata
         from infrastructure.embedded.interceptors import registry
 
         endpoint = Endpoint(LOOPBACK, self._ports.allocate())
@@ -68,7 +68,7 @@ class EmbeddedCloud:
             region=self._options.region,
             account=ACCOUNT,
             interceptors=registry.chain(backends),
-            pages=status.pages,
+            pages={**status.pages, ecs_metadata.PAGE: ecs_metadata.page(backends.ecs)},
             on_mutation=lambda call: reconciler.notify(call.service),
             natives={each.name: each.answer for each in controllers if isinstance(each, Answering)},
         )

@@ -14,10 +14,12 @@ _JSON = {"content-type": "application/json", "cache-control": "no-store"}
 Page = Callable[[dict[str, str]], Awaitable[bytes | Answer]]
 """A page: query in, JSON out, or a whole answer where another status is due.
 
-A POST arrives with its body under the key `BODY`, a DELETE with the key `METHOD`.
+A POST arrives with its body under the key `BODY`, a DELETE with the key `METHOD`. A page whose name ends in a slash
+takes every path below it; what follows the name is under the key `REST`.
 """
 BODY = "_body"
 METHOD = "_method"
+REST = "_rest"
 
 
 def json_answer(status: int, value: object) -> Answer:
@@ -32,10 +34,18 @@ class Pages:
         self._pages = dict(pages)
 
     async def answer(self, request: HttpRequest) -> Answer:
-        page = self._pages.get(request.path.removeprefix(PREFIX).strip("/"))
+        page, rest = self._find(request.path.removeprefix(PREFIX))
         if page is None:
             return json_answer(404, {"error": f"no such page: {request.path}", "pages": sorted(self._pages)})
-        query = dict(parse_qsl(request.query, keep_blank_values=True))
+        query = {**dict(parse_qsl(request.query, keep_blank_values=True)), REST: rest}
         query |= {METHOD: request.method, BODY: request.body.decode("utf-8", "replace")}
         result = await page(query)
         return result if isinstance(result, Answer) else Answer(status=200, headers=dict(_JSON), body=result)
+
+    def _find(self, path: str) -> tuple[Page | None, str]:
+        """The page, and what follows its name."""
+        exact = self._pages.get(path.strip("/"))
+        if exact is not None:
+            return exact, ""
+        name = next((name for name in self._pages if name.endswith("/") and path.startswith(name)), "")
+        return self._pages.get(name), path.removeprefix(name)

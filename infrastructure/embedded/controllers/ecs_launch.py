@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infrastructure.embedded.controllers import ecs_metadata
 from infrastructure.embedded.controllers.ecs_api import Record
 from infrastructure.embedded.engines.envoy_model import Endpoint
 from infrastructure.embedded.pace import Pace
@@ -32,6 +33,8 @@ class Region:
     """Where tasks run: what a launch needs of the platform beside the task itself."""
 
     name: str
+    url: str
+    """The control plane's, where tasks ask who they are."""
     pace: Pace
     edge: Callable[[str, str], Endpoint]
     secret: Callable[[str], str]
@@ -134,7 +137,7 @@ def _given(task: Record, definition: Record, service: catalog.Service, port: int
         "AWS_REGION": region.name,
         "AWS_DEFAULT_REGION": region.name,
         "PORT": str(port),
-        "CAFE_TASK_ARN": task.task_arn,
+        ecs_metadata.VARIABLE: ecs_metadata.address(region.url, task.id),
         "CAFE_AVAILABILITY_ZONE": task.availability_zone,
         "CAFE_VCPU": f"{Allotment.of(definition).vcpu:g}",
         "CAFE_METRIC_PERIOD_S": f"{region.pace.metric_period_s:g}",

@@ -73,7 +73,11 @@ class Tasks:
         self._ended = ended
         self._targets = Targets(context.backends.elbv2, lambda: context.wake("elasticloadbalancing"))
         self._region = ecs_launch.Region(
-            name=context.region, pace=context.pace, edge=context.network.edge, secret=self._secret
+            name=context.region,
+            url=context.url,
+            pace=context.pace,
+            edge=context.network.edge,
+            secret=self._secret,
         )
         self._live: dict[str, Live] = {}
         self._by_process: dict[str, Live] = {}

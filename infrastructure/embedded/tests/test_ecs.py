@@ -1,6 +1,7 @@
 """The ECS controller over moto's real records: what is wanted becomes processes, what becomes of them is recorded."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -8,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from infrastructure.embedded.controllers import ecs_metadata
 from infrastructure.embedded.controllers.ecs import EcsController
+from infrastructure.embedded.interceptors import Answer
 from infrastructure.embedded.metric_store import Key
 from infrastructure.embedded.pace import FAST, Pace
+from infrastructure.embedded.pages import REST
 from infrastructure.embedded.tests.ecs_world import FakeProcess, World, world
 from infrastructure.state import StateFolder
 
@@ -139,9 +143,18 @@ async def test_a_task_says_where_it_runs(state: StateFolder) -> None:
         assert process.spec.resource == task.task_arn
         assert process.spec.az == task.availability_zone
         assert process.spec.entry == "services.order.app:serve"
-        assert {"PORT": str(process.spec.port), "CAFE_VCPU": "0.5", "CAFE_TASK_ARN": task.task_arn}.items() <= (
-            process.spec.env.items()
+        assert {"PORT": str(process.spec.port), "CAFE_VCPU": "0.5"}.items() <= process.spec.env.items()
+        told = ecs_metadata.page(ecs.api)
+        where = process.spec.env["ECS_CONTAINER_METADATA_URI_V4"].partition(ecs_metadata.PAGE)[2]
+        answer = await told({REST: f"{where}/task"})
+        assert isinstance(answer, Answer)
+        assert {"TaskARN": task.task_arn, "AvailabilityZone": task.availability_zone}.items() <= (
+            json.loads(answer.body).items()
         )
+        for strange in (f"{where}/stats", "nobody/task"):
+            refused = await told({REST: strange})
+            assert isinstance(refused, Answer)
+            assert refused.status == 404
         [attachment] = task.attachments
         assert {d["name"]: d["value"] for d in attachment["details"]}["subnetId"] in ecs.world.subnets
 

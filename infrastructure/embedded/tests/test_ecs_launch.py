@@ -20,6 +20,7 @@ from infrastructure.embedded.pace import AWS, FAST
 SECRETS = {"token": "t0ken", "arn:aws:secretsmanager:us-east-1:1:secret:db-AbCdEf": json.dumps({"password": "p4ss"})}
 REGION = Region(
     name="us-east-1",
+    url="http://127.0.0.1:4566",
     pace=FAST,
     edge=lambda service, upstream: Endpoint(LOOPBACK, len(service) * 1000 + len(upstream)),
     secret=SECRETS.__getitem__,
@@ -54,7 +55,7 @@ def test_a_task_knows_who_and_where_it_is() -> None:
     assert {
         "AWS_ACCESS_KEY_ID": "order",
         "AWS_REGION": "us-east-1",
-        "CAFE_TASK_ARN": "arn:task/1",
+        "ECS_CONTAINER_METADATA_URI_V4": "http://127.0.0.1:4566/_cafe/ecs-metadata/v4/12345678-90ab",
         "CAFE_AVAILABILITY_ZONE": "us-east-1b",
         "CAFE_VCPU": "0.5",
         "CAFE_METRIC_PERIOD_S": "1",
