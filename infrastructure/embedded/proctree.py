@@ -100,6 +100,23 @@ def with_directory(folder: str) -> Iterator[int]:
             yield int(name)
 
 
+def servers_below(folder: str, program: str) -> Iterator[int]:
+    """The living processes of the program of that name whose current directory lies, or lay, below `folder`.
+
+    For a program whose processes write their titles over their environment.
+    """
+    for name in _names("/proc"):
+        if name.isdigit() and _directory(int(name)).startswith(f"{folder}/") and _program(int(name)) == program:
+            yield int(name)
+
+
+def _program(pid: int) -> str:
+    try:
+        return _read(f"/proc/{pid}/comm").decode(errors="replace").rstrip("\n")
+    except _GONE:
+        return ""
+
+
 def _directory(pid: int) -> str:
     try:
         return os.readlink(f"/proc/{pid}/cwd")  # noqa: PTH115  a Path costs as much as the look itself

@@ -80,8 +80,11 @@ def _is_empty(state: StateFolder) -> bool:
     return not any(journal.iterdir()) if journal.is_dir() else journal.stat().st_size == 0
 
 
-def _marked(state: StateFolder) -> list[int]:
-    return list(proctree.with_environment(f"{MARKER}={state.root}"))
+def _marked(state: StateFolder) -> set[int]:
+    # PostgreSQL's sessions lead process groups of their own, have their titles where the marker was, and while they
+    # work do not notice that their server is dead.
+    sessions = proctree.servers_below(str(state.run.resolve()), "postgres")
+    return {*proctree.with_environment(f"{MARKER}={state.root}"), *sessions}
 
 
 def _kill(pids: Collection[int], deadline: float) -> None:

@@ -66,7 +66,7 @@ class RdsController:
         self._clusters: dict[str, AuroraCluster] = {}
         self._ports: dict[str, int] = {}
         self._passwords: dict[str, str] = {}
-        self._metrics = RdsMetrics(context.metrics, context.pace.metric_period_s, self._clusters)
+        self._metrics = RdsMetrics(context.metrics, context.pace.metric_period_s, self._clusters, self.wake)
         context.metrics.register(self._metrics.collect)
         context.supervisor.on_exit(self._on_exit)
 

@@ -14,31 +14,25 @@ writer goes on alone, as it must, and the reader is no candidate from that momen
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from infrastructure.embedded.controllers.rds_confirmation import Confirmation
+from infrastructure.embedded.controllers.rds_join import join
 from infrastructure.embedded.controllers.rds_member import Member, Owner, Wanted
 from infrastructure.embedded.controllers.rds_provision import provision
 from infrastructure.embedded.engines.envoy_model import Endpoint
 from infrastructure.embedded.engines.postgres import NodeSpec, PostgresEngine
-from infrastructure.embedded.engines.postgres_settings import WAL_KEPT_MB, Size
+from infrastructure.embedded.engines.postgres_settings import Size
 from infrastructure.embedded.engines.postgres_wire import PostgresError
-from infrastructure.errors import EnvironmentFault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _log = logging.getLogger(__name__)
 
-STREAMING_S = 20.0
-"""From a reader's start until it streams; longer means that the log it needs is gone."""
-CONFIRMING_S = 20.0
-SILENT_S = 3.0
-"""How long a confirming reader may be away from a living writer; commits wait meanwhile."""
 HUNG_S = 10.0
 """A writer that answers nothing for so long is taken for dead."""
-_LOOK_S = 0.01
 
 
 class AuroraCluster:
@@ -53,9 +47,7 @@ class AuroraCluster:
         """How often another instance became the writer."""
         self._engine = engine
         self._owner = owner
-        self._confirming: frozenset[str] = frozenset()
-        self._confirmation = asyncio.Lock()
-        self._is_from_template = True
+        self._confirmation = Confirmation(identity)
         self._volume: Path | None = None
 
     # --- what it looks like -------------------------------------------------------------------------------------------
@@ -79,11 +71,11 @@ class AuroraCluster:
     @property
     def is_available(self) -> bool:
         """Whether every instance runs and every reader confirms."""
-        return all(m.is_running and (m is self.writer or m.id in self._confirming) for m in self.members.values())
+        return all(m.is_running and (m is self.writer or m in self._confirmation) for m in self.members.values())
 
     def is_confirming(self, member: Member) -> bool:
-        """Whether the member could be promoted now."""
-        return member.id in self._confirming
+        """Whether the member is on the list of those that may be promoted."""
+        return member in self._confirmation
 
     def _readers(self) -> list[Member]:
         return [member for member in self.members.values() if member is not self.writer]
@@ -207,7 +199,7 @@ class AuroraCluster:
         elif not writer.is_busy:
             _log.warning("%s: no reader has all that was committed; %s is started again", self.id, writer.id)
             await self._retreat()
-            self._confirming = frozenset()
+            self._confirmation.clear()
             writer.work(self._open(writer), self._owner.wake)
 
     async def _fail_over(self, target: str | None) -> bool:
@@ -220,7 +212,7 @@ class AuroraCluster:
 
     def _successor(self, target: str | None) -> Member | None:
         """The confirming reader to promote: the one asked for, or by promotion tier and then by name."""
-        able = [m for m in self._readers() if m.is_running and m.id in self._confirming and target in (None, m.id)]
+        able = [m for m in self._readers() if m.is_running and m in self._confirmation and target in (None, m.id)]
         return min(able, key=lambda member: (member.wanted.tier, member.id), default=None)
 
     async def _switch(self, successor: Member, *, is_planned: bool) -> None:
@@ -238,11 +230,12 @@ class AuroraCluster:
             old.phase = "down"
             await successor.node.promote()
             await successor.node.cut_sessions()  # of readers that came while the way was being closed
-            self.writer, self._confirming, self._is_from_template = successor, frozenset(), False
+            self._confirmation.clear()
+            self.writer, successor.leader = successor, None
             self.switches += 1
         except BaseException:
             # Nobody knows what it is now. It has written nothing: it comes back as a reader of whoever is the writer.
-            self._confirming -= {successor.id}
+            self._confirmation.forget([successor])
             old.phase = successor.phase = "down"
             await asyncio.gather(old.node.kill(), successor.node.kill())
             self._owner.tell("RDS-EVENT-0069", self.id)
@@ -279,7 +272,7 @@ class AuroraCluster:
                 continue
             try:
                 await member.node.stop()
-                await member.node.start(standbys=self._confirming_names())
+                await member.node.start(standbys=self._confirmation.names)
             except BaseException:
                 member.phase = "down"
                 raise
@@ -292,129 +285,34 @@ class AuroraCluster:
         for member in self._readers():
             if member.is_busy or member.phase in ("running", "stopping") or writer is None:
                 continue
-            is_early = not member.has_data and self._is_from_template and writer.phase == "starting"
+            is_early = not member.has_data and self.switches == 0 and writer.phase == "starting"
             if is_early or writer.is_running:
                 member.work(self._join(member, writer), self._owner.wake)
                 self._owner.changed()
 
     async def _join(self, member: Member, writer: Member) -> None:
         """Bring a reader up on the writer's data, and on until it confirms every commit."""
-        await self._make_data_fit(member, writer)
-        await member.node.start(writer.node.spec.port)
-        if not await self._streams(member, writer):
-            _log.warning("%s: %s does not find the log it needs; it is copied anew", self.id, member.id)
-            await member.node.kill()
-            await self._copy(member, writer)
-            await member.node.start(writer.node.spec.port)
-            if not await self._streams(member, writer):
-                raise EnvironmentFault(
-                    f"{member.id} does not stream from {writer.id}; `cafe logs {member.node.spec.id}` shows why"
-                )
+        await join(member, writer, self._engine.copies, switches=self.switches)
         self._is_up(member)
-        await self._confirm(member, writer)
+        await self._confirmation.add(member, writer)
         self._owner.changed()
 
-    async def _make_data_fit(self, member: Member, writer: Member) -> None:
-        if not member.has_data and await self._has_whole_log(writer):
-            await self._engine.copies.fresh(member.node.data, member.id)
-            member.has_data = True
-        elif member.has_data:
-            await member.node.end_orphans()
-            member.has_data = False  # a rewind that is interrupted leaves nothing that could be started
-            try:
-                await self._engine.copies.rewind(
-                    member.node.data, member.id, writer.node.spec.port, member.node.configuration
-                )
-                member.has_data = True
-            except EnvironmentFault as refused:
-                _log.warning("%s: %s cannot be rewound and is copied anew: %s", self.id, member.id, refused)
-                await self._copy(member, writer)
-        else:
-            await self._copy(member, writer)
-
-    async def _has_whole_log(self, writer: Member) -> bool:
-        """Whether the writer still has its log back to the template, so that a copy of that will do."""
-        if not self._is_from_template or writer.phase == "starting":
-            return self._is_from_template
-        written = int(await writer.node.value("SELECT (pg_current_wal_lsn() - '0/0')::bigint"))
-        return written < WAL_KEPT_MB * 1024 * 1024 // 2
-
-    async def _copy(self, member: Member, writer: Member) -> None:
-        member.has_data = False
-        await self._engine.copies.full(member.node.data, member.id, writer.node.spec.port)
-        member.has_data = True
-
-    async def _streams(self, member: Member, writer: Member) -> bool:
-        """Wait until the reader streams; False when it does not within `STREAMING_S` of the writer's readiness."""
-        deadline = time.monotonic() + STREAMING_S
-        while time.monotonic() < deadline:
-            if not member.node.is_alive:
-                raise EnvironmentFault(f"{member.id} ended; `cafe logs {member.node.spec.id}` shows why")
-            if writer.is_running and member.name in {each.name for each in await writer.node.followers()}:
-                return True
-            await asyncio.sleep(_LOOK_S)  # PostgreSQL tells no outsider
-        return False
-
-    async def _confirm(self, member: Member, writer: Member) -> None:
-        """Have every further commit wait for the reader, and wait until it has every earlier one."""
-        async with self._confirmation:
-            try:
-                await writer.node.confirm_by((*self._confirming_names(), member.name))
-                await self._await_all(member, writer)
-            except BaseException:
-                if writer.is_running:
-                    await writer.node.confirm_by(self._confirming_names())
-                raise
-            self._confirming |= {member.id}
-        _log.info("%s: every commit waits for %s", self.id, ", ".join(sorted(self._confirming)))
-
-    async def _await_all(self, member: Member, writer: Member) -> None:
-        position = await writer.node.value("SELECT pg_current_wal_flush_lsn()")
-        deadline = time.monotonic() + CONFIRMING_S
-        while not await writer.node.has_confirmed(member.name, position):
-            if not member.node.is_alive or time.monotonic() > deadline:
-                raise EnvironmentFault(f"{member.id} has not confirmed the log up to {position}")
-            await asyncio.sleep(_LOOK_S)
-
     async def _release_lost(self) -> None:
-        """Let the writer go on without readers that are gone; they are no candidates any more."""
+        """Let the writer go on without readers that are gone, and end those that live and do not listen."""
         writer = self.writer
-        if writer is None or not writer.is_running or not self._confirming:
+        if writer is None or not writer.is_running or not self._confirmation.names:
             return
-        silent = await self._silent(writer)
-        lost = {each for each in self._confirming if not self._is_there(each) or each in silent}
+        silent = await self._confirmation.silent(writer)
+        lost = [*self._confirmation.dead(), *silent]
         if not lost:
             return
-        async with self._confirmation:
-            self._confirming -= lost
-            await writer.node.confirm_by(self._confirming_names())
-        for identity in sorted(lost):
-            self._owner.tell("RDS-EVENT-0045", self.id, identity)
-        _log.warning("%s: %s no longer confirms; %s goes on without", self.id, ", ".join(sorted(lost)), writer.id)
-        for member in [self.members[each] for each in silent & self.members.keys()]:
+        await self._confirmation.release(lost, writer)
+        for member in lost:
+            self._owner.tell("RDS-EVENT-0045", self.id, member.id)
+        for member in silent:
             await member.node.kill()
             member.phase = "down"
         self._owner.changed()
-
-    def _is_there(self, identity: str) -> bool:
-        return identity in self.members and self.members[identity].is_running
-
-    async def _silent(self, writer: Member) -> set[str]:
-        """Confirming readers that live and have not streamed for `SILENT_S`."""
-        streaming = {each.name for each in await writer.node.followers()}
-        now = time.monotonic()
-        silent = set[str]()
-        for member in (self.members[each] for each in self._confirming & self.members.keys()):
-            if member.name in streaming:
-                member.silent_since = None
-            elif member.silent_since is None:
-                member.silent_since = now
-            elif now - member.silent_since > SILENT_S:
-                silent.add(member.id)
-        return silent
-
-    def _confirming_names(self) -> tuple[str, ...]:
-        return tuple(sorted(self.members[each].name for each in self._confirming if each in self.members))
 
     # --- its end, in parts and as a whole -----------------------------------------------------------------------------
 
@@ -440,6 +338,7 @@ class AuroraCluster:
     async def _remove(self, member: Member) -> None:
         del self.members[member.id]
         await member.give_up()
+        member.phase = "stopping"
         await self._release_lost()
         await member.node.stop()
         await member.node.remove()
@@ -456,7 +355,7 @@ class AuroraCluster:
         for member in ordered:
             await member.node.stop()
             member.phase = "down" if member.has_data else "new"
-        self._confirming = frozenset()
+        self._confirmation.clear()
         self._owner.changed()
 
     async def close(self) -> None:

@@ -63,10 +63,10 @@ class Member:
         self.phase: Phase = "new"
         self.has_data = False
         """Whether its directory holds a database that could be started; not so while it is being made."""
+        self.leader: tuple[str, int] | None = None
+        """Whom it followed last, and how many writers the cluster had had by then; None for a writer's data."""
         self.failure: Exception | None = None
         """Why the last attempt to bring it up failed; kept until somebody was told."""
-        self.silent_since: float | None = None
-        """When a confirming standby was first seen not to stream; monotonic seconds."""
         self.is_known = False
         """Whether it ever ran: then the next start is no creation."""
         self._task: asyncio.Task[None] | None = None

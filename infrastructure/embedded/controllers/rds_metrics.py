@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Auro
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from infrastructure.embedded.controllers.rds_cluster import AuroraCluster
@@ -33,12 +33,22 @@ class Reading:
 
 
 class RdsMetrics:
-    """Asks every running server once a period. The asking takes a moment, so the numbers are filed when they come."""
+    """Asks every running server once a period. The asking takes a moment, so the numbers are filed when they come.
 
-    def __init__(self, metrics: Metrics, period_s: float, clusters: Mapping[str, AuroraCluster]) -> None:
+    `wake` is called when the answers show something to do.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        period_s: float,
+        clusters: Mapping[str, AuroraCluster],
+        wake: Callable[[], None],
+    ) -> None:
         self._metrics = metrics
         self._period_s = period_s
         self._clusters = clusters
+        self._wake = wake
         self._cpu_s: dict[tuple[str, int], float] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -78,6 +88,8 @@ class RdsMetrics:
         readings = [_reading(cluster, member, "DatabaseConnections", connections, "Count")]
         if member is cluster.writer:
             lags = {name: float(lag or 0) for name, lag in await member.node.query(_LAG, timeout_s=_ASK_S)}
+            if any(cluster.is_confirming(m) and m.name not in lags for m in cluster.members.values()):
+                self._wake()  # commits may be waiting for a reader that does not listen
             readings += [
                 _reading(cluster, reader, "AuroraReplicaLag", lags[reader.name], "Milliseconds")
                 for reader in cluster.members.values()

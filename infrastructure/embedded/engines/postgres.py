@@ -104,6 +104,7 @@ class PostgresNode:
         A primary's commits wait for all `standbys` from the first on. `EnvironmentFault` with the log's tail when the
         server gives up.
         """
+        self._hang_up()
         await self.end_orphans()
         version = (await asyncio.to_thread(binaries.find, "postgres")).version[0]
         self._settings = replace(self._settings, primary=primary, standbys=standbys, version=version)

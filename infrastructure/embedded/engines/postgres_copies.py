@@ -25,7 +25,7 @@ from infrastructure.state import StateFolder
 
 UNPRIVILEGED = "nobody"
 """PostgreSQL refuses to run as root; this user is there on every system."""
-_RECIPE = 1
+_RECIPE = 2
 """Part of the template's name; another way to make it needs another number."""
 
 
@@ -104,6 +104,8 @@ class Copies:
 
         `EnvironmentFault` when that is impossible, the log back to where they parted being gone for example.
         """
+        # A server that was killed is recovered first, by a single-user server, which cannot be a standby.
+        (data / "standby.signal").unlink(missing_ok=True)
         source = f"host={self._sockets} port={source_port} user={ADMIN} dbname=postgres"
         files = ("--target-pgdata", str(data), "--source-server", source, "--config-file", str(configuration))
         tool = str(await asyncio.to_thread(binaries.postgres_tool, "pg_rewind"))
@@ -114,7 +116,7 @@ class Copies:
             data = draft / "data"
             initdb = str(await asyncio.to_thread(binaries.postgres_tool, "initdb"))
             looks = ("--encoding", "UTF8", "--locale", "C.UTF-8", "--auth", "peer", "--data-checksums")
-            how = ("--username", ADMIN, "--no-sync", "--no-instructions", "--wal-segsize", "4")
+            how = ("--username", ADMIN, "--no-sync", "--no-instructions", "--wal-segsize", "1")
             await self._tools.run(folder.name, initdb, "--pgdata", str(data), *looks, *how)
             # Another platform may have been faster: then its template is as good as ours.
             with contextlib.suppress(FileExistsError):

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 
 ADMIN = "rdsadmin"
 """The superuser nobody but the platform is, as on RDS."""
-WAL_KEPT_MB = 256
-"""Log that a primary keeps for standbys that come back; one that was away for longer is copied anew."""
+WAL_KEPT_MB = 48
+"""Log that a primary keeps for standbys that come back; one that was away for longer is copied anew.
+
+No more, since a rewind copies all of it.
+"""
 _SCRAM_ITERATIONS = 4096
 
 GIB = 1024**3
@@ -88,11 +91,14 @@ def configuration(settings: Settings) -> str:
         "full_page_writes": "on",  # pg_rewind's condition
         "wal_level": "replica",
         "wal_keep_size": f"{WAL_KEPT_MB}MB",
+        "min_wal_size": "8MB",
         "max_wal_senders": "10",
         "hot_standby": "on",
         "synchronous_commit": "on",
         "synchronous_standby_names": synchronous(settings.standbys),
         "primary_conninfo": _conninfo(settings),
+        # A standby that hangs holds up every commit: it is soon known, and goes on as one that is lost.
+        "wal_sender_timeout": "5s",
         "wal_receiver_status_interval": "1s",
         "wal_retrieve_retry_interval": "50ms",
         # An instance whose process crashed is a dead instance: the controller decides what happens next.
