@@ -147,7 +147,6 @@ def test_what_services_use_can_be_preloaded_and_stays_single_threaded(tmp_path: 
 def test_the_catalogues_entries_are_among_what_is_preloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
     monkeypatch.setattr(zygote, "PRELOAD", ())
-    monkeypatch.setattr(zygote, "CLIENTS", ())
     monkeypatch.setattr(zygote, "_preload_entry", loaded.append)
     zygote.preload()
     assert loaded == [service.entry for service in catalog.http_services()]
