@@ -8,7 +8,7 @@ from typing import Any
 
 from infrastructure.embedded.controllers.lambda_event_source import LambdaEventSources
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control
-from infrastructure.embedded.tests.lambda_world import FUNCTION, Clock, Functions, context, quiet
+from infrastructure.embedded.tests.fake_functions import FUNCTION, Clock, Functions, context, quiet
 
 URL = f"http://127.0.0.1/{ACCOUNT}/"
 ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"

@@ -16,7 +16,7 @@ from infrastructure.embedded.controllers.lambda_calls import AsyncRequest, Lambd
 from infrastructure.embedded.engines.functions_report import Invocation
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, run
-from infrastructure.embedded.tests.lambda_world import FUNCTION, FUNCTION_ARN, Functions, context, quiet
+from infrastructure.embedded.tests.fake_functions import FUNCTION, FUNCTION_ARN, Functions, context, quiet
 
 ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
 PACE = replace(FAST, speedup=100_000.0)

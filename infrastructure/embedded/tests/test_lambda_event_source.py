@@ -9,7 +9,7 @@ import pytest
 
 from infrastructure.embedded.tests.control import run
 from infrastructure.embedded.tests.event_source_world import VISIBILITY_S, World, world
-from infrastructure.embedded.tests.lambda_world import Running, quiet
+from infrastructure.embedded.tests.fake_functions import Running, quiet
 
 
 def test_a_batch_holds_what_waits_in_order_and_is_deleted_when_it_succeeds() -> None:

@@ -5,7 +5,7 @@ import pytest
 from infrastructure.embedded.controllers.lambda_calls import LambdaError
 from infrastructure.embedded.tests.control import run
 from infrastructure.embedded.tests.event_source_world import ARN, world
-from infrastructure.embedded.tests.lambda_world import FUNCTION, quiet
+from infrastructure.embedded.tests.fake_functions import FUNCTION, quiet
 
 
 def test_a_disabled_mapping_finishes_what_it_began_and_takes_no_more() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from infrastructure.embedded.tests.control import run
 from infrastructure.embedded.tests.event_source_world import VISIBILITY_S, world
-from infrastructure.embedded.tests.lambda_world import quiet
+from infrastructure.embedded.tests.fake_functions import quiet
 
 
 def test_without_a_slot_one_batch_is_taken_and_tried_again_and_the_rest_stay_visible() -> None:
