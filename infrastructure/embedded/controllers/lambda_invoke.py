@@ -214,7 +214,7 @@ def _payload(payload: bytes, limit: int) -> bytes:
 
 
 def _context(given: Parameters) -> str:
-    """The client context as the runtime takes it: JSON, which the caller has encoded."""
+    """The client context, checked: base64 of JSON."""
     encoded = str(given.get("ClientContext") or "")
     try:
         text = base64.b64decode(encoded, validate=True).decode()

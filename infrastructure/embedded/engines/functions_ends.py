@@ -8,7 +8,7 @@ from typing import Literal
 from infrastructure.embedded.engines.functions_report import Report
 from infrastructure.embedded.engines.functions_runtime_api import ANSWER_LIMIT
 
-Cause = Literal["", "timeout", "memory"]
+Cause = Literal["", "timeout", "memory", "abandoned"]
 """Why we killed a sandbox; empty when it ended by itself."""
 
 

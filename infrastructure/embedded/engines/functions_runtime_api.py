@@ -10,6 +10,7 @@ with TCP_NODELAY: in two, each call would wait 40 ms for the kernel's delayed ac
 """
 
 import asyncio
+import base64
 import json
 import logging
 import socket
@@ -31,7 +32,7 @@ _READ_LIMIT = ANSWER_LIMIT + (1 << 20)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One invocation as the runtime gets it. `deadline_ms` in Unix milliseconds; `context` is base64, or empty."""
+    """One invocation as the runtime gets it. `deadline_ms` in Unix milliseconds; `context`: base64 of JSON, or empty."""
 
     request_id: str
     payload: bytes
@@ -48,7 +49,10 @@ class Work:
             "Lambda-Runtime-Invoked-Function-Arn": self.arn,
             "Lambda-Runtime-Trace-Id": f"Root=1-{self.deadline_ms // 1000:08x}-{self.request_id.replace('-', '')[:24]}",
         }
-        return {**headers, "Lambda-Runtime-Client-Context": self.context} if self.context else headers
+        if not self.context:
+            return headers
+        context = json.dumps(json.loads(base64.b64decode(self.context)))  # plain for the runtime, and ASCII
+        return {**headers, "Lambda-Runtime-Client-Context": context}
 
 
 class Runtime(Protocol):

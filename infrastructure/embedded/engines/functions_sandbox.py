@@ -106,14 +106,21 @@ class Sandbox:
         self.idle_since = self._loop.time()
 
     async def run(self, request_id: str, payload: bytes, arn: str, context: str = "") -> Ran:
-        """Run one invocation; whatever becomes of it is in the result. The sandbox may not be alive afterwards."""
+        """Run one invocation; whatever becomes of it is in the result. The sandbox may not be alive afterwards.
+
+        Cancelled, it ends the sandbox.
+        """
         self._request_id, self._outcome = request_id, self._loop.create_future()
         self._log.write(f"START RequestId: {request_id} Version: {self.spec.version}")
         deadline_ms = int((time.time() + self.spec.timeout_s) * 1000)
         began = time.monotonic()
         with _Timers(self._loop, self.spec.timeout_s, self._end, self._look):
             self._offer(Work(request_id=request_id, payload=payload, arn=arn, deadline_ms=deadline_ms, context=context))
-            outcome = await self._outcome
+            try:
+                outcome = await self._outcome
+            except BaseException:
+                self._end("abandoned")  # nobody waits for the answer, and it is in no state for another invocation
+                raise
         elapsed_s = time.monotonic() - began
         self._request_id, self._outcome = "", None
         self.idle_since = self._loop.time()

@@ -1,0 +1,173 @@
+"""Real sandboxes for tests: archives of a few lines, an engine over a real supervisor, a control plane for SDKs."""
+
+import asyncio
+import io
+import zipfile
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+from uuid import uuid4
+
+import boto3
+from botocore.config import Config
+
+from infrastructure.embedded.backends import Backends
+from infrastructure.embedded.context import Context
+from infrastructure.embedded.control_plane import ControlPlane
+from infrastructure.embedded.controllers.lambda_controller import LambdaController
+from infrastructure.embedded.engines.functions import Functions, FunctionSpec, Ran
+from infrastructure.embedded.interceptors import Call
+from infrastructure.embedded.metrics import Metrics
+from infrastructure.embedded.pace import FAST
+from infrastructure.embedded.ports import Ports
+from infrastructure.embedded.process import Process
+from infrastructure.embedded.supervisor import Supervisor
+from infrastructure.embedded.tests.control import ACCOUNT, REGION, fresh_backends
+from infrastructure.embedded.tests.ecs_world import FakeNetwork
+from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE
+from infrastructure.state import StateFolder
+
+Result = TypeVar("Result")
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/payment"
+ECHO = "def handle(event, context):\n    return event\n"
+
+
+def zipped(files: Mapping[str, str]) -> bytes:
+    """A zip archive of these files."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        for name, text in files.items():
+            opened.writestr(name, text)
+    return archive.getvalue()
+
+
+@dataclass
+class Sandboxes:
+    """An engine on a loop of its own, for as long as a module's tests last."""
+
+    runner: asyncio.Runner
+    supervisor: Supervisor
+    engine: Functions
+    state: StateFolder
+    ended: list[Process] = field(default_factory=list)
+
+    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        return self.runner.run(asyncio.wait_for(coroutine, 60.0))
+
+    def function(self, code: str, **members: Any) -> "Running":
+        """A function of one module, `app`, with a fleet of its own."""
+        name = f"f-{uuid4().hex[:6]}"
+
+        async def stored() -> Path:
+            _, folder = self.engine.store(zipped({"app.py": code}))
+            await self.engine.stored(folder)
+            return folder
+
+        settings: dict[str, Any] = {"handler": "app.handle", "timeout_s": 10.0, "memory_mb": 256, **members}
+        spec = FunctionSpec(name=name, version="$LATEST", arn=f"arn:{name}", code=self.run(stored()), **settings)
+        return Running(self, spec)
+
+
+@dataclass
+class Running:
+    """One function, to be invoked."""
+
+    world: Sandboxes
+    spec: FunctionSpec
+
+    def __call__(self, payload: bytes = b"{}", **more: str) -> Ran:
+        return self.world.run(self.start(payload, **more))
+
+    async def start(self, payload: bytes = b"{}", **more: str) -> Ran:
+        return await self.world.engine.run(self.spec, self.spec.name, str(uuid4()), payload, **more)
+
+    @property
+    def processes(self) -> list[Process]:
+        return [p for p in self.world.supervisor.processes.values() if p.spec.resource == self.spec.arn]
+
+
+@contextmanager
+def sandboxes(folder: Path, *, idle_s: float = 30.0) -> Iterator[Sandboxes]:
+    """An engine and its supervisor; nothing is left of them afterwards."""
+    state = StateFolder.of("test", folder)
+    with asyncio.Runner() as runner:
+
+        async def begin() -> Sandboxes:
+            supervisor = Supervisor(state, zygote=LIGHT_ZYGOTE)
+            return Sandboxes(runner, supervisor, Functions(supervisor, state, idle_s), state)
+
+        world = runner.run(begin())
+        world.supervisor.on_exit(world.ended.append)
+        try:
+            yield world
+        finally:
+            runner.run(world.engine.close())
+            runner.run(world.supervisor.close())
+
+
+@dataclass
+class LambdaWorld:
+    """A control plane with the real Lambda controller behind it, for SDKs to call."""
+
+    url: str
+    context: Context
+    controller: LambdaController
+    backends: Backends
+    supervisor: Supervisor
+    calls: list[Call] = field(default_factory=list)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client that tries once."""
+        client: Any = boto3.client  # its stubs know no service by a variable
+        return client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.url,
+            aws_access_key_id="tester",
+            aws_secret_access_key="tester",
+            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=20, read_timeout=30),
+        )
+
+
+@asynccontextmanager
+async def lambda_world(folder: Path) -> AsyncIterator[LambdaWorld]:
+    """The world on the running loop; SDKs call it from threads."""
+    state, ports, woken = StateFolder.of("test", folder), Ports(), set[str]()
+    supervisor = Supervisor(state, zygote=LIGHT_ZYGOTE)
+    backends = fresh_backends()
+    network = FakeNetwork()
+    port = ports.allocate()
+    context = Context(
+        state=state,
+        pace=FAST,
+        region=REGION,
+        account=ACCOUNT,
+        supervisor=supervisor,
+        ports=ports,
+        envoy=cast("Any", network),
+        network=cast("Any", network),
+        metrics=Metrics(backends, FAST),
+        backends=backends,
+        wake=woken.add,
+        url=f"http://127.0.0.1:{port}",
+    )
+    controller = LambdaController(context)
+    calls: list[Call] = []
+    plane = ControlPlane(
+        region=REGION,
+        account=ACCOUNT,
+        interceptors=(),
+        pages={},
+        on_mutation=calls.append,
+        natives={"lambda": controller.answer},
+    )
+    await plane.serve(port)
+    try:
+        yield LambdaWorld(context.url, context, controller, backends, supervisor, calls)
+    finally:
+        await controller.close()
+        await plane.close()
+        await supervisor.close()
+        ports.close()
