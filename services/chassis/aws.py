@@ -5,9 +5,8 @@ an event loop, `aws_blocking` without one. Standard library and orjson alone: a 
 """
 
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import orjson
 
@@ -17,8 +16,7 @@ from services.chassis.sigv4 import Keys, Signer
 Json = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(NamedTuple):
     """How one AWS API is addressed: its signing name, the prefix of X-Amz-Target, the JSON protocol's version."""
 
     name: str

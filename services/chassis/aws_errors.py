@@ -4,8 +4,7 @@ The codes are those of the AWS SDKs' standard retry mode ("Retry behavior", AWS 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 THROTTLING: Final = frozenset(
     {
@@ -50,8 +49,7 @@ Item = Mapping[str, Mapping[str, object]]
 """A DynamoDB item as the wire has it: attribute name to type and value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(NamedTuple):
     """Why one action of a transaction failed it; `code` is "None" for the innocent; `item` is what was there."""
 
     code: str

@@ -1,10 +1,9 @@
 """What bounds a call out, whoever makes it: how long it may take, and how many retries a process may afford."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Seconds; None waits for ever."""
 
     connect_s: float | None

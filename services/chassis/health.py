@@ -5,12 +5,10 @@ shared database is slow turns degradation into outage (Amazon Builders' Library,
 """
 
 import time
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dealing:
+class Dealing(NamedTuple):
     """The last outcome with one dependency; `at` in Unix seconds."""
 
     state: Literal["ok", "failing", "unused"]

@@ -1,7 +1,6 @@
 """What comes of one HTTP exchange, whichever client makes it: an answer, or how the silence is to be understood."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 IDLE_S: Final = 15.0
 """A connection unused for longer is not trusted: AWS's endpoints and proxies close theirs after 20 s and up."""
@@ -21,8 +20,7 @@ class Interrupted(HttpError):
     """The connection broke or went silent after the request was sent: whether it had an effect is unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """Status and body of an answer."""
 
     status: int

@@ -8,8 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from services.chassis import postgres_wire as wire
@@ -22,8 +21,7 @@ _MECHANISM: Final = "SCRAM-SHA-256"
 _PORT: Final = 5432
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(NamedTuple):
     """Where a database is. `ssl_mode` and `root_certificate` (a file) as in libpq."""
 
     host: str
@@ -52,8 +50,7 @@ class Address:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class Login(NamedTuple):
     """Who connects."""
 
     user: str

@@ -5,8 +5,7 @@ Source: PostgreSQL manual, chapter 55 "Frontend/Backend Protocol". Values travel
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _PROTOCOL: Final = 196608
 _SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)
@@ -44,8 +43,7 @@ class Lost(PostgresError):
     """There is no connection, or no longer: whether what was under way has happened is unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class Query(NamedTuple):
     """One statement with `$1`, `$2` … and their values as text."""
 
     sql: str

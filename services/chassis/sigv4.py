@@ -7,12 +7,11 @@ Source: IAM user guide, "Create a signed AWS API request".
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
+class Keys(NamedTuple):
     """Credentials as they are now; `token` with temporary ones."""
 
     access: str

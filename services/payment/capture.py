@@ -21,8 +21,7 @@ has to come again, those behind it stop too: a customer's orders are captured in
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.chassis import correlation
 from services.chassis.aws_errors import AwsError
@@ -48,8 +47,7 @@ QUESTIONS: Final = 3
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(NamedTuple):
     """One message that can be paid, with what the tables know of its order."""
 
     message: Message
@@ -74,8 +72,7 @@ class Case:
         return Capture(demand=self.demand, authorization_id=found.authorization_id, captured_at=found.captured_at)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class Decided(NamedTuple):
     """A case and the card network's last word on it, after so many attempts."""
 
     case: Case

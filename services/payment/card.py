@@ -6,8 +6,7 @@ Like a real one it is idempotent: an order's id is the key of its authorization,
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from services.payment.settings import CardSettings
 
@@ -17,8 +16,7 @@ _SPREAD: Final = 0.2
 """Of the latency: its 99th percentile is 2.5 times the median."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Charge:
+class Charge(NamedTuple):
     """A question to the network. `attempt` counts from 1 over all invocations."""
 
     order_id: str
@@ -26,22 +24,19 @@ class Charge:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approved:
+class Approved(NamedTuple):
     """The money is reserved under this id."""
 
     authorization_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declined:
+class Declined(NamedTuple):
     """The network's last word; asking again would get the same."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silent:
+class Silent(NamedTuple):
     """No answer: whether the money is reserved is unknown, so ask again with the same key."""
 
 

@@ -4,8 +4,7 @@ Money is integer cents inside and a decimal with two digits outside.
 """
 
 import re
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import orjson
 
@@ -19,8 +18,7 @@ class Poison(Exception):
     """A message that can never be paid, however often it comes. The text is the reason, for a person."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
+class Demand(NamedTuple):
     """What a message asks for. `placed_at` in Unix seconds, None when the message does not say."""
 
     order_id: str
@@ -31,8 +29,7 @@ class Demand:
     placed_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderFacts:
+class OrderFacts(NamedTuple):
     """The order as the order service keeps it."""
 
     customer_id: str
@@ -41,8 +38,7 @@ class OrderFacts:
     placed_at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentFacts:
+class PaymentFacts(NamedTuple):
     """The payment as far as it has come. `attempts` counts the questions put to the card network."""
 
     status: PaymentStatus
@@ -51,8 +47,7 @@ class PaymentFacts:
     captured_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capture:
+class Capture(NamedTuple):
     """Money that was taken: `captured_at` in Unix seconds, as the ledger's clock has it."""
 
     demand: Demand

@@ -8,8 +8,7 @@ to "did it commit?" after a broken connection is to ask again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -79,8 +78,7 @@ FROM payment.captures WHERE order_id = ANY (ARRAY(SELECT jsonb_array_elements_te
 """A statement of its own: it also sees what another transaction kept while the first one waited for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
+class Approval(NamedTuple):
     """A demand that the card network has approved."""
 
     demand: Demand

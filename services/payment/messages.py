@@ -5,11 +5,10 @@ of a message group may be reported as done after the first of it that failed.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """One message. `group` is its message group, "" on a queue that has none."""
 
     message_id: str

@@ -1,14 +1,13 @@
 """What the payment function reads from its environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.chassis.environment import Variables
 from services.chassis.postgres import Address
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardSettings:
+class CardSettings(NamedTuple):
     """The simulated card network: median latency in milliseconds, shares from 0 to 1, the seed of all its draws."""
 
     latency_ms: float
@@ -17,8 +16,7 @@ class CardSettings:
     seed: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentSettings:
+class PaymentSettings(NamedTuple):
     """Names of what the function reads and writes. Lengths in seconds unless the name says otherwise."""
 
     environment: str

@@ -5,8 +5,7 @@ settled: whoever comes second changes nothing, and finds out.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, Literal, NamedTuple, cast
 
 from services.chassis.aws import Json
 from services.chassis.aws_blocking import BlockingCaller
@@ -19,16 +18,14 @@ _OPEN: Final = "attribute_not_exists(order_id) OR #status = :pending"
 _STATUS: Final = {"#status": "status"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(NamedTuple):
     """What the tables say of the orders that were asked for; what they do not have is missing here too."""
 
     orders: dict[str, OrderFacts]
     payments: dict[str, PaymentFacts]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+class Settlement(NamedTuple):
     """The end of a payment. Times in Unix seconds; `reason` when it was declined, the other two when captured."""
 
     demand: Demand

@@ -2,6 +2,8 @@
 
 import secrets
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Final
 
@@ -15,7 +17,7 @@ from services.chassis.api import json_response, pointer
 from services.chassis.operators import Operators
 from services.chassis.problems import Complaint, Problem, unavailable
 from services.chassis.stress.coordination import Busy, Coordinator, Unreachable
-from services.chassis.stress.engine import Run
+from services.chassis.stress.engine import Progress, Run
 
 MAX_DURATION_S: Final = 900.0
 """The end of any run, whatever was asked for."""
@@ -45,46 +47,55 @@ def add_stress_routes(
     )
     async def start(request: Request) -> Response:
         await operators.require(request)
-        wanted = _read(await request.body())
-        run = Run(
-            run_id=secrets.token_hex(8),
-            target_cpu=wanted.target_cpu,
-            duration_s=wanted.duration_s,
-            started_at=time.time(),
-        )
-        try:
+        run = _run_of(_read(await request.body()))
+        with _refusals():
             await coordinator.start(run)
-        except Busy as busy:
-            raise Problem(409, "busy", f"run {busy} is on; one at a time") from busy
-        except Unreachable as error:
-            raise _cannot_agree() from error
-        return json_response(
-            {**asdict(run), "story": scenario.name, "state": "starting"}, 202, headers={"Location": path}
-        )
+        begun = {**asdict(run), "story": scenario.name, "state": "starting"}
+        return json_response(begun, 202, headers={"Location": path})
 
     @app.get(path, tags=["operators"], summary="The run of last and what each task does for it")
     async def look(request: Request) -> Response:
         await operators.require(request)
-        try:
+        with _refusals():
             latest = await coordinator.latest()
-        except Unreachable as error:
-            raise _cannot_agree() from error
         if latest is None:
             raise Problem(404, "no-run", "there was no run lately")
-        run, is_on, progress = latest
-        ended_early = any(task.state == "stopped" for task in progress)
-        state = "running" if is_on else "stopped" if ended_early else "finished"
-        tasks = [asdict(task) for task in progress]
-        return json_response({**asdict(run), "story": scenario.name, "state": state, "tasks": tasks})
+        return json_response(_told(scenario, *latest))
 
     @app.delete(path, status_code=204, tags=["operators"], summary="Stop the run at once")
     async def stop(request: Request) -> Response:
         await operators.require(request)
-        try:
+        with _refusals():
             await coordinator.stop()
-        except Unreachable as error:
-            raise _cannot_agree() from error
         return Response(status_code=204)
+
+
+def _run_of(wanted: StressRequest) -> Run:
+    return Run(
+        run_id=secrets.token_hex(8),
+        target_cpu=wanted.target_cpu,
+        duration_s=wanted.duration_s,
+        started_at=time.time(),
+    )
+
+
+def _told(scenario: StressScenario, run: Run, is_on: bool, progress: Sequence[Progress]) -> dict[str, object]:
+    """A run as an operator sees it."""
+    ended_early = any(task.state == "stopped" for task in progress)
+    state = "running" if is_on else "stopped" if ended_early else "finished"
+    return {**asdict(run), "story": scenario.name, "state": state, "tasks": [asdict(task) for task in progress]}
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What keeps tasks from agreeing on a run, as the problem that an operator is answered with."""
+    try:
+        yield
+    except Busy as busy:
+        raise Problem(409, "busy", f"run {busy} is on; one at a time") from busy
+    except Unreachable as error:
+        reason = "the tasks cannot agree on a run: ElastiCache does not answer"
+        raise unavailable(reason, retry_after_s=1) from error
 
 
 def _read(body: bytes) -> StressRequest:
@@ -93,7 +104,3 @@ def _read(body: bytes) -> StressRequest:
     except ValidationError as wrong:
         complaints = [Complaint(pointer=pointer(e["loc"]), detail=e["msg"]) for e in wrong.errors(include_input=False)]
     raise Problem(422, "invalid-run", "say how long and how hard", complaints=complaints)
-
-
-def _cannot_agree() -> Problem:
-    return unavailable("the tasks cannot agree on a run: ElastiCache does not answer", retry_after_s=1)

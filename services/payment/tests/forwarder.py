@@ -1,4 +1,4 @@
-"""An endpoint that follows the roles: a TCP listener that leads to one server, and cuts what is open when it changes."""
+"""An endpoint that follows the roles: a TCP listener that leads to one server and can be turned to another."""
 
 import socket
 import threading
