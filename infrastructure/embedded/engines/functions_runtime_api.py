@@ -32,7 +32,7 @@ _READ_LIMIT = ANSWER_LIMIT + (1 << 20)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One invocation as the runtime gets it. `deadline_ms` in Unix milliseconds; `context`: base64 of JSON, or empty."""
+    """One invocation as the runtime gets it: `deadline_ms` in Unix milliseconds, `context` base64 of JSON, or empty."""
 
     request_id: str
     payload: bytes
