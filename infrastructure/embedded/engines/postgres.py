@@ -201,8 +201,8 @@ class PostgresNode:
         )
 
     async def has_confirmed(self, standby: str, position: str) -> bool:
-        """Whether `standby` has the log up to `position` (an LSN), and has to confirm what comes."""
-        confirmed = f"sync_state IN ('sync', 'quorum') AND flush_lsn >= {literal(position)}"
+        """Whether `standby` has, and shows, all up to `position` (an LSN), and has to confirm what comes."""
+        confirmed = f"sync_state IN ('sync', 'quorum') AND replay_lsn >= {literal(position)}"
         rows = await self.query(f"SELECT application_name FROM pg_stat_replication WHERE {confirmed}")  # noqa: S608 quoted
         return (standby,) in rows
 

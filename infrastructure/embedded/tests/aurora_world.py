@@ -122,6 +122,13 @@ class Aurora:
 
         return await asyncio.to_thread(work)
 
+    async def replayed(self) -> None:
+        """Until the reader shows what the writer acknowledged: like Aurora's, it may be a moment behind."""
+        position = await self.writer.node.value("SELECT pg_current_wal_lsn()")
+        async with asyncio.timeout(10):
+            while not await self.writer.node.has_confirmed(self.reader.name, position):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
     async def die(self, member: Member) -> None:
         """SIGKILL the member's server, and wait until the controller was told."""
         assert member.node.process is not None
