@@ -4,12 +4,11 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
-
 from services import catalog
 from services.chassis import api, log, server
 from services.chassis.environment import ConfigurationError
 from services.chassis.gateway import Gateway, Limits, Served
+from services.chassis.metrics import Metrics
 from services.chassis.operators import Operators
 from services.chassis.settings import EXIT_CONFIGURATION, load
 from services.chassis.stress.coordination import Coordinator
@@ -42,31 +41,16 @@ def serve() -> None:
 
 def build(parts: Parts, mode: Mode) -> Gateway:
     """The application, complete: routes inside, gateway outside."""
-
     settings = parts.settings
     stress = Coordinator(parts.redis, parts.bus, SERVICE.name)
     engine = Engine(
-        entry="services.order.stress:bulk_orders",
-        vcpu=settings.cafe_vcpu,
-        task=parts.task,
-        report=stress.report,
+        entry="services.order.stress:bulk_orders", vcpu=settings.cafe_vcpu, task=parts.task, report=stress.report
     )
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await mode.start()
-        parts.background.start("metrics", parts.metrics.run())
-        parts.background.start("stress", stress.follow(engine))
-        parts.background.start("stress bus", parts.bus.listen({stress.channel: stress.look}, stress.look))
-        yield
-        await mode.stop()
-        await parts.close()
-
     app = api.create(
         title="CloudCafe orders",
         version="1",
         route=ROUTE,
-        lifespan=lifespan,
+        lifespan=lambda _app: _life(parts, mode, stress, engine),
         dependencies=parts.dependencies,
         traffic=parts.traffic,
     )
@@ -76,17 +60,29 @@ def build(parts: Parts, mode: Mode) -> Gateway:
     operators = Operators(parts.secrets, settings.operator_token_secret)
     add_stress_routes(app, SERVICE.stress_path, SERVICE.stress, operators, stress)
     add_routes(app, desk)
-
-    def observe(served: Served) -> None:
-        if served.method == "POST" and served.path == ROUTE:
-            parts.metrics.duration(LATENCY, served.seconds)
-            if served.status >= 400:
-                parts.metrics.count(REJECTED)
-
     return Gateway(
         app,
         traffic=parts.traffic,
-        observe=observe,
+        observe=lambda served: _observe(parts.metrics, served),
         is_internal=lambda path: path.startswith(f"{ROUTE}/health"),
         limits=LIMITS,
     )
+
+
+@asynccontextmanager
+async def _life(parts: Parts, mode: Mode, stress: Coordinator, engine: Engine) -> AsyncIterator[None]:
+    """What runs beside the requests, from the first to the last of them."""
+    await mode.start()
+    parts.background.start("metrics", parts.metrics.run())
+    parts.background.start("stress", stress.follow(engine))
+    parts.background.start("stress bus", parts.bus.listen({stress.channel: stress.look}, stress.look))
+    yield
+    await mode.stop()
+    await parts.close()
+
+
+def _observe(metrics: Metrics, served: Served) -> None:
+    if served.method == "POST" and served.path == ROUTE:
+        metrics.duration(LATENCY, served.seconds)
+        if served.status >= 400:
+            metrics.count(REJECTED)

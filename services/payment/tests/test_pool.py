@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -75,26 +75,6 @@ def pool(server: Server) -> Iterator[Pool]:
     pool.close()
 
 
-@contextmanager
-def read_only(server: Server) -> Iterator[None]:
-    """Sessions find themselves on a server that does not take writes, as after a failover of it."""
-    server.script("ALTER SYSTEM SET default_transaction_read_only = on")
-    server.sql("SELECT pg_reload_conf()")
-    yield
-    writable(server)
-
-
-def writable(server: Server) -> None:
-    connection = server.connect()
-    connection.run(Query(sql="SET transaction_read_only = off"), timeout_s=5.0)
-    connection.close()
-    connection = server.connect()
-    connection.script("SET default_transaction_read_only = off", timeout_s=5.0)
-    connection.script("ALTER SYSTEM RESET default_transaction_read_only", timeout_s=5.0)
-    connection.run(Query(sql="SELECT pg_reload_conf()"), timeout_s=5.0)
-    connection.close()
-
-
 def test_a_good_connection_is_kept(pool: Pool) -> None:
     assert pool.backend() == pool.backend()
     assert (pool.reconnects, pool.pauses) == (0, 0)
@@ -125,12 +105,29 @@ def test_a_server_that_crashed_is_waited_for(pool: Pool, server: Server) -> None
 
 
 def test_a_connection_to_an_old_writer_is_dropped(pool: Pool, server: Server) -> None:
+    """Its session goes on and no longer takes writes: 25006."""
+    deposed = Query(sql="SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    pool.run(lambda connection, timeout_s: connection.run(deposed, timeout_s=timeout_s))
     pool.insert()
-    with read_only(server):  # 25006
-        pool.meanwhile = lambda: writable(server)
-        pool.insert()
-    assert pool.reconnects >= 1
-    assert server.sql("SELECT count(*) FROM marks") == [("2",)]
+    assert (pool.reconnects, pool.pauses) == (1, 0)
+    assert server.sql("SELECT count(*) FROM marks") == [("1",)]
+
+
+def test_a_standby_behind_the_writers_endpoint_is_not_taken_for_a_writer(
+    pool: Pool, server: Server, folder: Path
+) -> None:
+    server.stop()
+    standby = server.standby(folder / "standby")
+    standby.start()
+    try:
+        deadline.start(RESERVE_S + 0.1)
+        lost = Pool(standby.address, Secrets())
+        with pytest.raises(DatabaseUnavailable, match="leads to a standby"):
+            lost.backend()
+    finally:
+        standby.stop()
+        (server.folder / "postgresql.auto.conf").write_text("")
+        server.start()
 
 
 def test_a_statement_that_is_at_fault_costs_no_connection(pool: Pool) -> None:
