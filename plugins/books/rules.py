@@ -1,4 +1,4 @@
-"""What has to be true of one order that exists. Each rule looks at a case and says what is wrong: (kind, what).
+"""What has to be true of one order that exists. Each rule looks at a case and notes what is wrong: (kind, what).
 
     order row        paid                          declined
     payments row     one, captured                 one, declined, with a reason
@@ -10,7 +10,7 @@
 Kinesis is at least once: a repeated event is counted by its order id, so it must be equal, not single.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from plugins.books.entries import (
@@ -48,173 +48,179 @@ class Case(NamedTuple):
     accepted: Sequence[OrderEvent]
     paid: Sequence[OrderEvent]
     dead: Sequence[DeadLetter]
+    is_captured: bool
+    is_declined: bool
 
     @classmethod
     def of(cls, attempt: Attempt, row: OrderRow, index: Index) -> "Case":
         order_id = row.order_id
+        payments = index.payments.get(order_id, ())
+        statuses = {payment.status for payment in payments}
         return cls(
             attempt=attempt,
             row=row,
             cents=int(attempt.total_amount * 100),
             outbox=index.outbox.get(order_id, ()),
-            payments=index.payments.get(order_id, ()),
+            payments=payments,
             captures=index.captures.get(order_id, ()),
             entries=index.entries.get(order_id, ()),
             accepted=index.accepted.get(order_id, ()),
             paid=index.paid.get(order_id, ()),
             dead=index.dead.get(order_id, ()),
+            is_captured="captured" in statuses,
+            is_declined=statuses == {"declined"},
         )
 
-    @property
-    def is_captured(self) -> bool:
-        return any(payment.status == "captured" for payment in self.payments)
 
-    @property
-    def is_declined(self) -> bool:
-        return bool(self.payments) and all(payment.status == "declined" for payment in self.payments)
+Rule = Callable[[Case, list[Wrong]], None]
+"""Appends what is wrong. Nearly always that is nothing, so nothing is made for it."""
 
 
-Rule = Callable[[Case], Iterator[Wrong]]
-
-
-def wrongs(case: Case) -> Iterator[Wrong]:
+def wrongs(case: Case) -> Sequence[Wrong]:
     """Everything that is wrong with an order."""
+    found: list[Wrong] = []
     for rule in RULES:
-        yield from rule(case)
+        rule(case, found)
+    return found
 
 
-def _stored_as_ordered(case: Case) -> Iterator[Wrong]:
+def _stored_as_ordered(case: Case, found: list[Wrong]) -> None:
     row, attempt = case.row, case.attempt
     if row.items != attempt.items and sorted(row.items) != sorted(attempt.items):
-        yield "order altered", f"ordered {attempt.items}, stored {row.items}"
+        found.append(("order altered", f"ordered {attempt.items}, stored {row.items}"))
     elif row.idempotency_key not in (None, attempt.idempotency_key):
-        yield "order altered", f"stored under key {row.idempotency_key}"
+        found.append(("order altered", f"stored under key {row.idempotency_key}"))
     else:
-        yield from _same("order altered", case, row)
+        _same("order altered", case, row, row.total_cents, found)
 
 
-def _relayed(case: Case) -> Iterator[Wrong]:
+def _relayed(case: Case, found: list[Wrong]) -> None:
     if case.outbox:
-        yield "never relayed", "still in the outbox"
+        found.append(("never relayed", "still in the outbox"))
 
 
-def _announced(case: Case) -> Iterator[Wrong]:
+def _announced(case: Case, found: list[Wrong]) -> None:
     if not case.accepted:
-        yield "event missing", "no order_accepted in the order stream"
+        found.append(("event missing", "no order_accepted in the order stream"))
     for event in _distinct(case.accepted):
-        yield from _same("event altered", case, event)
+        _same("event altered", case, event, case.cents, found)
 
 
-def _settled(case: Case) -> Iterator[Wrong]:
+def _settled(case: Case, found: list[Wrong]) -> None:
     """The order's status is final, and its payment says the same."""
     expected = _FINAL.get(case.row.status)
     if expected is None:
-        yield "never paid", f"the order's status is {case.row.status}{', its payment captured' * case.is_captured}"
+        captured = ", its payment captured" if case.is_captured else ""
+        found.append(("never paid", f"the order's status is {case.row.status}{captured}"))
         return
-    for payment in case.payments:
-        if payment.status in _FINAL.values() and payment.status != expected:
-            yield "status wrong", f"the order is {case.row.status}, its payment {payment.status}"
+    found.extend(
+        ("status wrong", f"the order is {case.row.status}, its payment {payment.status}")
+        for payment in case.payments
+        if payment.status != expected and payment.status in _FINAL.values()
+    )
 
 
-def _paid_for(case: Case) -> Iterator[Wrong]:
+def _paid_for(case: Case, found: list[Wrong]) -> None:
     if not case.payments:
-        yield "payment missing", "no row in the payments table"
+        found.append(("payment missing", "no row in the payments table"))
     if len(case.payments) > 1:
-        yield "captured twice", f"{len(case.payments)} rows in the payments table"
+        found.append(("captured twice", f"{len(case.payments)} rows in the payments table"))
     for payment in case.payments:
-        yield from _same("payment altered", case, payment)
-        yield from _complete(payment)
+        _same("payment altered", case, payment, payment.total_cents, found)
+        _complete(payment, found)
 
 
-def _complete(payment: PaymentRow) -> Iterator[Wrong]:
+def _complete(payment: PaymentRow, found: list[Wrong]) -> None:
     """A payment has what its status promises."""
     if payment.status == "captured":
         if not payment.authorization_id or payment.captured_at is None:
-            yield "payment altered", "captured without an authorization, or at no time"
+            found.append(("payment altered", "captured without an authorization, or at no time"))
     elif payment.status == "declined":
         if not payment.reason:
-            yield "payment altered", "declined without a reason"
+            found.append(("payment altered", "declined without a reason"))
     else:
-        yield "payment pending", f"its status is {payment.status} after {payment.attempts} attempts"
+        found.append(("payment pending", f"its status is {payment.status} after {payment.attempts} attempts"))
 
 
-def _in_the_ledger(case: Case) -> Iterator[Wrong]:
+def _in_the_ledger(case: Case, found: list[Wrong]) -> None:
     """A captured payment is in the ledger once, and its two entries add up to zero."""
     if case.is_captured and not case.captures:
-        yield "capture missing", "captured, and no row in the ledger's captures"
+        found.append(("capture missing", "captured, and no row in the ledger's captures"))
     if len(case.captures) > 1:
-        yield "captured twice", f"{len(case.captures)} rows in the ledger's captures"
+        found.append(("captured twice", f"{len(case.captures)} rows in the ledger's captures"))
+    attempt = case.attempt
     for capture in case.captures:
-        if (capture.amount_cents, capture.customer_id, capture.store_id) != (
-            case.cents,
-            case.attempt.customer_id,
-            case.attempt.store_id,
+        if (
+            capture.amount_cents != case.cents
+            or capture.customer_id != attempt.customer_id
+            or capture.store_id != attempt.store_id
         ):
-            yield "capture altered", f"the ledger has {capture.amount_cents} cents of {capture.customer_id}"
+            what = f"the ledger has {capture.amount_cents} cents of {capture.customer_id} at {capture.store_id}"
+            found.append(("capture altered", what))
     if case.captures:
-        yield from _balanced(case)
+        _balanced(case, found)
     elif case.entries:
-        yield "ledger altered", "entries without a capture"
+        found.append(("ledger altered", "entries without a capture"))
 
 
-def _balanced(case: Case) -> Iterator[Wrong]:
+def _balanced(case: Case, found: list[Wrong]) -> None:
     sides = sorted((entry.account, entry.amount_cents) for entry in case.entries)
     if sides == [(RECEIVABLE, case.cents), (SALES, -case.cents)]:
         return
     accounts = [account for account, _ in sides]
-    if len(set(accounts)) < len(accounts):
-        yield "ledger row twice", f"entries of {', '.join(accounts)}"
+    is_repeated = len(set(accounts)) < len(accounts)
+    if is_repeated:
+        found.append(("ledger row twice", f"entries of {', '.join(accounts)}"))
     if total := sum(amount for _, amount in sides):
-        yield "ledger unbalanced", f"the entries add up to {total} cents"
-    elif len(set(accounts)) == len(accounts):
-        yield "ledger altered", f"the entries are {sides or 'missing'}"
+        found.append(("ledger unbalanced", f"the entries add up to {total} cents"))
+    elif not is_repeated:
+        found.append(("ledger altered", f"the entries are {sides or 'missing'}"))
 
 
-def _one_authorization(case: Case) -> Iterator[Wrong]:
+def _one_authorization(case: Case, found: list[Wrong]) -> None:
     """A second authorization is a second charge on the customer's card, whatever the rows say."""
     where = (("payments", case.payments), ("captures", case.captures), ("order_paid", case.paid))
     seen = {entry.authorization_id: book for book, entries in where for entry in entries if entry.authorization_id}
     if len(seen) > 1:
-        yield "captured twice", "; ".join(f"authorization {name} in {book}" for name, book in seen.items())
+        found.append(("captured twice", "; ".join(f"authorization {name} in {book}" for name, book in seen.items())))
 
 
-def _told_of_payment(case: Case) -> Iterator[Wrong]:
+def _told_of_payment(case: Case, found: list[Wrong]) -> None:
     if case.is_captured and not case.paid:
-        yield "paid event missing", "captured, and no order_paid in the order stream"
+        found.append(("paid event missing", "captured, and no order_paid in the order stream"))
     for event in _distinct(case.paid):
-        yield from _same("paid event altered", case, event)
+        _same("paid event altered", case, event, case.cents, found)
 
 
-def _declined_for_good(case: Case) -> Iterator[Wrong]:
+def _declined_for_good(case: Case, found: list[Wrong]) -> None:
     if case.is_declined and (case.captures or case.entries or case.paid):
         where = (("captures", case.captures), ("entries", case.entries), ("order_paid", case.paid))
-        yield "declined, yet captured", f"in {', '.join(name for name, entries in where if entries)}"
+        found.append(("declined, yet captured", f"in {', '.join(name for name, entries in where if entries)}"))
 
 
-def _not_dead(case: Case) -> Iterator[Wrong]:
+def _not_dead(case: Case, found: list[Wrong]) -> None:
     for letter in case.dead:
         if letter.reason is None:
-            yield "dead-lettered silently", f"received {letter.receives} times and given up on without a reason"
+            what = f"received {letter.receives} times and given up on without a reason"
+            found.append(("dead-lettered silently", what))
 
 
 def _distinct(events: Sequence[OrderEvent]) -> Sequence[OrderEvent]:
     return events if len(events) < 2 else tuple(dict.fromkeys(events))
 
 
-def _same(kind: str, case: Case, entry: OrderRow | PaymentRow | OrderEvent) -> Iterator[Wrong]:
-    """The entry says what was ordered."""
+def _same(kind: str, case: Case, entry: OrderRow | PaymentRow | OrderEvent, cents: int, found: list[Wrong]) -> None:
+    """The entry, whose amount is `cents` where it says so twice, says what was ordered."""
     attempt = case.attempt
-    cents = case.cents if isinstance(entry, OrderEvent) else entry.total_cents
     if (
-        entry.total_amount == attempt.total_amount
-        and cents == case.cents
-        and entry.customer_id == attempt.customer_id
-        and entry.store_id == attempt.store_id
+        cents != case.cents
+        or entry.total_amount != attempt.total_amount
+        or entry.customer_id != attempt.customer_id
+        or entry.store_id != attempt.store_id
     ):
-        return
-    ordered = f"{attempt.total_amount} of {attempt.customer_id} at {attempt.store_id}"
-    stored = f"{entry.total_amount} ({cents} cents) of {entry.customer_id} at {entry.store_id}"
-    yield kind, f"ordered was {ordered}; this says {stored}"
+        ordered = f"{attempt.total_amount} of {attempt.customer_id} at {attempt.store_id}"
+        stored = f"{entry.total_amount} ({cents} cents) of {entry.customer_id} at {entry.store_id}"
+        found.append((kind, f"ordered was {ordered}; this says {stored}"))
 
 
 RULES: tuple[Rule, ...] = (
