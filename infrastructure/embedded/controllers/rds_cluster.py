@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING
 
 from infrastructure.embedded.controllers.rds_confirmation import Confirmation
 from infrastructure.embedded.controllers.rds_join import join
-from infrastructure.embedded.controllers.rds_member import Member, Owner, Wanted
+from infrastructure.embedded.controllers.rds_member import Member, Owner, Wanted, new_member
 from infrastructure.embedded.controllers.rds_provision import provision
 from infrastructure.embedded.engines.envoy_model import Endpoint
-from infrastructure.embedded.engines.postgres import NodeSpec, PostgresEngine
-from infrastructure.embedded.engines.postgres_settings import Size
+from infrastructure.embedded.engines.postgres import PostgresEngine
 from infrastructure.embedded.engines.postgres_wire import PostgresError
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ class AuroraCluster:
         """
         for each in wanted:
             if each.id not in self.members:
-                self.members[each.id] = self._new_member(each)
+                self.members[each.id] = new_member(each, self._engine)
         self._notice_deaths()
         failures = self._failures()
         await self._let_go({each.id for each in wanted})
@@ -122,16 +121,6 @@ class AuroraCluster:
         await self._release_lost()
         if not has_failed:
             self._join_readers()
-
-    def _new_member(self, wanted: Wanted) -> Member:
-        spec = NodeSpec(
-            name=wanted.id,
-            resource=wanted.arn,
-            az=wanted.az,
-            port=self._engine.allocate(),
-            size=Size.of(wanted.instance_class),
-        )
-        return Member(wanted, self._engine.node(spec))
 
     def _notice_deaths(self) -> None:
         for member in self.members.values():
@@ -237,6 +226,7 @@ class AuroraCluster:
             # Nobody knows what it is now. It has written nothing: it comes back as a reader of whoever is the writer.
             self._confirmation.forget([successor])
             old.phase = successor.phase = "down"
+            successor.leader = None
             await asyncio.gather(old.node.kill(), successor.node.kill())
             self._owner.tell("RDS-EVENT-0069", self.id)
             raise
@@ -244,10 +234,7 @@ class AuroraCluster:
             self.is_switching = False
             self._owner.changed()
         self._owner.tell("RDS-EVENT-0071", self.id, name=successor.id)
-        _log.warning("%s: %s is the writer now, after %s; it goes on alone until a reader confirms", *self._names(old))
-
-    def _names(self, old: Member) -> tuple[str, str, str]:
-        return self.id, self.writer.id if self.writer is not None else "nobody", old.id
+        _log.warning("%s: %s is the writer after %s, alone until a reader confirms", self.id, successor.id, old.id)
 
     async def _retreat(self, spare: Member | None = None) -> None:
         """Stop following the present writer: whoever is on the way to it gives up, and all but `spare` go down."""

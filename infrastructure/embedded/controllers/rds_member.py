@@ -5,7 +5,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from infrastructure.embedded.engines.postgres import PostgresNode
+from infrastructure.embedded.engines.postgres import NodeSpec, PostgresEngine, PostgresNode
+from infrastructure.embedded.engines.postgres_settings import Size
 
 Phase = Literal["new", "starting", "running", "rebooting", "stopping", "down"]
 
@@ -111,3 +112,15 @@ class Member:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
+
+
+def new_member(wanted: Wanted, engine: PostgresEngine) -> Member:
+    """A member with a port and a folder of its own, and nothing in it yet."""
+    spec = NodeSpec(
+        name=wanted.id,
+        resource=wanted.arn,
+        az=wanted.az,
+        port=engine.allocate(),
+        size=Size.of(wanted.instance_class),
+    )
+    return Member(wanted, engine.node(spec))
