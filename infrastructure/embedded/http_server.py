@@ -138,7 +138,7 @@ def _hostname(host: str) -> str:
 
 async def _body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
     length = headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > limit:
+    if not length.isdecimal() or int(length) > limit:
         raise TooLarge
     parts: list[bytes] = []
     size = 0

@@ -91,7 +91,7 @@ class Gateway:
     def _refusal(self, headers: Headers) -> Problem | None:
         """What can be refused before a byte of the body is read."""
         length = headers.get("content-length", "0")
-        if length.isdigit() and int(length[:20]) > self._limits.body_bytes:
+        if length.isdecimal() and int(length[:20]) > self._limits.body_bytes:
             return self.too_large()
         if self._traffic.in_flight > self._limits.in_flight:
             return Problem(503, "overloaded", "too many requests at the same time", headers={"Retry-After": "1"})

@@ -95,6 +95,7 @@ def test_the_correlation_id_comes_back_and_is_made_up_when_missing() -> None:
         pytest.param({}, (b"x" * 60, b"x" * 40), 200, id="chunked at the limit"),
         pytest.param({}, (b"x" * 60, b"x" * 41), 413, id="chunked too large"),
         pytest.param({"content-length": "2"}, (b"x" * 101,), 413, id="lied about"),
+        pytest.param({"content-length": "\N{SUPERSCRIPT TWO}"}, (b"x",), 200, id="a digit that is no number"),
     ],
 )
 def test_a_body_is_limited_however_it_comes(headers: dict[str, str], chunks: tuple[bytes, ...], status: int) -> None:
