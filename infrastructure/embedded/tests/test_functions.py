@@ -281,6 +281,11 @@ def test_an_invocation_that_is_given_up_takes_its_sandbox_with_it(world: Sandbox
     assert function(b'"next"').payload == b'"next"'
 
 
+def test_garbage_is_collected_from_the_first_invocation_on(world: Sandboxes) -> None:
+    code = "import gc\nINIT = gc.isenabled()\ndef handle(event, context):\n    return [INIT, gc.isenabled()]\n"
+    assert world.function(code)().payload == b"[false, true]"
+
+
 def test_deadline_request_id_and_arn_reach_the_handler(world: Sandboxes) -> None:
     code = """
     def handle(event, context):
