@@ -2,6 +2,8 @@
 
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 HEADER = "x-correlation-id"
@@ -23,3 +25,14 @@ def bind(candidate: str | None) -> str:
     accepted = candidate if candidate and _ALLOWED.fullmatch(candidate) else uuid.uuid4().hex
     _current.set(accepted)
     return accepted
+
+
+@contextmanager
+def bound(candidate: str | None) -> Iterator[None]:
+    """For the length of a block `candidate` is the current id, as in `bind`; then what was before."""
+    before = _current.get()
+    bind(candidate)
+    try:
+        yield
+    finally:
+        _current.set(before)

@@ -249,16 +249,19 @@ class Cashier:
 
     def _account(self, written: Iterable[tuple[Case, Settlement]]) -> None:
         for case, settlement in written:
-            correlation.bind(case.demand.correlation_id)
-            facts: dict[str, object] = {"order_id": case.demand.order_id, "attempts": settlement.attempts}
-            if settlement.captured_at is None:
-                self._figures.count(DECLINED)
-                _log.info("declined", extra={**facts, "reason": settlement.reason})
-            else:
-                seconds = max(settlement.captured_at - settlement.placed_at, 0.0)
-                self._figures.count(CAPTURED)
-                self._figures.duration(LATENCY, seconds)
-                _log.info("captured", extra={**facts, "ms": round(seconds * 1e3, 1)})
+            with correlation.bound(case.demand.correlation_id):
+                self._account_one(settlement)
+
+    def _account_one(self, settlement: Settlement) -> None:
+        facts: dict[str, object] = {"order_id": settlement.demand.order_id, "attempts": settlement.attempts}
+        if settlement.captured_at is None:
+            self._figures.count(DECLINED)
+            _log.info("declined", extra={**facts, "reason": settlement.reason})
+        else:
+            seconds = max(settlement.captured_at - settlement.placed_at, 0.0)
+            self._figures.count(CAPTURED)
+            self._figures.duration(LATENCY, seconds)
+            _log.info("captured", extra={**facts, "ms": round(seconds * 1e3, 1)})
 
     def _publish(self, batch: Batch, captured: Sequence[tuple[Case, Capture]]) -> None:
         """Also for what was captured before: whether it was told of then is not known."""
@@ -277,7 +280,9 @@ class Cashier:
             self._defer(batch, [message], "the dead-letter queue does not take a message", error)
             return
         self._figures.count(BURIED)
-        _log.error("dead-lettered", extra={"reason": reason, "message_id": message.message_id, "body": message.body})
+        with correlation.bound(message.correlation_id):
+            told = {"reason": reason, "message_id": message.message_id, "body": message.body}
+            _log.error("dead-lettered", extra=told)
 
     def _remember(self, case: Case, attempts: int) -> None:
         """Keep the count of attempts, for the next delivery and for whoever looks; not worth failing for."""
@@ -291,11 +296,12 @@ class Cashier:
         self._defer(batch, [case.message for case in cases], "the ledger has no writer: the messages wait", error)
 
     def _defer(self, batch: Batch, messages: Sequence[Message], why: str, error: Exception | None) -> None:
+        """A line for each message, under its own correlation id: an order's whole story is found by that."""
+        said = {} if error is None else {"error": str(error)}
         for message in messages:
             batch.fail(message)
-        if messages:
-            said = {"messages": [message.message_id for message in messages]}
-            _log.warning(why, extra=said if error is None else {**said, "error": str(error)})
+            with correlation.bound(message.correlation_id):
+                _log.warning(why, extra={**said, "message_id": message.message_id})
 
 
 def _settlement(one: Decided, captures: Mapping[str, Capture]) -> Settlement | None:

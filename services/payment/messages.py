@@ -7,6 +7,8 @@ of a message group may be reported as done after the first of it that failed.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import orjson
+
 
 class Message(NamedTuple):
     """One message. `group` is its message group, "" on a queue that has none."""
@@ -15,6 +17,16 @@ class Message(NamedTuple):
     body: str
     group: str
     deduplication_id: str
+
+    @property
+    def correlation_id(self) -> str | None:
+        """The id in the body, as far as there is one: to find what the log says of a message that is not paid."""
+        try:
+            fields = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+        found = fields.get("correlation_id") if isinstance(fields, dict) else None
+        return found if isinstance(found, str) else None
 
 
 class Batch:

@@ -17,3 +17,10 @@ def test_any_other_is_replaced(candidate: str | None) -> None:
     assert bound == correlation.current()
     assert bound != candidate
     assert len(bound) == 32
+
+
+def test_an_id_can_be_bound_for_a_block() -> None:
+    outer = correlation.bind("outer")
+    with correlation.bound("inner"):
+        assert correlation.current() == "inner"
+    assert correlation.current() == outer

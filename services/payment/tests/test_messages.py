@@ -57,3 +57,17 @@ def test_without_groups_each_fails_alone() -> None:
 def test_an_event_of_another_kind_is_refused(given: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"SQS|has no"):
         read_batch(given)
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        pytest.param('{"correlation_id": "corr-1"}', "corr-1", id="told"),
+        pytest.param('{"correlation_id": 7}', None, id="no text"),
+        pytest.param("[]", None, id="no object"),
+        pytest.param("nonsense", None, id="not JSON"),
+    ],
+)
+def test_a_message_is_found_in_the_log_by_its_correlation_id(body: str, found: str | None) -> None:
+    message = Message(message_id="1", body=body, group="", deduplication_id="1")
+    assert message.correlation_id == found
