@@ -46,6 +46,14 @@ class EnvironmentFault(CafeError):
         super().__init__(message)
         self.log = log
 
+    @classmethod
+    def of_system(cls, problem: OSError) -> "EnvironmentFault":
+        """What the system refuses about our files: a full disk, a folder that is somebody else's, or none."""
+        return cls(
+            f"the system refuses: {problem}. Next: see that the disk has room and that CLOUDCAFE_HOME (or this folder)"
+            " is yours to write; `cafe doctor` checks both"
+        )
+
     def __str__(self) -> str:
         tail = "".join(f"\n    | {line}" for line in self.log)
         return f"{super().__str__()}{tail}"

@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from infrastructure.errors import EnvironmentFault
+
 MARKER = "CLOUDCAFE_PLATFORM"
 """Environment variable in every child: the state folder it belongs to. A later start finds left-overs by it."""
 
@@ -83,11 +85,19 @@ class PlatformRecord:
 
     @classmethod
     def read(cls, state: StateFolder) -> "PlatformRecord | None":
-        """What is recorded, whether or not its daemon still lives; None when nothing is."""
+        """What is recorded, whether or not its daemon still lives; None when nothing is.
+
+        `EnvironmentFault` when another version wrote it, or nobody who should.
+        """
         try:
             return cls(**json.loads(state.platform.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
+        except (ValueError, TypeError) as problem:
+            raise EnvironmentFault(
+                f"{state.platform} is no record of a platform that this version can read: {problem}. If it was brought"
+                f" up by another version, end it: cafe down --env {state.root.name}"
+            ) from problem
 
     def write(self, state: StateFolder) -> None:
         """Whole or not at all: a reader never sees half of it."""

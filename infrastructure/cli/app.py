@@ -97,10 +97,7 @@ def run(arguments: list[str]) -> int:
 def _fault_of(problem: Exception) -> EnvironmentFault | None:
     """The machine's or the network's fault, said as such; None when it is none of theirs."""
     if isinstance(problem, OSError):
-        return EnvironmentFault(
-            f"the system refuses: {problem}. Next: see that the disk has room and that CLOUDCAFE_HOME (or this folder)"
-            " is yours to write; `cafe doctor` checks both"
-        )
+        return EnvironmentFault.of_system(problem)
     return fault_of(problem)
 
 

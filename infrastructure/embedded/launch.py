@@ -130,7 +130,9 @@ def _await_ready(child: subprocess.Popen[bytes], ready: int, state: StateFolder)
         line = pipe.readline()
     if not line:
         code = child.wait()
-        raise EnvironmentFault(f"the embedded cloud died while it started (exit code {code})", log=_log_of(state))
+        log = _log_of(state)
+        why = "" if log else f"; it could not even write a log: see that {state.root} is on a disk with room"
+        raise EnvironmentFault(f"the embedded cloud died while it started (exit code {code}){why}", log=log)
     said = json.loads(line)
     if "fault" in said:
         raise EnvironmentFault(f"the embedded cloud did not start: {said['fault']}", log=_log_of(state))

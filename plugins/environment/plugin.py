@@ -19,7 +19,7 @@ from infrastructure.cloud import Platform
 from infrastructure.connection import fault_of
 from infrastructure.embedded import launch
 from infrastructure.embedded.launcher import die_with
-from infrastructure.errors import CafeError, ExitCode
+from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
 from plugins.environment import claims, options, outcome, sharing
 from plugins.environment.lease import Lease
 from plugins.environment.outcome import Outcome
@@ -46,6 +46,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Resolve the options; what cannot be is refused before anything is collected."""
     try:
         settings = options.settings(config)
+        running = launch.find(cloud.state_folder(settings.environment)) if settings.target == "embedded" else None
+    except OSError as problem:
+        raise pytest.UsageError(str(EnvironmentFault.of_system(problem))) from problem
     except CafeError as problem:
         raise pytest.UsageError(str(problem)) from problem
     is_detailed = settings.target == "aws" or config.option.verbose > 0
@@ -55,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_RUN] = Run(
         settings=settings,
         run_id=_worker(config).get("testrunuid", uuid.uuid4().hex),
+        found=running.url if running is not None else "",
         owner=sharing.Owner(settings, _talk(config), _talk(config) if is_detailed else lambda _line: None),
     )
     config.pluginmanager.register(Recorder(config, config.stash[_RUN]), "cafe-recorder")
@@ -63,8 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """Where this run takes place, in one line."""
     settings = config.stash[_RUN].settings
-    running = launch.find(cloud.state_folder(settings.environment)) if settings.target == "embedded" else None
-    where = "none is up" if running is None else running.url
+    where = config.stash[_RUN].found or "none is up"
     if settings.target == "aws":
         where = settings.environment.region
     return (

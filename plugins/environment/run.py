@@ -15,6 +15,8 @@ class Run:
 
     settings: Settings
     run_id: str
+    found: str
+    """URL of the platform that was up when the run began; empty when none was."""
     owner: sharing.Owner
     plans: Plans = field(default_factory=Plans)
     tally: Tally = field(default_factory=Tally)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from infrastructure import cloud
 from infrastructure.cloud import Platform
+from infrastructure.errors import EnvironmentFault
 from plugins.environment.settings import Settings
 
 SUITES = "suites/"
@@ -60,14 +61,17 @@ class Owner:
 
     def _up(self, overrides: Mapping[str, str]) -> Platform:
         settings = self._settings
-        return cloud.up(
-            settings.environment,
-            settings.target,
-            settings.pace,
-            detached=settings.keep,
-            overrides=overrides,
-            talk=self._detail,
-        )
+        try:
+            return cloud.up(
+                settings.environment,
+                settings.target,
+                settings.pace,
+                detached=settings.keep,
+                overrides=overrides,
+                talk=self._detail,
+            )
+        except OSError as problem:
+            raise EnvironmentFault.of_system(problem) from problem
 
     @property
     def _name(self) -> str:

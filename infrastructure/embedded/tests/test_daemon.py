@@ -308,5 +308,17 @@ def test_the_record_is_data_for_anybody(state: StateFolder) -> None:
     assert written.keys() >= {"platform_id", "pid", "url", "pace", "started_at"}
 
 
+@pytest.mark.parametrize(
+    "text", ['{"half": ', '{"of": "another version"}', "[]"], ids=["torn", "other-fields", "no-object"]
+)
+def test_a_record_that_cannot_be_read_is_a_fault_and_no_obstacle_to_stopping(state: StateFolder, text: str) -> None:
+    state.create()
+    state.platform.write_text(text, encoding="utf-8")
+    with pytest.raises(EnvironmentFault, match=r"no record of a platform .*cafe down --env"):
+        launch.find(state)
+    launch.stop(state)
+    assert not state.root.exists()
+
+
 def _command(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").replace("\0", " ")

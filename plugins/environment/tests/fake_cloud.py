@@ -1,5 +1,6 @@
 """Stands in for `infrastructure.cloud` in runs within runs: writes down what was asked, in whatever process."""
 
+import errno
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,9 @@ WAS_UP = "FAKE_CLOUD_WAS_UP"
 """Environment variable: set when the platform is up before the run."""
 FAULT = "FAKE_CLOUD_FAULT"
 """Environment variable: why the platform does not come up."""
+
+FULL = "FAKE_CLOUD_FULL"
+"""Environment variable: set when there is no room on the disk."""
 
 
 def install() -> None:
@@ -46,6 +50,8 @@ def up(
     )
     if FAULT in os.environ:
         raise EnvironmentFault(os.environ[FAULT], log=("the last line of a log",))
+    if FULL in os.environ:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return _platform(chosen, target, is_new=WAS_UP not in os.environ)
 
 

@@ -290,6 +290,21 @@ def test_an_option_that_cannot_be_is_refused_before_anything_is_collected(
     assert "Traceback" not in result.stderr.str()
 
 
+def test_a_home_that_cannot_be_is_one_message(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDCAFE_HOME", "/dev/null")
+    result = run(suites=(PASSES,))
+    assert result.ret == ExitCode.USAGE
+    result.stderr.fnmatch_lines(["ERROR: the system refuses: *Not a directory*CLOUDCAFE_HOME*"])
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+def test_a_full_disk_while_the_platform_comes_up_is_a_fault(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(fake_cloud.FULL, "yes")
+    result = run(suites=(PASSES,))
+    assert result.ret == ExitCode.ENVIRONMENT
+    result.stdout.fnmatch_lines(["the system refuses: *No space left on device*cafe doctor*"])
+
+
 def test_the_header_says_where_the_run_takes_place(run: Runner) -> None:
     result = run("--profile", "full", suites=(PASSES,))
     result.stdout.fnmatch_lines(
