@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from infrastructure import stacks, templates
+from infrastructure import packages, stacks, templates
+from infrastructure.artifacts import Uploads
 from infrastructure.connection import Connection
 from infrastructure.driver import Driver
 from infrastructure.embedded.pace import Pace
@@ -113,8 +115,10 @@ def up(
     """Bring the platform up until every service is healthy; one that is up is taken and brought to this description.
 
     Detached it outlives this process; otherwise an embedded platform dies with it, however it dies. `overrides` are
-    template parameters that win over the environment's. A platform that does not come up is taken down again.
+    template parameters that win over the environment's. A platform that does not come up is taken down again; one whose
+    packages cannot be made is not begun.
     """
+    made = packages.build_all(state_folder(environment).packages, for_aws=target == "aws")
     driver = _driver(environment, target, pace)
     with _one_at_a_time(state_folder(environment), talk):
         connection = driver.open(detached=detached)
@@ -125,6 +129,7 @@ def up(
                 environment=environment.suffix,
                 parameters={**environment.parameters(), "MetricPeriodSeconds": f"{driver.metric_period_s:g}"},
                 overrides=overrides or {},
+                supplier=Uploads(packages=made, s3=partial(clients, "s3"), talk=talk),
                 poll_s=driver.poll_s,
                 talk=talk,
             )

@@ -35,7 +35,12 @@ class Sizes(BaseModel):
     table_read_capacity: _Capacity = 1000
     table_write_capacity: _Capacity = 1000
     cache_node_type: Annotated[str, Field(pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$")] = "cache.t4g.small"
+    aurora_instance_class: Annotated[str, Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.t4g.medium"
     stream_shard_count: _Count = 2
+    payment_memory: Annotated[int, Field(ge=128, le=10_240)] = 512
+    """MiB of a sandbox; Lambda gives CPU in proportion."""
+    payment_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
+    """The most invocations that the queue has at one time; each holds a connection to the database."""
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = 7
 
     @model_validator(mode="after")

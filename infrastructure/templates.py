@@ -5,7 +5,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-MODULES = ("networking", "databases", "caching", "messaging", "loadbalancing", "compute")
+MODULES = ("networking", "databases", "caching", "messaging", "loadbalancing", "compute", "serverless")
 """In the order of deployment. A new module is its template and one entry here."""
 
 FOLDER = Path(__file__).parent / "modules"

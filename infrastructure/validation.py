@@ -5,6 +5,7 @@ and do its endpoints answer. Reads only.
 """
 
 import http.client
+import json
 import socket
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -114,6 +115,31 @@ def _service(platform: Platform) -> Tags:
     return _pairs(described["tags"], "key", "value")
 
 
+def _bucket(platform: Platform) -> Tags:
+    name = platform.output("ArtifactBucketName")
+    return _pairs(platform.client("s3").get_bucket_tagging(Bucket=name)["TagSet"])
+
+
+def _cluster(platform: Platform) -> Mapping[str, Any]:
+    name = platform.output("AuroraClusterIdentifier")
+    found: Mapping[str, Any] = platform.client("rds").describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
+    return found
+
+
+def _instance(number: int) -> Callable[[Platform], Tags]:
+    def read(platform: Platform) -> Tags:
+        name = platform.output("AuroraInstanceIds").split(",")[number]
+        found = platform.client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
+        return _pairs(found["TagList"])
+
+    return read
+
+
+def _function(platform: Platform) -> Tags:
+    tags: Tags = platform.client("lambda").list_tags(Resource=platform.output("PaymentFunctionArn"))["Tags"]
+    return tags
+
+
 def _secret(platform: Platform) -> Tags:
     secret = platform.client("secretsmanager").describe_secret(SecretId=platform.output("OperatorTokenSecretArn"))
     return _pairs(secret["Tags"])
@@ -160,6 +186,54 @@ def _cache_answers(platform: Platform) -> str | None:
     return None if answer.startswith(b"+PONG") else f"{parts.geturl()} answers {answer!r} to PING"
 
 
+def _roles(platform: Platform) -> str | None:
+    """One writer, the rest readers, all of them available."""
+    cluster = _cluster(platform)
+    writers = sum(member["IsClusterWriter"] for member in cluster["DBClusterMembers"])
+    wanted = len(platform.output("AuroraInstanceIds").split(","))
+    if (cluster["Status"], writers, len(cluster["DBClusterMembers"])) == ("available", 1, wanted):
+        return None
+    return f"the cluster is {cluster['Status']} with {writers} writers among {len(cluster['DBClusterMembers'])} members"
+
+
+def _database_answers(platform: Platform) -> str | None:
+    """The writer writes and the reader does not; on AWS both lie in private subnets, and RDS is asked for the roles."""
+    if platform.target == "aws":
+        return None
+    import psycopg
+
+    secret = platform.client("secretsmanager").get_secret_value(SecretId=platform.output("AuroraSecretArn"))
+    login = json.loads(secret["SecretString"])
+    for endpoint, wanted in (("aurora_writer", "off"), ("aurora_reader", "on")):
+        url = platform.endpoint(endpoint)
+        given = {"user": login["username"], "password": login["password"], "connect_timeout": int(_ANSWER_S)}
+        try:
+            with psycopg.connect(url, **given) as connection:
+                found = connection.execute("SHOW transaction_read_only").fetchone()
+        except psycopg.Error as failure:
+            return f"{url} does not answer: {failure}"
+        if found != (wanted,):
+            return f"{url}: transaction_read_only is {found}, not {wanted}"
+    return None
+
+
+def _source_is_enabled(platform: Platform) -> str | None:
+    identifier = platform.output("PaymentEventSourceId")
+    state = str(platform.client("lambda").get_event_source_mapping(UUID=identifier)["State"])
+    return None if state == "Enabled" else f"the event source mapping {identifier} is {state}"
+
+
+def _function_answers(platform: Platform) -> str | None:
+    """Asked after its health, the function says that it is well."""
+    name = platform.output("PaymentFunctionName")
+    answer = platform.client("lambda").invoke(FunctionName=name, Payload=b'{"health": true}')
+    payload = answer["Payload"].read().decode(errors="replace")
+    if "FunctionError" in answer:
+        return f"{name} fails: {payload}"
+    status = json.loads(payload).get("status")
+    return None if status == "ok" else f"{name} says {status}"
+
+
 CHECKS: tuple[Check, ...] = (
     *(_stack(module) for module in MODULES),
     _tagged("networking", "VPC", _ec2("VpcId")),
@@ -168,8 +242,17 @@ CHECKS: tuple[Check, ...] = (
     _tagged("networking", "load balancer's security group", _ec2("LoadBalancerSecurityGroupId")),
     _tagged("networking", "services' security group", _ec2("ServiceSecurityGroupId")),
     _tagged("networking", "cache's security group", _ec2("CacheSecurityGroupId")),
+    _tagged("networking", "database's security group", _ec2("DatabaseSecurityGroupId")),
+    _tagged("networking", "payment's security group", _ec2("PaymentSecurityGroupId")),
     _tagged("databases", "orders table", _table("OrdersTableArn")),
     _tagged("databases", "outbox table", _table("OutboxTableArn")),
+    _tagged("databases", "payments table", _table("PaymentsTableArn")),
+    _tagged("databases", "artifact bucket", _bucket),
+    _tagged("databases", "database cluster", lambda platform: _pairs(_cluster(platform)["TagList"])),
+    _tagged("databases", "first database instance", _instance(0)),
+    _tagged("databases", "second database instance", _instance(1)),
+    Check(module="databases", name="database has its roles", problem=_roles),
+    Check(module="databases", name="database answers", problem=_database_answers),
     _tagged("caching", "replication group", _cache),
     Check(module="caching", name="cache answers", problem=_cache_answers),
     _tagged("messaging", "payments queue", _queue("PaymentQueueUrl")),
@@ -187,6 +270,9 @@ CHECKS: tuple[Check, ...] = (
         Check(module="compute", name=f"{service.name} answers", problem=_health(service.health_path))
         for service in http_services()
     ),
+    _tagged("serverless", "payment function", _function),
+    Check(module="serverless", name="event source is enabled", problem=_source_is_enabled),
+    Check(module="serverless", name="payment answers", problem=_function_answers),
 )
 """Every check there is, by module in the order of deployment within each kind."""
 

@@ -53,6 +53,8 @@ class AwsTarget:
     def endpoints(self, outputs: Mapping[str, str]) -> Mapping[str, str]:
         return {
             "alb": f"http://{outputs['AlbDnsName']}",
+            "aurora_writer": _aurora(outputs, "AuroraWriterEndpoint"),
+            "aurora_reader": _aurora(outputs, "AuroraReaderEndpoint"),
             "elasticache": f"rediss://{outputs['CacheEndpoint']}:{outputs['CachePort']}/0",
         }
 
@@ -142,6 +144,11 @@ class AwsTarget:
         except (ecr.exceptions.RepositoryNotFoundException, ecr.exceptions.ImageNotFoundException):
             return False
         return True
+
+
+def _aurora(outputs: Mapping[str, str], endpoint: str) -> str:
+    """As psql takes it; user and password are in the secret `AuroraSecretArn`."""
+    return f"postgresql://{outputs[endpoint]}:{outputs['AuroraPort']}/{outputs['AuroraDatabaseName']}"
 
 
 def _build_commands(image: str, account: str, region: str) -> str:

@@ -1,11 +1,15 @@
 """The templates fit together: what one needs another gives, all is tagged, and CloudFormation takes their size."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from infrastructure import environment, templates
+from infrastructure.artifacts import Uploads
+from infrastructure.packages import Archive, Package
 from infrastructure.templates import MODULES
 
 API_LIMIT_BYTES = 51_200
@@ -22,6 +26,7 @@ UNTAGGABLE = frozenset(
         "AWS::EC2::VPCGatewayAttachment",
         "AWS::ElasticLoadBalancingV2::Listener",
         "AWS::ElasticLoadBalancingV2::ListenerRule",
+        "AWS::Lambda::LayerVersion",
     }
 )
 """Types whose CloudFormation schema has no tags."""
@@ -30,7 +35,9 @@ CONTRACT = frozenset(
     """
 VpcId PublicSubnetIds PrivateSubnetIds LoadBalancerSecurityGroupId ServiceSecurityGroupId CacheSecurityGroupId
 DatabaseSecurityGroupId PaymentSecurityGroupId OrdersTableName OrdersTableArn OutboxTableName OutboxTableArn
-PaymentsTableName PaymentsTableArn ArtifactBucketName CacheReplicationGroupId CacheEndpoint CachePort
+PaymentsTableName PaymentsTableArn ArtifactBucketName AuroraClusterIdentifier AuroraClusterArn AuroraWriterEndpoint
+AuroraReaderEndpoint AuroraPort AuroraDatabaseName AuroraSecretArn AuroraInstanceIds
+PaymentFunctionName PaymentFunctionArn PaymentEventSourceId CacheReplicationGroupId CacheEndpoint CachePort
 PaymentQueueUrl PaymentQueueArn PaymentQueueName PaymentDeadLetterQueueUrl PaymentDeadLetterQueueArn
 OrderStreamName OrderStreamArn AlbArn AlbDnsName AlbFullName
 ListenerArn OrderTargetGroupArn OrderTargetGroupFullName OrderRuleArn MaintenanceTargetGroupArn ClusterName ClusterArn
@@ -38,6 +45,15 @@ OrderServiceName OrderTaskDefinitionArn OperatorTokenSecretArn
 """.split()  # noqa: SIM905 - a list of names reads better than thirty quoted strings
 )
 """What the layers above ask for by name."""
+
+
+PACKAGE = Package(
+    service="payment",
+    code=Archive(name="payment-code", digest="0" * 32, file=Path("code.zip")),
+    layer=Archive(name="payment-layer", digest="0" * 32, file=Path("layer.zip")),
+    runtime="python3.11",
+    architecture="x86_64",
+)
 
 
 class Loader(yaml.SafeLoader):
@@ -60,7 +76,8 @@ def test_the_outputs_are_those_the_layers_above_ask_for() -> None:
 
 
 def test_every_parameter_has_a_value_from_somewhere() -> None:
-    given = {*environment.load("dev").parameters(), "MetricPeriodSeconds"}
+    uploads = Uploads(packages=(PACKAGE,), s3=lambda: None, talk=lambda _line: None)
+    given = {*environment.load("dev").parameters(), "MetricPeriodSeconds"} | uploads.parameters
     for template in templates.read_all():
         needed = {name for name, default in template.parameters.items() if default is None}
         assert needed <= given, f"{template.module} waits for {needed - given}"
@@ -101,3 +118,20 @@ def test_every_string_parameter_says_what_it_allows(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_template_is_small_enough_to_be_sent_as_it_is(module: str) -> None:
     assert len(templates.read(module).body.encode()) <= API_LIMIT_BYTES
+
+
+def test_the_queue_waits_six_times_as_long_as_the_function_may_take() -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+    text = templates.read("messaging").body
+    timeout = document("serverless")["Resources"]["PaymentFunction"]["Properties"]["Timeout"]
+    visibility = re.search(r"VisibilityTimeout: (?:!If \[IsPatient, )?(\d+)", text)
+    assert visibility is not None
+    assert int(visibility[1]) >= 6 * timeout
+
+
+def test_what_a_package_says_is_what_the_template_takes() -> None:
+    parameters = document("serverless")["Parameters"]
+    for name, value in PACKAGE.parameters().items():
+        allowed = parameters[name]
+        assert value in allowed.get("AllowedValues", [value]), name
+        assert re.fullmatch(allowed.get("AllowedPattern", ".*"), value), name

@@ -28,14 +28,11 @@ class DbSubnetGroup(Resource, CloudFormationModel):  # type: ignore[misc]  # mot
     def update(self, api: Api, properties: Properties) -> Resource:
         changed = require_only(self, properties, ("DBSubnetGroupDescription", "SubnetIds", "Tags"))
         _check_subnets(api, properties["SubnetIds"])
-        api(
-            "rds",
-            "ModifyDBSubnetGroup",
-            DBSubnetGroupName=self.physical_resource_id,
-            DBSubnetGroupDescription=properties["DBSubnetGroupDescription"],
-            SubnetIds=properties["SubnetIds"],
-        )
-        _retag(api, changed, api.backend("rds").subnet_groups[self.physical_resource_id].arn, self, properties)
+        group = api.backend("rds").subnet_groups[self.physical_resource_id]
+        # By hand: moto's ModifyDBSubnetGroup takes the group off the record.
+        group.description = properties["DBSubnetGroupDescription"]
+        group.subnets = [api.backend("ec2").get_subnet(subnet) for subnet in properties["SubnetIds"]]
+        _retag(api, changed, group.arn, self, properties)
         return type(self)(self.physical_resource_id, properties)
 
     def delete(self, api: Api) -> None:

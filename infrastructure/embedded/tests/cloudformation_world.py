@@ -1,20 +1,29 @@
 """What the tests of stacks share: CloudFormation's calls, a template of three resources, the platform's own stacks."""
 
 import asyncio
+import io
 import re
+import shutil
+import tempfile
+import weakref
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from infrastructure.embedded.cloudformation import progress, template
-from infrastructure.embedded.controllers import ecs_api, elasticache_api
-from infrastructure.embedded.tests.control import Control
+from infrastructure.embedded.controllers import ecs_api, elasticache_api, rds_api
+from infrastructure.embedded.controllers.lambda_controller import LambdaController
+from infrastructure.embedded.pace import FAST
+from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control
+from infrastructure.state import StateFolder
 
 MODULES = Path(__file__).parents[2] / "modules"
-ORDER = ("networking", "databases", "caching", "messaging", "loadbalancing", "compute")
+ORDER = ("networking", "databases", "caching", "messaging", "loadbalancing", "compute", "serverless")
 TWO = """
 Parameters:
   Units: {Type: Number, Default: 5, MinValue: 1}
@@ -46,13 +55,29 @@ Outputs:
 
 
 class Stacks:
-    """CloudFormation's calls, their XML read. ECS and ElastiCache answer as their controllers make them answer."""
+    """CloudFormation's calls, their XML read. APIs with a controller answer as it makes them answer; nothing runs."""
 
     def __init__(self) -> None:
         self.control = Control()
         self.backends = self.control.backends
+        ports = iter(range(50_000, 60_000))
         ecs_api.install(self.backends.ecs, lambda _task: None)
-        elasticache_api.install(self.backends.elasticache, iter(range(50_000, 60_000)).__next__)
+        elasticache_api.install(self.backends.elasticache, ports.__next__)
+        rds_api.install(self.backends.rds, ports.__next__, _set_no_password)
+        self.functions = LambdaController(_context(self))
+
+    def put(self, bucket: str, key: str, **files: str) -> None:
+        """Upload a zip archive of `files` (module name to source)."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as opened:
+            for name, source in files.items():
+                opened.writestr(f"{name}.py", source)
+        self.backends.s3.put_object(bucket, key, archive.getvalue())
+
+    def empty(self, bucket: str) -> None:
+        """Delete what was put: CloudFormation deletes no bucket that holds objects."""
+        for key in tuple(self.backends.s3.buckets[bucket].keys):
+            self.backends.s3.delete_object(bucket, key)
 
     async def call(self, action: str, **parameters: Any) -> ET.Element:
         given = {**parameters, **_flat(parameters.pop("parameters", {}))}
@@ -90,6 +115,39 @@ class Stacks:
         ]
 
 
+class Still:
+    """A supervisor that starts nothing."""
+
+    def add_zygote(self, name: str, command: tuple[str, ...]) -> None:
+        """None is ever forked."""
+
+    def warm(self, name: str) -> None:
+        """Nor started."""
+
+    async def start(self, spec: object) -> None:
+        """Code is not compiled ahead of its first start, which never comes."""
+
+
+async def _set_no_password(_cluster: str, _password: str) -> None:
+    """There is no server whose password it would be."""
+
+
+def _context(stacks: Stacks) -> Any:
+    """What the Lambda controller needs to keep records and unpack code."""
+    folder = Path(tempfile.mkdtemp())
+    weakref.finalize(stacks, shutil.rmtree, folder, ignore_errors=True)
+    return SimpleNamespace(
+        account=ACCOUNT,
+        region=REGION,
+        backends=stacks.backends,
+        metrics=SimpleNamespace(register=lambda _collector: None),
+        pace=FAST,
+        state=StateFolder(folder),
+        supervisor=Still(),
+        wake=lambda _name: None,
+    )
+
+
 def _flat(parameters: dict[str, str]) -> dict[str, str]:
     flat: dict[str, str] = {}
     for number, (name, value) in enumerate(parameters.items(), start=1):
@@ -98,9 +156,23 @@ def _flat(parameters: dict[str, str]) -> dict[str, str]:
     return flat
 
 
-async def deployed() -> tuple[Stacks, dict[str, str]]:
-    stacks, outputs = Stacks(), {"EnvironmentName": "test"}
-    for module in ORDER:
+CODE, LAYER = (f"payment-{kind}/{0:032x}.zip" for kind in ("code", "layer"))
+GIVEN = {
+    "EnvironmentName": "test",
+    "PaymentCodeKey": CODE,
+    "PaymentLayerKey": LAYER,
+    "PaymentRuntime": "python3.11",
+    "PaymentArchitecture": "x86_64",
+}
+
+
+async def deployed(last: str = ORDER[-1]) -> tuple[Stacks, dict[str, str]]:
+    """The platform's stacks up to `last`, and their outputs with the parameters that are given."""
+    stacks, outputs = Stacks(), dict(GIVEN)
+    for module in ORDER[: ORDER.index(last) + 1]:
+        if module == "serverless":
+            for key in (CODE, LAYER):
+                stacks.put(outputs["ArtifactBucketName"], key, handler="def handle(event, context): ...")
         body = (MODULES / f"{module}.yaml").read_text()
         declared = template.parse(body).get("Parameters", {})
         given = {name: value for name, value in outputs.items() if name in declared}

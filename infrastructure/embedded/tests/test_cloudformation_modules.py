@@ -41,6 +41,8 @@ def _left(backends: Any) -> dict[str, int]:
         "streams": len(backends.kinesis.streams),
         "caches": len(backends.elasticache.replication_groups) + len(backends.elasticache.cache_subnet_groups),
         "balancers": len(backends.elbv2.load_balancers) + len(backends.elbv2.target_groups),
+        "databases": len(backends.rds.clusters) + len(backends.rds.databases) + len(backends.rds.subnet_groups),
+        "parameter groups": len(backends.rds.db_cluster_parameter_groups),
         "services": sum(service.status != "INACTIVE" for service in backends.ecs.services.values()),
         "clusters": len(backends.ecs.clusters),
         "secrets": len(dict(backends.secretsmanager.secrets)),
@@ -66,6 +68,8 @@ def test_the_platforms_stacks_are_made_and_leave_nothing() -> None:
             if module == "caching":
                 stacks.backends.elasticache.replication_groups.clear()
                 stacks.backends.elasticache.cache_clusters.clear()
+            if module == "serverless":
+                stacks.empty(outputs["ArtifactBucketName"])
             await until(partial(is_gone, stacks, module))
         assert {kind: count for kind, count in _left(stacks.backends).items() if count} == {}
 

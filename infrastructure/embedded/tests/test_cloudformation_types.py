@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from infrastructure.embedded import native
 from infrastructure.embedded.cloudformation import template
 from infrastructure.embedded.cloudformation.resource import Api, Properties, Refused, Resource
 from infrastructure.embedded.cloudformation.secret import Secret
@@ -30,6 +31,15 @@ def _only(records: Any) -> Any:
     found = list(records)
     assert len(found) == 1
     return found[0]
+
+
+def _token(backends: Any) -> Any:
+    """The operators' token; the other secret is the database's."""
+    return backends.secretsmanager.secrets["cafe-operator-token-test"]
+
+
+def _function() -> Any:
+    return native.call("lambda", "GetFunction", FunctionName="payment-test")
 
 
 def _group(backends: Any, name: str) -> Any:
@@ -106,7 +116,7 @@ CHANGES = {
         module="compute",
         old="Description: Bearer token of the operators' endpoints (stress runs)",
         new="Description: other",
-        seen=lambda b: _only(dict.values(b.secretsmanager.secrets)).description,
+        seen=lambda b: _token(b).description,
         expected="other",
     ),
     "log group": Change(
@@ -130,9 +140,67 @@ CHANGES = {
         seen=lambda b: _only(_buckets(b)).public_access_block.restrict_public_buckets,
         expected=False,
     ),
+    "database cluster": Change(
+        module="databases",
+        old="BackupRetentionPeriod: 7",
+        new="BackupRetentionPeriod: 9",
+        seen=lambda b: b.rds.clusters["cafe-test"].backup_retention_period,
+        expected=9,
+    ),
+    "database's parameters": Change(
+        module="databases",
+        old='idle_in_transaction_session_timeout: "60000"',
+        new='idle_in_transaction_session_timeout: "5000"',
+        seen=lambda b: b.rds.db_cluster_parameter_groups["cafe-test"].parameters["idle_in_transaction_session_timeout"][
+            "ParameterValue"
+        ],
+        expected="5000",
+    ),
+    "database instances": Change(
+        module="databases",
+        old="Default: db.t4g.medium",
+        new="Default: db.r8g.large",
+        seen=lambda b: {each.db_instance_class for each in b.rds.databases.values()},
+        expected={"db.r8g.large"},
+    ),
+    "database's subnets": Change(
+        module="databases",
+        old="DBSubnetGroupDescription: The private subnets",
+        new="DBSubnetGroupDescription: other",
+        seen=lambda b: _only(b.rds.subnet_groups.values()).description,
+        expected="other",
+    ),
+    "function's settings": Change(
+        module="serverless",
+        old="Timeout: 10",
+        new="Timeout: 8",
+        seen=lambda _: _function()["Configuration"]["Timeout"],
+        expected=8,
+    ),
+    "function's variables": Change(
+        module="serverless",
+        old="Default: 20\n",
+        new="Default: 35\n",
+        seen=lambda _: _function()["Configuration"]["Environment"]["Variables"]["CARD_LATENCY_MS"],
+        expected="35",
+    ),
+    "function's reserved concurrency": Change(
+        module="serverless",
+        old='ReservedConcurrency:\n    Type: String\n    Default: ""',
+        new='ReservedConcurrency:\n    Type: String\n    Default: "7"',
+        seen=lambda _: _function()["Concurrency"]["ReservedConcurrentExecutions"],
+        expected=7,
+    ),
+    "event source": Change(
+        module="serverless",
+        old="BatchSize: 10",
+        new="BatchSize: 4",
+        seen=lambda _: _only(native.call("lambda", "ListEventSourceMappings")["EventSourceMappings"])["BatchSize"],
+        expected=4,
+    ),
     "queue": Change(
         module="messaging",
-        old="VisibilityTimeout: 60",
+        old="VisibilityTimeout: !If [IsPatient, 60, 10]",
         new="VisibilityTimeout: 90",
         seen=lambda b: b.sqs.queues["payments-test.fifo"].visibility_timeout,
         expected=90,
@@ -147,15 +215,13 @@ def _logs(backends: Any) -> Any:
 
 
 def _buckets(backends: Any) -> Any:
-    from infrastructure.embedded.moto_import import backend
-
-    return backend("s3", account=backends.account, region="aws").buckets.values()
+    return backends.s3.buckets.values()
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_changed_property_changes_the_record_in_place(change: Change) -> None:
     async def scenario() -> None:
-        stacks, outputs = await deployed()
+        stacks, outputs = await deployed(change.module)
         before = await _physical_ids(stacks, change.module)
         body = (MODULES / f"{change.module}.yaml").read_text()
         assert body.count(change.old) == 1, f"{change.old!r} is not once in {change.module}.yaml"
@@ -191,7 +257,7 @@ def test_every_resource_has_the_tags_of_its_template() -> None:
         alarm = backends.cloudwatch.tagger.get_tag_dict_for_resource(
             backends.cloudwatch.alarms["cafe-dead-letters-test"].alarm_arn
         )
-        secret = {tag["Key"]: tag["Value"] for tag in _only(dict.values(backends.secretsmanager.secrets)).tags}
+        secret = {tag["Key"]: tag["Value"] for tag in _token(backends).tags}
         for tags in (ec2, balancer, cache, alarm, secret, dict(backends.sqs.queues["payments-test.fifo"].tags)):
             assert wanted.items() <= tags.items()
 
@@ -200,19 +266,79 @@ def test_every_resource_has_the_tags_of_its_template() -> None:
 
 def test_a_bucket_is_private_encrypted_and_deleted_only_when_empty() -> None:
     async def scenario() -> None:
-        stacks, outputs = await deployed()
+        stacks, outputs = await deployed("databases")
         name = outputs["ArtifactBucketName"]
         bucket = _only(_buckets(stacks.backends))
         assert (bucket.name, bucket.ownership_rule) == (name, "BucketOwnerEnforced")
         assert bucket.encryption["Rule"]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
-        from infrastructure.embedded.moto_import import backend
-
-        backend("s3", account=stacks.backends.account, region="aws").put_object(name, "key", b"value")
+        stacks.put(name, "key", module="")
         await stacks.call("DeleteStack", StackName="databases")
         assert await stacks.status("databases") == "DELETE_FAILED"
-        backend("s3", account=stacks.backends.account, region="aws").delete_object(name, "key")
+        stacks.empty(name)
         await stacks.call("DeleteStack", StackName="databases")
         assert not list(_buckets(stacks.backends))
+
+    run(scenario())
+
+
+def test_a_function_is_made_with_all_its_properties() -> None:
+    async def scenario() -> None:
+        _, outputs = await deployed()
+        function = _function()
+        configuration = function["Configuration"]
+        assert (configuration["Handler"], configuration["Runtime"], configuration["MemorySize"]) == (
+            "services.payment.handler.handle",
+            "python3.11",
+            512,
+        )
+        variables = configuration["Environment"]["Variables"]
+        assert variables["CAFE_AURORA_WRITER_URL"].startswith(f"postgresql://127.0.0.1:{outputs['AuroraPort']}/cafe")
+        assert (variables["PAYMENTS_TABLE"], variables["CARD_DECLINE_RATE"]) == ("payments-test", "0")
+        assert len(configuration["VpcConfig"]["SubnetIds"]) == 2
+        assert [layer["Arn"].split(":")[-2:] for layer in configuration["Layers"]] == [["cafe-payment-test", "1"]]
+        assert function["Tags"]["Module"] == "serverless"
+        assert "Concurrency" not in function
+        mapping = _only(native.call("lambda", "ListEventSourceMappings")["EventSourceMappings"])
+        assert (mapping["UUID"], mapping["ScalingConfig"]) == (
+            outputs["PaymentEventSourceId"],
+            {"MaximumConcurrency": 10},
+        )
+
+    run(scenario())
+
+
+def test_another_package_is_another_layer_and_other_code_of_the_same_function() -> None:
+    async def scenario() -> None:
+        stacks, outputs = await deployed()
+        before = _function()["Configuration"]
+        code, layer = (f"payment-{kind}/{1:032x}.zip" for kind in ("code", "layer"))
+        for key in (code, layer):
+            stacks.put(outputs["ArtifactBucketName"], key, handler="changed = True")
+        body = (MODULES / "serverless.yaml").read_text()
+        given = {name: value for name, value in outputs.items() if name in template.parse(body)["Parameters"]}
+        given |= {"PaymentCodeKey": code, "PaymentLayerKey": layer}
+        await stacks.call("UpdateStack", StackName="serverless", TemplateBody=body, parameters=given)
+        assert await stacks.status("serverless") == "UPDATE_COMPLETE", await stacks.events("serverless")
+        after = _function()["Configuration"]
+        assert (before["CodeSha256"] != after["CodeSha256"], before["FunctionArn"]) == (True, after["FunctionArn"])
+        assert after["Layers"][0]["Arn"].endswith(":cafe-payment-test:2")
+        left = native.call("lambda", "ListLayerVersions", LayerName="cafe-payment-test")["LayerVersions"]
+        assert [each["Version"] for each in left] == [2]
+
+    run(scenario())
+
+
+def test_a_cluster_is_made_with_a_managed_password_and_a_zone_for_each_instance() -> None:
+    async def scenario() -> None:
+        stacks, outputs = await deployed("databases")
+        rds = stacks.backends.rds
+        cluster = rds.clusters["cafe-test"]
+        assert (cluster.storage_encrypted, cluster.database_name, cluster.master_username) == (True, "cafe", "cafe")
+        assert outputs["AuroraClusterArn"] == cluster.db_cluster_arn
+        secret = await stacks.control.ask("secretsmanager", "GetSecretValue", SecretId=outputs["AuroraSecretArn"])
+        assert json.loads(secret["SecretString"])["username"] == "cafe"
+        zones = {name: rds.databases[name].availability_zone for name in outputs["AuroraInstanceIds"].split(",")}
+        assert zones == {"cafe-test-1": "us-east-1a", "cafe-test-2": "us-east-1b"}
 
     run(scenario())
 
