@@ -11,7 +11,7 @@ import click
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from infrastructure import cloud, stacks
+from infrastructure import cli, cloud, stacks
 from infrastructure.cli import app
 from infrastructure.errors import EnvironmentFault, ExitCode
 from infrastructure.stacks import Deployment
@@ -119,6 +119,18 @@ def test_a_command_that_breaks_off_ends_with_its_code(
     assert app.run(["up"]) == code
     assert driver.calls[-1] == "close"
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_ctrl_c_before_the_command_is_known_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert (ended.value.code, capsys.readouterr().err) == (ExitCode.INTERRUPTED, "cafe: interrupted\n")
 
 
 def test_help_lists_the_environments_and_every_command(capsys: pytest.CaptureFixture[str]) -> None:
