@@ -1,21 +1,20 @@
 """A template's values as an API takes them: numbers and truths are text in a template as often as not. Pure.
 
-Source: the APIs' own service models, as botocore has them.
+Source: the APIs' own service models, as botocore has them and moto reads them.
 """
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from botocore.loaders import create_loader
-from botocore.model import ServiceModel, Shape
+from botocore.model import Shape
+from moto.core.utils import get_service_model
 
 from infrastructure.embedded.cloudformation.resource import Refused
 
 
 def coerced(service: str, operation: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     """`properties` as members of the operation's input; `Refused` names those that it does not have."""
-    shape = _model(service).operation_model(operation).input_shape
+    shape = get_service_model(service).operation_model(operation).input_shape
     known: Mapping[str, Shape] = {} if shape is None else shape.members
     unknown = sorted(set(properties) - set(known))
     if unknown:
@@ -59,8 +58,3 @@ def _number(value: Any, where: str) -> int:
         return int(value)
     except (TypeError, ValueError):
         raise Refused(f"{where} must be a whole number, not {value!r}") from None
-
-
-@cache
-def _model(service: str) -> ServiceModel:
-    return ServiceModel(create_loader().load_service_model(service, "service-2"), service)

@@ -12,7 +12,7 @@ from typing import Any
 PATCHES: Mapping[str, tuple[str, ...]] = {
     "cloudformation": ("cloudformation_stacks",),
     "core": ("tracking", "request_cost"),
-    "dynamodb": ("dynamodb_json", "dynamodb_tables", "dynamodb_transactions"),
+    "dynamodb": ("kms_keys", "dynamodb_json", "dynamodb_tables", "dynamodb_transactions"),
     "kinesis": ("kinesis_shards",),
     "rds": ("rds_records",),
     "sqs": ("sqs_backend",),
