@@ -1,6 +1,5 @@
 """Reconciles a platform with a history: wait until it has settled, read every book, compare."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -9,7 +8,6 @@ from plugins.books.comparison import compare
 from plugins.books.entries import Books
 from plugins.books.history import read_history
 from plugins.books.ledger import DatabaseCloud, read_ledger
-from plugins.books.queue_only.reconcile import judge as judge_without_payments
 from plugins.books.queues import read_dead_letters
 from plugins.books.readers import read_events, read_orders, read_outbox, read_payments
 from plugins.books.report import BooksReport
@@ -22,8 +20,6 @@ class Platform(DatabaseCloud, Protocol):
 
     @property
     def state(self) -> StateFolder: ...
-    @property
-    def outputs(self) -> Mapping[str, str]: ...
 
 
 def reconcile(
@@ -37,9 +33,6 @@ def reconcile(
     """
     try:
         attempts = read_history(history)
-        if "PaymentFunctionName" not in platform.outputs:
-            patience = 30.0 if patience_s is None else patience_s
-            return judge_without_payments(platform, attempts, exclusive=exclusive, settle_s=patience)
         left = settle(platform, patience_s)
         report = compare(read_books(platform, left), attempts, exclusive=exclusive)
         return with_logs(report, platform.state.logs)

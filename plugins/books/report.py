@@ -18,7 +18,6 @@ class Discrepancy:
     order_id: str | None
     idempotency_key: str | None
     what: str
-    says: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -26,7 +25,7 @@ class Discrepancy:
         return self.order_id or (f"key {self.idempotency_key}" if self.idempotency_key else "no order")
 
     def __str__(self) -> str:
-        return "\n".join((f"{self.name}: {self.what}", *(f"    {book:9} {entry}" for book, entry in self.says)))
+        return f"{self.name}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

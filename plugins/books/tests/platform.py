@@ -61,7 +61,6 @@ class MotoPlatform:
             "OutboxTableName": "outbox-test",
             "PaymentsTableName": "payments-test",
             "OrderStreamName": "order-events-test",
-            "PaymentFunctionName": "payment-test",
             "AuroraSecretArn": arn,
             "PaymentQueueUrl": self._queue("payments-test.fifo"),
             "PaymentDeadLetterQueueUrl": self._queue("payments-dlq-test.fifo"),
