@@ -14,6 +14,9 @@ _ISOLATED: dict[str, tuple[str | None, str | None, str | None, None]] = {
     "credentials_file": (None, None, os.devnull, None),
 }
 
+_CONNECTIONS = 256
+"""Kept open for one service at most: a surge calls from that many threads at once, and should not pay for connecting."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
@@ -48,6 +51,7 @@ class Connection:
 
         if not self.is_embedded:
             config = Config(
+                max_pool_connections=_CONNECTIONS,
                 connect_timeout=5,
                 read_timeout=30,
                 retries={"mode": "standard", "total_max_attempts": 5},
@@ -60,7 +64,7 @@ class Connection:
             # A second try would hide what the first ran into, and repeat a mutation whose answer was lost.
             retries={"mode": "standard", "total_max_attempts": 1},
             proxies={},
-            max_pool_connections=32,
+            max_pool_connections=_CONNECTIONS,
             user_agent_extra="cloudcafe",
         )
         return session.client(service, endpoint_url=self.endpoint_url, config=config)
