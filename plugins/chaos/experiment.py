@@ -24,9 +24,6 @@ from plugins.chaos.stop import Observation, Stop, Tally
 from plugins.chaos.trace import Phase, Trace, Undo
 from plugins.telemetry.timeline import Span
 
-WARM_UP_S = 1.0
-"""Load before the baseline counts: connections open, caches fill, the generator finds its rate."""
-
 TICK_S = 0.5
 """How often a phase looks at its stop conditions, the lease and the symptom."""
 
@@ -160,7 +157,7 @@ class Experiment:
     def _baseline(self) -> Way:
         self.bench.load.start()
         self.bench.arm()
-        way = self._watch(WARM_UP_S)
+        way = self._watch(self.scenario.warm_up_s)
         self._entered = self.bench.pulse.now()
         return way if way is not Way.DONE else self._watch(self.windows.baseline_s)
 

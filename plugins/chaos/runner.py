@@ -186,7 +186,11 @@ def _with_ratios(run: Run, figures: Figures) -> Figures:
 
 def _read(platform: Platform, source: Source, start: float, end: float) -> Series | str:
     """The series, or why there is none."""
-    dimensions = {name: resolved(value, platform.output) for name, value in source.dimensions}
+
+    def known(key: str) -> str:
+        return platform.environment.suffix if key == "EnvironmentName" else platform.output(key)
+
+    dimensions = {name: resolved(value, known) for name, value in source.dimensions}
     try:
         return read(platform, Metric.of(source.namespace, source.metric, source.stat, dimensions), start, end)
     except Exception as crash:  # noqa: BLE001 - whatever it was, CloudWatch not read is CloudWatch silent

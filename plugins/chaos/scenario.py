@@ -39,7 +39,8 @@ FULL = Windows(baseline_s=180.0, fault_s=180.0, recovery_s=180.0)
 class Source:
     """A CloudWatch metric of the platform.
 
-    `dimensions` are (name, value), with stack outputs in braces: `("TableName", "{OrdersTableName}")`.
+    `dimensions` are (name, value), with stack outputs in braces: `("TableName", "{OrdersTableName}")`. What ends every
+    resource's name is `{EnvironmentName}`, as in the templates.
     """
 
     namespace: str
@@ -123,6 +124,8 @@ class Scenario:
     per_request: tuple[PerRequest, ...] = ()
     anomalies: tuple[Expected, ...] = ()
     stops: tuple[StopCondition, ...] = (Deadline(seconds=1200.0),)
+    warm_up_s: float = 1.0
+    """Load before the baseline counts: connections open, caches fill, functions start, the generator finds its rate."""
     quick: Windows = field(default=QUICK)
     full: Windows = field(default=FULL)
 
