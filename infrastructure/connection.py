@@ -15,7 +15,7 @@ _ISOLATED: dict[str, tuple[str | None, str | None, str | None, None]] = {
 }
 
 _CONNECTIONS = 256
-"""Kept open for one service at most: a surge calls from that many threads at once, and should not pay for connecting."""
+"""Kept open for one service at most: a surge calls from so many threads at once, and should not pay for connecting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
