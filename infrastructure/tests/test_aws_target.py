@@ -67,3 +67,18 @@ def test_a_missing_image_is_a_fault_that_says_how_to_build_it(has_repository: bo
 def test_an_account_that_is_listed_is_taken() -> None:
     connection = AwsTarget(staging(MOTO_ACCOUNT)).attach()
     assert (connection.region, connection.endpoint_url) == ("us-east-1", None)
+
+
+def test_the_databases_endpoints_are_what_psql_takes() -> None:
+    outputs = {
+        "AlbDnsName": "alb.example",
+        "AuroraDatabaseName": "cafe",
+        "AuroraPort": "5432",
+        "AuroraReaderEndpoint": "cafe.cluster-ro-1.us-east-1.rds.amazonaws.com",
+        "AuroraWriterEndpoint": "cafe.cluster-1.us-east-1.rds.amazonaws.com",
+        "CacheEndpoint": "cache.example",
+        "CachePort": "6379",
+    }
+    found = AwsTarget(staging(MOTO_ACCOUNT)).endpoints(outputs)
+    assert found["aurora_writer"] == "postgresql://cafe.cluster-1.us-east-1.rds.amazonaws.com:5432/cafe"
+    assert found["aurora_reader"] == "postgresql://cafe.cluster-ro-1.us-east-1.rds.amazonaws.com:5432/cafe"

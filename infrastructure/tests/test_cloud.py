@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure import cloud, environment, stacks
+from infrastructure import cloud, environment, packages, stacks, templates
 from infrastructure.driver import Driver
 from infrastructure.embedded.pace import FAST
 from infrastructure.errors import EnvironmentFault, UsageError
-from infrastructure.stacks import Deployment
+from infrastructure.stacks import Deployment, Supplier
 from infrastructure.tests.fake_driver import FakeDriver
 
 DEV = environment.load("dev")
@@ -55,6 +55,32 @@ def test_a_platform_comes_up_with_the_sizes_of_its_environment(
         "arn:alb",
         "http://127.0.0.1:1",
     )
+
+
+def test_a_platform_whose_packages_cannot_be_made_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise EnvironmentFault("nothing that is installed provides the module 'lost'")
+
+    driver = FakeDriver()
+    driven_by(monkeypatch, driver)
+    monkeypatch.setattr(packages, "build_all", refuse)
+    with pytest.raises(EnvironmentFault, match="module 'lost'"):
+        cloud.up(DEV, "embedded", FAST, detached=True)
+    assert driver.calls == []
+
+
+def test_the_deployment_gets_what_the_functions_templates_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    suppliers: list[Supplier] = []
+
+    def deploy(_client: object, *, supplier: Supplier, **_more: object) -> Deployment:
+        suppliers.append(supplier)
+        return Deployment(outputs=OUTPUTS, created=(), updated=(), unchanged=())
+
+    driven_by(monkeypatch, FakeDriver())
+    monkeypatch.setattr(stacks, "deploy", deploy)
+    cloud.up(DEV, "embedded", FAST, detached=False)
+    needed = set(templates.read("serverless").parameters)
+    assert {"PaymentCodeKey", "PaymentLayerKey"} <= suppliers[0].parameters <= needed
 
 
 @pytest.mark.usefixtures("asked")

@@ -77,6 +77,23 @@ def test_the_package_runs_by_itself(made: Package, tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("42\n", "")
 
 
+def test_the_functions_of_the_catalogue_have_all_they_import(tmp_path: Path) -> None:
+    """Every module of a package is imported with the standard library, layer and package: nothing is missing."""
+    for package in packages.build_all(tmp_path / "cache", for_aws=False):
+        folder = tmp_path / package.service
+        for archive in (package.code, package.layer):
+            with zipfile.ZipFile(archive.file) as opened:
+                opened.extractall(folder)
+        (entry,) = (each.entry.partition(":")[0] for each in catalog.SERVICES if each.name == package.service)
+        files = [name for name in names(package.code.file) if not name.endswith("__init__.py")]
+        modules = sorted(name.removesuffix(".py").replace("/", ".") for name in files)
+        assert entry in modules
+        modules.remove(entry)  # importing it connects
+        script = f"import sys; sys.path += {[str(folder), str(folder / 'python')]!r}; import {', '.join(modules)}"
+        done = subprocess.run([sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=False)
+        assert done.stderr == "", package.service
+
+
 def test_the_same_content_makes_the_same_bytes(root: Path) -> None:
     first = build(root, "one")
     os.utime(root / "services/pay/rules.py", (1, 1))
