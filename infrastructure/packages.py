@@ -22,7 +22,7 @@ from infrastructure import distributions, imports
 from infrastructure.distributions import File
 from infrastructure.errors import EnvironmentFault
 from services import catalog
-from services.catalog import Service
+from services.catalog import FunctionService
 
 ROOT = Path(__file__).resolve().parents[1]
 """Below it lies the package `services`, in a checkout and where the project is installed."""
@@ -75,11 +75,10 @@ def build_all(cache: Path, *, for_aws: bool, root: Path = ROOT) -> tuple[Package
     `EnvironmentFault` names a module that cannot be packaged and who imports it; with `for_aws` also a distribution
     whose installed files do not run on Lambda.
     """
-    functions = (service for service in catalog.SERVICES if service.platform == "lambda")
-    return tuple(build(service, cache, for_aws=for_aws, root=root) for service in functions)
+    return tuple(build(function, cache, for_aws=for_aws, root=root) for function in catalog.functions())
 
 
-def build(service: Service, cache: Path, *, for_aws: bool, root: Path = ROOT) -> Package:
+def build(service: FunctionService, cache: Path, *, for_aws: bool, root: Path = ROOT) -> Package:
     """The package of one function; errors as in `build_all`."""
     machine = _MACHINES.get(platform.machine().lower())
     if machine is None:

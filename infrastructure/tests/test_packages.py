@@ -17,9 +17,7 @@ from infrastructure.imports import Foreign
 from infrastructure.packages import Package
 from services import catalog
 
-FUNCTION = dataclasses.replace(
-    catalog.SERVICES[0], name="payment", platform="lambda", entry="services.pay.handler:handle"
-)
+FUNCTION = dataclasses.replace(catalog.function("payment"), entry="services.pay.handler:handle")
 HANDLER = (
     "import psycopg\nfrom services.pay import rules\n\n\ndef handle(event, context):\n    return rules.double(event)\n"
 )
@@ -84,7 +82,7 @@ def test_the_functions_of_the_catalogue_have_all_they_import(tmp_path: Path) -> 
         for archive in (package.code, package.layer):
             with zipfile.ZipFile(archive.file) as opened:
                 opened.extractall(folder)
-        (entry,) = (each.entry.partition(":")[0] for each in catalog.SERVICES if each.name == package.service)
+        entry = catalog.function(package.service).entry.partition(":")[0]
         files = [name for name in names(package.code.file) if not name.endswith("__init__.py")]
         modules = sorted(name.removesuffix(".py").replace("/", ".") for name in files)
         assert entry in modules
