@@ -5,10 +5,14 @@ from suites.chaos.alb_routing_failure import ALB_ROUTING_FAILURE
 from suites.chaos.dynamodb_throttle import DYNAMODB_THROTTLE
 from suites.chaos.ecs_task_kill import ECS_TASK_KILL
 from suites.chaos.elasticache_flush import ELASTICACHE_FLUSH
+from suites.chaos.lambda_concurrency_exhaustion import LAMBDA_CONCURRENCY_EXHAUSTION
+from suites.chaos.rds_failover import RDS_FAILOVER
 
 SCENARIOS: tuple[Scenario, ...] = (
     ALB_ROUTING_FAILURE,
+    RDS_FAILOVER,
     DYNAMODB_THROTTLE,
     ELASTICACHE_FLUSH,
     ECS_TASK_KILL,
+    LAMBDA_CONCURRENCY_EXHAUSTION,
 )

@@ -10,7 +10,8 @@ RDS_FAILOVER = Scenario(
     title="RDS failover",
     hypothesis="While Aurora changes its writer, orders are taken and payments wait; none is lost or captured twice.",
     fault=RdsFailover(),
-    rate=40.0,
+    rate=30.0,
+    warm_up_s=4.0,
     baseline=Slo.of(
         "before the failover", "p95 <= 250 ms", "capture.p95 <= 1000 ms", "errors <= 0 %", "dropped <= 0 %"
     ),
@@ -24,12 +25,17 @@ RDS_FAILOVER = Scenario(
         "capture.rto <= 5 s",
         "rpo <= 0",
     ),
-    recovery=Recovery(good=Slo.of("a good second", "errors <= 0 %", "goodput >= 30 /s"), counted_from="inject"),
+    recovery=Recovery(good=Slo.of("a good second", "errors <= 0 %", "goodput >= 24 /s"), counted_from="inject"),
     capture_recovery=Recovery(good=Slo.of("captured soon", "capture.max <= 1000 ms"), counted_from="inject"),
     anomalies=(
         Expected(
             anomaly=Anomaly(name="LedgerReconnects", direction="up", by=1, silent_is_zero=True),
-            source=Source(namespace="CloudCafe/Payment", metric="LedgerReconnects", stat="Sum", dimensions=()),
+            source=Source(
+                namespace="CloudCafe/Payment",
+                metric="LedgerReconnects",
+                stat="Sum",
+                dimensions=(("Environment", "{EnvironmentName}"),),
+            ),
         ),
     ),
 )

@@ -2,5 +2,9 @@
 
 from plugins.stress.claim import StressClaim
 from plugins.stress.cpu.claim import CpuClaim
+from plugins.stress.surge.claim import SurgeClaim
 
-CLAIMS: tuple[StressClaim, ...] = (CpuClaim.of("order", "p50 <= 250 ms", "errors <= 0 %"),)
+CLAIMS: tuple[StressClaim, ...] = (
+    CpuClaim.of("order", "p50 <= 250 ms", "errors <= 0 %"),
+    SurgeClaim.of("payment", "p99 <= 1000 ms", "errors <= 0 %"),
+)
