@@ -2,7 +2,7 @@
 
     rotate_secret ──▶ version AWSPENDING ──▶ password changed in the cluster ──▶ AWSCURRENT, the old one AWSPREVIOUS
                             ▲                       │ no writer now
-                            └── when RDS moves on ◀─┘
+                            └──── next reconcile ◀──┘
 
 As on AWS the call returns when the rotation has begun, the old password counts until the new one does, and sessions
 that are open stay so. Source: AWS Secrets Manager User Guide, "Managed rotation", "Rotation by Lambda function".
@@ -86,7 +86,7 @@ class SecretsManagerController:
         }
 
     async def reconcile(self) -> None:
-        """Carry out what was begun. Without a writer the rotation waits for RDS to move on."""
+        """Carry out what was begun. Without a writer it waits for the next call to either API, or the slow tick."""
         for secret, version in tuple(self._under_way()):
             cluster = self._cluster(secret)
             if cluster is None:
