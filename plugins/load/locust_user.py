@@ -10,7 +10,7 @@ One generator per process, whatever number of users is asked for: in an open mod
 import logging
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import gevent
@@ -18,7 +18,7 @@ from gevent.event import Event
 from locust import LoadTestShape, User, events, task
 from locust.env import Environment
 from locust.exception import RPCError, StopUser
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from infrastructure.embedded.launcher import die_with
 from infrastructure.errors import ExitCode
@@ -34,6 +34,8 @@ SHARE, FINISH, LINES, DONE, DEFECT = "cafe_share", "cafe_finish", "cafe_lines", 
 _LEAD_S = 1.0
 """From handing out the shares to the first arrival: every worker has its share by then."""
 _GRACE_S = 5.0
+_LOOK_S = 1.0
+"""How often the master looks whether those it still waits for are there; Locust itself looks as often."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class Source(Protocol):
     def prepare(self, environment: Environment) -> None: ...  # options are parsed; sets environment.host
     def assignment(self, environment: Environment) -> Assignment: ...  # a run is about to start
     def started(self, assignment: Assignment, at: float) -> None: ...  # its first arrival is due at Unix time `at`
-    def judged(self) -> ExitCode: ...  # Locust is about to end; every line is written
+    def judged(self, doubts: Sequence[str]) -> ExitCode: ...  # Locust is about to end; every line is written
     def report(self) -> str: ...  # what to print last
 
 
@@ -59,6 +61,7 @@ class Session:
         self._generator: Generator | None = None
         self._sink: FileSink | None = None
         self._waiting_for: set[str] = set()
+        self._doubts: tuple[str, ...] = ()
         self._all_done = Event()
         self._overdue_at = math.inf
         self._is_claimed = self._is_stopping = self._is_done = self._is_reported = False
@@ -165,6 +168,7 @@ class Session:
 
     def _prepare_run(self) -> None:
         self._is_claimed = self._is_stopping = self._is_done = False
+        self._doubts = ()
         if self._is_worker:
             if self._assignment is not None and self._share is not None:
                 self._generator = self._generate(self._assignment, _ToMaster(self._tell), self._share[0])
@@ -186,8 +190,12 @@ class Session:
             return
         for client in tuple(self._waiting_for):
             self._environment.runner.send_message(FINISH, {}, client_id=client)
-        if not self._all_done.wait(timeout=self._assignment.plan.longest_s + _GRACE_S):
-            _log.error("workers that never reported their end: %s", ", ".join(self._waiting_for))
+        ends = now() + self._assignment.plan.longest_s + _GRACE_S
+        while self._waiting_for - self._lost and now() < ends:
+            self._all_done.wait(timeout=_LOOK_S)
+        if self._waiting_for:
+            names = ", ".join(sorted(self._waiting_for))
+            self._doubts = (f"the load was not the plan's: lost with their share of it were the workers {names}",)
 
     def _on_test_stop(self, **_: object) -> None:
         self._overdue_at = math.inf
@@ -198,7 +206,7 @@ class Session:
         self._environment.runner.stop()
         self._finish()
         if not self._is_worker and self._environment.process_exit_code is None:
-            self._environment.process_exit_code = int(self._source.judged())
+            self._environment.process_exit_code = int(self._source.judged(self._doubts))
 
     def _on_quit(self, **_: object) -> None:
         report = self._source.report()
@@ -259,9 +267,16 @@ class Session:
         )
 
     @property
-    def is_overdue(self) -> bool:
-        """A worker was lost, and with it the message that it is done."""
-        return now() > self._overdue_at
+    def is_over(self) -> bool:
+        """A worker was lost, and with it the message that it is done; the others have sent theirs, or are overdue."""
+        is_only_the_lost = bool(self._waiting_for) and not self._waiting_for - self._lost
+        return is_only_the_lost or now() > self._overdue_at
+
+    @property
+    def _lost(self) -> set[str]:
+        """Workers that have not reported their end and send the master no sign of life either."""
+        known = self._environment.runner.clients.all if self._is_master else ()
+        return self._waiting_for - {client.id for client in known if client.state != STATE_MISSING}
 
     @property
     def _is_worker(self) -> bool:
@@ -287,7 +302,7 @@ class OneUserPerWorker(LoadTestShape):  # type: ignore[misc]  # Locust publishes
         self._session = session
 
     def tick(self) -> tuple[int, float] | None:
-        if self._session.is_overdue:
+        if self._session.is_over:
             return None
         return max(getattr(self.runner, "worker_count", 1), 1), 100.0
 

@@ -6,7 +6,8 @@
     --host U          load U; without it the platform that is up, or a new one
     --env, --target   which platform
 
-Locust's own exit code is replaced: 0 every stage met its SLO, 99 one did not, 7 there were too few arrivals to tell.
+Locust's own exit code is replaced: 0 every stage met its SLO, 99 one did not, 7 there were too few arrivals to tell, or
+a worker was lost and with it its share of the load.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import logging
 import math
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -104,15 +106,15 @@ class _Declared:
         stages = ", ".join(f"{stage.name} {stage.arrivals.duration_s:.3g} s" for stage in self._stages)
         _log.info("%s at %s: %s; peak %g/s", self._scenario.title, assignment.host, stages, arrivals.peak)
 
-    def judged(self) -> ExitCode:
+    def judged(self, doubts: Sequence[str]) -> ExitCode:
         if self._attached is not None:
             self._attached.close()
         if self._run is None:
             return ExitCode.INCONCLUSIVE if self._must_run else ExitCode.PASSED
         stages, folder, at = self._run
         reports = judge_stages(stages, self._scenario.slos, LoadResult.read(folder), at)
-        verdict = verdict_of(reports)
-        self._text = _told(self._scenario, reports, verdict, folder)
+        verdict = Verdict.INCONCLUSIVE if doubts else verdict_of(reports)
+        self._text = _told(self._scenario, reports, verdict, doubts, folder)
         return _EXIT[verdict]
 
     def report(self) -> str:
@@ -134,8 +136,14 @@ def _refuse(problem: CafeError) -> NoReturn:
     sys.exit(int(problem.exit_code))
 
 
-def _told(scenario: LoadScenario, reports: tuple[StageReport, ...], verdict: Verdict, folder: Path) -> str:
-    lines = [f"{scenario.title}: {verdict.upper()}"]
+def _told(
+    scenario: LoadScenario,
+    reports: tuple[StageReport, ...],
+    verdict: Verdict,
+    doubts: Sequence[str],
+    folder: Path,
+) -> str:
+    lines = [f"{scenario.title}: {verdict.upper()}", *(f"  {doubt}" for doubt in doubts)]
     for report in reports:
         lines.append(f"  {report.slo}".replace("\n", "\n  "))
         lines += [f"      {count} x {kind}" for kind, count in report.window.errors.items()]

@@ -152,3 +152,28 @@ def test_workers_die_with_a_killed_master(tmp_path: Path) -> None:
         process.kill()
         _, alive = psutil.wait_procs(workers, timeout=2.0)
         assert (len(workers), alive) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "option", [(), ("-t", "10m")], ids=["at the end of the schedule", "when it is cut short by Ctrl-C"]
+)
+def test_a_lost_worker_leaves_nothing_to_judge(tmp_path: Path, option: tuple[str, ...]) -> None:
+    """Half of the load came to nobody: that the platform carried the other half says nothing about the whole."""
+    under_way = Event()
+
+    def notice(request: Request, number: int) -> int:
+        if number == 50:
+            under_way.set()
+        return accept(request, number)
+
+    with (
+        Shop(behave=notice) as shop,
+        locust(tmp_path, "--host", shop.url, *SHORT, *option, "--processes", "2") as process,
+    ):
+        assert under_way.wait(PATIENCE_S)
+        psutil.Process(process.pid).children()[0].kill()
+        if option:
+            process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 7, output
+    assert "ramp-down of the morning: INCONCLUSIVE\n  the load was not the plan's: lost with their share" in output
