@@ -1,13 +1,19 @@
 """The figures of `make bench`, one file each; adding one is a file and its line in `FIGURES`."""
 
 from plugins.bench.books import Books100kOrders
+from plugins.bench.captured import CapturedRuns, OrdersCapturedRate, PaymentQueueAge
 from plugins.bench.cold_start import PlatformColdStart
+from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
+from plugins.bench.function_cold_start import ColdStart
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
 from plugins.bench.recovery import StopTaskRecovery
 from plugins.bench.rule_change import RuleChangeEffect
 from plugins.bench.sqs_send import SqsSend1000Deep
+from plugins.bench.warm_invoke import WarmInvokeOverhead
+
+_CAPTURED = CapturedRuns()
 
 FIGURES: tuple[Figure, ...] = (
     PlatformColdStart(),
@@ -16,6 +22,11 @@ FIGURES: tuple[Figure, ...] = (
     RuleChangeEffect(),
     StopTaskRecovery(),
     SqsSend1000Deep(),
+    WarmInvokeOverhead(),
+    ColdStart(),
+    FailoverWriteGap(),
     OrdersAcknowledgedRate(),
     OrderLatency(),
+    OrdersCapturedRate(_CAPTURED),
+    PaymentQueueAge(_CAPTURED),
 )

@@ -17,11 +17,16 @@ def test_with_few_samples_the_p99_is_the_largest() -> None:
 def test_the_promised_figures_are_there_once_each() -> None:
     assert sorted(figure.name for figure in FIGURES) == [
         "books_100k_orders",
+        "cold_start_p99",
+        "failover_write_gap",
         "idle_platform_rss",
         "order_latency",
         "orders_acknowledged_rate",
+        "orders_captured_rate",
+        "payment_queue_age",
         "platform_cold_start",
         "rule_change_effect",
         "sqs_send_1000_deep",
         "stop_task_recovery",
+        "warm_invoke_overhead",
     ]
