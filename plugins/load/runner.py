@@ -51,6 +51,7 @@ class LoadRun:
         self.started_at = started_at
         self._process = process
         self._is_stopped = False
+        self._why = ""
 
     @property
     def pid(self) -> int:
@@ -61,10 +62,13 @@ class LoadRun:
         return self._process.poll() is None
 
     def check(self) -> None:
-        """`LoadError` if the generator crashed: what it offers to the system is then no longer the plan."""
+        """`LoadError` if the generator crashed, or had to be killed: what it offered is then not the plan, and what it
+        recorded not all of that.
+        """
         code = self._process.poll()
-        if code not in (None, 0) and not self._is_stopped:
-            raise LoadError(f"the load generator died ({_how(code)}) in the middle of its run", log=_tail(self.folder))
+        if code not in (None, 0):
+            when = "on its way out" if self._is_stopped else "in the middle of its run"
+            raise LoadError(f"the load generator died ({_how(code)}) {when}{self._why}", log=_tail(self.folder))
 
     def snapshot(self) -> LoadResult:
         """What has been recorded so far, at most a second or so old; for stop conditions."""
@@ -77,20 +81,24 @@ class LoadRun:
         try:
             self._process.wait(max(longest, 0.0))
         except subprocess.TimeoutExpired:
-            self.stop()
+            self._end()
             raise LoadError(f"the load generator was not done {longest:.0f} s later", log=_tail(self.folder)) from None
         self.check()
 
     def stop(self) -> None:
-        """No further arrivals; journeys under way may finish within their own time-out. Safe to call twice."""
+        """No further arrivals; journeys under way may finish within their own time-out. Safe to call twice.
+
+        `LoadError` if it had crashed before, crashes on its way out, or does not end and has to be killed.
+        """
         self.check()
-        self._is_stopped = True
-        _end(self._process, self.plan.longest_s + _GRACE_S)
+        self._end()
+        self.check()
 
     def result(self) -> LoadResult:
-        """Everything recorded; waits for the end of a run that was not stopped."""
+        """Everything recorded; waits for the end of a run that was not stopped. `LoadError` if that is not all."""
         if not self._is_stopped:
             self.wait()
+        self.check()
         return LoadResult.read(self.folder)
 
     def __enter__(self) -> Self:
@@ -99,8 +107,13 @@ class LoadRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._is_stopped = True
-        _end(self._process, self.plan.longest_s + _GRACE_S)
+        grace_s = self.plan.longest_s + _GRACE_S
+        if _end(self._process, grace_s):
+            self._why = f": it had not ended {grace_s:g} s after it was told to, and was killed"
 
     def _ends_by(self) -> float:
         return self.started_at + self.plan.length_s + self.plan.longest_s + 2 * _GRACE_S
@@ -165,15 +178,27 @@ def _ready(pipe: int, process: subprocess.Popen[bytes], folder: Path) -> float:
     return float(json.loads(line)["started_at"])
 
 
-def _end(process: subprocess.Popen[bytes], grace_s: float) -> None:
-    """SIGTERM, and SIGKILL for what is still there after `grace_s`; the process is reaped either way."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM if grace_s else signal.SIGKILL)
-        try:
-            process.wait(grace_s or None)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def _end(process: subprocess.Popen[bytes], grace_s: float) -> bool:
+    """SIGTERM, and SIGKILL for what is still there after `grace_s`, or when the wait for it is interrupted. The process
+    is reaped either way; whether it took the SIGKILL.
+    """
+    if process.poll() is not None:
+        return False
+    process.send_signal(signal.SIGTERM if grace_s else signal.SIGKILL)
+    try:
+        process.wait(grace_s or None)
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        return True
+    except BaseException:
+        _kill(process)
+        raise
+    return False
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
 
 
 def _how(code: int | None) -> str:

@@ -15,6 +15,7 @@ from threading import Event
 import psutil
 import pytest
 
+from plugins.load import runner
 from plugins.load.arrivals import Constant
 from plugins.load.errors import LoadError
 from plugins.load.plan import LoadPlan, Retry
@@ -183,6 +184,30 @@ def test_a_generator_killed_leaves_files_that_can_be_read_and_is_reported(tmp_pa
         result = LoadResult.read(tmp_path)
         assert 0 < result.whole().samples <= len(shop.requests)
         assert len(result.attempts) == result.whole().samples
+
+
+def test_a_generator_that_had_to_be_killed_proves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it had not yet written is lost, and nobody knows how much that was."""
+    monkeypatch.setattr(runner, "_GRACE_S", 0.2)
+    plan = LoadPlan(arrivals=Constant(per_s=100, duration_s=600), timeout_s=0.05)
+    with Shop() as shop, start(plan, shop, tmp_path) as run:
+        os.kill(run.pid, signal.SIGSTOP)  # hears nothing any more, as one does that hangs
+        with pytest.raises(LoadError, match=r"SIGKILL\) on its way out: it had not ended 0\.3 s after it was told to"):
+            run.stop()
+        with pytest.raises(LoadError, match="SIGKILL"):
+            run.result()
+
+
+def test_a_generator_that_crashes_on_its_way_out_proves_nothing(tmp_path: Path) -> None:
+    locustfile = tmp_path / "buggy.py"
+    locustfile.write_text(
+        "from plugins.load.generator import Generator\n"
+        "from plugins.load.open_model import Customers, os\n"
+        "Generator.finish = lambda self: os._exit(9)\n"
+    )
+    plan = LoadPlan(arrivals=Constant(per_s=10, duration_s=600), locustfile=locustfile)
+    with Shop() as shop, start(plan, shop, tmp_path) as run, pytest.raises(LoadError, match=r"exit code 9\) on its way"):
+        run.stop()
 
 
 def test_a_generator_that_cannot_start_is_an_error_with_the_end_of_its_log(tmp_path: Path) -> None:
