@@ -4,6 +4,7 @@ start ──> spawn ──> ready: first arrival scheduled ──> stop() or the
              └────> died before or after ──> LoadError with the log's tail, which makes the run inconclusive
 """
 
+import io
 import json
 import os
 import select
@@ -11,6 +12,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -134,19 +137,23 @@ def start_at(plan: LoadPlan, url: str, folder: Path) -> LoadRun:
     folder.mkdir(parents=True, exist_ok=True)
     plan_file = folder / "plan.json"
     plan_file.write_text(to_json(Assignment(plan=plan, host=url, folder=folder.resolve())), encoding="utf-8")
-    read_end, write_end = os.pipe()
-    try:
-        process = _spawn(plan.locustfile, plan_file, folder, write_end)
-    finally:
-        os.close(write_end)
-    try:
-        started_at = _ready(read_end, process, folder)
-    except BaseException:
-        _end(process, 0.0)
-        raise
-    finally:
-        os.close(read_end)
+    with _pipe() as (read_end, write_end):
+        with write_end:
+            process = _spawn(plan.locustfile, plan_file, folder, write_end.fileno())
+        try:
+            started_at = _ready(read_end.fileno(), process, folder)
+        except BaseException:
+            _end(process, 0.0)
+            raise
     return LoadRun(plan, folder, process, started_at)
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[io.FileIO, io.FileIO]]:
+    """Its reading and its writing end, both closed in the end whatever happens."""
+    reading, writing = os.pipe()
+    with io.FileIO(reading, "r") as read_end, io.FileIO(writing, "w") as write_end:
+        yield read_end, write_end
 
 
 def _spawn(locustfile: Path, plan_file: Path, folder: Path, ready: int) -> subprocess.Popen[bytes]:
