@@ -1,7 +1,8 @@
 """pytest glue of the load plugin: the fixture `load` runs a scenario and judges the test by its evidence."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from plugins.load.judge import judge_stages, stretched
 from plugins.load.preview import preview
 from plugins.load.runner import start
 from plugins.load.scenario import LoadScenario
-from plugins.load.telling import Evidence, record, told
+from plugins.load.telling import Evidence, record, record_without_load, told
 from plugins.reporting.progress import Progress
+from plugins.reporting.record import RunRecord
 from plugins.slo import Verdict
 from plugins.telemetry.dashboard import charted
 
@@ -34,7 +36,7 @@ def load_test(request: pytest.FixtureRequest, settings: Settings) -> Callable[[L
         )
         stamp = time.strftime("%Y%m%d-%H%M%S")
         folder = request.config.rootpath / "reports" / "runs" / f"load-{scenario.name}-{stamp}"
-        with lease.hold(f"load {scenario.name}"):
+        with published(scenario, folder, reporter.publish), lease.hold(f"load {scenario.name}"):
             evidence = perform(scenario, settings, platform, progress, folder)
         reporter.publish(record(evidence))
         if evidence.verdict is Verdict.FAIL:
@@ -45,19 +47,27 @@ def load_test(request: pytest.FixtureRequest, settings: Settings) -> Callable[[L
     return run
 
 
+@contextmanager
+def published(scenario: LoadScenario, folder: Path, publish: Callable[[RunRecord], None]) -> Iterator[None]:
+    """A generator that gives way within leaves a record of it too, and the test proves nothing: `Inconclusive`."""
+    began = time.time()
+    try:
+        yield
+    except LoadError as reason:
+        publish(record_without_load(scenario, reason, began, time.time(), folder))
+        raise Inconclusive(f"{scenario.title}: {reason}") from reason
+
+
 def perform(
     scenario: LoadScenario, settings: Settings, platform: Platform, progress: Progress, folder: Path
 ) -> Evidence:
-    """Offer the load, wait for the last answer, reconcile the books. `Inconclusive` if the generator gave way."""
+    """Offer the load, wait for the last answer, reconcile the books. `LoadError` if the generator gave way."""
     arrivals = scenario.arrivals(settings.profile)
-    try:
-        with (
-            progress.phase(f"load {scenario.name}", arrivals.duration_s),
-            start(scenario.plan(arrivals), platform, folder) as run,
-        ):
-            result, started_at = run.result(), run.started_at
-    except LoadError as error:
-        raise Inconclusive(f"{scenario.title}: {error}") from error
+    with (
+        progress.phase(f"load {scenario.name}", arrivals.duration_s),
+        start(scenario.plan(arrivals), platform, folder) as run,
+    ):
+        result, started_at = run.result(), run.started_at
     slos = stretched(scenario.slos, settings.environment.slo.latency_scale)
     reconciling = time.time()
     with progress.phase("books", 0.0):

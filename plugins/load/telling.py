@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plugins.books.report import BooksReport
+from plugins.load.errors import LoadError
 from plugins.load.hdr import to_text
 from plugins.load.judge import StageReport
 from plugins.load.result import LoadResult
@@ -76,6 +77,24 @@ def record(evidence: Evidence) -> RunRecord:
         timeline=Timeline(series=(*evidence.result.series(), *evidence.dashboard), spans=spans),
         attachments=tuple(_attachments(evidence, folder)),
         metrics=tuple(_metrics(evidence)),
+        evidence=(folder,),
+    )
+
+
+def record_without_load(
+    scenario: LoadScenario, reason: LoadError, started: float, ended: float, folder: Path
+) -> RunRecord:
+    """The record of a run whose generator gave way: it proves nothing, and says why. Times in Unix seconds."""
+    return RunRecord(
+        kind="load",
+        name=scenario.name,
+        title=scenario.title,
+        story=scenario.story,
+        verdict=Verdict.INCONCLUSIVE,
+        reasons=(reason.args[0],),
+        started=started,
+        ended=ended,
+        attachments=(Attachment(name="verdict", media_type="text/plain", body=f"{reason}\nraw data: {folder}"),),
         evidence=(folder,),
     )
 

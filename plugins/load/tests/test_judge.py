@@ -183,8 +183,17 @@ def test_a_generator_that_gives_way_proves_nothing(tmp_path: Path, monkeypatch: 
         raise LoadError("the load generator died", log=("Killed",))
 
     monkeypatch.setattr(plugin, "start", fails)
-    with pytest.raises(Inconclusive, match=r"A trial: the load generator died\n +\| Killed"):
+    kept: list[Any] = []
+    with (
+        pytest.raises(Inconclusive, match=r"A trial: the load generator died\n +\| Killed"),
+        plugin.published(SCENARIO, tmp_path, kept.append),
+    ):
         plugin.perform(SCENARIO, settings(), cast("Any", None), cast("Any", Silent()), tmp_path)
+    (found,) = kept
+    assert (found.kind, found.name, found.verdict) == ("load", "trial", Verdict.INCONCLUSIVE)
+    assert found.reasons == ("the load generator died",)
+    assert found.started <= found.ended
+    assert "| Killed" in found.attachments[0].body
 
 
 def test_a_rate_offered_for_a_while_is_one_window(tmp_path: Path) -> None:
