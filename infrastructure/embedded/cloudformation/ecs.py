@@ -50,6 +50,7 @@ class EcsTaskDefinition(Resource, CloudFormationModel):  # type: ignore[misc]  #
     TYPE: ClassVar[str] = "AWS::ECS::TaskDefinition"
     NAME: ClassVar[str] = "Family"
     ATTRIBUTES: ClassVar[frozenset[str]] = frozenset({"TaskDefinitionArn"})
+    IS_REPLACED: ClassVar[bool] = True
 
     @classmethod
     def create(cls, api: Api, name: str, properties: Properties) -> Self:

@@ -14,7 +14,7 @@ import asyncio
 import copy
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from moto.cloudformation import parsing
@@ -22,7 +22,7 @@ from moto.cloudformation.models import Event
 
 from infrastructure.embedded.cloudformation import progress
 from infrastructure.embedded.cloudformation.moto_types import MOTO_TYPES, update_in_place
-from infrastructure.embedded.cloudformation.resource import Api, Properties, Refused, Resource
+from infrastructure.embedded.cloudformation.resource import Api, Properties, Refused, Resource, Unchangeable
 from infrastructure.embedded.cloudformation.template import Template, order
 
 Stack = Any
@@ -63,6 +63,8 @@ class Work:
     stack: Stack
     map: Any
     api: Api = field(init=False)
+    _torn: dict[str, Made] = field(init=False, default_factory=dict)
+    """The resource whose update failed half-way, as one that has the properties it was to get."""
 
     def __post_init__(self) -> None:
         self.api = Api(self.stack.account_id, self.stack.region_name)
@@ -117,7 +119,7 @@ class Work:
         added = tuple(name for name in made if name not in before)
         status = "UPDATE_ROLLBACK_COMPLETE"
         for logical_id, known in before.items():
-            now = made[logical_id]
+            now = self._torn.pop(logical_id, made[logical_id])
             if now is not known:
                 try:
                     self._put_back(logical_id, now, known)
@@ -195,9 +197,21 @@ class Work:
         try:
             record = self._updated(known, properties)
         except Exception as cause:  # as in _make
+            self._note_torn(logical_id, known, properties, cause)
             raise self._failed(logical_id, known.kind, "UPDATE_FAILED", cause) from cause
         self._register(logical_id, known.kind, known.name, record, properties)
         self._event(logical_id, known.kind, "UPDATE_COMPLETE")
+
+    def _note_torn(self, logical_id: str, known: Made, properties: Properties, cause: Exception) -> None:
+        """Remember what may have been changed in part: the rollback is an update from what was wanted to what was."""
+        record = known.record
+        if isinstance(cause, Unchangeable) or (isinstance(record, Resource) and record.IS_REPLACED):
+            return
+        if isinstance(record, Resource):
+            own = {name: value for name, value in record.properties.items() if name not in known.properties}
+            record = copy.copy(record)
+            record.properties = {**own, **properties}
+        self._torn[logical_id] = replace(known, record=record, properties=properties)
 
     def _updated(self, known: Made, properties: Properties) -> Any:
         if isinstance(known.record, Resource):
@@ -206,7 +220,7 @@ class Work:
             return known.record
         resource_class = parsing.resource_class_from_type(known.kind)
         if hasattr(resource_class.update_from_cloudformation_json, "__isabstractmethod__"):
-            raise Refused(f"{known.kind} cannot be changed in the embedded cloud; delete the stack and create it")
+            raise Unchangeable(f"{known.kind} cannot be changed in the embedded cloud; delete the stack and create it")
         json = {"Type": known.kind, "Properties": copy.deepcopy(dict(properties))}
         name = properties.get(resource_class.cloudformation_name_type(), known.name)
         return resource_class.update_from_cloudformation_json(

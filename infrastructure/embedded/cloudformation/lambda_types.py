@@ -47,6 +47,7 @@ class LambdaLayerVersion(Resource, CloudFormationModel):  # type: ignore[misc]  
     TYPE: ClassVar[str] = "AWS::Lambda::LayerVersion"
     NAME: ClassVar[str] = "LayerName"
     ATTRIBUTES: ClassVar[frozenset[str]] = frozenset({"LayerVersionArn"})
+    IS_REPLACED: ClassVar[bool] = True
 
     @classmethod
     def create(cls, api: Api, name: str, properties: Properties) -> Self:

@@ -132,6 +132,7 @@ def _update_table(api: Api, record: Record, properties: Properties) -> None:
 def _update_queue(api: Api, record: Record, properties: Properties) -> None:
     fixed = ("QueueName", "FifoQueue", "Tags")
     wanted = {name: value for name, value in properties.items() if name not in fixed}
+    wanted.setdefault("RedrivePolicy", "")  # one that is left out is taken back
     record._set_attributes(wanted)  # as SetQueueAttributes does
     record.tags = {each["Key"]: each["Value"] for each in properties.get("Tags", ())}
 

@@ -25,6 +25,10 @@ class Refused(Exception):
     """A resource cannot be made, changed or deleted as the template says; the text is for the stack's events."""
 
 
+class Unchangeable(Refused):
+    """A property that cannot change was to be changed. An update finds that first: there is nothing to put back."""
+
+
 class Api:
     """Calls moto's handlers for one account and region, with parameters as an SDK takes them and no wire between."""
 
@@ -59,6 +63,8 @@ class Resource:
     TYPE: ClassVar[str]
     NAME: ClassVar[str] = ""
     """The property that names it; moto generates a name when the template leaves it out."""
+    IS_REPLACED: ClassVar[bool] = False
+    """Whether an update makes another one and then deletes this one, which is as it was when that fails."""
     ATTRIBUTES: ClassVar[frozenset[str]] = frozenset()
 
     cf_resource_type: str
@@ -151,6 +157,6 @@ def require_only(resource: Resource, after: Properties, allowed: Iterable[str]) 
     return changed
 
 
-def unchangeable(kind: str, names: Iterable[str]) -> Refused:
+def unchangeable(kind: str, names: Iterable[str]) -> Unchangeable:
     """What to raise when properties of an existing resource are to change that cannot."""
-    return Refused(f"{kind}: {', '.join(names)} cannot be changed in the embedded cloud; delete and create the stack")
+    return Unchangeable(f"{kind}: {', '.join(names)} cannot be changed in the embedded cloud; delete and create the stack")

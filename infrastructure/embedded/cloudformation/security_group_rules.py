@@ -10,6 +10,7 @@ from infrastructure.embedded.cloudformation.resource import Api, Properties, Res
 class _Rule(Resource):
     DIRECTION: ClassVar[str]
     ATTRIBUTES: ClassVar[frozenset[str]] = frozenset({"Id"})
+    IS_REPLACED: ClassVar[bool] = True
 
     @classmethod
     def create(cls, api: Api, name: str, properties: Properties) -> Self:

@@ -48,6 +48,84 @@ def test_an_update_that_fails_puts_back_what_it_changed() -> None:
     run(scenario())
 
 
+TORN = """
+Parameters:
+  Seconds: {Type: Number, Default: 30}
+  Maximum: {Type: String, Default: ""}
+  Delay: {Type: String, Default: "20"}
+  Container: {Type: String, Default: main}
+Conditions:
+  IsCapped: !Not [!Equals [!Ref Maximum, ""]]
+  IsNamed: !Not [!Equals [!Ref Container, ""]]
+Resources:
+  Network: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties:
+      QueueName: queue
+      VisibilityTimeout: !Ref Seconds
+      RedrivePolicy: !If [IsCapped, {maxReceiveCount: !Ref Maximum}, !Ref AWS::NoValue]
+  Targets:
+    Type: AWS::ElasticLoadBalancingV2::TargetGroup
+    DependsOn: Queue
+    Properties:
+      Name: targets
+      TargetType: ip
+      Protocol: HTTP
+      Port: 80
+      VpcId: !Ref Network
+      HealthCheckIntervalSeconds: !Ref Seconds
+      TargetGroupAttributes: [{Key: deregistration_delay.timeout_seconds, Value: !Ref Delay}]
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      Family: task
+      RequiresCompatibilities: [FARGATE]
+      NetworkMode: awsvpc
+      Cpu: "256"
+      Memory: "512"
+      ContainerDefinitions: [{Name: !If [IsNamed, !Ref Container, !Ref AWS::NoValue], Image: main}]
+Outputs:
+  Task: {Value: !Ref Task}
+"""
+"""Resources with a property that changes and, after that one has, another whose value may be refused."""
+
+
+@pytest.mark.parametrize(
+    ("resource", "refused"),
+    [("Queue", {"Maximum": "3"}), ("Targets", {"Delay": "9999"})],
+    ids=["a-type-of-moto", "a-type-of-ours"],
+)
+def test_a_resource_whose_own_update_fails_half_way_is_put_back(resource: str, refused: dict[str, str]) -> None:
+    async def scenario() -> None:
+        stacks = Stacks()
+        await stacks.call("CreateStack", StackName="torn", TemplateBody=TORN)
+        await stacks.call("UpdateStack", StackName="torn", TemplateBody=TORN, parameters={"Seconds": "60", **refused})
+        assert await stacks.status("torn") == "UPDATE_ROLLBACK_COMPLETE"
+        statuses = [status for name, status, _ in await stacks.events("torn") if name == resource]
+        assert statuses[2:] == ["UPDATE_IN_PROGRESS", "UPDATE_FAILED", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
+        queue, (group,) = stacks.backends.sqs.queues["queue"], stacks.backends.elbv2.target_groups.values()
+        assert (queue.visibility_timeout, queue.redrive_policy) == (30, None)
+        assert int(group.health_check_interval_seconds) == 30
+        assert group.attributes["deregistration_delay.timeout_seconds"] == "20"
+        await stacks.call("UpdateStack", StackName="torn", TemplateBody=TORN, parameters={"Seconds": "60"})
+        assert (queue.visibility_timeout, int(group.health_check_interval_seconds)) == (60, 60)
+
+    run(scenario())
+
+
+def test_a_resource_that_could_not_be_replaced_stays_the_one_it_was() -> None:
+    async def scenario() -> None:
+        stacks = Stacks()
+        await stacks.call("CreateStack", StackName="torn", TemplateBody=TORN)
+        before = await stacks.outputs("torn")
+        await stacks.call("UpdateStack", StackName="torn", TemplateBody=TORN, parameters={"Container": ""})
+        assert await stacks.status("torn") == "UPDATE_ROLLBACK_COMPLETE"
+        assert await stacks.outputs("torn") == before
+
+    run(scenario())
+
+
 def test_an_update_adds_and_removes() -> None:
     async def scenario() -> None:
         stacks = Stacks()
@@ -67,6 +145,7 @@ def test_a_property_that_cannot_change_fails_the_update_by_name() -> None:
         await stacks.call("UpdateStack", StackName="two", TemplateBody=body)
         failed = [reason for _, status, reason in await stacks.events("two") if status == "UPDATE_FAILED"]
         assert "AttributeDefinitions, KeySchema cannot be changed" in failed[0]
+        assert await stacks.status("two") == "UPDATE_ROLLBACK_COMPLETE"
 
     run(scenario())
 
