@@ -1,10 +1,9 @@
 """What a surge claims: so many checkouts at the same moment are answered in time from nothing, and warm right after."""
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plugins.slo import MIN_SAMPLES, Slo
+from plugins.slo import Slo
 from plugins.stress.claim import Profile
 from plugins.stress.surge.judge import judge
 from plugins.stress.surge.preview import preview
@@ -23,8 +22,8 @@ class SurgeClaim:
 
     `avalanche` is judged on the waves that found nothing, `warm` on those after them. `from_nothing` says how much of
     an avalanche has to be cold: one that met warm sandboxes proves nothing. Not all of it will be: whoever is answered
-    early leaves a sandbox to one who was sent late. A p99 takes 299 samples (`plugins.slo.MIN_SAMPLES`), so waves are
-    repeated until there are as many.
+    early leaves a sandbox to one who was sent late. A p99 takes 299 samples (`plugins.slo.MIN_SAMPLES`), so the story
+    has the surge come as often as it takes.
     """
 
     service: FunctionService
@@ -50,13 +49,14 @@ class SurgeClaim:
     def __repr__(self) -> str:
         return self.id
 
-    def at_once(self, profile: Profile) -> int:
+    @property
+    def at_once(self) -> int:
         """Checkouts of one wave."""
-        return self.service.stress.full if profile == "full" else self.service.stress.quick
+        return self.service.stress.at_once
 
     def rounds(self, profile: Profile) -> int:
-        """How many times the surge comes: until a p99 can be claimed of it."""
-        return math.ceil(MIN_SAMPLES["p99"] / self.at_once(profile))
+        """How many times the surge comes."""
+        return self.service.stress.full if profile == "full" else self.service.stress.quick
 
     def preview(self, profile: Profile) -> str:
         return preview(self, profile)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def preview(claim: "SurgeClaim", profile: Profile) -> str:
     """Target, calls, undo, judgement and size, as text for a person."""
     story, slos = claim.service.stress, (claim.from_nothing, claim.avalanche, claim.warm)
-    at_once, rounds = claim.at_once(profile), claim.rounds(profile)
+    at_once, rounds = claim.at_once, claim.rounds(profile)
     judged = [f"{slo.name}: {', '.join(map(str, slo.objectives))}" for slo in slos]
     return "\n".join(
         (

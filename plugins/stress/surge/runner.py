@@ -43,7 +43,7 @@ def run(platform: Platform, claim: "SurgeClaim", profile: Profile, progress: "Pr
         functions=platform.client("lambda"),
         name=platform.output(f"{claim.service.name.capitalize()}FunctionName"),
         payload=checkout_event(story.name, platform.operator_token()),
-        at_once=claim.at_once(profile),
+        at_once=claim.at_once,
     )
     waves: list[Wave] = []
     with restored(surge.functions, surge.name) as environment:
