@@ -159,4 +159,5 @@ def require_only(resource: Resource, after: Properties, allowed: Iterable[str]) 
 
 def unchangeable(kind: str, names: Iterable[str]) -> Unchangeable:
     """What to raise when properties of an existing resource are to change that cannot."""
-    return Unchangeable(f"{kind}: {', '.join(names)} cannot be changed in the embedded cloud; delete and create the stack")
+    listed = ", ".join(names)
+    return Unchangeable(f"{kind}: {listed} cannot be changed in the embedded cloud; delete and create the stack")
