@@ -1,5 +1,6 @@
 """Follows the log files of a folder as they grow, new ones too: told by the kernel (inotify), never by polling."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -26,6 +27,19 @@ class GrowingFile:
     path: Path
     offset: int
     rest: bytes = b""
+
+    @classmethod
+    def at_end(cls, path: Path, lines: int) -> tuple["GrowingFile", tuple[str, ...]]:
+        """The last whole `lines` of a log (of its last 64 KiB), and the file from there on: what is written meanwhile
+        belongs to one of the two.
+        """
+        start, content = 0, b""
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as log:
+            start = log.seek(max(0, log.seek(0, os.SEEK_END) - _BUFFER))
+            content = log.read()
+        whole, newline, _rest = content.rpartition(b"\n")
+        found = whole.decode(errors="replace").split("\n") if newline else []
+        return cls(path, start + len(whole + newline)), tuple(found[len(found) - min(lines, len(found)) :])
 
     def new_lines(self) -> Iterator[str]:
         """What was written since the last time. A file that has shrunk was begun anew; one that is gone has no more."""

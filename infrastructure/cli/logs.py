@@ -34,16 +34,18 @@ def logs(env: str, target: Target | None, name: str | None, *, follow: bool, lin
     if not found:
         known = ", ".join(sorted(log.stem for log in folder.glob("*.log")))
         raise UsageError(f"no process's name begins with {wanted!r}; there are: {known}")
-    growing = {log.name: GrowingFile(log, _show_end(log, lines)) for log in found}
     if follow:
-        _follow(folder, growing, wanted)
+        _follow(folder, {log.name: _show_end(log, lines) for log in found}, wanted)
+        return
+    for log in found:
+        _print(log.stem, tail(log, lines) if lines else ())
 
 
-def _show_end(log: Path, lines: int) -> int:
-    """Print the last lines of `log`; where to read on from."""
-    size = log.stat().st_size
-    _print(log.stem, tail(log, lines) if lines else ())
-    return size
+def _show_end(log: Path, lines: int) -> GrowingFile:
+    """Print the last lines of `log`; what to read on from. A line that is being written comes when it is whole."""
+    growing, last = GrowingFile.at_end(log, lines)
+    _print(log.stem, last)
+    return growing
 
 
 def _follow(folder: Path, growing: dict[str, GrowingFile], wanted: str) -> None:
