@@ -61,7 +61,12 @@ def _up(name: str, target: Target | None) -> Attached:
         text=True,
         start_new_session=True,  # a Ctrl-C is Locust's to act on: the last orders are still answered
     )
-    line = keeper.stdout.readline() if keeper.stdout else ""
+    try:
+        line = keeper.stdout.readline() if keeper.stdout else ""
+    except BaseException:  # Ctrl-C: it listens to its standard input only once the platform is up
+        keeper.terminate()
+        Attached("", keeper).close()
+        raise
     if not line:
         Attached("", keeper).close()
         raise EnvironmentFault(f"the platform of {name!r} did not come up (exit code {keeper.returncode}); see above")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from infrastructure.embedded.tests.processes import interruptible
 from infrastructure.errors import EnvironmentFault, UsageError
 from plugins.load import attached
 from plugins.load.attached import Attached, attach_or_up
@@ -43,6 +44,38 @@ def test_a_platform_that_does_not_come_up_is_a_fault_of_the_environment(monkeypa
     monkeypatch.setattr(attached, "_CAFE", "raise SystemExit(6)")
     with pytest.raises(EnvironmentFault, match=r"'dev' did not come up \(exit code 6\)"):
         attach_or_up("dev", None)
+
+
+def test_a_platform_that_is_still_coming_up_ends_with_a_ctrl_c(tmp_path: Path) -> None:
+    """It hears of the end of its standard input only once it is up: until then it has to be told."""
+    keeper = (
+        "import os, signal, sys\n"
+        "def takes_back(*_):\n"
+        "    open('gone', 'w').close()\n"
+        "    sys.exit(2)\n"
+        "signal.signal(signal.SIGTERM, takes_back)\n"
+        "os.write(2, b'coming up')\n"
+        "while True:\n"
+        "    signal.pause()\n"
+    )
+    script = (
+        "import sys\n"
+        "from plugins.load import attached\n"
+        f"attached._CAFE = {keeper!r}\n"
+        "try:\n"
+        "    attached.attach_or_up('dev', None)\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(2)\n"
+    )
+    with (
+        interruptible(),
+        subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process,
+    ):
+        assert process.stderr is not None
+        assert process.stderr.read(9) == b"coming up"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) == 2
+        assert (tmp_path / "gone").exists()
 
 
 def test_an_unknown_environment_is_refused_naming_the_known() -> None:
