@@ -96,7 +96,7 @@ def test_all_rules_go_at_once() -> None:
     [
         ("POST", "not json", 400, "line 1 column 1"),
         ("POST", [], 400, "service None is not one of"),
-        ("POST", {"service": "lambda"}, 400, "service 'lambda' is not one of *, application-autoscaling"),
+        ("POST", {"service": "braket"}, 400, "service 'braket' is not one of *, application-autoscaling"),
         ("POST", {"service": "sqs", "rate": 2}, 400, "rate is a number from 0.0 to 1.0, not 2"),
         ("POST", {"service": "sqs", "status": 200}, 400, "status is a number from 400 to 599"),
         ("POST", {"service": "sqs", "delay": 1, "code": 5}, 400, "'delay' is not one of"),

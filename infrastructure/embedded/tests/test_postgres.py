@@ -155,7 +155,7 @@ async def test_a_killed_server_leaves_no_process_and_no_shared_memory(engine: Po
     working = asyncio.create_task(node.query(BUSY, timeout_s=60))
     await until(lambda: len(list(proctree.with_directory(str(node.data)))) > 5)
     await node.kill()
-    with pytest.raises(OSError, match="onnection"):
+    with pytest.raises(ConnectionError):  # reset, closed or a broken pipe: by what its socket was doing
         await working
     assert list(proctree.with_directory(str(node.data))) == []
     assert segment not in segments()

@@ -159,8 +159,8 @@ def test_the_binary_is_known_by_version_and_content() -> None:
 
 
 def test_an_unknown_program_names_the_known_ones() -> None:
-    with pytest.raises(KeyError, match="envoy, redis"):
-        binaries.find("postgres")
+    with pytest.raises(KeyError, match="envoy, redis, postgres"):
+        binaries.find("mongod")
 
 
 def test_a_binary_that_is_not_the_wheels_own_is_refused(tmp_path: object) -> None:
