@@ -20,7 +20,14 @@ from plugins.bench.kills.trial import Outcome, Trial, home_folder
 if TYPE_CHECKING:
     from infrastructure.cloud import Platform
 
-_SCENARIOS = ("01-alb-routing-failure", "04-dynamodb-throttle", "05-elasticache-flush", "06-ecs-task-kill")
+_SCENARIOS = (
+    "01-alb-routing-failure",
+    "03-rds-failover",
+    "04-dynamodb-throttle",
+    "05-elasticache-flush",
+    "06-ecs-task-kill",
+    "08-lambda-concurrency-exhaustion",
+)
 
 
 @click.command()

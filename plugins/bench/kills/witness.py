@@ -56,13 +56,15 @@ def last_event(texts: tuple[str, ...]) -> str:
 
 
 def touched(platform: Platform) -> dict[str, object]:
-    """The state that the four faults change: where the orders rule leads, the table's capacity, the tasks wanted."""
+    """The state that the reversible faults change: where the orders rule leads, the table's capacity, the function's."""
     rule = platform.client("elbv2").describe_rules(RuleArns=[platform.output("OrderRuleArn")])["Rules"][0]
     table = platform.client("dynamodb").describe_table(TableName=platform.output("OrdersTableName"))["Table"]
     capacity = table["ProvisionedThroughput"]
+    function = platform.client("lambda").get_function_concurrency(FunctionName=platform.output("PaymentFunctionName"))
     return {
         "rule": [action.get("TargetGroupArn") for action in rule["Actions"]],
         "capacity": (capacity["ReadCapacityUnits"], capacity["WriteCapacityUnits"]),
+        "concurrency": function.get("ReservedConcurrentExecutions"),
     }
 
 
