@@ -22,6 +22,7 @@ from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from infrastructure.embedded.launcher import die_with
 from infrastructure.errors import ExitCode
+from plugins.load import interruption
 from plugins.load.generator import Generator, Share, now
 from plugins.load.journeys import Journey
 from plugins.load.plan import Assignment, of_json, to_json
@@ -145,6 +146,7 @@ class Session:
         environment.events.test_stop.add_listener(self._on_test_stop)
         environment.events.quitting.add_listener(self._on_quitting)
         if self._is_worker:
+            interruption.as_usual()
             if os.getpid() != self._made_by:  # forked, by --processes: alone it would wait a minute for its master
                 die_with(self._made_by)
             runner.register_message(SHARE, self._on_share)
@@ -159,6 +161,7 @@ class Session:
             environment.shape_class.runner = runner
         environment.events.quit.add_listener(self._on_quit)
         self._source.prepare(environment)
+        interruption.as_usual()
 
     def _on_test_start(self, **_: object) -> None:
         try:
@@ -203,6 +206,7 @@ class Session:
 
     def _on_quitting(self, **_: object) -> None:
         """The exit code is settled right after this event, so the run has to be over and written down by now."""
+        interruption.leave_at_once()
         self._environment.runner.stop()
         self._finish()
         if not self._is_worker and self._environment.process_exit_code is None:

@@ -23,6 +23,7 @@ from locust import User, events
 
 from infrastructure.environment import Target
 from infrastructure.errors import CafeError, ExitCode, UsageError
+from plugins.load import interruption
 from plugins.load.arrivals import Stages
 from plugins.load.attached import Attached, attach_or_up
 from plugins.load.judge import StageReport, judge_stages, verdict_of
@@ -39,6 +40,7 @@ _log = logging.getLogger(__name__)
 
 def locustfile(scenario: LoadScenario) -> type[User]:
     """The user class of a locustfile that runs `scenario`."""
+    interruption.leave_at_once()  # until a platform is there to load
     events.init_command_line_parser.add_listener(_declare_options)
     return open_model_user(_Declared(scenario))
 
@@ -88,8 +90,6 @@ class _Declared:
                 environment.host = self._attached.url
         except CafeError as problem:
             _refuse(problem)
-        except KeyboardInterrupt:  # while a platform comes up; it goes down with our end of its standard input
-            sys.exit(int(ExitCode.INTERRUPTED))
 
     def assignment(self, environment: Any) -> Assignment:
         arrivals = self._scenario.arrivals(

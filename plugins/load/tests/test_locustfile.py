@@ -25,7 +25,8 @@ SHORT = ("-t", "3s", "--rate", "200")
 
 @contextmanager
 def locust(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "locust", "-f", str(MORNING_RUSH), "--headless", "--only-summary", *options]
+    file = () if "-f" in options else ("-f", str(MORNING_RUSH))
+    command = [sys.executable, "-m", "locust", *file, "--headless", "--only-summary", *options]
     environment: Mapping[str, str] = {**os.environ, "CLOUDCAFE_HOME": str(folder)}
     with interruptible():
         started = subprocess.Popen(
@@ -134,6 +135,51 @@ def test_ctrl_c_keeps_what_was_recorded_and_leaves_nothing_running(tmp_path: Pat
         assert {attempt.idempotency_key for attempt in result.attempts} == placed
         assert "Traceback" not in output
         assert process.returncode in (7, 99)
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_without_a_traceback(tmp_path: Path) -> None:
+    """While the last orders are still being answered, which may take as long as their time-outs."""
+    under_way, hung_up = Event(), Event()
+    locustfile = tmp_path / "telling.py"
+    locustfile.write_text(
+        "from suites.load import morning_rush\n"
+        "from plugins.load.generator import Generator\n"
+        "from plugins.load.locustfile import locustfile\n"
+        "MorningRush, finish = locustfile(morning_rush.SCENARIO), Generator.finish\n"
+        "Generator.finish = lambda self: (print('finishing', flush=True), finish(self))\n"
+    )
+
+    def never_answer(_request: Request, _number: int) -> None:
+        under_way.set()
+        hung_up.wait(PATIENCE_S)
+
+    with (
+        Shop(behave=never_answer) as shop,
+        locust(tmp_path, "-f", str(locustfile), "--host", shop.url, "-t", "10m", "--rate", "20") as process,
+    ):
+        assert under_way.wait(PATIENCE_S)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        assert "finishing\n" in process.stdout  # read up to that line: it acts on the first
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=PATIENCE_S)
+        hung_up.set()
+    assert process.returncode == 2
+    assert "Traceback" not in output
+
+
+def test_a_ctrl_c_before_a_platform_is_there_is_no_traceback(tmp_path: Path) -> None:
+    locustfile = tmp_path / "interrupted.py"
+    locustfile.write_text(
+        "import os, signal\n"
+        "from suites.load import morning_rush\n"
+        "from plugins.load.locustfile import locustfile\n"
+        "MorningRush = locustfile(morning_rush.SCENARIO)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    code, output = run(tmp_path, "-f", str(locustfile))
+    assert code == 2
+    assert "Traceback" not in output
 
 
 def test_workers_die_with_a_killed_master(tmp_path: Path) -> None:
