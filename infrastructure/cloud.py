@@ -123,7 +123,7 @@ def up(
     with _one_at_a_time(state_folder(environment), talk):
         connection = driver.open(detached=detached)
         clients = _Clients(connection)
-        with _taken_down_on_failure(driver):
+        with _told_when_interrupted(environment, target, talk), _taken_down_on_failure(driver):
             deployment = stacks.deploy(
                 clients("cloudformation"),
                 environment=environment.suffix,
@@ -161,7 +161,7 @@ def planned(environment: Environment, target: Target, pace: Pace) -> Platform:
 def down(environment: Environment, target: Target, *, talk: Talk = _silent) -> None:
     """Take the platform down and leave nothing, whoever brought it up; nothing happens when none is up.
 
-    A protected environment is refused.
+    A protected environment is refused. Interrupted, it says that something may remain, and how to go on.
     """
     if environment.is_protected:
         raise UsageError(
@@ -169,7 +169,7 @@ def down(environment: Environment, target: Target, *, talk: Talk = _silent) -> N
             f" protected = false in environments/{environment.name}.toml first"
         )
     driver = _driver(environment, target, None)
-    with _one_at_a_time(state_folder(environment), talk):
+    with _one_at_a_time(state_folder(environment), talk), _told_when_interrupted(environment, target, talk):
         driver.destroy(talk)
 
 
@@ -223,6 +223,20 @@ def _taken_down_on_failure(driver: Driver) -> Iterator[None]:
             problem.log = driver.evidence()  # now: the logs go with the platform
         if driver.is_new:
             driver.close()
+        raise
+
+
+@contextmanager
+def _told_when_interrupted(environment: Environment, target: Target, talk: Talk) -> Iterator[None]:
+    """On AWS stacks outlive whoever works on them, and cost money: say so before the interruption goes on its way."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if target == "aws":
+            talk(
+                f"interrupted: stacks of {environment.name!r} remain on AWS, and what is under way there goes on."
+                f" Go on with the same command, or take them down: cafe down --env {environment.name} --target aws"
+            )
         raise
 
 

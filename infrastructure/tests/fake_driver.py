@@ -8,13 +8,17 @@ from infrastructure.status import PlatformStatus
 
 
 class FakeDriver:
-    """A `Driver`. `was_up` is what `open` finds; `fault` is raised while it settles."""
+    """A `Driver`. `was_up` is what `open` finds; `fault` is raised while it settles.
 
-    def __init__(self, *, was_up: bool = False, fault: str | None = None) -> None:
+    `is_interrupted` says that somebody presses Ctrl-C while it settles, or while it is taken down.
+    """
+
+    def __init__(self, *, was_up: bool = False, fault: str | None = None, is_interrupted: bool = False) -> None:
         self.calls: list[str] = []
         self._is_up = was_up
         self._is_new = False
         self._fault = fault
+        self._is_interrupted = is_interrupted
 
     @property
     def metric_period_s(self) -> float:
@@ -40,6 +44,8 @@ class FakeDriver:
     def settle(self, connection: Connection, outputs: Mapping[str, str]) -> None:
         del connection, outputs
         self.calls.append("settle")
+        if self._is_interrupted:
+            raise KeyboardInterrupt
         if self._fault is not None:
             raise EnvironmentFault(self._fault)
 
@@ -70,6 +76,8 @@ class FakeDriver:
     def destroy(self, talk: Callable[[str], None]) -> None:
         del talk
         self.calls.append("destroy")
+        if self._is_interrupted:
+            raise KeyboardInterrupt
         self._is_up = False
 
     def _connection(self) -> Connection:

@@ -1,7 +1,7 @@
 """A platform is brought up once, reused when it is up, and leaves nothing behind when it does not come up."""
 
 import multiprocessing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from infrastructure import cloud, environment, packages, stacks, templates
 from infrastructure.driver import Driver
 from infrastructure.embedded.pace import FAST
+from infrastructure.environment import Target
 from infrastructure.errors import EnvironmentFault, UsageError
 from infrastructure.stacks import Deployment, Supplier
 from infrastructure.tests.fake_driver import FakeDriver
@@ -98,6 +99,26 @@ def test_a_platform_that_does_not_turn_healthy_leaves_things_as_they_were(
         cloud.up(DEV, "embedded", FAST, detached=True)
     assert driver.calls == calls
     assert "| the last line of a log" in str(fault.value)
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize("command", ["up", "down"])
+@pytest.mark.parametrize("target", ["aws", "embedded"])
+def test_an_interruption_says_what_remains_where_something_does(
+    command: str, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driven_by(monkeypatch, FakeDriver(is_interrupted=True))
+    said: list[str] = []
+    commands: Mapping[str, Callable[[], object]] = {
+        "up": lambda: cloud.up(DEV, target, FAST, detached=True, talk=said.append),
+        "down": lambda: cloud.down(DEV, target, talk=said.append),
+    }
+    with pytest.raises(KeyboardInterrupt):
+        commands[command]()
+    assert [line.partition(":")[0] for line in said] == (["interrupted"] if target == "aws" else [])
+    if target == "aws":
+        assert "stacks of 'dev' remain on AWS" in said[0]
+        assert said[0].endswith("cafe down --env dev --target aws")
 
 
 @pytest.mark.usefixtures("asked")
