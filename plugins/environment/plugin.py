@@ -8,9 +8,11 @@ would only repeat it. Exit codes are those of `infrastructure.errors.ExitCode`.
 
 import contextlib
 import os
+import signal
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import pytest
 
@@ -74,6 +76,16 @@ def pytest_report_header(config: pytest.Config) -> str:
         f"cafe: environment {settings.environment.name}, target {settings.target}, profile {settings.profile},"
         f" pace {settings.pace.name}, platform {where}"
     )
+
+
+def pytest_keyboard_interrupt() -> None:
+    """A second Ctrl-C, while the run is wound up after the first, ends it at once; by itself it ends in a traceback."""
+    signal.signal(signal.SIGINT, _leave)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a third one would interrupt the interpreter's own end
+    raise SystemExit(int(ExitCode.INTERRUPTED))
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,17 @@ def test_hangs():
     Path("pids").write_text(str(os.getpid()))
     signal.pause()
 """
+INTERRUPTED = """
+import signal
+import pytest
+@pytest.fixture(scope="session")
+def slow():
+    yield
+    signal.raise_signal(signal.SIGINT)
+def test_interrupted(platform, slow):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.raise_signal(signal.SIGINT)
+"""
 PLANS = """
 def test_plans(request, plans, plan_only, platform):
     assert plan_only
@@ -230,6 +241,14 @@ def test_workers_die_with_their_controller(pytester: pytest.Pytester, run: Runne
         undo.callback(os.close, worker)
         controller.kill()
         assert is_readable(worker), "the worker lives on"
+
+
+def test_a_second_ctrl_c_is_no_traceback(pytester: pytest.Pytester, run: Runner) -> None:
+    """The first is pytest's, which takes down what was brought up; the second comes while it does."""
+    run.write(INTERRUPTED)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--import-mode=importlib", "suites")
+    assert result.ret == ExitCode.INTERRUPTED
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
 
 
 def test_a_kept_platform_is_detached_and_its_use_explained(run: Runner) -> None:
