@@ -83,6 +83,17 @@ def error_document(kind: str, message: str) -> bytes:
     return json.dumps({"errorType": kind, "errorMessage": message}).encode()
 
 
+def read_error(document: bytes) -> tuple[str, str]:
+    """Type and message of an error document; whatever code in a sandbox posted that is none is `Runtime.Unknown`."""
+    try:
+        told = json.loads(document)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        return "Runtime.Unknown", document[:200].decode("utf-8", "replace")
+    return str(told.get("errorType", "Runtime.Unknown")), str(told.get("errorMessage", ""))
+
+
 def ending(returncode: int) -> str:
     """As AWS words it: Go's description of a process's end."""
     names = {-9: "killed", -11: "segmentation fault", -6: "aborted", -15: "terminated"}

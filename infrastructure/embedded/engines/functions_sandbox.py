@@ -10,14 +10,21 @@ state folder; START, END and REPORT are added there, and an invocation's share o
 """
 
 import asyncio
-import json
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from infrastructure.embedded import proctree
-from infrastructure.embedded.engines.functions_ends import Answered, Cause, Died, ending, error_document, judge
+from infrastructure.embedded.engines.functions_ends import (
+    Answered,
+    Cause,
+    Died,
+    ending,
+    error_document,
+    judge,
+    read_error,
+)
 from infrastructure.embedded.engines.functions_log import SandboxLog
 from infrastructure.embedded.engines.functions_report import Report
 from infrastructure.embedded.engines.functions_runtime_api import RuntimeApi, Work
@@ -218,8 +225,7 @@ class Sandbox:
             kind, message = "Sandbox.Timedout", f"Init phase timed out after {elapsed_ms / 1000:.2f} seconds"
             status = "Status: timeout"
         elif self._init_error:
-            told = json.loads(self._init_error)
-            kind, message = str(told.get("errorType", "Runtime.Unknown")), str(told.get("errorMessage", ""))
+            kind, message = read_error(self._init_error)
             status = f"Status: error\tError Type: {kind}"
         else:
             kind = "Runtime.OutOfMemory" if self._cause == "memory" else "Runtime.ExitError"
