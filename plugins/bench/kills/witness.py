@@ -56,7 +56,7 @@ def last_event(texts: tuple[str, ...]) -> str:
 
 
 def touched(platform: Platform) -> dict[str, object]:
-    """The state that the reversible faults change: where the orders rule leads, the table's capacity, the function's."""
+    """The state that the reversible faults change: where the rule leads, the capacity, the concurrency."""
     rule = platform.client("elbv2").describe_rules(RuleArns=[platform.output("OrderRuleArn")])["Rules"][0]
     table = platform.client("dynamodb").describe_table(TableName=platform.output("OrdersTableName"))["Table"]
     capacity = table["ProvisionedThroughput"]
