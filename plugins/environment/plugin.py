@@ -78,6 +78,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_keyboard_interrupt() -> None:
     """A second Ctrl-C, while the run is wound up after the first, ends it at once; by itself it ends in a traceback."""
     signal.signal(signal.SIGINT, _leave)
