@@ -17,6 +17,7 @@ from infrastructure.driver import Driver
 from infrastructure.embedded.pace import Pace
 from infrastructure.environment import Environment, Target
 from infrastructure.errors import EnvironmentFault, UsageError
+from infrastructure.login import DatabaseLogin, read_login
 from infrastructure.state import StateFolder
 from infrastructure.status import PlatformStatus
 
@@ -84,6 +85,10 @@ class Platform:
         """The bearer token of the operators' API. Never log it."""
         secret = self.client("secretsmanager").get_secret_value(SecretId=self.output("OperatorTokenSecretArn"))
         return str(secret["SecretString"])
+
+    def database_login(self) -> DatabaseLogin:
+        """The login of the Aurora cluster's owner at this moment: a rotation changes it."""
+        return read_login(self.client("secretsmanager"), self.output("AuroraSecretArn"))
 
     def status(self) -> PlatformStatus:
         """Everything that runs, at this moment."""

@@ -202,11 +202,10 @@ def _database_answers(platform: Platform) -> str | None:
         return None
     import psycopg
 
-    secret = platform.client("secretsmanager").get_secret_value(SecretId=platform.output("AuroraSecretArn"))
-    login = json.loads(secret["SecretString"])
+    login = platform.database_login()
     for endpoint, wanted in (("aurora_writer", "off"), ("aurora_reader", "on")):
         url = platform.endpoint(endpoint)
-        given = {"user": login["username"], "password": login["password"], "connect_timeout": int(_ANSWER_S)}
+        given: dict[str, Any] = {"user": login.username, "password": login.password, "connect_timeout": int(_ANSWER_S)}
         try:
             with psycopg.connect(url, **given) as connection:
                 found = connection.execute("SHOW transaction_read_only").fetchone()

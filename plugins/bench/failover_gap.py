@@ -11,7 +11,7 @@ import click
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
 from plugins.bench.open_writer import Database, OpenWriter, write_gap
-from plugins.chaos.aurora import describe, login, unsettled
+from plugins.chaos.aurora import describe, unsettled
 
 _FAILOVERS = 60
 _EVERY_KILL = 10
@@ -32,8 +32,7 @@ class FailoverWriteGap:
 
     def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
         assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
-        user, password = login(platform)
-        database = Database(url=platform.endpoint("aurora_writer"), user=user, password=password)
+        database = Database(url=platform.endpoint("aurora_writer"), login=platform.database_login())
         with OpenWriter(database) as writer:
             current = _whole(platform, writer, since=time.monotonic())
             for number in range(1, max(repeats, _FAILOVERS) + 1):

@@ -7,7 +7,7 @@ due ──► a free connection, or a new one ──► INSERT, committed by its
 import asyncio
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +15,7 @@ from typing import Any, Self
 import psycopg
 
 from infrastructure.errors import EnvironmentFault
+from infrastructure.login import DatabaseLogin
 
 RATE = 50.0
 """Writes a second: a gap is measured to a fiftieth of one."""
@@ -29,15 +30,14 @@ class Database:
     """Where to write: a URL without credentials, and the login."""
 
     url: str
-    user: str
-    password: str = field(repr=False)
+    login: DatabaseLogin
 
     def connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
         return psycopg.connect(**self.options())
 
     def options(self) -> dict[str, Any]:
         """For psycopg, which types each of its many parameters by itself."""
-        login = {"user": self.user, "password": self.password}
+        login = {"user": self.login.username, "password": self.login.password}
         return {"conninfo": self.url, **login, "connect_timeout": _CONNECT_S, "autocommit": True}
 
 

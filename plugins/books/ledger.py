@@ -1,9 +1,9 @@
 """The ledger in Aurora as a book: captures and their entries, in one consistent picture."""
 
-import json
 from dataclasses import dataclass
 from typing import Protocol
 
+from infrastructure.login import DatabaseLogin
 from plugins.books.entries import LedgerCapture, LedgerEntry
 from plugins.books.readers import Cloud
 
@@ -21,6 +21,7 @@ class DatabaseCloud(Cloud, Protocol):
     """A cloud with a database that can be reached from here."""
 
     def endpoint(self, name: str) -> str: ...  # a URL without credentials
+    def database_login(self) -> DatabaseLogin: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +40,11 @@ def read_ledger(cloud: DatabaseCloud) -> Ledger:
     """
     import psycopg  # a twentieth of a second that a run without books need not pay
 
-    secret = cloud.client("secretsmanager").get_secret_value(SecretId=cloud.output("AuroraSecretArn"))
-    master = json.loads(secret["SecretString"])
+    login = cloud.database_login()
     with psycopg.connect(
         cloud.endpoint("aurora_writer"),
-        user=master["username"],
-        password=master["password"],
+        user=login.username,
+        password=login.password,
         connect_timeout=CONNECT_S,
         application_name="cafe-books",
         options=f"-c statement_timeout={STATEMENT_MS}",

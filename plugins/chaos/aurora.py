@@ -1,6 +1,5 @@
 """An Aurora cluster as the faults see it: what the record says, and what answers behind the writer's endpoint."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,17 +43,16 @@ def describe(cloud: Cloud, name: str) -> Cluster:
     )
 
 
-def login(cloud: Cloud) -> tuple[str, str]:
-    """User and password of the cluster's owner, as its secret has them now. Never log the password."""
-    secret = cloud.client("secretsmanager").get_secret_value(SecretId=cloud.output("AuroraSecretArn"))
-    found = json.loads(secret["SecretString"])
-    return found["username"], found["password"]
-
-
 def writing_server(cloud: Cloud) -> Server:
     """Who answers behind the writer's endpoint; `psycopg.OperationalError` when nobody does."""
-    (user, password), url = login(cloud), cloud.endpoint("aurora_writer")
-    with psycopg.connect(url, user=user, password=password, connect_timeout=_CONNECT_S, autocommit=True) as database:
+    login = cloud.database_login()
+    with psycopg.connect(
+        cloud.endpoint("aurora_writer"),
+        user=login.username,
+        password=login.password,
+        connect_timeout=_CONNECT_S,
+        autocommit=True,
+    ) as database:
         started_at, is_reader = database.execute(_WHO).fetchone() or ("", True)
     return Server(started_at=str(started_at), is_reader=bool(is_reader))
 

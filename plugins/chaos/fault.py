@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self
 
 from infrastructure.errors import EnvironmentFault
+from infrastructure.login import DatabaseLogin
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -25,6 +26,7 @@ class Cloud(Protocol):
     def client(self, service: str) -> Any: ...  # a boto3 client of the service
     def endpoint(self, name: str) -> str: ...  # URL of "alb", "elasticache" …
     def output(self, key: str) -> str: ...  # an output of the stacks
+    def database_login(self) -> DatabaseLogin: ...
 
 
 class EmptyTargetError(EnvironmentFault):

@@ -8,10 +8,11 @@ import psycopg
 import pytest
 
 from infrastructure.errors import EnvironmentFault
+from infrastructure.login import DatabaseLogin
 from plugins.bench import open_writer
 from plugins.bench.open_writer import Database, OpenWriter, write_gap
 
-DATABASE = Database(url="postgresql://127.0.0.1:1/cafe", user="u", password="secret")
+DATABASE = Database(url="postgresql://127.0.0.1:1/cafe", login=DatabaseLogin(username="u", password="secret"))
 
 
 @pytest.mark.parametrize(

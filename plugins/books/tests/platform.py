@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
+from infrastructure.login import DatabaseLogin, read_login
 from infrastructure.state import StateFolder
 from plugins.books.entries import Books, OrderEvent, OrderRow, PaymentRow
 from plugins.books.history import Attempt, to_line
@@ -37,6 +38,9 @@ class MotoPlatform:
 
     def output(self, key: str) -> str:
         return self.outputs[key]
+
+    def database_login(self) -> DatabaseLogin:
+        return read_login(self.client("secretsmanager"), self.output("AuroraSecretArn"))
 
     def endpoint(self, name: str) -> str:
         if self.database is None or name != "aurora_writer":

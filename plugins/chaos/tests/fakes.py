@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from infrastructure.login import DatabaseLogin
 from plugins.chaos.experiment import Bench, Experiment
 from plugins.chaos.fault import Call, Cloud, EmptyTargetError, Json, Kind, Plan
 from plugins.chaos.journal import Journal, Origin
@@ -29,6 +30,9 @@ class FileCloud:
 
     def output(self, key: str) -> str:
         return key
+
+    def database_login(self) -> DatabaseLogin:
+        raise AssertionError("the fake has no database")
 
 
 @dataclass
