@@ -68,6 +68,8 @@ async def _rewind(member: Member, writer: Member, copies: Copies) -> None:
     try:
         await copies.rewind(member.node.data, member.id, writer.node.spec.port, member.node.configuration)
         member.has_data = True
+        # The data is whole only with the log up to where the writer was by now, and if nobody wrote, that was not sent.
+        await writer.node.flush_log()
     except EnvironmentFault as refused:
         _log.warning("%s cannot be rewound and is copied anew: %s", member.id, refused)
         await _copy(member, writer, copies)

@@ -188,6 +188,13 @@ class PostgresNode:
             await asyncio.sleep(_LOOK_S)  # PostgreSQL tells nobody that it has read its file
         await self.query("CHECKPOINT", timeout_s=START_S)
 
+    async def flush_log(self) -> None:
+        """Write out all of the log, so that standbys get it. What belongs to no commit waits for up to 15 s otherwise.
+
+        Source: https://doxygen.postgresql.org/bgwriter_8c.html, LOG_SNAPSHOT_INTERVAL_MS
+        """
+        await self.query("SET LOCAL synchronous_commit = local; SELECT pg_logical_emit_message(true, 'cafe', 'flush')")
+
     async def followers(self) -> tuple[Follower, ...]:
         """The standbys that stream from this primary."""
         rows = await self.query(

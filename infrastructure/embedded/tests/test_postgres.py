@@ -95,6 +95,13 @@ async def test_a_question_that_takes_too_long_costs_its_connection_only(server: 
     assert await server.value("SELECT 2") == "2", "the next one gets a connection of its own"
 
 
+async def test_log_that_no_commit_asks_for_is_written_out_on_demand(server: PostgresNode) -> None:
+    written = await server.value("SELECT pg_create_restore_point('unasked')")
+    await server.flush_log()
+    assert await server.value(f"SELECT pg_current_wal_flush_lsn() >= {literal(written)}") == "t"
+    assert await server.value("SHOW synchronous_commit") == "on", "for the platform's other statements"
+
+
 async def test_an_unknown_user_is_turned_away(engine: PostgresEngine, server: PostgresNode) -> None:
     with pytest.raises(PostgresError, match="28000"):
         await PostgresConnection.open(engine.address(server.spec.port), "somebody")
