@@ -134,9 +134,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     terminalreporter.ensure_newline()  # else the first line below does it, and leaves the header alone
     terminalreporter.section("verdicts")
+    width = max(len(row.kind) for row in rows)
     for row in rows:
         figures = ", ".join(f"{name} {value:.4g} {unit}".rstrip() for name, value, unit in row.metrics[:3])
-        terminalreporter.write_line(f"{row.verdict.upper():12} {row.kind:8} {row.title}  ({figures})")
+        line = f"{row.verdict.upper():12} {row.kind:{width}} {row.title}"
+        terminalreporter.write_line(f"{line}  ({figures})" if figures else line)
         for reason in row.reasons[:3]:
             terminalreporter.write_line(f"             {reason}")
     terminalreporter.write_line(f"report: {folder / 'summary.md'}; `cafe report` renders Allure's")

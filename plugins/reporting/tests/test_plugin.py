@@ -43,6 +43,16 @@ def test_the_verdicts_stand_right_below_their_header(suites: pytest.Pytester) ->
     assert "a task dies" in (suites.path / "reports" / "summary.md").read_text(encoding="utf-8")
 
 
+def test_verdicts_stand_in_columns_and_only_figures_in_parentheses(suites: pytest.Pytester) -> None:
+    other = SUITE.replace('"chaos"', '"infrastructure"').replace('(("rto", 1.5, "s"),)', "()")
+    (suites.path / "suites" / "test_1.py").write_text(other, encoding="utf-8")
+    lines = run(suites).stdout.lines
+    assert [line for line in lines if line.startswith("PASS")] == [
+        "PASS         chaos          a task dies  (rto 1.5 s)",
+        "PASS         infrastructure a task dies",
+    ]
+
+
 def test_a_report_that_cannot_be_written_is_said_and_takes_the_exit_code(suites: pytest.Pytester) -> None:
     (suites.path / "reports" / "summary.md").mkdir(parents=True)
     result = run(suites)
