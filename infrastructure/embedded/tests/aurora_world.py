@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -22,6 +24,7 @@ from infrastructure.state import StateFolder
 CLUSTER, FIRST, SECOND = "cafe-test", "cafe-test-1", "cafe-test-2"
 PASSWORD = "correct-horse"
 SETTLED_S = 30.0
+_numbers = itertools.count(1)
 
 
 @dataclass(slots=True)
@@ -129,6 +132,18 @@ class Aurora:
             while not await self.writer.node.has_confirmed(self.reader.name, position):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
+    async def fill(self) -> None:
+        """A table with one row."""
+        rows = "DROP TABLE IF EXISTS orders; CREATE TABLE orders (id bigint PRIMARY KEY); INSERT INTO orders VALUES (1)"
+        await self.ask(self.writer, rows)
+
+    async def count(self, member: Member) -> int:
+        """The rows of that table as the member shows them."""
+        if member is not self.writer and len(self.cluster.members) == 2:
+            await self.replayed()
+        [(rows,)] = await self.ask(member, "SELECT count(*) FROM orders")
+        return int(rows)
+
     async def die(self, member: Member) -> None:
         """SIGKILL the member's server, and wait until the controller was told."""
         assert member.node.process is not None
@@ -136,6 +151,11 @@ class Aurora:
         member.node.process.kill()
         await member.node.process.wait()
         assert "rds" in self.world.woken
+
+
+def own_state(home: Path) -> StateFolder:
+    """The folder of another platform below `home`."""
+    return StateFolder.of(f"aurora-{next(_numbers)}", home)
 
 
 @contextlib.asynccontextmanager

@@ -34,8 +34,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> StateFolder:
-    return StateFolder.of("test", tmp_path_factory.mktemp("home"))
+def state(postgres_home: Path) -> StateFolder:
+    return StateFolder.of("nodes", postgres_home)
 
 
 @pytest.fixture(scope="module")
