@@ -105,7 +105,10 @@ class Trial:
         victim = self._await_moment(run)
         if victim is None:
             return None
-        os.kill(victim, signal.SIGSTOP if self._kill.victim == "hang" else signal.SIGKILL)
+        try:
+            os.kill(victim, signal.SIGSTOP if self._kill.victim == "hang" else signal.SIGKILL)
+        except ProcessLookupError:  # it ended by itself since it was found: there is nobody to kill
+            return None
         return witness.last_event(self._open())
 
     def _await_moment(self, run: subprocess.Popen[bytes]) -> int | None:
