@@ -38,6 +38,11 @@ class Refused(PostgresError):
         """The server does not take the password, or not the user."""
         return self.sqlstate in ("28P01", "28000")
 
+    @property
+    def is_of_values(self) -> bool:
+        """The values are at fault (data exception, integrity constraint): asking again gets the same answer."""
+        return self.sqlstate[:2] in ("22", "23")
+
 
 class Lost(PostgresError):
     """There is no connection, or no longer: whether what was under way has happened is unknown."""

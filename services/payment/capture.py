@@ -8,7 +8,8 @@
     card network ── silent ──> asked again ── still silent ──> payment `pending` ──> message comes again
        │ └──── declined ──> payment `declined` + order `declined` (one transaction) ────────│──────────────────> done
        │                                                                                    │
-    ledger (one transaction for the batch) ── no writer ──────────────────────> message comes again
+    ledger (one transaction for the batch) ── no writer, or in trouble ───────> message comes again
+       │ └──── refuses the order's own values ──> dead-letter queue, with the reason ───────│──────────────────> done
        │                                                                                    │
     payment `captured` + order `paid` (one transaction for the batch)                       │
        │                                                                                    v
@@ -191,13 +192,20 @@ class Cashier:
             return {}
         except (Refused, LedgerConflict) as refusal:
             if len(approved) == 1:
-                self._bury(batch, approved[0].case.message, f"the ledger refuses it: {refusal}")
+                self._refused(batch, approved[0].case.message, refusal)
                 return {}
         one_by_one: dict[str, Capture] = {}
         for one in approved:
             if batch.is_open(one.case.message):
                 one_by_one.update(self._book(batch, [one]))
         return one_by_one
+
+    def _refused(self, batch: Batch, message: Message, refusal: Refused | LedgerConflict) -> None:
+        """Only what the order itself is to blame for is given up: a full disk or a deadlock is no reason to lose it."""
+        if isinstance(refusal, Refused) and not refusal.is_of_values:
+            self._defer(batch, [message], "the ledger cannot book it now", refusal)
+        else:
+            self._bury(batch, message, f"the ledger refuses it: {refusal}")
 
     def _booked(self, approved: Sequence[Decided]) -> dict[str, Capture]:
         approvals = [

@@ -171,6 +171,34 @@ def test_one_order_that_the_ledger_refuses_does_not_keep_the_others_out(
     assert cloud.statuses(*orders) == [("accepted", "-"), ("paid", "captured"), ("paid", "captured")]
 
 
+@pytest.mark.parametrize(
+    "sqlstate",
+    [
+        pytest.param("53100", id="the disk is full"),
+        pytest.param("57014", id="the statement was cancelled"),
+        pytest.param("40P01", id="a deadlock"),
+        pytest.param("42501", id="a right is missing"),
+    ],
+)
+def test_an_order_that_the_ledger_could_book_another_time_waits_with_those_behind_it(
+    payment: Payment, cloud: Cloud, server: Server, sqlstate: str
+) -> None:
+    orders = [Order(1, "a"), Order(2, "a"), Order(3, "b")]
+    cloud.place(*orders, Order(9))
+    deliver(payment, Order(9))
+    server.script(
+        "CREATE OR REPLACE FUNCTION payment.trouble() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN RAISE EXCEPTION 'trouble' USING ERRCODE = '{sqlstate}'; END $$;"
+        " CREATE TRIGGER trouble BEFORE INSERT ON payment.captures FOR EACH ROW"
+        f" WHEN (NEW.order_id = '{orders[0].order_id}') EXECUTE FUNCTION payment.trouble()"
+    )
+    assert deliver(payment, *orders) == failures(*orders[:2])
+    assert cloud.dead_letters() == []
+    server.script("DROP TRIGGER trouble ON payment.captures")
+    assert deliver(payment, *orders[:2]) == DONE
+    assert cloud.statuses(*orders) == [("paid", "captured")] * 3
+
+
 def test_without_a_database_messages_wait_and_nobody_is_charged(
     sandboxes: Sandboxes, cloud: Cloud, server: Server
 ) -> None:
