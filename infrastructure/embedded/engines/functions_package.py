@@ -7,12 +7,15 @@ quotas" (250 MB unpacked, 50 MB for a direct upload).
 import hashlib
 import importlib.metadata
 import io
+import lzma
 import os
 import re
 import shutil
 import stat
+import struct
 import sys
 import zipfile
+import zlib
 from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,6 +25,12 @@ UNPACKED_LIMIT = 262_144_000
 ENTRIES_LIMIT = 100_000
 RUNTIME_DISTRIBUTIONS = ("awslambdaric", "boto3")
 """What AWS's Python runtime brings, apart from the standard library; with all they require."""
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, LookupError, NotImplementedError, OSError, RuntimeError, ValueError),
+)
+"""What reading a damaged, cut off or encrypted archive raises: `zipfile` lets its decompressors' errors through, and
+those of names that are no UTF-8 or places before the file's begin."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _COMPILE = "import compileall, os, sys; os.nice(10); sys.exit(not compileall.compile_dir(sys.argv[1], quiet=2))"
 
@@ -49,7 +58,7 @@ def inspect(archive: bytes) -> Package:
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
             entries = opened.infolist()
-    except (zipfile.BadZipFile, NotImplementedError) as problem:
+    except _DAMAGED as problem:
         raise BadPackage(
             "Could not unzip uploaded file. Please check your file, then try to upload again."
         ) from problem
@@ -85,7 +94,7 @@ def unpack(archive: bytes, target: Path) -> None:
             for entry in opened.infolist():
                 _extract(opened, entry, draft)
         draft.rename(target)
-    except (zipfile.BadZipFile, RuntimeError, EOFError, NotImplementedError, OSError) as problem:
+    except _DAMAGED as problem:
         if not target.exists():  # else another unpacked the same meanwhile
             raise BadPackage(f"Could not unzip uploaded file: {problem}") from problem
     finally:

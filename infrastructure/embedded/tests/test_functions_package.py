@@ -1,11 +1,13 @@
 """What an archive may be, and what is unpacked of it."""
 
+import contextlib
 import io
+import shutil
 import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,14 @@ def _bomb() -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
         opened.writestr("part", bytes(251 << 20), compresslevel=1)
+    return archive.getvalue()
+
+
+def _deflated(files: Mapping[str, str]) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, text in files.items():
+            opened.writestr(name, text)
     return archive.getvalue()
 
 
@@ -63,6 +73,18 @@ def test_an_archive_that_lies_about_its_sizes_leaves_nothing(tmp_path: Path) -> 
     packages.inspect(lying)
     with pytest.raises(BadPackage, match="Could not unzip"):
         packages.unpack(lying, tmp_path / "code")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [0x00, 0xC3, 0xFF])
+def test_an_archive_with_any_byte_damaged_is_a_bad_one_or_fine(value: int, tmp_path: Path) -> None:
+    sound = _deflated({"app.py": "x = 1\n" * 9, "é.py": "y = 2\n" * 9})
+    for at in range(len(sound)):
+        damaged = sound[:at] + bytes((value,)) + sound[at + 1 :]
+        with contextlib.suppress(BadPackage):
+            packages.inspect(damaged)
+            packages.unpack(damaged, tmp_path / "code")
+        shutil.rmtree(tmp_path / "code", ignore_errors=True)
     assert list(tmp_path.iterdir()) == []
 
 
