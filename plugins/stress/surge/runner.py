@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,9 +23,14 @@ if TYPE_CHECKING:
 
 _RETIRES = "CAFE_SURGE"
 """An environment variable of the function that nothing reads. A new value makes every sandbox one of an old
-configuration: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
+configuration: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+
+A run that is killed leaves it behind. That is harmless, and nothing for the journal: no code reads it, and the next
+surge takes it out, as does a deployment that changes the function's environment."""
 _THROTTLED = "TooManyRequestsException"
 _ARRIVE_S = 30.0
+_CHECKOUTS = 1  # of one event
+_SAID_BYTES = 300
 
 
 class Platform(Protocol):
@@ -56,7 +61,7 @@ def run(platform: Platform, claim: "SurgeClaim", profile: Profile, progress: "Pr
 
 def checkout_event(scenario: str, token: str) -> bytes:
     """The operators' event for one rehearsed checkout."""
-    return json.dumps({"stress": {"scenario": scenario, "token": token, "checkouts": 1}}).encode()
+    return json.dumps({"stress": {"scenario": scenario, "token": token, "checkouts": _CHECKOUTS}}).encode()
 
 
 @contextmanager
@@ -83,11 +88,14 @@ def _configure(functions: Any, name: str, variables: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surge:
-    """`at_once` invocations of one function with one payload. `functions` is Lambda's client, used from all threads."""
+    """`at_once` invocations of one function with one payload. `functions` is Lambda's client, used from all threads.
+
+    `payload` carries the operators' token, so it is not shown: a traceback prints the arguments it passes through.
+    """
 
     functions: Any
     name: str
-    payload: bytes
+    payload: bytes = field(repr=False)
     at_once: int
 
     def wave(self, *, is_cold: bool) -> Wave:
@@ -109,8 +117,22 @@ class Surge:
         except BotoCoreError as lost:
             return moment.checkout("failed", detail=f"{type(lost).__name__}: {lost}")
         report = Report.parse(base64.b64decode(answer.get("LogResult", "")).decode("utf-8", "replace"))
-        is_ok = "FunctionError" not in answer
-        return moment.checkout("ok" if is_ok else "failed", report, "" if is_ok else body[:300].decode())
+        is_ok = "FunctionError" not in answer and _has_checked_out(body)
+        return moment.checkout("ok" if is_ok else "failed", report, "" if is_ok else _said(body))
+
+
+def _has_checked_out(body: bytes) -> bool:
+    """Does the answer say that the one checkout was done? A function that does nothing is fast, and proves nothing."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(answer, dict) and answer.get("checkouts") == _CHECKOUTS
+
+
+def _said(body: bytes) -> str:
+    """The beginning of an answer, which may be cut off inside a character."""
+    return body[:_SAID_BYTES].decode("utf-8", "replace")
 
 
 class _Moment:

@@ -101,6 +101,8 @@ class Functions:
     """Lambda's client: each sandbox is cold once, and a new configuration retires all. `answer` may fail an invoke."""
 
     answer: Callable[[int], BaseException | None] = lambda _number: None
+    body: bytes = b'{"checkouts": 1, "seconds": 0.007}'
+    error: str | None = None
     variables: dict[str, str] = field(default_factory=lambda: dict(VARIABLES))
     events: list[object] = field(default_factory=list)
     configured: list[dict[str, str]] = field(default_factory=list)
@@ -135,7 +137,8 @@ class Functions:
         report = "REPORT RequestId: r\tDuration: 7.00 ms\tBilled Duration: 8 ms\tMemory Size: 512 MB\t"
         report += "Max Memory Used: 71 MB\t" + ("Init Duration: 140.50 ms\t" if is_cold else "")
         log = base64.b64encode(f"START RequestId: r\n{report}\n".encode()).decode()
-        return {"Payload": io.BytesIO(b'{"checkouts": 1, "seconds": 0.007}'), "LogResult": log}
+        failed = {"FunctionError": self.error} if self.error else {}
+        return {"Payload": io.BytesIO(self.body), "LogResult": log, **failed}
 
 
 def surge(functions: Functions, at_once: int = 8) -> Surge:
@@ -166,6 +169,27 @@ def test_an_invocation_that_is_refused_is_told_and_does_not_end_the_wave(failure
     functions = Functions(answer=lambda number: failure if number == 3 else None)
     wave = surge(functions).wave(is_cold=True)
     assert sorted(one.ending for one in wave.checkouts) == sorted(["ok"] * 7 + [ending])
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        pytest.param(b"null", None, id="nothing was done"),
+        pytest.param(b'{"checkouts": 0, "seconds": 0.0}', None, id="no checkout was done"),
+        pytest.param(b'{"batchItemFailures": []}', None, id="taken for a batch"),
+        pytest.param(b"<html>", None, id="not JSON"),
+        pytest.param(b'{"checkouts": 1, "seconds": 0.007}', "Unhandled", id="an error all the same"),
+        pytest.param(b'"' + b"x" * 298 + "\u2026".encode() + b'"', "Unhandled", id="cut off inside a character"),
+    ],
+)
+def test_only_an_answer_that_tells_of_the_checkout_counts_as_one(body: bytes, error: str | None) -> None:
+    wave = surge(Functions(body=body, error=error)).wave(is_cold=True)
+    assert {one.ending for one in wave.checkouts} == {"failed"}
+    assert all(one.detail for one in wave.checkouts)
+
+
+def test_the_operators_token_is_not_shown_by_what_a_traceback_prints() -> None:
+    assert TOKEN not in repr(surge(Functions()))
 
 
 def test_the_function_is_as_it_was_when_the_run_breaks_off() -> None:
