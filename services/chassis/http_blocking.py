@@ -124,6 +124,8 @@ class _Exchange:
         """A chunked body (RFC 9112, 7.1); trailers are read and dropped."""
         body = bytearray()
         while size := _size(self._line().partition(";")[0], 16):
+            if len(body) + size > MAX_RESPONSE_BYTES:
+                raise Interrupted("the answer is too large")
             body += self._take(size)
             self._line()
         while self._line():
@@ -166,7 +168,7 @@ class _Exchange:
 def _head(head: bytes) -> tuple[int, dict[str, str]]:
     first, *lines = head.decode("latin-1").split("\r\n")
     version, _, rest = first.partition(" ")
-    if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
+    if not version.startswith("HTTP/1.") or not (rest[:3].isascii() and rest[:3].isdigit()):
         raise Interrupted(f"the answer is not HTTP: {first[:40]!r}")
     pairs = (line.partition(":") for line in lines)
     return int(rest[:3]), {name.strip().lower(): value.strip() for name, _, value in pairs}

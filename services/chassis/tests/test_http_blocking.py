@@ -3,6 +3,7 @@ from contextlib import closing
 
 import pytest
 
+from services.chassis import http_blocking
 from services.chassis.http_blocking import BlockingHttp
 from services.chassis.http_exchange import Interrupted, Unreachable
 from services.chassis.tests.peer import OK, Peer, answering, read_request, silent
@@ -83,6 +84,7 @@ def test_an_answer_that_says_close_is_believed() -> None:
         pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\n", id="a length that is none"),
         pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n", id="more than anybody sends"),
         pytest.param(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-5\r\n", id="a negative chunk"),
+        pytest.param(b"HTTP/1.1 \xb2\xb2\xb2 OK\r\n\r\n", id="a status of digits that are none"),
     ],
 )
 def test_nonsense_is_an_interruption(answer: bytes) -> None:
@@ -91,6 +93,19 @@ def test_nonsense_is_an_interruption(answer: bytes) -> None:
         closing(client(peer)) as http,
         pytest.raises(Interrupted, match=r"not HTTP|too large"),
     ):
+        http.send(REQUEST, timeout_s=2.0)
+
+
+def endless(connection: socket.socket, _number: int) -> None:
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+    while True:
+        connection.sendall(b"400\r\n" + b"x" * 1024 + b"\r\n")
+
+
+def test_chunks_without_end_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_blocking, "MAX_RESPONSE_BYTES", 256 * 1024)
+    with Peer(endless) as peer, closing(client(peer)) as http, pytest.raises(Interrupted, match="too large"):
         http.send(REQUEST, timeout_s=2.0)
 
 
