@@ -1,9 +1,8 @@
 """The Lambda API as boto3 sees it, with sandboxes that really run."""
 
-import asyncio
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,65 +15,17 @@ from infrastructure.embedded.controllers.lambda_calls import LambdaError
 from infrastructure.embedded.engines.functions_report import Report
 from infrastructure.embedded.engines.functions_spec import PYTHON
 from infrastructure.embedded.tests.control import ACCOUNT, REGION
-from infrastructure.embedded.tests.function_world import ECHO, ROLE, LambdaWorld, lambda_world, zipped
-from infrastructure.embedded.tests.processes import eventually
+from infrastructure.embedded.tests.function_world import ECHO, ROLE, zipped
+from infrastructure.embedded.tests.lambda_cloud import Cloud, lambda_cloud
 
 VERSION = "import os\ndef handle(event, context):\n    return [os.environ['STAGE'], context.function_version]\n"
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
 
 
-class Cloud:
-    """The world on a loop of its own, so that a test's boto3 calls, which block, run in a thread."""
-
-    def __init__(self, runner: asyncio.Runner, world: LambdaWorld) -> None:
-        self._runner = runner
-        self.world = world
-        self.aws: Any = world.client("lambda")
-
-    def run(self, call: Callable[[], Any]) -> Any:
-        return self._runner.run(asyncio.wait_for(asyncio.to_thread(call), 60.0))
-
-    def settle(self, look: Callable[[], Any]) -> Any:
-        return self._runner.run(eventually(look))
-
-    def do(self, action: str, **parameters: Any) -> Any:
-        """A boto3 call, by its snake-case name."""
-        return self.run(lambda: getattr(self.aws, action)(**parameters))
-
-    def refusal(self, action: str, **parameters: Any) -> tuple[str, int]:
-        with pytest.raises(ClientError) as refused:
-            self.do(action, **parameters)
-        response = refused.value.response
-        return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
-
-    def create(self, name: str, code: str = ECHO, **more: Any) -> Any:
-        settings = {"Runtime": PYTHON, "Role": ROLE, "Handler": "app.handle", **more}
-        return self.do("create_function", FunctionName=name, Code={"ZipFile": zipped({"app.py": code})}, **settings)
-
-    def invoke(self, name: str, payload: Any = None, **more: Any) -> Any:
-        """The answer, its payload decoded."""
-
-        def call() -> Any:
-            answer = self.aws.invoke(FunctionName=name, Payload=json.dumps(payload).encode(), **more)
-            body = answer["Payload"].read()
-            return {**answer, "Payload": json.loads(body) if body else None}
-
-        return self.run(call)
-
-    def processes(self, name: str) -> list[int]:
-        running = self.world.supervisor.processes.values()
-        return [each.pid for each in running if each.spec.id.startswith(f"{name}-")]
-
-
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with asyncio.Runner() as runner:
-        opening = lambda_world(tmp_path_factory.mktemp("lambda"))
-        world = runner.run(opening.__aenter__())
-        try:
-            yield Cloud(runner, world)
-        finally:
-            runner.run(opening.__aexit__(None, None, None))
+    with lambda_cloud(tmp_path_factory.mktemp("lambda")) as made:
+        yield made
 
 
 def test_a_function_is_created_becomes_active_and_runs(cloud: Cloud) -> None:
@@ -355,13 +306,12 @@ def test_calls_from_inside_the_daemon_are_answered_at_once(cloud: Cloud) -> None
         return native.call("lambda", action, **parameters)
 
     cloud.create("inside")
-    runner = cloud._runner
-    found = runner.run(call("GetFunctionConfiguration", FunctionName="inside", Qualifier=None))
+    found = cloud.inside(call("GetFunctionConfiguration", FunctionName="inside", Qualifier=None))
     assert found["Handler"] == "app.handle"
     with pytest.raises(LambdaError, match="Function not found"):
-        runner.run(call("DeleteFunction", FunctionName="no-such"))
+        cloud.inside(call("DeleteFunction", FunctionName="no-such"))
     with pytest.raises(LookupError, match="cannot be called from inside"):
-        runner.run(call("Invoke", FunctionName="inside"))
+        cloud.inside(call("Invoke", FunctionName="inside"))
 
 
 def test_unreferenced_packages_are_removed_from_disk(cloud: Cloud) -> None:
@@ -371,6 +321,6 @@ def test_unreferenced_packages_are_removed_from_disk(cloud: Cloud) -> None:
     cloud.settle(lambda: not cloud.world.controller.unsettled())
     before = len(list(root.iterdir()))
     cloud.do("delete_function", FunctionName="dropped")
-    cloud._runner.run(cloud.world.controller.reconcile())
+    cloud.inside(cloud.world.controller.reconcile())
     assert len(list(root.iterdir())) < before
     assert cloud.invoke("kept", 1)["Payload"] == 1
