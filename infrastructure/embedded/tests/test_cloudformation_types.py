@@ -1,8 +1,6 @@
-"""The added resource types: what a changed property does to the record, and what Ref and GetAtt give."""
+"""The added resource types: what they make of their properties, what Ref and GetAtt give, what is refused."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,236 +10,9 @@ from infrastructure.embedded.cloudformation import template
 from infrastructure.embedded.cloudformation.resource import Api, Properties, Refused, Resource
 from infrastructure.embedded.cloudformation.secret import Secret
 from infrastructure.embedded.cloudformation.security_group_rules import permission_of
+from infrastructure.embedded.tests.cloudformation_records import buckets, only, payment_function, token
 from infrastructure.embedded.tests.cloudformation_world import MODULES, Stacks, deployed
 from infrastructure.embedded.tests.control import run
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """One edit of a platform template and where it must show."""
-
-    module: str
-    old: str
-    new: str
-    seen: Callable[[Any], Any]
-    expected: Any
-
-
-def _only(records: Any) -> Any:
-    found = list(records)
-    assert len(found) == 1
-    return found[0]
-
-
-def _token(backends: Any) -> Any:
-    """The operators' token; the other secret is the database's."""
-    return backends.secretsmanager.secrets["cafe-operator-token-test"]
-
-
-def _function() -> Any:
-    return native.call("lambda", "GetFunction", FunctionName="payment-test")
-
-
-def _group(backends: Any, name: str) -> Any:
-    return _only(group for group in backends.elbv2.target_groups.values() if group.name == name)
-
-
-def _rule(backends: Any) -> Any:
-    balancer = _only(backends.elbv2.load_balancers.values())
-    return _only(rule for rule in _only(balancer.listeners.values()).rules.values() if not rule.is_default)
-
-
-CHANGES = {
-    "alarm": Change(
-        module="messaging",
-        old="Threshold: 0",
-        new="Threshold: 3",
-        seen=lambda b: b.cloudwatch.alarms["cafe-dead-letters-test"].threshold,
-        expected=3.0,
-    ),
-    "target group": Change(
-        module="loadbalancing",
-        old="HealthCheckIntervalSeconds: 10",
-        new="HealthCheckIntervalSeconds: 7",
-        seen=lambda b: int(_group(b, "order-test").health_check_interval_seconds),
-        expected=7,
-    ),
-    "target group attribute": Change(
-        module="loadbalancing",
-        old='deregistration_delay.timeout_seconds, Value: "30"',
-        new='deregistration_delay.timeout_seconds, Value: "9"',
-        seen=lambda b: _group(b, "order-test").attributes["deregistration_delay.timeout_seconds"],
-        expected="9",
-    ),
-    "rule": Change(
-        module="loadbalancing",
-        old="Priority: 10",
-        new="Priority: 20",
-        seen=lambda b: int(_rule(b).priority),
-        expected=20,
-    ),
-    "rule's condition": Change(
-        module="loadbalancing",
-        old='Values: ["/api/orders", "/api/orders/*"]',
-        new='Values: ["/api/*"]',
-        seen=lambda b: _rule(b).conditions[0]["PathPatternConfig"]["Values"],
-        expected=["/api/*"],
-    ),
-    "replication group": Change(
-        module="caching",
-        old="ReplicationGroupDescription: Cache and coordination of the services",
-        new="ReplicationGroupDescription: other",
-        seen=lambda b: b.elasticache.replication_groups["cafe-test"].description,
-        expected="other",
-    ),
-    "scalable target": Change(
-        module="compute",
-        old="Default: 4\n",
-        new="Default: 6\n",
-        seen=lambda b: (
-            b.applicationautoscaling.targets["ecs:service:DesiredCount"]["service/cafe-test/order"].max_capacity
-        ),
-        expected=6,
-    ),
-    "scaling policy": Change(
-        module="compute",
-        old="TargetValue: 70",
-        new="TargetValue: 55",
-        seen=lambda b: _only(b.applicationautoscaling.policies.values()).target_tracking_scaling_policy_configuration[
-            "TargetValue"
-        ],
-        expected=55,
-    ),
-    "secret": Change(
-        module="compute",
-        old="Description: Bearer token of the operators' endpoints (stress runs)",
-        new="Description: other",
-        seen=lambda b: _token(b).description,
-        expected="other",
-    ),
-    "log group": Change(
-        module="compute",
-        old="Default: 7\n",
-        new="Default: 30\n",
-        seen=lambda b: _only(_logs(b).groups.values()).retention_in_days,
-        expected=30,
-    ),
-    "expiry of rows": Change(
-        module="databases",
-        old="TimeToLiveSpecification: { AttributeName: expires_at, Enabled: true }",
-        new="TimeToLiveSpecification: { AttributeName: expires_at, Enabled: false }",
-        seen=lambda b: b.dynamodb.tables["orders-test"].ttl["TimeToLiveStatus"],
-        expected="DISABLED",
-    ),
-    "bucket": Change(
-        module="databases",
-        old="RestrictPublicBuckets: true",
-        new="RestrictPublicBuckets: false",
-        seen=lambda b: _only(_buckets(b)).public_access_block.restrict_public_buckets,
-        expected=False,
-    ),
-    "database cluster": Change(
-        module="databases",
-        old="BackupRetentionPeriod: 7",
-        new="BackupRetentionPeriod: 9",
-        seen=lambda b: b.rds.clusters["cafe-test"].backup_retention_period,
-        expected=9,
-    ),
-    "database's parameters": Change(
-        module="databases",
-        old='idle_in_transaction_session_timeout: "60000"',
-        new='idle_in_transaction_session_timeout: "5000"',
-        seen=lambda b: b.rds.db_cluster_parameter_groups["cafe-test"].parameters["idle_in_transaction_session_timeout"][
-            "ParameterValue"
-        ],
-        expected="5000",
-    ),
-    "database instances": Change(
-        module="databases",
-        old="Default: db.t4g.medium",
-        new="Default: db.r8g.large",
-        seen=lambda b: {each.db_instance_class for each in b.rds.databases.values()},
-        expected={"db.r8g.large"},
-    ),
-    "database's subnets": Change(
-        module="databases",
-        old="DBSubnetGroupDescription: The private subnets",
-        new="DBSubnetGroupDescription: other",
-        seen=lambda b: _only(b.rds.subnet_groups.values()).description,
-        expected="other",
-    ),
-    "function's settings": Change(
-        module="serverless",
-        old="Timeout: 10",
-        new="Timeout: 8",
-        seen=lambda _: _function()["Configuration"]["Timeout"],
-        expected=8,
-    ),
-    "function's variables": Change(
-        module="serverless",
-        old="Default: 20\n",
-        new="Default: 35\n",
-        seen=lambda _: _function()["Configuration"]["Environment"]["Variables"]["CARD_LATENCY_MS"],
-        expected="35",
-    ),
-    "function's reserved concurrency": Change(
-        module="serverless",
-        old='ReservedConcurrency:\n    Type: String\n    Default: ""',
-        new='ReservedConcurrency:\n    Type: String\n    Default: "7"',
-        seen=lambda _: _function()["Concurrency"]["ReservedConcurrentExecutions"],
-        expected=7,
-    ),
-    "event source": Change(
-        module="serverless",
-        old="BatchSize: 10",
-        new="BatchSize: 4",
-        seen=lambda _: _only(native.call("lambda", "ListEventSourceMappings")["EventSourceMappings"])["BatchSize"],
-        expected=4,
-    ),
-    "queue": Change(
-        module="messaging",
-        old="VisibilityTimeout: !If [IsPatient, 60, 10]",
-        new="VisibilityTimeout: 90",
-        seen=lambda b: b.sqs.queues["payments-test.fifo"].visibility_timeout,
-        expected=90,
-    ),
-}
-
-
-def _logs(backends: Any) -> Any:
-    from infrastructure.embedded.moto_import import backend
-
-    return backend("logs", account=backends.account, region=backends.region)
-
-
-def _buckets(backends: Any) -> Any:
-    return backends.s3.buckets.values()
-
-
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_changed_property_changes_the_record_in_place(change: Change) -> None:
-    async def scenario() -> None:
-        stacks, outputs = await deployed(change.module)
-        before = await _physical_ids(stacks, change.module)
-        body = (MODULES / f"{change.module}.yaml").read_text()
-        assert body.count(change.old) == 1, f"{change.old!r} is not once in {change.module}.yaml"
-        body = body.replace(change.old, change.new)
-        given = {name: value for name, value in outputs.items() if name in template.parse(body)["Parameters"]}
-        await stacks.call("UpdateStack", StackName=change.module, TemplateBody=body, parameters=given)
-        assert await stacks.status(change.module) == "UPDATE_COMPLETE", await stacks.events(change.module)
-        assert change.expected == change.seen(stacks.backends)
-        assert before == await _physical_ids(stacks, change.module)
-
-    run(scenario())
-
-
-async def _physical_ids(stacks: Stacks, name: str) -> dict[str, str]:
-    found = await stacks.call("DescribeStackResources", StackName=name)
-    return {
-        str(each.findtext("LogicalResourceId")): str(each.findtext("PhysicalResourceId"))
-        for each in found.iter("member")
-        if each.find("LogicalResourceId") is not None
-    }
 
 
 def test_every_resource_has_the_tags_of_its_template() -> None:
@@ -257,7 +28,7 @@ def test_every_resource_has_the_tags_of_its_template() -> None:
         alarm = backends.cloudwatch.tagger.get_tag_dict_for_resource(
             backends.cloudwatch.alarms["cafe-dead-letters-test"].alarm_arn
         )
-        secret = {tag["Key"]: tag["Value"] for tag in _token(backends).tags}
+        secret = {tag["Key"]: tag["Value"] for tag in token(backends).tags}
         for tags in (ec2, balancer, cache, alarm, secret, dict(backends.sqs.queues["payments-test.fifo"].tags)):
             assert wanted.items() <= tags.items()
 
@@ -268,7 +39,7 @@ def test_a_bucket_is_private_encrypted_and_deleted_only_when_empty() -> None:
     async def scenario() -> None:
         stacks, outputs = await deployed("databases")
         name = outputs["ArtifactBucketName"]
-        bucket = _only(_buckets(stacks.backends))
+        bucket = only(buckets(stacks.backends))
         assert (bucket.name, bucket.ownership_rule) == (name, "BucketOwnerEnforced")
         assert bucket.encryption["Rule"]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
         stacks.put(name, "key", module="")
@@ -276,7 +47,7 @@ def test_a_bucket_is_private_encrypted_and_deleted_only_when_empty() -> None:
         assert await stacks.status("databases") == "DELETE_FAILED"
         stacks.empty(name)
         await stacks.call("DeleteStack", StackName="databases")
-        assert not list(_buckets(stacks.backends))
+        assert not list(buckets(stacks.backends))
 
     run(scenario())
 
@@ -284,8 +55,8 @@ def test_a_bucket_is_private_encrypted_and_deleted_only_when_empty() -> None:
 def test_a_function_is_made_with_all_its_properties() -> None:
     async def scenario() -> None:
         _, outputs = await deployed()
-        function = _function()
-        configuration = function["Configuration"]
+        made = payment_function()
+        configuration = made["Configuration"]
         assert (configuration["Handler"], configuration["Runtime"], configuration["MemorySize"]) == (
             "services.payment.handler.handle",
             "python3.11",
@@ -296,9 +67,9 @@ def test_a_function_is_made_with_all_its_properties() -> None:
         assert (variables["PAYMENTS_TABLE"], variables["CARD_DECLINE_RATE"]) == ("payments-test", "0")
         assert len(configuration["VpcConfig"]["SubnetIds"]) == 2
         assert [layer["Arn"].split(":")[-2:] for layer in configuration["Layers"]] == [["cafe-payment-test", "1"]]
-        assert function["Tags"]["Module"] == "serverless"
-        assert "Concurrency" not in function
-        mapping = _only(native.call("lambda", "ListEventSourceMappings")["EventSourceMappings"])
+        assert made["Tags"]["Module"] == "serverless"
+        assert "Concurrency" not in made
+        mapping = only(native.call("lambda", "ListEventSourceMappings")["EventSourceMappings"])
         assert (mapping["UUID"], mapping["ScalingConfig"]) == (
             outputs["PaymentEventSourceId"],
             {"MaximumConcurrency": 10},
@@ -310,7 +81,7 @@ def test_a_function_is_made_with_all_its_properties() -> None:
 def test_another_package_is_another_layer_and_other_code_of_the_same_function() -> None:
     async def scenario() -> None:
         stacks, outputs = await deployed()
-        before = _function()["Configuration"]
+        before = payment_function()["Configuration"]
         code, layer = (f"payment-{kind}/{1:032x}.zip" for kind in ("code", "layer"))
         for key in (code, layer):
             stacks.put(outputs["ArtifactBucketName"], key, handler="changed = True")
@@ -319,7 +90,7 @@ def test_another_package_is_another_layer_and_other_code_of_the_same_function() 
         given |= {"PaymentCodeKey": code, "PaymentLayerKey": layer}
         await stacks.call("UpdateStack", StackName="serverless", TemplateBody=body, parameters=given)
         assert await stacks.status("serverless") == "UPDATE_COMPLETE", await stacks.events("serverless")
-        after = _function()["Configuration"]
+        after = payment_function()["Configuration"]
         assert (before["CodeSha256"] != after["CodeSha256"], before["FunctionArn"]) == (True, after["FunctionArn"])
         assert after["Layers"][0]["Arn"].endswith(":cafe-payment-test:2")
         left = native.call("lambda", "ListLayerVersions", LayerName="cafe-payment-test")["LayerVersions"]
