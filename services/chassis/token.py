@@ -9,9 +9,15 @@ TRUST_S: Final = 60.0
 
 
 def read_token(secret: str) -> str:
-    """A secret is the token itself, or an object with a member `token`, as Secrets Manager's key/value form has it."""
+    """A secret is the token itself, or an object with a member `token`, as Secrets Manager's key/value form has it.
+
+    "" where the object has no text of that name: nobody's token may be "None".
+    """
     try:
         fields = orjson.loads(secret)
     except orjson.JSONDecodeError:
         return secret
-    return str(fields.get("token", "")) if isinstance(fields, dict) else secret
+    if not isinstance(fields, dict):
+        return secret
+    token = fields.get("token")
+    return token if isinstance(token, str) else ""

@@ -60,8 +60,8 @@ def test_an_operator_passes_and_the_secret_is_read_once(secret: str) -> None:
     assert secrets.asked == 1
 
 
-@pytest.mark.parametrize("secret", ["", '{"password": "x"}'])
+@pytest.mark.parametrize("secret", ["", '{"password": "x"}', '{"token": null}', '{"token": ["None"]}'])
 def test_without_a_token_to_compare_with_nobody_passes(secret: str) -> None:
     with pytest.raises(Problem) as raised:
-        asyncio.run(Operators(Secrets(secret), "id").require(request("Bearer x")))
+        asyncio.run(Operators(Secrets(secret), "id").require(request("Bearer None")))
     assert raised.value.status == 503
