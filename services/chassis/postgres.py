@@ -228,5 +228,7 @@ class Connection:
                 scram.verify(data)
             elif step != 0:
                 raise Refused("28000", f"the server wants a password by method {step}; only {_MECHANISM} is spoken")
+            elif not scram.is_proven:
+                raise Refused("28000", "the server lets us in without showing that it knows the password")
         except ScramError as wrong:
             raise Refused("28000", str(wrong)) from wrong

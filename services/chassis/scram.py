@@ -8,6 +8,10 @@ import base64
 import hashlib
 import hmac
 import secrets
+from typing import Final
+
+MAX_ROUNDS: Final = 1_000_000
+"""PostgreSQL asks for 4096 unless told otherwise; whoever asks for more than this wants to keep us busy."""
 
 
 class ScramError(Exception):
@@ -21,6 +25,8 @@ class Scram:
         self._password = password.encode()
         self._nonce = nonce or base64.b64encode(secrets.token_bytes(18)).decode()
         self._signature = b""
+        self.is_proven = False
+        """Whether the server has shown that it knows the password."""
 
     @property
     def _bare(self) -> str:
@@ -36,7 +42,7 @@ class Scram:
             nonce, salt, rounds = fields["r"], base64.b64decode(fields["s"]), int(fields["i"])
         except (KeyError, ValueError) as wrong:
             raise ScramError(f"not a challenge: {wrong}") from None
-        if not nonce.startswith(self._nonce) or rounds < 1:
+        if not nonce.startswith(self._nonce) or not 1 <= rounds <= MAX_ROUNDS:
             raise ScramError("the challenge is not an answer to us")
         without_proof = f"c=biws,r={nonce}"
         text = f"{self._bare},{server_first.decode()},{without_proof}".encode()
@@ -50,8 +56,9 @@ class Scram:
     def verify(self, server_final: bytes) -> None:
         """Return if the server has shown that it knows the password too; `ScramError` otherwise."""
         shown = _fields(server_final).get("v", "")
-        if not self._signature or not hmac.compare_digest(shown, base64.b64encode(self._signature).decode()):
+        if not self._signature or not hmac.compare_digest(shown.encode(), base64.b64encode(self._signature)):
             raise ScramError("the server does not know the password")
+        self.is_proven = True
 
 
 def _fields(message: bytes) -> dict[str, str]:

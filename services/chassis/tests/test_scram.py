@@ -24,6 +24,7 @@ def test_the_conversation_goes_as_the_rfc_has_it() -> None:
         pytest.param(f"r={NONCE}x,i=4096".encode(), id="no salt"),
         pytest.param(f"r={NONCE}x,s=W22Z,i=many".encode(), id="no number of rounds"),
         pytest.param(f"r={NONCE}x,s=W22Z,i=0".encode(), id="no rounds"),
+        pytest.param(f"r={NONCE}x,s=W22Z,i=2147483647".encode(), id="rounds without end"),
         pytest.param(b"\xff\x00", id="noise"),
     ],
 )
@@ -32,12 +33,13 @@ def test_a_challenge_that_is_none_is_refused(challenge: bytes) -> None:
         Scram("pencil", NONCE).final(challenge)
 
 
-@pytest.mark.parametrize("last", [b"v=AAAA", b"e=invalid-proof", b""])
+@pytest.mark.parametrize("last", [b"v=AAAA", b"e=invalid-proof", b"", b"v=\xff"])
 def test_a_server_that_does_not_know_the_password_is_not_believed(last: bytes) -> None:
     scram = Scram("pencil", NONCE)
     scram.final(CHALLENGE)
     with pytest.raises(ScramError, match="does not know"):
         scram.verify(last)
+    assert not scram.is_proven
 
 
 def test_a_server_cannot_skip_the_proof() -> None:
