@@ -15,18 +15,15 @@ writer goes on alone, as it must, and the reader is no candidate from that momen
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from infrastructure.embedded.controllers.rds_confirmation import Confirmation
 from infrastructure.embedded.controllers.rds_join import join
 from infrastructure.embedded.controllers.rds_member import Member, Owner, Wanted, new_member
 from infrastructure.embedded.controllers.rds_provision import provision
+from infrastructure.embedded.controllers.rds_volume import Volume
 from infrastructure.embedded.engines.envoy_model import Endpoint
 from infrastructure.embedded.engines.postgres import PostgresEngine
 from infrastructure.embedded.engines.postgres_wire import PostgresError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +44,7 @@ class AuroraCluster:
         self._engine = engine
         self._owner = owner
         self._confirmation = Confirmation(identity)
-        self._volume: Path | None = None
+        self._volume = Volume(identity, engine)
 
     # --- what it looks like -------------------------------------------------------------------------------------------
 
@@ -152,13 +149,7 @@ class AuroraCluster:
 
     async def _open(self, member: Member) -> None:
         """Start a writer on its data, the cluster's volume, or a fresh database."""
-        if not member.has_data:
-            if self._volume is not None:
-                self._volume.rename(member.node.data)
-                self._volume = None
-            else:
-                await self._engine.copies.fresh(member.node.data, member.id)
-            member.has_data = True
+        await self._volume.open(member)
         await member.node.start()
         await provision(member.node, self._owner.credentials(self.id))
         self._is_up(member)
@@ -316,9 +307,7 @@ class AuroraCluster:
             return
         await writer.give_up()
         await writer.node.stop()
-        if writer.has_data:  # the cluster's data outlives its instances, as the cluster volume does
-            self._volume = self._engine.folder / f"{self.id}.volume"
-            writer.node.data.rename(self._volume)
+        self._volume.keep(writer)
         self.writer = None
         await self._remove(writer)
 
@@ -355,5 +344,4 @@ class AuroraCluster:
         """End everything and forget the data."""
         await asyncio.gather(*(self._remove(member) for member in tuple(self.members.values())))
         self.writer = None
-        if self._volume is not None:
-            await self._engine.forget(self._volume)
+        await self._volume.forget()
