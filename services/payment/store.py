@@ -15,6 +15,8 @@ from services.payment.domain import Demand, OrderFacts, PaymentFacts, PaymentSta
 _READINGS: Final = 3
 """How often keys that DynamoDB left out are asked for again."""
 _OPEN: Final = "attribute_not_exists(order_id) OR #status = :pending"
+_TOTAL: Final = "total_cents"
+"""What every order has, and the idempotency keys that lie in the same table do not."""
 _STATUS: Final = {"#status": "status"}
 
 
@@ -70,7 +72,7 @@ class PaymentStore:
                 message=f"{len(keys)} keys were asked for, some were not answered in {_READINGS} readings",
             )
         return Known(
-            orders={_text(item, "order_id"): _order(item) for item in found[self._orders]},
+            orders={_text(item, "order_id"): _order(item) for item in found[self._orders] if _TOTAL in item},
             payments={_text(item, "order_id"): _payment(item) for item in found[self._payments]},
         )
 
@@ -148,7 +150,7 @@ def _item(demand: Demand, status: PaymentStatus, attempts: int, placed_at: float
 def _order(item: Item) -> OrderFacts:
     return OrderFacts(
         customer_id=_text(item, "customer_id"),
-        amount_cents=int(str(item["total_cents"]["N"])),
+        amount_cents=int(str(item[_TOTAL]["N"])),
         status=_text(item, "status"),
         placed_at=float(str(item["created_at"]["N"])),
     )

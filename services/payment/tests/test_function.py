@@ -83,6 +83,7 @@ def test_a_message_that_comes_again_changes_nothing_and_is_told_of_again(
     [
         pytest.param("not json", "malformed: the body is not JSON", id="malformed"),
         pytest.param({"order_id": "01UNKNOWN"}, "unknown order", id="unknown order"),
+        pytest.param({"order_id": "idem#key"}, "unknown order", id="a row that is no order"),
         pytest.param({"total_amount": "12.51"}, "another amount: 12.51 is asked for, 12.50", id="another amount"),
         pytest.param({"customer_id": "customer-9999"}, "another customer", id="another customer"),
     ],
@@ -91,6 +92,8 @@ def test_poison_is_buried_with_its_reason_and_blocks_nobody(
     payment: Payment, cloud: Cloud, changes: str | dict[str, object], reason: str
 ) -> None:
     cloud.place(Order(1), Order(2, customer_id="customer-0001"))
+    key = {"order_id": {"S": "idem#key"}, "order_id_of": {"S": Order(1).order_id}}
+    cloud.client("dynamodb").put_item(TableName=ORDERS, Item=key)
     body = changes if isinstance(changes, str) else json.dumps({**Order(1).body, **changes})
     records = [Order(1).record(body), Order(2, customer_id="customer-0001").record()]
     for _ in range(2):
