@@ -21,6 +21,8 @@ from services.payment.secret import DatabaseSecret
 NAME: Final = "aurora"
 CONNECT_S: Final = 1.0
 STATEMENT_S: Final = 3.0
+LEAST_S: Final = 0.05
+"""What a round trip gets even when the time is up: none would be no attempt at all."""
 RESERVE_S: Final = 1.0
 """Time that stays for what follows the ledger: waiting for a writer ends so long before the invocation does."""
 FIRST_PAUSE_S: Final = 0.02
@@ -76,7 +78,7 @@ class WriterPool:
         failures = 0
         while True:
             try:
-                result = work(self._connected(), STATEMENT_S)
+                result = work(self._connected(), self._limit())
             except (PostgresError, AwsError) as error:
                 if isinstance(error, Refused) and not (error.is_stale or error.is_password):
                     raise
@@ -88,9 +90,14 @@ class WriterPool:
                 self._dependencies.succeeded(NAME)
                 return result
 
+    def _limit(self, most_s: float = STATEMENT_S) -> float:
+        """No longer than there is time for an answer: a sandbox that is cut off meanwhile has to start anew."""
+        return max(min(most_s, deadline.remaining()), LEAST_S)
+
     def _connected(self) -> Connection:
         if self._connection is None:
-            opened = Connection.open(self._address, self._secret.login(), timeout_s=CONNECT_S, application="payment")
+            login, limit_s = self._secret.login(), self._limit(CONNECT_S)
+            opened = Connection.open(self._address, login, timeout_s=limit_s, application="payment")
             if opened.is_standby:
                 opened.close()
                 raise Lost("the writer's endpoint leads to a standby")

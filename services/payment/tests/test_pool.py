@@ -1,6 +1,7 @@
 """A sandbox's connection when the writer goes away, comes back, moves, or changes its password: on real servers."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from services.chassis.environment import ConfigurationError
 from services.chassis.health import Dependencies
 from services.chassis.postgres import Address, Connection
 from services.chassis.postgres_wire import Query, Refused
-from services.payment.pool import NAME, RESERVE_S, DatabaseUnavailable, StubbornPool, WriterPool
+from services.payment.pool import NAME, RESERVE_S, STATEMENT_S, DatabaseUnavailable, StubbornPool, WriterPool
 from services.payment.secret import DatabaseSecret, read_login
 from services.payment.tests.database import PASSWORD, USER, Server, free_port
 
@@ -143,6 +144,15 @@ def test_waiting_ends_before_the_invocation_does(server: Server) -> None:
     with pytest.raises(DatabaseUnavailable, match="no writer at 127"):
         pool.backend()
     assert pool.dependencies.report()[NAME]["state"] == "failing"
+
+
+def test_a_statement_gets_no_more_time_than_there_is(pool: Pool) -> None:
+    pool.backend()
+    begun = time.monotonic()
+    deadline.start(0.2)
+    with pytest.raises(DatabaseUnavailable, match="no answer from the database"):
+        pool.run(lambda connection, timeout_s: connection.run(Query(sql="SELECT pg_sleep(30)"), timeout_s=timeout_s))
+    assert time.monotonic() - begun < STATEMENT_S / 2
 
 
 def test_a_rotated_password_is_read_anew(pool: Pool, server: Server) -> None:
