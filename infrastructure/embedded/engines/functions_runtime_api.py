@@ -70,6 +70,10 @@ class Runtime(Protocol):
         """It could not load the handler; `payload` is AWS's error document."""
         ...
 
+    def hung_up(self) -> None:
+        """The connection that it asks for work on is cut: it has ended, or is about to."""
+        ...
+
 
 class RuntimeApi:
     """The server of one sandbox. `serve` before the sandbox starts, `close` when it has ended."""
@@ -77,7 +81,9 @@ class RuntimeApi:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._server: asyncio.Server | None = None
-        self._waiting: _Connection | None = None
+        self._asking: _Connection | None = None
+        """Where the runtime asked for work last."""
+        self._is_waiting = False
         self._connections: set[_Connection] = set()
 
     async def serve(self) -> str:
@@ -89,10 +95,10 @@ class RuntimeApi:
 
     def give(self, work: Work) -> None:
         """Hand work to the runtime, which has `asked` and not been given any since."""
-        if self._waiting is None:
+        if self._asking is None or not self._is_waiting:
             raise AssertionError(f"{work.request_id} was given to a runtime that does not wait for work")
-        waiting, self._waiting = self._waiting, None
-        waiting.answer(HTTPStatus.OK, work.payload, work.headers)
+        self._is_waiting = False
+        self._asking.answer(HTTPStatus.OK, work.payload, work.headers)
 
     async def close(self) -> None:
         """Stop listening and cut what is open. Safe to call twice."""
@@ -108,14 +114,15 @@ class RuntimeApi:
 
     def _lost(self, connection: "_Connection") -> None:
         self._connections.discard(connection)
-        if self._waiting is connection:
-            self._waiting = None
+        if self._asking is connection:
+            self._asking = None
+            self._runtime.hung_up()
 
     def _request(self, connection: "_Connection", method: str, path: str, body: bytes) -> None:
         """Answer a request, now or, for `next`, when there is work."""
         match method, path.removeprefix(PREFIX).split("/"):
             case "GET", ["invocation", "next"]:
-                self._waiting = connection
+                self._asking, self._is_waiting = connection, True
                 self._runtime.asked()
             case "POST", ["invocation", request_id, "response" | "error" as how]:
                 self._ended(connection, request_id, body, is_error=how == "error")

@@ -165,6 +165,12 @@ class Sandbox:
         """The handler could not be loaded; the process ends by itself."""
         self._init_error = payload
 
+    def hung_up(self) -> None:
+        """A runtime that is killed is known by its connection before its end is told: no work for it from here on."""
+        self._is_waiting = False
+        if self._outcome is None or self._outcome.done():  # else its own end tells what became of the invocation
+            self._end("abandoned")
+
     def _offer(self, work: Work) -> None:
         """Hand the work over now, or as soon as the runtime has finished with the last one and asks."""
         if self._is_waiting:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from infrastructure.embedded.engines.functions import Ran
 from infrastructure.embedded.engines.functions_report import Report
+from infrastructure.embedded.engines.functions_spec import ZYGOTE
+from infrastructure.embedded.proctree import start_ticks
 from infrastructure.embedded.tests.function_world import ECHO, Running, Sandboxes, sandboxes, zipped
 from infrastructure.embedded.tests.processes import eventually, has_ended
 
@@ -252,6 +255,27 @@ def test_sandboxes_die_with_their_zygote_and_the_next_invocation_works(world: Sa
     world.run(_ended(first))
     world.run(_gone(function))
     assert int(function().payload) != first
+
+
+def test_a_sandbox_that_died_gets_no_work_even_before_its_end_is_told(world: Sandboxes) -> None:
+    function = world.function(ECHO)
+    function()
+    [dead] = function.processes
+    zygote = world.supervisor.helpers[ZYGOTE].pid
+
+    async def invoke() -> Ran:
+        os.kill(zygote, signal.SIGSTOP)  # it is the one that tells
+        os.kill(dead.pid, signal.SIGKILL)
+        await eventually(lambda: start_ticks(dead.pid) is None)
+        for _ in range(9):
+            await asyncio.sleep(0)  # the loop's turns until it has seen the connection's end
+        run = asyncio.create_task(function.start(b'"next"'))
+        await asyncio.sleep(0)
+        os.kill(zygote, signal.SIGCONT)
+        return await run
+
+    ran = world.run(invoke())
+    assert (ran.payload, ran.report.is_cold) == (b'"next"', True)
 
 
 async def _gone(function: Running) -> None:
