@@ -99,6 +99,17 @@ def deploy(
     _check_overrides(texts, overrides or {})
     given = {**parameters, **(overrides or {})}
     work = _Work(client=client, environment=environment, given=given, supplier=supplier, talk=talk)
+    _carry_out(work, texts, pause, poll_s)
+    return Deployment(
+        outputs=work.outputs,
+        created=tuple(work.created),
+        updated=tuple(work.updated),
+        unchanged=tuple(work.unchanged),
+    )
+
+
+def _carry_out(work: _Work, texts: tuple[Template, ...], pause: Callable[[float], None], poll_s: float) -> None:
+    """Each stack as soon as those are complete whose outputs it takes."""
     by_module = {text.module: text for text in texts}
     sorter = templates.order(texts)
     sorter.prepare()
@@ -113,12 +124,6 @@ def deploy(
             sorter.done(module)
         if not finished:
             pause(poll_s)
-    return Deployment(
-        outputs=work.outputs,
-        created=tuple(work.created),
-        updated=tuple(work.updated),
-        unchanged=tuple(work.unchanged),
-    )
 
 
 def outputs(client: Any, environment: str) -> Mapping[str, str]:

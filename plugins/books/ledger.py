@@ -57,18 +57,19 @@ def read_ledger(cloud: DatabaseCloud) -> Ledger:
         captures = connection.execute(_CAPTURES).fetchall()
         entries = connection.execute(_ENTRIES).fetchall()
     return Ledger(
-        captures=tuple(
-            LedgerCapture(
-                order_id=order_id,
-                authorization_id=authorization_id,
-                customer_id=customer_id,
-                store_id=store_id,
-                amount_cents=cents,
-                captured_at=at,
-            )
-            for order_id, authorization_id, customer_id, store_id, cents, at in captures
-        ),
+        captures=tuple(_capture(*row) for row in captures),
         entries=tuple(
-            LedgerEntry(order_id=order_id, account=account, amount_cents=cents) for order_id, account, cents in entries
+            LedgerEntry(order_id=order, account=account, amount_cents=cents) for order, account, cents in entries
         ),
+    )
+
+
+def _capture(order: str, authorization: str, customer: str, store: str, cents: int, at: float) -> LedgerCapture:
+    return LedgerCapture(
+        order_id=order,
+        authorization_id=authorization,
+        customer_id=customer,
+        store_id=store,
+        amount_cents=cents,
+        captured_at=at,
     )
