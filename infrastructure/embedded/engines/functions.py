@@ -8,10 +8,13 @@ Python. `Functions` holds the packages on disk and one fleet of sandboxes per ve
 """
 
 import asyncio
+import contextlib
 import itertools
 import os
 import shutil
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -40,6 +43,8 @@ class Functions:
         self._unpacking: dict[Path, asyncio.Task[None]] = {}
         self._fleets: dict[str, Fleet] = {}
         self._retired: set[Fleet] = set()
+        self._in_use: Counter[Path] = Counter()
+        """Folders that invocations under way were begun with; some of them may still wait for a sandbox."""
         self._numbers = itertools.count(1)
         # Side by side each start would only slow the others: their imports compete for the processors.
         starts = asyncio.Semaphore(2 * _PROCESSORS)
@@ -77,7 +82,7 @@ class Functions:
         for key in [known for known in self._fleets if known not in keys]:
             self.retire(key)
         fleets = [each for each in (*self._fleets.values(), *self._retired) if each.size]
-        folders = folders.union(*((each.spec.code, *each.spec.layers) for each in fleets))
+        folders = folders.union(self._in_use, *((each.spec.code, *each.spec.layers) for each in fleets))
         for folder in [known for known in self._unpacking if known not in folders]:
             self._unpacking.pop(folder).cancel()
             shutil.rmtree(folder, ignore_errors=True)
@@ -90,11 +95,21 @@ class Functions:
         `arn` is what was invoked, the version's own unless an alias was asked for. `BadPackage` when the code cannot be
         unpacked.
         """
-        await self.stored(spec.code, *spec.layers)
-        fleet = self._fleets.get(key)
-        if fleet is None:
-            fleet = self._fleets[key] = Fleet(spec, self._host)
-        return await fleet.run(request_id, payload, arn or spec.arn, context)
+        with self._using(spec.code, *spec.layers):
+            await self.stored(spec.code, *spec.layers)
+            fleet = self._fleets.get(key)
+            if fleet is None:
+                fleet = self._fleets[key] = Fleet(spec, self._host)
+            return await fleet.run(request_id, payload, arn or spec.arn, context)
+
+    @contextlib.contextmanager
+    def _using(self, *folders: Path) -> Iterator[None]:
+        """Nobody removes these meanwhile."""
+        self._in_use.update(folders)
+        try:
+            yield
+        finally:
+            self._in_use -= Counter(folders)  # those that come to nothing go
 
     def retire(self, key: str) -> None:
         """Have the sandboxes of `key` finish what they do and end."""

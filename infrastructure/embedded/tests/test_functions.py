@@ -12,7 +12,7 @@ import pytest
 
 from infrastructure.embedded.engines.functions import Ran
 from infrastructure.embedded.engines.functions_report import Report
-from infrastructure.embedded.engines.functions_spec import ZYGOTE
+from infrastructure.embedded.engines.functions_spec import ZYGOTE, FunctionSpec
 from infrastructure.embedded.proctree import start_ticks
 from infrastructure.embedded.tests.function_world import ECHO, Running, Sandboxes, sandboxes, zipped
 from infrastructure.embedded.tests.processes import eventually, has_ended
@@ -276,6 +276,33 @@ def test_a_sandbox_that_died_gets_no_work_even_before_its_end_is_told(world: San
 
     ran = world.run(invoke())
     assert (ran.payload, ran.report.is_cold) == (b'"next"', True)
+
+
+def test_an_invocation_that_waits_for_its_package_gets_it_though_the_function_has_another_by_now(
+    world: Sandboxes,
+) -> None:
+    async def invoke() -> Ran:
+        _, folder = world.engine.store(zipped({"app.py": "NEW = 1\n" + ECHO}))
+        spec = FunctionSpec(
+            name="early",
+            version="$LATEST",
+            arn="arn:early",
+            code=folder,
+            handler="app.handle",
+            timeout_s=9,
+            memory_mb=128,
+        )
+        run = asyncio.create_task(world.engine.run(spec, "early", "request-1", b'"old"'))
+        await asyncio.sleep(0)
+        assert not world.engine.is_stored(folder)
+        world.engine.keep(set(), set())
+        try:
+            return await run
+        finally:
+            world.engine.keep(set(), set())
+            assert not folder.exists(), "what nobody uses any more is gone"
+
+    assert world.run(invoke()).payload == b'"old"'
 
 
 async def _gone(function: Running) -> None:
