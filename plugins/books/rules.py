@@ -190,6 +190,8 @@ def _told_of_payment(case: Case, found: list[Wrong]) -> None:
         found.append(("paid event missing", "captured, and no order_paid in the order stream"))
     for event in _distinct(case.paid):
         _same("paid event altered", case, event, case.cents, found)
+        if not event.authorization_id:
+            found.append(("paid event altered", "it names no authorization"))
 
 
 def _declined_for_good(case: Case, found: list[Wrong]) -> None:

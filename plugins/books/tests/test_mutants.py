@@ -103,6 +103,7 @@ MUTANTS = (
     # told
     mutant("paid event missing", m.drop("paid"), "paid event missing"),
     mutant("wrong amount in the paid event", m.shifted("paid", "total_amount", CENT), "paid event altered"),
+    mutant("no authorization in the paid event", m.change("paid", authorization_id=None), "paid event altered"),
     # declined
     declined("declined, yet in the ledger", m.captured_after_all, "declined, yet captured"),
     declined("declined, yet published as paid", m.published_after_all, "declined, yet captured"),
