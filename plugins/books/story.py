@@ -21,17 +21,22 @@ _CONSTANT = frozenset((*_HEAD, "logger", "service", "task", "correlation_id"))
 def with_logs(report: BooksReport, folder: Path) -> BooksReport:
     """The report with each page's log lines, oldest first, found by order id and correlation ids in `folder`'s logs.
 
-    One pass over all logs, however many orders are told. Without a folder, as on AWS, the report stays as it is.
+    One pass over all logs, however many orders are told. Without a folder, as on AWS, the report stays as it is. A log
+    that cannot be read is noted: what the books found stands without it.
     """
     wanted = {one: number for number, page in enumerate(report.pages) for one in page.ids}
     if not wanted or not folder.is_dir():
         return report
     found: dict[int, list[str]] = {}
+    notes: list[str] = []
     for log in sorted(folder.glob("*.log")):
-        for number, line in _lines_about(log, wanted):
-            found.setdefault(number, []).append(line)
+        try:
+            for number, line in _lines_about(log, wanted):
+                found.setdefault(number, []).append(line)
+        except OSError as error:
+            notes.append(f"the log {log.name} could not be read: {error.strerror}")
     pages = (replace(page, log=_told(found.get(number, ()))) for number, page in enumerate(report.pages))
-    return replace(report, pages=tuple(pages))
+    return replace(report, pages=tuple(pages), notes=(*report.notes, *notes))
 
 
 def _lines_about(log: Path, wanted: Mapping[str, int]) -> Iterator[tuple[int, str]]:

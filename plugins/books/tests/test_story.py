@@ -72,6 +72,15 @@ def test_an_order_with_very_many_lines_is_told_by_the_first_of_them(tmp_path: Pa
     assert (len(log), log[-1]) == (LINES + 1, "and 7 more lines")
 
 
+def test_a_log_that_cannot_be_read_takes_nothing_from_what_the_books_found(tmp_path: Path) -> None:
+    write(tmp_path, "order-1.log", line(1, "order accepted", FIRST.correlation_id))
+    (tmp_path / "payment-1.log").symlink_to(tmp_path / "gone")
+    told = with_logs(report(), tmp_path)
+    assert (told.verdict, told.discrepancies) == (report().verdict, report().discrepancies)
+    assert told.pages[0].log == ("2026-01-01T00:00:01.000+00:00 order-1: INFO order accepted",)
+    assert told.notes[-1] == "the log payment-1.log could not be read: No such file or directory"
+
+
 def test_without_logs_on_this_machine_the_report_stays_as_it_is(tmp_path: Path) -> None:
     assert with_logs(report(), tmp_path / "nowhere") == report()
     balanced = compare(WORLD.books, WORLD.attempts)
