@@ -1,6 +1,7 @@
 """Orders from POST to captured, at a fixed offered rate for half a minute: one run, two figures."""
 
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,36 +41,42 @@ class CapturedRuns:
             yield self._runs[number]
 
 
-class OrdersCapturedRate:
+class _FigureOfRuns(ABC):
+    """One number of each run."""
+
+    needs_platform: ClassVar[bool] = True
+
+    def __init__(self, runs: CapturedRuns) -> None:
+        self._runs = runs
+
+    def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
+        assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
+        for run in self._runs.take(platform, repeats):
+            yield self.read(run)
+
+    @abstractmethod
+    def read(self, run: _Run) -> float:
+        """The number, in the figure's unit."""
+
+
+class OrdersCapturedRate(_FigureOfRuns):
     """Payments captured a second over thirty seconds, after three of warming up, while orders keep coming."""
 
     name: ClassVar[str] = "orders_captured_rate"
     unit: ClassVar[str] = "/s"
-    needs_platform: ClassVar[bool] = True
 
-    def __init__(self, runs: CapturedRuns) -> None:
-        self._runs = runs
-
-    def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
-        assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
-        for run in self._runs.take(platform, repeats):
-            yield run.captures.indicators()["capture.rate"] or 0.0
+    def read(self, run: _Run) -> float:
+        return run.captures.indicators()["capture.rate"] or 0.0
 
 
-class PaymentQueueAge:
+class PaymentQueueAge(_FigureOfRuns):
     """How long the oldest order had waited in the payment queue, at its worst, in each run: bounded, or it piles up."""
 
     name: ClassVar[str] = "payment_queue_age"
     unit: ClassVar[str] = "s"
-    needs_platform: ClassVar[bool] = True
 
-    def __init__(self, runs: CapturedRuns) -> None:
-        self._runs = runs
-
-    def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
-        assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
-        for run in self._runs.take(platform, repeats):
-            yield run.oldest_s
+    def read(self, run: _Run) -> float:
+        return run.oldest_s
 
 
 def _run(platform: Platform) -> _Run:

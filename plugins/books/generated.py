@@ -6,7 +6,7 @@ of their own to keep, and every seventh order is placed while the same customer'
 
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from plugins.books.entries import Books, EventType, LedgerCapture, LedgerEntry, OrderEvent, OrderRow, PaymentRow
@@ -98,32 +98,26 @@ def order_row(of: Attempt, status: str = "paid") -> OrderRow:
 
 def captured_row(of: Attempt) -> PaymentRow:
     """Its payment, captured."""
-    return PaymentRow(
-        order_id=order_id(of),
-        customer_id=of.customer_id,
-        store_id=of.store_id,
-        total_amount=of.total_amount,
-        total_cents=_cents(of),
-        status="captured",
-        attempts=1,
-        correlation_id=of.correlation_id,
-        authorization_id=_authorization(of),
-        captured_at=captured_at(of),
+    return replace(
+        _payment_row(of), status="captured", authorization_id=_authorization(of), captured_at=captured_at(of)
     )
 
 
 def declined_row(of: Attempt) -> PaymentRow:
     """Its payment, declined by the card network."""
+    return replace(_payment_row(of), status="declined", reason="insufficient funds")
+
+
+def _payment_row(of: Attempt) -> PaymentRow:
     return PaymentRow(
         order_id=order_id(of),
         customer_id=of.customer_id,
         store_id=of.store_id,
         total_amount=of.total_amount,
         total_cents=_cents(of),
-        status="declined",
+        status="pending",
         attempts=1,
         correlation_id=of.correlation_id,
-        reason="insufficient funds",
     )
 
 
