@@ -12,7 +12,7 @@ from botocore.credentials import Credentials, RefreshableCredentials
 
 from services.chassis import deadline
 from services.chassis.aws import Json, Service, Wire, endpoint
-from services.chassis.aws_errors import AwsError
+from services.chassis.aws_errors import AwsError, unanswered
 from services.chassis.health import Dependencies
 from services.chassis.http_client import HttpPool
 from services.chassis.http_exchange import Interrupted, Unreachable
@@ -72,12 +72,7 @@ class AwsApi:
             response = await self._pool.send(request, timeout_s=self._patience())
         except (Unreachable, Interrupted) as silence:
             self._dependencies.failed(self._service.name, str(silence))
-            raise AwsError(
-                operation=operation,
-                code=type(silence).__name__,
-                message=str(silence),
-                may_have_happened=isinstance(silence, Interrupted),
-            ) from silence
+            raise unanswered(operation, silence) from silence
         return self._read(operation, response.status, response.body)
 
     def _patience(self) -> float | None:

@@ -13,7 +13,7 @@ import orjson
 
 from services.chassis import deadline
 from services.chassis.aws import Json, Service, Wire, endpoint
-from services.chassis.aws_errors import AwsError
+from services.chassis.aws_errors import AwsError, unanswered
 from services.chassis.budget import RetryBudget, Timeouts
 from services.chassis.environment import ConfigurationError
 from services.chassis.health import Dependencies
@@ -130,12 +130,7 @@ class BlockingApi:
         try:
             response = self._http.send(request, timeout_s=self._limit())
         except (Unreachable, Interrupted) as silence:
-            raise AwsError(
-                operation=operation,
-                code=type(silence).__name__,
-                message=str(silence),
-                may_have_happened=isinstance(silence, Interrupted),
-            ) from silence
+            raise unanswered(operation, silence) from silence
         return Wire.answer(operation, response.status, response.body)
 
     def _limit(self) -> float | None:

@@ -6,6 +6,8 @@ The codes are those of the AWS SDKs' standard retry mode ("Retry behavior", AWS 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from services.chassis.http_exchange import HttpError, Unreachable
+
 THROTTLING: Final = frozenset(
     {
         "BandwidthLimitExceeded",
@@ -97,6 +99,16 @@ class AwsError(Exception):
             wanting = {reason.code for reason in self.reasons if reason.code != "None"}
             return bool(wanting) and wanting <= THROTTLING | TRANSIENT
         return self.code in THROTTLING or self.code in TRANSIENT or self.status in (0, 500, 502, 503, 504)
+
+
+def unanswered(operation: str, silence: HttpError) -> AwsError:
+    """The error for a call without a complete answer; only a request that was never sent cannot have happened."""
+    return AwsError(
+        operation=operation,
+        code=type(silence).__name__,
+        message=str(silence),
+        may_have_happened=not isinstance(silence, Unreachable),
+    )
 
 
 def read_error(operation: str, status: int, document: object) -> AwsError:
