@@ -16,12 +16,14 @@ from infrastructure.embedded.engines.functions_spec import FunctionSpec
 
 INIT_LIMIT_S = 10.0
 """AWS's limit of the Init phase; one that takes longer is begun again within the function's own time-out."""
+TURN_S = 2.0
+"""How long a start keeps others waiting at most: one whose Init phase hangs uses no processor, and holds up nobody."""
 _BACK_OFF_S, _LONGEST_BACK_OFF_S = 0.25, 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What a fleet needs of the engine. `starts` bounds how many sandboxes start side by side."""
+    """What a fleet needs of the engine. `starts` bounds how many sandboxes start side by side, for `TURN_S` each."""
 
     new_sandbox: Callable[[FunctionSpec], Sandbox]
     starts: asyncio.Semaphore
@@ -97,7 +99,7 @@ class Fleet:
         return None
 
     async def _start(self) -> Sandbox:
-        async with self._host.starts:
+        async with self._turn():
             if self._failure is not None and self._loop.time() < self._not_before:
                 raise self._failure.with_traceback(None)
             try:
@@ -109,6 +111,18 @@ class Fleet:
                 sandbox = await self._second_start()
             self._failure, self._failures = None, 0
             return sandbox
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One of the places to start at: given back in the end, or after `TURN_S`."""
+        await self._host.starts.acquire()
+        with contextlib.ExitStack() as turn:
+            turn.callback(self._host.starts.release)
+            timer = self._loop.call_later(TURN_S, turn.close)
+            try:
+                yield
+            finally:
+                timer.cancel()
 
     async def _second_start(self) -> Sandbox:
         try:
