@@ -24,15 +24,15 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from services.chassis import correlation
+from services.chassis import correlation, deadline
 from services.chassis.aws_errors import AwsError
 from services.chassis.figures import Figures
 from services.chassis.postgres_wire import Refused
-from services.payment.card import Answer, Approved, CardNetwork, Charge, Declined, Silent
+from services.payment.card import TIMEOUT_S, Answer, Approved, CardNetwork, Charge, Declined, Silent
 from services.payment.domain import Capture, Demand, OrderFacts, PaymentFacts, Poison, check, read_demand
 from services.payment.ledger import Approval, Ledger, LedgerConflict
 from services.payment.messages import Batch, Message
-from services.payment.pool import DatabaseUnavailable
+from services.payment.pool import RESERVE_S, DatabaseUnavailable
 from services.payment.publish import DeadLetters, PaidEvents
 from services.payment.store import PaymentStore, Settlement
 
@@ -163,7 +163,10 @@ class Cashier:
         return decided
 
     def _ask(self, cases: Sequence[Case], attempts: dict[str, int]) -> Mapping[str, Answer]:
-        """All at the same time; the silent ones again, with the same key. Counts in `attempts`."""
+        """All at the same time; the silent ones again, with the same key, while there is time to book the others.
+
+        Counts in `attempts`.
+        """
         answers: dict[str, Answer] = {}
         silent = list(cases)
         for _ in range(QUESTIONS):
@@ -179,7 +182,7 @@ class Cashier:
             ]
             answers.update(zip((c.order_id for c in charges), self._cards.authorize(charges), strict=True))
             silent = [case for case in silent if isinstance(answers[case.demand.order_id], Silent)]
-            if not silent:
+            if not silent or deadline.remaining() < TIMEOUT_S + RESERVE_S:
                 break
         return answers
 

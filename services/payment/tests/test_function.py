@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from services.chassis.environment import ConfigurationError
-from services.payment.assembly import Payment
-from services.payment.card import Silent, authorization_of
+from services.payment.assembly import MARGIN_S, Payment
+from services.payment.card import TIMEOUT_S, Silent, authorization_of
+from services.payment.pool import RESERVE_S
 from services.payment.rehearsal import RehearsalRefused
 from services.payment.tests.cloud import (
     DATABASE_SECRET,
@@ -145,6 +146,15 @@ def test_those_behind_a_silent_one_wait_and_others_do_not(sandboxes: Sandboxes, 
         ("paid", "captured"),
     ]
     assert set(ledger(server)) == {orders[1].order_id, orders[3].order_id}
+
+
+def test_nobody_is_asked_again_when_the_time_is_needed_to_book_the_others(payment: Payment, cloud: Cloud) -> None:
+    orders = [Order(1, "a"), Order(2, "b")]
+    cloud.place(*orders)
+    payment._cashier._cards = Muting(payment._cashier._cards, Order(1).order_id)
+    assert deliver(payment, *orders, left_s=MARGIN_S + TIMEOUT_S + RESERVE_S) == failures(orders[0])
+    assert cloud.statuses(*orders) == [("accepted", "pending"), ("paid", "captured")]
+    assert cloud.rows(PAYMENTS)[orders[0].order_id]["attempts"] == "1"
 
 
 class Muting:
