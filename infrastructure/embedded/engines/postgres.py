@@ -75,6 +75,7 @@ class PostgresNode:
         self.process: Process | None = None
         self._engine = engine
         self._connection: PostgresConnection | None = None
+        self._connecting = asyncio.Lock()
         self._settings = Settings(
             name=spec.name,
             port=spec.port,
@@ -224,9 +225,11 @@ class PostgresNode:
 
     async def query(self, statement: str, timeout_s: float = 5.0) -> list[Row]:
         """Rows of a statement run as the superuser in the database `postgres`; errors as of `PostgresConnection`."""
-        if self._connection is None or self._connection.is_closed:
-            self._connection = await self.connect()
-        return await self._connection.query(statement, timeout_s)
+        async with self._connecting:  # of two that ask at once the second takes the first one's
+            connection = self._connection
+            if connection is None or connection.is_closed:
+                connection = self._connection = await self.connect()
+        return await connection.query(statement, timeout_s)
 
     async def value(self, statement: str, timeout_s: float = 5.0) -> str:
         """The first column of the first row."""

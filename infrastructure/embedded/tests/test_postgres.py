@@ -95,6 +95,22 @@ async def test_a_question_that_takes_too_long_costs_its_connection_only(server: 
     assert await server.value("SELECT 2") == "2", "the next one gets a connection of its own"
 
 
+async def test_those_who_ask_at_once_share_one_connection(
+    server: PostgresNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[PostgresConnection] = []
+    connect = server.connect
+
+    async def counting(database: str = "postgres") -> PostgresConnection:
+        opened.append(await connect(database))
+        return opened[-1]
+
+    monkeypatch.setattr(server, "connect", counting)
+    server._hang_up()
+    assert await asyncio.gather(*(server.value("SELECT 1") for _ in range(4))) == ["1"] * 4
+    assert len(opened) == 1, "another would stay open, with nobody to close it"
+
+
 async def test_log_that_no_commit_asks_for_is_written_out_on_demand(server: PostgresNode) -> None:
     written = await server.value("SELECT pg_create_restore_point('unasked')")
     await server.flush_log()
