@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from infrastructure.embedded.controllers import lambda_async_records as records
@@ -104,14 +105,7 @@ class LambdaAsync:
             waited = self._clock() - received_at
             self._count("AsyncEventAge", target, waited * 1000.0, unit="Milliseconds")
             try:
-                invocation = await self._invoker.invoke(
-                    target.name,
-                    target.qualifier,
-                    request.payload,
-                    source="async",
-                    request_id=request.request_id,
-                    context=request.context,
-                )
+                invocation = await self._attempt(request)
             except LambdaError as error:
                 self._count("AsyncEventsDropped", target)
                 _log.warning("event %s of %s is dropped: %s", request.request_id, target.name, error.message)
@@ -122,6 +116,24 @@ class LambdaAsync:
                 return
             attempts = step.attempts
             await asyncio.sleep(self._context.pace.seconds(step.delay_s))
+
+    async def _attempt(self, request: AsyncRequest) -> Invocation:
+        """Invoke once. A failure of Lambda itself (status 500 and more) is retried as throttling is, as on AWS."""
+        target = request.target
+        try:
+            return await self._invoker.invoke(
+                target.name,
+                target.qualifier,
+                request.payload,
+                source="async",
+                request_id=request.request_id,
+                context=request.context,
+            )
+        except LambdaError as error:
+            if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            _log.warning("event %s of %s is tried again: %s", request.request_id, target.name, error.message)
+            return Invocation(status="throttled", request_id=request.request_id, reason=error.code)
 
     def _after(
         self, request: AsyncRequest, invocation: Invocation, attempts: Attempts, received_at: float

@@ -202,6 +202,21 @@ def test_a_throttled_event_waits_for_a_slot() -> None:
     run(scenario())
 
 
+def test_an_event_that_met_a_failure_of_lambda_itself_is_tried_again() -> None:
+    async def scenario() -> None:
+        async with world() as it:
+            it.submit()
+            refused = await it.functions.next()
+            refused.answer.set_exception(LambdaError("ServiceException", "no process to be had", status=500))
+            again = await it.functions.next()
+            assert again.request_id == refused.request_id
+            again.succeed()
+            await it.ended()
+            assert it.totals["AsyncEventsDropped"] == 0
+
+    run(scenario())
+
+
 def test_a_function_shut_by_a_reserved_concurrency_of_zero_gets_no_retries() -> None:
     async def scenario() -> None:
         async with world() as it:
