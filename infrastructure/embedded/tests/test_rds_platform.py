@@ -83,8 +83,8 @@ def until(look: Callable[[], bool]) -> None:
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    state = StateFolder.of("test", tmp_path_factory.mktemp("home"))
+def platform(postgres_home: Path) -> Iterator[Platform]:
+    state = StateFolder.of("test", postgres_home)
     made = Platform(state, launch.launch("test", "us-east-1", FAST, state, detached=False))
     try:
         rds = made.client("rds")
