@@ -60,11 +60,9 @@ class EcsTaskDefinition(Resource, CloudFormationModel):  # type: ignore[misc]  #
         return cls(arn, properties, {"TaskDefinitionArn": arn})
 
     def update(self, api: Api, properties: Properties) -> Resource:
-        """A new revision; the old one can no longer be used for new services."""
+        """A new revision."""
         family = self.physical_resource_id.rpartition("/")[2].partition(":")[0]
-        made = self.create(api, properties.get("Family", family), properties)
-        self.delete(api)
-        return made
+        return self.create(api, properties.get("Family", family), properties)
 
     def delete(self, api: Api) -> None:
         """Deregister: as on AWS, the revision can still be described."""

@@ -111,6 +111,9 @@ class Work:
         for logical_id in wanted:  # a policy may change where no property does
             stack.made[logical_id].is_retained = self._is_retained(logical_id)
         stack.adopt(template, self.map)
+        for logical_id, known in before.items():
+            if logical_id in stack.made:
+                self._clean_up(logical_id, known, stack.made[logical_id])
         yield from self._remove_all(gone, "UPDATE_COMPLETE", "UPDATE_COMPLETE")
 
     def _undo_update(self, before: dict[str, Made], reason: str) -> Iterator[None]:
@@ -188,8 +191,23 @@ class Work:
             self._put(logical_id, known, properties)
 
     def _put_back(self, logical_id: str, now: Made, before: Made) -> None:
-        self._put(logical_id, now, before.properties)
+        if _is_replaced(before, now):
+            self._register(logical_id, before.kind, before.name, before.record, before.properties)
+            self._clean_up(logical_id, now, before)
+        else:
+            self._put(logical_id, now, before.properties)
         self.stack.made[logical_id].is_retained = before.is_retained
+
+    def _clean_up(self, logical_id: str, former: Made, now: Made) -> None:
+        """Delete what an update, or its rollback, has put another in the place of; a failure changes nothing else."""
+        if _is_replaced(former, now):
+            self._event(logical_id, former.kind, "DELETE_IN_PROGRESS")
+            try:
+                self._delete(former)
+            except Exception as cause:  # noqa: BLE001  # as in _make; told by its event
+                self._failed(logical_id, former.kind, "DELETE_FAILED", cause)
+            else:
+                self._event(logical_id, former.kind, "DELETE_COMPLETE")
 
     def _put(self, logical_id: str, known: Made, properties: Properties) -> None:
         """Change an existing resource to have `properties`."""
@@ -307,6 +325,11 @@ class Work:
         self.stack.status = status
         self.stack.stack_status_reason = reason
         self.stack._add_stack_event(status, resource_status_reason=reason)
+
+
+def _is_replaced(one: Made, other: Made) -> bool:
+    """Whether these are two resources, not one that was changed."""
+    return isinstance(one.record, Resource) and one.record.IS_REPLACED and one.record is not other.record
 
 
 def retyped(template: Template, made: Mapping[str, Made]) -> tuple[str, ...]:

@@ -56,10 +56,8 @@ class LambdaLayerVersion(Resource, CloudFormationModel):  # type: ignore[misc]  
         return cls(arn, properties, {"LayerVersionArn": arn})
 
     def update(self, api: Api, properties: Properties) -> Resource:
-        """Another version; the one before goes, and stays with the functions that have it."""
-        made = self.create(api, properties.get("LayerName", self.physical_resource_id.split(":")[-2]), properties)
-        self.delete(api)
-        return made
+        """Another version."""
+        return self.create(api, properties.get("LayerName", self.physical_resource_id.split(":")[-2]), properties)
 
     def delete(self, api: Api) -> None:
         layer, _, version = self.physical_resource_id.rpartition(":")

@@ -64,7 +64,8 @@ class Resource:
     NAME: ClassVar[str] = ""
     """The property that names it; moto generates a name when the template leaves it out."""
     IS_REPLACED: ClassVar[bool] = False
-    """Whether an update makes another one and then deletes this one, which is as it was when that fails."""
+    """Whether an update makes another one. This one is deleted once the whole stack's update is through, and is what
+    a rollback goes back to, since others refer to it by what Ref gives."""
     ATTRIBUTES: ClassVar[frozenset[str]] = frozenset()
 
     cf_resource_type: str

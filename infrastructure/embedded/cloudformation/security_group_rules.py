@@ -22,10 +22,8 @@ class _Rule(Resource):
         return cls(identifier, properties, {"Id": identifier})
 
     def update(self, api: Api, properties: Properties) -> Resource:
-        """A rule has no identity but what it allows: the new one is added, then the old one goes."""
-        made = type(self).create(api, "", properties)
-        self.delete(api)
-        return made
+        """A rule has no identity but what it allows."""
+        return type(self).create(api, "", properties)
 
     def delete(self, api: Api) -> None:
         group = self.properties["GroupId"]

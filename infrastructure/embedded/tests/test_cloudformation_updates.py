@@ -114,6 +114,24 @@ def test_a_resource_whose_own_update_fails_half_way_is_put_back(resource: str, r
     run(scenario())
 
 
+def test_a_rollback_goes_back_to_what_was_replaced() -> None:
+    async def scenario() -> None:
+        stacks = Stacks()
+        await stacks.call("CreateStack", StackName="torn", TemplateBody=TORN)
+        before = await stacks.outputs("torn")
+        last = "{Type: AWS::ElastiCache::SubnetGroup, DependsOn: Task, Properties: {SubnetIds: [subnet-absent]}}"
+        broken = TORN.replace("Outputs:", f"  Last: {last}\nOutputs:")
+        await stacks.call("UpdateStack", StackName="torn", TemplateBody=broken, parameters={"Container": "other"})
+        assert await stacks.status("torn") == "UPDATE_ROLLBACK_COMPLETE"
+        assert await stacks.outputs("torn") == before
+        revisions = stacks.backends.ecs.task_definitions["task"].values()
+        assert [revision.status for revision in revisions] == ["ACTIVE", "INACTIVE"], "what the update made is gone"
+        await stacks.call("UpdateStack", StackName="torn", TemplateBody=TORN, parameters={"Container": "third"})
+        assert [revision.status for revision in revisions] == ["INACTIVE", "INACTIVE", "ACTIVE"]
+
+    run(scenario())
+
+
 def test_a_resource_that_could_not_be_replaced_stays_the_one_it_was() -> None:
     async def scenario() -> None:
         stacks = Stacks()
