@@ -129,6 +129,8 @@ class ForkServer:
             self._refused(wish.spec.id, "too many are being started at once")
         except (BrokenPipeError, ConnectionResetError):
             _log.info("%s waits for the next zygote", wish.spec.id)  # this one's death is about to be told
+        except OSError as error:  # an environment that no packet holds, for one
+            self._refused(wish.spec.id, str(error))
 
     def _receive(self) -> None:
         while self._control is not None:

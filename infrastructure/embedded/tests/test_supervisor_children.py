@@ -35,6 +35,15 @@ def test_a_child_sees_its_own_environment_and_nothing_of_ours(
     run(state, body)
 
 
+def test_an_environment_that_is_too_large_is_refused_and_forgotten(state: StateFolder) -> None:
+    async def body(supervisor: Supervisor) -> None:
+        with pytest.raises(EnvironmentFault, match="Message too long"):
+            await supervisor.start(entry(processes.PAUSE, env={"LARGE": "x" * (4 << 20)}))
+        await supervisor.start(entry(processes.PAUSE))
+
+    run(state, body)
+
+
 def test_a_forked_child_starts_clean(state: StateFolder) -> None:
     async def body(supervisor: Supervisor) -> None:
         await (await supervisor.start(entry(f"{ENTRIES}:tell"))).wait()
