@@ -13,7 +13,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -31,6 +31,8 @@ __all__ = ["BadPackage", "FunctionSpec", "Functions", "Package", "Ran"]
 
 _FORKING = Path(__file__).parents[3] / "services" / "chassis" / "forking.py"
 _PROCESSORS = len(os.sched_getaffinity(0))
+KEPT_LOGS = 500
+"""Sandboxes whose logs stay, the latest; a surge makes hundreds, and a platform may stay up for days."""
 
 
 class Functions:
@@ -46,6 +48,8 @@ class Functions:
         self._in_use: Counter[Path] = Counter()
         """Folders that invocations under way were begun with; some of them may still wait for a sandbox."""
         self._numbers = itertools.count(1)
+        self._logged: deque[str] = deque()
+        """Ids of sandboxes that have a log, the oldest first."""
         # Side by side each start would only slow the others: their imports compete for the processors.
         starts = asyncio.Semaphore(2 * _PROCESSORS)
         self._host = Host(new_sandbox=self._new_sandbox, starts=starts, idle_s=idle_s)
@@ -132,10 +136,22 @@ class Functions:
         self._retired.clear()
 
     def _new_sandbox(self, spec: FunctionSpec) -> Sandbox:
-        return Sandbox(f"{spec.name}-{uuid4().hex[:8]}", spec, self._supervisor, self._state)
+        sandbox = Sandbox(f"{spec.name}-{uuid4().hex[:8]}", spec, self._supervisor, self._state)
+        self._logged.append(sandbox.id)
+        self._prune_logs()
+        return sandbox
+
+    def _prune_logs(self) -> None:
+        """Remove the oldest logs beyond `KEPT_LOGS`, but none of a living sandbox."""
+        for _ in range(len(self._logged) - KEPT_LOGS):
+            oldest = self._logged.popleft()
+            if oldest in self._supervisor.processes:
+                self._logged.append(oldest)
+            else:
+                (self._state.logs / f"{oldest}.log").unlink(missing_ok=True)
 
     async def _unpack(self, archive: bytes, target: Path) -> None:
-        """In a thread, so that the loop goes on; then the first start does not have to compile."""
+        """The archive in a thread, so that the loop goes on; then the first start does not have to compile."""
         functions_package.make_runtime(self._root / "runtime")
         self._supervisor.warm(ZYGOTE)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from infrastructure.embedded.engines import functions
 from infrastructure.embedded.engines.functions import Ran
 from infrastructure.embedded.engines.functions_report import Report
 from infrastructure.embedded.engines.functions_spec import ZYGOTE, FunctionSpec
@@ -44,6 +45,18 @@ def test_the_log_of_an_invocation_is_what_aws_writes(world: Sandboxes) -> None:
     assert end == f"END RequestId: {request_id}"
     assert report == ran.report.line
     assert "captured 7" not in talker(b'{"order": 8}').log
+
+
+def test_the_logs_of_the_latest_sandboxes_stay(world: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functions, "KEPT_LOGS", 2)
+    living = world.function(ECHO)
+    living()
+    gone = [world.function("raise SystemExit\n") for _ in range(3)]
+    for each in gone:
+        each()
+    kept = {log.stem.rpartition("-")[0] for log in world.state.logs.glob("f-*.log")}
+    assert living.spec.name in kept, "it lives"
+    assert [each.spec.name in kept for each in gone] == [False, False, True]
 
 
 def test_what_is_said_while_importing_is_in_the_cold_starts_log(world: Sandboxes) -> None:
