@@ -15,6 +15,7 @@ writer goes on alone, as it must, and the reader is no candidate from that momen
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from infrastructure.embedded.controllers.rds_confirmation import Confirmation
 from infrastructure.embedded.controllers.rds_join import join
@@ -161,13 +162,15 @@ class AuroraCluster:
         self._owner.changed()
 
     async def _judge(self, writer: Member) -> None:
-        """A writer that lives and answers nothing is as good as dead."""
+        """A writer that lives and lets nobody in is as good as dead; a refusal is an answer."""
         if not writer.is_running:
             return
         try:
-            await writer.node.query("SELECT 1", timeout_s=HUNG_S)
-        except (OSError, TimeoutError, PostgresError) as silence:
-            _log.warning("%s: %s lives and does not answer (%s); it is ended", self.id, writer.id, silence)
+            async with asyncio.timeout(HUNG_S):
+                with suppress(PostgresError):
+                    await writer.node.newly_asked("SELECT 1", HUNG_S)
+        except OSError as silence:  # TimeoutError is one
+            _log.warning("%s: %s lives and does not answer (%r); it is ended", self.id, writer.id, silence)
             await writer.node.kill()
         self._notice_deaths()
 

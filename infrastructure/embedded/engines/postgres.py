@@ -185,7 +185,7 @@ class PostgresNode:
         if not standbys:
             return
         # A server process that already knows was forked, or told, after all others had been told.
-        while await self._newly_asked("SHOW synchronous_standby_names") != synchronous(standbys):  # noqa: ASYNC110
+        while await self.newly_asked("SHOW synchronous_standby_names") != synchronous(standbys):  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_S)  # PostgreSQL tells nobody that it has read its file
         await self.query("CHECKPOINT", timeout_s=START_S)
 
@@ -235,14 +235,15 @@ class PostgresNode:
         """The first column of the first row."""
         return (await self.query(statement, timeout_s))[0][0] or ""
 
-    async def connect(self, database: str = "postgres") -> PostgresConnection:
+    async def connect(self, database: str = "postgres", timeout_s: float = 2.0) -> PostgresConnection:
         """A connection of its own, as the superuser; the caller closes it."""
-        return await PostgresConnection.open(self._engine.address(self.spec.port), ADMIN, database)
+        return await PostgresConnection.open(self._engine.address(self.spec.port), ADMIN, database, timeout_s)
 
-    async def _newly_asked(self, statement: str) -> str:
-        connection = await self.connect()
+    async def newly_asked(self, statement: str, timeout_s: float = 2.0) -> str:
+        """As `value`, for a client that comes now: a session that stands says nothing of whether others get one."""
+        connection = await self.connect(timeout_s=timeout_s)
         try:
-            return await connection.value(statement)
+            return await connection.value(statement, timeout_s)
         finally:
             connection.close()
 
