@@ -64,12 +64,15 @@ WITH asked AS (
 ), taken AS (
     INSERT INTO payment.captures (order_id, authorization_id, customer_id, store_id, amount_cents)
     SELECT order_id, authorization_id, customer_id, store_id, amount_cents FROM asked ORDER BY ordinality
-    ON CONFLICT (order_id) DO NOTHING
+    ON CONFLICT DO NOTHING
     RETURNING order_id, amount_cents
 )
 INSERT INTO payment.ledger_entries (order_id, account, amount_cents)
 SELECT order_id, account, sign * amount_cents
 FROM taken CROSS JOIN (VALUES ('card-receivable', 1), ('store-sales', -1)) AS entry (account, sign)
+"""
+"""Any conflict is one that `_READ` explains. Named alone, the primary key would not keep another transaction that books
+the same order at this moment from failing this one by the authorization's index.
 """
 _READ: Final = """
 SELECT order_id, authorization_id, amount_cents, extract(epoch FROM captured_at)
@@ -104,9 +107,10 @@ class Ledger:
         self._pool.run(lambda connection, timeout_s: connection.run(Query(sql="SELECT 1"), timeout_s=timeout_s))
 
     def capture(self, approvals: Sequence[Approval]) -> list[Capture]:
-        """Book `approvals` in their order, all or none of them; those booked before are what they were.
+        """Book `approvals` in their order; those booked before are what they were.
 
-        `DatabaseUnavailable`; `Refused` when PostgreSQL does not take one of them; `LedgerConflict`.
+        `DatabaseUnavailable`; `Refused` when PostgreSQL does not take one of them, and then it takes none;
+        `LedgerConflict` when one contradicts what is booked, while those that do not are booked.
         """
         if not approvals:
             return []
@@ -160,6 +164,8 @@ def _queries(approvals: Sequence[Approval]) -> tuple[Query, Query]:
 
 def _capture(approval: Approval, booked: Mapping[str, Row]) -> Capture:
     demand = approval.demand
+    if demand.order_id not in booked:
+        raise LedgerConflict(f"{approval.authorization_id} of order {demand.order_id} stands for another order already")
     _, authorization_id, amount_cents, captured_at = booked[demand.order_id]
     if (authorization_id, amount_cents) != (approval.authorization_id, str(demand.amount_cents)):
         raise LedgerConflict(f"order {demand.order_id} is booked with {amount_cents} cents under {authorization_id}")
