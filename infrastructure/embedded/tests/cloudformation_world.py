@@ -4,6 +4,7 @@ import asyncio
 import io
 import re
 import shutil
+import sys
 import tempfile
 import weakref
 import zipfile
@@ -156,12 +157,14 @@ def _flat(parameters: dict[str, str]) -> dict[str, str]:
     return flat
 
 
+RUNTIME = f"python3.{sys.version_info.minor}"
+"""The only one the embedded cloud runs: this machine's own."""
 CODE, LAYER = (f"payment-{kind}/{0:032x}.zip" for kind in ("code", "layer"))
 GIVEN = {
     "EnvironmentName": "test",
     "PaymentCodeKey": CODE,
     "PaymentLayerKey": LAYER,
-    "PaymentRuntime": "python3.11",
+    "PaymentRuntime": RUNTIME,
     "PaymentArchitecture": "x86_64",
 }
 

@@ -11,7 +11,7 @@ from infrastructure.embedded.cloudformation.resource import Api, Properties, Ref
 from infrastructure.embedded.cloudformation.secret import Secret
 from infrastructure.embedded.cloudformation.security_group_rules import permission_of
 from infrastructure.embedded.tests.cloudformation_records import buckets, only, payment_function, token
-from infrastructure.embedded.tests.cloudformation_world import MODULES, Stacks, deployed
+from infrastructure.embedded.tests.cloudformation_world import MODULES, RUNTIME, Stacks, deployed
 from infrastructure.embedded.tests.control import run
 
 
@@ -59,7 +59,7 @@ def test_a_function_is_made_with_all_its_properties() -> None:
         configuration = made["Configuration"]
         assert (configuration["Handler"], configuration["Runtime"], configuration["MemorySize"]) == (
             "services.payment.handler.handle",
-            "python3.11",
+            RUNTIME,
             512,
         )
         variables = configuration["Environment"]["Variables"]
