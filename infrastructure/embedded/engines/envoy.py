@@ -55,8 +55,8 @@ START_DEADLINE_S = 15.0
 STOP_GRACE_S = 2.0
 DRAIN_S = 1
 """How long the connections of a removed listener live on."""
-VERIFY_AFTER_S = 0.25
-"""Envoy has read what was published by then, and counts what it refused."""
+VERIFY_PAUSES_S = (0.25, 1.0, 4.0)
+"""Envoy tells nobody when it has read what was published: on a busy machine the first look may be too early."""
 _RESTART_PAUSES_S = (0.0, 0.2, 0.5, 1.0, 2.0)
 
 _log = logging.getLogger(__name__)
@@ -173,15 +173,16 @@ class Envoy:
 
     async def _verify(self) -> None:
         """What Envoy refuses it only counts and logs, and goes on with what it had: say so where people look."""
-        await asyncio.sleep(VERIFY_AFTER_S)
-        try:
-            refused = sum((await self.stats("update_rejected$")).values())
-        except OSError as error:
-            _log.warning("cannot tell whether Envoy took its configuration over: %s", error)
-            return
-        if refused > self._refused:
-            _log.error("Envoy refused a configuration:\n%s", "\n".join(self._supervisor.tail(PROCESS_ID)))
-        self._refused = refused
+        for pause in VERIFY_PAUSES_S:
+            await asyncio.sleep(pause)
+            try:
+                refused = sum((await self.stats("update_rejected$")).values())
+            except OSError as error:
+                _log.warning("cannot tell whether Envoy took its configuration over: %s", error)
+                return
+            if refused > self._refused:
+                _log.error("Envoy refused a configuration:\n%s", "\n".join(self._supervisor.tail(PROCESS_ID)))
+            self._refused = refused
 
     # --- its statistics -----------------------------------------------------------------------------------------------
 
