@@ -93,9 +93,9 @@ class FunctionService(Service):
         return self.entry.replace(":", ".")
 
 
-def _aws(api: str) -> Edge:
-    """An edge to an AWS API, in the variable that every AWS SDK reads for that service."""
-    return Edge(upstream=api, variable=f"AWS_ENDPOINT_URL_{api.upper()}")
+def _aws(api: str, service_id: str = "") -> Edge:
+    """An edge to an AWS API, in the variable that every AWS SDK reads for that service: by its id, else its name."""
+    return Edge(upstream=api, variable=f"AWS_ENDPOINT_URL_{service_id or api.upper()}")
 
 
 SERVICES: tuple[Service, ...] = (
@@ -110,7 +110,7 @@ SERVICES: tuple[Service, ...] = (
             _aws("sqs"),
             _aws("kinesis"),
             _aws("cloudwatch"),
-            Edge(upstream="secretsmanager", variable="AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            _aws("secretsmanager", "SECRETS_MANAGER"),
             Edge(upstream="elasticache", variable="CAFE_ELASTICACHE_URL", form="redis://{host}:{port}/0"),
         ),
         stress=StressScenario(
@@ -131,7 +131,7 @@ SERVICES: tuple[Service, ...] = (
             _aws("sqs"),
             _aws("kinesis"),
             _aws("cloudwatch"),
-            Edge(upstream="secretsmanager", variable="AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            _aws("secretsmanager", "SECRETS_MANAGER"),
             Edge(
                 upstream="aurora-writer",
                 variable="CAFE_AURORA_WRITER_URL",

@@ -1,13 +1,13 @@
 """A measured figure: its name, its unit, and how one sample of it is taken."""
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import ClassVar, Protocol
 
 from infrastructure.cloud import Platform
+from plugins.slo import nearest_rank
 
 
 class Figure(Protocol):
@@ -38,7 +38,7 @@ class Line:
     def of(cls, name: str, unit: str, values: Sequence[float]) -> "Line":
         """Percentiles by nearest rank: with fewer than 100 samples the p99 is the largest."""
         ordered = sorted(values)
-        p95, p99 = (ordered[max(math.ceil(share * len(ordered)) - 1, 0)] for share in (0.95, 0.99))
+        p95, p99 = (nearest_rank(ordered, share) or 0.0 for share in (0.95, 0.99))
         return cls(name=name, unit=unit, median=median(ordered), p95=p95, p99=p99, n=len(ordered))
 
     def __str__(self) -> str:

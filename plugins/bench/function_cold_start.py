@@ -5,10 +5,8 @@ from typing import ClassVar
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
-from plugins.stress.surge.runner import Surge, checkout_event, restored, retire
+from plugins.stress.surge.runner import Surge, restored, retire
 from services.catalog import function
-
-_AT_ONCE = 50
 
 
 class ColdStart:
@@ -20,12 +18,7 @@ class ColdStart:
 
     def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
         assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
-        surge = Surge(
-            functions=platform.client("lambda"),
-            name=platform.output("PaymentFunctionName"),
-            payload=checkout_event(function("payment").stress.name, platform.operator_token()),
-            at_once=_AT_ONCE,
-        )
+        surge = Surge.of(platform, function("payment"))
         with restored(surge.functions, surge.name) as environment:
             for _ in range(repeats):
                 retire(surge.functions, surge.name, environment)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from plugins.books.readers import Cloud, scan
+from plugins.slo import nearest_rank
 from plugins.telemetry.timeline import Series
 
 _QUANTILES = {"capture.p50": 0.5, "capture.p95": 0.95, "capture.p99": 0.99, "capture.max": 1.0}
@@ -72,9 +73,8 @@ class CaptureWindow:
         return {**quantiles, "capture.rate": self.captured / length if length > 0 else None}
 
     def _ms(self, quantile: float) -> float | None:
-        if not self.latencies:
-            return None
-        return 1000 * self.latencies[max(math.ceil(quantile * self.samples) - 1, 0)]
+        latency_s = nearest_rank(self.latencies, quantile)
+        return None if latency_s is None else 1000 * latency_s
 
 
 @dataclass(frozen=True)

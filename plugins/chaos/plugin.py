@@ -18,10 +18,9 @@ from plugins.chaos.restore import check_clear, restore
 from plugins.chaos.runner import Run, perform
 from plugins.chaos.sabotage import NoOp
 from plugins.chaos.scenario import Scenario
-from plugins.environment.outcome import Inconclusive
+from plugins.environment.conclusion import conclude
 from plugins.environment.settings import Settings
 from plugins.environment.sharing import need_platform
-from plugins.slo import Verdict
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -105,10 +104,7 @@ def _perform(request: pytest.FixtureRequest, settings: Settings, scenario: Scena
     reporter.publish(outcome.record)
     if outcome.is_interrupted:
         raise KeyboardInterrupt
-    if outcome.verdict is Verdict.INCONCLUSIVE:
-        raise Inconclusive(outcome.told)
-    if outcome.verdict is Verdict.FAIL:
-        pytest.fail(outcome.told, pytrace=False)
+    conclude(outcome.verdict, outcome.told)
 
 
 def _planned(settings: Settings, fault: Fault) -> Plan | None:

@@ -9,6 +9,7 @@ import pytest
 
 from infrastructure.cloud import Platform
 from plugins.books.reconcile import reconcile
+from plugins.environment.conclusion import conclude
 from plugins.environment.outcome import Inconclusive
 from plugins.environment.settings import Settings
 from plugins.load.errors import LoadError
@@ -19,7 +20,6 @@ from plugins.load.scenario import LoadScenario
 from plugins.load.telling import Evidence, record, record_without_load, told
 from plugins.reporting.progress import Progress
 from plugins.reporting.record import RunRecord
-from plugins.slo import Verdict
 from plugins.telemetry.dashboard import charted
 
 
@@ -39,10 +39,7 @@ def load_test(request: pytest.FixtureRequest, settings: Settings) -> Callable[[L
         with published(scenario, folder, reporter.publish), lease.hold(f"load {scenario.name}"):
             evidence = perform(scenario, settings, platform, progress, folder)
         reporter.publish(record(evidence))
-        if evidence.verdict is Verdict.FAIL:
-            pytest.fail(told(evidence), pytrace=False)
-        if evidence.verdict is Verdict.INCONCLUSIVE:
-            raise Inconclusive(told(evidence))
+        conclude(evidence.verdict, told(evidence))
 
     return run
 

@@ -23,6 +23,16 @@ class SloReport:
     def verdict(self) -> Verdict:
         return Verdict.all_of(result.verdict for result in self.results)
 
+    @property
+    def missed(self) -> tuple[Result, ...]:
+        """The objectives that did not pass."""
+        return tuple(result for result in self.results if result.verdict is not Verdict.PASS)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Each objective that did not pass, with the name of its SLO."""
+        return tuple(f"{self.name}: {result}" for result in self.missed)
+
     def __str__(self) -> str:
         lines = [
             f"{self.name}: {self.verdict.upper()}",

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plugins.environment.outcome import Inconclusive
+from plugins.environment.conclusion import conclude
 from plugins.environment.settings import Settings
 from plugins.reporting.plugin import Reporter
 from plugins.reporting.progress import Progress
-from plugins.slo import Verdict
 from plugins.stress.claim import StressClaim
 
 if TYPE_CHECKING:
@@ -36,9 +35,6 @@ def stress(
             record = claim.perform(platform, settings.profile, progress)
         reporter.publish(record)
         explained = "\n".join((record.title, *(str(report) for report in record.slos)))
-        if record.verdict is Verdict.INCONCLUSIVE:
-            raise Inconclusive(explained)
-        if record.verdict is Verdict.FAIL:
-            pytest.fail(explained, pytrace=False)
+        conclude(record.verdict, explained)
 
     return run

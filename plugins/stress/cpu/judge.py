@@ -4,7 +4,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from plugins.reporting.record import RunRecord, Step
-from plugins.slo import SloReport, Verdict
+from plugins.slo import Verdict
 from plugins.stress.cpu.runner import StressEvidence, indicators
 from plugins.telemetry import Span
 
@@ -33,7 +33,7 @@ def judge(claim: "CpuClaim", evidence: StressEvidence) -> RunRecord:
         title=claim.service.stress.story,
         story=f"{claim.service.name} is driven to {claim.service.stress.target_cpu:g} % of its CPU allotment.",
         verdict=Verdict.all_of(report.verdict for report in reports),
-        reasons=_reasons(reports),
+        reasons=tuple(reason for report in reports for reason in report.reasons),
         started=evidence.timeline.spans[0].start,
         ended=evidence.timeline.spans[-1].end,
         steps=steps,
@@ -59,16 +59,6 @@ def _share_held(claim: "CpuClaim", evidence: StressEvidence, span: Span) -> floa
     objective = claim.held.objectives[0]
     within = [value for value in values if objective.judge(value).verdict is Verdict.PASS]
     return 100.0 * len(within) / len(values) if values else None
-
-
-def _reasons(reports: tuple[SloReport, ...]) -> tuple[str, ...]:
-    doubtful = [report for report in reports if report.verdict is not Verdict.PASS]
-    return tuple(
-        f"{report.name}: {result}"
-        for report in doubtful
-        for result in report.results
-        if result.verdict is not Verdict.PASS
-    )
 
 
 def _metrics(

@@ -1,9 +1,10 @@
 """What a surge measured: one checkout after the other, as the caller and as Lambda's REPORT line saw it. Pure data."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from plugins.slo import nearest_rank
 
 Ending = Literal["ok", "throttled", "failed"]
 
@@ -51,21 +52,15 @@ def indicators(checkouts: Sequence[Checkout]) -> Mapping[str, float | None]:
     """
     if not checkouts:
         return {}
-    took = [checkout.took_ms for checkout in checkouts]
-    inits = [checkout.init_ms for checkout in checkouts if checkout.init_ms is not None]
-    durations = [checkout.duration_ms for checkout in checkouts if checkout.duration_ms is not None]
+    took = sorted(checkout.took_ms for checkout in checkouts)
+    inits = sorted(checkout.init_ms for checkout in checkouts if checkout.init_ms is not None)
+    durations = sorted(checkout.duration_ms for checkout in checkouts if checkout.duration_ms is not None)
     failed = sum(checkout.ending != "ok" for checkout in checkouts)
     return {
-        **{f"p{q}": quantile(took, q / 100) for q in (50, 95, 99)},
-        "max": max(took),
+        **{f"p{q}": nearest_rank(took, q / 100) for q in (50, 95, 99)},
+        "max": took[-1],
         "errors": 100.0 * failed / len(checkouts),
         "cold": 100.0 * len(inits) / len(durations) if durations else None,
-        **{f"init.p{q}": quantile(inits, q / 100) for q in (50, 99)},
-        **{f"duration.p{q}": quantile(durations, q / 100) for q in (50, 99)},
+        **{f"init.p{q}": nearest_rank(inits, q / 100) for q in (50, 99)},
+        **{f"duration.p{q}": nearest_rank(durations, q / 100) for q in (50, 99)},
     }
-
-
-def quantile(values: Iterable[float], share: float) -> float | None:
-    """By nearest rank, so always a value that was measured."""
-    ordered = sorted(values)
-    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)] if ordered else None

@@ -25,7 +25,7 @@ def judge(claim: "SurgeClaim", evidence: SurgeEvidence) -> RunRecord:
         title=story.story,
         story=f"From no sandbox to {len(evidence.waves[0].checkouts)} checkouts of {claim.service.name} at one moment.",
         verdict=Verdict.all_of(report.verdict for report in reports) if is_surge else Verdict.INCONCLUSIVE,
-        reasons=(*_missed(reports), *_endings((*cold, *warm))),
+        reasons=(*(reason for report in reports for reason in report.reasons), *_endings((*cold, *warm))),
         started=evidence.waves[0].start,
         ended=evidence.waves[-1].end,
         steps=tuple(_step(claim, wave) for wave in evidence.waves),
@@ -37,11 +37,6 @@ def judge(claim: "SurgeClaim", evidence: SurgeEvidence) -> RunRecord:
 
 def _report(slo: Slo, checkouts: tuple[Checkout, ...]) -> SloReport:
     return slo.judge(indicators(checkouts), samples=len(checkouts))
-
-
-def _missed(reports: Iterable[SloReport]) -> Iterable[str]:
-    for report in reports:
-        yield from (f"{report.name}: {one}" for one in report.results if one.verdict is not Verdict.PASS)
 
 
 def _endings(checkouts: Iterable[Checkout]) -> Iterable[str]:

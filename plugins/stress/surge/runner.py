@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infrastructure.embedded.engines.functions_report import Report
 from plugins.stress.claim import Profile
 from plugins.stress.surge.checkout import Checkout, Ending, SurgeEvidence, Wave
+from services.catalog import FunctionService
 
 if TYPE_CHECKING:
     from plugins.reporting.progress import Progress
@@ -43,13 +44,7 @@ class Platform(Protocol):
 
 def run(platform: Platform, claim: "SurgeClaim", profile: Profile, progress: "Progress") -> SurgeEvidence:
     """All rounds of `profile`: a wave that finds no sandbox, and at once one that finds them warm."""
-    story = claim.service.stress
-    surge = Surge(
-        functions=platform.client("lambda"),
-        name=platform.output(f"{claim.service.name.capitalize()}FunctionName"),
-        payload=checkout_event(story.name, platform.operator_token()),
-        at_once=claim.at_once,
-    )
+    story, surge = claim.service.stress, Surge.of(platform, claim.service)
     waves: list[Wave] = []
     with restored(surge.functions, surge.name) as environment:
         for number in range(1, claim.rounds(profile) + 1):
@@ -97,6 +92,16 @@ class Surge:
     name: str
     payload: bytes = field(repr=False)
     at_once: int
+
+    @classmethod
+    def of(cls, platform: Platform, service: FunctionService) -> "Surge":
+        """The surge of the story of `service`."""
+        return cls(
+            functions=platform.client("lambda"),
+            name=platform.output(f"{service.name.capitalize()}FunctionName"),
+            payload=checkout_event(service.stress.name, platform.operator_token()),
+            at_once=service.stress.at_once,
+        )
 
     def wave(self, *, is_cold: bool) -> Wave:
         """Invoke from `at_once` threads that wait for each other; returns when all have their answers."""
