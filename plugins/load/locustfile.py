@@ -23,7 +23,7 @@ from locust import User, events
 
 from infrastructure.environment import Target
 from infrastructure.errors import CafeError, ExitCode, UsageError
-from plugins.load import interruption
+from plugins.load import interruption, rendezvous
 from plugins.load.arrivals import Stages
 from plugins.load.attached import Attached, attach_or_up
 from plugins.load.judge import StageReport, judge_stages, verdict_of
@@ -55,6 +55,7 @@ def _declare_options(parser: Any) -> None:
     )
     # Locust's web UI can start load on any host: not something to offer to the whole network unasked.
     parser.set_defaults(web_host="127.0.0.1")
+    rendezvous.keep_local(parser)
 
 
 def _positive(text: str) -> float:

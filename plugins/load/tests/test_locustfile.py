@@ -2,60 +2,14 @@
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
 import psutil
 import pytest
 
-from infrastructure.embedded.tests.processes import interruptible
-from plugins.load.result import LoadResult
+from plugins.load.tests.command_line import PATIENCE_S, SHORT, locust, recorded, run
 from plugins.load.tests.shop import Request, Shop, accept
-
-PROJECT = Path(__file__).resolve().parents[3]
-MORNING_RUSH = PROJECT / "suites" / "load" / "morning_rush.py"
-PATIENCE_S = 40.0
-SHORT = ("-t", "3s", "--rate", "200")
-"""Enough arrivals for every percentile the scenario claims."""
-
-
-@contextmanager
-def locust(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    file = () if "-f" in options else ("-f", str(MORNING_RUSH))
-    command = [sys.executable, "-m", "locust", *file, "--headless", "--only-summary", *options]
-    environment: Mapping[str, str] = {**os.environ, "CLOUDCAFE_HOME": str(folder)}
-    with interruptible():
-        started = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-    with started as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def run(folder: Path, *options: str) -> tuple[int, str]:
-    """Exit code and output."""
-    with locust(folder, *options) as process:
-        output, _ = process.communicate(timeout=PATIENCE_S)
-        return process.returncode, output
-
-
-def recorded(folder: Path) -> LoadResult:
-    (found,) = (folder / "reports" / "runs").iterdir()
-    return LoadResult.read(found)
 
 
 @pytest.mark.parametrize("more", [(), ("--processes", "2")], ids=["alone", "master and two workers"])

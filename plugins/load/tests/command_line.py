@@ -1,0 +1,52 @@
+"""Locust's own command line, as a person types it, on the project's locustfile."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from infrastructure.embedded.tests.processes import interruptible
+from plugins.load.result import LoadResult
+
+PROJECT = Path(__file__).resolve().parents[3]
+MORNING_RUSH = PROJECT / "suites" / "load" / "morning_rush.py"
+PATIENCE_S = 40.0
+SHORT = ("-t", "3s", "--rate", "200")
+"""Enough arrivals for every percentile the scenario claims."""
+
+
+@contextmanager
+def locust(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    file = () if "-f" in options else ("-f", str(MORNING_RUSH))
+    command = [sys.executable, "-m", "locust", *file, "--headless", "--only-summary", *options]
+    environment: Mapping[str, str] = {**os.environ, "CLOUDCAFE_HOME": str(folder)}
+    with interruptible():
+        started = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+    with started as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def run(folder: Path, *options: str) -> tuple[int, str]:
+    """Exit code and output."""
+    with locust(folder, *options) as process:
+        output, _ = process.communicate(timeout=PATIENCE_S)
+        return process.returncode, output
+
+
+def recorded(folder: Path) -> LoadResult:
+    (found,) = (folder / "reports" / "runs").iterdir()
+    return LoadResult.read(found)
