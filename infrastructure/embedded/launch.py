@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from infrastructure.embedded import residue
+from infrastructure.embedded import proctree, residue
 from infrastructure.embedded.logfile import tail
 from infrastructure.embedded.pace import Pace
 from infrastructure.errors import EnvironmentFault
@@ -166,7 +166,8 @@ def _end(pid: int, within_s: float) -> None:
 def _reap() -> None:
     """Wait for those of our daemons that have ended, however they did; else each stays a zombie as long as we live."""
     for pid, child in tuple(_children.items()):
-        if child.poll() is not None:
+        if proctree.start_ticks(pid) is None:
+            child.wait()  # a moment at most: a killed daemon is there until the last of its threads has gone
             del _children[pid]
 
 

@@ -1,9 +1,10 @@
-"""Finds and ends what a platform left behind when it was killed: processes with its marker, and stale files.
+"""Finds and ends what a platform left behind when it was killed: processes with its marker, shared memory, stale files.
 
 A process belongs to a platform when its environment holds the marker with this very state folder. What a living daemon
 owns is never touched.
 """
 
+import contextlib
 import os
 import select
 import shutil
@@ -11,7 +12,7 @@ import signal
 import time
 from collections.abc import Collection
 
-from infrastructure.embedded import proctree
+from infrastructure.embedded import proctree, sysv
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import MARKER, StateFolder
 
@@ -44,9 +45,10 @@ def clean(state: StateFolder) -> tuple[int, ...]:
 
 
 def sweep(state: StateFolder, *, spare: Collection[int] = (), within_s: float = 2.0) -> tuple[int, ...]:
-    """SIGKILL every process with the folder's marker until none is left; the pids of what was ended.
+    """SIGKILL every process with the folder's marker until none is left, and free what the kernel keeps of the dead.
 
-    Spares `spare`, this process and its ancestors. `EnvironmentFault` names what is still there after `within_s`.
+    Returns the pids of what was ended. Spares `spare`, this process and its ancestors. `EnvironmentFault` names what is
+    still there after `within_s`.
     """
     spared = {*spare, *_self_and_ancestors()}
     deadline = time.monotonic() + within_s
@@ -57,6 +59,7 @@ def sweep(state: StateFolder, *, spare: Collection[int] = (), within_s: float = 
             raise EnvironmentFault(f"processes {sorted(found)} of {state.root} do not die from SIGKILL; see `ps -l`")
         ended |= found
         _kill(found, deadline)
+    sysv.free_with(_servers(state))
     return tuple(sorted(ended))
 
 
@@ -85,6 +88,17 @@ def _marked(state: StateFolder) -> set[int]:
     # work do not notice that their server is dead.
     sessions = proctree.servers_below(str(state.run.resolve()), "postgres")
     return {*proctree.with_environment(f"{MARKER}={state.root}"), *sessions}
+
+
+def _servers(state: StateFolder) -> set[int]:
+    """The PostgreSQL servers that were running last: each notes its pid, a single-user one with a minus, before it
+    makes its shared memory.
+    """
+    pids = set()
+    for note in state.run.glob("postgres/*/data/postmaster.pid"):
+        with contextlib.suppress(FileNotFoundError, ValueError):  # it ended in order meanwhile; died while it wrote
+            pids.add(abs(int(note.read_text(encoding="utf-8").partition("\n")[0])))
+    return pids
 
 
 def _kill(pids: Collection[int], deadline: float) -> None:

@@ -10,7 +10,6 @@ We talk to them through an abstract unix socket, where the kernel vouches for us
 
 import asyncio
 import contextlib
-import ctypes
 import hashlib
 import os
 import pwd
@@ -20,7 +19,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from infrastructure.embedded import binaries, proctree
+from infrastructure.embedded import binaries, proctree, sysv
 from infrastructure.embedded.engines.envoy_model import LOOPBACK, Endpoint
 from infrastructure.embedded.engines.postgres_copies import Copies, Tools, own, system_user
 from infrastructure.embedded.engines.postgres_settings import ADMIN, Settings, Size, access, configuration, synchronous
@@ -38,7 +37,6 @@ FAST_STOP_S = 2.0
 """For an orderly shutdown, which sends all log to the standbys; then SIGKILL."""
 _LOOK_S = 0.005
 _ORPHANS_S = 5.0
-_IPC_RMID = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +139,8 @@ class PostgresNode:
             self.process.kill()
             await self.process.wait()
         await self.end_orphans()
+        if self.process is not None:
+            sysv.free_with({self.process.pid})  # of one that died before it was ready
 
     async def end_orphans(self) -> None:
         """End what a dead server left running: a session at work notices its server's death only afterwards."""
@@ -263,7 +263,7 @@ class PostgresNode:
         while process.state != "exited" and time.monotonic() < deadline:
             with contextlib.suppress(OSError, TimeoutError, PostgresError):
                 self._connection = await self.connect()
-                _forget_at_the_end(self.data)
+                sysv.free_with({process.pid})  # else every SIGKILL from now on leaves its segment behind
                 return
             await asyncio.sleep(_LOOK_S)
         ending = f"ended with {process.returncode}" if process.state == "exited" else f"was not ready in {START_S:g} s"
@@ -333,16 +333,3 @@ class PostgresEngine:
 
 def _name_of(uid: int) -> str:
     return pwd.getpwuid(uid).pw_name
-
-
-def _forget_at_the_end(data: Path) -> None:
-    """Have the kernel free the server's System V segment with its last process; else every SIGKILL leaves one behind.
-
-    A segment that is marked can still be found and attached by its number, so a successor on the same data still
-    notices that its predecessor is not all gone.
-    """
-    lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-    segment = int(lines[6].split()[1])
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.shmctl(segment, _IPC_RMID, None) != 0:
-        raise OSError(ctypes.get_errno(), f"shmctl cannot mark segment {segment} of {data}")

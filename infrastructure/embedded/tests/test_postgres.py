@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from infrastructure.embedded import binaries, proctree, residue
+from infrastructure.embedded import binaries, proctree, residue, sysv
 from infrastructure.embedded.engines import postgres_copies
 from infrastructure.embedded.engines.postgres import NodeSpec, PostgresEngine, PostgresNode
 from infrastructure.embedded.engines.postgres_settings import Settings, Size, configuration, synchronous, verifier
@@ -204,11 +204,14 @@ async def test_sessions_at_work_die_with_the_platform(state: StateFolder) -> Non
         working = asyncio.create_task(connection.query(BUSY, timeout_s=60))
         await until(lambda: len(sessions(node)) > 5)
         pids = sessions(node)
+        server = int((node.data / "postmaster.pid").read_text().splitlines()[0])
+        assert list(sysv.segments_of({server})) != []
         parent.kill()
         assert [pid for pid in pids if not has_ended(pid, 2.0)] == []
         with pytest.raises(OSError, match="onnection"):
             await working
     assert residue.sweep(other) == ()
+    assert list(sysv.segments_of({server})) == [], "it was never told to free its memory with the server"
     ports.close()
 
 
