@@ -14,7 +14,7 @@ from infrastructure import cloud
 from infrastructure.embedded.pace import FAST
 from infrastructure.environment import load
 from infrastructure.errors import CafeError
-from plugins.bench.kills.schedule import VICTIMS, Kill, Victim, draw
+from plugins.bench.kills.schedule import EVENTS, VICTIMS, Kill, Schedule, Victim, draw
 from plugins.bench.kills.trial import Outcome, Trial, home_folder
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def main(count: int, seed: int | None, victims: tuple[Victim, ...]) -> None:
     with home_folder() as home:
         os.environ["CLOUDCAFE_HOME"] = home
         try:
-            outcomes = [_run(kill, Path(home)) for kill in draw(count, _SCENARIOS, seed, victims or VICTIMS)]
+            outcomes = _campaign(Schedule(draw(count, _SCENARIOS, seed, victims or VICTIMS)), Path(home))
         except CafeError as error:
             click.echo(f"kills: {error}", err=True)
             sys.exit(error.exit_code)
@@ -49,6 +49,14 @@ def main(count: int, seed: int | None, victims: tuple[Victim, ...]) -> None:
             cloud.down(load("dev"), "embedded")
     click.echo(_summary(outcomes, seed))
     sys.exit(0 if all(outcome.is_clean for outcome in outcomes) else 1)
+
+
+def _campaign(schedule: Schedule, home: Path) -> list[Outcome]:
+    outcomes = []
+    for kill in schedule:
+        outcomes.append(_run(kill, home))
+        schedule.struck(kill, outcomes[-1].struck_at)
+    return outcomes
 
 
 def _run(kill: Kill, home: Path) -> Outcome:
@@ -85,8 +93,8 @@ def _summary(outcomes: list[Outcome], seed: int) -> str:
             "seed": seed,
             "n": len(outcomes),
             "struck": sum(outcome.struck_at is not None for outcome in outcomes),
-            "in_inject": moments["injecting"],
-            "in_rollback": moments["rolling-back"],
+            "in_inject": moments[EVENTS["inject"]],
+            "in_rollback": moments[EVENTS["rollback"]],
             "orphans": sum(len(outcome.orphans) for outcome in outcomes),
             "residue": sum(len(outcome.residue) for outcome in outcomes),
             "undo_s_max": round(max(undo), 2) if undo else None,

@@ -1,7 +1,8 @@
 """Which victim dies when: drawn from a seed, with enough kills inside INJECT and inside ROLLBACK. Pure."""
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Victim = Literal["pytest", "worker", "locust", "supervisor", "envoy", "redis", "hang"]
@@ -10,6 +11,10 @@ Moment = Literal["inject", "rollback", "any"]
 VICTIMS: tuple[Victim, ...] = ("pytest", "hang", "supervisor", "envoy", "redis", "locust", "worker")
 AT_LEAST = 5
 """Kills inside INJECT, and as many inside ROLLBACK, whatever the seed."""
+REPEATS = 10
+"""How many kills that missed their moment are tried again: it lasts milliseconds, and we watch from outside."""
+EVENTS: Mapping[Moment, str] = {"inject": "injecting", "rollback": "rolling-back"}
+"""The last event in the journal while a moment lasts."""
 RUN_S = 28.0
 """About how long one experiment runs in the quick profile, start-up included."""
 
@@ -38,6 +43,25 @@ def draw(count: int, scenarios: tuple[str, ...], seed: int, victims: tuple[Victi
     ]
     chance.shuffle(kills)
     return tuple(kills)
+
+
+class Schedule:
+    """The kills in their order. One that missed its moment comes round again, last, under a number of its own."""
+
+    def __init__(self, kills: tuple[Kill, ...]) -> None:
+        self._left = list(kills)
+        self._next_number = len(kills)
+        self._repeats = 0
+
+    def __iter__(self) -> Iterator[Kill]:
+        while self._left:
+            yield self._left.pop(0)
+
+    def struck(self, kill: Kill, event: str | None) -> None:
+        """Tell what the journal's last event was when `kill` struck; None: it struck nobody."""
+        if event != EVENTS.get(kill.moment, event) and self._repeats < REPEATS:
+            self._left.append(replace(kill, number=self._next_number + self._repeats))
+            self._repeats += 1
 
 
 def _kill(chance: random.Random, number: int, moment: Moment, scenarios: tuple[str, ...], victim: Victim) -> Kill:

@@ -13,7 +13,7 @@ from infrastructure.cloud import Platform
 from infrastructure.embedded import residue
 from infrastructure.state import MARKER, StateFolder
 from plugins.bench.kills import witness
-from plugins.bench.kills.schedule import Kill, Victim
+from plugins.bench.kills.schedule import EVENTS, Kill, Victim
 
 ENDS_THE_RUN: frozenset[Victim] = frozenset({"pytest", "hang", "worker"})
 """With these only the watchdog is left to roll back. Any other run goes on, and undoes when its window is over."""
@@ -113,7 +113,7 @@ class Trial:
 
     def _await_moment(self, run: subprocess.Popen[bytes]) -> int | None:
         """The victim, once it is time. Looked for beforehand where the moment is short: reading /proc takes longer."""
-        event = {"inject": '"injecting"', "rollback": '"rolling-back"'}.get(self._kill.moment)
+        event = EVENTS.get(self._kill.moment)
         if event is None:
             witness.until(lambda: run.poll() is not None, self._kill.after_s)
             return self._victim(run)
@@ -125,7 +125,9 @@ class Trial:
             return victim is not None
 
         witness.until(lambda: run.poll() is not None or is_found(), _RUN_LIMIT_S)
-        witness.until(lambda: run.poll() is not None or any(event in text for text in self._open()), _RUN_LIMIT_S)
+        witness.until(
+            lambda: run.poll() is not None or any(f'"{event}"' in text for text in self._open()), _RUN_LIMIT_S
+        )
         return victim if run.poll() is None else None
 
     def _victim(self, run: subprocess.Popen[bytes]) -> int | None:

@@ -5,7 +5,7 @@ import pytest
 
 from infrastructure.state import StateFolder
 from plugins.bench.kills import witness
-from plugins.bench.kills.schedule import AT_LEAST, VICTIMS, draw
+from plugins.bench.kills.schedule import AT_LEAST, REPEATS, VICTIMS, Kill, Schedule, draw
 
 SCENARIOS = ("01", "04")
 
@@ -25,6 +25,32 @@ def test_the_same_seed_draws_the_same_schedule() -> None:
 
 def test_a_hang_is_only_tried_where_the_platform_outlives_the_run() -> None:
     assert all(kill.is_kept for kill in draw(50, SCENARIOS, 3) if kill.victim == "hang")
+
+
+def run(schedule: Schedule, event: str | None) -> list[Kill]:
+    """All kills of a schedule in which every one strikes at the same event."""
+    kills = []
+    for kill in schedule:
+        kills.append(kill)
+        schedule.struck(kill, event)
+    return kills
+
+
+def test_a_kill_that_missed_its_moment_comes_round_again_last() -> None:
+    planned = draw(2, SCENARIOS, 3)
+    kills = run(Schedule(planned), "injecting")
+    assert tuple(kills[:2]) == planned
+    assert [(kill.moment, kill.number) for kill in kills[2:4]] == [("rollback", 2), ("rollback", 3)]
+
+
+def test_moments_that_are_always_missed_do_not_go_on_for_ever() -> None:
+    numbers = [kill.number for kill in run(Schedule(draw(12, SCENARIOS, 3)), None)]
+    assert len(set(numbers)) == len(numbers) == 12 + REPEATS
+
+
+def test_kills_at_any_moment_cannot_miss() -> None:
+    kills = tuple(kill for kill in draw(20, SCENARIOS, 3) if kill.moment == "any")
+    assert tuple(run(Schedule(kills), None)) == kills
 
 
 EVENTS: dict[str, tuple[tuple[str, ...], str]] = {
