@@ -1,0 +1,67 @@
+"""The ledger's connection to a database that encrypts, and to one that claims to be it."""
+
+from pathlib import Path
+
+import pytest
+
+from services.chassis.postgres import Address, Connection, Login
+from services.chassis.postgres_wire import Lost, Query, Refused
+from services.payment.tests.database import PASSWORD, USER, Server
+from services.payment.tests.encrypting import certificate, encrypting
+
+LARGE = Query("SELECT repeat($1, 300000)", ("x",))
+"""An answer of many TLS records."""
+
+
+def opened(port: int, options: str) -> Connection:
+    address = Address.read(f"postgresql://127.0.0.1:{port}/postgres?{options}")
+    return Connection.open(address, Login(user=USER, password=PASSWORD), timeout_s=5.0, application="test")
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Of 127.0.0.1, and of a host that is not it."""
+    folder = tmp_path_factory.mktemp("certificates")
+    return certificate(folder, "127.0.0.1"), certificate(folder, "192.0.2.1")
+
+
+@pytest.mark.parametrize("mode", ["require", "verify-full"])
+def test_a_database_that_encrypts_is_used(server: Server, certificates: tuple[Path, Path], mode: str) -> None:
+    own, _ = certificates
+    with encrypting(server.port, own) as endpoint:
+        connection = opened(endpoint.port, f"sslmode={mode}&sslrootcert={own}")
+        try:
+            [[[text]]] = connection.run(LARGE, timeout_s=5.0)
+        finally:
+            connection.close()
+        assert text is not None
+        assert len(text) == 300_000
+        assert endpoint.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("shown", "trusted"), [(0, 1), (1, 1)], ids=["whose certificate nobody vouches for", "of another name"]
+)
+def test_verify_full_refuses_a_stranger(
+    server: Server, certificates: tuple[Path, Path], shown: int, trusted: int
+) -> None:
+    options = f"sslmode=verify-full&sslrootcert={certificates[trusted]}"
+    with encrypting(server.port, certificates[shown]) as endpoint, pytest.raises(Lost, match="certificate"):
+        opened(endpoint.port, options)
+
+
+def test_a_database_that_does_not_encrypt_gets_no_password(server: Server) -> None:
+    with pytest.raises(Lost, match="does not encrypt; sslmode=disable"):
+        opened(server.port, "sslmode=require")
+
+
+def test_the_last_words_of_an_encrypted_session_are_heard(server: Server, certificates: tuple[Path, Path]) -> None:
+    own, _ = certificates
+    with encrypting(server.port, own) as endpoint:
+        connection = opened(endpoint.port, "sslmode=require")
+        [[[pid]]] = connection.run(Query("SELECT pg_backend_pid()", ()), timeout_s=5.0)
+        server.sql(f"SELECT pg_terminate_backend({pid}, 5000)")
+        with pytest.raises(Refused, match="57P01") as refused:
+            connection.run(LARGE, timeout_s=5.0)
+        assert refused.value.is_stale
+        connection.close()
