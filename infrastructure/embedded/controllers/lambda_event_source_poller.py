@@ -87,7 +87,7 @@ class Poller:
         self._changed = asyncio.Event()
         self._watched: Queue | None = None
         self._held: deque[Batch] = deque()
-        self._running: dict[asyncio.Task[None], Batch] = {}
+        self._running: dict[Batch, asyncio.Task[None]] = {}
         self._starting = 0
         self._gathering_since: float | None = None
         self._task: asyncio.Task[None] | None = None
@@ -114,12 +114,12 @@ class Poller:
     async def drain(self) -> None:
         """Take no more, and return when what was begun is done."""
         await self._stop()
-        await asyncio.gather(*self._running, return_exceptions=True)  # a failed one has been logged
+        await asyncio.gather(*self._running.values(), return_exceptions=True)  # a failed one has been logged
 
     async def close(self) -> None:
         """Stop at once; messages that were taken come back when their visibility ends."""
         await self._stop()
-        running = tuple(self._running)
+        running = tuple(self._running.values())
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -232,7 +232,7 @@ class Poller:
     def _start_held(self, now: float) -> None:
         """Start what is held, but nothing of a group that is being processed: its visibility was too short for that."""
         for batch in tuple(self._held):
-            is_busy = any(batch.groups & running.groups for running in self._running.values())
+            is_busy = any(batch.groups & running.groups for running in self._running)
             if not is_busy and self._may_start(now):
                 self._held.remove(batch)
                 self._start(batch)
@@ -240,12 +240,10 @@ class Poller:
     def _start(self, batch: Batch) -> None:
         self._starting += 1
         task = asyncio.create_task(self._process(batch), name=f"batch of {self.settings.source_arn}")
-        self._running[task] = batch
-        task.add_done_callback(self._ended)
+        self._running[batch] = task
+        task.add_done_callback(self._tell_defect)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
-        self._changed.set()
+    def _tell_defect(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             _log.error("a batch of %s failed inside", self.settings.source_arn, exc_info=task.exception())
 
@@ -260,6 +258,10 @@ class Poller:
         except LambdaError as error:  # the function has gone since the step
             self.last_result = f"PROBLEM: {error.message}"
             return
+        finally:
+            # Not when the task is done: the poller may look before that, and would find its groups busy still.
+            del self._running[batch]
+            self.poke()
         if invocation.status == "throttled":
             self._scaling.throttled(batch.queue.clock())
             self._held.append(batch)
@@ -293,7 +295,7 @@ class Poller:
     def _give_up(self, batch: Batch) -> None:
         self._held.remove(batch)
         _log.warning(
-            "%d messages of %s go back to the queue: %s was throttled for as long as they were visible to nobody else",
+            "%d messages of %s go back to the queue: %s could not take them while they were visible to nobody else",
             len(batch.deliveries),
             self.settings.source_arn,
             self.settings.function,

@@ -92,3 +92,20 @@ def test_maximum_concurrency_holds_without_a_throttle() -> None:
             assert (it.functions.running, it.counts()) == (2, (3, 2))
 
     run(scenario())
+
+
+def test_the_next_batch_of_a_group_follows_at_once_where_visibility_leaves_no_time_to_wait() -> None:
+    """A visibility as short as the function's time-out, the shortest that AWS allows."""
+
+    async def scenario() -> None:
+        async with world(VisibilityTimeout="10", max_receives=1) as it:
+            it.map(BatchSize=1)
+            await it.send(*(f"a{number}" for number in range(20)), group="a")
+            for number in range(20):
+                running = await it.functions.next()
+                assert running.bodies == [f"a{number}"]
+                running.succeed()
+            await quiet()
+            assert (it.held(), it.held("dead.fifo")) == ([], [])
+
+    run(scenario())
