@@ -18,8 +18,6 @@ from plugins.environment.settings import Settings
 SUITES = "suites/"
 """What lies below it needs the platform; the framework's own tests do not."""
 
-_SABOTAGED: Mapping[str, str] = {"OrderResilience": "off", "PaymentResilience": "off"}
-
 
 class Owner:
     """Brings the platform of a run up once, and takes it down again if it is this run's to take down."""
@@ -35,7 +33,7 @@ class Owner:
         """The platform, healthy; the same one at every call."""
         if self._platform is None:
             started = time.monotonic()
-            self._platform = self._up(_SABOTAGED if self._settings.sabotage == "resilience" else {})
+            self._platform = self._up(self._settings.overrides)
             verb = "is up" if self._platform.is_new else "was up and is reused"
             self._talk(f"platform of {self._name}: {verb} ({time.monotonic() - started:.1f} s)")
         return self._platform
@@ -52,7 +50,7 @@ class Owner:
         if platform.is_new and may_end:
             cloud.down(self._settings.environment, self._settings.target, talk=self._detail)
             return
-        if self._settings.sabotage == "resilience":
+        if self._settings.overrides:
             self._up({})
         self.farewell = (
             f"platform of {self._name}: left up. Look at it: cafe status --env {self._name}; point tools at it:"

@@ -264,12 +264,19 @@ def test_a_platform_that_was_up_is_reused_and_left_up(run: Runner, monkeypatch: 
     result.stdout.fnmatch_lines(["platform of dev: was up and is reused*", "platform of dev: left up*"])
 
 
+@pytest.mark.parametrize(
+    ("what", "off"),
+    [
+        ("resilience", "[('OrderResilience', 'off'), ('PaymentResilience', 'off')]"),
+        ("order", "[('OrderResilience', 'off')]"),
+        ("payment", "[('PaymentResilience', 'off')]"),
+    ],
+)
 def test_sabotaged_resilience_is_deployed_and_put_right_on_a_platform_that_stays(
-    run: Runner, monkeypatch: pytest.MonkeyPatch
+    run: Runner, monkeypatch: pytest.MonkeyPatch, what: str, off: str
 ) -> None:
     monkeypatch.setenv(fake_cloud.WAS_UP, "yes")
-    run("--sabotage", "resilience", suites=(PASSES,))
-    off = "[('OrderResilience', 'off'), ('PaymentResilience', 'off')]"
+    run("--sabotage", what, suites=(PASSES,))
     assert run.events == [f"up dev attached {off}", "up dev attached"]
 
 
