@@ -112,22 +112,23 @@ class Trial:
         return witness.last_event(self._open())
 
     def _await_moment(self, run: subprocess.Popen[bytes]) -> int | None:
-        """The victim, once it is time. Looked for beforehand where the moment is short: reading /proc takes longer."""
+        """The victim, once it is time. Looked for beforehand where the moment is short: reading /proc takes longer.
+
+        A program that is only asked for its version while the platform starts is gone by then: look again.
+        """
         event = EVENTS.get(self._kill.moment)
         if event is None:
             witness.until(lambda: run.poll() is not None, self._kill.after_s)
             return self._victim(run)
-        victim: int | None = None
+        wanted, victim = f'"{event}"', self._victim(run)
 
-        def is_found() -> bool:
+        def is_time() -> bool:
             nonlocal victim
-            victim = self._victim(run)
-            return victim is not None
+            if victim is None or not witness.is_alive(victim):
+                victim = self._victim(run)
+            return victim is not None and any(wanted in text for text in self._open())
 
-        witness.until(lambda: run.poll() is not None or is_found(), _RUN_LIMIT_S)
-        witness.until(
-            lambda: run.poll() is not None or any(f'"{event}"' in text for text in self._open()), _RUN_LIMIT_S
-        )
+        witness.until(lambda: run.poll() is not None or is_time(), _RUN_LIMIT_S)
         return victim if run.poll() is None else None
 
     def _victim(self, run: subprocess.Popen[bytes]) -> int | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from infrastructure.cloud import Platform
+from infrastructure.embedded import proctree
 from infrastructure.state import StateFolder
 
 CAMPAIGN = "CLOUDCAFE_CAMPAIGN"
@@ -79,6 +80,11 @@ def until(condition: Callable[[], bool], limit_s: float) -> float | None:
             return time.monotonic() - started
         time.sleep(_TICK_S)
     return None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    return proctree.start_ticks(pid) is not None
 
 
 def end(pids: Iterator[int] | list[int]) -> None:
