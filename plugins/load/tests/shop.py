@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event
 from types import TracebackType
 from typing import Self
 
@@ -29,6 +30,18 @@ Behaviour = Callable[["Request", int], int | None]
 def accept(request: Request, _number: int) -> int:
     """As the order service does when all is well."""
     return 201 if request.method == "POST" else 200
+
+
+def announcing(after: int = 1) -> tuple[Event, Behaviour]:
+    """An event for "under way", and a shop where all is well that sets it with its request number `after`."""
+    under_way = Event()
+
+    def notice(request: Request, number: int) -> int:
+        if number >= after:
+            under_way.set()
+        return accept(request, number)
+
+    return under_way, notice
 
 
 @dataclass

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from plugins.load.tests.command_line import PATIENCE_S, SHORT, locust, recorded, run
-from plugins.load.tests.shop import Request, Shop, accept
+from plugins.load.tests.shop import Request, Shop, accept, announcing
 
 
 @pytest.mark.parametrize("more", [(), ("--processes", "2")], ids=["alone", "master and two workers"])
@@ -68,12 +68,7 @@ def test_a_wrong_option_is_one_message_without_a_traceback(
 
 @pytest.mark.parametrize("more", [(), ("--processes", "2")], ids=["alone", "master and two workers"])
 def test_ctrl_c_keeps_what_was_recorded_and_leaves_nothing_running(tmp_path: Path, more: tuple[str, ...]) -> None:
-    under_way = Event()
-
-    def notice(request: Request, number: int) -> int:
-        if number == 50:
-            under_way.set()
-        return accept(request, number)
+    under_way, notice = announcing(after=50)
 
     with (
         Shop(behave=notice) as shop,
@@ -137,11 +132,7 @@ def test_a_ctrl_c_before_a_platform_is_there_is_no_traceback(tmp_path: Path) -> 
 
 
 def test_workers_die_with_a_killed_master(tmp_path: Path) -> None:
-    under_way = Event()
-
-    def notice(request: Request, number: int) -> int:
-        under_way.set()
-        return accept(request, number)
+    under_way, notice = announcing()
 
     with (
         Shop(behave=notice) as shop,
@@ -159,12 +150,7 @@ def test_workers_die_with_a_killed_master(tmp_path: Path) -> None:
 )
 def test_a_lost_worker_leaves_nothing_to_judge(tmp_path: Path, option: tuple[str, ...]) -> None:
     """Half of the load came to nobody: that the platform carried the other half says nothing about the whole."""
-    under_way = Event()
-
-    def notice(request: Request, number: int) -> int:
-        if number == 50:
-            under_way.set()
-        return accept(request, number)
+    under_way, notice = announcing(after=50)
 
     with (
         Shop(behave=notice) as shop,

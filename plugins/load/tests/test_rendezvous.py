@@ -2,14 +2,13 @@
 
 from contextlib import closing
 from pathlib import Path
-from threading import Event
 
 import psutil
 import pytest
 
 from infrastructure.embedded.ports import Ports
 from plugins.load.tests.command_line import PATIENCE_S, SHORT, locust, recorded
-from plugins.load.tests.shop import Request, Shop, accept
+from plugins.load.tests.shop import Shop, announcing
 
 FORKED = ("--processes", "2")
 
@@ -35,11 +34,7 @@ def test_the_master_listens_on_one_port_of_loopback(tmp_path: Path, *, is_given:
     with closing(Ports()) as ports:
         port = ports.allocate()
     given = ("--master-bind-port", str(port), "--master-port", str(port)) if is_given else ()
-    under_way = Event()
-
-    def notice(request: Request, number: int) -> int:
-        under_way.set()
-        return accept(request, number)
+    under_way, notice = announcing()
 
     with (
         Shop(behave=notice) as shop,
