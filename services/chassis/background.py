@@ -3,9 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Final
-
-ASK_AGAIN_S: Final = 0.5
 
 _log = logging.getLogger(__name__)
 
@@ -35,11 +32,11 @@ class Background:
 async def cancel(*tasks: "asyncio.Task[None]") -> None:
     """Cancel `tasks` and return when they have ended, however they did.
 
-    Asks again until they do: before Python 3.12 `asyncio.wait_for`, which the Redis client uses for each write, loses a
-    cancellation that meets a result (python/cpython#86296).
+    Asks once: a second request would interrupt what a task does to clean up. So nothing a task awaits may lose one. Use
+    `asyncio.timeout`, not `asyncio.wait_for`, which does before Python 3.12 (python/cpython#86296).
     """
     pending = {task for task in tasks if not task.done()}
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=ASK_AGAIN_S)
+    for task in pending:
+        task.cancel()
+    if pending:
+        await asyncio.wait(pending)

@@ -47,7 +47,7 @@ class Bus:
     async def _listen(self, handlers: Mapping[str, Handler], on_connect: Callable[[], None]) -> None:
         # A connection of its own, which may be silent for as long as nobody speaks: no read time-out, only TCP probes.
         probes = {} if self._url.startswith("unix:") else {"socket_keepalive": True}
-        redis: Redis = Redis.from_url(self._url, socket_connect_timeout=CONNECT_S, **probes)
+        redis: Redis = Redis.from_url(self._url, socket_connect_timeout=CONNECT_S, socket_timeout=None, **probes)
         async with redis, redis.pubsub(ignore_subscribe_messages=True) as subscription:
             await subscription.subscribe(*handlers)
             on_connect()

