@@ -52,7 +52,8 @@ class Engine:
         self._vcpu = vcpu
         self._task = task
         self._report = report
-        self._running: asyncio.Task[None] | None = None
+        self._performing: asyncio.Task[None] | None = None
+        self._holding: asyncio.Task[None] | None = None
         self._born = time.monotonic()
         self.run: Run | None = None
         """The run this task takes part in right now."""
@@ -61,35 +62,47 @@ class Engine:
         """Take part in `run` for the `for_s` seconds that are left of it; another run ends first."""
         await self.stop()
         self.run = run
-        self._running = asyncio.create_task(self._perform(run, for_s), name="stress")
-
-    async def stop(self) -> None:
-        """End at once; returns when no worker is left."""
-        running, self._running = self._running, None
-        if running is not None:
-            await cancel(running)
-
-    async def _perform(self, run: Run, for_s: float) -> None:
         progress = Progress(task=self._task)
         workers = Workers(self._entry, max(math.ceil(self._vcpu), 1))
+        self._holding = holding = asyncio.create_task(self._hold(run, workers, progress), name="stress")
+        performing = self._perform(holding, run, for_s, workers, progress)
+        self._performing = asyncio.create_task(performing, name="stress run")
+
+    async def stop(self) -> None:
+        """End at once; returns when no worker is left.
+
+        Cancels the work only, never what cleans up after it: a run that is just ending by itself is waited for.
+        """
+        if self._holding is not None:
+            self._holding.cancel()
+        if self._performing is not None:
+            await asyncio.wait({self._performing})
+
+    async def _perform(
+        self, holding: "asyncio.Task[None]", run: Run, for_s: float, workers: Workers, progress: Progress
+    ) -> None:
         _log.info("stress begins", extra={"run_id": run.run_id, "target_cpu": run.target_cpu, "seconds": for_s})
         try:
-            async with asyncio.timeout(for_s):
-                await self._hold(run, workers, progress)
-        except TimeoutError:
-            progress.state = "finished"
-        except asyncio.CancelledError:
-            progress.state = "stopped"
-            raise
-        except WorkersFailed as error:
-            progress.state = "failed"
-            _log.error("stress failed", extra={"run_id": run.run_id, "error": str(error)})
+            progress.state = await self._end(holding, run, for_s)
         finally:
             self.run = None
             progress.cpu = 0.0
             await workers.close()
             await self._tell(run, progress, workers)
             _log.info("stress ends", extra={"run_id": run.run_id, "state": progress.state, "units": progress.units})
+
+    async def _end(self, holding: "asyncio.Task[None]", run: Run, for_s: float) -> State:
+        """How `run` ended, once it has: by its time, by `stop`, or by a failure."""
+        await asyncio.wait({holding}, timeout=for_s)
+        if not holding.done():
+            await cancel(holding)
+            return "finished"
+        if holding.cancelled():
+            return "stopped"
+        error = holding.exception()
+        defect = None if isinstance(error, WorkersFailed) else error
+        _log.error("stress failed", exc_info=defect, extra={"run_id": run.run_id, "error": str(error)})
+        return "failed"
 
     async def _hold(self, run: Run, workers: Workers, progress: Progress) -> None:
         """Start the workers; measure and correct every period until cancelled."""

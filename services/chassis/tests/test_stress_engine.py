@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from services.chassis.stress import engine as engine_module
 from services.chassis.stress.engine import Engine, Progress, Run
 from services.chassis.stress.worker import PERIOD_S, Duty
 from services.chassis.stress.workers import Workers, WorkersFailed, cpu_of
@@ -105,11 +106,61 @@ def test_a_run_ends_by_itself() -> None:
     async def run() -> None:
         engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=report)
         await engine.start(RUN, for_s=0.6)
-        assert engine._running is not None
-        await engine._running
+        assert engine._performing is not None
+        await engine._performing
 
     asyncio.run(asyncio.wait_for(run(), 20))
     assert states[-1] == "finished"
+
+
+@pytest.mark.parametrize("turns", range(0, 40, 8))
+def test_a_stop_that_meets_the_end_of_a_run_lets_it_end_as_it_would_have(turns: int) -> None:
+    """However far the run has come in ending by itself: it is finished, says so, and its workers are gone."""
+    told: list[Progress] = []
+    pids: list[int] = []
+    ending = asyncio.Event()
+
+    async def report(_run: Run, progress: Progress) -> None:
+        told.append(progress)
+
+    class Noted(Workers):
+        async def start(self) -> None:
+            await super().start()
+            pids.extend(process.pid for process in self._processes)
+
+        async def close(self) -> None:
+            ending.set()
+            await super().close()
+
+    async def run(monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(engine_module, "Workers", Noted)
+        engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=report)
+        await engine.start(RUN, for_s=0.3)
+        await ending.wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await engine.stop()
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        asyncio.run(asyncio.wait_for(run(monkeypatch), 20))
+    assert [progress.state for progress in told[-1:]] == ["finished"]
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_a_stop_right_after_the_start_ends_the_run() -> None:
+    states: list[str] = []
+
+    async def report(_run: Run, progress: Progress) -> None:
+        states.append(progress.state)
+
+    async def run() -> None:
+        engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=report)
+        await engine.start(RUN, for_s=30)
+        await engine.stop()
+        assert engine.run is None
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    assert states == ["stopped"]
 
 
 PARENT = f"""
