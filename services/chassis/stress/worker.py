@@ -26,6 +26,7 @@ REPORT_S: Final = 1.0
 _PR_SET_PDEATHSIG: Final = 1
 
 Work = Callable[[], int]
+Clock = Callable[[], float]
 
 
 def die_with(parent: int) -> None:
@@ -45,19 +46,21 @@ def resolve(entry: str) -> Work:
 class Duty:
     """Spends a share of CPU time, not of wall time: what others took is caught up with, within `DEBT_S`."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, *, wall: Clock = time.monotonic, cpu: Clock = time.process_time) -> None:
         self._work = work
+        self._wall = wall
+        self._cpu = cpu
         self._owed_s = 0.0
         self.done = 0
 
     def period(self, duty: float) -> float:
         """Work for one period; the seconds of it that are left to rest."""
-        began, cpu = time.monotonic(), time.process_time()
+        began, cpu = self._wall(), self._cpu()
         self._owed_s = min(self._owed_s + duty * PERIOD_S, DEBT_S)
-        while (used := time.process_time() - cpu) < self._owed_s and time.monotonic() - began < PERIOD_S:
+        while (used := self._cpu() - cpu) < self._owed_s and self._wall() - began < PERIOD_S:
             self.done += self._work()
         self._owed_s -= used
-        return max(began + PERIOD_S - time.monotonic(), 0.0)
+        return max(began + PERIOD_S - self._wall(), 0.0)
 
 
 def run(work: Work) -> None:
