@@ -4,6 +4,7 @@ Sources: AWS CloudFormation User Guide, "Parameters", "Intrinsic function refere
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -63,10 +64,81 @@ def normal(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if set(value) == {"Fn::GetAtt"}:
-        given = value["Fn::GetAtt"]
-        parts = given.split(".", 1) if isinstance(given, str) else [given[0], ".".join(map(str, given[1:]))]
-        return {"Fn::GetAtt": parts}
+        return {"Fn::GetAtt": _attribute(value["Fn::GetAtt"])}
     return {name: normal(each) for name, each in value.items()}
+
+
+def _attribute(given: object) -> list[str]:
+    parts = given.split(".", 1) if isinstance(given, str) else given
+    if not isinstance(parts, list) or len(parts) < 2:
+        raise Invalid(
+            "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the"
+            f" resource attribute, not {given!r}"
+        )
+    return [str(parts[0]), ".".join(map(str, parts[1:]))]
+
+
+def check_form(template: Template) -> None:
+    """`Invalid` when a section or a resource is not what it must be, or a name is used that nothing declares."""
+    for section in ("Parameters", "Mappings", "Conditions", "Resources", "Outputs"):
+        for name, declared in _section(template, section).items():
+            if section != "Conditions" and not isinstance(declared, dict):
+                raise Invalid(f"Template format error: {section} member {name} must be an object, not {declared!r}")
+    if not _section(template, "Resources"):
+        raise Invalid("Template format error: At least one Resources member must be defined.")
+    untyped = [name for name, declared in template["Resources"].items() if "Type" not in declared]
+    if untyped:
+        raise Invalid(
+            f"Template format error: [/Resources/{untyped[0]}] Every Resources object must contain a Type member."
+        )
+    for section in ("Conditions", "Resources", "Outputs"):
+        _check_names(template, section)
+
+
+def _section(template: Template, section: str) -> Mapping[str, Any]:
+    found = template.get(section) or {}
+    if not isinstance(found, dict):
+        raise Invalid(f"Template format error: {section} must be an object, not {found!r}")
+    return found
+
+
+def _check_names(template: Template, section: str) -> None:
+    used = _section(template, section)
+    lost = sorted(set(_conditions(used, section)) - set(_section(template, "Conditions")))
+    if lost:
+        raise Invalid(
+            f"Template format error: Unresolved condition dependency {', '.join(lost)} in the {section} block of the"
+            " template"
+        )
+    known = {*_section(template, "Parameters"), *_section(template, "Mappings")}
+    known |= set(_section(template, "Resources")) if section == "Outputs" else set()
+    unknown = sorted(each for each in set(references(used)) - known if not each.startswith("AWS::"))
+    if unknown and section != "Resources":  # of a resource `order` tells in which one
+        raise Invalid(
+            f"Template format error: Unresolved resource dependencies [{', '.join(unknown)}] in the {section} block of"
+            " the template"
+        )
+
+
+def _conditions(used: Mapping[str, Any], section: str) -> Iterator[str]:
+    """Names of conditions that a section uses: of its members, in Fn::If, and in another condition."""
+    for declared in used.values():
+        if section != "Conditions" and "Condition" in declared:
+            yield str(declared["Condition"])
+        yield from _conditions_within(declared, section)
+
+
+def _conditions_within(value: Any, section: str) -> Iterator[str]:
+    if isinstance(value, list):
+        for each in value:
+            yield from _conditions_within(each, section)
+    elif isinstance(value, dict):
+        if isinstance(value.get("Fn::If"), list):
+            yield str(value["Fn::If"][0])
+        if section == "Conditions" and set(value) == {"Condition"}:
+            yield str(value["Condition"])
+        for each in value.values():
+            yield from _conditions_within(each, section)
 
 
 def check_parameters(template: Template, given: Mapping[str, Any]) -> None:
@@ -84,11 +156,11 @@ def check_parameters(template: Template, given: Mapping[str, Any]) -> None:
 
 def _check(name: str, rule: Mapping[str, Any], value: str) -> None:
     allowed = [str(each).lower() if isinstance(each, bool) else str(each) for each in rule.get("AllowedValues", ())]
-    if allowed and value not in allowed:
-        raise Invalid(f"Parameter '{name}' must be one of AllowedValues")
-    values = value.split(",") if "List" in str(rule.get("Type")) else [value]
+    values = [each.strip() for each in value.split(",")] if "List" in str(rule.get("Type")) else [value]
+    if allowed and not set(values) <= set(allowed):
+        raise Invalid(f"Parameter '{name}' must be one of AllowedValues [{', '.join(allowed)}]")
     pattern = rule.get("AllowedPattern")
-    if pattern and not all(re.fullmatch(pattern, each.strip()) for each in values):
+    if pattern and not all(re.fullmatch(pattern, each) for each in values):
         raise Invalid(f"Parameter '{name}' must match pattern {pattern}")
     if rule.get("Type") == "Number":
         _check_number(name, rule, value)
@@ -102,7 +174,9 @@ def _check_number(name: str, rule: Mapping[str, Any], value: str) -> None:
     try:
         number = float(value)
     except ValueError:
-        raise Invalid(f"Parameter '{name}' must be a number.") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise Invalid(f"Parameter '{name}' must be a number.")
     if "MinValue" in rule and number < float(rule["MinValue"]):
         raise Invalid(f"Parameter '{name}' must be a number not less than {rule['MinValue']}")
     if "MaxValue" in rule and number > float(rule["MaxValue"]):
@@ -115,7 +189,7 @@ def order(template: Template) -> tuple[str, ...]:
     known = {*resources, *(template.get("Parameters") or {}), *(template.get("Mappings") or {})}
     graph: dict[str, set[str]] = {}
     for name, declared in resources.items():
-        wanted = set(references(declared))
+        wanted = {*references(declared), *_depends_on(declared)}
         lost = sorted(each for each in wanted - known if not each.startswith("AWS::"))
         if lost:
             raise Invalid(f"Template format error: Unresolved resource dependencies [{', '.join(lost)}] in {name}")
@@ -127,7 +201,7 @@ def order(template: Template) -> tuple[str, ...]:
 
 
 def references(value: Any) -> Iterator[str]:
-    """Names that a part of a template refers to: Ref, GetAtt, Sub, DependsOn."""
+    """Names that a part of a template refers to: Ref, GetAtt, Sub."""
     if isinstance(value, list):
         for each in value:
             yield from references(each)
@@ -137,12 +211,16 @@ def references(value: Any) -> Iterator[str]:
                 yield each
             elif name == "Fn::GetAtt":
                 yield each[0]
-            elif name == "DependsOn":
-                yield from [each] if isinstance(each, str) else each
             elif name == "Fn::Sub":
                 yield from _substituted(each)
             else:
                 yield from references(each)
+
+
+def _depends_on(declared: Mapping[str, Any]) -> list[str]:
+    """A resource's own DependsOn; a container in a task definition has a property of that name."""
+    named = declared.get("DependsOn", [])
+    return [str(each) for each in named] if isinstance(named, list) else [str(named)]
 
 
 def _substituted(value: Any) -> Iterator[str]:

@@ -45,9 +45,11 @@ def _create_resource_map(stack: Any) -> Any:
 
 
 def _check(template: dict[str, Any], parameters: Mapping[str, Any]) -> None:
-    if not template.get("Resources"):
-        raise ValidationError(message="Template format error: At least one Resources member must be defined.")
-    unknown = sorted({str(each.get("Type")) for each in template["Resources"].values()} - types.provided())
+    try:
+        templates.check_form(template)
+    except templates.Invalid as fault:
+        raise ValidationError(message=str(fault)) from fault
+    unknown = sorted({str(each["Type"]) for each in template["Resources"].values()} - types.provided())
     if unknown:
         raise ValidationError(
             message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}] "

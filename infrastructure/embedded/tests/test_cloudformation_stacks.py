@@ -88,8 +88,37 @@ def test_describing_a_rolled_back_stack_makes_nothing() -> None:
         (TWO, {"Colour": "red"}, "Parameters: [Colour] do not exist in the template"),
         (TWO, {"Units": "0"}, "'Units' must be a number not less than 1"),
         (TWO, {"Units": "many"}, "'Units' must be a number"),
-        (TWO, {"Broken": "maybe"}, "'Broken' must be one of AllowedValues"),
+        (TWO, {"Units": "nan"}, "'Units' must be a number"),
+        (TWO, {"Broken": "maybe"}, "'Broken' must be one of AllowedValues [yes, no]"),
         (TWO.replace("Default: 5, ", ""), {}, "Parameters: [Units] must have values"),
+        ("Resources: [A]", {}, "Resources must be an object, not ['A']"),
+        ("Resources: {A: text}", {}, "Resources member A must be an object, not 'text'"),
+        ("Resources: {A: {Properties: {}}}", {}, "[/Resources/A] Every Resources object must contain a Type member"),
+        (
+            "Resources: {A: {Type: 'AWS::SQS::Queue', Properties: {QueueName: {'Fn::GetAtt': {}}}}}",
+            {},
+            "every Fn::GetAtt object requires two non-empty parameters",
+        ),
+        (
+            "Resources: {A: {Type: 'AWS::SQS::Queue', Condition: Lost}}",
+            {},
+            "Unresolved condition dependency Lost in the Resources block",
+        ),
+        (
+            "Resources: {A: {Type: 'AWS::SQS::Queue', Properties: {QueueName: !If [Lost, a, b]}}}",
+            {},
+            "Unresolved condition dependency Lost in the Resources block",
+        ),
+        (
+            "Conditions: {Is: !Equals [!Ref Lost, a]}\nResources: {A: {Type: 'AWS::SQS::Queue', Condition: Is}}",
+            {},
+            "Unresolved resource dependencies [Lost] in the Conditions block",
+        ),
+        (
+            "Resources: {A: {Type: 'AWS::SQS::Queue'}}\nOutputs: {Name: {Value: !Ref Lost}}",
+            {},
+            "Unresolved resource dependencies [Lost] in the Outputs block",
+        ),
     ],
 )
 def test_a_wrong_template_is_refused_before_anything_is_made(
@@ -101,6 +130,47 @@ def test_a_wrong_template_is_refused_before_anything_is_made(
         assert refusal.startswith("ValidationError: ")
         assert message in refusal
         assert stacks.backends.cloudformation.stacks == {}
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        """
+Parameters: {Colours: {Type: CommaDelimitedList, Default: "red,blue", AllowedValues: [red, blue, green]}}
+Resources: {A: {Type: AWS::SQS::Queue}}
+""",
+        """
+Resources:
+  A:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ContainerDefinitions:
+        - {Name: a, Image: i, Memory: 1, DependsOn: [{ContainerName: b, Condition: START}]}
+        - {Name: b, Image: i, Memory: 1}
+""",
+    ],
+    ids=["a list of allowed values", "a container that depends on another"],
+)
+def test_what_is_right_on_aws_is_not_refused(body: str) -> None:
+    async def scenario() -> None:
+        stacks = Stacks()
+        await stacks.call("CreateStack", StackName="right", TemplateBody=body)
+        assert await stacks.status("right") == "CREATE_COMPLETE"
+
+    run(scenario())
+
+
+def test_an_update_to_a_wrong_template_leaves_the_stack_as_it_was() -> None:
+    async def scenario() -> None:
+        stacks = Stacks()
+        await stacks.call("CreateStack", StackName="two", TemplateBody=TWO)
+        wrong = TWO.replace("Condition: IsBroken", "Condition: Lost")
+        assert "Unresolved condition" in await stacks.refusal("UpdateStack", StackName="two", TemplateBody=wrong)
+        assert await stacks.status("two") == "CREATE_COMPLETE"
+        await stacks.call("UpdateStack", StackName="two", TemplateBody=TWO, parameters={"Units": "8"})
+        assert await stacks.status("two") == "UPDATE_COMPLETE"
 
     run(scenario())
 
