@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from infrastructure import templates
+from infrastructure import stack_failures, templates
 from infrastructure.errors import EnvironmentFault, UsageError
 from infrastructure.templates import MODULES, Template
 
@@ -24,6 +24,7 @@ _STEADY = _DONE | {"UPDATE_ROLLBACK_COMPLETE"}
 _EMPTY = frozenset({"ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"})
 """A first creation that failed: nothing is in it, and it cannot be updated, only replaced."""
 _GONE = frozenset({"DELETE_COMPLETE"})
+_NOTHING_TO_DO = "No updates are to be performed"
 _CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
 
 
@@ -158,13 +159,12 @@ def destroy(
     """
     for module in reversed(MODULES):
         name = stack_name(environment, module)
-        stack = _describe(client, name)
+        stack = _settled(client, name, pause, poll_s)
         if stack is not None:
             talk(f"{module}: deleting")
             for bucket in _buckets(client, name):
                 empty(bucket)
-            client.delete_stack(StackName=name)
-            _await_deleted(client, stack["StackId"], pause, poll_s)
+            _delete(client, stack, module, pause, poll_s)
 
 
 def _buckets(client: Any, name: str) -> tuple[str, ...]:
@@ -190,15 +190,14 @@ def _start(work: _Work, text: Template, pause: Callable[[float], None], poll_s: 
     name = stack_name(work.environment, text.module)
     values = _values(text, work)
     work.started[text.module] = time.monotonic()
-    stack = _describe(work.client, name)
+    stack = _settled(work.client, name, pause, poll_s)
     if stack is not None and stack["StackStatus"] in _EMPTY:
-        work.client.delete_stack(StackName=name)
-        _await_deleted(work.client, stack["StackId"], pause, poll_s)
+        _delete(work.client, stack, text.module, pause, poll_s)
         stack = None
     if stack is None:
         _ask(work, text, values, work.client.create_stack, OnFailure="ROLLBACK")
         work.created.append(text.module)
-    elif _is_as_asked(work.client, stack, text, values) or not _update(work, text, values):
+    elif _is_as_asked(work.client, stack, text, values) or not _ask(work, text, values, work.client.update_stack):
         work.unchanged.append(text.module)
     else:
         work.updated.append(text.module)
@@ -225,18 +224,8 @@ def _supply(work: _Work, text: Template) -> None:
         work.supplier = None
 
 
-def _update(work: _Work, text: Template, values: Mapping[str, str]) -> bool:
-    """Ask for an update; False where CloudFormation sees nothing to do."""
-    try:
-        _ask(work, text, values, work.client.update_stack)
-    except EnvironmentFault as fault:
-        if "No updates are to be performed" in str(fault):
-            return False
-        raise
-    return True
-
-
-def _ask(work: _Work, text: Template, values: Mapping[str, str], call: Callable[..., Any], **more: str) -> None:
+def _ask(work: _Work, text: Template, values: Mapping[str, str], call: Callable[..., Any], **more: str) -> bool:
+    """Make the call; False where CloudFormation sees nothing to do, `EnvironmentFault` with its words if it refuses."""
     from botocore.exceptions import ClientError
 
     name = stack_name(work.environment, text.module)
@@ -254,7 +243,10 @@ def _ask(work: _Work, text: Template, values: Mapping[str, str], call: Callable[
             **more,
         )
     except ClientError as refusal:
-        raise EnvironmentFault(_failure(work.client, name, text.module, str(refusal))) from refusal
+        if _NOTHING_TO_DO in str(refusal):
+            return False
+        raise EnvironmentFault(stack_failures.refused(name, text.module, str(refusal))) from refusal
+    return True
 
 
 def _is_finished(work: _Work, module: str) -> bool:
@@ -266,7 +258,7 @@ def _is_finished(work: _Work, module: str) -> bool:
         return False
     is_untouched = module in work.unchanged and status in _STEADY
     if stack is None or (status not in _DONE and not is_untouched):
-        raise EnvironmentFault(_failure(work.client, name, module, f"the stack is {status}"))
+        raise EnvironmentFault(stack_failures.told(work.client, name, module, f"the stack is {status}"))
     work.outputs.update(_outputs_of(stack))
     verb = "created" if module in work.created else "updated" if module in work.updated else "unchanged"
     work.talk(f"{module}: {verb} ({time.monotonic() - work.started[module]:.1f} s)")
@@ -306,42 +298,27 @@ def _describe(client: Any, name: str) -> Mapping[str, Any] | None:
     return None if stack["StackStatus"] in _GONE else stack
 
 
-def _await_deleted(client: Any, stack_id: str, pause: Callable[[float], None], poll_s: float) -> None:
-    """Wait until the stack is gone; asked by its id, under which CloudFormation still knows it then."""
-    while (stack := _describe(client, stack_id)) is not None:
-        if stack["StackStatus"] == "DELETE_FAILED":
-            name = stack["StackName"]
-            module = name.rsplit("-", 1)[-1]
-            raise EnvironmentFault(_failure(client, name, module, "the stack could not be deleted"))
+def _settled(client: Any, name: str, pause: Callable[[float], None], poll_s: float) -> Mapping[str, Any] | None:
+    """The stack once nothing is under way on it: an interrupted command leaves one, and it refuses more."""
+    while (stack := _describe(client, name)) is not None and stack["StackStatus"] not in _EMPTY:
+        if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+            break
         pause(poll_s)
+    return stack
 
 
-def _failure(client: Any, name: str, module: str, what: str) -> str:
-    first = _first_failure(client, name)
-    where = f"{first}" if first else what
-    return (
-        f"stack {name} failed: {where}. Next: correct infrastructure/modules/{module}.yaml or what it asks for, and run"
-        " the command again; `cafe down` removes what was deployed"
-    )
-
-
-def _first_failure(client: Any, name: str) -> str | None:
-    """The resource that failed first in the stack's last operation, with type and reason; the others follow from it."""
+def _delete(client: Any, stack: Mapping[str, Any], module: str, pause: Callable[[float], None], poll_s: float) -> None:
+    """Delete it and wait until it is gone; asked by its id, under which CloudFormation still knows it then."""
     from botocore.exceptions import ClientError
 
+    name = stack["StackName"]
     try:
-        events = client.describe_stack_events(StackName=name)["StackEvents"]
-    except ClientError:
-        return None
-    failed = None
-    for event in events:  # newest first
-        status = event["ResourceStatus"]
-        is_stack = event["ResourceType"] == "AWS::CloudFormation::Stack"
-        if status.endswith("_FAILED") and not is_stack:
-            failed = event
-        if is_stack and event.get("ResourceStatusReason") == "User Initiated":
-            break
-    if failed is None:
-        return None
-    reason = failed.get("ResourceStatusReason", "no reason given")
-    return f"{failed['LogicalResourceId']} ({failed['ResourceType']}): {reason}"
+        client.delete_stack(StackName=name)
+    except ClientError as refusal:
+        raise EnvironmentFault(
+            f"stack {name} cannot be deleted: {refusal}. Next: undo what keeps it, then: cafe down"
+        ) from refusal
+    while (now := _describe(client, stack["StackId"])) is not None:
+        if now["StackStatus"] == "DELETE_FAILED":
+            raise EnvironmentFault(stack_failures.told(client, name, module, "the stack could not be deleted"))
+        pause(poll_s)

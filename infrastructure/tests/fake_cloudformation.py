@@ -1,5 +1,6 @@
 """CloudFormation as far as `stacks` talks to it, one scripted status at a time."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ class FakeCloudFormation:
         self.stacks: dict[str, dict[str, Any]] = {}
         self.resources: dict[str, list[tuple[str, str, str]]] = {}
         self.events: dict[str, list[dict[str, str]]] = {}
+        self.protected: set[str] = set()
         self._script = {name: list(states) for name, states in (script or {}).items()}
 
     def put(self, name: str, status: str) -> None:
@@ -35,6 +37,8 @@ class FakeCloudFormation:
 
     def delete_stack(self, *, StackName: str) -> None:  # noqa: N803 - the API's spelling
         self.calls.append(f"delete {StackName}")
+        if StackName in self.protected:
+            raise _refusal(f"Stack [{StackName}] cannot be deleted while TerminationProtection is enabled")
         if not self._script.get(StackName):
             del self.stacks[StackName]
 
@@ -47,21 +51,22 @@ class FakeCloudFormation:
             stack["StackStatus"] = states.pop(0) if len(states) > 1 else states[0]
         return {"Stacks": [dict(stack)]}
 
-    def describe_stack_events(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803 - the API's spelling
-        return {"StackEvents": self.events.get(StackName, [])}
-
     def get_template(self, *, StackName: str) -> dict[str, str]:  # noqa: N803 - the API's spelling
         return {"TemplateBody": self.stacks[StackName]["body"]}
 
-    def get_paginator(self, operation: str) -> "FakeCloudFormation":
-        assert operation == "list_stack_resources"
-        return self
+    def get_paginator(self, operation: str) -> "_Pages":
+        return _Pages({"list_stack_resources": self._resources, "describe_stack_events": self._events}[operation])
 
-    def paginate(self, *, StackName: str) -> list[dict[str, Any]]:  # noqa: N803 - the API's spelling
+    def _resources(self, name: str) -> list[dict[str, Any]]:
         """One page: type, name and status of each of `resources`."""
         keys = ("ResourceType", "PhysicalResourceId", "ResourceStatus")
-        found = self.resources.get(StackName, [])
+        found = self.resources.get(name, [])
         return [{"StackResourceSummaries": [dict(zip(keys, each, strict=True)) for each in found]}]
+
+    def _events(self, name: str) -> list[dict[str, Any]]:
+        """Pages of two."""
+        found = self.events.get(name, [])
+        return [{"StackEvents": found[first : first + 2]} for first in range(0, len(found), 2)]
 
     def fails(self, name: str, resource: str, reason: str) -> None:
         """Events of a creation in which `resource` failed first, and another was cancelled for it. Newest first."""
@@ -87,6 +92,16 @@ class FakeCloudFormation:
         stack = self.stacks[request["StackName"]]
         stack["Parameters"] = request["Parameters"]
         stack["body"] = request["TemplateBody"]
+
+
+class _Pages:
+    """A paginator."""
+
+    def __init__(self, pages: Callable[[str], list[dict[str, Any]]]) -> None:
+        self._pages = pages
+
+    def paginate(self, *, StackName: str) -> list[dict[str, Any]]:  # noqa: N803 - the API's spelling
+        return self._pages(StackName)
 
 
 def _refusal(message: str) -> ClientError:

@@ -223,6 +223,47 @@ def test_an_update_with_nothing_to_do_is_no_failure(before: str, bodies: tuple[T
     assert deployment.unchanged == ("networking",)
 
 
+def test_an_update_with_nothing_to_do_after_one_that_failed_is_no_failure(bodies: tuple[Template, ...]) -> None:
+    """The template is again what it was: what the events tell is of the attempt before."""
+    fake = FakeCloudFormation({"cafe-dev-networking": ["NOTHING"]})
+    fake.put("cafe-dev-networking", "UPDATE_ROLLBACK_COMPLETE")
+    fake.fails("cafe-dev-networking", "Queue", "You have reached your limit")
+    deployment = deploy(fake, tuple(body for body in bodies if body.module == "networking"))
+    assert deployment.unchanged == ("networking",)
+
+
+@pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"])
+def test_what_an_interrupted_command_left_under_way_is_waited_for(status: str, bodies: tuple[Template, ...]) -> None:
+    """CloudFormation refuses an update until then."""
+    fake = FakeCloudFormation({"cafe-dev-networking": [status, status, "CREATE_COMPLETE", "UPDATE_COMPLETE"]})
+    fake.put("cafe-dev-networking", status)
+    networking = tuple(body for body in bodies if body.module == "networking")
+    assert deploy(fake, networking).updated == ("networking",)
+
+
+def test_what_is_under_way_is_waited_for_before_it_is_deleted() -> None:
+    fake = FakeCloudFormation({"cafe-dev-compute": ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]})
+    fake.put("cafe-dev-compute", "UPDATE_IN_PROGRESS")
+    looks: list[list[str]] = []
+
+    def pause(_seconds: float) -> None:
+        looks.append(list(fake.calls))
+        if fake.calls:
+            fake.stacks.pop("cafe-dev-compute", None)
+
+    stacks.destroy(fake, "dev", poll_s=0.0, talk=lambda _line: None, empty=no_bucket, pause=pause)
+    assert looks[0] == [], "it was deleted while it was still being updated"
+    assert fake.calls == ["delete cafe-dev-compute"]
+
+
+def test_a_deletion_that_is_refused_says_why() -> None:
+    fake = FakeCloudFormation()
+    fake.put("cafe-dev-compute", "CREATE_COMPLETE")
+    fake.protected.add("cafe-dev-compute")
+    with pytest.raises(EnvironmentFault, match=r"cafe-dev-compute cannot be deleted: .*TerminationProtection"):
+        stacks.destroy(fake, "dev", poll_s=0.0, talk=lambda _line: None, empty=no_bucket, pause=no_pause)
+
+
 def test_a_refused_template_is_a_fault_with_the_reason(client: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     broken = template("networking", "Parameters: {A: {Type: String}}\nOutputs: {}\n", tmp_path_factory)
     with pytest.raises(EnvironmentFault, match=r"stack cafe-dev-networking failed: .*Resources"):
