@@ -14,15 +14,16 @@ import asyncio
 import copy
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from moto.cloudformation import parsing
 from moto.cloudformation.models import Event
 
-from infrastructure.embedded.cloudformation import progress
-from infrastructure.embedded.cloudformation.moto_types import MOTO_TYPES, update_in_place
-from infrastructure.embedded.cloudformation.resource import Api, Properties, Refused, Resource, Unchangeable
+from infrastructure.embedded.cloudformation import made, progress
+from infrastructure.embedded.cloudformation.made import Made
+from infrastructure.embedded.cloudformation.moto_types import MOTO_TYPES
+from infrastructure.embedded.cloudformation.resource import Api, Properties, Refused, Resource
 from infrastructure.embedded.cloudformation.template import Template, order
 
 Stack = Any
@@ -32,17 +33,6 @@ PAUSE_S = 0.05
 LONGEST_S = 120.0
 """How long a deletion may go on before it has failed."""
 KEPT_EVENTS = 2_000
-
-
-@dataclass(slots=True, kw_only=True)
-class Made:
-    """A resource that exists: its record, and the resolved properties it was made with."""
-
-    kind: str
-    name: str
-    record: Any
-    properties: Properties
-    is_retained: bool
 
 
 @dataclass(slots=True)
@@ -71,7 +61,7 @@ class Work:
 
     def create(self, on_failure: str) -> Iterator[None]:
         """Make everything; what happens otherwise `on_failure` says: ROLLBACK, DELETE or DO_NOTHING."""
-        self._stack("CREATE_IN_PROGRESS")
+        self._stack("CREATE_IN_PROGRESS", "User Initiated")
         try:
             for logical_id in order(self.stack.template_dict):
                 self._make(logical_id)
@@ -93,7 +83,7 @@ class Work:
         """Make the stack as `template` says, which `map` belongs to; the stack adopts both once that is certain."""
         stack, before = self.stack, dict(self.stack.made)
         self._stack("UPDATE_IN_PROGRESS", "User Initiated")
-        self.map._parsed_resources.update({name: made.record for name, made in before.items()})
+        self.map._parsed_resources.update({name: known.record for name, known in before.items()})
         wanted = [name for name in order(template) if self._is_wanted(name)]
         try:
             for logical_id in wanted:
@@ -118,11 +108,11 @@ class Work:
 
     def _undo_update(self, before: dict[str, Made], reason: str) -> Iterator[None]:
         self._stack("UPDATE_ROLLBACK_IN_PROGRESS", reason)
-        made = self.stack.made
-        added = tuple(name for name in made if name not in before)
+        standing = self.stack.made
+        added = tuple(name for name in standing if name not in before)
         status = "UPDATE_ROLLBACK_COMPLETE"
         for logical_id, known in before.items():
-            now = self._torn.pop(logical_id, made[logical_id])
+            now = self._torn.pop(logical_id, standing[logical_id])
             if now is not known:
                 try:
                     self._put_back(logical_id, now, known)
@@ -191,7 +181,7 @@ class Work:
             self._put(logical_id, known, properties)
 
     def _put_back(self, logical_id: str, now: Made, before: Made) -> None:
-        if _is_replaced(before, now):
+        if made.is_replaced(before, now):
             self._register(logical_id, before.kind, before.name, before.record, before.properties)
             self._clean_up(logical_id, now, before)
         else:
@@ -200,10 +190,10 @@ class Work:
 
     def _clean_up(self, logical_id: str, former: Made, now: Made) -> None:
         """Delete what an update, or its rollback, has put another in the place of; a failure changes nothing else."""
-        if _is_replaced(former, now):
+        if made.is_replaced(former, now):
             self._event(logical_id, former.kind, "DELETE_IN_PROGRESS")
             try:
-                self._delete(former)
+                made.delete(self.api, self.map, former)
             except Exception as cause:  # noqa: BLE001  # as in _make; told by its event
                 self._failed(logical_id, former.kind, "DELETE_FAILED", cause)
             else:
@@ -213,37 +203,13 @@ class Work:
         """Change an existing resource to have `properties`."""
         self._event(logical_id, known.kind, "UPDATE_IN_PROGRESS")
         try:
-            record = self._updated(known, properties)
+            record = made.updated(self.api, known, properties)
         except Exception as cause:  # as in _make
-            self._note_torn(logical_id, known, properties, cause)
+            if (torn := made.torn(known, properties, cause)) is not None:
+                self._torn[logical_id] = torn
             raise self._failed(logical_id, known.kind, "UPDATE_FAILED", cause) from cause
         self._register(logical_id, known.kind, known.name, record, properties)
         self._event(logical_id, known.kind, "UPDATE_COMPLETE")
-
-    def _note_torn(self, logical_id: str, known: Made, properties: Properties, cause: Exception) -> None:
-        """Remember what may have been changed in part: the rollback is an update from what was wanted to what was."""
-        record = known.record
-        if isinstance(cause, Unchangeable) or (isinstance(record, Resource) and record.IS_REPLACED):
-            return
-        if isinstance(record, Resource):
-            own = {name: value for name, value in record.properties.items() if name not in known.properties}
-            record = copy.copy(record)
-            record.properties = {**own, **properties}
-        self._torn[logical_id] = replace(known, record=record, properties=properties)
-
-    def _updated(self, known: Made, properties: Properties) -> Any:
-        if isinstance(known.record, Resource):
-            return known.record.update(self.api, properties)
-        if update_in_place(known.kind, self.api, known.record, known.properties, properties):
-            return known.record
-        resource_class = parsing.resource_class_from_type(known.kind)
-        if hasattr(resource_class.update_from_cloudformation_json, "__isabstractmethod__"):
-            raise Unchangeable(f"{known.kind} cannot be changed in the embedded cloud; delete the stack and create it")
-        json = {"Type": known.kind, "Properties": copy.deepcopy(dict(properties))}
-        name = properties.get(resource_class.cloudformation_name_type(), known.name)
-        return resource_class.update_from_cloudformation_json(
-            known.record, name, json, self.api.account, self.api.region
-        )
 
     def _remove_all(self, names: tuple[str, ...], done: str, failed: str) -> Iterator[None]:
         """Delete `names` in the reverse of the order they were made in; yields while one is on its way out."""
@@ -260,39 +226,25 @@ class Work:
             self._stack(done)
 
     def _remove(self, logical_id: str) -> Iterator[None]:
-        made = self.stack.made[logical_id]
-        if made.is_retained:
-            self._event(logical_id, made.kind, "DELETE_SKIPPED")
+        known = self.stack.made[logical_id]
+        if known.is_retained:
+            self._event(logical_id, known.kind, "DELETE_SKIPPED")
         else:
-            self._event(logical_id, made.kind, "DELETE_IN_PROGRESS")
+            self._event(logical_id, known.kind, "DELETE_IN_PROGRESS")
             try:
-                self._delete(made)
-                yield from self._gone(made)
+                made.delete(self.api, self.map, known)
+                yield from self._gone(known)
             except Exception as cause:  # as in _make
-                raise self._failed(logical_id, made.kind, "DELETE_FAILED", cause) from cause
-            self._event(logical_id, made.kind, "DELETE_COMPLETE")
+                raise self._failed(logical_id, known.kind, "DELETE_FAILED", cause) from cause
+            self._event(logical_id, known.kind, "DELETE_COMPLETE")
         del self.stack.made[logical_id]
         self.map._parsed_resources.pop(logical_id, None)
 
-    def _delete(self, made: Made) -> None:
-        known = MOTO_TYPES.get(made.kind)
-        if isinstance(made.record, Resource):
-            made.record.delete(self.api)
-        elif known is not None and known.delete is not None:
-            known.delete(self.api, made.record, made.properties)
-        else:
-            resource_class = parsing.resource_class_from_type(made.kind)
-            is_deletable = not hasattr(resource_class.delete_from_cloudformation_json, "__isabstractmethod__")
-            if not is_deletable and not hasattr(made.record, "delete"):
-                raise Refused(f"{made.kind} cannot be deleted in the embedded cloud")
-            json = {"Type": made.kind, "Properties": dict(made.properties)}
-            self.map._delete_resource(made.record, json)
-
-    def _gone(self, made: Made) -> Iterator[None]:
-        if not isinstance(made.record, Resource):
+    def _gone(self, known: Made) -> Iterator[None]:
+        if not isinstance(known.record, Resource):
             return
         ends = time.monotonic() + LONGEST_S
-        while not made.record.is_gone(self.api):
+        while not known.record.is_gone(self.api):
             if time.monotonic() > ends:
                 raise Refused(f"it was still there after {LONGEST_S:.0f} s")
             yield
@@ -307,12 +259,12 @@ class Work:
         return Failure(logical_id, reason)
 
     def _event(self, logical_id: str, kind: str, status: str, reason: str | None = None) -> None:
-        made = self.stack.made.get(logical_id)
+        known = self.stack.made.get(logical_id)
         event = Event(
             stack_id=self.stack.stack_id,
             stack_name=self.stack.name,
             logical_resource_id=logical_id,
-            physical_resource_id=str(made.record.physical_resource_id) if made else "",
+            physical_resource_id=str(known.record.physical_resource_id) if known else "",
             resource_type=kind,
             resource_status=status,
             resource_status_reason=reason,
@@ -327,15 +279,10 @@ class Work:
         self.stack._add_stack_event(status, resource_status_reason=reason)
 
 
-def _is_replaced(one: Made, other: Made) -> bool:
-    """Whether these are two resources, not one that was changed."""
-    return isinstance(one.record, Resource) and one.record.IS_REPLACED and one.record is not other.record
-
-
-def retyped(template: Template, made: Mapping[str, Made]) -> tuple[str, ...]:
+def retyped(template: Template, before: Mapping[str, Made]) -> tuple[str, ...]:
     """Logical ids under which `template` has another type than what was made: an update that AWS refuses."""
     resources = template["Resources"]
-    return tuple(name for name, known in made.items() if name in resources and resources[name]["Type"] != known.kind)
+    return tuple(name for name, known in before.items() if name in resources and resources[name]["Type"] != known.kind)
 
 
 def drive(steps: Iterator[None], finished: Callable[[], None] = lambda: None) -> None:
