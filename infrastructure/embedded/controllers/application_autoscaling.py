@@ -7,8 +7,8 @@ import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from infrastructure.embedded.context import Context
@@ -19,9 +19,10 @@ from infrastructure.embedded.controllers.autoscaling_policy import (
     Past,
     Policy,
     Step,
+    agreed,
     decide,
 )
-from infrastructure.embedded.controllers.cloudwatch import period_at
+from infrastructure.embedded.controllers.cloudwatch import LATE_S, period_at
 from infrastructure.embedded.metric_store import Key
 
 _log = logging.getLogger(__name__)
@@ -37,6 +38,16 @@ PREDEFINED: Mapping[str, str] = {
 DEFAULT_COOLDOWN_S = 300.0
 ACTIVITIES = 200
 """Scaling activities kept; AWS keeps those of six weeks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tracked:
+    """A target-tracking policy, moto's record of it and of its service, and the metric it follows."""
+
+    record: Record
+    service: Record
+    key: Key
+    policy: Policy
 
 
 class ApplicationAutoScalingController:
@@ -62,33 +73,44 @@ class ApplicationAutoScalingController:
 
     async def reconcile(self) -> None:
         now = self._clock()
-        is_due = now >= self._next_at
+        interval_s = self._context.pace.scaling_interval_s
+        is_due = not self._next_at - interval_s <= now < self._next_at  # the clock may have been set back
         if is_due:
-            self._next_at = now + self._context.pace.scaling_interval_s
-        for policy in tuple(self._backend.policies.values()):
-            self._follow(policy, now, is_due=is_due)
+            self._next_at = now + interval_s
+        targets: dict[tuple[str, str], list[_Tracked]] = {}
+        for record in tuple(self._backend.policies.values()):
+            tracked = self._tracked(record)
+            if tracked is not None:
+                self._level_alarms(record, tracked.key, tracked.policy)
+                targets.setdefault((record.resource_id, record.scalable_dimension), []).append(tracked)
+        for identity, policies in targets.items() if is_due else ():
+            self._scale(identity, policies, now)
         if self._timer is not None:
             self._timer.cancel()
         delay = max(self._next_at - now, 0.0)
         self._timer = asyncio.get_running_loop().call_later(delay, self._context.wake, self.name)
 
-    def _follow(self, record: Record, now: float, *, is_due: bool) -> None:
-        target = self._backend.targets.get(record.scalable_dimension, {}).get(record.resource_id)
+    def _tracked(self, record: Record) -> _Tracked | None:
+        """A policy with what it needs to be carried out; None for one of another API, of nothing, or of no metric."""
         configured = record.target_tracking_scaling_policy_configuration
-        service = self._service(record.resource_id) if record.service_namespace == ECS else None
-        key = metric_of(configured, record.resource_id) if configured else None
+        if record.service_namespace != ECS or not configured:
+            return None
+        target = self._backend.targets.get(record.scalable_dimension, {}).get(record.resource_id)
+        service = self._service(record.resource_id)
+        key = metric_of(configured, record.resource_id)
         if target is None or service is None or key is None:
-            return
-        policy = self._policy(configured, target)
-        self._level_alarms(record, key, policy)
-        if not is_due:
-            return
-        identity = (record.resource_id, record.scalable_dimension)
-        past = self._past.get(identity, Past())
-        step = decide(policy, self._values(key, configured, now), service.desired_count, past, now)
+            return None
+        return _Tracked(record=record, service=service, key=key, policy=self._policy(configured, target))
+
+    def _scale(self, identity: tuple[str, str], policies: Sequence[_Tracked], now: float) -> None:
+        """Change the capacity of one target as all of its policies together want it."""
+        past, capacity = self._past.get(identity, Past()), policies[0].service.desired_count
+        steps = [decide(each.policy, self._values(each, now), capacity, past, now) for each in policies]
+        step = agreed([each.policy for each in policies], steps)
         if step is not None:
             self._past[identity] = replace(past, **{"out_at" if step.alarm == "AlarmHigh" else "in_at": now})
-            self._apply(record, service, step, now)
+            chosen = policies[steps.index(step)]
+            self._apply(chosen.record, chosen.service, step, now)
 
     def _service(self, resource_id: str) -> Record | None:
         _, cluster, name = resource_id.split("/")
@@ -109,12 +131,13 @@ class ApplicationAutoScalingController:
             is_out_disabled=_is_true(suspended.get("DynamicScalingOutSuspended")),
         )
 
-    def _values(self, key: Key, configured: Mapping[str, Any], now: float) -> tuple[float | None, ...]:
-        """The averages of the last ended periods, oldest first."""
+    def _values(self, tracked: _Tracked, now: float) -> tuple[float | None, ...]:
+        """The averages of the last ended periods, oldest first; a period that ended just now has no data yet."""
         period_s = period_at(PERIOD_S, self._context.pace)
-        end = now - now % period_s
+        end = (now - LATE_S) // period_s * period_s
         starts = [end - period_s * back for back in range(LOW_PERIODS, 0, -1)]
-        found = dict(self._context.metrics.store.query(key, starts[0], end, period_s))
+        found = dict(self._context.metrics.store.query(tracked.key, starts[0], end, period_s))
+        configured = tracked.record.target_tracking_scaling_policy_configuration
         statistic = configured.get("CustomizedMetricSpecification", {}).get("Statistic", "Average")
         return tuple(found[at].statistic(statistic) if at in found else None for at in starts)
 

@@ -4,7 +4,8 @@ AWS makes two alarms of a policy, https://docs.aws.amazon.com/autoscaling/applic
 - high: the metric above the target for 3 periods of 60 s; scale out at once, in proportion;
 - low: the metric below 90 % of the target for 15 periods; scale in, carefully.
 After a scale-out, its cool-down keeps further ones away; after a scale-in, its cool-down keeps further scale-ins away,
-while a scale-out is always allowed. A capacity that somebody set outside of its bounds stays until an alarm calls.
+while a scale-out is always allowed. Of several policies on one target any may scale out, all must agree to scale in,
+and the largest capacity counts. A capacity that somebody set outside of its bounds stays until an alarm calls.
 """
 
 import math
@@ -61,6 +62,17 @@ def decide(policy: Policy, values: Sequence[float | None], capacity: int, past: 
     return None
 
 
+def agreed(policies: Sequence[Policy], steps: Sequence[Step | None]) -> Step | None:
+    """What several policies of one target want together: `steps` are what `decide` says for each of them."""
+    found = [step for step in steps if step is not None and step.alarm == "AlarmHigh"]
+    if not found:
+        asked = [step for policy, step in zip(policies, steps, strict=True) if not policy.is_in_disabled]
+        found = [step for step in asked if step is not None]
+        if len(found) < len(asked):
+            return None
+    return max(found, key=lambda step: step.capacity, default=None)
+
+
 def _all(values: Sequence[float | None], count: int) -> list[float]:
     """The last `count` values, or nothing if one of them is missing."""
     recent = [value for value in values[-count:] if value is not None]
@@ -68,7 +80,7 @@ def _all(values: Sequence[float | None], count: int) -> list[float]:
 
 
 def _out(policy: Policy, value: float, capacity: int, past: Past, now: float) -> Step | None:
-    if policy.is_out_disabled or capacity >= policy.most or now - past.out_at < policy.out_cooldown_s:
+    if policy.is_out_disabled or capacity >= policy.most or _is_recent(past.out_at, policy.out_cooldown_s, now):
         return None
     wanted = math.ceil(max(capacity, 1) * value / policy.target)
     return Step(capacity=min(max(wanted, policy.least), policy.most), alarm="AlarmHigh", value=value)
@@ -77,7 +89,12 @@ def _out(policy: Policy, value: float, capacity: int, past: Past, now: float) ->
 def _in(policy: Policy, value: float, capacity: int, past: Past, now: float) -> Step | None:
     if policy.is_in_disabled or capacity <= policy.least:
         return None
-    if now - past.in_at < policy.in_cooldown_s or now - past.out_at < policy.out_cooldown_s:
+    if _is_recent(past.in_at, policy.in_cooldown_s, now) or _is_recent(past.out_at, policy.out_cooldown_s, now):
         return None
     wanted = max(math.ceil(capacity * value / policy.target), policy.least)
     return Step(capacity=min(wanted, policy.most), alarm="AlarmLow", value=value) if wanted < capacity else None
+
+
+def _is_recent(at: float, cooldown_s: float, now: float) -> bool:
+    """Whether a change cools down still; one of the future was made before the clock was set back."""
+    return 0.0 <= now - at < cooldown_s

@@ -23,7 +23,7 @@ Record = Any  # moto's Alarm, which publishes no types; what is read of it is na
 
 HISTORY = 1000
 """History items an alarm keeps; AWS keeps them for 30 days."""
-_LATE_S = 0.2
+LATE_S = 0.2
 """How long after a period's end it is judged: its data points are written just after it."""
 
 
@@ -53,10 +53,10 @@ class CloudWatchController:
     async def reconcile(self) -> None:
         now = self._clock()
         period_s = self._context.pace.metric_period_s
-        if now - _LATE_S >= self._judged_until + period_s:
+        if not 0.0 <= now - LATE_S - self._judged_until < period_s:  # the clock may have been set back
             self._judged_until = now - now % period_s
             self._judge_all(now)
-        self._arm(max(self._judged_until + period_s + _LATE_S - now, _LATE_S))
+        self._arm(max(self._judged_until + period_s + LATE_S - now, LATE_S))
 
     def _judge_all(self, now: float) -> None:
         for alarm in self._backend.alarms.values():

@@ -123,6 +123,15 @@ async def test_an_alarm_follows_its_metric_and_remembers(state: StateFolder) -> 
     assert "Threshold Crossed" in alarm.state_reason
 
 
+async def test_a_clock_that_is_set_back_stops_no_alarm(state: StateFolder) -> None:
+    made, controller = alarmed(state)
+    await feed(made, controller, 1.0)
+    made.now[0] -= 3600.0
+    await feed(made, controller, 20.0, 20.0)
+    await controller.close()
+    assert made.backends.cloudwatch.alarms["high"].state_value == "ALARM"
+
+
 async def test_an_alarm_without_data_loses_its_state(state: StateFolder) -> None:
     made, controller = alarmed(state)
     await feed(made, controller, 1.0)

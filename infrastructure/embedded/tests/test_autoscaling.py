@@ -3,8 +3,9 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -13,7 +14,7 @@ from infrastructure.embedded.controllers.application_autoscaling import (
     _handle_describe_scaling_activities,
     metric_of,
 )
-from infrastructure.embedded.controllers.autoscaling_policy import Past, Policy, Step, decide
+from infrastructure.embedded.controllers.autoscaling_policy import Past, Policy, Step, agreed, decide
 from infrastructure.embedded.controllers.ecs import EcsController
 from infrastructure.embedded.tests.ecs_world import World, world
 from infrastructure.state import StateFolder
@@ -120,12 +121,18 @@ async def tracked(state: StateFolder, **changes: Any) -> tuple[World, Applicatio
 
 
 async def live(made: World, controller: ApplicationAutoScalingController, cpu: float, periods: int) -> None:
-    """`periods` seconds at `cpu` percent."""
+    """`periods` seconds at `cpu` percent, looked at a moment after each has ended."""
     for _ in range(periods):
-        dimensions = {"ClusterName": "cafe-test", "ServiceName": "order"}
-        made.context.metrics.put("AWS/ECS", "CPUUtilization", cpu, "Percent", dimensions, made.now[0])
-        made.now[0] += 1.0
+        put(made, "CPUUtilization", cpu)
+        made.now[0] += 1.3
         await controller.reconcile()
+        made.now[0] -= 0.3
+
+
+def put(made: World, metric: str, value: float) -> None:
+    """What the period that begins now will show."""
+    dimensions = {"ClusterName": "cafe-test", "ServiceName": "order"}
+    made.context.metrics.put("AWS/ECS", metric, value, "Percent", dimensions, made.now[0])
 
 
 async def test_a_service_under_stress_grows_and_shrinks_back(state: StateFolder) -> None:
@@ -138,6 +145,85 @@ async def test_a_service_under_stress_grows_and_shrinks_back(state: StateFolder)
     await live(made, controller, 5.0, 25)
     await controller.close()
     assert service.desired_count == 2
+
+
+async def test_a_policy_of_another_api_keeps_nobody_from_growing(state: StateFolder) -> None:
+    """A table's capacity can be tracked, too; here that is a record only."""
+    made, controller, service = await tracked(state)
+    scaling, dimension = made.backends.applicationautoscaling, "dynamodb:table:WriteCapacityUnits"
+    scaling.register_scalable_target("dynamodb", "table/orders", dimension, 1, 10, "role", None)
+    scaling.put_scaling_policy(
+        policy_name="table",
+        service_namespace="dynamodb",
+        resource_id="table/orders",
+        scalable_dimension=dimension,
+        policy_type="TargetTrackingScaling",
+        policy_body={"TargetValue": 70.0},
+    )
+    await live(made, controller, 95.0, 3)
+    await controller.close()
+    assert service.desired_count == 3
+
+
+async def test_a_service_shrinks_only_when_all_of_its_policies_agree(state: StateFolder) -> None:
+    made, controller, service = await tracked(state)
+    memory = {"PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageMemoryUtilization"}}
+    made.backends.applicationautoscaling.put_scaling_policy(
+        policy_name="memory", policy_type="TargetTrackingScaling", policy_body=CONFIGURATION | memory, **WHERE
+    )
+    service.desired_count = 4
+    for used in (*[68.0] * 20, *[10.0] * 14):
+        put(made, "MemoryUtilization", used)
+        await live(made, controller, 10.0, 1)
+        assert service.desired_count == 4
+    put(made, "MemoryUtilization", 10.0)
+    await live(made, controller, 10.0, 1)
+    await controller.close()
+    assert service.desired_count == 2
+
+
+async def test_a_clock_that_is_set_back_stops_no_scaling(state: StateFolder) -> None:
+    made, controller, service = await tracked(state)
+    await live(made, controller, 95.0, 3)
+    assert service.desired_count == 3
+    made.now[0] -= 3600.0
+    await live(made, controller, 95.0, 3)
+    await controller.close()
+    assert service.desired_count == 4
+
+
+async def test_a_period_that_has_just_ended_is_waited_for(state: StateFolder) -> None:
+    """Its data points are written on the boundary, as the pass may be: it must not look as if they were missing."""
+    made, controller, service = await tracked(state)
+    for _ in range(4):
+        await controller.reconcile()
+        put(made, "CPUUtilization", 95.0)
+        made.now[0] += 1.0
+    await controller.reconcile()
+    await controller.close()
+    assert service.desired_count == 3
+
+
+@pytest.mark.parametrize(
+    ("steps", "disabled", "expected"),
+    [
+        pytest.param([("AlarmHigh", 3), None], [False, False], 3, id="one suffices to grow"),
+        pytest.param([("AlarmHigh", 3), ("AlarmHigh", 5)], [False, False], 5, id="the one that wants most"),
+        pytest.param([("AlarmHigh", 3), ("AlarmLow", 1)], [False, False], 3, id="growing goes first"),
+        pytest.param([("AlarmLow", 1), None], [False, False], None, id="one does not suffice to shrink"),
+        pytest.param([("AlarmLow", 1), ("AlarmLow", 2)], [False, False], 2, id="the one that wants most stay"),
+        pytest.param([("AlarmLow", 1), None], [False, True], 1, id="one that never shrinks is not asked"),
+        pytest.param([None], [True], None, id="nobody is asked"),
+    ],
+)
+def test_several_policies_agree_as_on_aws(
+    steps: list[tuple[Literal["AlarmHigh", "AlarmLow"], int] | None], disabled: list[bool], expected: int | None
+) -> None:
+    found = agreed(
+        [replace(POLICY, is_in_disabled=each) for each in disabled],
+        [None if step is None else Step(capacity=step[1], alarm=step[0], value=1.0) for step in steps],
+    )
+    assert (found.capacity if found else None) == expected
 
 
 async def test_every_change_is_an_activity_with_its_cause(state: StateFolder) -> None:
