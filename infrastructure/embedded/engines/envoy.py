@@ -75,6 +75,7 @@ class Envoy:
         self._is_wanted = False
         self._restart: asyncio.Task[None] | None = None
         self._verification: asyncio.Task[None] | None = None
+        self._is_unverified = False
         self._refused = 0.0
         supervisor.on_exit(self._ended)
 
@@ -82,7 +83,7 @@ class Envoy:
 
     async def start(self) -> None:
         """Start Envoy and return once it serves; `EnvironmentFault` with its log's tail when it does not."""
-        self._write_changes()
+        self._write_changes(self._fragments)
         await self._launch()
         self._is_wanted = True
 
@@ -153,14 +154,15 @@ class Envoy:
         fragments = {**self._fragments, owner: fragment}
         if conflicts := xds.conflicts(fragments):
             raise ValueError(f"{owner} cannot publish this: {'; '.join(conflicts)}")
-        self._fragments = fragments
-        self._write_changes()
+        self._write_changes(fragments)
+        self._fragments = fragments  # not before: what could not be written is published by the next try
+        self._is_unverified = True
         if self._is_wanted and (self._verification is None or self._verification.done()):
             self._verification = asyncio.create_task(self._verify())
 
-    def _write_changes(self) -> None:
+    def _write_changes(self, fragments: Mapping[str, Fragment]) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        content = xds.files(self._fragments.values(), self._folder)
+        content = xds.files(fragments.values(), self._folder)
         for name, data in content.items():
             if self._written.get(name) != data:
                 temporary = self._folder / f"{name}.new"
@@ -173,6 +175,11 @@ class Envoy:
 
     async def _verify(self) -> None:
         """What Envoy refuses it only counts and logs, and goes on with what it had: say so where people look."""
+        while self._is_unverified:  # once more for what was published meanwhile: the last look may be too early for it
+            self._is_unverified = False
+            await self._look_for_refusals()
+
+    async def _look_for_refusals(self) -> None:
         for pause in VERIFY_PAUSES_S:
             await asyncio.sleep(pause)
             try:
