@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from infrastructure.embedded.context import Context
-from infrastructure.embedded.controllers.cloudwatch_alarm import COMPARISONS, Judgement, Rule, State, judge
+from infrastructure.embedded.controllers.cloudwatch_alarm import COMPARISONS, MISSING, Judgement, Rule, State, judge
 from infrastructure.embedded.metric_store import Key, is_statistic
+from infrastructure.embedded.moto_errors import refusal
 from infrastructure.embedded.pace import Pace
 
 _log = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ def _install(backend: Record) -> None:
     moto_put = backend.put_metric_alarm
 
     def put_metric_alarm(name: str, *arguments: Record, **keywords: Record) -> Record:
+        _refuse_incomplete(*arguments, **keywords)
         standing = backend.alarms.get(name)
         alarm = moto_put(name, *arguments, **keywords)
         if standing is None:
@@ -135,6 +137,32 @@ def _install(backend: Record) -> None:
     backend.set_alarm_state = set_alarm_state
     handlers = importlib.import_module("moto.cloudwatch.responses")
     handlers.CloudWatchResponse.describe_alarm_history = _handle_describe_alarm_history
+
+
+def _refuse_incomplete(*_positional: Record, **given: Record) -> None:
+    """A metric alarm that could never be judged, or never be in ALARM, is refused: moto takes it."""
+    if given.get("metric_data_queries") or given.get("rule"):
+        return
+    for name, shown in (("period", "Period"), ("threshold", "Threshold")):
+        if name in given and given[name] is None:
+            raise refusal("cloudwatch", "ValidationError", f"{shown} must be specified for an alarm on a single metric")
+    if "statistic" in given and not (given["statistic"] or given.get("extended_statistic")):
+        raise refusal("cloudwatch", "ValidationError", "Must specify either Statistic or ExtendedStatistic")
+    needed, evaluated = given.get("datapoints_to_alarm"), given.get("evaluation_periods")
+    if needed and evaluated and int(needed) > int(evaluated):
+        raise refusal(
+            "cloudwatch",
+            "ValidationError",
+            f"DatapointsToAlarm, {needed}, must not be greater than EvaluationPeriods, {evaluated}",
+        )
+    missing = given.get("treat_missing_data")
+    if missing and missing not in MISSING:
+        raise refusal(
+            "cloudwatch",
+            "ValidationError",
+            f"Option {missing} is not supported. Supported options for parameter TreatMissingData are"
+            f" {', '.join(MISSING)}.",
+        )
 
 
 def _change(alarm: Record, state: State, reason: str, data: str) -> None:

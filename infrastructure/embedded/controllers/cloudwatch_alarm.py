@@ -16,6 +16,8 @@ State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 EXTRA_PERIODS = 2
 """Periods looked at beyond the evaluated ones, to find data points in place of missing ones."""
 
+MISSING = ("breaching", "notBreaching", "ignore", "missing")
+"""What an alarm may make of a missing data point."""
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": operator.ge,
     "GreaterThanThreshold": operator.gt,

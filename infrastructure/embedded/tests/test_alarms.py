@@ -178,6 +178,28 @@ async def test_updating_an_alarm_keeps_its_state(state: StateFolder) -> None:
     assert [item["HistoryItemType"] for item in alarm.history].count("ConfigurationUpdate") == 2
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"threshold": None}, "Threshold must be specified"),
+        ({"period": None}, "Period must be specified"),
+        ({"statistic": None}, "Must specify either Statistic or ExtendedStatistic"),
+        ({"datapoints_to_alarm": 3}, "DatapointsToAlarm, 3, must not be greater than EvaluationPeriods, 2"),
+        ({"treat_missing_data": "never"}, "Option never is not supported. .* breaching, notBreaching, ignore, missing"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+async def test_an_alarm_that_could_not_be_judged_is_refused_and_stops_no_other(
+    state: StateFolder, change: dict[str, object], reason: str
+) -> None:
+    made, controller = alarmed(state)
+    with pytest.raises(Exception, match=reason):
+        put(made, name="another", **change)
+    await feed(made, controller, 20.0, 20.0)
+    await controller.close()
+    assert {alarm.name: alarm.state_value for alarm in made.backends.cloudwatch.alarms.values()} == {"high": "ALARM"}
+
+
 async def test_an_alarm_over_metric_math_is_a_record_only(state: StateFolder) -> None:
     made, controller = alarmed(state, name="math", metric_data_queries=[object()])
     await controller.close()
