@@ -74,7 +74,8 @@ def _create_stack(response: Any) -> Any:
 
 def _create_resources(stack: Any) -> None:
     stack.events.clear()  # moto has noted the beginning already, and so does the engine
-    drive(Work(stack, stack.resource_map).create(_on_failure.get()))
+    backend = models.cloudformation_backends[stack.account_id][stack.region_name]
+    drive(Work(stack, stack.resource_map).create(_on_failure.get()), partial(_forget, backend, stack))
 
 
 def _update_stack(
@@ -125,6 +126,9 @@ def _adopt(stack: Any, template: dict[str, Any], resource_map: Any) -> None:
     stack.description = template.get("Description")
     stack.resource_map = resource_map
     stack.output_map = stack._create_output_map()  # moto's own
+    backend = models.cloudformation_backends[stack.account_id][stack.region_name]
+    _withdraw_exports(backend, stack)
+    backend.exports.update({export.name: export for export in stack.exports})
 
 
 def _delete_stack(backend: Any, name_or_stack_id: str) -> None:
@@ -141,14 +145,19 @@ def _delete_stack(backend: Any, name_or_stack_id: str) -> None:
 
 
 def _forget(backend: Any, stack: Any) -> None:
+    """A stack that is gone, as OnFailure=DELETE leaves it too, is described by its id only; its name is free."""
     if stack.status != "DELETE_COMPLETE":
         return
     backend.stacks.pop(stack.stack_id, None)
-    for name in [name for name, export in backend.exports.items() if export.exporting_stack_id == stack.stack_id]:
-        del backend.exports[name]
+    _withdraw_exports(backend, stack)
     backend.deleted_stacks[stack.stack_id] = stack
     while len(backend.deleted_stacks) > KEPT_STACKS:
         del backend.deleted_stacks[next(iter(backend.deleted_stacks))]
+
+
+def _withdraw_exports(backend: Any, stack: Any) -> None:
+    for name in [name for name, export in backend.exports.items() if export.exporting_stack_id == stack.stack_id]:
+        del backend.exports[name]
 
 
 def _outputs(stack: Any) -> list[dict[str, Any]] | None:

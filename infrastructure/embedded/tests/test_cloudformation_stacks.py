@@ -55,6 +55,18 @@ def test_on_failure_is_the_callers_choice(on_failure: str, status: str, left: li
     run(scenario())
 
 
+def test_the_name_of_a_stack_that_was_deleted_on_failure_is_free() -> None:
+    async def scenario() -> None:
+        stacks = Stacks()
+        failing = {"StackName": "two", "TemplateBody": TWO, "OnFailure": "DELETE", "parameters": {"Broken": "yes"}}
+        await stacks.call("CreateStack", **failing)
+        assert "does not exist" in await stacks.refusal("DescribeStacks", StackName="two")
+        await stacks.call("CreateStack", StackName="two", TemplateBody=TWO)
+        assert await stacks.status("two") == "CREATE_COMPLETE"
+
+    run(scenario())
+
+
 def test_describing_a_rolled_back_stack_makes_nothing() -> None:
     async def scenario() -> None:
         stacks = Stacks()

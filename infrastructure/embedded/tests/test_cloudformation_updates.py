@@ -155,6 +155,20 @@ def test_an_update_adds_and_removes() -> None:
     run(scenario())
 
 
+def test_an_update_exports_what_its_template_says() -> None:
+    async def scenario() -> None:
+        stacks = Stacks()
+        exporting = TWO.replace("{Value: !Ref Second}", "{Value: !Ref Second, Export: {Name: before}}")
+        await stacks.call("CreateStack", StackName="two", TemplateBody=exporting)
+        await stacks.call("UpdateStack", StackName="two", TemplateBody=exporting.replace("before", "after"))
+        user = "Resources: {Logs: {Type: 'AWS::Logs::LogGroup', Properties: {LogGroupName: !ImportValue after}}}"
+        await stacks.call("CreateStack", StackName="user", TemplateBody=user)
+        assert await stacks.status("user") == "CREATE_COMPLETE", await stacks.events("user")
+        assert list(stacks.backends.cloudformation.exports) == ["after"]
+
+    run(scenario())
+
+
 def test_a_property_that_cannot_change_fails_the_update_by_name() -> None:
     async def scenario() -> None:
         stacks = Stacks()
