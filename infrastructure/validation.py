@@ -30,6 +30,17 @@ class Check:
     name: str
     problem: Callable[[Platform], str | None]
 
+    def found(self, platform: Platform) -> str | None:
+        """The problem, also where there is nothing to look at any more, which its API refuses or answers with none."""
+        from botocore.exceptions import ClientError
+
+        try:
+            return self.problem(platform)
+        except ClientError as refusal:
+            return str(refusal)
+        except LookupError as missing:
+            return f"it is not there: {type(missing).__name__}: {missing}"
+
 
 def _stack(module: str) -> Check:
     def problem(platform: Platform) -> str | None:
@@ -283,5 +294,5 @@ def of(module: str) -> tuple[Check, ...]:
 
 def problems(platform: Platform, module: str) -> tuple[str, ...]:
     """What does not hold of `module`, each with the check that found it; empty when all is well."""
-    found = ((check.name, check.problem(platform)) for check in of(module))
+    found = ((check.name, check.found(platform)) for check in of(module))
     return tuple(f"{name}: {problem}" for name, problem in found if problem is not None)

@@ -44,7 +44,7 @@ def validate(env: str, target: Target | None) -> None:
     platform = cloud.attach(*resolve(env, target))
     problems = []
     for check in validation.CHECKS:
-        found = check.problem(platform)
+        found = check.found(platform)
         click.echo(
             f"{'ok   ' if found is None else 'FAIL '} {check.module:14} {check.name}" + (f": {found}" if found else "")
         )

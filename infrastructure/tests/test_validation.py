@@ -1,6 +1,9 @@
 """A check names what does not hold; every module has some."""
 
+import dataclasses
+
 import pytest
+from botocore.exceptions import ClientError
 
 from infrastructure import cloud, environment, validation
 from infrastructure.cloud import Platform
@@ -73,6 +76,34 @@ def test_a_missing_tag_is_named_with_what_was_found() -> None:
 )
 def test_a_resource_that_is_not_complete_is_named(status: str, problem: str | None) -> None:
     assert check("messaging", "stack is complete").problem(platform(status=status)) == problem
+
+
+class Gone:
+    """boto3's answers where somebody has deleted the resource: a refusal, or an answer that lists none."""
+
+    def __call__(self, _service: str) -> "Gone":
+        return self
+
+    def list_queue_tags(self, *, QueueUrl: str) -> dict[str, object]:  # noqa: N803 - the API's spelling
+        message = f"{QueueUrl} does not exist"
+        raise ClientError({"Error": {"Code": "QueueDoesNotExist", "Message": message}}, "ListQueueTags")
+
+    def describe_services(self, **_asked: object) -> dict[str, object]:
+        return {"services": [], "failures": [{"reason": "MISSING"}]}
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "problem"),
+    [
+        ("messaging", "payments queue exists and is tagged", "http://queue does not exist"),
+        ("compute", "order service exists and is tagged", "it is not there"),
+    ],
+    ids=["refused", "not listed"],
+)
+def test_a_resource_that_is_gone_is_a_problem_and_not_an_error(module: str, name: str, problem: str) -> None:
+    outputs = {"PaymentQueueUrl": "http://queue", "ClusterName": "cafe", "OrderServiceName": "order"}
+    gone = dataclasses.replace(platform(), outputs=outputs, _clients=Gone())
+    assert problem in str(check(module, name).found(gone))
 
 
 def test_an_endpoint_that_refuses_is_a_problem_and_not_an_error() -> None:

@@ -34,7 +34,7 @@ def check(platform: Platform, module: str) -> RunRecord:
 
 def _step(platform: Platform, each: Check) -> Step:
     start = time.time()
-    problem = each.problem(platform)
+    problem = each.found(platform)
     return Step(
         name=each.name,
         start=start,
