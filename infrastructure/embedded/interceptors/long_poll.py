@@ -46,7 +46,7 @@ def _wait_s(call: Call, queue: Any) -> float:
 
 
 async def _deliverable(queue: Any, *, within_s: float) -> None:
-    """Return once `queue` has something to deliver, or after `within_s` seconds."""
+    """Return once `queue` has something to deliver or is deleted, or after `within_s` seconds."""
     if within_s <= 0 or queue.box.is_deliverable(now=queue.clock()):
         return
     changed = asyncio.Event()
@@ -60,7 +60,7 @@ async def _deliverable(queue: Any, *, within_s: float) -> None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):  # not wait_for: before Python 3.12 it can swallow a cancellation
                     await changed.wait()
-            if queue.box.is_deliverable(now=queue.clock()):
+            if queue.is_deleted or queue.box.is_deliverable(now=queue.clock()):
                 return
     finally:
         queue.watchers.discard(changed.set)

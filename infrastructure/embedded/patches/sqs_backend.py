@@ -53,6 +53,7 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
         self.seen = Deduplication()
         self.clock: Callable[[], float] = time.time
         self.watchers: set[Callable[[], None]] = set()
+        self.is_deleted = False
         self.sent = 0
         self.received = 0
         self.deleted = 0
@@ -73,6 +74,20 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
         if self.redrive_policy:
             found["RedrivePolicy"] = json.dumps(self.redrive_policy)
         return {name: str(value).lower() if isinstance(value, bool) else value for name, value in found.items()}
+
+    @property
+    def dead_letter_queue(self) -> "EmbeddedQueue | None":
+        """What the redrive policy names, as it is now: a deleted queue takes nothing, another may have its name."""
+        policy = self.redrive_policy
+        if not policy:
+            return None
+        name = str(policy["deadLetterTargetArn"]).rpartition(":")[2]
+        found: EmbeddedQueue | None = models.sqs_backends[self.account_id][self.region].queues.get(name)
+        return found
+
+    @dead_letter_queue.setter
+    def dead_letter_queue(self, queue: object) -> None:
+        """moto keeps the queue that it found when the policy was set; the policy's own ARN is enough."""
 
     @property
     def approximate_number_of_messages(self) -> int:
@@ -113,14 +128,14 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
         """Deliver up to `count` messages; those delivered too often before go to the dead letter queue instead."""
         now = self.clock()
         self.box.expire(now=now, retention=float(self.message_retention_period))
-        redrive = self.redrive_policy if self.dead_letter_queue is not None else None
-        delivered, dead = self.box.receive(
-            now=now, count=count, visibility=visibility, max_receives=redrive["maxReceiveCount"] if redrive else None
-        )
+        target = self.dead_letter_queue
+        most = self.redrive_policy["maxReceiveCount"] if target is not None else None
+        delivered, dead = self.box.receive(now=now, count=count, visibility=visibility, max_receives=most)
         for held in delivered:
             held.body.mark_delivered(self._handle(held), held.receives, now)
-        for held in dead:
-            self.dead_letter_queue.add_dead(held.body)
+        if target is not None:
+            for held in dead:
+                target.add_dead(held.body)
         self.received += len(delivered)
         self.empty_receives += not delivered
         return [held.body for held in delivered]
@@ -200,6 +215,12 @@ class EmbeddedSqsBackend(models.SQSBackend):  # type: ignore[misc]  # moto publi
                 f"{LONGEST_VISIBILITY_S:.0f}."
             )
         self.get_queue(queue_name).set_visibility(receipt_handle, float(visibility_timeout))
+
+    def delete_queue(self, queue_name: str) -> None:
+        queue = self.get_queue(queue_name)
+        super().delete_queue(queue_name)
+        queue.is_deleted = True
+        queue.changed()
 
     def purge_queue(self, queue_name: str) -> None:
         super().purge_queue(queue_name)

@@ -123,6 +123,22 @@ def test_a_message_received_too_often_moves_to_the_dead_letter_queue() -> None:
     run(scenario())
 
 
+def test_the_dead_go_to_the_queue_that_has_the_dead_letter_queues_name_now() -> None:
+    async def scenario() -> None:
+        control, clock = await _queues(VisibilityTimeout="30")
+        await _send(control, "poison")
+        await control.ask("sqs", "DeleteQueue", QueueUrl=DEAD_URL)
+        for count in ("1", "2", "3"):  # nowhere to go: it stays
+            message = (await _receive(control))[0]
+            assert message["Attributes"]["ApproximateReceiveCount"] == count
+            clock.now += 31.0
+        await control.ask("sqs", "CreateQueue", QueueName="dead.fifo", Attributes={"FifoQueue": "true"})
+        assert await _receive(control) == []
+        assert [message["Body"] for message in await _receive(control, DEAD_URL)] == ["poison"]
+
+    run(scenario())
+
+
 def test_the_approximate_numbers_tell_visible_and_in_flight_apart() -> None:
     async def scenario() -> None:
         control, _ = await _queues()
@@ -233,6 +249,17 @@ def test_a_poll_is_answered_when_a_visibility_timeout_ends() -> None:
         await control.ask("sqs", "SendMessage", QueueUrl=url, MessageBody="a")
         await control.ask("sqs", "ReceiveMessage", QueueUrl=url, VisibilityTimeout=1)
         assert [message["Body"] for message in await _receive(control, url, WaitTimeSeconds=5)] == ["a"]
+
+    run(scenario())
+
+
+def test_a_poll_ends_when_the_queue_goes_away() -> None:
+    async def scenario() -> None:
+        control, _ = await _queues()
+        poll = asyncio.create_task(control.refusal("sqs", "ReceiveMessage", QueueUrl=URL, WaitTimeSeconds=20))
+        await asyncio.sleep(0)
+        await control.ask("sqs", "DeleteQueue", QueueUrl=URL)
+        assert (await asyncio.wait_for(poll, 10.0))["__type"].endswith("QueueDoesNotExist")
 
     run(scenario())
 
