@@ -165,6 +165,11 @@ class MailBox(Generic[Body]):
         self._settle(now)
         return True
 
+    def give_back(self, number: int, receipt: int, *, now: float) -> None:
+        """Undo a delivery that nobody looked at: visible at once, and not counted among the receives."""
+        if self.set_visibility(number, receipt, now=now, seconds=0.0):
+            self._held[number].receives -= 1
+
     def expire(self, *, now: float, retention: float) -> int:
         """Drop what was sent `retention` seconds ago or longer; how many that were."""
         dropped = 0

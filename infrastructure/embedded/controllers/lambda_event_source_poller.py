@@ -56,8 +56,8 @@ class Queue(Protocol):
         """Delete a delivered message; an exception when its delivery is over."""
         ...
 
-    def set_visibility(self, receipt_handle: str, seconds: float) -> None:
-        """Let a delivery end `seconds` from now."""
+    def give_back(self, receipt_handle: str) -> None:
+        """Undo a delivery, which then does not count towards the dead letter queue."""
         ...
 
 
@@ -220,7 +220,7 @@ class Poller:
                 break
         fitting = events.fitting(taken)
         for each in taken[fitting:]:
-            queue.set_visibility(each.receipt, 0.0)
+            queue.give_back(each.receipt)
         if taken:
             timeout = self._invoker.target(self.settings.function, self.settings.qualifier).timeout_s
             # Begun any later, the invocation could outlast the visibility, and its messages would come twice.

@@ -271,3 +271,16 @@ def test_history_is_not_kept() -> None:
         box.delete(held.number, held.receipt, now=float(number))
     assert len(box) == 0
     assert max(len(store) for store in (box._lines, box._heads, box._flights, box._delays)) < 10
+
+
+@pytest.mark.parametrize("is_fifo", [True, False], ids=["fifo", "standard"])
+def test_a_delivery_that_is_given_back_was_none(is_fifo: bool) -> None:
+    box: MailBox[str] = MailBox(is_fifo=is_fifo)
+    for body in "ab":
+        box.send(body, now=0.0, group="g")
+    given, _ = box.receive(now=1.0, count=2, visibility=30.0, max_receives=1)
+    for each in given:
+        box.give_back(each.number, each.receipt, now=1.0)
+    again, dead = box.receive(now=1.0, count=2, visibility=30.0, max_receives=1)
+    assert ([each.body for each in again], dead) == (["a", "b"], [])
+    assert [each.receives for each in again] == [1, 1]
