@@ -76,10 +76,11 @@ class LambdaFunction(Resource, CloudFormationModel):  # type: ignore[misc]  # mo
         wanted = {key: value for key, value in properties.items() if key != _RESERVED}
         wanted |= {"FunctionName": name, "Tags": _tags(properties)}
         arn = native.call("lambda", "CreateFunction", **coerced("lambda", "CreateFunction", wanted))["FunctionArn"]
-        made = cls(name, properties, {"Arn": arn})
-        if _RESERVED in properties:
-            made._reserve(properties)
-        return made
+        return cls(name, properties, {"Arn": arn})
+
+    def complete(self, api: Api) -> None:
+        if _RESERVED in self.properties:
+            self._reserve(self.properties)
 
     def update(self, api: Api, properties: Properties) -> Resource:
         """Change what changed and no more: reserved concurrency may be an experiment's by now."""

@@ -12,7 +12,7 @@ from infrastructure.embedded.cloudformation.secret import Secret
 from infrastructure.embedded.cloudformation.security_group_rules import permission_of
 from infrastructure.embedded.tests.cloudformation_records import buckets, only, payment_function, token
 from infrastructure.embedded.tests.cloudformation_world import MODULES, RUNTIME, Stacks, deployed
-from infrastructure.embedded.tests.control import run
+from infrastructure.embedded.tests.control import REGION, run
 
 
 def test_every_resource_has_the_tags_of_its_template() -> None:
@@ -95,6 +95,34 @@ def test_another_package_is_another_layer_and_other_code_of_the_same_function() 
         assert after["Layers"][0]["Arn"].endswith(":cafe-payment-test:2")
         left = native.call("lambda", "ListLayerVersions", LayerName="cafe-payment-test")["LayerVersions"]
         assert [each["Version"] for each in left] == [2]
+
+    run(scenario())
+
+
+FUNCTION = f"""
+Resources:
+  Work:
+    Type: AWS::Lambda::Function
+    Properties:
+      FunctionName: work
+      Handler: app.handle
+      Runtime: {RUNTIME}
+      Role: arn:aws:iam::123456789012:role/work
+      Code: {{S3Bucket: artifacts, S3Key: work.zip}}
+      ReservedConcurrentExecutions: 901
+"""
+
+
+def test_a_function_whose_reservation_is_refused_is_taken_back() -> None:
+    async def scenario() -> None:
+        stacks = Stacks()
+        stacks.backends.s3.create_bucket("artifacts", REGION)
+        stacks.put("artifacts", "work.zip", app="def handle(event, context): ...")
+        await stacks.call("CreateStack", StackName="work", TemplateBody=FUNCTION)
+        assert await stacks.status("work") == "ROLLBACK_COMPLETE"
+        reasons = [reason for _, status, reason in await stacks.events("work") if status == "CREATE_FAILED"]
+        assert "ReservedConcurrentExecutions" in only(reasons)
+        assert native.call("lambda", "ListFunctions")["Functions"] == []
 
     run(scenario())
 
