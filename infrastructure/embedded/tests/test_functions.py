@@ -1,9 +1,7 @@
-"""Real sandboxes: cold and warm, what they see, how they end, what is said about it."""
+"""Real sandboxes: cold and warm, what they see, what is said about it."""
 
 import asyncio
 import json
-import os
-import signal
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +10,8 @@ import pytest
 
 from infrastructure.embedded.engines import functions
 from infrastructure.embedded.engines.functions import Ran
-from infrastructure.embedded.engines.functions_report import Report
-from infrastructure.embedded.engines.functions_spec import ZYGOTE, FunctionSpec
-from infrastructure.embedded.proctree import start_ticks
-from infrastructure.embedded.tests.function_world import ECHO, Running, Sandboxes, sandboxes, zipped
-from infrastructure.embedded.tests.processes import eventually, has_ended
-
-IMPORT_ERROR = "Unable to import module 'app': No module named 'nowhere'"
+from infrastructure.embedded.engines.functions_spec import FunctionSpec
+from infrastructure.embedded.tests.function_world import ECHO, Sandboxes, sandboxes, zipped
 
 
 @pytest.fixture(scope="module")
@@ -100,114 +93,6 @@ def test_a_later_layer_covers_an_earlier_one_and_the_package_covers_both(world: 
     assert user().payload == b'"second"'
 
 
-@pytest.mark.parametrize(
-    ("code", "error", "message", "line"),
-    [
-        pytest.param(
-            "def handle(event, context):\n    raise ValueError('no such order')",
-            "ValueError",
-            "no such order",
-            "[ERROR] ValueError: no such order",
-            id="raises",
-        ),
-        pytest.param(
-            "import os\ndef handle(event, context):\n    os._exit(3)",
-            "Runtime.ExitError",
-            "Error: Runtime exited with error: exit status 3",
-            "Runtime.ExitError",
-            id="exits",
-        ),
-        pytest.param(
-            "import os\ndef handle(event, context):\n    os.kill(os.getpid(), 9)",
-            "Runtime.ExitError",
-            "Error: Runtime exited with error: signal: killed",
-            "Runtime.ExitError",
-            id="killed",
-        ),
-        pytest.param(
-            "import threading\ndef handle(event, context):\n    threading.Event().wait()",
-            "Sandbox.Timedout",
-            "Error: Task timed out after 0.30 seconds",
-            "Task timed out after 0.30 seconds",
-            id="hangs",
-        ),
-        pytest.param(
-            "def handle(event, context):\n    return 'x' * 7_000_000",
-            "Function.ResponseSizeTooLarge",
-            "Response payload size exceeded maximum allowed payload size",
-            "Response payload size exceeded",
-            id="says-too-much",
-        ),
-        pytest.param("import nowhere\n", "Runtime.ImportModuleError", IMPORT_ERROR, IMPORT_ERROR, id="import-fails"),
-        pytest.param("other = 1\n", "Runtime.HandlerNotFound", "Handler 'handle' missing", "missing", id="no-handler"),
-        pytest.param(
-            "raise SystemExit(4)\n", "Runtime.ExitError", "exit status 4", "INIT_REPORT", id="exits-while-importing"
-        ),
-    ],
-)
-def test_an_end_is_told_in_the_answer_and_in_the_log(
-    world: Sandboxes, code: str, error: str, message: str, line: str
-) -> None:
-    ran = world.function(code, timeout_s=0.3 if "wait()" in code else 10.0)()
-    document = json.loads(ran.payload)
-    assert ran.is_error
-    assert document["errorType"] == error
-    assert message in document["errorMessage"]
-    assert line in ran.log
-    assert Report.parse(ran.log) is not None
-
-
-def test_an_exception_keeps_the_sandbox_and_a_time_out_ends_it(world: Sandboxes) -> None:
-    code = """
-    import os, threading
-    def handle(event, context):
-        if event == "raise":
-            raise ValueError(event)
-        if event == "hang":
-            threading.Event().wait()
-        return os.getpid()
-    """
-    function = world.function(textwrap.dedent(code), timeout_s=0.5)
-    first = function().payload
-    assert function(b'"raise"').is_error
-    assert function().payload == first
-    ran = function(b'"hang"')
-    assert (ran.report.outcome, ran.report.duration_ms) == ("timeout", 500.0)
-    world.run(_ended(int(first)))
-    assert function().payload != first
-
-
-def test_more_memory_than_configured_ends_the_sandbox(world: Sandboxes) -> None:
-    code = """
-    import threading
-    def handle(event, context):
-        held = b"x" * (300 << 20)
-        threading.Event().wait()
-    """
-    ran = world.function(textwrap.dedent(code), memory_mb=128)()
-    assert (ran.report.outcome, ran.report.error_type) == ("error", "Runtime.OutOfMemory")
-    assert ran.report.max_memory_mb == 128
-    assert json.loads(ran.payload)["errorType"] == "Runtime.ExitError"
-
-
-def test_the_report_tells_the_most_memory_a_sandbox_has_held(world: Sandboxes) -> None:
-    code = "def handle(event, context):\n    return len(b'x' * (event << 20))\n"
-    function = world.function(code)
-    small, large, after = function(b"1"), function(b"100"), function(b"1")
-    assert small.report.max_memory_mb < 60
-    assert 100 <= large.report.max_memory_mb <= 256
-    assert after.report.max_memory_mb >= large.report.max_memory_mb
-
-
-def test_a_function_that_does_not_start_costs_one_process_however_often_it_is_invoked(world: Sandboxes) -> None:
-    broken = world.function("import nowhere\n")
-    before = len(world.ended)
-    answers = [json.loads(broken().payload)["errorType"] for _ in range(20)]
-    assert answers == ["Runtime.ImportModuleError"] * 20
-    assert len([p for p in world.ended[before:] if p.spec.resource == broken.spec.arn]) == 1
-    assert broken.processes == []
-
-
 def test_a_surge_starts_a_sandbox_for_each_invocation(world: Sandboxes) -> None:
     waiter = world.function("import time\ndef handle(event, context):\n    time.sleep(0.3)\n")
 
@@ -217,78 +102,6 @@ def test_a_surge_starts_a_sandbox_for_each_invocation(world: Sandboxes) -> None:
 
     assert world.run(surge()) == [True] * 8
     assert len(waiter.processes) == 8
-
-
-def test_a_retired_fleet_finishes_what_it_does_and_ends(world: Sandboxes, tmp_path: Path) -> None:
-    code = f"""
-    import os, pathlib, time
-    def handle(event, context):
-        pathlib.Path({str(tmp_path)!r}, "begun").touch()
-        while not pathlib.Path({str(tmp_path)!r}, "go").exists():
-            time.sleep(0.005)
-        return os.getpid()
-    """
-    function = world.function(textwrap.dedent(code))
-
-    async def retire_meanwhile() -> int:
-        run = asyncio.create_task(function.start())
-        await eventually((tmp_path / "begun").exists)
-        world.engine.retire(function.spec.name)
-        (tmp_path / "go").touch()
-        return int((await run).payload)
-
-    world.run(_ended(world.run(retire_meanwhile())))
-
-
-def test_an_idle_sandbox_ends_after_its_time(tmp_path: Path) -> None:
-    with sandboxes(tmp_path, idle_s=0.05) as world:
-        pid = int(world.function("import os\ndef handle(event, context):\n    return os.getpid()\n")().payload)
-        world.run(_ended(pid))
-
-
-async def _ended(pid: int) -> None:
-    assert await asyncio.to_thread(has_ended, pid, 10.0)
-
-
-def test_a_sandbox_that_was_killed_while_idle_is_not_used_again(world: Sandboxes) -> None:
-    function = world.function("import os\ndef handle(event, context):\n    return os.getpid()\n")
-    first = int(function().payload)
-
-    os.kill(first, signal.SIGKILL)
-    world.run(_gone(function))
-    ran = function()
-    assert not ran.is_error
-    assert int(ran.payload) != first
-
-
-def test_sandboxes_die_with_their_zygote_and_the_next_invocation_works(world: Sandboxes) -> None:
-    function = world.function("import os\ndef handle(event, context):\n    return os.getpid()\n")
-    first = int(function().payload)
-    os.kill(world.supervisor.helpers["zygote-lambda"].pid, signal.SIGKILL)
-    world.run(_ended(first))
-    world.run(_gone(function))
-    assert int(function().payload) != first
-
-
-def test_a_sandbox_that_died_gets_no_work_even_before_its_end_is_told(world: Sandboxes) -> None:
-    function = world.function(ECHO)
-    function()
-    [dead] = function.processes
-    zygote = world.supervisor.helpers[ZYGOTE].pid
-
-    async def invoke() -> Ran:
-        os.kill(zygote, signal.SIGSTOP)  # it is the one that tells
-        os.kill(dead.pid, signal.SIGKILL)
-        await eventually(lambda: start_ticks(dead.pid) is None)
-        for _ in range(9):
-            await asyncio.sleep(0)  # the loop's turns until it has seen the connection's end
-        run = asyncio.create_task(function.start(b'"next"'))
-        await asyncio.sleep(0)
-        os.kill(zygote, signal.SIGCONT)
-        return await run
-
-    ran = world.run(invoke())
-    assert (ran.payload, ran.report.is_cold) == (b'"next"', True)
 
 
 def test_an_invocation_that_waits_for_its_package_gets_it_though_the_function_has_another_by_now(
@@ -318,33 +131,6 @@ def test_an_invocation_that_waits_for_its_package_gets_it_though_the_function_ha
     assert world.run(invoke()).payload == b'"old"'
 
 
-async def _gone(function: Running) -> None:
-    await eventually(lambda: not function.processes)
-
-
-def test_an_invocation_that_is_given_up_takes_its_sandbox_with_it(world: Sandboxes, tmp_path: Path) -> None:
-    begun = tmp_path / "begun"
-    code = f"""
-    import os, pathlib, threading
-    def handle(event, context):
-        if event == "hang":
-            pathlib.Path({str(begun)!r}).write_text(str(os.getpid()))
-            threading.Event().wait()
-        return event
-    """
-    function = world.function(textwrap.dedent(code))
-
-    async def give_up() -> int:
-        run = asyncio.create_task(function.start(b'"hang"'))
-        pid = await eventually(lambda: begun.read_text() if begun.exists() else None)
-        run.cancel()
-        await asyncio.gather(run, return_exceptions=True)
-        return int(pid)
-
-    world.run(_ended(world.run(give_up())))
-    assert function(b'"next"').payload == b'"next"'
-
-
 def test_garbage_is_collected_from_the_first_invocation_on(world: Sandboxes) -> None:
     code = "import gc\nINIT = gc.isenabled()\ndef handle(event, context):\n    return [INIT, gc.isenabled()]\n"
     assert world.function(code)().payload == b"[false, true]"
@@ -353,9 +139,9 @@ def test_garbage_is_collected_from_the_first_invocation_on(world: Sandboxes) -> 
 def test_deadline_request_id_and_arn_reach_the_handler(world: Sandboxes) -> None:
     code = """
     def handle(event, context):
-        is_timely = 3000 < context.get_remaining_time_in_millis() <= 4000
+        is_timely = 30_000 < context.get_remaining_time_in_millis() <= 40_000
         return [context.aws_request_id, context.invoked_function_arn, is_timely, context.client_context.custom]
     """
     context = "eyJjdXN0b20iOiB7ImsiOiAidiJ9fQ=="  # {"custom": {"k": "v"}}
-    ran = world.function(textwrap.dedent(code), timeout_s=4.0)(b"{}", arn="arn:alias", context=context)
+    ran = world.function(textwrap.dedent(code), timeout_s=40.0)(b"{}", arn="arn:alias", context=context)
     assert json.loads(ran.payload) == [ran.report.request_id, "arn:alias", True, {"k": "v"}]
