@@ -191,8 +191,9 @@ class Sandbox:
         """Enforce the memory limit: the resident sets of the whole tree."""
         if self._process is None:
             return
-        self._peak_bytes = max(self._peak_bytes, proctree.usage_of(self._process.pid).rss_bytes)
-        if self._peak_bytes > self.spec.memory_mb * MEGABYTE:
+        used_bytes = proctree.usage_of(self._process.pid).rss_bytes
+        self._peak_bytes = max(self._peak_bytes, used_bytes)
+        if used_bytes > self.spec.memory_mb * MEGABYTE:  # not the peak: an earlier invocation may have had that
             self._end("memory")
 
     async def _watch(self, process: Process) -> None:

@@ -5,15 +5,17 @@ import json
 import os
 import signal
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from infrastructure.embedded import proctree
+from infrastructure.embedded.engines import functions_sandbox
 from infrastructure.embedded.engines.functions import Ran
 from infrastructure.embedded.engines.functions_report import Report
 from infrastructure.embedded.engines.functions_spec import ZYGOTE
-from infrastructure.embedded.proctree import start_ticks
+from infrastructure.embedded.proctree import Usage, start_ticks
 from infrastructure.embedded.tests.function_world import ECHO, Running, Sandboxes, sandboxes
 from infrastructure.embedded.tests.processes import eventually, has_ended
 
@@ -118,6 +120,43 @@ def test_more_memory_than_configured_ends_the_sandbox(world: Sandboxes) -> None:
     assert (ran.report.outcome, ran.report.error_type) == ("error", "Runtime.OutOfMemory")
     assert ran.report.max_memory_mb == 128
     assert json.loads(ran.payload)["errorType"] == "Runtime.ExitError"
+
+
+def test_no_invocation_is_ended_for_the_memory_of_an_earlier_one(
+    world: Sandboxes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    code = f"""
+    import pathlib, time
+    def handle(event, context):
+        held = len(b"x" * (event << 20))
+        while event == 1 and not pathlib.Path({str(tmp_path)!r}, "go").exists():
+            time.sleep(0.005)
+    """
+    function = world.function(textwrap.dedent(code), memory_mb=128)
+    monkeypatch.setattr(functions_sandbox, "_MEMORY_LOOK_S", 60.0)
+    function(b"150")  # too short to be seen
+    monkeypatch.setattr(functions_sandbox, "_MEMORY_LOOK_S", 0.001)
+    looks = _counted(proctree.usage_of, monkeypatch)
+
+    async def run() -> Ran:
+        invocation = asyncio.create_task(function.start(b"1"))
+        await eventually(lambda: len(looks) >= 3 or invocation.done())
+        (tmp_path / "go").touch()
+        return await invocation
+
+    assert not world.run(run()).is_error
+
+
+def _counted(look: Callable[[int], Usage], monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The processes that a sandbox's memory is looked at of from now on."""
+    seen: list[int] = []
+
+    def counting(pid: int) -> Usage:
+        seen.append(pid)
+        return look(pid)
+
+    monkeypatch.setattr(proctree, "usage_of", counting)
+    return seen
 
 
 def test_the_report_tells_the_most_memory_a_sandbox_has_held(world: Sandboxes) -> None:
