@@ -120,7 +120,7 @@ class Functions:
         fleet = self._fleets.pop(key, None)
         if fleet is not None:
             fleet.retire()
-            self._retired = {each for each in self._retired if each.size} | {fleet}
+            self._retired = {each for each in self._retired if not each.is_over} | {fleet}
 
     def sandboxes(self, key: str) -> int:
         """How many sandboxes there are of `key`, whatever they do."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from infrastructure.embedded.engines.functions_report import Report
 from infrastructure.embedded.engines.functions_sandbox import InitFailed, Ran, Sandbox
 from infrastructure.embedded.engines.functions_spec import FunctionSpec
+from infrastructure.errors import EnvironmentFault
 
 INIT_LIMIT_S = 10.0
 """AWS's limit of the Init phase; one that takes longer is begun again within the function's own time-out."""
@@ -50,6 +51,11 @@ class Fleet:
     def size(self) -> int:
         """Sandboxes that start, run or wait."""
         return len(self._sandboxes)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing of it runs any more, not even what is being ended."""
+        return not self._sandboxes and not self._endings
 
     async def run(self, request_id: str, payload: bytes, arn: str, context: str = "") -> Ran:
         """One invocation. An Init phase that fails is the invocation's error, as on AWS."""
@@ -132,13 +138,17 @@ class Fleet:
             raise
 
     async def _started(self, limit_s: float) -> Sandbox:
-        sandbox = self._host.new_sandbox(self.spec)
-        self._sandboxes.add(sandbox)
+        """A sandbox that waits for work. `EnvironmentFault` when the system refuses what it needs."""
         try:
-            await sandbox.start(limit_s)
-        except BaseException:
-            self._sandboxes.discard(sandbox)
-            raise
+            sandbox = self._host.new_sandbox(self.spec)
+            self._sandboxes.add(sandbox)
+            try:
+                await sandbox.start(limit_s)
+            except BaseException:
+                self._sandboxes.discard(sandbox)
+                raise
+        except OSError as refusal:
+            raise EnvironmentFault(f"no sandbox of {self.spec.name} can be started: {refusal}") from refusal
         return sandbox
 
     def _note(self, failure: InitFailed) -> None:

@@ -89,8 +89,12 @@ class RuntimeApi:
     async def serve(self) -> str:
         """Listen; `host:port`, for AWS_LAMBDA_RUNTIME_API. `OSError` when the system has no port."""
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.bind((HOST, 0))
-        self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), sock=listener)
+        try:
+            listener.bind((HOST, 0))
+            self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), sock=listener)
+        except BaseException:
+            listener.close()
+            raise
         return f"{HOST}:{listener.getsockname()[1]}"
 
     def give(self, work: Work) -> None:

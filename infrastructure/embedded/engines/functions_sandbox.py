@@ -92,11 +92,14 @@ class Sandbox:
         return self._process is not None and self._process.state != "exited" and not self._cause
 
     async def start(self, limit_s: float) -> None:
-        """Fork the process and wait until it asks for work; `InitFailed` when it does not within `limit_s`."""
-        address = await self._api.serve()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Fork the process and wait until it asks for work; `InitFailed` when it does not within `limit_s`.
+
+        `OSError` or `EnvironmentFault` when the system refuses a port, a folder or the process.
+        """
         began = time.monotonic()
         try:
+            address = await self._api.serve()
+            self._folder.mkdir(parents=True, exist_ok=True)
             self._process = await self._supervisor.start(process_spec(self.spec, self.id, address, self._folder))
             self._death = self._loop.create_task(self._watch(self._process), name=f"watch {self.id}")
             with _Timers(self._loop, limit_s, self._end, self._look):

@@ -1,9 +1,12 @@
 """Real sandboxes: how invocations and their processes end, and what is said about it."""
 
 import asyncio
+import contextlib
+import errno
 import json
 import os
 import signal
+import socket
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +17,12 @@ from infrastructure.embedded import proctree
 from infrastructure.embedded.engines import functions_sandbox
 from infrastructure.embedded.engines.functions import Ran
 from infrastructure.embedded.engines.functions_report import Report
+from infrastructure.embedded.engines.functions_sandbox import Sandbox
 from infrastructure.embedded.engines.functions_spec import ZYGOTE
 from infrastructure.embedded.proctree import Usage, start_ticks
 from infrastructure.embedded.tests.function_world import ECHO, Running, Sandboxes, sandboxes
 from infrastructure.embedded.tests.processes import eventually, has_ended
+from infrastructure.errors import EnvironmentFault
 
 IMPORT_ERROR = "Unable to import module 'app': No module named 'nowhere'"
 
@@ -274,3 +279,56 @@ def test_an_invocation_that_is_given_up_takes_its_sandbox_with_it(world: Sandbox
 
     world.run(_ended(world.run(give_up())))
     assert function(b'"next"').payload == b'"next"'
+
+
+def test_a_start_that_the_system_refuses_is_told_and_leaves_nothing_open(
+    world: Sandboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function, refusing = world.function(ECHO), list[socket.socket]()
+
+    def refused(listener: socket.socket, *_: object) -> None:
+        refusing.append(listener)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(socket.socket, "bind", refused)
+        with pytest.raises(EnvironmentFault, match=f"no sandbox of {function.spec.name} can be started: .*open files"):
+            function()
+    assert [listener.fileno() for listener in refusing] == [-1]
+    assert [link for link in _open_files() if function.spec.name in link] == []
+    assert function(b"1").payload == b"1"
+
+
+def _open_files() -> Iterator[str]:
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the one that lists them is among them
+            yield str(descriptor.readlink())
+
+
+def test_closing_waits_for_sandboxes_that_were_retired_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sandboxes(tmp_path) as world:
+        first, second = world.function(ECHO), world.function(ECHO)
+        first(), second()
+        let_go = asyncio.Event()
+        stop = Sandbox.stop
+
+        async def slow(self: Sandbox) -> None:
+            if self.spec.name == first.spec.name:
+                await let_go.wait()
+            await stop(self)
+
+        async def close() -> bool:
+            monkeypatch.setattr(Sandbox, "stop", slow)
+            for function in (first, second):
+                world.engine.retire(function.spec.name)
+            await _gone(second)
+            closing = asyncio.create_task(world.engine.close())
+            for _ in range(9):
+                await asyncio.sleep(0)
+            was_closed = closing.done()
+            let_go.set()
+            await closing
+            return was_closed
+
+        assert world.run(close()) is False
+        assert first.processes == []
