@@ -23,7 +23,7 @@ from infrastructure.embedded.engines.functions_fleet import Fleet, Host
 from infrastructure.embedded.engines.functions_package import BadPackage, Package
 from infrastructure.embedded.engines.functions_sandbox import Ran, Sandbox
 from infrastructure.embedded.engines.functions_spec import ZYGOTE, FunctionSpec
-from infrastructure.embedded.process import ProcessSpec
+from infrastructure.embedded.process import Process, ProcessSpec
 from infrastructure.embedded.supervisor import Supervisor
 from infrastructure.state import StateFolder
 
@@ -42,7 +42,11 @@ class Functions:
         self._supervisor = supervisor
         self._state = state
         self._root = state.run / "functions"
-        self._unpacking: dict[Path, asyncio.Task[None]] = {}
+        self._folders: dict[str, Path] = {}
+        """Where content is or will be unpacked, by its hash; never where anything was before."""
+        self._unpacking: dict[Path, asyncio.Task[Process]] = {}
+        """What unpacks a folder; its result is the process that compiles what is in there."""
+        self._removals: set[asyncio.Task[None]] = set()
         self._fleets: dict[str, Fleet] = {}
         self._retired: set[Fleet] = set()
         self._in_use: Counter[Path] = Counter()
@@ -60,8 +64,9 @@ class Functions:
     def store(self, archive: bytes) -> tuple[Package, Path]:
         """Check an archive, and unpack it in the background; where it will be. `BadPackage` says what is wrong."""
         package = functions_package.inspect(archive)
-        target = self._root / "code" / package.sha256
-        if target not in self._unpacking:
+        target = self._folders.get(package.sha256)
+        if target is None:
+            target = self._folders[package.sha256] = self._root / "code" / f"{package.sha256}-{next(self._numbers)}"
             self._unpacking[target] = asyncio.create_task(self._unpack(archive, target), name=f"unpack {target.name}")
         return package, target
 
@@ -82,14 +87,19 @@ class Functions:
                 await asyncio.shield(self._unpacking[folder])
 
     def keep(self, folders: set[Path], keys: set[str]) -> None:
-        """Retire every fleet but those of `keys`; remove every unpacked folder that neither is named nor in use."""
+        """Retire every fleet but those of `keys`; remove every unpacked folder that neither is named nor in use.
+
+        Folders go in the background: what unpacks or compiles there has to end first.
+        """
         for key in [known for known in self._fleets if known not in keys]:
             self.retire(key)
         fleets = [each for each in (*self._fleets.values(), *self._retired) if each.size]
         folders = folders.union(self._in_use, *((each.spec.code, *each.spec.layers) for each in fleets))
-        for folder in [known for known in self._unpacking if known not in folders]:
-            self._unpacking.pop(folder).cancel()
-            shutil.rmtree(folder, ignore_errors=True)
+        for sha256, folder in [known for known in self._folders.items() if known[1] not in folders]:
+            del self._folders[sha256]
+            removal = asyncio.create_task(_remove(folder, self._unpacking.pop(folder)), name=f"remove {folder.name}")
+            self._removals.add(removal)
+            removal.add_done_callback(self._removals.discard)
 
     async def run(
         self, spec: FunctionSpec, key: str, request_id: str, payload: bytes, *, arn: str = "", context: str = ""
@@ -131,6 +141,7 @@ class Functions:
         """End everything at once."""
         for task in self._unpacking.values():
             task.cancel()
+        await asyncio.gather(*self._unpacking.values(), *self._removals, return_exceptions=True)
         await asyncio.gather(*(fleet.close() for fleet in (*self._fleets.values(), *self._retired)))
         self._fleets.clear()
         self._retired.clear()
@@ -150,13 +161,13 @@ class Functions:
             else:
                 (self._state.logs / f"{oldest}.log").unlink(missing_ok=True)
 
-    async def _unpack(self, archive: bytes, target: Path) -> None:
+    async def _unpack(self, archive: bytes, target: Path) -> Process:
         """The archive in a thread, so that the loop goes on; then the first start does not have to compile."""
         functions_package.make_runtime(self._root / "runtime")
         self._supervisor.warm(ZYGOTE)
         target.parent.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(functions_package.unpack, archive, target)
-        await self._supervisor.start(
+        return await self._supervisor.start(
             ProcessSpec(
                 id=f"lambda-compile-{next(self._numbers)}",
                 kind="lambda-compile",
@@ -165,3 +176,12 @@ class Functions:
                 argv=functions_package.compiling(target),
             )
         )
+
+
+async def _remove(folder: Path, unpacking: "asyncio.Task[Process]") -> None:
+    """Remove what was unpacked once nobody writes there any more."""
+    [compiling] = await asyncio.gather(unpacking, return_exceptions=True)
+    if isinstance(compiling, Process):
+        compiling.kill()
+        await compiling.wait()
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -1,7 +1,7 @@
 """Deployment packages and layers on disk: zip archives, checked and unpacked within bounds; and the runtime's folder.
 
-What is unpacked is shared by content: `<run>/functions/code/<sha256>`. Limits: AWS Lambda Developer Guide, "Lambda
-quotas" (250 MB unpacked, 50 MB for a direct upload).
+What is unpacked is shared by content: `<run>/functions/code/<sha256>-<number>`. Limits: AWS Lambda Developer
+Guide, "Lambda quotas" (250 MB unpacked, 50 MB for a direct upload).
 """
 
 import hashlib

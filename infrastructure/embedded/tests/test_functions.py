@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from infrastructure.embedded.engines import functions
+from infrastructure.embedded.engines import functions, functions_package
 from infrastructure.embedded.engines.functions import Ran
 from infrastructure.embedded.engines.functions_spec import FunctionSpec
 from infrastructure.embedded.tests.function_world import ECHO, Sandboxes, sandboxes, zipped
+from infrastructure.embedded.tests.processes import eventually
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +128,7 @@ def test_an_invocation_that_waits_for_its_package_gets_it_though_the_function_ha
             return await run
         finally:
             world.engine.keep(set(), set())
-            assert not folder.exists(), "what nobody uses any more is gone"
+            await eventually(lambda: not folder.exists())  # what nobody uses any more is gone
 
     assert world.run(invoke()).payload == b'"old"'
 
@@ -145,3 +147,31 @@ def test_deadline_request_id_and_arn_reach_the_handler(world: Sandboxes) -> None
     context = "eyJjdXN0b20iOiB7ImsiOiAidiJ9fQ=="  # {"custom": {"k": "v"}}
     ran = world.function(textwrap.dedent(code), timeout_s=40.0)(b"{}", arn="arn:alias", context=context)
     assert json.loads(ran.payload) == [ran.report.request_id, "arn:alias", True, {"k": "v"}]
+
+
+def test_code_that_is_stored_again_is_whole_whatever_becomes_of_its_compilation(
+    world: Sandboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What compiles makes the folders that it writes to, also where the code has just been removed."""
+    slow = f"""
+    import os, pathlib, sys, time
+    while not pathlib.Path({str(tmp_path)!r}, "go").exists():
+        time.sleep(0.005)
+    os.makedirs(sys.argv[1] + "/__pycache__", exist_ok=True)
+    """
+    archive = zipped({"app.py": "AGAIN = 1\n" + ECHO})
+
+    async def again() -> Path:
+        program = textwrap.dedent(slow)
+        monkeypatch.setattr(functions_package, "compiling", lambda folder: (sys.executable, "-c", program, str(folder)))
+        _, first = world.engine.store(archive)
+        await world.engine.stored(first)
+        world.engine.keep(set(), set())
+        (tmp_path / "go").touch()
+        compiling = [each for each in world.supervisor.processes.values() if each.spec.kind == "lambda-compile"]
+        await asyncio.gather(*(each.wait() for each in compiling))
+        _, second = world.engine.store(archive)
+        await world.engine.stored(second)
+        return second
+
+    assert [file.name for file in world.run(again()).glob("*.py")] == ["app.py"]

@@ -322,5 +322,5 @@ def test_unreferenced_packages_are_removed_from_disk(cloud: Cloud) -> None:
     before = len(list(root.iterdir()))
     cloud.do("delete_function", FunctionName="dropped")
     cloud.inside(cloud.world.controller.reconcile())
-    assert len(list(root.iterdir())) < before
+    cloud.settle(lambda: len(list(root.iterdir())) < before)
     assert cloud.invoke("kept", 1)["Payload"] == 1
