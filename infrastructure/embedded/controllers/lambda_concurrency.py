@@ -21,6 +21,7 @@ class Concurrency:
         self._reserved: dict[str, int] = {}
         self._running: Counter[str] = Counter()
         self._peaks: Counter[str] = Counter()
+        self._peak = 0
 
     def reserved(self, name: str) -> int | None:
         return self._reserved.get(name)
@@ -62,6 +63,7 @@ class Concurrency:
             )
         self._running[name] += 1
         self._peaks[name] = max(self._peaks[name], self._running[name])
+        self._peak = max(self._peak, self._running.total())
         return ""
 
     def leave(self, name: str) -> None:
@@ -75,6 +77,11 @@ class Concurrency:
         """The most that ran side by side since this was last asked, by function."""
         peaks, self._peaks = self._peaks, Counter(self._running)
         yield from peaks.items()
+
+    def peak(self) -> int:
+        """The most that ran side by side at one moment, of all functions, since this was last asked."""
+        peak, self._peak = self._peak, self._running.total()
+        return peak
 
     def _notify(self) -> None:
         for watcher in tuple(self.watchers):

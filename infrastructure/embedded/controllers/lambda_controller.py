@@ -119,8 +119,9 @@ class LambdaController:
         peaks = dict(self._concurrency.peaks())
         for name, peak in peaks.items():
             yield _concurrent(float(peak), {"FunctionName": name})
+        peak = self._concurrency.peak()
         if peaks:
-            yield _concurrent(float(sum(peaks.values())), {})
+            yield _concurrent(float(peak), {})
 
 
 def _concurrent(value: float, dimensions: Mapping[str, str]) -> Datum:

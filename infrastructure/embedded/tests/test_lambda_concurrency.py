@@ -55,6 +55,19 @@ def test_watchers_hear_of_every_slot_that_may_be_free() -> None:
     assert heard == ["changed"] * 2
 
 
+def test_the_peak_in_all_is_of_one_moment() -> None:
+    concurrency = Concurrency()
+    for name in ("a", "b"):
+        concurrency.admit(name)
+        concurrency.leave(name)
+    assert (dict(concurrency.peaks()), concurrency.peak()) == ({"a": 1, "b": 1}, 1)
+    assert concurrency.peak() == 0
+    concurrency.admit("a")
+    concurrency.admit("b")
+    concurrency.leave("a")
+    assert (concurrency.peak(), concurrency.peak()) == (2, 1)
+
+
 def test_the_peak_is_the_most_since_it_was_last_asked() -> None:
     concurrency = Concurrency()
     for _ in range(3):
