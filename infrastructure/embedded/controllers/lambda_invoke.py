@@ -6,6 +6,7 @@ measured (AWS/Lambda: Invocations, Errors, Throttles, Duration; by FunctionName)
 
 import asyncio
 import base64
+import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping
@@ -39,6 +40,8 @@ _log = logging.getLogger(__name__)
 NAMESPACE = "AWS/Lambda"
 SYNCHRONOUS_LIMIT, ASYNCHRONOUS_LIMIT = 6_291_456, 1_048_576
 """Bytes of a payload."""
+CONTEXT_LIMIT = 3583
+"""Bytes of a client context, as base64."""
 
 
 class Invocations:
@@ -214,12 +217,21 @@ def _payload(payload: bytes, limit: int) -> bytes:
 
 
 def _context(given: Parameters) -> str:
-    """The client context, checked: base64 of JSON."""
+    """The client context, checked: base64 of a JSON object."""
     encoded = str(given.get("ClientContext") or "")
+    if not encoded:
+        return ""
     try:
-        text = base64.b64decode(encoded, validate=True).decode()
-        orjson.loads(text or "{}")
-    except ValueError as problem:
-        message = f"Client context must be a valid Base64-encoded JSON object: {problem}"
-        raise LambdaError("InvalidRequestContentException", message, Type="User") from problem
+        document = json.loads(base64.b64decode(encoded, validate=True))
+    except (ValueError, RecursionError) as problem:
+        raise _bad_context(str(problem)) from problem
+    if not isinstance(document, dict):
+        raise _bad_context(f"it is a {type(document).__name__}")
+    if len(encoded) > CONTEXT_LIMIT:
+        raise _bad_context(f"{len(encoded)} bytes are more than {CONTEXT_LIMIT}")
     return encoded
+
+
+def _bad_context(problem: str) -> LambdaError:
+    message = f"Client context must be a valid Base64-encoded JSON object: {problem}"
+    return LambdaError("InvalidRequestContentException", message, Type="User")

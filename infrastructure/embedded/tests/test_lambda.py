@@ -228,6 +228,19 @@ def test_a_handler_of_the_catalogue_gets_its_services_edges(cloud: Cloud) -> Non
             ("RequestTooLargeException", 413),
             id="event-too-large",
         ),
+        *(
+            pytest.param(
+                "invoke",
+                {"FunctionName": "refusing", "ClientContext": base64.b64encode(context).decode()},
+                ("InvalidRequestContentException", 400),
+                id=name,
+            )
+            for name, context in {
+                "context-is-no-object": b"[1]",
+                "context-too-large": b'{"k": "' + b"v" * 2700 + b'"}',
+                "context-too-deep": b'{"k": ' + b"[" * 1010 + b"]" * 1010 + b"}",
+            }.items()
+        ),
         pytest.param(
             "put_function_concurrency",
             {"FunctionName": "refusing", "ReservedConcurrentExecutions": 901},
