@@ -27,6 +27,8 @@ _NOT_PACKED = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", 
 """Notes of the installer: they differ from machine to machine."""
 _MANYLINUX = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
 """PEP 600's older names, as the glibc they stand for."""
+_Found = dict[str, tuple[Distribution, frozenset[str]]]
+"""Distributions by name, each with the extras of it that are seen to."""
 _REINSTALL = "install the project's dependencies again (make clean, make check)"
 
 
@@ -61,7 +63,7 @@ def files_for(foreign: Iterable[Foreign], extras: Mapping[str, frozenset[str]] |
 def needed(foreign: Iterable[Foreign], extras: Mapping[str, frozenset[str]] | None = None) -> tuple[Distribution, ...]:
     """The distributions that `foreign` modules need at run time, without those that the runtime brings."""
     wanted = asked_extras() if extras is None else extras
-    found: dict[str, Distribution] = {}
+    found: _Found = {}
     for module in foreign:
         if module.name in RUNTIME:
             continue
@@ -74,7 +76,7 @@ def needed(foreign: Iterable[Foreign], extras: Mapping[str, frozenset[str]] | No
                 " package would fail at its first start. Add its distribution to the dependencies in pyproject.toml"
                 " and install it, or take the import away"
             )
-    return tuple(found.values())
+    return tuple(distribution for distribution, _ in found.values())
 
 
 @cache
@@ -143,15 +145,16 @@ def _modules(distribution: Distribution) -> frozenset[str]:
     return frozenset(path.parts[0].partition(".")[0] for path in distribution.files or ())
 
 
-def _require(distribution: Distribution, extras: Mapping[str, frozenset[str]], found: dict[str, Distribution]) -> None:
-    """Add a distribution and what it requires to `found`."""
+def _require(distribution: Distribution, extras: Mapping[str, frozenset[str]], found: _Found) -> None:
+    """Add a distribution and what it requires to `found`; again where more of its extras are asked for than before."""
     name = canonicalize_name(distribution.name)
-    if name in found or name in RUNTIME:
+    wanted = extras.get(name, frozenset())
+    if name in RUNTIME or (name in found and wanted <= found[name][1]):
         return
-    found[name] = distribution
+    found[name] = distribution, wanted | (found[name][1] if name in found else frozenset())
     for line in distribution.requires or ():
         requirement = Requirement(line)
-        if _applies(requirement, extras.get(name, frozenset())):
+        if _applies(requirement, wanted):
             asked = {**extras}
             if requirement.extras:
                 other = canonicalize_name(requirement.name)

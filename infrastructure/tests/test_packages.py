@@ -211,3 +211,25 @@ def test_extras_are_taken_only_where_they_are_asked_for() -> None:
     bare = {each.name for each in distributions.needed([foreign], {})}
     full = {each.name for each in distributions.needed([foreign], {"psycopg": frozenset({"binary"})})}
     assert full - bare == {"psycopg-binary"}
+
+
+@pytest.mark.parametrize("order", [("plain", "asking"), ("asking", "plain")], ids="-then-".join)
+def test_an_extra_counts_whoever_else_requires_the_distribution(
+    order: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requires = {"plain": "shared", "asking": "shared[fast]", "shared": "speedup; extra == 'fast'", "speedup": ""}
+    for name, line in requires.items():
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        lines = (
+            "Metadata-Version: 2.1",
+            f"Name: {name}",
+            "Version: 1.0",
+            *([f"Requires-Dist: {line}"] if line else ()),
+        )
+        (folder / "METADATA").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (folder / "RECORD").write_text(f"{name}.py,,\n", encoding="utf-8")
+        (tmp_path / f"{name}.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    foreign = [Foreign(name=name, where="a.py:1", is_optional=False) for name in order]
+    assert {each.name for each in distributions.needed(foreign, {})} == set(requires)
