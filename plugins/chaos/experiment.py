@@ -124,9 +124,10 @@ class Experiment:
             Phase.RECOVERY: (self._recovery, self.windows.recovery_s),
         }
         act, seconds = acts[phase]
-        self.bench.enter(phase, seconds)
         self._entered = self.bench.pulse.now()
         try:
+            self._show(phase, seconds)
+            self._entered = self.bench.pulse.now()
             return act()
         except Exception as crash:
             if phase is Phase.PREFLIGHT:
@@ -142,6 +143,15 @@ class Experiment:
         finally:
             span = Span(name=phase, start=self._entered, end=self.bench.pulse.now(), is_fault=phase is Phase.OBSERVE)
             self.trace.spans.append(span)
+
+    def _show(self, phase: Phase, seconds: float) -> None:
+        """A terminal that is gone must not keep anybody from undoing: ROLLBACK goes on without it."""
+        try:
+            self.bench.enter(phase, seconds)
+        except Exception as gone:
+            if phase is not Phase.ROLLBACK:
+                raise
+            self.trace.crashes.append(f"{phase}: {type(gone).__name__}: {gone}")
 
     def _end_load(self) -> None:
         try:

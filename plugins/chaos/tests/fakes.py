@@ -158,6 +158,7 @@ class Table:
     pulse: FakePulse = field(default_factory=FakePulse)
     is_held: Callable[[], bool] = lambda: True
     alarms: Callable[[], frozenset[str]] = frozenset
+    on_enter: Callable[[Phase], None] = lambda _phase: None
     phases: list[Phase] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -170,6 +171,10 @@ class Table:
     @property
     def text(self) -> str:
         return self.path.read_text()
+
+    def enter(self, phase: Phase, _seconds: float) -> None:
+        self.phases.append(phase)
+        self.on_enter(phase)
 
     @property
     def events(self) -> list[str]:
@@ -190,7 +195,7 @@ class Table:
                 clear=lambda: None,
                 arm=lambda: None,
                 alarms=self.alarms,
-                enter=lambda phase, _seconds: self.phases.append(phase),
+                enter=self.enter,
             ),
         )
 

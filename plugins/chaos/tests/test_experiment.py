@@ -63,6 +63,24 @@ def test_an_exception_from_inject_on_still_rolls_back(tmp_path: Path, broken: st
     assert table.load.calls == ["start", "stop"]
 
 
+@pytest.mark.parametrize("gone", [Phase.INJECT, Phase.OBSERVE, Phase.ROLLBACK, Phase.RECOVERY])
+def test_a_terminal_that_is_gone_keeps_nobody_from_undoing(tmp_path: Path, gone: Phase) -> None:
+    """`pytest … | head` ends the pipe that the phases are shown on."""
+    table = Table(tmp_path)
+
+    def show(phase: Phase) -> None:
+        if phase is gone:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    table.on_enter = show
+
+    trace = table.experiment().run()
+
+    assert table.text == "whole"
+    assert trace.crashes == [f"{gone}: BrokenPipeError: [Errno 32] Broken pipe"]
+    assert table.events in ([], WHOLE)
+
+
 @pytest.mark.parametrize(
     "at", [BASELINE_AT + 2, OBSERVE_AT + 2, RECOVERY_AT + 2], ids=["baseline", "observe", "recovery"]
 )
