@@ -28,6 +28,8 @@ class WallPulse:
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()
         self._requests: queue.SimpleQueue[Stop] = queue.SimpleQueue()
+        self.is_interrupted = False
+        """Did somebody ask the whole run to end? Also after the last wait, when nobody takes the request any more."""
 
     def now(self) -> float:
         return time.monotonic() + self._offset
@@ -40,6 +42,7 @@ class WallPulse:
 
     def request(self, stop: Stop) -> None:
         """End the current wait, or the next; from any thread or signal handler."""
+        self.is_interrupted |= stop.is_interrupt
         self._requests.put(stop)
 
 

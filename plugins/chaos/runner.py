@@ -84,7 +84,7 @@ def perform(run: Run) -> Outcome:
             machine = Experiment(scenario=run.scenario, fault=run.fault, windows=run.windows, bench=bench)
             trace = machine.run()
         result = load.result()
-        books = _books(run, result) if result and not trace.is_interrupted else None
+        books = _books(run, result) if result and not pulse.is_interrupted else None
         captures = _captures(run, trace, result) if books and result else None
         evidence = _gather(run, trace, result, books, captures)
     judgement = judge(evidence)
@@ -95,7 +95,7 @@ def perform(run: Run) -> Outcome:
         verdict=judgement.verdict,
         record=telling.record(evidence, judgement, series=series, journal=log, folder=folder),
         told=f"{telling.told(evidence, judgement)}\n  raw data: {folder}",
-        is_interrupted=trace.is_interrupted,
+        is_interrupted=pulse.is_interrupted,
     )
 
 
