@@ -99,20 +99,23 @@ class Journal:
 
     def discard(self) -> None:
         """Remove the file, if the experiment is closed."""
-        entry = read(self.path) if self.path.is_file() else None
+        entry = read(self.path)
         if entry is not None and not entry.is_open:
             self.path.unlink(missing_ok=True)
 
     def text(self) -> str:
-        """The file as it is, for the report; empty when nothing was planned."""
-        return self.path.read_text(encoding="utf-8") if self.path.is_file() else ""
+        """The file as it is, for the report; empty when nothing was planned, or another process closed it."""
+        try:
+            return self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
 
     def _append(self, event: Event, *, is_new: bool = False, **fields: Json) -> None:
         line = json.dumps({"event": event, "at": self._clock(), "pid": os.getpid(), **fields}) + "\n"
         flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if is_new else 0)
         descriptor = os.open(self.path, flags, 0o600)
         try:
-            os.write(descriptor, (_mend(descriptor) + line).encode())
+            _write(descriptor, (_mend(descriptor) + line).encode())
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -130,34 +133,42 @@ def entries(folder: Path) -> tuple[Entry, ...]:
 
 
 def read(path: Path) -> Entry | None:
-    """The experiment in `path`; None where the run died before its plan was down, so that nothing was touched.
+    """The experiment in `path`; None where the run died before its plan was down, so that nothing was touched, and
+    where the file is gone: whoever closed the experiment removed it.
 
     `EnvironmentFault` where events follow a plan that cannot be read: somebody has to look.
     """
     lines = tuple(_lines(path))
-    events = tuple(str(line["event"]) for line in lines)
-    if not events:
+    if not lines:
         return None
-    if events[0] != "planned":
-        raise EnvironmentFault(
-            f"the journal {path} does not begin with a plan; undo by hand what it tells, then delete it"
-        )
     first = lines[0]
-    return Entry(
-        path=path,
-        origin=Origin(**first["origin"]),
-        plan=Plan.from_json(json.dumps(first["plan"])),
-        fingerprint=first["fingerprint"],
-        events=events,
-    )
+    try:
+        return Entry(
+            path=path,
+            origin=Origin(**first["origin"]),
+            plan=Plan.from_json(json.dumps(first["plan"])),
+            fingerprint=first["fingerprint"],
+            events=tuple(str(line["event"]) for line in lines),
+        )
+    except (KeyError, TypeError, ValueError) as unreadable:
+        raise EnvironmentFault(
+            f"the journal {path} does not begin with a plan that this version can read; undo by hand what it tells,"
+            " then delete it"
+        ) from unreadable
 
 
-def sweep(folder: Path, now: float) -> None:
-    """Remove what says nothing: closed experiments, and files whose run died in the middle of its plan."""
+def sweep(folder: Path, now: float, is_in_use: Callable[[Entry], bool] = lambda _entry: False) -> None:
+    """Remove what says nothing: closed experiments, and files whose run died in the middle of its plan.
+
+    A closed one that `is_in_use` stays: its run is alive, and puts the file into its report before it removes it.
+    """
     for path in folder.glob("*.jsonl"):
         entry = read(path)
-        is_abandoned = entry is None and now - path.stat().st_mtime > _WRITING_S
-        if is_abandoned or (entry is not None and not entry.is_open):
+        if entry is None:
+            is_over = now - _changed_at(path, now) > _WRITING_S
+        else:
+            is_over = not entry.is_open and not is_in_use(entry)
+        if is_over:
             path.unlink(missing_ok=True)
 
 
@@ -171,13 +182,31 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:  # JSON just read; `read` gives it its types
     """The lines that were written whole; a torn one has no meaning, since nothing was done before it was down."""
-    for line in path.read_bytes().split(b"\n"):
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return
+    for line in text.split(b"\n"):
         try:
             value = json.loads(line)
         except ValueError:
             continue
         if isinstance(value, dict):
             yield value
+
+
+def _changed_at(path: Path, now: float) -> float:
+    """Unix seconds; `now` for a file that is gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return now
+
+
+def _write(descriptor: int, line: bytes) -> None:
+    """All of it, or `OSError`: a disk that fills up takes a part of it at first, without an error."""
+    while line:
+        line = line[os.write(descriptor, line) :]
 
 
 def _mend(descriptor: int) -> str:

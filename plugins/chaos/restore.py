@@ -66,7 +66,7 @@ def restore(
     with journal.alone(state.journal):
         opened = [entry for entry in reversed(journal.open_entries(state.journal)) if chosen(entry)]
         restored = tuple(_restored(entry, *_undo(state, entry, reach, faults, clock)) for entry in opened)
-        journal.sweep(state.journal, clock())
+        journal.sweep(state.journal, clock(), is_in_use=lambda entry: is_running(state, entry, clock()))
         return restored
 
 

@@ -1,6 +1,11 @@
 """The journal tells what must be undone, whatever byte the crash cut it at."""
 
+import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,6 +84,46 @@ def test_a_plan_that_cannot_be_read_but_was_acted_on_needs_a_person(tmp_path: Pa
     log.path.write_bytes(b"{torn" + log.path.read_bytes()[10:])
     with pytest.raises(EnvironmentFault, match="does not begin with a plan"):
         journal.read(log.path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"origin": None}, {"origin": {"experiment": "e1"}}, {"plan": {}}, {"plan": {"calls": 3}}],
+    ids=["no origin", "an origin of fewer fields", "an empty plan", "a plan of another form"],
+)
+def test_a_plan_that_another_version_wrote_needs_a_person(tmp_path: Path, change: dict[str, Any]) -> None:
+    log = written(tmp_path / "journal")
+    log.path.write_text(json.dumps({**json.loads(log.path.read_text()), **change}) + "\n")
+    with pytest.raises(EnvironmentFault, match=r"e1\.jsonl does not begin with a plan that this version can read"):
+        journal.open_entries(tmp_path / "journal")
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file grows beyond `size` bytes: as on a disk that fills up, a write takes what fits and says how much."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_plan_that_is_only_half_on_the_disk_is_an_error(tmp_path: Path) -> None:
+    log = Journal.of(tmp_path / "journal", "e1", lambda: 1.0)
+    with pytest.raises(OSError, match="File too large"), room_for(100):
+        log.planned(origin(), PLAN, {"text": "whole"})
+    assert journal.read(log.path) is None
+
+
+def test_an_experiment_whose_file_goes_while_it_is_looked_at_is_closed(tmp_path: Path) -> None:
+    """Its run removes it when it is done, at any moment."""
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    (folder / "e1.jsonl").symlink_to(folder / "removed meanwhile")
+    assert journal.entries(folder) == ()
+    journal.sweep(folder, 1e12)
+    assert Journal.of(folder, "e1", lambda: 1.0).text() == ""
 
 
 def test_marking_an_experiment_that_another_process_closed_says_so(tmp_path: Path) -> None:

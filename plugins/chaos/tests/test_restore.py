@@ -73,6 +73,16 @@ def test_an_experiment_whose_run_is_alive_is_left_alone(tmp_path: Path) -> None:
     assert [each.outcome for each in crashed.restore()] == [Outcome.UNDONE]
 
 
+def test_a_closed_experiment_whose_run_is_alive_keeps_its_file_for_the_report(tmp_path: Path) -> None:
+    """Between the rollback and the report are the recovery and the books: a minute in which others may start."""
+    with Lease(StateFolder(tmp_path), run_id="r").hold("test") as held:
+        crashed = Crashed(tmp_path, "injecting", "injected", "rolled-back", "closed", lease_id=held.id)
+        assert crashed.restore() == ()
+        assert "rolled-back" in crashed.log.text()
+    assert crashed.restore() == ()
+    assert crashed.log.text() == ""
+
+
 def test_what_cannot_be_undone_stays_open_and_nothing_may_begin_on_it(tmp_path: Path) -> None:
     crashed = Crashed(tmp_path, "injecting")
     crashed.fault = FileFault(raises={"rollback": ConnectionError("no route")})
