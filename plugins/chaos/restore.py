@@ -66,7 +66,7 @@ def restore(
     with journal.alone(state.journal):
         opened = [entry for entry in reversed(journal.open_entries(state.journal)) if chosen(entry)]
         restored = tuple(_restored(entry, *_undo(state, entry, reach, faults, clock)) for entry in opened)
-        journal.sweep(state.journal, clock(), is_in_use=lambda entry: is_running(state, entry, clock()))
+        journal.sweep(state.journal, clock(), is_in_use=lambda entry: is_running(state, entry))
         return restored
 
 
@@ -95,16 +95,16 @@ def accept(state: StateFolder, experiment: str, clock: Callable[[], float] = tim
     return _restored(entry, Outcome.UNDONE, "accepted by a person")
 
 
-def is_running(state: StateFolder, entry: Entry, now: float) -> bool:
+def is_running(state: StateFolder, entry: Entry) -> bool:
     """Is the run that began this experiment alive, and does it still hold its lease?"""
     holder = lease.read(state.lease)
-    return holder is not None and holder.lease_id == entry.origin.lease_id and not holder.is_stale(now)
+    return holder is not None and holder.lease_id == entry.origin.lease_id and not holder.is_stale(time.monotonic())
 
 
 def _undo(
     state: StateFolder, entry: Entry, reach: Reach, faults: Callable[[str], Fault], clock: Callable[[], float]
 ) -> tuple[Outcome, str]:
-    if is_running(state, entry, clock()):
+    if is_running(state, entry):
         return Outcome.RUNNING, f"process {entry.origin.pid} is at it"
     log = Journal(entry.path, clock)
     try:

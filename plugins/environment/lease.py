@@ -34,7 +34,11 @@ _SAME_RUN_WAIT_S = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRecord:
-    """Who holds the lease. Times in Unix seconds; `run_id` is shared by the workers of one pytest run."""
+    """Who holds the lease, since when (Unix seconds); `run_id` is shared by the workers of one pytest run.
+
+    `beat_at` is on the machine's monotonic clock, which all its processes share: a step of the wall clock or a suspend
+    makes nobody look hung.
+    """
 
     pid: int
     lease_id: str
@@ -44,8 +48,11 @@ class LeaseRecord:
     beat_at: float
 
     def is_stale(self, now: float) -> bool:
-        """Is the holder dead, or hung for longer than any healthy one could be?"""
-        return not _is_alive(self.pid) or now - self.beat_at > STALE_S
+        """Is the holder dead, or hung for longer than any healthy one could be? `now`: monotonic seconds.
+
+        A beat from the future is from before the machine was started anew.
+        """
+        return not _is_alive(self.pid) or abs(now - self.beat_at) > STALE_S
 
 
 class Held:
@@ -73,7 +80,7 @@ class Held:
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_S):
-            os.pwrite(self._descriptor, _encode(self._record, time.time()), 0)
+            os.pwrite(self._descriptor, _encode(self._record, time.monotonic()), 0)
 
     def _end(self) -> None:
         was_valid = self.is_valid()
@@ -138,19 +145,19 @@ class Lease:
         """Create the record, after doing away with a stale one; None while somebody else holds it."""
         with _changing(self._path):
             holder = read(self._path)
-            if holder is not None and not holder.is_stale(time.time()):
+            if holder is not None and not holder.is_stale(time.monotonic()):
                 return None
             self._path.unlink(missing_ok=True)
             return self._create(purpose)
 
     def _create(self, purpose: str) -> Held:
-        now = time.time()
+        now = time.monotonic()
         record = LeaseRecord(
             pid=os.getpid(),
             lease_id=uuid.uuid4().hex,
             run_id=self._run_id,
             purpose=purpose,
-            held_since=now,
+            held_since=time.time(),
             beat_at=now,
         )
         fresh = self._path.with_name(f"{self._path.name}.{record.lease_id}")
@@ -161,12 +168,15 @@ class Lease:
 
 
 def read(path: Path) -> LeaseRecord | None:
-    """The record at `path`, None when nobody holds the lease."""
+    """The record at `path`, None when nobody holds the lease.
+
+    One that cannot be read is nobody's: it is left of a machine that lost its power, or by another version. A beat is
+    never seen half written, since it has the length of the one before.
+    """
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return LeaseRecord(**json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
         return None
-    return LeaseRecord(**fields)
 
 
 def revoke(state: StateFolder, lease_id: str) -> None:

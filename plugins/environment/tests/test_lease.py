@@ -184,6 +184,39 @@ def test_a_hung_holder_is_replaced_once_its_heart_has_stopped_for_long(state: St
         assert held.is_valid()
 
 
+@pytest.mark.parametrize(
+    "text", ["", '{"pid": 1, "bea', '{"pid": 1}', "[]"], ids=["empty", "torn", "few fields", "a list"]
+)
+def test_a_record_that_nobody_can_read_is_nobodys(state: StateFolder, text: str) -> None:
+    """A machine that lost its power leaves an empty file behind; another version's record has other fields."""
+    state.root.mkdir()
+    state.lease.write_text(text, encoding="utf-8")
+    assert is_free(state)
+    with lease(state).hold("next") as held:
+        assert held.is_valid()
+
+
+@pytest.mark.parametrize("step_s", [-3600.0, 3600.0], ids=["back", "forward"])
+def test_a_step_of_the_wall_clock_takes_no_lease_away(
+    state: StateFolder, other: Holder, step_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + step_s)
+    with pytest.raises(EnvironmentFault, match="another run experiments"), lease(state).hold("next"):
+        pass
+    assert other.ask() == "True"
+
+
+@pytest.mark.parametrize("step_s", [-3600.0, 3600.0], ids=["after a restart of the machine", "hung"])
+def test_a_beat_that_is_not_of_these_seconds_is_stale(state: StateFolder, step_s: float) -> None:
+    """The beats' clock begins anew with the machine, and a pid may by then be another process's."""
+    with lease(state).hold("chaos 01"):
+        record = read(state.lease)
+        assert record is not None
+        assert not record.is_stale(record.beat_at + 1)
+        assert record.is_stale(record.beat_at + step_s)
+
+
 def test_a_holder_that_ends_after_its_revocation_does_not_free_the_next(state: StateFolder) -> None:
     with ExitStack() as first_run, ExitStack() as second_run:
         first = first_run.enter_context(lease(state, "first").hold("chaos 01"))
