@@ -42,16 +42,22 @@ class Watchdog:
                 os.close(write_end)
                 os.close(run)
             _await(armed, log)
+        except BaseException:
+            self._end()  # else it would pass for one that watches when the next experiment asks
+            raise
         finally:
             os.close(armed)
 
     def close(self) -> None:
         """End it, unless this run leaves an experiment open: then it stays, and undoes that once the run has ended."""
-        if self._process is None or self._leaves_something_open():
-            return
-        self._process.terminate()
-        self._process.wait()
-        self._process = None
+        if self._process is not None and not self._leaves_something_open():
+            self._end()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None
 
     def _leaves_something_open(self) -> bool:
         entries = journal.open_entries(self._state.journal)

@@ -6,7 +6,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
+from plugins.chaos import guard
 from plugins.chaos.watchdog import HUNG_AFTER_S, Heartbeat
 from plugins.environment.lease import LeaseRecord
 
@@ -32,6 +33,11 @@ class Watched:
     @property
     def text(self) -> str:
         return (self.root / "platform").read_text()
+
+    @property
+    def log(self) -> str:
+        """What the watchdog wrote."""
+        return (StateFolder(self.root).logs / f"watchdog-{self.run.pid}.log").read_text()
 
     def watchdog_ends(self, within_s: float) -> bool:
         """By its pidfd: an event, not a look now and then."""
@@ -64,11 +70,10 @@ def test_a_killed_run_is_undone_and_the_watchdog_ends(tmp_path: Path) -> None:
     with watched(tmp_path) as seen:
         assert seen.text == "broken"
         seen.run.kill()
-        killed = time.monotonic()
 
         assert seen.watchdog_ends(WITHIN_S)
 
-        assert time.monotonic() - killed < 2.0
+        assert "taken for hung" not in seen.log, "it saw the death itself, not a heart that had stopped"
         assert seen.text == "whole"
         assert list(StateFolder(tmp_path).journal.iterdir()) == []
         assert not StateFolder(tmp_path).lease.exists()
@@ -81,6 +86,7 @@ def test_a_stopped_run_is_undone_within_ten_seconds_and_loses_its_lease_for_good
         # The watchdog is the stopped run's child: it stays a zombie, which a pidfd reports as ended.
         assert seen.watchdog_ends(WITHIN_S)
 
+        assert "taken for hung" in seen.log
         assert seen.text == "whole"
         seen.run.send_signal(signal.SIGCONT)
         assert seen.say("") == "False"
@@ -89,7 +95,7 @@ def test_a_stopped_run_is_undone_within_ten_seconds_and_loses_its_lease_for_good
 def test_a_run_that_ends_cleanly_takes_its_watchdog_along(tmp_path: Path) -> None:
     with watched(tmp_path) as seen:
         assert seen.say("clean") == "True"
-        assert seen.watchdog_ends(2.0)
+        assert seen.watchdog_ends(WITHIN_S)
         assert seen.text == "whole"
 
 
@@ -101,12 +107,24 @@ def test_a_run_that_ends_with_an_open_experiment_leaves_its_watchdog_to_undo_it(
         assert seen.text == "whole"
 
 
+def test_a_watchdog_that_does_not_come_up_is_not_taken_for_one_that_watches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next experiment of the run would inject with nobody to undo it."""
+    monkeypatch.setattr(guard, "ARMED_WITHIN_S", 0.0)
+    watchdog = guard.Watchdog(StateFolder(tmp_path), None, module="plugins.chaos.tests.deaf_watchdog")
+    for _ in range(2):
+        with pytest.raises(EnvironmentFault, match="the watchdog did not start"):
+            watchdog.arm()
+        assert watchdog.pid is None
+
+
 def test_a_platform_that_is_gone_needs_no_watchdog(tmp_path: Path) -> None:
     platform = StateFolder(tmp_path).platform
     platform.write_text(json.dumps({"pid": os.getpid(), "platform_id": "p1"}))
     with watched(tmp_path, "p1") as seen:
         platform.unlink()
-        assert seen.watchdog_ends(2.0)
+        assert seen.watchdog_ends(WITHIN_S)
         assert seen.text == "broken"
 
 
