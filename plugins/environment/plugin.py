@@ -26,6 +26,7 @@ from plugins.environment import claims, options, outcome, sharing
 from plugins.environment.lease import Lease
 from plugins.environment.outcome import Outcome
 from plugins.environment.plans import Plans
+from plugins.environment.process import talk, worker
 from plugins.environment.run import Run
 from plugins.environment.settings import Settings
 
@@ -54,14 +55,14 @@ def pytest_configure(config: pytest.Config) -> None:
     except CafeError as problem:
         raise pytest.UsageError(str(problem)) from problem
     is_detailed = settings.target == "aws" or config.option.verbose > 0
-    controller = _worker(config).get(_CONTROLLER)
+    controller = worker(config).get(_CONTROLLER)
     if controller is not None:
         die_with(controller)
     config.stash[_RUN] = Run(
         settings=settings,
-        run_id=_worker(config).get("testrunuid", uuid.uuid4().hex),
+        run_id=worker(config).get("testrunuid", uuid.uuid4().hex),
         found=running.url if running is not None else "",
-        owner=sharing.Owner(settings, _talk(config), _talk(config) if is_detailed else lambda _line: None),
+        owner=sharing.Owner(settings, talk(config), talk(config) if is_detailed else lambda _line: None),
     )
     config.pluginmanager.register(Recorder(config, config.stash[_RUN]), "cafe-recorder")
 
@@ -113,7 +114,7 @@ def cloud_fixture(pytestconfig: pytest.Config, settings: Settings) -> Iterator[P
     run = pytestconfig.stash[_RUN]
     if settings.plan:
         yield cloud.planned(settings.environment, settings.target, settings.pace)
-    elif _worker(pytestconfig):
+    elif worker(pytestconfig):
         yield cloud.attach(settings.environment, settings.target)
     else:
         try:
@@ -139,7 +140,7 @@ def platform(cloud: Platform, infrastructure: Mapping[str, str]) -> Platform:
 def lease(pytestconfig: pytest.Config, settings: Settings) -> Lease:
     """The right to run experiments: `with lease.hold("chaos 06") as held: …`, one holder at a time."""
     run = pytestconfig.stash[_RUN]
-    return Lease(cloud.state_folder(settings.environment), run_id=run.run_id, talk=_talk(pytestconfig))
+    return Lease(cloud.state_folder(settings.environment), run_id=run.run_id, talk=talk(pytestconfig))
 
 
 @pytest.fixture
@@ -277,7 +278,7 @@ class Recorder:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Take down what the controller brought up, and make the exit status tell the outcomes apart."""
         run = self._run
-        if _worker(self._config):
+        if worker(self._config):
             vars(self._config)["workeroutput"][_KNOWN] = list(run.known)
             return
         try:
@@ -332,24 +333,3 @@ def _said(report: pytest.TestReport | pytest.CollectReport, name: str) -> tuple[
 def _scenario(item: pytest.Item) -> str:
     """The name a person selects a test by: its parameters' id, else its own name."""
     return item.callspec.id if isinstance(item, pytest.Function) and hasattr(item, "callspec") else item.name
-
-
-def _worker(config: pytest.Config) -> Mapping[str, Any]:
-    """What the controller gave this xdist worker; empty in any other process."""
-    found: Mapping[str, Any] = getattr(config, "workerinput", {})
-    return found
-
-
-def _talk(config: pytest.Config) -> Callable[[str], None]:
-    """Writes a line past pytest's capturing; nowhere in a worker, which has no terminal."""
-
-    def write(line: str) -> None:
-        terminal = config.pluginmanager.getplugin("terminalreporter")
-        capture = config.pluginmanager.getplugin("capturemanager")
-        if terminal is None or _worker(config):
-            return
-        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
-            terminal.ensure_newline()
-            terminal.write_line(line)
-
-    return write
