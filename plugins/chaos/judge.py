@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from plugins.chaos.measure import Figures
-from plugins.chaos.scenario import Scenario
+from plugins.chaos.scenario import Recovery, Scenario
 from plugins.chaos.trace import Phase, Trace
 from plugins.slo import Slo, SloReport, Verdict
 from plugins.telemetry.anomaly import AnomalyResult
@@ -92,6 +92,11 @@ def scaled(slo: Slo, latency_scale: float) -> Slo:
         for objective in slo.objectives
     )
     return Slo(slo.name, tuple(stretched))
+
+
+def stretched(recovery: Recovery, latency_scale: float) -> Recovery:
+    """What "works again" means there: a second that is good by the phase's own SLO is no bad one for the recovery."""
+    return replace(recovery, good=scaled(recovery.good, latency_scale))
 
 
 def _slos(evidence: Evidence) -> tuple[SloReport, ...]:

@@ -16,12 +16,12 @@ from plugins.chaos.experiment import Bench, Experiment
 from plugins.chaos.fault import Fault
 from plugins.chaos.guard import Watchdog
 from plugins.chaos.journal import Journal, Origin
-from plugins.chaos.judge import BooksResult, Evidence, judge
+from plugins.chaos.judge import BooksResult, Evidence, judge, stretched
 from plugins.chaos.measure import Figures, measure, recovery_time, whole_periods, windows, with_captures
 from plugins.chaos.pulse import WallPulse, interruptible
 from plugins.chaos.reach import reach
 from plugins.chaos.restore import check_clear, restore
-from plugins.chaos.scenario import Expected, Scenario, Source, Windows, resolved
+from plugins.chaos.scenario import Expected, Recovery, Scenario, Source, Windows, resolved
 from plugins.chaos.stop import AlarmRaised
 from plugins.chaos.trace import Phase, Trace
 from plugins.chaos.traffic import OrderTraffic
@@ -111,16 +111,20 @@ def _gather(
         figures = {phase: with_captures(known, captures.window) for phase, known in figures.items()}
     if Phase.OBSERVE in figures and not trace.is_interrupted:
         figures[Phase.OBSERVE] = _with_ratios(run, figures[Phase.OBSERVE])
-    again = scenario.capture_recovery
+    scale = run.platform.environment.slo.latency_scale
+
+    def rto_s(recovery: Recovery | None, source: LoadResult | CaptureTimeline | None) -> float | None:
+        return recovery_time(trace, stretched(recovery, scale), source.window) if recovery and source else None
+
     return Evidence(
         scenario=scenario,
         trace=trace,
         figures=figures,
-        rto_s=recovery_time(trace, scenario.recovery, result.window) if result else None,
-        capture_rto_s=recovery_time(trace, again, captures.window) if again and captures else None,
+        rto_s=rto_s(scenario.recovery, result),
+        capture_rto_s=rto_s(scenario.capture_recovery, captures),
         books=books,
         anomalies=() if trace.is_interrupted else tuple(_anomalies(run, spans)),
-        latency_scale=run.platform.environment.slo.latency_scale,
+        latency_scale=scale,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from plugins.books.captures import Capture, CaptureTimeline
+from plugins.chaos.judge import stretched
 from plugins.chaos.measure import Figures, measure, recovery_time, whole_periods, windows, with_captures
 from plugins.chaos.scenario import Recovery
 from plugins.chaos.trace import Phase, Trace
@@ -112,6 +113,13 @@ def test_captures_are_back_when_orders_no_longer_wait() -> None:
     captures = CaptureTimeline(tuple(capture(at, ends.get(at, at)) for at in placed))
     again = Recovery(good=Slo.of("captured soon", "capture.max <= 1000 ms"), counted_from="rollback")
     assert recovery_time(WHOLE, again, captures.window) == pytest.approx(1.5, abs=0.11)
+
+
+@pytest.mark.parametrize(("latency_scale", "seconds"), [(1.0, math.inf), (2.0, 0.0)])
+def test_where_latencies_may_be_longer_a_good_second_has_longer_ones_too(latency_scale: float, seconds: float) -> None:
+    captures = CaptureTimeline(tuple(capture(n / 10, n / 10 + 1.5) for n in range(10, 320)))
+    again = Recovery(good=Slo.of("captured soon", "capture.max <= 1000 ms"))
+    assert recovery_time(WHOLE, stretched(again, latency_scale), captures.window) == seconds
 
 
 def capture(placed_at: float, begun_at: float | None = None) -> Capture:
