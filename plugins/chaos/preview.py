@@ -17,7 +17,7 @@ def preview(scenario: Scenario, fault: Fault, plan: Plan | None, windows: Window
         f"  calls    {', '.join(fault.writes) or 'none through IAM: the fault acts on the data plane'}",
         f"  undo     {_undo(fault, plan)}",
         f"  load     {scenario.rate:g} requests/s: {mix}",
-        f"  time     {windows.total_s:g} s: {_phases(windows)}",
+        f"  time     {scenario.warm_up_s + windows.total_s:g} s: warm-up {scenario.warm_up_s:g}, {_phases(windows)}",
         "  policy",
     ]
     return "\n".join((*lines, *(f"    {line}" for line in policy(fault, plan).splitlines())))

@@ -26,7 +26,12 @@ PLAN = Plan(
 
 def test_a_preview_names_targets_calls_undo_policy_and_time() -> None:
     text = preview(scenario(), FileFault(), PLAN, WINDOWS)
-    for expected in ("targets  arn:a", "calls    file:Write", "undo     file:Write on arn:a", "time     30 s"):
+    for expected in (
+        "targets  arn:a",
+        "calls    file:Write",
+        "undo     file:Write on arn:a",
+        "time     31 s: warm-up 1, b",
+    ):
         assert expected in text
     assert json.loads(text.split("  policy\n")[1])["Statement"][1]["Resource"] == ["arn:a"]
 
