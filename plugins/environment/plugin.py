@@ -22,7 +22,7 @@ from infrastructure.connection import fault_of
 from infrastructure.embedded import launch
 from infrastructure.embedded.launcher import die_with
 from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
-from plugins.environment import claims, options, outcome, sharing
+from plugins.environment import claims, options, outcome, process, sharing
 from plugins.environment.lease import Lease
 from plugins.environment.outcome import Outcome
 from plugins.environment.plans import Plans
@@ -186,6 +186,20 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
         run.fault = fault
         run.tally.add(outcome.of(fault))
         pytest.exit("the platform did not come up")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """In the controller: a worker that ended before it was given its tests; by itself that is xdist's INTERNALERROR."""
+    try:
+        return (yield)
+    except OSError as cut:
+        if cut.errno is not None or not session.config.pluginmanager.hasplugin("dsession"):
+            raise  # the system's, and none of execnet's closed channel
+        run = session.config.stash[_RUN]
+        run.fault = process.lost(cut)
+        run.tally.add(outcome.of(run.fault))
+        pytest.exit("a worker was lost")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from infrastructure.errors import EnvironmentFault
+
 
 def worker(config: pytest.Config) -> Mapping[str, Any]:
     """What the controller gave this xdist worker; empty in any other process."""
@@ -26,3 +28,11 @@ def talk(config: pytest.Config) -> Callable[[str], None]:
             terminal.write_line(line)
 
     return write
+
+
+def lost(cut: OSError) -> EnvironmentFault:
+    """A worker of xdist was gone when the controller gave it its tests."""
+    return EnvironmentFault(
+        f"a worker ended before it was given its tests ({cut}). Run again; if it happens again, look what ends"
+        " processes on this machine: too little memory does (`dmesg`), and fewer workers (-n) need less"
+    )

@@ -84,6 +84,21 @@ def test_interrupted(platform, slow):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.raise_signal(signal.SIGINT)
 """
+DEADLY_CLOUD = """
+import psutil
+from infrastructure import cloud
+
+come_up = cloud.up
+
+def up(*arguments, **named):
+    workers = psutil.Process().children()
+    for worker in workers:
+        worker.kill()
+    psutil.wait_procs(workers)
+    return come_up(*arguments, **named)
+
+cloud.up = up
+"""
 PLANS = """
 def test_plans(request, plans, plan_only, platform):
     assert plan_only
@@ -241,6 +256,14 @@ def test_workers_die_with_their_controller(pytester: pytest.Pytester, run: Runne
         undo.callback(os.close, worker)
         controller.kill()
         assert is_readable(worker), "the worker lives on"
+
+
+def test_a_worker_that_ends_before_it_has_tests_is_one_message(pytester: pytest.Pytester, run: Runner) -> None:
+    pytester.makeconftest(CONFTEST + DEADLY_CLOUD)
+    result = run("-n", "1", suites=(PASSES,))
+    assert result.ret == ExitCode.ENVIRONMENT
+    result.stdout.fnmatch_lines(["a worker ended before it was given its tests*Run again*"])
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
 
 
 def test_a_second_ctrl_c_is_no_traceback(pytester: pytest.Pytester, run: Runner) -> None:
