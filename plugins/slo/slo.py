@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from plugins.slo.objective import Objective, Result
 from plugins.slo.verdict import Verdict
 
-MIN_SAMPLES = {"p50": 10, "p90": 22, "p95": 59, "p99": 299, "p999": 2995}
+MIN_SAMPLES = {"p50": 10, "p90": 29, "p95": 59, "p99": 299, "p999": 2995}
 """Fewest samples from which a percentile may be claimed with 95 % confidence (the largest of n clean tries bounds the
 p-quantile with probability 1 - p^n); below it the objective is inconclusive, whatever the value."""
 

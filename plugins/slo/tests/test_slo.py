@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from plugins.slo import Objective, Slo, Verdict
+from plugins.slo import MIN_SAMPLES, Objective, Slo, Verdict
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 
@@ -67,6 +67,13 @@ def test_a_percentile_of_too_few_samples_is_inconclusive_and_says_why() -> None:
     assert report.verdict == INCONCLUSIVE
     assert report.notes == ("p99 needs 299 samples, there are 298",)
     assert slo.judge({"p99": 10.0, "errors": 0.0}, samples=299).verdict == PASS
+
+
+@pytest.mark.parametrize(
+    ("indicator", "share"), [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)]
+)
+def test_a_percentile_is_claimed_with_95_percent_confidence(indicator: str, share: float) -> None:
+    assert 1 - share ** MIN_SAMPLES[indicator] >= 0.95
 
 
 def test_an_slo_reports_all_unreadable_objectives_at_once() -> None:
