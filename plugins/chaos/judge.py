@@ -157,8 +157,7 @@ def _claims(evidence: Evidence, slos: tuple[SloReport, ...]) -> Iterable[Finding
 
 def _missed(report: SloReport) -> str:
     """The objectives that did not pass, in a line."""
-    missed = (" ".join(str(result).split()) for result in report.missed)
-    return "; ".join((*missed, *report.notes))
+    return "; ".join(" ".join(str(result).split()) for result in report.missed)
 
 
 def _doubt(reason: str) -> Finding:

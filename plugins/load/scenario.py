@@ -67,5 +67,6 @@ class LoadScenario:
 def _lacking(stage: Stage, slo: Slo) -> str:
     """Which percentiles the stage claims from too few arrivals; empty when none."""
     arrivals = int(stage.arrivals.count(stage.arrivals.duration_s))
-    notes = slo.judge({}, samples=arrivals).notes
-    return f"stage {stage.name!r}: {', '.join(notes)}" if notes else ""
+    claimed = {o.indicator: 0.0 for o in slo.objectives}
+    doubts = [result.doubt for result in slo.judge(claimed, samples=arrivals).results if result.value is None]
+    return f"stage {stage.name!r}: {', '.join(doubts)}" if doubts else ""

@@ -39,13 +39,13 @@ def reasons(evidence: Evidence) -> tuple[str, ...]:
     """Why the verdict is not PASS: books that do not balance first, then missed objectives, then doubts."""
     results = [(stage, result) for stage in evidence.stages for result in stage.slo.results]
     missed = tuple(f"{stage.span.name}: {r.objective}" for stage, r in results if r.verdict is Verdict.FAIL)
-    doubted = tuple(f"{stage.span.name}: {r.objective}" for stage, r in results if r.verdict is Verdict.INCONCLUSIVE)
+    doubted = tuple(f"{s.span.name}: {r.objective}: {r.doubt}" for s, r in results if r.verdict is Verdict.INCONCLUSIVE)
     books = evidence.books.reasons
     is_wrong = evidence.books.verdict is Verdict.FAIL
     return (
         *(books if is_wrong else ()),
         *missed,
-        *(f"{doubt} not measured" for doubt in doubted),
+        *doubted,
         *books[: 0 if is_wrong else None],
     )
 

@@ -23,16 +23,20 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One objective, judged. `value` is None where nothing was measured; a negative `margin` says how far it missed."""
+    """One objective, judged. `value` is None where nothing was measured, or too little to claim it: `doubt` says which.
+
+    A negative `margin` says how far it missed.
+    """
 
     objective: "Objective"
     value: float | None
     verdict: Verdict
     margin: float | None
+    doubt: str = "nothing was measured"
 
     def __str__(self) -> str:
         if self.value is None:
-            return f"{self.verdict.upper():12} {self.objective}: nothing was measured"
+            return f"{self.verdict.upper():12} {self.objective}: {self.doubt}"
         unit = self.objective.unit
         measured = f"measured {self.value:.4g} {unit}, margin {self.margin:+.4g} {unit}"
         return f"{self.verdict.upper():12} {self.objective}: {measured}"

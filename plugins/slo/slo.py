@@ -1,7 +1,7 @@
 """A named set of objectives, composable with `&`, and the verdict over all of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plugins.slo.objective import Objective, Result
 from plugins.slo.verdict import Verdict
@@ -17,7 +17,6 @@ class SloReport:
 
     name: str
     results: tuple[Result, ...]
-    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -34,12 +33,7 @@ class SloReport:
         return tuple(f"{self.name}: {result}" for result in self.missed)
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.name}: {self.verdict.upper()}",
-            *(f"  {result}" for result in self.results),
-            *(f"  note: {n}" for n in self.notes),
-        ]
-        return "\n".join(lines)
+        return "\n".join((f"{self.name}: {self.verdict.upper()}", *(f"  {result}" for result in self.results)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +64,15 @@ class Slo:
 
         `samples` is how many requests the percentiles come from; too few leave a percentile inconclusive.
         """
-        results, notes = [], []
-        for objective in self.objectives:
-            needed = MIN_SAMPLES.get(objective.indicator, 0)
-            value = indicators.get(objective.indicator)
-            if samples is not None and samples < needed:
-                notes.append(f"{objective.indicator} needs {needed} samples, there are {samples}")
-                value = None
-            results.append(objective.judge(value))
-        return SloReport(name=self.name, results=tuple(results), notes=tuple(notes))
+        results = tuple(
+            _too_few(objective, samples)
+            if samples is not None and samples < MIN_SAMPLES.get(objective.indicator, 0)
+            else objective.judge(indicators.get(objective.indicator))
+            for objective in self.objectives
+        )
+        return SloReport(name=self.name, results=results)
+
+
+def _too_few(objective: Objective, samples: int) -> Result:
+    name = objective.indicator
+    return replace(objective.judge(None), doubt=f"{name} needs {MIN_SAMPLES[name]} samples, there are {samples}")

@@ -65,7 +65,8 @@ def test_a_percentile_of_too_few_samples_is_inconclusive_and_says_why() -> None:
     slo = Slo.of("checkout", "p99 <= 250 ms", "errors <= 1 %")
     report = slo.judge({"p99": 10.0, "errors": 0.0}, samples=298)
     assert report.verdict == INCONCLUSIVE
-    assert report.notes == ("p99 needs 299 samples, there are 298",)
+    assert report.reasons == ("checkout: INCONCLUSIVE p99 ≤ 250 ms: p99 needs 299 samples, there are 298",)
+    assert "nothing was measured" not in str(report)
     assert slo.judge({"p99": 10.0, "errors": 0.0}, samples=299).verdict == PASS
 
 
