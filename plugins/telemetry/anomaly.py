@@ -39,10 +39,10 @@ class Anomaly:
     def check(self, series: Series, before: Span, during: Span, after: Span) -> AnomalyResult:
         """Hold the series against the expectation; a window without data leaves it inconclusive."""
         windows = [
-            self._known(series.within(before.start, before.end)),
+            self._known(series.within(before.start, before.end), series.periods_within(before.start, before.end)),
             # A fault's effect may lie wholly in the period in which it was injected, so mixed periods count here.
-            self._known(series.touching(during.start, during.end)),
-            self._known(series.within(after.start, after.end)),
+            self._known(series.touching(during.start, during.end), series.periods_touching(during.start, during.end)),
+            self._known(series.within(after.start, after.end), series.periods_within(after.start, after.end)),
         ]
         empty = [span.name for span, values in zip((before, during, after), windows, strict=True) if not values]
         if empty:
@@ -60,8 +60,11 @@ class Anomaly:
             Verdict.PASS, f"{normal:.4g} → {normal + sign * moved:.4g} → {settled:.4g} {self.unit}".rstrip()
         )
 
-    def _known(self, series: Series) -> tuple[float, ...]:
-        return series.values or ((0.0,) if self.silent_is_zero else ())
+    def _known(self, series: Series, periods: int) -> tuple[float, ...]:
+        """The values, and a zero for each of the other `periods` where silence is one."""
+        if not self.silent_is_zero:
+            return series.values
+        return series.values + (0.0,) * (max(periods, 1) - len(series.values))
 
     def _result(self, verdict: Verdict, seen: str) -> AnomalyResult:
         expected = f"{self.name} goes {self.direction} by ≥ {self.by:g} {self.unit}".rstrip()

@@ -1,5 +1,6 @@
 """What happened when: named series of numbers and shaded spans on one wall clock. Pure data."""
 
+import math
 from dataclasses import dataclass, field, replace
 
 
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field, replace
 class Series:
     """One metric over time. `points` are (Unix seconds, value), ascending.
 
-    `period_s`: what a point covers, from its time on; 0 for an instant.
+    `period_s`: what a point covers, from its time on, a multiple of it as in CloudWatch; 0 for an instant.
     """
 
     name: str
@@ -26,6 +27,14 @@ class Series:
     def touching(self, start: float, end: float) -> "Series":
         """The points whose period overlaps what lies between `start` and `end`."""
         return replace(self, points=tuple(p for p in self.points if start < p[0] + self.period_s and p[0] < end))
+
+    def periods_within(self, start: float, end: float) -> int:
+        """How many points `within` has when each period is reported; 0 of instants."""
+        return max(math.ceil(end / self.period_s) - 1 - math.ceil(start / self.period_s), 0) if self.period_s else 0
+
+    def periods_touching(self, start: float, end: float) -> int:
+        """How many points `touching` has when each period is reported; 0 of instants."""
+        return max(math.ceil(end / self.period_s) - math.floor(start / self.period_s), 0) if self.period_s else 0
 
     @property
     def values(self) -> tuple[float, ...]:

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from typing import Literal
+
 import pytest
 
 from plugins.slo import Verdict
@@ -63,3 +66,20 @@ def test_the_result_says_what_was_expected_and_what_was_seen() -> None:
         _series(*[0] * 5, *[2] * 5, *[0] * 5), BEFORE, DURING, AFTER
     )
     assert result.text == "5XX goes up by ≥ 5: it moved by 2 from 0"
+
+
+@pytest.mark.parametrize(
+    ("direction", "values", "expected"),
+    [
+        pytest.param("up", [None] * 5 + [40] * 5 + [None, None, 40, None, None], Verdict.PASS, id="a straggler afterwards"),
+        pytest.param("up", [40, *[None] * 4] + [42] * 5 + [None] * 5, Verdict.PASS, id="a stray one before"),
+        pytest.param("up", [40, *[None] * 4] + [90] * 5 + [40] * 5, Verdict.FAIL, id="a stray one hides no stay"),
+        pytest.param("down", [9] * 5 + [9, *[None] * 4] + [9] * 5, Verdict.PASS, id="silent for most of the fault"),
+    ],
+)
+def test_a_count_is_zero_in_each_period_in_which_it_is_silent(
+    direction: Literal["up", "down"], values: list[float | None], expected: Verdict
+) -> None:
+    anomaly = Anomaly(name="m", direction=direction, by=5, silent_is_zero=True)
+    series = replace(_series(*values), period_s=1.0)
+    assert anomaly.check(series, BEFORE, DURING, AFTER).verdict == expected
