@@ -104,8 +104,9 @@ class CaptureTimeline:
         """
         counts = Counter(math.floor(at) for at in self._captured_at)
         seconds = range(min(counts), max(counts) + 1) if counts else ()
-        rate = Series(name="captures", unit="/s", points=tuple((float(s), float(counts[s])) for s in seconds))
+        captured = tuple((float(s), float(counts[s])) for s in seconds)
+        rate = Series(name="captures", unit="/s", points=captured, period_s=1.0)
         placed = sorted({math.floor(capture.placed_at) for capture in self.captures})
         points = ((float(second), self.window(second, second + 1).indicators()["capture.p99"]) for second in placed)
         latency = tuple((at, value) for at, value in points if value is not None)
-        return rate, Series(name="capture.p99", unit="ms", points=latency)
+        return rate, Series(name="capture.p99", unit="ms", points=latency, period_s=1.0)

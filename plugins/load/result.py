@@ -137,8 +137,8 @@ class LoadResult:
         windows = [_window(second, second + 1.0, by_second[second]) for second in sorted(by_second)]
         units = {"p50": "ms", "p99": "ms", "errors": "%", "throughput": "/s", "goodput": "/s", "offered": "/s"}
         found = tuple(_series(name, unit, windows) for name, unit in units.items())
-        dropped = Series(name="dropped", unit="/s", points=tuple((w.start, float(w.dropped)) for w in windows))
-        return (*found, dropped)
+        dropped = tuple((w.start, float(w.dropped)) for w in windows)
+        return (*found, Series(name="dropped", unit="/s", points=dropped, period_s=1.0))
 
 
 def _window(start: float, end: float, samples: Iterable[Sample]) -> Window:
@@ -158,7 +158,8 @@ def _window(start: float, end: float, samples: Iterable[Sample]) -> Window:
 
 def _series(name: str, unit: str, windows: Iterable[Window]) -> Series:
     points = ((window.start, window.indicators()[name]) for window in windows)
-    return Series(name=name, unit=unit, points=tuple((at, value) for at, value in points if value is not None))
+    known = tuple((at, value) for at, value in points if value is not None)
+    return Series(name=name, unit=unit, points=known, period_s=1.0)
 
 
 def _ms(microseconds: float | None) -> float | None:

@@ -1,12 +1,13 @@
 """Draws a timeline as SVG: one panel per unit, every series of that unit in it, the fault shaded.
 
-Hand-written SVG on purpose: three shapes (polyline, rect, text) do not justify a plotting library in every run, and the
-file stays readable, scalable and free of scripts.
+Hand-written SVG on purpose: four shapes (polyline, circle, rect, text) do not justify a plotting library in every run,
+and the file stays readable, scalable and free of scripts.
 """
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from html import escape
 
 from plugins.telemetry import Series, Span, Timeline
@@ -52,10 +53,12 @@ def draw(timeline: Timeline, title: str) -> str:
 
 
 def _panels(series: Iterable[Series]) -> list[tuple[str, list[Series]]]:
+    """The series of each unit. What is no number has no place on an axis: it is a gap."""
     by_unit: dict[str, list[Series]] = {}
     for one in series:
-        if one.points:
-            by_unit.setdefault(one.unit, []).append(one)
+        points = tuple((at, value) for at, value in one.points if math.isfinite(value))
+        if points:
+            by_unit.setdefault(one.unit, []).append(replace(one, points=points))
     return list(by_unit.items())
 
 
@@ -67,7 +70,7 @@ def _extent(timeline: Timeline) -> tuple[float, float]:
 
 def _nice(value: float) -> float:
     """The next 1, 2 or 5 times a power of ten above `value`: an axis people can read."""
-    if value <= 0:
+    if value < sys.float_info.min:  # nothing, or too little for a power of ten
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= value)
@@ -78,12 +81,31 @@ def _panel(scale: _Scale, unit: str, series: list[Series], spans: tuple[Span, ..
     legend = _LEFT + 130.0
     for index, one in enumerate(series):
         colour = _COLOURS[index % len(_COLOURS)]
-        path = " ".join(f"{scale.x(at):.1f},{scale.y(value):.1f}" for at, value in one.points)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
+        parts.extend(_stroke([(scale.x(at), scale.y(value)) for at, value in run], colour) for run in _runs(one))
         where = f'x="{legend:.0f}" y="{scale.offset - 5:.0f}"'
         parts.append(f'<text {where} fill="{colour}">— {escape(one.name)}</text>')
         legend += 34 + 6.2 * len(one.name)
     return parts
+
+
+def _runs(series: Series) -> Iterator[list[tuple[float, float]]]:
+    """The points in runs without a missing period: a line across an outage would say that all was as before."""
+    run: list[tuple[float, float]] = []
+    for point in series.points:
+        if run and series.period_s and point[0] - run[-1][0] > 1.5 * series.period_s:
+            yield run
+            run = []
+        run.append(point)
+    yield run
+
+
+def _stroke(run: list[tuple[float, float]], colour: str) -> str:
+    """A line, or a dot for a point alone, of which a line would show nothing."""
+    if len(run) == 1:
+        ((x, y),) = run
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.6" fill="{colour}"/>'
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in run)
+    return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
 
 
 def _shading(scale: _Scale, spans: tuple[Span, ...]) -> list[str]:

@@ -1,4 +1,5 @@
 import json
+import math
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -92,6 +93,24 @@ def test_the_chart_shades_the_fault_and_draws_each_unit_in_its_own_panel() -> No
     assert len(root.findall(f"{SVG}polyline")) == 2
     assert [r for r in root.findall(f"{SVG}rect") if r.get("fill") == "#f6d5cd"]
     assert "<orders & more>" in [t.text for t in root.findall(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 5e-324])
+def test_a_value_that_has_no_place_on_an_axis_breaks_no_chart(value: float) -> None:
+    series = Series(name="p99", unit="ms", points=((0, 1.0), (1, value), (2, 1.0)))
+    alone = Series(name="odd", unit="%", points=((0, value),))
+    page = draw(Timeline(series=(series, alone)), "odd")
+    ET.fromstring(page)  # noqa: S314 - our own output
+    assert "nan" not in page
+    assert "inf" not in page
+
+
+def test_a_gap_in_the_data_is_a_gap_in_the_chart() -> None:
+    points = ((0.0, 10.0), (1.0, 12.0), (5.0, 11.0), (6.0, 10.0), (9.0, 12.0))
+    series = Series(name="p99", unit="ms", points=points, period_s=1.0)
+    root = ET.fromstring(draw(Timeline(series=(series,)), "outage"))  # noqa: S314 - our own output
+    assert [len(line.attrib["points"].split()) for line in root.findall(f"{SVG}polyline")] == [2, 2]
+    assert len(root.findall(f"{SVG}circle")) == 1
 
 
 def test_a_chart_without_data_says_so() -> None:
