@@ -34,14 +34,26 @@ def trend(file: Path) -> str:
     return draw(Timeline(series=series), "Trend over the recorded runs")
 
 
+def check(file: Path) -> None:
+    """`ValueError` names the first line that is no recorded run: the file is somebody's, not a history."""
+    _lines(file)
+
+
 def _lines(file: Path) -> list[str]:
+    """The whole lines; a torn last one is left out, any other bad one is a `ValueError` with its number."""
     if not file.exists():
         return []
-    return [line for line in file.read_text(encoding="utf-8").splitlines() if _is_whole(line)]
+    lines = file.read_bytes().split(b"\n")
+    torn = lines.pop()  # what stands behind the last newline
+    for number, line in enumerate(lines, 1):
+        if not _is_run(line):
+            raise ValueError(f"line {number} of {file} is no recorded run")
+    return [line.decode() for line in (*lines, torn) if _is_run(line)]
 
 
-def _is_whole(line: str) -> bool:
+def _is_run(line: bytes) -> bool:
     try:
-        return isinstance(json.loads(line), dict)
+        entry = json.loads(line)
     except ValueError:
         return False
+    return isinstance(entry, dict) and {"at", "run", "verdict", "metrics"} <= entry.keys()

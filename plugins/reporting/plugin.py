@@ -63,6 +63,10 @@ def _check_history(given: str | None) -> None:
         raise pytest.UsageError(f"--history {given!r} must be a file in a folder that exists")
     if file.suffix in (".svg", ".tmp"):
         raise pytest.UsageError(f"--history {given!r}: the trend is drawn beside it as .svg; name the file .jsonl")
+    try:
+        history.check(file)
+    except (OSError, ValueError) as problem:
+        raise pytest.UsageError(f"--history {given!r}: {problem}; name a history, or a new file") from problem
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -78,6 +78,27 @@ def test_a_history_that_cannot_be_is_refused_before_the_run(history: str, suites
     result.stderr.fnmatch_lines([f"ERROR: --history {history!r}*"])
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["# my notes\nnothing to do with runs\n", '{"outcome":"acknowledged"}\n{"outcome":"refused"}\n', "[1]\n", "\xff\n"],
+    ids=["notes", "orders", "no-objects", "no-text"],
+)
+def test_another_file_given_as_history_is_refused_and_stays_as_it_is(text: str, suites: pytest.Pytester) -> None:
+    file = suites.path / "mine.jsonl"
+    file.write_bytes(text.encode("latin-1"))
+    result = run(suites, "--history", "mine.jsonl")
+    assert result.ret == ExitCode.USAGE
+    result.stderr.fnmatch_lines(["ERROR: --history 'mine.jsonl'*line 1*no recorded run*"])
+    assert file.read_bytes() == text.encode("latin-1")
+
+
+def test_a_history_grows_by_each_run(suites: pytest.Pytester) -> None:
+    for _ in range(2):
+        assert run(suites, "--history", "runs.jsonl").ret == ExitCode.PASSED
+    assert len((suites.path / "runs.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+    assert "chaos 06 rto" in (suites.path / "runs.svg").read_text(encoding="utf-8")
+
+
 def test_a_refused_run_leaves_the_last_ones_records(suites: pytest.Pytester) -> None:
     run(suites)
     kept = suites.path / "reports" / "records" / "chaos-06.json"
