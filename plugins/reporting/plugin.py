@@ -11,8 +11,10 @@ from infrastructure.errors import EnvironmentFault, ExitCode
 from plugins.reporting import allure, history, store, summary
 from plugins.reporting.progress import Progress
 from plugins.reporting.record import RunRecord
+from plugins.reporting.unjudged import Unjudged
 
 _ACTIVE = pytest.StashKey[Path]()
+_UNJUDGED = pytest.StashKey[Unjudged]()
 _UNWRITTEN = pytest.StashKey[str]()
 """Why there is no report."""
 
@@ -22,12 +24,14 @@ class Reporter:
 
     def __init__(self, config: pytest.Config, folder: Path) -> None:
         self._config = config
+        self._unjudged = config.stash.get(_UNJUDGED, Unjudged())
         self._records = folder / "records"
 
     def publish(self, record: RunRecord) -> None:
         """Keep `record` and attach it to the test that is running; `EnvironmentFault` when it cannot be written."""
         try:
             store.save(record, self._records)
+            self._unjudged.published(record)
             allure.export(record, self._config)
         except OSError as problem:
             raise EnvironmentFault(f"{record.verdict.upper()}: {record.title}, but {_unwritten(problem)}") from problem
@@ -49,6 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _check_history(config.option.history)
     folder = config.rootpath / "reports"
     config.stash[_ACTIVE] = folder
+    config.stash[_UNJUDGED] = Unjudged()
+    config.pluginmanager.register(config.stash[_UNJUDGED], "cafe_unjudged")
     if not config.option.allure_report_dir:
         config.option.allure_report_dir = str(folder / "allure-results")
         config.option.clean_alluredir = not _is_worker(config)
@@ -115,7 +121,7 @@ def _write(config: pytest.Config) -> None:
     folder = config.stash[_ACTIVE]
     folder.mkdir(exist_ok=True)
     rows = store.load(folder / "records")
-    page = summary.render(rows, _environment(config))
+    page = summary.render(rows, _environment(config), tuple(config.stash[_UNJUDGED].nodes))
     (folder / "summary.md").write_text(page, encoding="utf-8")
     _describe_environment(config)
     if config.option.history and rows:

@@ -10,22 +10,36 @@ from plugins.slo import Verdict
 _MARK = {Verdict.PASS: "✅ pass", Verdict.FAIL: "❌ fail", Verdict.INCONCLUSIVE: "❔ inconclusive"}
 
 
-def render(rows: Sequence[SummaryRow], environment: Mapping[str, str]) -> str:
-    """The page as GitHub-flavoured Markdown; says so when nothing was judged."""
+def render(rows: Sequence[SummaryRow], environment: Mapping[str, str], unjudged: Sequence[str] = ()) -> str:
+    """The page as GitHub-flavoured Markdown; says so when nothing was judged.
+
+    `unjudged` are the tests that failed and have no verdict that says so.
+    """
     where = ", ".join(f"{name} {value}" for name, value in environment.items())
     if not rows:
-        return f"# CloudCafe\n\nNothing was judged ({where}).\n"
+        return f"# CloudCafe\n\nNothing was judged ({where}).\n{_unjudged(unjudged)}"
     counts = Counter(row.verdict for row in rows)
-    head = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+    found = [f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]]
+    head = ", ".join((*found, *([f"{len(unjudged)} without a verdict"] if unjudged else [])))
     started = datetime.fromtimestamp(rows[0].started, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     parts = [f"# CloudCafe: {head}\n", f"Started {started}; {where}.\n", _table(rows)]
+    if unjudged:
+        parts.append(_unjudged(unjudged))
     doubtful = [row for row in rows if row.verdict is not Verdict.PASS]
     if doubtful:
         parts.append("## Why not green\n")
         parts.extend(_reasons(row) for row in doubtful)
-    parts.append("## Objectives\n")
-    parts.extend(_objectives(row) for row in rows if row.objectives)
+    if any(row.objectives for row in rows):
+        parts.append("## Objectives\n")
+        parts.extend(_objectives(row) for row in rows if row.objectives)
     return "\n".join(parts)
+
+
+def _unjudged(tests: Sequence[str]) -> str:
+    if not tests:
+        return ""
+    listed = "\n".join(f"- `{test}`" for test in tests)
+    return f"\n## Failed without a verdict\n\n{listed}\n\nWhy is in the output of the run.\n"
 
 
 def _table(rows: Sequence[SummaryRow]) -> str:

@@ -99,6 +99,17 @@ def test_a_history_grows_by_each_run(suites: pytest.Pytester) -> None:
     assert "chaos 06 rto" in (suites.path / "runs.svg").read_text(encoding="utf-8")
 
 
+def test_the_summary_names_tests_that_failed_without_a_verdict(suites: pytest.Pytester) -> None:
+    crashing = "def test_crashes(): 1 / 0\n\ndef test_is_well(): pass\n"
+    (suites.path / "suites" / "test_1.py").write_text(crashing, encoding="utf-8")
+    unwell = SUITE.replace("Verdict.PASS", "Verdict.FAIL").replace('"06"', '"07"') + "    assert False\n"
+    (suites.path / "suites" / "test_2.py").write_text(unwell, encoding="utf-8")
+    run(suites)
+    page = (suites.path / "reports" / "summary.md").read_text(encoding="utf-8")
+    assert page.startswith("# CloudCafe: 1 pass, 1 fail, 1 without a verdict\n")
+    assert [line for line in page.splitlines() if line.startswith("- `")] == ["- `suites/test_1.py::test_crashes`"]
+
+
 def test_a_refused_run_leaves_the_last_ones_records(suites: pytest.Pytester) -> None:
     run(suites)
     kept = suites.path / "reports" / "records" / "chaos-06.json"
