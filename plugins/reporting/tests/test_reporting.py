@@ -124,6 +124,10 @@ def test_a_chart_without_data_says_so() -> None:
         '{"aws_secret_access_key": "abcdef123456"}',
         "password=abcdef123456",
         "operator_token: 'abcdef123456'",
+        "Authorization: Basic abcdef123456",
+        "postgresql://cafe:abcdef123456@localhost:5432/cafe",
+        "redis://:abcdef123456@localhost",
+        r'{"SecretString": "{\"password\": \"abcdef123456\"}"}',
     ],
 )
 def test_what_looks_like_a_secret_never_reaches_a_report(text: str) -> None:
