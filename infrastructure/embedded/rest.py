@@ -4,6 +4,7 @@ Flask is imported with the first such call: nothing the platform itself does nee
 """
 
 import io
+from dataclasses import replace
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
@@ -31,7 +32,11 @@ def answer(api: Api, call: Call) -> Answer:
         "wsgi.run_once": False,
     }
     body = b"".join(_application()(environ, start_response))
-    return plain(*seen[-1], body)
+    found = plain(*seen[-1], body)
+    length = {name.lower(): value for name, value in seen[-1][1].items()}.get("content-length")
+    if call.method != "HEAD" or length is None:
+        return found
+    return replace(found, headers={**found.headers, "content-length": length})  # of the body that HEAD leaves out
 
 
 @cache

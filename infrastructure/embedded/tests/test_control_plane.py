@@ -49,7 +49,8 @@ class Client:
         self.writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
         lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         found = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
-        return Reply(int(lines[0].split()[1]), found, await self._reader.readexactly(int(found["content-length"])))
+        size = 0 if method == "HEAD" else int(found["content-length"])
+        return Reply(int(lines[0].split()[1]), found, await self._reader.readexactly(size))
 
     async def aws(self, service: str, target: str, parameters: dict[str, Any], **more: str) -> Reply:
         headers = headers_of(service) | {"x-amz-target": target, "content-type": "application/x-amz-json-1.0"} | more
@@ -307,5 +308,18 @@ def test_objects_can_be_kept_in_s3() -> None:
             assert (await client.ask("PUT", "/bucket", signed)).status == 200
             assert (await client.ask("PUT", "/bucket/a%20key", signed, b"value")).status == 200
             assert (await client.ask("GET", "/bucket/a%20key", signed)).body == b"value"
+
+    run(scenario())
+
+
+def test_a_head_of_an_object_tells_its_length() -> None:
+    async def scenario() -> None:
+        async with _serving() as (_, client):
+            signed = headers_of("s3")
+            await client.ask("PUT", "/bucket", signed)
+            await client.ask("PUT", "/bucket/key", signed, b"value")
+            found = await client.ask("HEAD", "/bucket/key", signed)
+            assert (found.status, found.headers["content-length"]) == (200, "5")
+            assert (await client.ask("GET", "/bucket/key", signed)).body == b"value"
 
     run(scenario())
