@@ -93,7 +93,7 @@ class Throttling:
     ) -> Answer:
         """Pass on the part of a batch that has credit, and give back the rest as unprocessed."""
         asked: dict[str, Any] = dict(_items(call.parameters, "RequestItems"))
-        left = {name: asked.pop(name) for name in starved}
+        left = {name: asked.pop(name) for name in tuple(asked) if _last(name) in starved}
         parameters = {**call.parameters, "RequestItems": asked}
         part = replace(call, parameters=parameters, body=orjson.dumps(parameters))
         answer = await self._pass(part, handle, kind, tuple(each for each in touched if each.table not in starved))
@@ -136,18 +136,20 @@ def _touched(call: Call) -> Iterator[_Touched]:
     body = call.parameters
     if call.action.startswith("Transact"):
         for entry in _list(body, "TransactItems"):
-            operation: Wire = next(iter(entry.values()), {})
-            yield _Touched(_name(operation), operation.get("Item") or operation.get("Key") or {}, is_consistent=True)
+            operation = _items(entry, next(iter(entry), ""))
+            yield _Touched(_name(operation), _items(operation, "Item") or _items(operation, "Key"), is_consistent=True)
     elif call.action == "BatchWriteItem":
-        for table, requests in _items(body, "RequestItems").items():
-            for request in requests:
-                put, deleted = request.get("PutRequest", {}), request.get("DeleteRequest", {})
-                yield _Touched(_last(table), put.get("Item") or deleted.get("Key") or {})
+        tables = _items(body, "RequestItems")
+        for table in tables:
+            for request in _list(tables, table):
+                put, deleted = _items(request, "PutRequest"), _items(request, "DeleteRequest")
+                yield _Touched(_last(table), _items(put, "Item") or _items(deleted, "Key"))
     elif call.action == "BatchGetItem":
-        for table, request in _items(body, "RequestItems").items():
-            is_consistent = bool(request.get("ConsistentRead"))
-            for key in request.get("Keys", ()):
-                yield _Touched(_last(table), key, is_consistent)
+        tables = _items(body, "RequestItems")
+        for table in tables:
+            request = _items(tables, table)
+            for key in _list(request, "Keys"):
+                yield _Touched(_last(table), key, bool(request.get("ConsistentRead")))
     else:
         key = _items(body, "Item") or _items(body, "Key")
         yield _Touched(_name(body), key, bool(body.get("ConsistentRead")))
@@ -155,6 +157,8 @@ def _touched(call: Call) -> Iterator[_Touched]:
 
 def _read(call: Call, touched: tuple[_Touched, ...], answer: Answer) -> Iterator[tuple[str, float]]:
     """Units that a successful read consumed, by table."""
+    if not touched:  # an empty list of items
+        return
     body = orjson.loads(answer.body)
     first = touched[0]
     if call.action == "GetItem":
@@ -165,8 +169,9 @@ def _read(call: Call, touched: tuple[_Touched, ...], answer: Answer) -> Iterator
     elif call.action == "BatchGetItem":
         consistent = {each.table: each.is_consistent for each in touched}
         for table, items in body.get("Responses", {}).items():
+            name = _last(table)
             for item in items:
-                yield table, read_units(attributes_size(item), is_consistent=consistent.get(table, False))
+                yield name, read_units(attributes_size(item), is_consistent=consistent.get(name, False))
     else:
         yield first.table, read_units(_scanned(body), is_consistent=first.is_consistent)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infrastructure.embedded.capacity import Capacity, attributes_size, read_units, write_units
 from infrastructure.embedded.interceptors.throttling import Throttling
-from infrastructure.embedded.tests.control import Control, run, table
+from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, run, table
 
 
 class Clock:
@@ -122,6 +122,67 @@ def test_a_batch_gives_back_what_did_not_pass() -> None:
         assert "Item" in await control.ask("dynamodb", "GetItem", TableName="roomy", Key={"id": {"S": "x"}})
         refusal = await control.refusal("dynamodb", "BatchWriteItem", RequestItems={"orders": left})
         assert refusal["__type"].endswith("#ProvisionedThroughputExceededException")
+
+    run(scenario())
+
+
+def _arn(table_name: str) -> str:
+    return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table_name}"
+
+
+def test_a_batch_may_name_its_tables_by_their_arns() -> None:
+    async def scenario() -> None:
+        control, _ = await _cloud()
+        await control.ask("dynamodb", "PutItem", **_put("a"))
+        left = [{"PutRequest": {"Item": {"id": {"S": "y"}}}}]
+        wanted = {_arn("roomy"): [{"PutRequest": {"Item": {"id": {"S": "x"}}}}], _arn("orders"): left}
+        answer = await control.ask("dynamodb", "BatchWriteItem", RequestItems=wanted)
+        assert answer["UnprocessedItems"] == {_arn("orders"): left}
+        keys = {_arn("orders"): {"Keys": [{"id": {"S": "a"}}], "ConsistentRead": True}}
+        await control.ask("dynamodb", "BatchGetItem", RequestItems=keys)
+        assert control.backends.capacity.drain()["orders"].read == 1.0
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters"),
+    [
+        ("BatchWriteItem", {"RequestItems": {"orders": "x"}}),
+        ("BatchWriteItem", {"RequestItems": {"orders": ["x"]}}),
+        ("BatchWriteItem", {"RequestItems": {"orders": [{"PutRequest": None}]}}),
+        ("BatchWriteItem", {"RequestItems": {"orders": [{"PutRequest": {"Item": "x"}}]}}),
+        ("BatchGetItem", {"RequestItems": {"orders": "x"}}),
+        ("BatchGetItem", {"RequestItems": {"orders": {"Keys": 5}}}),
+        ("TransactWriteItems", {"TransactItems": [{"Put": "x"}]}),
+        ("TransactWriteItems", {"TransactItems": [{"Put": {"TableName": "orders", "Item": "x"}}]}),
+        ("TransactGetItems", {"TransactItems": [{"Get": None}]}),
+        ("PutItem", {"TableName": "orders", "Item": "x"}),
+    ],
+)
+def test_what_makes_no_sense_is_answered_and_not_stumbled_over(action: str, parameters: dict[str, Any]) -> None:
+    async def scenario() -> None:
+        control, _ = await _cloud()
+        refusal = await control.refusal("dynamodb", action, **parameters)
+        assert "__type" in refusal, "as DynamoDB writes an error"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters"),
+    [
+        ("BatchGetItem", {"RequestItems": {}}),
+        ("BatchGetItem", {"RequestItems": {"orders": {"Keys": []}}}),
+        ("TransactGetItems", {"TransactItems": []}),
+        ("TransactWriteItems", {"TransactItems": []}),
+    ],
+)
+def test_what_names_no_item_costs_nothing(action: str, parameters: dict[str, Any]) -> None:
+    async def scenario() -> None:
+        control, _ = await _cloud()
+        await control.answer("dynamodb", action, **parameters)
+        assert "orders" not in control.backends.capacity.drain()
 
     run(scenario())
 
