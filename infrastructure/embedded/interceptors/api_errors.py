@@ -8,6 +8,7 @@ Rules live as long as the process. The random generator is seeded, so the same c
 """
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
@@ -21,6 +22,9 @@ from infrastructure.embedded.shapes import error
 ANY = "*"
 LIMIT = 100
 """Rules at one time."""
+_ID = re.compile(r"[0-9]{1,18}")
+_CODE = re.compile(r"[\w.:#-]{1,200}", re.ASCII)
+"""An error's code travels in a header and in XML."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,7 @@ class InjectedErrors:
             return orjson.dumps({"rules": rules})
         if query[METHOD] == "DELETE":
             given = query.get("id")
-            if given is not None and not given.isdigit():
+            if given is not None and not _ID.fullmatch(given):
                 return json_answer(400, {"error": f"id is a number, not {given!r}"})
             return orjson.dumps({"removed": self.remove(int(given) if given else None)})
         if query[METHOD] != "POST":
@@ -107,6 +111,11 @@ def _problems(wanted: Mapping[str, object]) -> list[str]:
     services = [ANY, *(api.name for api in APIS)]
     if wanted.get("service") not in services:
         problems.append(f"service {wanted.get('service')!r} is not one of {', '.join(services)}")
+    code = wanted.get("code", "Code")
+    if isinstance(code, str) and not _CODE.fullmatch(code):
+        problems.append(f"code is a name such as ServiceUnavailable, not {code!r}")
+    if isinstance(wanted.get("status"), float):
+        problems.append(f"status is a whole number, not {wanted['status']!r}")
     problems += _out_of_range(wanted, "rate", 0.0, 1.0) + _out_of_range(wanted, "status", 400, 599)
     return problems
 

@@ -84,6 +84,12 @@ def test_rules_are_set_shown_counted_and_removed_by_page() -> None:
     assert _outcomes(errors, SEND) == [200]
 
 
+@pytest.mark.parametrize("given", ["", "one", "²", "-1", "9" * 5000])
+def test_an_id_that_is_no_number_is_refused(given: str) -> None:
+    status, answer = _page(InjectedErrors(), "DELETE", id=given)
+    assert (status, "id is a number" in answer["error"]) == (400, True)
+
+
 def test_all_rules_go_at_once() -> None:
     errors = InjectedErrors()
     for _ in range(3):
@@ -99,6 +105,10 @@ def test_all_rules_go_at_once() -> None:
         ("POST", {"service": "braket"}, 400, "service 'braket' is not one of *, application-autoscaling"),
         ("POST", {"service": "sqs", "rate": 2}, 400, "rate is a number from 0.0 to 1.0, not 2"),
         ("POST", {"service": "sqs", "status": 200}, 400, "status is a number from 400 to 599"),
+        ("POST", {"service": "sqs", "status": 503.5}, 400, "status is a whole number, not 503.5"),
+        ("POST", {"service": "sqs", "code": "Slow\r\nx: y"}, 400, "code is a name such as ServiceUnavailable"),
+        ("POST", {"service": "sqs", "code": "Trop coûteux €"}, 400, "code is a name such as ServiceUnavailable"),
+        ("POST", {"service": "sqs", "code": ""}, 400, "code is a name such as ServiceUnavailable"),
         ("POST", {"service": "sqs", "delay": 1, "code": 5}, 400, "'delay' is not one of"),
         ("PUT", {}, 405, "GET, POST, DELETE"),
     ],
