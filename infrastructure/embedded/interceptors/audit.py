@@ -1,22 +1,21 @@
 """Who changed what: the latest mutating control calls, in memory and at `/_cafe/audit`. No secret is kept."""
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 import orjson
 
 from infrastructure.embedded.apis import api_of
 from infrastructure.embedded.interceptors import Answer, Call, Handler
-
-if TYPE_CHECKING:
-    from infrastructure.embedded.pages import Page
+from infrastructure.embedded.pages import Page, json_answer
 
 KEPT = 2_000
 LONGEST = 200
 """Characters of a value that are kept; a template or a policy says enough in its first ones."""
 REDACTED = "***"
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _SECRET = ("secret", "password", "token", "credential", "private", "authorization", "accesskey")
 _NOT_SECRET = frozenset({"secretid", "secretarn", "clientrequesttoken", "clienttoken", "nexttoken"})
 
@@ -61,9 +60,12 @@ class Audit:
             )
         return answer
 
-    async def _page(self, query: dict[str, str]) -> bytes:
+    async def _page(self, query: dict[str, str]) -> bytes | Answer:
         """JSON lines; `?after=N` leaves out the records up to number N."""
-        after = int(query["after"]) if query.get("after", "").isdigit() else 0
+        given = query.get("after", "0")
+        if not _NUMBER.fullmatch(given):
+            return json_answer(400, {"error": f"after is the number of a record, not {given!r}"})
+        after = int(given)
         lines = (orjson.dumps(asdict(record)) for record in self.records if record.number > after)
         return b"".join(line + b"\n" for line in lines)
 

@@ -94,3 +94,14 @@ def test_a_reader_goes_on_where_it_was() -> None:
         return page.splitlines()
 
     assert [json.loads(line)["number"] for line in run(scenario())] == [3]
+
+
+@pytest.mark.parametrize("after", ["", "-1", "²", "x", "9" * 5000])
+def test_a_place_to_read_on_from_that_is_no_number_is_refused(after: str) -> None:
+    answer = run(_page_of(Audit(), after))
+    assert isinstance(answer, Answer)
+    assert (answer.status, "after is the number of a record" in answer.body.decode()) == (400, True)
+
+
+async def _page_of(audit: Audit, after: str) -> Answer | bytes:
+    return await audit.pages["audit"]({"after": after})
