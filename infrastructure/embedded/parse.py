@@ -57,8 +57,8 @@ def call_of(*, method: str, path: str, query: str, headers: Mapping[str, str], b
 
 def _scope(headers: Mapping[str, str], query: str) -> tuple[str, str, str]:
     match = _SCOPE.search(headers.get("authorization", ""))
-    if match is None and "X-Amz-Credential" in query:
-        match = _SCOPE.search(f"Credential={parse_qs(query)['X-Amz-Credential'][0]}")
+    if match is None:
+        match = _SCOPE.search(f"Credential={parse_qs(query).get('X-Amz-Credential', [''])[0]}")
     if match is None:
         raise Unsigned
     return match[1], match[2], match[3].lower()

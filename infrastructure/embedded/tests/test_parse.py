@@ -68,8 +68,16 @@ def test_a_presigned_url_is_signed() -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"authorization": "Basic eDp5"}, {"authorization": "AWS4-HMAC-SHA256 nothing"}]
+    ("headers", "query"),
+    [
+        ({}, ""),
+        ({"authorization": "Basic eDp5"}, ""),
+        ({"authorization": "AWS4-HMAC-SHA256 nothing"}, ""),
+        ({}, "X-Amz-Credential="),
+        ({}, "prefix=X-Amz-Credential"),
+    ],
+    ids=["nothing", "another scheme", "no scope", "empty in the query", "a value in the query"],
 )
-def test_a_request_without_a_scope_is_unsigned(headers: dict[str, str]) -> None:
+def test_a_request_without_a_scope_is_unsigned(headers: dict[str, str], query: str) -> None:
     with pytest.raises(Unsigned):
-        call_of(method="POST", path="/", query="", headers=headers, body=b"", at=0.0)
+        call_of(method="POST", path="/", query=query, headers=headers, body=b"", at=0.0)
