@@ -126,7 +126,7 @@ def up(
     made = packages.build_all(state_folder(environment).packages, for_aws=target == "aws")
     driver = _driver(environment, target, pace)
     with _one_at_a_time(state_folder(environment), talk):
-        connection = driver.open(detached=detached)
+        connection = _opened(driver, detached=detached)
         clients = _Clients(connection)
         with _told_when_interrupted(environment, target, talk), _taken_down_on_failure(driver):
             deployment = stacks.deploy(
@@ -216,6 +216,16 @@ def _driver(environment: Environment, target: Target, pace: Pace | None) -> Driv
     from infrastructure.aws.target import AwsTarget
 
     return AwsTarget(environment)
+
+
+def _opened(driver: Driver, *, detached: bool) -> Connection:
+    """The way to the cloud. One that has started ends again when somebody presses Ctrl-C before it is in use."""
+    try:
+        return driver.open(detached=detached)
+    except BaseException:
+        if driver.is_new:
+            driver.close()
+        raise
 
 
 @contextmanager

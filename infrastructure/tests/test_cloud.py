@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure import cloud, environment, packages, stacks, templates
+from infrastructure.connection import Connection
 from infrastructure.driver import Driver
 from infrastructure.embedded.pace import FAST
 from infrastructure.environment import Target
@@ -99,6 +100,21 @@ def test_a_platform_that_does_not_turn_healthy_leaves_things_as_they_were(
         cloud.up(DEV, "embedded", FAST, detached=True)
     assert driver.calls == calls
     assert "| the last line of a log" in str(fault.value)
+
+
+def test_a_cloud_that_has_just_started_is_ended_when_its_opening_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class InterruptedDriver(FakeDriver):
+        def open(self, *, detached: bool) -> Connection:
+            super().open(detached=detached)
+            raise KeyboardInterrupt  # the daemon runs, and boto3 is still being imported
+
+    driver = InterruptedDriver()
+    driven_by(monkeypatch, driver)
+    with pytest.raises(KeyboardInterrupt):
+        cloud.up(DEV, "embedded", FAST, detached=True)
+    assert driver.calls == ["open detached", "close"]
 
 
 @pytest.mark.usefixtures("asked")
