@@ -12,6 +12,7 @@ import click
 
 from infrastructure import cloud, environment
 from infrastructure.embedded import binaries
+from infrastructure.embedded.ports import Ports
 from infrastructure.errors import EnvironmentFault
 
 _PYTHON = (3, 11)
@@ -48,11 +49,15 @@ def _binary(name: str) -> Callable[[], str]:
 
 
 def _ports() -> str:
-    """A free port on loopback, and the kernel's range of outgoing ones, which the platform keeps clear of."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        taken = probe.getsockname()[1]
-    low, high = _PORT_RANGE.read_text(encoding="ascii").split()
-    return f"loopback listens (tried {taken}); outgoing connections use {low} to {high}"
+    """A port on loopback that a platform would get, clear of the kernel's range of outgoing ones."""
+    ports = Ports()
+    try:
+        free = ports.allocate()
+    finally:
+        ports.close()
+    with socket.create_server(("127.0.0.1", free)):
+        low, high = _PORT_RANGE.read_text(encoding="ascii").split()
+    return f"loopback listens (tried {free}); outgoing connections use {low} to {high}"
 
 
 def _folders() -> str:

@@ -66,6 +66,11 @@ class Ports:
                 self._free.extend(range(first, first + BLOCK))
                 return
         low, high = _ephemeral_range()
+        if not self._claims and not _blocks((low, high)):
+            raise EnvironmentFault(
+                f"the kernel keeps ports {low} to {high} for outgoing connections and leaves no {BLOCK} in a row from"
+                f" {_LOWEST} and {_HIGHEST} to listen on. Next: sysctl -w net.ipv4.ip_local_port_range='32768 60999'"
+            )
         raise EnvironmentFault(
             f"no free port is left on loopback between {_LOWEST} and {_HIGHEST} outside the kernel's own {low}-{high}; "
             "`ss -ltnp` shows who listens, `cafe down` ends a platform"

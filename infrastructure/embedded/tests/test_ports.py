@@ -77,6 +77,14 @@ def test_no_port_left_is_a_fault_with_the_next_step(block: int) -> None:
     source.close()
 
 
+def test_a_kernel_that_leaves_no_ports_is_a_fault_that_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    wide = tmp_path / "range"
+    wide.write_text("1024\t65535\n", encoding="ascii")
+    monkeypatch.setattr(ports, "_EPHEMERAL_RANGE", wide)
+    with pytest.raises(EnvironmentFault, match=r"keeps ports 1024 to 65535 .* sysctl -w net.ipv4.ip_local_port_range"):
+        Ports().allocate()
+
+
 def test_only_what_was_allocated_can_be_released() -> None:
     with pytest.raises(ValueError, match="port 80 was not allocated here"):
         Ports().release(80)
