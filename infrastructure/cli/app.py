@@ -5,6 +5,7 @@ is a defect of ours.
 """
 
 import importlib
+import os
 import signal
 import sys
 from importlib import metadata
@@ -13,6 +14,7 @@ from typing import NoReturn
 
 import click
 
+from infrastructure.cli.speech import say
 from infrastructure.connection import fault_of
 from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
 
@@ -31,6 +33,10 @@ ENTRY_POINTS = "cafe.commands"
 """Commands of layers above this one, which it must not import."""
 
 
+class _NobodyReads(Exception):
+    """Nobody reads what a command prints."""
+
+
 class Commands(click.Group):
     """Finds a command by its name, and imports no other."""
 
@@ -45,6 +51,13 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
         return [*COMMANDS, *(point.name for point in metadata.entry_points(group=ENTRY_POINTS))]
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. click would end the process with 1, a failure, when the reader of its output has gone."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as gone:
+            raise _NobodyReads from gone
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
@@ -64,7 +77,10 @@ def cafe() -> None:
 
 def main() -> NoReturn:
     """Run `cafe` and exit with the code that says what happened."""
+    _open_standard_descriptors()
     signal.signal(signal.SIGTERM, _as_interrupt)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # ignored under nohup
+        signal.signal(signal.SIGHUP, _as_interrupt)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -76,12 +92,12 @@ def run(arguments: list[str]) -> int:
         refusal.show()
         return ExitCode.USAGE
     except CafeError as problem:
-        click.echo(f"cafe: {problem}", err=True)
+        say(f"cafe: {problem}")
         return problem.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("cafe: interrupted", err=True)
+        say("cafe: interrupted")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    except _NobodyReads:
         # The reader of our output has gone (`cafe logs | head`); nothing is left to say, and nothing to flush at exit.
         sys.stdout = None
         return ExitCode.PASSED
@@ -89,7 +105,7 @@ def run(arguments: list[str]) -> int:
         fault = _fault_of(problem)
         if fault is None:
             raise  # a defect of ours: the traceback is what finds it
-        click.echo(f"cafe: {fault}", err=True)
+        say(f"cafe: {fault}")
         return fault.exit_code
     return outcome if isinstance(outcome, int) else ExitCode.PASSED
 
@@ -101,6 +117,13 @@ def _fault_of(problem: Exception) -> EnvironmentFault | None:
     return fault_of(problem)
 
 
+def _open_standard_descriptors() -> None:
+    """A shell may start us with one closed (`2>&-`): no file or pipe of ours may get its number."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        continue
+    os.close(descriptor)
+
+
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
-    """A terminated `cafe` takes back what it began, as an interrupted one does."""
+    """A terminated `cafe`, or one whose terminal has gone, takes back what it began, as an interrupted one does."""
     raise KeyboardInterrupt

@@ -62,5 +62,5 @@ def _show(platform: Platform) -> None:
     rows = {"control plane": platform.shell().get("AWS_ENDPOINT_URL"), **platform.endpoints()}
     for name, url in rows.items():
         if url is not None:
-            click.echo(f"  {name:14} {url}", err=True)
-    click.echo(f'  point tools at it with: eval "$(cafe env --env {platform.environment.name})"', err=True)
+            talk(f"  {name:14} {url}")
+    talk(f'  point tools at it with: eval "$(cafe env --env {platform.environment.name})"')

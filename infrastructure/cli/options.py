@@ -7,6 +7,7 @@ from typing import Any, get_args
 import click
 
 from infrastructure import environment
+from infrastructure.cli.speech import say
 from infrastructure.embedded.pace import FAST, PACES
 from infrastructure.environment import Environment, Target
 
@@ -41,4 +42,4 @@ def resolve(env: str, target: Target | None) -> tuple[Environment, Target]:
 
 def talk(line: str) -> None:
     """One line for a person, on stderr; dimmed where that is a terminal."""
-    click.echo(click.style(line, dim=sys.stderr.isatty()), err=True)
+    say(click.style(line, dim=sys.stderr is not None and sys.stderr.isatty()))

@@ -3,9 +3,11 @@
 import errno
 import io
 import json
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 import click
 import pytest
@@ -49,6 +51,37 @@ def test_up_attached_prints_one_json_line_and_ends_with_its_input(
     assert driver.calls == ["open attached", "settle", "destroy"]
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["CAFE_ALB_URL"] == "http://127.0.0.1:1"
+
+
+def _gone() -> TextIO:
+    """A pipe that nobody reads any more."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return os.fdopen(writer, "w", encoding="utf-8", buffering=1)
+
+
+def test_up_goes_on_when_nobody_reads_what_it_says(driver: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = _gone()
+    monkeypatch.setattr("sys.stderr", gone)
+    assert app.run(["up"]) == ExitCode.PASSED
+    assert driver.calls == ["open detached", "settle"]
+    with pytest.raises(BrokenPipeError):
+        gone.close()
+
+
+def test_up_goes_on_without_a_stderr(driver: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    assert app.run(["up"]) == ExitCode.PASSED
+    assert driver.calls == ["open detached", "settle"]
+
+
+@pytest.mark.usefixtures("driver")
+def test_a_reader_that_has_seen_enough_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = _gone()
+    monkeypatch.setattr("sys.stdout", gone)
+    assert app.run(["status"]) == ExitCode.PASSED
+    with pytest.raises(BrokenPipeError):
+        gone.close()
 
 
 def test_env_prints_lines_a_shell_can_read(driver: FakeDriver, capsys: pytest.CaptureFixture[str]) -> None:

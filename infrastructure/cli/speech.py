@@ -1,0 +1,15 @@
+"""What is said to a person goes to stderr, and whether somebody reads it changes nothing."""
+
+import sys
+
+import click
+
+
+def say(text: str) -> None:
+    """One message on stderr. It may be closed (`2>&-`), or its reader gone: what is under way does not end with it."""
+    if sys.stderr is None:
+        return
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        sys.stderr = None  # or the interpreter tries again as it exits, and says 120
