@@ -21,7 +21,7 @@ from locust.exception import RPCError, StopUser
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from infrastructure.embedded.launcher import die_with
-from infrastructure.errors import ExitCode
+from infrastructure.errors import ExitCode, UsageError
 from plugins.load import interruption
 from plugins.load.generator import Generator, Share, now
 from plugins.load.journeys import Journey
@@ -164,8 +164,12 @@ class Session:
         interruption.as_usual()
 
     def _on_test_start(self, **_: object) -> None:
+        self._generator = None  # whatever is wrong with this run, the one before it is over
         try:
             self._prepare_run()
+        except UsageError as problem:  # typed into the web UI, which stays for the next try
+            _log.error("%s", problem)
+            gevent.spawn(self._end_run)
         except Exception as error:  # noqa: BLE001 - Locust logs what a listener raises and goes on without it
             self._on_defect(error)
 

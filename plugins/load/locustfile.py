@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
+from urllib.parse import urlsplit
 
 from locust import User, events
 
@@ -46,7 +47,7 @@ def locustfile(scenario: LoadScenario) -> type[User]:
 
 
 def _declare_options(parser: Any) -> None:
-    parser.add_argument("--rate", type=_positive, metavar="R", help="arrivals per second at the peak")
+    parser.add_argument("--rate", type=_rate, metavar="R", help="arrivals per second at the peak")
     parser.add_argument(
         "--env", default="dev", metavar="NAME", include_in_web_ui=False, help="environment to load (default: dev)"
     )
@@ -58,10 +59,25 @@ def _declare_options(parser: Any) -> None:
     rendezvous.keep_local(parser)
 
 
-def _positive(text: str) -> float:
-    value = float(text)
+def _rate(text: str) -> str:
+    """`text` if it is a rate. It stays text: Locust gives what is typed into its web UI the type of the option."""
+    try:
+        _peak_per_s(text)
+    except UsageError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from problem
+    return text
+
+
+def _peak_per_s(text: str | None) -> float | None:
+    """The rate that is asked for; None for the scenario's own, which a field left empty in the web UI means too."""
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive rate")
+        raise UsageError(f"{text} is not a positive rate; give arrivals per second, as in --rate 60")
     return value
 
 
@@ -86,16 +102,19 @@ class _Declared:
         self._must_run = bool(options.headless)
         try:
             self._profile = _profile(options.profile)
-            if not environment.host:
+            _check_load(options)
+            if environment.host:
+                _check_host(environment.host)
+            else:
                 self._attached = attach_or_up(options.env, options.target)
                 environment.host = self._attached.url
         except CafeError as problem:
             _refuse(problem)
 
     def assignment(self, environment: Any) -> Assignment:
-        arrivals = self._scenario.arrivals(
-            self._profile, peak_per_s=environment.parsed_options.rate, duration_s=self._duration_s
-        )
+        peak_per_s = _peak_per_s(environment.parsed_options.rate)
+        _check_host(environment.host)
+        arrivals = self._scenario.arrivals(self._profile, peak_per_s=peak_per_s, duration_s=self._duration_s)
         stamp = time.strftime("%Y%m%d-%H%M%S")
         folder = Path.cwd() / "reports" / "runs" / f"locust-{self._scenario.name}-{stamp}"
         return Assignment(plan=self._scenario.plan(arrivals), host=environment.host, folder=folder)
@@ -130,6 +149,24 @@ def _profile(given: str | None) -> Profile:
     if given not in (None, *get_args(Profile)):
         raise UsageError(f"--profile {given!r} is none of {', '.join(get_args(Profile))}")
     return "full" if given == "full" else "quick"
+
+
+def _check_load(options: Any) -> None:
+    """Refuse what leaves nobody to offer the load: Locust would wait for ever."""
+    if options.num_users == 0:
+        raise UsageError("--users 0 leaves nobody to offer the load; leave it out: --rate sets the load, not users")
+    if options.tags or options.exclude_tags:
+        raise UsageError("--tags and --exclude-tags pick tasks, and a scenario has one only; leave them out")
+
+
+def _check_host(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise UsageError(f"--host {url!r} is no address to load; give one as in http://127.0.0.1:8080")
 
 
 def _refuse(problem: CafeError) -> NoReturn:

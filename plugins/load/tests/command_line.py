@@ -20,7 +20,8 @@ SHORT = ("-t", "3s", "--rate", "200")
 @contextmanager
 def locust(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     file = () if "-f" in options else ("-f", str(MORNING_RUSH))
-    command = [sys.executable, "-m", "locust", *file, "--headless", "--only-summary", *options]
+    face = () if "--web-port" in options else ("--headless",)
+    command = [sys.executable, "-m", "locust", *file, *face, "--only-summary", *options]
     environment: Mapping[str, str] = {**os.environ, "CLOUDCAFE_HOME": str(folder)}
     with interruptible():
         started = subprocess.Popen(
