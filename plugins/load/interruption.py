@@ -8,6 +8,8 @@ import signal
 from types import FrameType
 from typing import NoReturn
 
+import gevent
+
 from infrastructure.errors import ExitCode
 
 
@@ -20,10 +22,15 @@ def leave_at_once() -> None:
 def as_usual() -> None:
     """From here on a Ctrl-C is Locust's to act on: the last orders are still answered, and judged.
 
-    By Python's own handler: gevent would print the traceback of one that is written in Python.
+    It reaches Locust's main greenlet and no other. Python's own handler raises wherever the process happens to be: in a
+    customer that was just answered, whose order is then in no history, or in whoever writes that history down.
     """
     if signal.getsignal(signal.SIGINT) is _leave:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        gevent.signal_handler(signal.SIGINT, _tell_locust)
+
+
+def _tell_locust() -> None:
+    gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
