@@ -18,6 +18,7 @@ from gevent.pool import Pool
 
 from plugins.load.arrivals import schedule
 from plugins.load.client import Client, NoAnswerError, NotSentError
+from plugins.load.errors import LoadError
 from plugins.load.journeys import Journey, journey
 from plugins.load.pacer import pace
 from plugins.load.plan import LoadPlan
@@ -49,7 +50,8 @@ class Share:
 class Generator:
     """One run of one plan. `run` blocks for the length of the schedule; `finish` lets the rest end and flushes.
 
-    `defect` is called with an exception of ours (a journey's own bug), never with anything the server did.
+    `defect` is called with what ends a run: an exception of ours (a journey's own bug), or a `LoadError` where nothing
+    can be recorded any more; never with anything the server did.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Generator:
         self._run_id = uuid.uuid4().hex
         self._number = 0
         self._journeys, self._weights = zip(*((journey(name), part) for name, part in plan.shares), strict=True)
+        self.is_through = False  # was every arrival offered? A run that is stopped offers fewer.
         self._finishing = False
         self._has_given_up = False
         self._finished = Event()
@@ -87,6 +90,7 @@ class Generator:
     def run(self, started: float) -> None:
         """Launch every arrival of the schedule that began at `started` (Unix seconds)."""
         pace(self._offsets(), self._launch, started=started, clock=now, sleep=gevent.sleep)
+        self.is_through = not self._finishing
 
     def finish(self) -> None:
         """Wait for the journeys under way, give up on the endless, write the last lines. Safe to repeat."""
@@ -98,9 +102,13 @@ class Generator:
         self._has_given_up = True
         self._pool.kill()
         self._flusher.kill()
-        self._flush()
-        self._client.close()
-        self._finished.set()
+        try:
+            self._flush()
+        except Exception as error:  # noqa: BLE001 - handed on, as any other defect
+            self._defect(error)
+        finally:
+            self._client.close()
+            self._finished.set()
 
     def _offsets(self) -> Iterator[float]:
         for offset in islice(schedule(self._plan.arrivals), self._share.index, None, self._share.of):
@@ -160,11 +168,18 @@ class Generator:
             return
 
     def _flush_regularly(self) -> None:
-        while True:
-            gevent.sleep(FLUSH_S)
-            self._flush()
+        try:
+            while True:
+                gevent.sleep(FLUSH_S)
+                self._flush()
+        except Exception as error:  # noqa: BLE001 - handed on: a run of which nothing is kept has to end
+            self._defect(error)
 
     def _flush(self) -> None:
         lines = self._recorder.drain()
-        if lines != Lines():
+        if lines == Lines():
+            return
+        try:
             self._sink.write(lines)
+        except OSError as error:
+            raise LoadError(f"what is measured cannot be written: {error}; mend that, and run again") from error

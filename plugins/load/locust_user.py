@@ -21,7 +21,7 @@ from locust.exception import RPCError, StopUser
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from infrastructure.embedded.launcher import die_with
-from infrastructure.errors import ExitCode, UsageError
+from infrastructure.errors import CafeError, ExitCode, UsageError
 from plugins.load import interruption
 from plugins.load.generator import Generator, Share, now
 from plugins.load.journeys import Journey
@@ -65,7 +65,7 @@ class Session:
         self._doubts: tuple[str, ...] = ()
         self._all_done = Event()
         self._overdue_at = math.inf
-        self._is_claimed = self._is_stopping = self._is_done = self._is_reported = False
+        self._is_claimed = self._is_stopping = self._is_done = self._is_reported = self._is_cut = False
         self._made_by = os.getpid()
         events.init.add_listener(self._on_init)
 
@@ -80,7 +80,7 @@ class Session:
             self._generator.warm_up()
             self._generator.run(self._begin())
             self._generator.finish()
-        except Exception as error:  # noqa: BLE001 - a full disk, a bug: Locust would start the task over
+        except Exception as error:  # noqa: BLE001 - a bug: Locust would start the task over
             self._on_defect(error)
         self._done()
         raise StopUser
@@ -101,12 +101,12 @@ class Session:
 
     def _finish(self) -> None:
         """The last journeys end, the last lines are written. Whoever calls it a second time waits for the first."""
-        if self._generator is None:
-            return
-        self._generator.finish()
-        if self._is_worker and not self._is_done:
-            self._is_done = True
-            self._tell(DONE, {})
+        if self._generator is not None:
+            self._generator.finish()
+            self._is_cut |= not self._generator.is_through
+            if self._is_worker and not self._is_done:
+                self._is_done = True
+                self._tell(DONE, {"is_cut": self._is_cut})
 
     def _end_run(self) -> None:
         """Headless there is nothing left to do; with the web UI another run may follow."""
@@ -127,13 +127,15 @@ class Session:
         )
 
     def _on_defect(self, error: Exception) -> None:
-        _log.error("the load generator itself failed: %s", error, exc_info=error)
-        self._fail()
+        known = error if isinstance(error, CafeError) else None
+        _log.error("the load generator itself failed: %s", error, exc_info=None if known else error)
+        code = known.exit_code if known else ExitCode.INTERNAL
+        self._fail(code)
         if self._is_worker:
-            self._tell(DEFECT, {"error": repr(error)})
+            self._tell(DEFECT, {"error": str(known or repr(error)), "exit_code": int(code)})
 
-    def _fail(self) -> None:
-        self._environment.process_exit_code = int(ExitCode.INTERNAL)
+    def _fail(self, code: int) -> None:
+        self._environment.process_exit_code = int(code)
         if not self._is_worker:
             gevent.spawn(self._environment.runner.quit)
 
@@ -174,7 +176,7 @@ class Session:
             self._on_defect(error)
 
     def _prepare_run(self) -> None:
-        self._is_claimed = self._is_stopping = self._is_done = False
+        self._is_claimed = self._is_stopping = self._is_done = self._is_cut = False
         self._doubts = ()
         if self._is_worker:
             if self._assignment is not None and self._share is not None:
@@ -214,7 +216,8 @@ class Session:
         self._environment.runner.stop()
         self._finish()
         if not self._is_worker and self._environment.process_exit_code is None:
-            self._environment.process_exit_code = int(self._source.judged(self._doubts))
+            cut = ("it was stopped before the end of its schedule",) if self._is_cut else ()
+            self._environment.process_exit_code = int(self._source.judged((*self._doubts, *cut)))
 
     def _on_quit(self, **_: object) -> None:
         report = self._source.report()
@@ -248,6 +251,7 @@ class Session:
 
     def _on_done(self, msg: Any, **_: object) -> None:
         if msg.node_id in self._waiting_for:
+            self._is_cut |= msg.data["is_cut"]
             self._waiting_for.discard(msg.node_id)
             if not self._waiting_for:
                 self._all_done.set()
@@ -256,7 +260,7 @@ class Session:
 
     def _on_worker_defect(self, msg: Any, **_: object) -> None:
         _log.error("the load generator of worker %s failed: %s", msg.node_id, msg.data["error"])
-        self._fail()
+        self._fail(msg.data["exit_code"])
 
     def _tell(self, kind: str, data: dict[str, object]) -> None:
         try:

@@ -6,8 +6,8 @@
     --host U          load U; without it the platform that is up, or a new one
     --env, --target   which platform
 
-Locust's own exit code is replaced: 0 every stage met its SLO, 99 one did not, 7 there were too few arrivals to tell, or
-a worker was lost and with it its share of the load.
+Locust's own exit code is replaced: 0 every stage met its SLO, 99 one did not, 7 there were too few arrivals to tell,
+the run was stopped before the end of its schedule, or a worker was lost and with it its share of the load.
 """
 
 import argparse
@@ -133,7 +133,7 @@ class _Declared:
             return ExitCode.INCONCLUSIVE if self._must_run else ExitCode.PASSED
         stages, folder, at = self._run
         reports = judge_stages(stages, self._scenario.slos, LoadResult.read(folder), at)
-        verdict = Verdict.INCONCLUSIVE if doubts else verdict_of(reports)
+        verdict = Verdict.all_of((verdict_of(reports), *(Verdict.INCONCLUSIVE for _ in doubts)))
         self._text = _told(self._scenario, reports, verdict, doubts, folder)
         return _EXIT[verdict]
 

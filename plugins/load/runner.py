@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from infrastructure.embedded import launcher
+from infrastructure.errors import ExitCode
 from plugins.load.errors import LoadError
 from plugins.load.journeys import journey
 from plugins.load.plan import PLAN_VARIABLE, Assignment, LoadPlan, to_json
@@ -32,7 +33,7 @@ READY_WITHIN_S = 30.0
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _GRACE_S = 5.0
-_TAIL = 20
+_TAIL = 40
 
 
 class Endpoints(Protocol):
@@ -65,11 +66,13 @@ class LoadRun:
         return self._process.poll() is None
 
     def check(self) -> None:
-        """`LoadError` if the generator crashed, or had to be killed: what it offered is then not the plan, and what it
-        recorded not all of that.
+        """`LoadError` if the generator crashed, had to be killed, or was stopped by another: what it offered is then
+        not the plan, and what it recorded may not be all of that.
         """
         code = self._process.poll()
-        if code not in (None, 0):
+        if code == ExitCode.INCONCLUSIVE and not self._is_stopped:
+            raise LoadError("the load generator was stopped by somebody else in its run", log=_tail(self.folder))
+        if code not in (None, ExitCode.PASSED, ExitCode.INCONCLUSIVE):
             when = "on its way out" if self._is_stopped else "in the middle of its run"
             raise LoadError(f"the load generator died ({_how(code)}) {when}{self._why}", log=_tail(self.folder))
 

@@ -91,6 +91,55 @@ def test_ctrl_c_keeps_what_was_recorded_and_leaves_nothing_running(tmp_path: Pat
         assert process.returncode in (7, 99)
 
 
+def test_a_ctrl_c_between_an_answer_and_its_record_loses_no_order(tmp_path: Path) -> None:
+    locustfile = tmp_path / "interrupted.py"
+    locustfile.write_text(
+        "import itertools, os, signal\n"
+        "from suites.load import morning_rush\n"
+        "from plugins.load.client import Client\n"
+        "from plugins.load.locustfile import locustfile\n"
+        "MorningRush, request, numbers = locustfile(morning_rush.SCENARIO), Client.request, itertools.count()\n"
+        "def interrupted(self, *arguments):\n"
+        "    answer = request(self, *arguments)\n"
+        "    if next(numbers) == 20:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return answer\n"
+        "Client.request = interrupted\n"
+    )
+    with Shop() as shop:
+        code, output = run(tmp_path, "-f", str(locustfile), "--host", shop.url, "-t", "10m", "--rate", "200")
+        placed = {request.key for request in shop.requests if request.method == "POST"}
+    assert {attempt.idempotency_key for attempt in recorded(tmp_path).attempts} == placed
+    assert code in (7, 99)
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("number", "more"),
+    [(signal.SIGINT, ()), (signal.SIGTERM, ()), (signal.SIGINT, ("--processes", "2"))],
+    ids=["Ctrl-C", "SIGTERM", "Ctrl-C of a master and two workers"],
+)
+def test_a_run_that_is_cut_short_is_no_pass(tmp_path: Path, number: signal.Signals, more: tuple[str, ...]) -> None:
+    """All is well in each stage so far, and nobody knows about the rest."""
+    locustfile = tmp_path / "calm.py"
+    locustfile.write_text(
+        "from plugins.load.arrivals import Constant, Stage, Stages\n"
+        "from plugins.load.locustfile import locustfile\n"
+        "from plugins.load.scenario import LoadScenario\n"
+        "from plugins.slo import Slo\n"
+        "day = Stages(stages=(Stage(name='day', arrivals=Constant(per_s=100, duration_s=600)),))\n"
+        "slos = {'day': Slo.of('calm', 'errors <= 0 %')}\n"
+        "Calm = locustfile(LoadScenario(name='calm', title='A day', story='-', quick=day, full=day, slos=slos))\n"
+    )
+    under_way, notice = announcing(after=50)
+    with Shop(behave=notice) as shop, locust(tmp_path, "-f", str(locustfile), "--host", shop.url, *more) as process:
+        assert under_way.wait(PATIENCE_S)
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=PATIENCE_S)
+    assert "A day: INCONCLUSIVE\n  it was stopped before the end of its schedule\n  day: calm: PASS" in output
+    assert process.returncode == 7
+
+
 def test_a_second_ctrl_c_leaves_at_once_and_without_a_traceback(tmp_path: Path) -> None:
     """While the last orders are still being answered, which may take as long as their time-outs."""
     under_way, hung_up = Event(), Event()

@@ -21,7 +21,7 @@ from plugins.load.errors import LoadError
 from plugins.load.plan import LoadPlan, Retry
 from plugins.load.result import LoadResult
 from plugins.load.runner import start, start_at
-from plugins.load.tests.shop import Request, Shop, accept
+from plugins.load.tests.shop import Request, Shop, accept, announcing
 
 PATIENCE_S = 20.0
 
@@ -255,6 +255,34 @@ def test_a_journeys_own_bug_ends_the_run_as_a_crash(tmp_path: Path) -> None:
     with start_at(plan, "http://127.0.0.1:9", tmp_path) as run, pytest.raises(LoadError, match="exit code 3") as caught:
         run.wait(PATIENCE_S)
     assert any("ZeroDivisionError" in line for line in caught.value.log)
+
+
+def test_what_cannot_be_recorded_ends_the_run_at_once_and_is_told(tmp_path: Path) -> None:
+    locustfile = tmp_path / "full.py"
+    locustfile.write_text(
+        "from plugins.load.open_model import Customers\n"
+        "from plugins.load.recorder import FileSink\n"
+        "def full(self, lines):\n"
+        "    raise OSError(28, 'No space left on device')\n"
+        "FileSink.write = full\n"
+    )
+    plan = LoadPlan(arrivals=Constant(per_s=10, duration_s=600), locustfile=locustfile)
+    with start_at(plan, "http://127.0.0.1:9", tmp_path) as run, pytest.raises(LoadError, match="exit code 6") as caught:
+        run.wait(PATIENCE_S)
+    log = "\n".join(caught.value.log)
+    assert "what is measured cannot be written: [Errno 28] No space left on device" in log
+    assert "Traceback" not in log
+
+
+def test_a_generator_that_somebody_else_stops_proves_nothing(tmp_path: Path) -> None:
+    """It ends as it would at the end of its schedule, but what it offered is not what was planned."""
+    under_way, notice = announcing(after=20)
+    plan = LoadPlan(arrivals=Constant(per_s=100, duration_s=600))
+    with Shop(behave=notice) as shop, start(plan, shop, tmp_path) as run:
+        assert under_way.wait(PATIENCE_S)
+        os.kill(run.pid, signal.SIGTERM)
+        with pytest.raises(LoadError, match="stopped by somebody else"):
+            run.wait(PATIENCE_S)
 
 
 def test_the_generator_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
