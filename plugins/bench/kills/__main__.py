@@ -1,4 +1,7 @@
-"""`make kills`: prints the seed, one line per kill, and what was found; exits 1 when anything was left behind."""
+"""`make kills`: prints the seed, one line per kill, and what was found.
+
+Exits 1 when anything was left behind, 7 when nobody was struck.
+"""
 
 import json
 import os
@@ -13,7 +16,7 @@ import click
 from infrastructure import cloud
 from infrastructure.embedded.pace import FAST
 from infrastructure.environment import load
-from infrastructure.errors import CafeError
+from infrastructure.errors import CafeError, ExitCode
 from plugins.bench.kills.schedule import EVENTS, VICTIMS, Kill, Schedule, Victim, draw
 from plugins.bench.kills.trial import Outcome, Trial, home_folder
 
@@ -48,7 +51,14 @@ def main(count: int, seed: int | None, victims: tuple[Victim, ...]) -> None:
         finally:
             cloud.down(load("dev"), "embedded")
     click.echo(_summary(outcomes, seed))
-    sys.exit(0 if all(outcome.is_clean for outcome in outcomes) else 1)
+    sys.exit(exit_code(outcomes))
+
+
+def exit_code(outcomes: list[Outcome]) -> ExitCode:
+    """A campaign that struck nobody left nothing behind either, and shows nothing."""
+    if not all(outcome.is_clean for outcome in outcomes):
+        return ExitCode.FAILED
+    return ExitCode.PASSED if any(outcome.struck_at is not None for outcome in outcomes) else ExitCode.INCONCLUSIVE
 
 
 def _campaign(schedule: Schedule, home: Path) -> list[Outcome]:

@@ -5,7 +5,9 @@ import pytest
 
 from infrastructure.state import StateFolder
 from plugins.bench.kills import witness
+from plugins.bench.kills.__main__ import exit_code
 from plugins.bench.kills.schedule import AT_LEAST, REPEATS, VICTIMS, Kill, Schedule, draw
+from plugins.bench.kills.trial import Outcome
 
 SCENARIOS = ("01", "04")
 
@@ -73,3 +75,19 @@ def test_what_an_earlier_trial_left_open_is_not_taken_for_this_ones(tmp_path: Pa
     (state.journal / "this.jsonl").write_text('{"event": "injecting"}\n')
 
     assert witness.open_events(state, besides=earlier) == ('{"event": "injecting"}\n',)
+
+
+@pytest.mark.parametrize(
+    ("struck_at", "orphans", "expected"),
+    [((None, "injecting"), (), 0), ((None, ""), ("1 redis-server",), 1), ((None, None), (), 7)],
+    ids=["struck and clean", "something left behind", "nobody struck"],
+)
+def test_a_campaign_passes_only_if_it_struck_somebody(
+    struck_at: tuple[str | None, ...], orphans: tuple[str, ...], expected: int
+) -> None:
+    (kill,) = draw(1, SCENARIOS, 3)
+    outcomes = [
+        Outcome(kill=kill, struck_at=event, orphans=orphans, residue=(), undo_s=None, exit_code=0)
+        for event in struck_at
+    ]
+    assert exit_code(outcomes) == expected
