@@ -100,11 +100,10 @@ class PostgresNode:
     async def start(self, primary: int | None = None, standbys: tuple[str, ...] = ()) -> None:
         """Run on the data that is there, following the server at port `primary`; returns once connections are taken.
 
-        A primary's commits wait for all `standbys` from the first on. `EnvironmentFault` with the log's tail when the
-        server gives up.
+        A primary's commits wait for all `standbys` from the first on. What still runs on the data, after an attempt
+        that came no further, is ended before. `EnvironmentFault` with the log's tail when the server gives up.
         """
-        self._hang_up()
-        await self.end_orphans()
+        await self.kill()
         version = (await asyncio.to_thread(binaries.find, "postgres")).version[0]
         self._settings = replace(self._settings, primary=primary, standbys=standbys, version=version)
         self._write()

@@ -1,0 +1,91 @@
+"""What goes wrong, or is asked for, while a cluster is busy with something else: nothing is lost, stuck or left."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from infrastructure.embedded import proctree
+from infrastructure.embedded.controllers import rds_cluster
+from infrastructure.embedded.controllers.rds_confirmation import Confirmation
+from infrastructure.embedded.controllers.rds_member import Credentials
+from infrastructure.embedded.engines.postgres import PostgresNode
+from infrastructure.embedded.tests.aurora_world import FIRST, SECOND, Aurora, aurora, own_state
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def db(postgres_home: Path) -> AsyncIterator[Aurora]:
+    """Databases of a test's own; none yet."""
+    async with aurora(own_state(postgres_home)) as made:
+        yield made
+
+
+@pytest.fixture
+async def pair(db: Aurora) -> Aurora:
+    """A writer with one row, the first instance, and a reader that confirms."""
+    db.create(FIRST, SECOND)
+    await db.settle()
+    await db.fill()
+    return db
+
+
+def delete(db: Aurora, *instances: str) -> None:
+    for instance in instances:
+        db.api.delete_db_instance(db_instance_identifier=instance, skip_final_snapshot=True)
+
+
+def is_left_nothing(db: Aurora, folder: Path) -> bool:
+    servers = list(proctree.servers_below(str(folder), "postgres"))
+    return (servers, list(folder.iterdir()), db.world.context.ports._allocated) == ([], [], set())
+
+
+# --- an attempt that failed -------------------------------------------------------------------------------------------
+
+
+async def test_a_reader_that_could_not_be_confirmed_comes_up_again(
+    pair: Aurora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_slow(*_: object) -> None:
+        raise TimeoutError
+
+    await pair.die(pair.reader)
+    with monkeypatch.context() as slow:
+        slow.setattr(Confirmation, "add", too_slow)
+        await pair.controller.reconcile()
+        [task] = [member._task for member in pair.cluster.members.values() if member.is_busy]
+        assert task is not None
+        await task
+    with pytest.raises(TimeoutError):
+        await pair.controller.reconcile()
+    await pair.settle()
+    assert pair.cluster.is_confirming(pair.reader)
+
+
+async def test_a_writer_that_could_not_be_opened_comes_up_again(db: Aurora, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def too_slow(_node: PostgresNode, _credentials: Credentials) -> None:
+        raise TimeoutError
+
+    db.create(FIRST)
+    with monkeypatch.context() as slow:
+        slow.setattr(rds_cluster, "provision", too_slow)
+        await db.controller.reconcile()
+        task = db.writer._task
+        assert task is not None
+        await task
+    with pytest.raises(TimeoutError):
+        await db.controller.reconcile()
+    await db.settle()
+    assert await db.ask(db.writer, "SELECT 1") == [(1,)]
+
+
+# --- the end of a cluster ---------------------------------------------------------------------------------------------
+
+
+# --- calls ------------------------------------------------------------------------------------------------------------
