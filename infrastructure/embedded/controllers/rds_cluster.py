@@ -281,11 +281,11 @@ class AuroraCluster:
     async def _release_lost(self) -> None:
         """Let the writer go on without readers that are gone, and end those that live and do not listen."""
         writer = self.writer
-        if writer is None or not writer.is_running or not self._confirmation.names:
+        if writer is None or not writer.is_running:
             return
-        silent = await self._confirmation.silent(writer)
+        silent = await self._confirmation.silent(writer) if self._confirmation.names else []
         lost = [*self._confirmation.dead(), *silent]
-        if not lost:
+        if not lost and self._confirmation.is_told:
             return
         await self._confirmation.release(lost, writer)
         for member in lost:
@@ -308,6 +308,7 @@ class AuroraCluster:
             if writer.is_running and await self._fail_over(None):
                 await self._remove(writer)
             return
+        """End an instance; also when the writer cannot be told, which the next step does then."""
         await writer.give_up()
         await writer.node.stop()
         self._volume.keep(writer)
@@ -316,13 +317,15 @@ class AuroraCluster:
 
     async def _remove(self, member: Member) -> None:
         del self.members[member.id]
-        await member.give_up()
-        member.phase = "stopping"
-        await self._release_lost()
-        await member.node.stop()
-        await member.node.remove()
-        self._engine.release(member.node.spec.port)
-        self._owner.changed()
+        try:
+            await member.give_up()
+            member.phase = "stopping"
+            await self._release_lost()
+        finally:
+            await member.node.stop()
+            await member.node.remove()
+            self._engine.release(member.node.spec.port)
+            self._owner.changed()
 
     async def _stop(self) -> None:
         """All servers in order, the writer first, so that the readers have everything."""
@@ -338,6 +341,7 @@ class AuroraCluster:
         self._owner.changed()
 
     async def close(self) -> None:
+        self._confirmation.clear()  # else a reader that goes would have a writer told that goes as well
         """Kill every server; the data stays where it is."""
         for member in self.members.values():
             await member.give_up()

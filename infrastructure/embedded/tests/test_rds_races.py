@@ -8,9 +8,9 @@ import pytest
 from infrastructure.embedded import proctree
 from infrastructure.embedded.controllers import rds_cluster
 from infrastructure.embedded.controllers.rds_confirmation import Confirmation
-from infrastructure.embedded.controllers.rds_member import Credentials
+from infrastructure.embedded.controllers.rds_member import Credentials, Member
 from infrastructure.embedded.engines.postgres import PostgresNode
-from infrastructure.embedded.tests.aurora_world import FIRST, SECOND, Aurora, aurora, own_state
+from infrastructure.embedded.tests.aurora_world import CLUSTER, FIRST, SECOND, Aurora, aurora, own_state
 
 pytestmark = pytest.mark.anyio
 
@@ -85,7 +85,56 @@ async def test_a_writer_that_could_not_be_opened_comes_up_again(db: Aurora, monk
     assert await db.ask(db.writer, "SELECT 1") == [(1,)]
 
 
+async def test_a_reader_that_is_deleted_while_the_writer_hangs_is_ended(
+    pair: Aurora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hangs(_confirmation: Confirmation, _writer: Member) -> list[Member]:
+        raise TimeoutError
+
+    reader = pair.reader
+    ports = set(pair.world.context.ports._allocated)
+    delete(pair, reader.id)
+    with monkeypatch.context() as hung:
+        hung.setattr(Confirmation, "silent", hangs)
+        with pytest.raises(TimeoutError):
+            await pair.controller.reconcile()
+    await pair.settle()
+    assert not reader.node.is_alive
+    assert not reader.node.folder.exists()
+    assert pair.world.context.ports._allocated == ports - {reader.node.spec.port}
+    await pair.ask(pair.writer, "INSERT INTO orders VALUES (2)")
+
+
+async def test_a_writer_that_did_not_hear_that_a_reader_is_lost_is_told_again(
+    pair: Aurora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise its commits wait for ever for a reader that is on nobody's list."""
+
+    async def unheard(_node: PostgresNode, standbys: tuple[str, ...]) -> None:
+        raise TimeoutError
+
+    reader = pair.reader
+    delete(pair, reader.id)
+    with monkeypatch.context() as deaf:
+        deaf.setattr(PostgresNode, "confirm_by", unheard)
+        with pytest.raises(TimeoutError):
+            await pair.controller.reconcile()
+    await pair.settle()
+    assert await pair.writer.node.newly_asked("SHOW synchronous_standby_names") == ""
+
+
 # --- the end of a cluster ---------------------------------------------------------------------------------------------
+
+
+async def test_a_cluster_that_is_deleted_after_a_failover_leaves_nothing(pair: Aurora) -> None:
+    folder = pair.writer.node.folder.parent
+    pair.api.failover_db_cluster(CLUSTER)
+    await pair.settle()
+    assert pair.roles == {FIRST: False, SECOND: True}
+    delete(pair, FIRST, SECOND)
+    pair.api.delete_db_cluster(cluster_identifier=CLUSTER)
+    await pair.controller.reconcile()
+    assert is_left_nothing(pair, folder)
 
 
 # --- calls ------------------------------------------------------------------------------------------------------------
