@@ -91,6 +91,7 @@ class AuroraCluster:
         """Do what can be done now; long work goes on in tasks. Raises what those tasks met, all of it, once.
 
         A failover that was asked for is done when `switches` has grown; until then there is nobody to promote.
+            self.members[each.id].wanted = each
         """
         for each in wanted:
             if each.id not in self.members:

@@ -138,3 +138,14 @@ async def test_a_cluster_that_is_deleted_after_a_failover_leaves_nothing(pair: A
 
 
 # --- calls ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_promotion_tier_counts_from_its_change_on(pair: Aurora) -> None:
+    third = "cafe-test-3"
+    pair.add(third)
+    await pair.settle()
+    pair.api.modify_db_instance(SECOND, {"promotion_tier": 15})
+    pair.api.modify_db_instance(third, {"promotion_tier": 0})
+    pair.api.failover_db_cluster(CLUSTER)
+    await pair.settle()
+    assert pair.writer.id == third
