@@ -78,7 +78,10 @@ class RdsCalls:
                 "the embedded cloud does not rename clusters: their servers carry the name",
             )
         status, port = cluster.status, cluster.port
-        answer = self._moto_modify_cluster(wanted)
+        try:
+            answer = self._moto_modify_cluster(wanted)
+        finally:  # moto takes it off the record before it looks at what is wanted
+            self._backend.clusters.setdefault(cluster.resource_id, cluster)
         if is_aurora(cluster):
             cluster.status, cluster.port = status, port
         return answer

@@ -140,6 +140,13 @@ async def test_a_cluster_that_is_deleted_after_a_failover_leaves_nothing(pair: A
 # --- calls ------------------------------------------------------------------------------------------------------------
 
 
+async def test_a_change_that_is_refused_leaves_the_cluster_where_it_is(pair: Aurora) -> None:
+    with pytest.raises(Exception, match="apply immediately"):
+        pair.api.modify_db_cluster({"db_cluster_identifier": CLUSTER, "rotate_master_user_password": True})
+    await pair.settle()
+    assert await pair.count(pair.writer) == 1
+
+
 async def test_a_promotion_tier_counts_from_its_change_on(pair: Aurora) -> None:
     third = "cafe-test-3"
     pair.add(third)
