@@ -109,8 +109,8 @@ class RdsController:
         switches = cluster.switches
         try:
             await cluster.step(
-                list(self._wanted(record)),
-                failover=cluster.id in requests.failovers,
+                wanted,
+                failover=is_failover,
                 target=requests.failovers.get(cluster.id),
                 reboots=reboots,
                 is_stopped=record.status in ("stopping", "stopped"),
@@ -118,12 +118,15 @@ class RdsController:
             await self._follow_password(record, cluster)
         finally:
             requests.reboots -= reboots
-            if cluster.switches != switches:
+            if is_failover and cluster.switches != switches:  # one that was asked for meanwhile is still to be done
                 requests.failovers.pop(cluster.id, None)
 
     def _records(self) -> dict[str, Record]:
         """The clusters whose servers run here, by id."""
         return {
+        wanted = list(self._wanted(record))
+        self._give_up_failover(cluster, {each.id for each in wanted})
+        is_failover = cluster.id in requests.failovers
             record.resource_id: record
             for record in self._backend.clusters.values()
             if is_aurora(record) and record.status != "deleting"
@@ -138,6 +141,18 @@ class RdsController:
                     az=member.availability_zone,
                     instance_class=member.db_instance_class,
                     tier=member.promotion_tier,
+    def _give_up_failover(self, cluster: AuroraCluster, wanted: set[str]) -> None:
+        """Forget a failover whose readers were all deleted since it was asked for; the cluster would wait for ever."""
+        if cluster.id not in self._calls.requests.failovers or cluster.writer is None:
+            return
+        target = self._calls.requests.failovers[cluster.id]
+        readers = wanted - {cluster.writer.id}
+        if readers and target in (None, *readers):
+            return
+        del self._calls.requests.failovers[cluster.id]
+        if target != cluster.writer.id:  # else it is the writer already
+            self.tell("RDS-EVENT-0069", cluster.id)
+
                 )
 
     async def _follow_password(self, record: Record, cluster: AuroraCluster) -> None:

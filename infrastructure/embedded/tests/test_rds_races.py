@@ -147,6 +147,14 @@ async def test_a_change_that_is_refused_leaves_the_cluster_where_it_is(pair: Aur
     assert await pair.count(pair.writer) == 1
 
 
+async def test_a_failover_that_nobody_is_left_for_is_given_up(pair: Aurora) -> None:
+    pair.api.failover_db_cluster(CLUSTER)
+    delete(pair, SECOND)
+    await pair.settle()
+    assert (pair.record.status, pair.roles) == ("available", {FIRST: True})
+    assert any("Cluster failover failed" in message for message in pair.messages(CLUSTER))
+
+
 async def test_a_promotion_tier_counts_from_its_change_on(pair: Aurora) -> None:
     third = "cafe-test-3"
     pair.add(third)
@@ -156,3 +164,22 @@ async def test_a_promotion_tier_counts_from_its_change_on(pair: Aurora) -> None:
     pair.api.failover_db_cluster(CLUSTER)
     await pair.settle()
     assert pair.writer.id == third
+
+
+async def test_a_failover_that_is_asked_for_while_a_writer_is_let_go_is_done_too(
+    pair: Aurora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    third = "cafe-test-3"
+    pair.add(third)
+    await pair.settle()
+    old = pair.writer.node
+    remove = old.remove
+
+    async def ask_and_remove() -> None:
+        pair.api.failover_db_cluster(CLUSTER)
+        await remove()
+
+    monkeypatch.setattr(old, "remove", ask_and_remove)
+    delete(pair, FIRST)
+    await pair.settle()
+    assert pair.cluster.switches == 2
