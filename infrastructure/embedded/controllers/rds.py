@@ -90,23 +90,43 @@ class RdsController:
 
     async def reconcile(self) -> None:
         records = self._records()
-        gone = [self._clusters.pop(identity) for identity in tuple(self._clusters) if identity not in records]
+        gone = {identity: cluster for identity, cluster in self._clusters.items() if not self._is_of(cluster, records)}
+        for identity in gone:
+            del self._clusters[identity]
         for identity, record in records.items():
-            if identity not in self._clusters:
+            if identity not in self._clusters and identity not in gone:
                 self._clusters[identity] = AuroraCluster(identity, self._engine, self)
                 self._ports[identity] = record.port
         self.changed()
-        steps = [self._step(record, self._clusters[identity]) for identity, record in records.items()]
-        results = await asyncio.gather(*steps, *(self._forget(each) for each in gone), return_exceptions=True)
+        steps = [self._step(records[identity], cluster) for identity, cluster in self._clusters.items()]
+        forgets = [self._forget(cluster) for cluster in gone.values()]
+        results = await asyncio.gather(*steps, *forgets, return_exceptions=True)
+        self._release_ports()
+        if gone.keys() & records.keys():
+            self.wake()  # a cluster of the same name comes once the old one has left
         self.changed()
         failures = [result for result in results if isinstance(result, Exception)]
         if failures:
             raise ExceptionGroup("rds", failures) if len(failures) > 1 else failures[0]
 
+    def _is_of(self, cluster: AuroraCluster, records: Mapping[str, Record]) -> bool:
+        """Whether it is one on record, and not a namesake that was deleted: each creation has a port of its own."""
+        return cluster.id in records and records[cluster.id].port == self._ports[cluster.id]
+
+    def _release_ports(self) -> None:
+        """Give back the ports of clusters that are gone, refused ones and those nobody has ever looked at included."""
+        held = {record.port for record in self._records().values()} | set(self._ports.values())
+        for port in self._calls.ports - held:
+            self._calls.ports.remove(port)
+            self._engine.release(port)
+
     async def _step(self, record: Record, cluster: AuroraCluster) -> None:
         requests = self._calls.requests
         reboots = requests.reboots & cluster.members.keys()
         switches = cluster.switches
+        wanted = list(self._wanted(record))
+        self._give_up_failover(cluster, {each.id for each in wanted})
+        is_failover = cluster.id in requests.failovers
         try:
             await cluster.step(
                 wanted,
@@ -121,12 +141,21 @@ class RdsController:
             if is_failover and cluster.switches != switches:  # one that was asked for meanwhile is still to be done
                 requests.failovers.pop(cluster.id, None)
 
+    def _give_up_failover(self, cluster: AuroraCluster, wanted: set[str]) -> None:
+        """Forget a failover whose readers were all deleted since it was asked for; the cluster would wait for ever."""
+        if cluster.id not in self._calls.requests.failovers or cluster.writer is None:
+            return
+        target = self._calls.requests.failovers[cluster.id]
+        readers = wanted - {cluster.writer.id}
+        if readers and target in (None, *readers):
+            return
+        del self._calls.requests.failovers[cluster.id]
+        if target != cluster.writer.id:  # else it is the writer already
+            self.tell("RDS-EVENT-0069", cluster.id)
+
     def _records(self) -> dict[str, Record]:
         """The clusters whose servers run here, by id."""
         return {
-        wanted = list(self._wanted(record))
-        self._give_up_failover(cluster, {each.id for each in wanted})
-        is_failover = cluster.id in requests.failovers
             record.resource_id: record
             for record in self._backend.clusters.values()
             if is_aurora(record) and record.status != "deleting"
@@ -141,18 +170,6 @@ class RdsController:
                     az=member.availability_zone,
                     instance_class=member.db_instance_class,
                     tier=member.promotion_tier,
-    def _give_up_failover(self, cluster: AuroraCluster, wanted: set[str]) -> None:
-        """Forget a failover whose readers were all deleted since it was asked for; the cluster would wait for ever."""
-        if cluster.id not in self._calls.requests.failovers or cluster.writer is None:
-            return
-        target = self._calls.requests.failovers[cluster.id]
-        readers = wanted - {cluster.writer.id}
-        if readers and target in (None, *readers):
-            return
-        del self._calls.requests.failovers[cluster.id]
-        if target != cluster.writer.id:  # else it is the writer already
-            self.tell("RDS-EVENT-0069", cluster.id)
-
                 )
 
     async def _follow_password(self, record: Record, cluster: AuroraCluster) -> None:
@@ -164,11 +181,13 @@ class RdsController:
             self._passwords[cluster.id] = given
 
     async def _forget(self, cluster: AuroraCluster) -> None:
-        await cluster.remove()
-        self._passwords.pop(cluster.id, None)
-        self._calls.requests.failovers.pop(cluster.id, None)
-        self.changed()
-        self._engine.release(self._ports.pop(cluster.id))
+        try:
+            await cluster.remove()
+        finally:
+            self._passwords.pop(cluster.id, None)
+            self._calls.requests.failovers.pop(cluster.id, None)
+            self._ports.pop(cluster.id)
+            self.changed()
 
     def _on_exit(self, process: Process) -> None:
         if process.spec.kind == "postgres":

@@ -49,6 +49,8 @@ class RdsCalls:
         self._moto_delete_cluster = backend.delete_db_cluster
         self._moto_delete_instance = backend.delete_db_instance
         self._moto_modify_cluster = backend.modify_db_cluster
+        self.ports: set[int] = set()
+        """Those that clusters were given; the controller releases them."""
         self.events = Events(backend)
         self.requests = Requests()
         self.set_master_password = set_master_password
@@ -65,10 +67,15 @@ class RdsCalls:
             return self._moto_create_cluster(wanted)
         version = wanted.get("engine_version") or DEFAULT_VERSION
         group = wanted.get("db_cluster_parameter_group_name") or f"default.{ENGINE}{str(version).partition('.')[0]}"
-        own = {"engine_version": version, "db_cluster_parameter_group_name": group, "port": self._allocate()}
+        own = {"engine_version": version, "db_cluster_parameter_group_name": group, "port": self._port()}
         cluster = self._moto_create_cluster({**wanted, **own})
         self.events.tell("RDS-EVENT-0170", cluster)
         return cluster
+
+    def _port(self) -> int:
+        port = self._allocate()
+        self.ports.add(port)
+        return port
 
     def modify_db_cluster(self, wanted: Record) -> Record:
         cluster = self._cluster(wanted["db_cluster_identifier"])
@@ -90,8 +97,16 @@ class RdsCalls:
         cluster = self._moto_delete_cluster(cluster_identifier, snapshot_name)
         if is_aurora(cluster):
             cluster.status = "deleting"
+            self._forget_backups(cluster)
             self.events.tell("RDS-EVENT-0171", cluster)
         return cluster
+
+    def _forget_backups(self, cluster: Record) -> None:
+        """Automated ones go with their cluster, and leave their names to the next one's."""
+        snapshots = self._backend.cluster_snapshots
+        for name, snapshot in tuple(snapshots.items()):
+            if snapshot.snapshot_type == "automated" and snapshot.cluster.resource_id == cluster.resource_id:
+                del snapshots[name]
 
     def failover_db_cluster(
         self, db_cluster_identifier: str, target_db_instance_identifier: str | None = None

@@ -137,6 +137,30 @@ async def test_a_cluster_that_is_deleted_after_a_failover_leaves_nothing(pair: A
     assert is_left_nothing(pair, folder)
 
 
+async def test_a_cluster_of_the_same_name_is_another_cluster(pair: Aurora) -> None:
+    delete(pair, FIRST, SECOND)
+    pair.api.delete_db_cluster(cluster_identifier=CLUSTER)
+    port = pair.create(FIRST).port
+    await pair.settle()
+    assert await pair.ask(pair.writer, "SELECT to_regclass('orders')::text") == [(None,)], "the old data is gone"
+    assert {listener.port for listener in pair.fragment.listeners} == {port}
+    assert pair.world.context.ports._allocated == {port, pair.writer.node.spec.port}
+
+
+async def test_a_cluster_that_is_deleted_before_anybody_looked_keeps_no_port(db: Aurora) -> None:
+    db.create()
+    db.api.delete_db_cluster(cluster_identifier=CLUSTER)
+    await db.controller.reconcile()
+    assert db.world.context.ports._allocated == set()
+
+
+async def test_a_cluster_that_is_refused_keeps_no_port(db: Aurora) -> None:
+    with pytest.raises(Exception, match="MasterUserPassword"):
+        db.create(master_user_password="short")
+    await db.controller.reconcile()
+    assert db.world.context.ports._allocated == set()
+
+
 # --- calls ------------------------------------------------------------------------------------------------------------
 
 
