@@ -68,6 +68,12 @@ def children_of(pid: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a signal has stopped the process (SIGSTOP); not so for one that only waits, however busy the machine."""
+    fields = _stat(pid)
+    return fields is not None and fields[_STATE] == b"T"
+
+
 def start_ticks(pid: int) -> int | None:
     """When the process started, in ticks since boot: with the pid it names one process for good. None when it is gone.
 

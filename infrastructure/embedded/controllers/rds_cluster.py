@@ -15,21 +15,17 @@ writer goes on alone, as it must, and the reader is no candidate from that momen
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 
 from infrastructure.embedded.controllers.rds_confirmation import Confirmation
 from infrastructure.embedded.controllers.rds_join import join
+from infrastructure.embedded.controllers.rds_liveness import is_hung
 from infrastructure.embedded.controllers.rds_member import Member, Owner, Wanted, new_member
 from infrastructure.embedded.controllers.rds_provision import provision
 from infrastructure.embedded.controllers.rds_volume import Volume
 from infrastructure.embedded.engines.envoy_model import Endpoint
 from infrastructure.embedded.engines.postgres import PostgresEngine
-from infrastructure.embedded.engines.postgres_wire import PostgresError
 
 _log = logging.getLogger(__name__)
-
-HUNG_S = 10.0
-"""A writer that answers nothing for so long is taken for dead."""
 
 
 class AuroraCluster:
@@ -91,11 +87,11 @@ class AuroraCluster:
         """Do what can be done now; long work goes on in tasks. Raises what those tasks met, all of it, once.
 
         A failover that was asked for is done when `switches` has grown; until then there is nobody to promote.
-            self.members[each.id].wanted = each
         """
         for each in wanted:
             if each.id not in self.members:
                 self.members[each.id] = new_member(each, self._engine)
+            self.members[each.id].wanted = each
         self._notice_deaths()
         failures = self._failures()
         await self._let_go({each.id for each in wanted})
@@ -163,15 +159,11 @@ class AuroraCluster:
         self._owner.changed()
 
     async def _judge(self, writer: Member) -> None:
-        """A writer that lives and lets nobody in is as good as dead; a refusal is an answer."""
+        """A writer that lives and lets nobody in is as good as dead."""
         if not writer.is_running:
             return
-        try:
-            async with asyncio.timeout(HUNG_S):
-                with suppress(PostgresError):
-                    await writer.node.newly_asked("SELECT 1", HUNG_S)
-        except OSError as silence:  # TimeoutError is one
-            _log.warning("%s: %s lives and does not answer (%r); it is ended", self.id, writer.id, silence)
+        if await is_hung(writer.node):
+            _log.warning("%s: %s lives and does not answer; it is ended", self.id, writer.id)
             await writer.node.kill()
         self._notice_deaths()
 
@@ -309,7 +301,6 @@ class AuroraCluster:
             if writer.is_running and await self._fail_over(None):
                 await self._remove(writer)
             return
-        """End an instance; also when the writer cannot be told, which the next step does then."""
         await writer.give_up()
         await writer.node.stop()
         self._volume.keep(writer)
@@ -317,6 +308,7 @@ class AuroraCluster:
         await self._remove(writer)
 
     async def _remove(self, member: Member) -> None:
+        """End an instance; also when the writer cannot be told, which the next step does then."""
         del self.members[member.id]
         try:
             await member.give_up()
@@ -342,7 +334,6 @@ class AuroraCluster:
         self._owner.changed()
 
     async def close(self) -> None:
-        self._confirmation.clear()  # else a reader that goes would have a writer told that goes as well
         """Kill every server; the data stays where it is."""
         for member in self.members.values():
             await member.give_up()
@@ -350,6 +341,7 @@ class AuroraCluster:
 
     async def remove(self) -> None:
         """End everything and forget the data."""
+        self._confirmation.clear()  # else a reader that goes would have a writer told that goes as well
         await asyncio.gather(*(self._remove(member) for member in tuple(self.members.values())))
         self.writer = None
         await self._volume.forget()

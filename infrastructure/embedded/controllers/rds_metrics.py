@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from infrastructure.embedded import proctree
 from infrastructure.embedded.controllers.rds_cluster import AuroraCluster
 from infrastructure.embedded.controllers.rds_member import Member
 from infrastructure.embedded.metrics import Datum, Metrics
@@ -63,11 +64,15 @@ class RdsMetrics:
     async def _ask(self, elapsed_s: float, at: float) -> None:
         running = [(c, m) for c in self._clusters.values() for m in c.members.values() if m.is_running]
         for cluster, member in running:
+            if member.node.process is not None and proctree.is_stopped(member.node.process.pid):
+                self._wake()
             for reading in self._of_process(cluster, member, elapsed_s):
                 self._file(reading, at)
         asked = [self._of_server(cluster, member) for cluster, member in running]
         for answer in await asyncio.gather(*asked, return_exceptions=True):
-            if not isinstance(answer, BaseException):  # it died or hangs: a period without data, as on AWS
+            if isinstance(answer, OSError):  # it died or hangs: a period without data, as on AWS
+                self._wake()
+            elif not isinstance(answer, BaseException):
                 for reading in answer:
                     self._file(reading, at)
         alive = {(m.id, m.node.process.pid) for _, m in running if m.node.process is not None}
