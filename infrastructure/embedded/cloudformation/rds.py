@@ -28,10 +28,9 @@ class DbSubnetGroup(Resource, CloudFormationModel):  # type: ignore[misc]  # mot
     def update(self, api: Api, properties: Properties) -> Resource:
         changed = require_only(self, properties, ("DBSubnetGroupDescription", "SubnetIds", "Tags"))
         _check_subnets(api, properties["SubnetIds"])
+        wanted = {name: properties[name] for name in ("DBSubnetGroupDescription", "SubnetIds")}
+        api("rds", "ModifyDBSubnetGroup", DBSubnetGroupName=self.physical_resource_id, **wanted)
         group = api.backend("rds").subnet_groups[self.physical_resource_id]
-        # By hand: moto's ModifyDBSubnetGroup takes the group off the record.
-        group.description = properties["DBSubnetGroupDescription"]
-        group.subnets = [api.backend("ec2").get_subnet(subnet) for subnet in properties["SubnetIds"]]
         _retag(api, changed, group.arn, self, properties)
         return type(self)(self.physical_resource_id, properties)
 

@@ -2,8 +2,9 @@
 
 Replaces in `moto.rds.models` (moto 5.2): host names below amazonaws.com that nobody resolves (`DBCluster.endpoint`,
 `reader_endpoint`, `DBInstance.address`); `DBCluster.status`, which a look changes; `designate_writer`, which makes a
-writer of any member when the record has none; the master user's secret, which holds a constant; and
-`RDSBackend.describe_events`, which knows no time and no category.
+writer of any member when the record has none; the master user's secret, which holds a constant;
+`RDSBackend.describe_events`, which knows no time and no category; and `RDSBackend.modify_db_subnet_group`, which takes
+the group off the record and fails on one that is not there.
 """
 
 import json
@@ -14,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.rds import models
-from moto.rds.exceptions import InvalidParameterCombination
+from moto.rds.exceptions import DBSubnetGroupNotFoundError, InvalidParameterCombination
 
 WRITER_HOST = "127.0.0.1"
 READER_HOST = "127.0.0.2"
@@ -60,6 +61,17 @@ def _describe_events(
     ]
 
 
+def _modify_db_subnet_group(self: Any, subnet_name: str, description: str | None, subnets: list[Any]) -> Any:
+    """The group, with other subnets and, when one is given, another description."""
+    group = self.subnet_groups.get(subnet_name)
+    if group is None:
+        raise DBSubnetGroupNotFoundError(subnet_name)
+    group.subnets = subnets
+    if description is not None:
+        group.description = description
+    return group
+
+
 def _aware(moment: datetime) -> datetime:
     """moto's own times are UTC and do not say so."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -75,3 +87,4 @@ def install() -> None:
     models.DBInstance.address = property(lambda _self: WRITER_HOST)
     models.MasterUserSecret._generate_secret_string = _secret_string
     models.RDSBackend.describe_events = _describe_events
+    models.RDSBackend.modify_db_subnet_group = _modify_db_subnet_group
