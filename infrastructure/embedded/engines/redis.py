@@ -55,6 +55,7 @@ class RedisNode:
         self.spec = spec
         self.process = process
         self._connection = connection
+        self._connecting = asyncio.Lock()
 
     @property
     def endpoint(self) -> Endpoint:
@@ -77,9 +78,10 @@ class RedisNode:
         return await (await self._connected()).info()
 
     async def _connected(self) -> RespConnection:
-        if self._connection.is_closed:
-            self._connection = await RespConnection.open(LOOPBACK, self.spec.port)
-        return self._connection
+        async with self._connecting:  # of two that ask at once the second takes the first one's
+            if self._connection.is_closed:
+                self._connection = await RespConnection.open(LOOPBACK, self.spec.port)
+            return self._connection
 
     async def offset(self) -> int:
         """How much of its primary's stream a replica has, in bytes; -1 when it does not answer."""
@@ -92,6 +94,7 @@ class RedisNode:
         """End the server; its data is gone."""
         self._connection.close()
         await self.process.stop(1.0)
+        self._connection.close()  # of somebody who asked while it was ending
 
     async def kill(self) -> None:
         """End the server at once."""
@@ -133,6 +136,7 @@ class RedisEngine:
             return RedisNode(spec, process, await self._connected(spec, process))
         except BaseException:
             process.kill()
+            await process.wait()  # else the next attempt finds its name taken
             raise
 
     async def _connected(self, spec: NodeSpec, process: Process) -> RespConnection:
