@@ -8,7 +8,7 @@ Roles stand in the control plane's record; the servers are made to follow them, 
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -85,18 +85,29 @@ class ElastiCacheController:
 
     async def reconcile(self) -> None:
         wanted = dict(self._wanted())
+        for identity in self._calls.listeners.keys() - wanted.keys() - self._groups.keys():
+            self._forget(identity)  # deleted before anybody looked
         for identity in [identity for identity in self._groups if identity not in wanted]:
             await self._remove(self._groups.pop(identity))
         for identity, group in wanted.items():
             if identity not in self._groups:
                 self._groups[identity] = group
         self._publish()
+        failures = []
         for group in self._groups.values():
-            await self._reboot(group)
-            await self._fail_over(group)
-            await self._revive(group)
-            self._write_back(group)
+            try:
+                await self._step(group)
+            except Exception as failure:  # noqa: BLE001  raised below: one group keeps no other from its servers
+                failures.append(failure)
         self._publish()
+        if failures:
+            raise ExceptionGroup("elasticache", failures) if len(failures) > 1 else failures[0]
+
+    async def _step(self, group: Group) -> None:
+        await self._reboot(group)
+        await self._fail_over(group)
+        await self._revive(group)
+        self._write_back(group)
 
     def _wanted(self) -> Iterator[tuple[str, Group]]:
         """Every group in the record that is not being deleted; those that already run keep their members."""
@@ -150,16 +161,17 @@ class ElastiCacheController:
         self._note_roles(group)
         _log.warning("%s: %s is primary now, after %s", group.id, successor.cluster_id, old.cluster_id)
         followers = [m.node for m in group.replicas if m.node is not None and m.is_alive]
-        await asyncio.gather(*(node.follow(successor.node.endpoint) for node in followers))
+        await _all(node.follow(successor.node.endpoint) for node in followers)
 
     async def _successor(self, group: Group) -> Member | None:
-        """The living replica with the most of the primary's data; none before the group ran or without failover."""
+        """The answering replica with the most of the primary's data; none before the group ran or without failover."""
         record = self._backend.replication_groups.get(group.id)
         if record is None or record.automatic_failover != "enabled" or group.primary.node is None:
             return None
         alive = [(member, member.node) for member in group.replicas if member.node is not None and member.is_alive]
         offsets = [(await node.offset(), member) for member, node in alive]
-        return max(offsets, key=lambda found: found[0])[1] if offsets else None
+        able = [found for found in offsets if found[0] >= 0]
+        return max(able, key=lambda found: found[0])[1] if able else None
 
     async def _revive(self, group: Group) -> None:
         await self._start(group, [member for member in group.members if not member.is_alive])
@@ -167,7 +179,7 @@ class ElastiCacheController:
     async def _start(self, group: Group, members: list[Member]) -> None:
         """Start servers, a primary before its replicas."""
         for is_primary in (True, False):
-            await asyncio.gather(*(self._start_one(group, m) for m in members if m.is_primary is is_primary))
+            await _all(self._start_one(group, m) for m in members if m.is_primary is is_primary)
 
     async def _start_one(self, group: Group, member: Member) -> None:
         if member.node is not None:
@@ -200,7 +212,7 @@ class ElastiCacheController:
             record.status = "available"
         for member in group.members:
             cluster = self._backend.cache_clusters.get(member.cluster_id)
-            if cluster is not None:
+            if cluster is not None and cluster.cache_cluster_status != "deleting":  # asked for while it started
                 cluster.cache_cluster_status = cluster.status = "available"
                 self._calls.place(cluster, member.port if record is not None else group.listeners.primary)
 
@@ -231,9 +243,13 @@ class ElastiCacheController:
         await asyncio.gather(*(member.node.stop() for member in group.members if member.node is not None))
         for member in group.members:
             self._engine.release(member.port)
-        self._calls.forget(group.id)
         self._publish()
-        for port in {group.listeners.primary, group.listeners.reader}:
+        self._forget(group.id)
+
+    def _forget(self, identity: str) -> None:
+        """Drop the record, and the ports clients reached it by."""
+        listeners = self._calls.forget(identity)
+        for port in {listeners.primary, listeners.reader} if listeners is not None else ():
             self._engine.release(port)
 
     def _running(self) -> list[tuple[str, RedisNode]]:
@@ -264,3 +280,10 @@ class ElastiCacheController:
         nodes = [m.node for group in self._groups.values() for m in group.members if m.node is not None]
         await asyncio.gather(*(node.kill() for node in nodes))
         self._groups.clear()
+
+
+async def _all(works: Iterable[Awaitable[None]]) -> None:
+    """Wait for every one of them, then raise what the first failure was: none goes on unwatched."""
+    for result in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

@@ -46,6 +46,7 @@ class ElastiCacheCalls:
         self._allocate = allocate
         self._moto_create_group = backend.create_replication_group
         self._moto_create_cluster = backend.create_cache_cluster
+        self._moto_delete_cluster = backend.delete_cache_cluster
         self.listeners: dict[str, Listeners] = {}
         self.requests = Requests()
 
@@ -105,6 +106,18 @@ class ElastiCacheCalls:
             self.listeners[cluster.cache_cluster_id] = Listeners(primary=port, reader=port)
             self.place(cluster, port)
         return cluster
+
+    def delete_cache_cluster(self, cache_cluster_id: str) -> Record:
+        cluster = self._backend.cache_clusters.get(cache_cluster_id)
+        group = getattr(cluster, "replication_group_id", None)
+        if group:
+            raise refusal(
+                "elasticache",
+                "InvalidParameterValueException",
+                f"{cache_cluster_id} is a member of replication group {group}, which the embedded cloud only deletes "
+                "as a whole: DeleteReplicationGroup",
+            )
+        return self._moto_delete_cluster(cache_cluster_id)
 
     @staticmethod
     def place(cluster: Record, port: int) -> None:
@@ -167,6 +180,7 @@ def install(backend: Record, allocate: Callable[[], int]) -> ElastiCacheCalls:
     calls = ElastiCacheCalls(backend, allocate)
     backend.create_replication_group = calls.create_replication_group
     backend.create_cache_cluster = calls.create_cache_cluster
+    backend.delete_cache_cluster = calls.delete_cache_cluster
     backend.cafe_calls = calls
     handlers = importlib.import_module("moto.elasticache.responses")
     handlers.ElastiCacheResponse.reboot_cache_cluster = _handle_reboot_cache_cluster
