@@ -8,7 +8,7 @@ import asyncio
 
 import botocore.session
 import orjson
-from botocore.credentials import Credentials, RefreshableCredentials
+from botocore.credentials import Credentials, ReadOnlyCredentials, RefreshableCredentials
 
 from services.chassis import deadline
 from services.chassis.aws import Json, Service, Wire, endpoint
@@ -26,18 +26,29 @@ class Identity:
     def __init__(self) -> None:
         credentials = botocore.session.get_session().get_credentials()
         if credentials is None:
-            raise AwsError(operation="sign", code="NoCredentials", message="this task has no AWS credentials")
+            raise _no_credentials("neither its environment nor ECS gives any")
         self.credentials: Credentials = credentials
 
-    def keys(self) -> Keys:
-        """The credentials as they are now."""
-        frozen = self.credentials.get_frozen_credentials()
+    async def keys(self, *, within_s: float | None) -> Keys:
+        """The credentials as they are now, renewed in a thread if they are about to expire; `AwsError`."""
+        try:
+            async with asyncio.timeout(within_s):
+                frozen = await self._frozen()
+        except TimeoutError:
+            raise _no_credentials(f"they were not renewed within {within_s:.3g} s") from None
+        except Exception as error:  # whatever a provider of credentials raises, for the caller it is one thing
+            raise _no_credentials(str(error)) from error
         return Keys(access=str(frozen.access_key), secret=str(frozen.secret_key), token=frozen.token)
 
-    async def renew(self) -> None:
-        """Fetch new credentials in a thread when the present ones are about to expire."""
+    async def _frozen(self) -> ReadOnlyCredentials:
         if isinstance(self.credentials, RefreshableCredentials) and self.credentials.refresh_needed():
-            await asyncio.to_thread(self.credentials.get_frozen_credentials)
+            return await asyncio.to_thread(self.credentials.get_frozen_credentials)
+        return self.credentials.get_frozen_credentials()
+
+
+def _no_credentials(why: str) -> AwsError:
+    """Status 0: the call was never sent, and a moment later it may succeed."""
+    return AwsError(operation="sign", code="NoCredentials", message=f"this task has no AWS credentials: {why}")
 
 
 class AwsApi:
@@ -67,8 +78,12 @@ class AwsApi:
 
     async def _attempt(self, operation: str, body: bytes) -> Json:
         try:
-            await self._identity.renew()
-            request = self._wire.request(operation, body, self._identity.keys())
+            keys = await self._identity.keys(within_s=self._patience())
+        except AwsError as error:
+            self._dependencies.failed(self._service.name, str(error))
+            raise
+        try:
+            request = self._wire.request(operation, body, keys)
             response = await self._pool.send(request, timeout_s=self._patience())
         except (Unreachable, Interrupted) as silence:
             self._dependencies.failed(self._service.name, str(silence))
