@@ -52,4 +52,12 @@ class Bus:
             await subscription.subscribe(*handlers)
             on_connect()
             async for message in subscription.listen():
-                handlers[message["channel"].decode()](message["data"])
+                _hand_to(handlers[message["channel"].decode()], message)
+
+
+def _hand_to(handler: Handler, message: Mapping[str, bytes]) -> None:
+    """Another version of the service may say what this one cannot read; the messages after it are read all the same."""
+    try:
+        handler(message["data"])
+    except Exception:  # whatever the handler makes of it, the log has all of it  # noqa: BLE001
+        _log.exception("a message of the bus is dropped", extra={"channel": message["channel"].decode()})
