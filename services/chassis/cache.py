@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -50,14 +50,20 @@ class Breaker:
         self._open_s = open_s
         self._clock = clock
         self._failures = 0
-        self._closed_at = 0.0
+        self._closed_at = float("-inf")
 
-    @property
-    def is_open(self) -> bool:
-        return self._clock() < self._closed_at
+    def may_ask(self) -> bool:
+        """Whether to ask; once it was open for its time that is True for one, whose answer decides for the others."""
+        now = self._clock()
+        if now < self._closed_at:
+            return False
+        if self._failures >= self._limit:
+            self._closed_at = now + self._open_s
+        return True
 
     def succeeded(self) -> None:
         self._failures = 0
+        self._closed_at = float("-inf")
 
     def failed(self) -> None:
         self._failures += 1
@@ -82,13 +88,15 @@ def connect(url: str, resilience: Resilience) -> "Redis":
     """A client for `url`, with our time-outs (if the resilience has any) and without the library's own retries."""
     is_bounded = resilience.timeouts.read_s is not None
     kind = BoundedRedis if is_bounded else Redis
-    client: Redis = kind.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
         socket_connect_timeout=CONNECT_S if is_bounded else None,
         socket_timeout=None,
         max_connections=CONNECTIONS,
+        timeout=None,  # a command that waits for a connection ends by its own time-out
         retry=Retry(NoBackoff(), 0),
     )
+    client: Redis = kind.from_pool(pool)
     return client
 
 
@@ -118,7 +126,7 @@ class RedisCache:
         self._succeeded()
 
     def _check(self) -> None:
-        if self._breaker.is_open:
+        if not self._breaker.may_ask():
             raise CacheUnavailable("not asked: it failed a moment ago")
 
     def _succeeded(self) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from services.chassis.background import cancel
 from services.chassis.budget import RetryBudget
-from services.chassis.cache import CONNECT_S, READ_S, Breaker, CacheUnavailable, RedisCache, connect
+from services.chassis.cache import CONNECT_S, CONNECTIONS, READ_S, Breaker, CacheUnavailable, RedisCache, connect
 from services.chassis.health import Dependencies
 from services.chassis.resilience import Resilient
 
@@ -28,13 +28,13 @@ def test_a_breaker_opens_after_failures_in_a_row_and_closes_by_itself() -> None:
     breaker.succeeded()
     for _ in range(2):
         breaker.failed()
-    assert not breaker.is_open
+    assert breaker.may_ask()
     breaker.failed()
-    assert breaker.is_open
+    assert not breaker.may_ask()
     clock.now += 1.0
-    assert not breaker.is_open
+    assert breaker.may_ask()
     breaker.failed()
-    assert breaker.is_open
+    assert not breaker.may_ask()
 
 
 def test_a_cache_that_is_gone_is_not_asked_every_time() -> None:
@@ -99,3 +99,64 @@ def test_a_cancellation_is_never_lost_whenever_it_comes(redis_url: str, turns: i
         await redis.aclose()
 
     asyncio.run(asyncio.wait_for(story(), 5))
+
+
+def test_more_questions_at_once_than_connections_wait_for_one_and_no_cache_is_down_for_that(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.chassis.cache.CONNECT_S", 30.0)  # this is not about a machine that is slow
+
+    async def ask() -> list[bytes | BaseException | None]:
+        redis = connect(redis_url, RESILIENT)
+        cache = RedisCache(redis, Dependencies("elasticache"))
+        await cache.put("k", b"v", ttl_s=60)
+        try:
+            return await asyncio.gather(*(cache.get("k") for _ in range(CONNECTIONS + 8)), return_exceptions=True)
+        finally:
+            await redis.aclose()
+
+    assert set(asyncio.run(ask())) == {b"v"}
+
+
+def test_a_cache_that_was_down_is_tried_by_one_while_the_others_go_on_without_it() -> None:
+    """Else each of those who ask at the same time would wait for the time-out, again and again."""
+
+    async def ask() -> tuple[int, int]:
+        connections = 0
+        may_end = asyncio.Event()
+
+        async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal connections
+            connections += 1
+            await may_end.wait()
+            writer.close()
+
+        async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            redis = connect(f"redis://127.0.0.1:{port}/0", RESILIENT)
+            clock = Clock()
+            breaker = Breaker(failures=1, open_s=1.0, clock=clock)
+            breaker.failed()
+            clock.now += 1.0
+            cache = RedisCache(redis, Dependencies("elasticache"), breaker)
+            answers = await asyncio.gather(*(cache.get("k") for _ in range(8)), return_exceptions=True)
+            may_end.set()
+            await redis.aclose()
+        assert all(isinstance(answer, CacheUnavailable) for answer in answers)
+        return connections, sum("not asked" in str(answer) for answer in answers)
+
+    assert asyncio.run(ask()) == (1, 7)
+
+
+def test_a_trial_that_was_given_up_is_followed_by_another() -> None:
+    """Whoever tries may be cancelled, and then nobody says how it went."""
+    clock = Clock()
+    breaker = Breaker(failures=1, open_s=1.0, clock=clock)
+    breaker.failed()
+    assert not breaker.may_ask()
+    clock.now += 1.0
+    assert [breaker.may_ask(), breaker.may_ask()] == [True, False]
+    clock.now += 1.0
+    assert [breaker.may_ask(), breaker.may_ask()] == [True, False]
+    breaker.succeeded()
+    assert [breaker.may_ask(), breaker.may_ask()] == [True, True]
