@@ -142,6 +142,8 @@ class Relay:
             while rows := self._backlog.due(self._owner.shards, AT_ONCE):
                 await self._hand_on(rows)
                 self._handed_on_at = time.monotonic()
+                if self._backlog.unswept(self._owner.shards):  # there was more than a page: go on with the next
+                    self._wake.set()
         except AwsError as error:
             self._failed(error)
         except Exception as error:  # noqa: BLE001 - a defect must not end the relaying; the log has it

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 import pytest
 
 from services.chassis.aws_errors import AwsError
+from services.chassis.background import cancel
 from services.order.outbox import SHARDS, Row, pack, shard_of, unpack
-from services.order.relay import Relay, RelayReport
+from services.order.relay import PAGE, Relay, RelayReport
 from services.order.tests.fakes import Crash, Fuse, MemoryOutbox, MemoryQueue, MemoryStream, World
 from services.order.tests.samples import row
 
@@ -40,13 +41,23 @@ class Bench:
         self.post = Post()
         self.queue = MemoryQueue(world)
         self.lags: list[float] = []
+        self._handed_on = asyncio.Event()
         self.relay = Relay(
             outbox=MemoryOutbox(world),
             channels=(self.queue, MemoryStream(world)),
             owner=owner or Owner(),
             tell=self.post,
-            report=RelayReport(on_done=self.lags.append),
+            report=RelayReport(on_done=self._done),
         )
+
+    def _done(self, lag: float) -> None:
+        self.lags.append(lag)
+        self._handed_on.set()
+
+    async def until(self, *, handed_on: int) -> None:
+        while len(self.lags) < handed_on:
+            self._handed_on.clear()
+            await self._handed_on.wait()
 
     async def settle(self, steps: int = 20) -> None:
         for _ in range(steps):
@@ -195,8 +206,27 @@ def test_a_stopping_relay_hands_over_what_it_holds() -> None:
         for each in ROWS:
             bench.relay.offer(each)
         bench.relay.stop()
-        await asyncio.wait_for(task, 10)
+        async with asyncio.timeout(60):
+            await task
 
     asyncio.run(run())
     assert world.table == {}
     assert len(world.queue) == len(ROWS)
+
+
+def test_what_a_dead_task_left_goes_out_without_a_pause_between_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody commits and no sweep comes: the first page of the shard is all that tells of the second and third."""
+    monkeypatch.setattr("services.order.relay.SWEEP_S", 3600.0)
+    left = [row(number, CUSTOMERS[0]) for number in range(2 * PAGE + 1)]
+    world = World(left)
+    bench = Bench(world)
+    bench.relay.took_over(ALL)
+
+    async def run() -> None:
+        relaying = asyncio.create_task(bench.relay.run())
+        async with asyncio.timeout(60):
+            await bench.until(handed_on=len(left))
+        await cancel(relaying)
+
+    asyncio.run(run())
+    assert world.queue == left
