@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from services.chassis.background import cancel
 from services.chassis.stress import engine as engine_module
 from services.chassis.stress.engine import Engine, Progress, Run
 from services.chassis.stress.worker import DEBT_S, PERIOD_S, Duty
@@ -218,3 +219,32 @@ def test_the_cpu_clock_of_a_process_that_is_gone_reads_zero() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     assert cpu_of(process.pid) == 0.0
+
+
+def test_a_stop_that_is_itself_cancelled_loses_nothing_of_the_clean_up() -> None:
+    """As when a task is told to end while it does what a DELETE asked for."""
+    states: list[str] = []
+
+    async def run() -> list[str]:
+        running, stopping, may_tell = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def report(_run: Run, progress: Progress) -> None:
+            if progress.state == "running":
+                running.set()
+            if progress.state == "stopped":
+                stopping.set()
+                await may_tell.wait()
+            states.append(progress.state)
+
+        engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=report)
+        await engine.start(RUN, for_s=30)
+        async with asyncio.timeout(30):
+            await running.wait()
+            first = asyncio.create_task(engine.stop())
+            await stopping.wait()
+            await cancel(first)
+            asyncio.get_running_loop().call_soon(may_tell.set)
+            await engine.stop()
+        return states[:]
+
+    assert asyncio.run(run())[-1] == "stopped"
