@@ -77,6 +77,8 @@ class Ownership:
         self._beat = 0
         self._trusted_until = 0.0
         self._held: frozenset[str] = frozenset()
+        self._told: frozenset[str] = frozenset()
+        """Those of `_held` that a tick has returned."""
 
     @property
     def shards(self) -> frozenset[str]:
@@ -84,20 +86,26 @@ class Ownership:
         return self._held if self._clock() < self._trusted_until else frozenset()
 
     async def tick(self) -> frozenset[str]:
-        """Beat, look, take or give up; the shards that were taken just now. `AwsError` leaves everything as it was."""
+        """Beat, look, take or give up; the shards that were taken since this last returned.
+
+        After an `AwsError` what was done by then counts, and the rest is left to the next tick.
+        """
         began = self._clock()
         self._beat += 1
         await self._put({"sequence": {"S": MEMBER + self._member}, "beat": {"N": str(self._beat)}})
         holders, beats = await self._look()
         self._trusted_until = began + TRUST_S
-        before = self._held
         self._held = frozenset(shard for shard, holder in holders.items() if holder == self._member)
-        decision = decide(self._member, holders, self._observer.living(beats))
+        self._told &= self._held
+        living = self._observer.living(beats)
+        decision = decide(self._member, holders, living)
         for shard in decision.release:
             await self._release(shard)
         for shard, holder in decision.acquire:
             await self._acquire(shard, holder)
-        return self._held - before
+        await self._forget({member: beats[member] for member in beats.keys() - living - set(holders.values())})
+        taken, self._told = self._held - self._told, self._held
+        return taken
 
     async def leave(self) -> None:
         """Give up everything, so that others need not wait for this task to be found dead."""
@@ -146,8 +154,21 @@ class Ownership:
             "ConditionExpression": "holder = :me",
             "ExpressionAttributeValues": {":me": {"S": self._member}},
         }
+        await self._delete_if({"sequence": {"S": LEASE + shard}}, condition)
+
+    async def _forget(self, dead: Mapping[str, int]) -> None:
+        """Delete members that held no lease whose successor would; unless their counter moves after all."""
+        for member, beat in dead.items():
+            condition: Json = {
+                "ConditionExpression": "beat = :seen",
+                "ExpressionAttributeValues": {":seen": {"N": str(beat)}},
+            }
+            await self._delete_if({"sequence": {"S": MEMBER + member}}, condition)
+
+    async def _delete_if(self, key: Json, condition: Json) -> None:
+        """A condition that does not hold is no error: somebody else was faster."""
         try:
-            await self._delete({"sequence": {"S": LEASE + shard}}, condition)
+            await self._delete(key, condition)
         except AwsError as error:
             if not error.is_condition:
                 raise
