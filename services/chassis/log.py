@@ -20,12 +20,15 @@ class JsonFormatter(logging.Formatter):
     def __init__(self, **constant: str) -> None:
         super().__init__()
         self._constant = constant
-        self._secrets: set[str] = set()
+        self._secrets: tuple[str, ...] = ()
+        """As they appear in a line, JSON's escapes included."""
 
     def conceal(self, secret: str) -> None:
         """Replace `secret` wherever it would appear from now on. Short strings would blank the log: refused."""
         if len(secret) >= 8:
-            self._secrets.add(secret)
+            written = {secret, repr(secret)[1:-1]}  # an exception shows its arguments as Python writes them
+            found = {*self._secrets, *(orjson.dumps(text).decode()[1:-1] for text in written)}
+            self._secrets = tuple(sorted(found, key=len, reverse=True))  # the longest first: one may be part of another
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {

@@ -60,3 +60,16 @@ def test_a_concealed_secret_appears_nowhere(stream: io.StringIO) -> None:
 def test_what_cannot_be_json_is_written_as_text(stream: io.StringIO) -> None:
     logging.getLogger("x").info("odd", extra={"thing": {1, 2} & {1}})
     assert json.loads(stream.getvalue())["thing"] == "{1}"
+
+
+@pytest.mark.parametrize("secret", ['quoted"password', "back\\slash\\password", "tab\tand\nlines"])
+def test_a_secret_that_json_or_python_escapes_is_concealed_as_well(stream: io.StringIO, secret: str) -> None:
+    log.conceal(secret)
+    logging.getLogger("x").error(
+        "with %s", secret, exc_info=ValueError([secret]), extra={"thing": {"as": repr(secret)}}
+    )
+    [line] = stream.getvalue().splitlines()
+    fields = json.loads(line)
+    assert fields["message"] == "with [secret]"
+    assert fields["thing"] == {"as": "'[secret]'"}
+    assert "ValueError: ['[secret]']" in fields["exception"]
