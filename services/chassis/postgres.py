@@ -4,6 +4,7 @@ psycopg needs 100 ms of CPU to be imported on an idle machine and 250 on a busy 
 queue for it; this takes a few. The pure part is in `postgres_wire`, the proof of the password in `scram`.
 """
 
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ _PORT: Final = 5432
 
 
 class Address(NamedTuple):
-    """Where a database is. `ssl_mode` and `root_certificate` (a file) as in libpq."""
+    """Where a database is. `ssl_mode` and `root_certificate` (a file) as in libpq: `require` checks its issuer, too."""
 
     host: str
     port: int
@@ -41,12 +42,15 @@ class Address(NamedTuple):
         mode = asked.get("sslmode", "disable" if parts.hostname in _LOOPBACK else "require")
         if mode not in SSL_MODES:
             raise ValueError(f"sslmode must be one of {', '.join(SSL_MODES)}")
+        certificate = asked.get("sslrootcert")
+        if certificate is not None and not os.access(certificate, os.R_OK):
+            raise ValueError(f"sslrootcert: {certificate} cannot be read; it must be a file with certificates (PEM)")
         return cls(
             host=parts.hostname,
             port=parts.port or _PORT,
             database=database,
             ssl_mode=mode,
-            root_certificate=asked.get("sslrootcert"),
+            root_certificate=certificate,
         )
 
 
@@ -191,14 +195,18 @@ class Connection:
         if address.ssl_mode == "disable":
             return
         self._socket.sendall(wire.ssl_request())
-        if self._socket.recv(1) != b"S":
+        answer = self._socket.recv(1)
+        if not answer:
+            raise Lost(f"{address.host}:{address.port} closed the connection when it was asked to encrypt")
+        if answer != b"S":
             raise Lost(f"{address.host}:{address.port} does not encrypt; sslmode=disable would go on without")
         import ssl  # 8 ms, which a cold start on one machine would pay for nothing
 
         context = ssl.create_default_context(cafile=address.root_certificate)
         if address.ssl_mode == "require":
             context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE  # as libpq: encrypted, but whoever answers
+            if address.root_certificate is None:
+                context.verify_mode = ssl.CERT_NONE  # as libpq: encrypted, but whoever answers
         self._socket = context.wrap_socket(self._socket, server_hostname=address.host)
 
     def _start(self, address: Address, login: Login, application: str) -> None:

@@ -1,13 +1,15 @@
 """The ledger's connection to a database that encrypts, and to one that claims to be it."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from services.chassis.postgres import Address, Connection, Login
 from services.chassis.postgres_wire import Lost, Query, Refused
+from services.chassis.tests.peer import Peer
 from services.payment.tests.database import PASSWORD, USER, Server
-from services.payment.tests.encrypting import certificate, encrypting
+from services.payment.tests.encrypting import SSL_REQUEST, certificate, encrypting
 
 LARGE = Query("SELECT repeat($1, 300000)", ("x",))
 """An answer of many TLS records."""
@@ -48,6 +50,31 @@ def test_verify_full_refuses_a_stranger(
     options = f"sslmode=verify-full&sslrootcert={certificates[trusted]}"
     with encrypting(server.port, certificates[shown]) as endpoint, pytest.raises(Lost, match="certificate"):
         opened(endpoint.port, options)
+
+
+def test_require_refuses_a_stranger_too_once_it_is_told_whom_to_trust(
+    server: Server, certificates: tuple[Path, Path]
+) -> None:
+    """As libpq's `require` does with a root certificate: the issuer is checked, the host's name is not."""
+    own, other = certificates
+    with encrypting(server.port, other) as endpoint:
+        with pytest.raises(Lost, match="certificate"):
+            opened(endpoint.port, f"sslmode=require&sslrootcert={own}")
+        opened(endpoint.port, f"sslmode=require&sslrootcert={other}").close()
+
+
+def test_a_root_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """At the start, with the other settings: no waiting for a writer would mend it."""
+    with pytest.raises(ValueError, match=r"sslrootcert: .*none\.pem cannot be read; it must be a file"):
+        Address.read(f"postgresql://db.example/cafe?sslrootcert={tmp_path / 'none.pem'}")
+
+
+def test_an_endpoint_that_closes_is_not_taken_for_one_that_does_not_encrypt() -> None:
+    def close(connection: socket.socket, _number: int) -> None:
+        connection.recv(len(SSL_REQUEST))
+
+    with Peer(close) as closing, pytest.raises(Lost, match="closed the connection"):
+        opened(closing.port, "sslmode=require")
 
 
 def test_a_database_that_does_not_encrypt_gets_no_password(server: Server) -> None:
