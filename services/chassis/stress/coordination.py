@@ -22,6 +22,9 @@ KEEP_S: Final = 120
 PUT_UNTIL: Final = "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) return redis.call('PEXPIRE', KEYS[1], ARGV[3])"
 """One step, so that no task can die between the two and leave a key for good."""
 
+LOOK_AGAIN_S: Final = 0.5
+"""After a look that failed: a start or a stop it missed is not told a second time."""
+
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
@@ -63,7 +66,7 @@ class Coordinator:
         await self._tell()
 
     async def stop(self) -> None:
-        """End the run that is on, everywhere and at once. `Unreachable` after this task's own part has ended."""
+        """End the run that is on, everywhere and at once. `Unreachable`: nobody was told, it goes on until its time."""
         try:
             await self._redis.delete(self._active)
         except (RedisError, OSError) as error:
@@ -117,6 +120,7 @@ class Coordinator:
             left_s = await self._redis.pttl(self._active) / 1000 if run else 0.0
         except (RedisError, OSError) as error:
             _log.warning("cannot see what was agreed", extra={"error": type(error).__name__})
+            asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._look.set)
             return
         if run is None or left_s <= 0:
             await engine.stop()

@@ -102,6 +102,27 @@ def test_everything_that_is_left_expires(redis_url: str) -> None:
     assert all(ttl > 0 for ttl in left.values())
 
 
+def test_a_look_that_failed_is_made_again(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was told meanwhile is not told twice: without another look the task would miss the run."""
+
+    async def story() -> None:
+        async with Task(redis_url, "a").following() as a, Task(redis_url, "b").following() as b:
+            failed = asyncio.Event()
+
+            async def broken_once(_key: str) -> bytes | None:
+                monkeypatch.undo()
+                failed.set()
+                raise TimeoutError
+
+            monkeypatch.setattr(b.redis, "get", broken_once)
+            await a.coordinator.start(run())
+            await failed.wait()
+            await a.until("running", tasks=2)
+            await a.coordinator.stop()
+
+    asyncio.run(asyncio.wait_for(story(), 30))
+
+
 def test_without_redis_the_tasks_cannot_agree() -> None:
     async def story() -> None:
         redis: Redis = Redis.from_url("unix:///nowhere/redis.sock")
