@@ -4,8 +4,11 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from botocore.exceptions import BotoCoreError
+
 from services import catalog
 from services.chassis import api, log, server
+from services.chassis.aws_errors import AwsError
 from services.chassis.environment import ConfigurationError
 from services.chassis.gateway import Gateway, Limits, Served
 from services.chassis.metrics import Metrics
@@ -29,14 +32,22 @@ def serve() -> None:
     """Entry point of the task: no argument, everything from the environment, returns when drained."""
     try:
         settings = load(OrderSettings)
+        arn = task_arn(settings.ecs_container_metadata_uri_v4)
+        log.configure(service="order", task=arn, level=settings.cafe_log_level)
+        parts = _parts(settings, task_id(arn))
     except ConfigurationError as wrong:
-        print(wrong, file=sys.stderr)  # noqa: T201 - there is no log yet
+        print(wrong, file=sys.stderr)  # noqa: T201 - for a person, several lines
         raise SystemExit(EXIT_CONFIGURATION) from None
-    arn = task_arn(settings.ecs_container_metadata_uri_v4)
-    log.configure(service="order", task=arn, level=settings.cafe_log_level)
-    parts = Parts(settings, task=task_id(arn))
     mode = MODES[settings.cafe_resilience](parts)
     server.run(build(parts, mode), settings, mode.ending)
+
+
+def _parts(settings: OrderSettings, task: str) -> Parts:
+    """What the SDK reads from the environment by itself shows here if it is wrong: credentials, AWS_ENDPOINT_URL."""
+    try:
+        return Parts(settings, task=task)
+    except (AwsError, BotoCoreError, ValueError) as wrong:
+        raise ConfigurationError.of([str(wrong)]) from wrong
 
 
 def build(parts: Parts, mode: Mode) -> Gateway:

@@ -31,6 +31,14 @@ def test_a_task_listens_on_loopback_unless_told_otherwise() -> None:
     assert load(ChassisSettings).cafe_listen == "127.0.0.1"
 
 
+@pytest.mark.parametrize("url", ["redis://host:abc", "redis://host:0", "redis://host:99999", "redis://:hunter2/x@host"])
+def test_a_cache_whose_port_is_none_is_refused_without_its_password(environment: pytest.MonkeyPatch, url: str) -> None:
+    environment.setenv("CAFE_ELASTICACHE_URL", url)
+    with pytest.raises(ConfigurationError, match=r"CAFE_ELASTICACHE_URL.*port must be 1 to 65535") as raised:
+        load(ChassisSettings)
+    assert "hunter2" not in str(raised.value)
+
+
 def test_every_problem_is_reported_at_once_without_any_value(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("OPERATOR_TOKEN_SECRET")
     environment.setenv("PORT", "99999")
