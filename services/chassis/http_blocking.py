@@ -118,7 +118,11 @@ class _Exchange:
         self.is_reusable = headers.get("connection", "").lower() != "close"
         if headers.get("transfer-encoding", "").lower() == "chunked":
             return HttpResponse(status=status, body=self._chunks())
-        return HttpResponse(status=status, body=self._take(_size(headers.get("content-length", "0"), 10)))
+        if (length := headers.get("content-length")) is None:
+            if status == 204:
+                return HttpResponse(status=status, body=b"")
+            raise Interrupted(f"an answer of {self._host} has no length: it may be cut short")
+        return HttpResponse(status=status, body=self._take(_size(length, 10)))
 
     def _chunks(self) -> bytes:
         """A chunked body (RFC 9112, 7.1); trailers are read and dropped."""

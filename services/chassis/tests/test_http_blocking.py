@@ -84,6 +84,7 @@ def test_an_answer_that_says_close_is_believed() -> None:
         pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\n", id="a length that is none"),
         pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n", id="more than anybody sends"),
         pytest.param(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-5\r\n", id="a negative chunk"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", id="no length at all"),
         pytest.param(b"HTTP/1.1 \xb2\xb2\xb2 OK\r\n\r\n", id="a status of digits that are none"),
     ],
 )
@@ -91,7 +92,7 @@ def test_nonsense_is_an_interruption(answer: bytes) -> None:
     with (
         Peer(answering(answer)) as peer,
         closing(client(peer)) as http,
-        pytest.raises(Interrupted, match=r"not HTTP|too large"),
+        pytest.raises(Interrupted, match=r"not HTTP|too large|no length"),
     ):
         http.send(REQUEST, timeout_s=2.0)
 
