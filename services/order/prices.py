@@ -35,9 +35,9 @@ class CachedPrices:
             cached = await self._cache.get(key(store_id))
         except CacheUnavailable:
             cached = None
-        if cached is not None:
+        if cached is not None and (prices := _read(cached)) is not None:
             self._metrics.count(HITS)
-            return _read(cached)
+            return prices
         self._metrics.count(MISSES)
         return await self._load_once(store_id)
 
@@ -69,13 +69,19 @@ class CacheOnlyPrices:
 
     async def at(self, store_id: str) -> Mapping[str, int]:
         cached = await self._cache.get(key(store_id))
-        if cached is None:
+        prices = None if cached is None else _read(cached)
+        if prices is None:
             self._metrics.count(MISSES)
             raise CacheUnavailable(f"no prices of {store_id}")
         self._metrics.count(HITS)
-        return _read(cached)
+        return prices
 
 
-def _read(cached: bytes) -> dict[str, int]:
-    prices: dict[str, int] = orjson.loads(cached)
-    return prices
+def _read(cached: bytes) -> dict[str, int] | None:
+    """None for what is no price list: somebody else wrote it, and it must not cost the store an hour of orders."""
+    try:
+        prices = orjson.loads(cached)
+    except orjson.JSONDecodeError:
+        return None
+    is_list = isinstance(prices, dict) and all(isinstance(price, int) for price in prices.values())
+    return prices if is_list else None

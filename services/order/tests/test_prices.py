@@ -78,3 +78,18 @@ def test_prices_without_resilience_break_when_the_cache_is_flushed() -> None:
             await prices.at(STORE)
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize("strange", [b"", b"\xff", b"[1]", b'"x"', b'{"latte": "cheap"}'])
+def test_what_lies_in_the_cache_and_is_no_price_list_is_a_miss(strange: bytes) -> None:
+    cache, counted = MemoryCache(), metrics()
+
+    async def ask() -> None:
+        await cache.put(key(STORE), strange, ttl_s=60)
+        with pytest.raises(CacheUnavailable):
+            await CacheOnlyPrices(cache, metrics()).at(STORE)
+        prices = CachedPrices(cache, counted)
+        assert await prices.at(STORE) == await prices.at(STORE) == PRICES_CENTS
+
+    asyncio.run(ask())
+    assert counts(counted) == {"CacheMisses": 1, "CacheHits": 1}
