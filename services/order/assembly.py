@@ -148,6 +148,8 @@ class ResilientMode:
                 self._relay.took_over(await self._ownership.tick())
             except AwsError as error:
                 _log.warning("no lease was renewed", extra={"error": str(error)})
+            except Exception:  # noqa: BLE001 - a row nobody can read, say; without leases a task hands nothing on
+                _log.exception("no lease was renewed")
             try:
                 async with asyncio.timeout(BEAT_S):
                     await self._look_again.wait()
