@@ -69,7 +69,7 @@ class Ports:
         if not self._claims and not _blocks((low, high)):
             raise EnvironmentFault(
                 f"the kernel keeps ports {low} to {high} for outgoing connections and leaves no {BLOCK} in a row from"
-                f" {_LOWEST} and {_HIGHEST} to listen on. Next: sysctl -w net.ipv4.ip_local_port_range='32768 60999'"
+                f" {_LOWEST} to {_HIGHEST} to listen on. Next: sysctl -w net.ipv4.ip_local_port_range='32768 60999'"
             )
         raise EnvironmentFault(
             f"no free port is left on loopback between {_LOWEST} and {_HIGHEST} outside the kernel's own {low}-{high}; "
