@@ -24,6 +24,10 @@ Send = Callable[[Message], Awaitable[None]]
 
 HOST = "127.0.0.1"
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+HEAD_LIMIT = 64 << 10
+"""Bytes that a request's path, query and headers may have together; AWS's own load balancers take as many."""
+_LINGER_S = 5.0
+"""How long who sent too much may go on sending before it is cut off: an answer that meets a reset is lost."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -40,6 +44,45 @@ class HttpRequest:
 
 class TooLarge(Exception):
     """The body is longer than its limit."""
+
+
+class _BoundedHead(HttpToolsProtocol):
+    """uvicorn's protocol, which hears of a header when it is whole and keeps what comes before, however long."""
+
+    def __init__(self, config: uvicorn.Config, server_state: ServerState) -> None:
+        super().__init__(config=config, server_state=server_state, app_state={})
+        self._heads = 0
+        self._is_in_head = True  # also before the first: what begins no request is not kept for ever either
+        self._head_bytes = 0
+        self._is_refused = False
+
+    def on_message_begin(self) -> None:
+        self._heads += 1
+        self._is_in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        before = self._heads if self._is_in_head else None
+        super().data_received(data)
+        if self._is_in_head and self._heads == before:  # all of it belongs to a head that is not whole yet
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_LIMIT:
+                self._refuse()
+
+    def _refuse(self) -> None:
+        self._is_refused = True
+        answer = _too_much_head()
+        length = f"content-length: {len(answer.body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(
+            f"HTTP/1.1 {answer.status} Request Header Fields Too Large\r\n{length}".encode() + answer.body
+        )
+        self.timeout_keep_alive_task = self.loop.call_later(_LINGER_S, self.timeout_keep_alive_handler)
 
 
 class HttpServer:
@@ -69,9 +112,7 @@ class HttpServer:
         )
         config.load()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: HttpToolsProtocol(config=config, server_state=self._state, app_state={}), HOST, port, backlog=512
-        )
+        self._server = await loop.create_server(lambda: _BoundedHead(config, self._state), HOST, port, backlog=512)
 
     async def close(self) -> None:
         """Stop listening and cut what is open. Safe to call twice."""
@@ -89,7 +130,7 @@ class HttpServer:
 
     async def _application(self, scope: Message, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        answer = _foreign(headers)
+        answer = _unfit(scope) or _foreign(headers)
         if answer is None:
             try:
                 body = await _body(receive, headers, self._limit_of(headers))
@@ -116,6 +157,24 @@ class HttpServer:
         except Exception:  # noqa: BLE001  # one bad request must not take the connection, or the loop, with it
             _LOG.exception("no answer to %s %s", request.method, request.path)
             return _text(500, "the embedded cloud failed; its log has the traceback")
+
+
+def _unfit(scope: Message) -> Answer | None:
+    """A refusal of a head that is too long, or that names two hosts: then nobody can say which of them is meant.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+    """
+    size = len(scope["raw_path"] or b"") + len(scope["query_string"])
+    size += sum(len(name) + len(value) + len(b": \r\n") for name, value in scope["headers"])
+    if size > HEAD_LIMIT:
+        return _too_much_head()
+    if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+        return _text(400, "refused: the request has more than one Host header")
+    return None
+
+
+def _too_much_head() -> Answer:
+    return _text(431, f"refused: path, query and headers are longer than {HEAD_LIMIT} bytes together")
 
 
 def _foreign(headers: Mapping[str, str]) -> Answer | None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.control_plane import ControlPlane
-from infrastructure.embedded.http_server import HttpRequest, HttpServer, Message
+from infrastructure.embedded.http_server import HEAD_LIMIT, HttpRequest, HttpServer, Message
 from infrastructure.embedded.interceptors import Answer, Call, Handler
 from infrastructure.embedded.pages import json_answer
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, fresh_backends, headers_of, run, table
@@ -46,10 +46,14 @@ class Client:
     ) -> Reply:
         given = {"host": "127.0.0.1", "content-length": str(len(body) if length is None else length), **(headers or {})}
         head = "".join(f"{name}: {value}\r\n" for name, value in given.items())
-        self.writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
+        return await self.send(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body, is_head=method == "HEAD")
+
+    async def send(self, request: bytes, *, is_head: bool = False) -> Reply:
+        """The answer to these bytes, whatever they are."""
+        self.writer.write(request)
         lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         found = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
-        size = 0 if method == "HEAD" else int(found["content-length"])
+        size = 0 if is_head else int(found["content-length"])
         return Reply(int(lines[0].split()[1]), found, await self._reader.readexactly(size))
 
     async def aws(self, service: str, target: str, parameters: dict[str, Any], **more: str) -> Reply:
@@ -205,6 +209,51 @@ def test_a_body_is_bounded_by_its_api(service: str, length: int, body: bytes, st
         async with _serving() as (_, client):
             headers = headers_of(service) | {"x-amz-target": "DynamoDB_20120810.PutItem"}
             assert (await client.ask("POST", "/", headers, body, length=length)).status == status
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: " + b"a" * (8 << 20), id="a-header-without-end"),
+        pytest.param(b"GET /" + b"a" * (8 << 20), id="a-path-without-end"),
+        pytest.param(
+            b"GET / HTTP/1.1\r\nhost: localhost\r\n" + b"h: v\r\n" * 20_000 + b"\r\n", id="more-headers-than-it-takes"
+        ),
+        pytest.param(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: " + b"a" * HEAD_LIMIT + b"\r\n\r\n", id="one-too-long"),
+    ],
+)
+def test_a_head_is_bounded(head: bytes) -> None:
+    async def scenario() -> None:
+        async with _serving() as (_, client):
+            reply = await client.send(head)
+            assert reply.status == 431
+            assert str(HEAD_LIMIT).encode() in reply.body
+
+    run(scenario())
+
+
+def test_a_body_does_not_count_as_head() -> None:
+    """Neither its own nor that of the request before, when both arrive at once."""
+
+    async def scenario() -> None:
+        async with _serving() as (_, client):
+            body = b"x" * (1 << 20)
+            first = f"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+            assert (await client.send(first + b"GET /_cafe/sta")).status == 403  # unsigned
+            header = b"x: " + b"a" * (HEAD_LIMIT - 100)
+            assert (await client.send(b"tus HTTP/1.1\r\nhost: localhost\r\n" + header + b"\r\n\r\n")).status == 200
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("first", ["localhost", "rebound.example"])
+def test_a_request_to_two_hosts_is_refused(first: str) -> None:
+    async def scenario() -> None:
+        async with _serving() as (_, client):
+            hosts = f"host: {first}\r\nhost: localhost\r\n"
+            assert (await client.send(f"GET /_cafe/status HTTP/1.1\r\n{hosts}\r\n".encode())).status == 400
 
     run(scenario())
 
