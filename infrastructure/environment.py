@@ -117,7 +117,7 @@ def load(name: str, folder: Path = ENVIRONMENTS) -> Environment:
     file = folder / f"{name}.toml"
     try:
         return Environment.model_validate({**tomllib.loads(file.read_text(encoding="utf-8")), "name": name})
-    except tomllib.TOMLDecodeError as problem:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise UsageError(f"{file} is not TOML: {problem}") from problem
     except ValidationError as problems:
         raise UsageError(f"{file} cannot be used:{_listed(problems)}") from problems

@@ -41,6 +41,12 @@ def test_a_file_that_is_not_toml_says_where(tmp_path: Path) -> None:
         environment.load("odd", tmp_path)
 
 
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "odd.toml").write_bytes(b'target = "\xff"\n')
+    with pytest.raises(UsageError, match=r"odd.toml is not TOML: .*0xff"):
+        environment.load("odd", tmp_path)
+
+
 def test_prod_permits_no_experiment_that_it_does_not_list() -> None:
     with pytest.raises(UsageError, match=r"'prod' does not permit the experiment '06'.*\[experiments\] permitted"):
         environment.load("prod").check_permits("06")
