@@ -81,13 +81,20 @@ _NO_WAY_IN = (
     "LoginError",
 )
 """botocore's exceptions for a caller who is not known; the last ones are the roots of several."""
+_NOT_LET_IN = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "InvalidAccessKeyId"}
+)
+"""AWS's own answers to credentials that have expired, or are nobody's.
+
+Source: https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
+"""
 
 
 def fault_of(error: BaseException) -> EnvironmentFault | None:
     """What an exception of botocore's says of the way to the cloud, with the next step; None for any other exception.
 
-    No answer (refused, timed out, cut off) and no credentials are the environment's fault. What the cloud did answer
-    (`ClientError`) and what was asked wrongly are not.
+    No answer (refused, timed out, cut off) and no credentials, or none that AWS takes, are the environment's fault.
+    What else the cloud did answer (`ClientError`) and what was asked wrongly are not.
     """
     if "botocore.exceptions" not in sys.modules:  # nothing of botocore's can have been raised
         return None
@@ -97,6 +104,12 @@ def fault_of(error: BaseException) -> EnvironmentFault | None:
         return EnvironmentFault(
             f"the cloud does not answer: {error}. Look at it: cafe status; a hung embedded one leaves its last lines"
             " in `cafe logs cloud`, and `cafe down` ends it"
+        )
+    code = error.response.get("Error", {}).get("Code") if isinstance(error, exceptions.ClientError) else None
+    if code in _NOT_LET_IN:
+        return EnvironmentFault(
+            f"AWS does not take the credentials: {error}. Next: `aws sso login`, or new keys; `aws sts"
+            " get-caller-identity` shows who you are"
         )
     if isinstance(error, tuple(getattr(exceptions, name) for name in _NO_WAY_IN)):
         return EnvironmentFault(

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from infrastructure import artifacts, stacks
@@ -13,6 +13,8 @@ from infrastructure.status import PlatformStatus, ProcessStatus
 from services.catalog import http_services
 
 IMAGE_TAG = "latest"
+_TASKS_DESCRIBED = 100
+"""At a time. Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html"""
 
 
 class AwsTarget:
@@ -63,7 +65,11 @@ class AwsTarget:
         ecs = self._client("ecs")
         cluster = outputs["ClusterName"]
         arns = [arn for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster) for arn in page["taskArns"]]
-        tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+        tasks = [
+            task
+            for some in _in_batches(arns, _TASKS_DESCRIBED)
+            for task in ecs.describe_tasks(cluster=cluster, tasks=some)["tasks"]
+        ]
         return PlatformStatus(
             platform_id=outputs["ClusterArn"],
             environment=self._environment.name,
@@ -144,6 +150,10 @@ class AwsTarget:
         except (ecr.exceptions.RepositoryNotFoundException, ecr.exceptions.ImageNotFoundException):
             return False
         return True
+
+
+def _in_batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _aurora(outputs: Mapping[str, str], endpoint: str) -> str:

@@ -1,7 +1,9 @@
 """AWS is refused with all that is missing before anything is called, and never deployed into an account unlisted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -9,10 +11,20 @@ from moto import mock_aws
 
 from infrastructure import environment
 from infrastructure.aws.target import AwsTarget
+from infrastructure.connection import Connection
 from infrastructure.environment import Environment
 from infrastructure.errors import EnvironmentFault
 
 MOTO_ACCOUNT = "123456789012"
+OUTPUTS = {
+    "AlbDnsName": "alb.example",
+    "AuroraDatabaseName": "cafe",
+    "AuroraPort": "5432",
+    "AuroraReaderEndpoint": "cafe.cluster-ro-1.us-east-1.rds.amazonaws.com",
+    "AuroraWriterEndpoint": "cafe.cluster-1.us-east-1.rds.amazonaws.com",
+    "CacheEndpoint": "cache.example",
+    "CachePort": "6379",
+}
 
 
 def staging(*accounts: str) -> Environment:
@@ -69,16 +81,33 @@ def test_an_account_that_is_listed_is_taken() -> None:
     assert (connection.region, connection.endpoint_url) == ("us-east-1", None)
 
 
+class ManyTasks:
+    """ECS with 250 tasks; AWS describes 100 at a time and refuses more."""
+
+    arns = tuple(f"arn:aws:ecs:us-east-1:{MOTO_ACCOUNT}:task/cafe/{number}" for number in range(250))
+
+    def get_paginator(self, _name: str) -> "ManyTasks":
+        return self
+
+    def paginate(self, **_asked: str) -> list[dict[str, Sequence[str]]]:
+        return [{"taskArns": self.arns[:100]}, {"taskArns": self.arns[100:200]}, {"taskArns": self.arns[200:]}]
+
+    def describe_tasks(self, *, cluster: str, tasks: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        assert cluster == "cafe"
+        assert len(tasks) <= 100
+        created = datetime(2026, 1, 1, tzinfo=UTC)
+        return {"tasks": [{"taskArn": arn, "createdAt": created, "lastStatus": "RUNNING"} for arn in tasks]}
+
+
+def test_the_status_shows_more_tasks_than_one_call_describes(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = AwsTarget(staging(MOTO_ACCOUNT))
+    monkeypatch.setattr(target, "_client", {"ecs": ManyTasks()}.__getitem__)
+    outputs = {**OUTPUTS, "ClusterName": "cafe", "ClusterArn": "arn:cafe"}
+    shown = target.status(Connection(region="us-east-1"), outputs).processes
+    assert ManyTasks.arns == tuple(process.resource for process in shown)
+
+
 def test_the_databases_endpoints_are_what_psql_takes() -> None:
-    outputs = {
-        "AlbDnsName": "alb.example",
-        "AuroraDatabaseName": "cafe",
-        "AuroraPort": "5432",
-        "AuroraReaderEndpoint": "cafe.cluster-ro-1.us-east-1.rds.amazonaws.com",
-        "AuroraWriterEndpoint": "cafe.cluster-1.us-east-1.rds.amazonaws.com",
-        "CacheEndpoint": "cache.example",
-        "CachePort": "6379",
-    }
-    found = AwsTarget(staging(MOTO_ACCOUNT)).endpoints(outputs)
+    found = AwsTarget(staging(MOTO_ACCOUNT)).endpoints(OUTPUTS)
     assert found["aurora_writer"] == "postgresql://cafe.cluster-1.us-east-1.rds.amazonaws.com:5432/cafe"
     assert found["aurora_reader"] == "postgresql://cafe.cluster-ro-1.us-east-1.rds.amazonaws.com:5432/cafe"

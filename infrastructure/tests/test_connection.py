@@ -18,6 +18,8 @@ URL = "http://127.0.0.1:1/"
         (exceptions.NoCredentialsError(), "aws configure"),
         (exceptions.UnauthorizedSSOTokenError(), "aws sso login"),
         (exceptions.ProfileNotFound(profile="work"), "aws configure"),
+        (exceptions.ClientError({"Error": {"Code": "ExpiredToken"}}, "GetCallerIdentity"), "aws sso login"),
+        (exceptions.ClientError({"Error": {"Code": "InvalidClientTokenId"}}, "GetCallerIdentity"), "new keys"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
