@@ -1,10 +1,11 @@
 """The target `embedded`: a daemon on this machine that is the cloud."""
 
+import contextlib
 import http.client
 import json
 import threading
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,23 +77,25 @@ class EmbeddedTarget:
 
     def endpoints(self, outputs: Mapping[str, str]) -> Mapping[str, str]:
         del outputs
-        found = self._look()["endpoints"]
-        return {str(name): str(url) for name, url in found.items()}
+        with self._understood():
+            found = self._look()["endpoints"]
+            return {str(name): str(url) for name, url in found.items()}
 
     def status(self, connection: Connection, outputs: Mapping[str, str]) -> PlatformStatus:
         del connection, outputs
-        look = self._look()
-        return PlatformStatus(
-            platform_id=look["platform_id"],
-            environment=self._environment.name,
-            target="embedded",
-            pace=look["pace"],
-            url=look["url"],
-            pid=look["pid"],
-            started_at=look["started_at"],
-            endpoints=look["endpoints"],
-            processes=tuple(ProcessStatus(**process) for process in look["processes"]),
-        )
+        with self._understood():
+            look = self._look()
+            return PlatformStatus(
+                platform_id=look["platform_id"],
+                environment=self._environment.name,
+                target="embedded",
+                pace=look["pace"],
+                url=look["url"],
+                pid=look["pid"],
+                started_at=look["started_at"],
+                endpoints=look["endpoints"],
+                processes=tuple(ProcessStatus(**process) for process in look["processes"]),
+            )
 
     def evidence(self) -> tuple[str, ...]:
         """The ends of the logs written to last: whatever went wrong, one of them was at it."""
@@ -177,6 +180,18 @@ class EmbeddedTarget:
                 f"the embedded cloud at {self._url} answers {status} to a look at its status", log=self.evidence()
             )
         return json.loads(body)
+
+    @contextlib.contextmanager
+    def _understood(self) -> Iterator[None]:
+        """What the cloud tells of itself is read; one of another version may tell it otherwise."""
+        try:
+            yield
+        except (ValueError, TypeError, KeyError, AttributeError) as problem:
+            raise EnvironmentFault(
+                f"the embedded cloud at {self._url} tells its status in a way that this version cannot read"
+                f" ({type(problem).__name__}: {problem}). If it was brought up by another version, end it:"
+                f" cafe down --env {self._environment.name}"
+            ) from problem
 
 
 def _written_at(log: Path) -> float:

@@ -38,6 +38,9 @@ class Daemon(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+LOOK = {"platform_id": "id", "pid": 7, "url": "http://127.0.0.1:9", "pace": "fast", "started_at": 1.0}
+
+
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Where a daemon answers; proxies of the shell must not come between."""
@@ -137,17 +140,38 @@ def test_a_settled_platform_tells_its_endpoints_and_processes(
 ) -> None:
     runs(monkeypatch, url)
     process = {"id": "envoy", "kind": "envoy", "service": None, "resource": "", "pid": 3, "port": None, "az": None}
-    look = {"platform_id": "id", "pid": 7, "url": url, "pace": "fast", "started_at": 1.0, "controller_failures": {}}
     processes = [{**process, "state": "running", "cpu_s": 0.5, "rss_bytes": 4096}]
     Daemon.answers = {
         "/_cafe/ready": (200, {"ready": True, "reasons": []}),
-        "/_cafe/status": (200, {**look, "endpoints": {"alb": "http://127.0.0.1:6"}, "processes": processes}),
+        "/_cafe/status": (200, {**LOOK, "endpoints": {"alb": "http://127.0.0.1:6"}, "processes": processes}),
     }
     target = EmbeddedTarget(DEV, state, FAST)
     connection = target.open(detached=True)
     target.settle(connection, {})
     assert target.endpoints({}) == {"alb": "http://127.0.0.1:6"}
     assert [(p.id, p.pid, p.cpu_s) for p in target.status(connection, {}).processes] == [("envoy", 3, 0.5)]
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        pytest.param({}, id="nothing-known"),
+        pytest.param(
+            {**LOOK, "processes": [{"id": "envoy", "colour": "red"}]}, id="a-process-that-is-described-otherwise"
+        ),
+        pytest.param({**LOOK, "endpoints": ["alb"], "processes": [{}]}, id="a-list-for-a-table"),
+        pytest.param([], id="a-list"),
+    ],
+)
+def test_a_status_of_another_version_is_a_fault_with_the_next_step(
+    look: object, url: str, state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(monkeypatch, url)
+    Daemon.answers = {"/_cafe/ready": (200, {"ready": True, "reasons": []}), "/_cafe/status": (200, look)}
+    target = EmbeddedTarget(DEV, state, FAST)
+    connection = target.open(detached=True)
+    with pytest.raises(EnvironmentFault, match="another version, end it: cafe down --env dev"):
+        target.status(connection, {})
 
 
 def test_the_evidence_is_the_end_of_the_logs_written_last(state: StateFolder) -> None:
