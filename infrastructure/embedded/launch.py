@@ -94,12 +94,12 @@ def stop(state: StateFolder, *, within_s: float = STOP_S) -> None:
 def _spawn(command: tuple[str, ...], state: StateFolder, owner: int) -> tuple[subprocess.Popen[bytes], int]:
     """The daemon, and the end of the pipe on which it says that it is ready."""
     ready, told = os.pipe()
-    with contextlib.ExitStack() as ours:
+    with contextlib.ExitStack() as given, contextlib.ExitStack() as ours:
+        given.callback(os.close, ready)
         ours.callback(os.close, told)
         try:
             owner_fd = os.pidfd_open(owner)
         except ProcessLookupError:
-            os.close(ready)
             raise EnvironmentFault(f"process {owner}, which is to own the embedded cloud, has ended") from None
         ours.callback(os.close, owner_fd)
         log = ours.enter_context((state.logs / "cloud.log").open("ab"))
@@ -113,6 +113,7 @@ def _spawn(command: tuple[str, ...], state: StateFolder, owner: int) -> tuple[su
             pass_fds=(owner_fd, told),
             start_new_session=True,
         )
+        given.pop_all()
     return child, ready
 
 

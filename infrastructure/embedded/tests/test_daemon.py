@@ -188,9 +188,11 @@ def test_a_daemon_that_dies_before_its_first_step_is_a_fault(state: StateFolder,
 
 
 def test_a_program_that_is_missing_leaves_nothing(state: StateFolder) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(FileNotFoundError):
         launch.launch("test", "us-east-1", FAST, state, detached=False, program=("/no/such/python",))
     assert not state.root.exists()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGABRT], ids=lambda number: number.name)
