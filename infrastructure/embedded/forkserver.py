@@ -6,8 +6,10 @@ it had not answered go to the next one.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
+import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping
@@ -63,7 +65,11 @@ class ForkServer:
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._zygote = self._start_zygote(theirs.fileno())
+            try:
+                self._zygote = self._start_zygote(theirs.fileno())
+            except BaseException:
+                ours.close()
+                raise
         ours.setblocking(False)
         self._control = ours
         self._is_ready = False
@@ -77,7 +83,11 @@ class ForkServer:
         wish = _Wish(spec, packet, asyncio.get_running_loop().create_future())
         self._wishes[spec.id] = wish
         if self._zygote is None:
-            self.warm()  # sends what is waiting
+            try:
+                self.warm()  # sends what is waiting
+            except BaseException:
+                del self._wishes[spec.id]
+                raise
         else:
             self._send(wish)
         return wish.started
@@ -95,8 +105,12 @@ class ForkServer:
         self._stillborn = 0 if self._is_ready else self._stillborn + 1
         if not restart or self._stillborn >= _GIVE_UP_AFTER:
             self._give_up()
-        else:
+            return
+        try:
             self.warm()
+        except EnvironmentFault as refusal:  # nobody called: who waits for a process is told
+            _log.error("%s is not started again: %s", self._name, refusal)
+            self._give_up()
 
     def _bury(self, process: Process) -> None:
         """Nobody is left to report the end of an orphan, but its pidfd tells; its group dies with it."""
@@ -160,8 +174,14 @@ class ForkServer:
                 raise AssertionError(f"the zygote said {message!r}")
 
     def _born(self, name: str, pid: int) -> None:
+        try:
+            process = self._forked[name] = self._adopt(self._wishes[name].spec, pid)
+        except OSError as error:  # no descriptor is left to watch it by; the zygote, whose child it is, buries it
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            self._refused(name, str(error))
+            return
         wish = self._wishes.pop(name)
-        process = self._forked[name] = self._adopt(wish.spec, pid)
         if wish.started.done():  # who asked for it was cancelled
             process.kill()
         else:

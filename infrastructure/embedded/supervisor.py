@@ -175,9 +175,23 @@ class Supervisor:
         """A child in a session of its own, with no descriptor of ours but its log and those it is to `inherit`."""
         if threading.get_ident() != self._thread:
             raise RuntimeError("only the thread that made the supervisor may start processes: they die when it ends")
+        try:
+            child = self._begin(spec, argv, inherit)
+            try:
+                process = self._adopt(register, spec, child.pid)
+            except OSError:  # no descriptor is left to watch it by
+                child.kill()
+                child.wait()
+                raise
+        except OSError as error:
+            raise EnvironmentFault(f"the system refuses process {spec.id}: {error}") from error
+        _reap_at_end(process, child)
+        return process
+
+    def _begin(self, spec: ProcessSpec, argv: Sequence[str], inherit: Sequence[int]) -> subprocess.Popen[bytes]:
         descriptor = os.open(self._log_of(spec.id), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            child = subprocess.Popen(
+            return subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=descriptor,
@@ -187,13 +201,8 @@ class Supervisor:
                 pass_fds=tuple(inherit),
                 start_new_session=True,
             )
-        except OSError as error:
-            raise EnvironmentFault(f"the system refuses process {spec.id}: {error}") from error
         finally:
             os.close(descriptor)
-        process = self._adopt(register, spec, child.pid)
-        _reap_at_end(process, child)
-        return process
 
     def _adopt(self, register: dict[str, Process], spec: ProcessSpec, pid: int) -> Process:
         on_exit = self._ended if register is self._processes else self._helper_ended

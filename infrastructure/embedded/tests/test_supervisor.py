@@ -168,6 +168,38 @@ def test_a_zygote_that_never_starts_is_a_fault_with_its_log(state: StateFolder) 
     asyncio.run(body())
 
 
+def test_what_a_zygote_that_is_missing_was_asked_for_is_not_started_later(state: StateFolder, tmp_path: Path) -> None:
+    zygote = tmp_path / "zygote"
+
+    async def body() -> None:
+        supervisor = Supervisor(state, zygote=(str(zygote), *processes.LIGHT_ZYGOTE[1:]))
+        with pytest.raises(EnvironmentFault, match="which is not there"):
+            await supervisor.start(entry(processes.PAUSE, name="refused"))
+        zygote.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n', encoding="utf-8")
+        zygote.chmod(0o700)
+        await supervisor.start(entry(processes.PAUSE, name="wanted"))
+        assert list(supervisor.processes) == ["wanted"]
+        await supervisor.close()
+
+    asyncio.run(body())
+
+
+def test_who_waits_for_a_zygote_that_cannot_be_started_again_is_told(state: StateFolder, tmp_path: Path) -> None:
+    """It dies before it has forked, and meanwhile its program has gone."""
+    zygote = tmp_path / "zygote"
+    zygote.write_text('#!/bin/sh\nrm "$0"\n', encoding="utf-8")
+    zygote.chmod(0o700)
+
+    async def body() -> None:
+        supervisor = Supervisor(state, zygote=(str(zygote),))
+        with pytest.raises(EnvironmentFault, match="does not start"):
+            async with asyncio.timeout(30):
+                await supervisor.start(entry(processes.PAUSE))
+        await supervisor.close()
+
+    asyncio.run(body())
+
+
 def test_a_dead_guard_is_replaced(state: StateFolder) -> None:
     async def body(supervisor: Supervisor) -> None:
         supervisor.warm()

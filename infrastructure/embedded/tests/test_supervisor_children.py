@@ -1,11 +1,13 @@
 """What a child of the supervisor is given, counted as, and refused for."""
 
+import errno
 import json
 import os
 import signal
 
 import pytest
 
+from infrastructure.embedded import proctree
 from infrastructure.embedded.supervisor import ProcessSpec, Supervisor
 from infrastructure.embedded.tests import processes
 from infrastructure.embedded.tests.processes import entry, eventually, program, python
@@ -40,6 +42,27 @@ def test_an_environment_that_is_too_large_is_refused_and_forgotten(state: StateF
         with pytest.raises(EnvironmentFault, match="Message too long"):
             await supervisor.start(entry(processes.PAUSE, env={"LARGE": "x" * (4 << 20)}))
         await supervisor.start(entry(processes.PAUSE))
+
+    run(state, body)
+
+
+@pytest.mark.parametrize("spec", [program("sleep", "1000"), entry(processes.PAUSE)], ids=["program", "entry"])
+def test_no_child_runs_that_nobody_can_watch(
+    state: StateFolder, spec: ProcessSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_pid: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def body(supervisor: Supervisor) -> None:
+        await (await supervisor.start(entry(f"{ENTRIES}:seven"))).wait()
+        ours = (os.getpid(), supervisor.helpers["zygote"].pid)
+        before = [proctree.children_of(pid) for pid in ours]
+        with monkeypatch.context() as exhausted:
+            exhausted.setattr(os, "pidfd_open", refused)
+            with pytest.raises(EnvironmentFault, match="Too many open files"):
+                await supervisor.start(spec)
+        await eventually(lambda: [proctree.children_of(pid) for pid in ours] == before)
+        assert not supervisor.processes
 
     run(state, body)
 
