@@ -18,7 +18,7 @@ from infrastructure.embedded.pace import Pace
 from infrastructure.environment import Environment, Target
 from infrastructure.errors import EnvironmentFault, UsageError
 from infrastructure.login import DatabaseLogin, read_login
-from infrastructure.state import StateFolder
+from infrastructure.state import StateFolder, make_private
 from infrastructure.status import PlatformStatus
 
 Talk = Callable[[str], None]
@@ -258,7 +258,7 @@ def _told_when_interrupted(environment: Environment, target: Target, talk: Talk)
 @contextmanager
 def _one_at_a_time(state: StateFolder, talk: Talk) -> Iterator[None]:
     """Hold off everybody else who would bring this environment up or down. The lock dies with its process."""
-    state.root.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(state.root.parent)
     with state.root.with_suffix(".lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,6 +21,7 @@ from pathlib import Path
 from infrastructure import distributions, imports
 from infrastructure.distributions import File
 from infrastructure.errors import EnvironmentFault
+from infrastructure.state import make_private
 from services import catalog
 from services.catalog import FunctionService
 
@@ -107,7 +108,7 @@ def archive(name: str, files: Iterable[File], cache: Path) -> Archive:
     digest = _digest(contents)
     target = cache / f"{name}-{digest}.zip"
     if not target.is_file():
-        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(cache)
         _write(target, lambda draft: _zip(draft, contents))
         _prune(cache, name)
     return Archive(name=name, digest=digest, file=target)

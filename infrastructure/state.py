@@ -11,6 +11,13 @@ MARKER = "CLOUDCAFE_PLATFORM"
 """Environment variable in every child: the state folder it belongs to. A later start finds left-overs by it."""
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder for nobody else to read, as each above it that is not there: `mkdir` leaves those to the umask."""
+    for each in (*reversed(folder.parents), folder):
+        if not each.is_dir():
+            each.mkdir(mode=0o700, exist_ok=True)
+
+
 @dataclass(frozen=True, slots=True)
 class StateFolder:
     """The files of one platform. Nothing here creates anything; owners of a file create it."""
@@ -64,8 +71,8 @@ class StateFolder:
 
     def create(self) -> None:
         """Make the folders, for nobody else to read."""
-        for folder in (self.root.parent, self.root, self.logs, self.run):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.logs, self.run):
+            make_private(folder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from infrastructure import cloud, environment
 from infrastructure.embedded import binaries
 from infrastructure.embedded.ports import Ports
 from infrastructure.errors import EnvironmentFault
+from infrastructure.state import make_private
 
 _PYTHON = (3, 11)
 _PACKAGES = ("boto3", "moto", "fastapi", "uvicorn", "locust", "pytest", "pytest-xdist", "pydantic")
@@ -63,7 +64,7 @@ def _ports() -> str:
 def _folders() -> str:
     """The folder platforms live in can be written and is nobody else's to read."""
     home = cloud.state_folder(environment.load("dev")).root.parent
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(home)
     mode = home.stat().st_mode & 0o777
     if mode & 0o077:
         raise EnvironmentFault(f"{home} can be read by others (mode {mode:03o}); close it: chmod 700 {home}")

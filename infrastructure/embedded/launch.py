@@ -21,7 +21,7 @@ from infrastructure.embedded import proctree, residue
 from infrastructure.embedded.logfile import tail
 from infrastructure.embedded.pace import Pace
 from infrastructure.errors import EnvironmentFault
-from infrastructure.state import MARKER, PlatformRecord, StateFolder
+from infrastructure.state import MARKER, PlatformRecord, StateFolder, make_private
 
 DAEMON: tuple[str, ...] = (sys.executable, "-P", "-m", "infrastructure.embedded")
 START_S = 30.0
@@ -186,7 +186,7 @@ def _log_of(state: StateFolder) -> tuple[str, ...]:
 @contextlib.contextmanager
 def _locked(state: StateFolder) -> Iterator[None]:
     """Hold off every other start and stop of this environment. The lock dies with its holder."""
-    state.lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(state.lock.parent)
     lock = FileLock(state.lock, timeout=START_S + STOP_S)
     try:
         lock.acquire()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from infrastructure.errors import EnvironmentFault
+from infrastructure.state import make_private
 from plugins.chaos.fault import Json, Plan
 
 _WRITING_S = 60.0
@@ -75,7 +76,7 @@ class Journal:
         return cls(folder / f"{experiment}.jsonl", clock)
 
     def planned(self, origin: Origin, plan: Plan, fingerprint: Mapping[str, Json]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.path.parent)
         self._append(
             "planned", is_new=True, origin=asdict(origin), plan=json.loads(plan.to_json()), fingerprint=fingerprint
         )

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infrastructure.errors import EnvironmentFault
-from infrastructure.state import StateFolder
+from infrastructure.state import StateFolder, make_private
 
 BEAT_S = 0.5
 """How often a holder writes its heartbeat."""
@@ -198,7 +198,7 @@ def _changing(path: Path) -> Iterator[None]:
 
     The heartbeat needs no part in it, so a holder that is stopped while it beats blocks nobody.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     with path.with_name(f"{path.name}.mutex").open("a") as mutex:
         fcntl.flock(mutex, fcntl.LOCK_EX)
         yield
