@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from importlib import metadata
 from types import FrameType
 from typing import NoReturn
@@ -81,7 +82,12 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _as_interrupt)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # ignored under nohup
         signal.signal(signal.SIGHUP, _as_interrupt)
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except Exception:  # noqa: BLE001 - whatever it was, it is our defect; the interpreter's own 1 would say "failed"
+        traceback.print_exc()
+        code = ExitCode.INTERNAL
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

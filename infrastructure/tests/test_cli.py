@@ -5,6 +5,8 @@ import io
 import json
 import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
@@ -152,6 +154,14 @@ def test_a_command_that_breaks_off_ends_with_its_code(
     assert app.run(["up"]) == code
     assert driver.calls[-1] == "close"
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_defect_of_ours_is_no_failure_of_what_was_tested() -> None:
+    """Nor does it say so: the interpreter's own exit code for a traceback is 1."""
+    defect = "from infrastructure.cli import app; app.run = lambda arguments: 1 / 0; app.main()"
+    ended = subprocess.run([sys.executable, "-c", defect], capture_output=True, text=True, check=False)
+    assert ended.returncode == ExitCode.INTERNAL
+    assert "ZeroDivisionError" in ended.stderr
 
 
 def test_a_ctrl_c_before_the_command_is_known_is_one_message(
