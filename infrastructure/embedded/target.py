@@ -63,8 +63,10 @@ class EmbeddedTarget:
                 f"no platform is up for environment {self._environment.name!r};"
                 f" bring it up with: cafe up --env {self._environment.name}"
             )
-        self._pace = pace(running.pace)
-        return self._reach_alive(running)
+        connection = self._reach_alive(running)
+        with self._understood():
+            self._pace = pace(running.pace)
+        return connection
 
     def settle(self, connection: Connection, outputs: Mapping[str, str]) -> None:
         del connection, outputs

@@ -1,5 +1,6 @@
 """The embedded cloud is started when none runs, taken when one does, and refused when it is not this run's to take."""
 
+import dataclasses
 import json
 import socket
 import threading
@@ -114,6 +115,14 @@ def test_attaching_takes_the_pace_it_runs_at(url: str, state: StateFolder, monke
     target = EmbeddedTarget(DEV, state, None)
     target.attach()
     assert target.metric_period_s == AWS.metric_period_s
+
+
+def test_a_pace_of_another_version_is_a_fault_with_the_next_step(
+    url: str, state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(monkeypatch, url, pace=dataclasses.replace(AWS, name="warp"))
+    with pytest.raises(EnvironmentFault, match=r"'warp'.*cafe down --env dev"):
+        EmbeddedTarget(DEV, state, None).attach()
 
 
 def test_attaching_to_nothing_says_how_to_bring_it_up(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
