@@ -8,6 +8,7 @@ import importlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from infrastructure.embedded import binaries
 from infrastructure.embedded.context import Context
 from infrastructure.embedded.engines.envoy import Envoy
 from infrastructure.embedded.engines.envoy_model import LOOPBACK, Endpoint
@@ -46,7 +47,9 @@ class EmbeddedCloud:
 
     async def open(self) -> str:
         """Start everything; the control plane's URL, once it answers."""
-        _, endpoint = await asyncio.gather(self._envoy.start(), self._open_control_plane())
+        _, endpoint, _ = await asyncio.gather(
+            self._envoy.start(), self._open_control_plane(), asyncio.to_thread(binaries.find_all)
+        )
         for api in _called_apis():
             self._network.set_upstream(api, (endpoint,))
         if self._reconciler is not None:

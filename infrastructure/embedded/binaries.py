@@ -109,6 +109,12 @@ def find(name: str) -> Binary:
     )
 
 
+def find_all() -> None:
+    """Find every program: one that is missing is told before anything waits for it."""
+    for program in PROGRAMS:
+        find(program.name)
+
+
 def postgres_tool(name: str) -> Path:
     """`psql`, `initdb` … of the very installation whose server runs; `EnvironmentFault` if it is missing."""
     server = find("postgres")

@@ -215,7 +215,10 @@ class Daemon:
 
     def _fail(self, error: Exception) -> None:
         """Say why, leave the logs to the launcher, and nothing else."""
-        traceback.print_exception(error)
+        if isinstance(error, CafeError):  # its text says it all
+            _log.error("not opened: %s", error)
+        else:
+            traceback.print_exception(error)
         fault = str(error) if isinstance(error, CafeError) else f"{type(error).__name__}: {error}"
         self._tell({"fault": fault})
         self._end_at_once(ExitCode.ENVIRONMENT if isinstance(error, EnvironmentFault) else ExitCode.INTERNAL)

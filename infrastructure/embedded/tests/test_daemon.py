@@ -165,6 +165,13 @@ def test_the_fault_carries_the_end_of_the_log(state: StateFolder, monkeypatch: p
     assert fault.value.log[-1] == "ZeroDivisionError: a defect of ours"
 
 
+def test_a_fault_is_no_traceback(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODE", "fault")
+    with pytest.raises(EnvironmentFault) as fault:
+        up(state)
+    assert "Traceback" not in str(fault.value)
+
+
 def test_a_cloud_that_takes_too_long_to_open_is_a_fault(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODE", "hang-opening")
     monkeypatch.setattr(launch, "START_S", 0.5)
