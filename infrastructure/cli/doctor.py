@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import socket
 import sys
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from infrastructure.state import make_private
 
 _PYTHON = (3, 11)
 _PACKAGES = ("boto3", "moto", "fastapi", "uvicorn", "locust", "pytest", "pytest-xdist", "pydantic")
+_ROOM_MIB = 500
+"""A platform takes 110 when it comes up; logs and data grow with what is done to it."""
 _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -62,7 +65,7 @@ def _ports() -> str:
 
 
 def _folders() -> str:
-    """The folder platforms live in can be written and is nobody else's to read."""
+    """The folder platforms live in can be written, is nobody else's to read, and has room."""
     home = cloud.state_folder(environment.load("dev")).root.parent
     make_private(home)
     mode = home.stat().st_mode & 0o777
@@ -70,7 +73,13 @@ def _folders() -> str:
         raise EnvironmentFault(f"{home} can be read by others (mode {mode:03o}); close it: chmod 700 {home}")
     if not os.access(home, os.W_OK):
         raise EnvironmentFault(f"{home} cannot be written by this user; set CLOUDCAFE_HOME to a folder that can")
-    return f"{home} (mode {mode:03o})"
+    free = shutil.disk_usage(home).free >> 20
+    if free < _ROOM_MIB:
+        raise EnvironmentFault(
+            f"{home} is on a disk with {free} MiB of room, a platform needs {_ROOM_MIB}: make room, or set"
+            " CLOUDCAFE_HOME to a folder on another disk"
+        )
+    return f"{home} (mode {mode:03o}, {free} MiB of room)"
 
 
 CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (

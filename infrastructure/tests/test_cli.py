@@ -5,10 +5,12 @@ import io
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TextIO
 
 import click
@@ -162,6 +164,18 @@ def test_a_defect_of_ours_is_no_failure_of_what_was_tested() -> None:
     ended = subprocess.run([sys.executable, "-c", defect], capture_output=True, text=True, check=False)
     assert ended.returncode == ExitCode.INTERNAL
     assert "ZeroDivisionError" in ended.stderr
+
+
+@pytest.mark.parametrize(("free_mib", "begins"), [(499, "FAIL  folders"), (500, "ok    folders")])
+def test_doctor_tells_a_disk_without_room(
+    free_mib: int, begins: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CLOUDCAFE_HOME", str(tmp_path))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free_mib << 20))
+    app.run(["doctor"])
+    (told,) = (line for line in capsys.readouterr().out.splitlines() if "folders" in line)
+    assert told.startswith(begins)
+    assert f"{free_mib} MiB of room" in told
 
 
 def test_a_ctrl_c_before_the_command_is_known_is_one_message(
