@@ -1,95 +1,19 @@
 """The control plane over HTTP, as SDKs, browsers and strangers meet it."""
 
 import asyncio
-import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from infrastructure.embedded.control_plane import ControlPlane
-from infrastructure.embedded.http_server import HEAD_LIMIT, HttpRequest, HttpServer, Message
+from infrastructure.embedded.http_server import HttpRequest, HttpServer, Message
 from infrastructure.embedded.interceptors import Answer, Call, Handler
-from infrastructure.embedded.pages import json_answer
-from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, fresh_backends, headers_of, run, table
-
-
-@dataclass(frozen=True)
-class Reply:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-class Client:
-    """One connection, kept open."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self.writer = writer
-
-    async def ask(
-        self,
-        method: str,
-        path: str,
-        headers: dict[str, str] | None = None,
-        body: bytes = b"",
-        *,
-        length: int | None = None,
-    ) -> Reply:
-        given = {"host": "127.0.0.1", "content-length": str(len(body) if length is None else length), **(headers or {})}
-        head = "".join(f"{name}: {value}\r\n" for name, value in given.items())
-        return await self.send(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body, is_head=method == "HEAD")
-
-    async def send(self, request: bytes, *, is_head: bool = False) -> Reply:
-        """The answer to these bytes, whatever they are."""
-        self.writer.write(request)
-        lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        found = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
-        size = 0 if is_head else int(found["content-length"])
-        return Reply(int(lines[0].split()[1]), found, await self._reader.readexactly(size))
-
-    async def aws(self, service: str, target: str, parameters: dict[str, Any], **more: str) -> Reply:
-        headers = headers_of(service) | {"x-amz-target": target, "content-type": "application/x-amz-json-1.0"} | more
-        return await self.ask("POST", "/", headers, json.dumps(parameters).encode())
-
-
-@asynccontextmanager
-async def _serving(changes: list[Call] | None = None, **more: Any) -> AsyncIterator[tuple[ControlPlane, Client]]:
-    fresh_backends()
-
-    async def page(query: dict[str, str]) -> bytes | Answer:
-        return json_answer(418, {"name": query["name"]}) if "name" in query else b"{}"
-
-    plane = ControlPlane(
-        region=REGION,
-        account=ACCOUNT,
-        interceptors=more.get("interceptors", ()),
-        pages={"status": page},
-        on_mutation=(changes if changes is not None else []).append,
-    )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    await plane.serve(port)
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        yield plane, Client(reader, writer)
-    finally:
-        writer.close()
-        await plane.close()
+from infrastructure.embedded.tests.control import REGION, Control, headers_of, run, table
+from infrastructure.embedded.tests.served_plane import serving
 
 
 def test_one_connection_carries_many_calls() -> None:
     async def scenario() -> None:
-        async with _serving() as (_, client):
+        async with serving() as (_, client):
             for _ in range(3):
                 reply = await client.aws("dynamodb", "DynamoDB_20120810.ListTables", {})
                 assert (reply.status, reply.json) == (200, {"TableNames": []})
@@ -121,7 +45,7 @@ def test_one_connection_carries_many_calls() -> None:
 @pytest.mark.parametrize("path", ["/", "/_cafe/status"])
 def test_a_foreign_host_or_origin_is_refused(path: str, headers: dict[str, str]) -> None:
     async def scenario() -> None:
-        async with _serving() as (_, client):
+        async with serving() as (_, client):
             assert (await client.ask("GET", path, headers)).status == 403
 
     run(scenario())
@@ -130,7 +54,7 @@ def test_a_foreign_host_or_origin_is_refused(path: str, headers: dict[str, str])
 @pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1:99", "[::1]:8", "LOCALHOST"])
 def test_this_machines_own_names_are_let_in(host: str) -> None:
     async def scenario() -> None:
-        async with _serving() as (_, client):
+        async with serving() as (_, client):
             assert (await client.ask("GET", "/_cafe/status", {"host": host})).status == 200
 
     run(scenario())
@@ -148,7 +72,7 @@ def test_this_machines_own_names_are_let_in(host: str) -> None:
 )
 def test_what_is_not_provided_is_refused_by_name_and_not_retried(service: str, target: str) -> None:
     async def scenario() -> None:
-        async with _serving() as (_, client):
+        async with serving() as (_, client):
             reply = await client.aws(service, target, {})
             assert reply.status == 501
             assert f"not provided by the embedded cloud: {service}:" in reply.json["message"]
@@ -167,7 +91,7 @@ def test_what_is_not_provided_is_refused_by_name_and_not_retried(service: str, t
 )
 def test_a_refusal_has_the_shape_of_its_protocol(service: str, version: str, action: str, text: str) -> None:
     async def scenario() -> None:
-        async with _serving() as (_, client):
+        async with serving() as (_, client):
             headers = headers_of(service) | {"content-type": "application/x-www-form-urlencoded"}
             reply = await client.ask("POST", "/", headers, f"Action={action}&Version={version}".encode())
             assert reply.status == 501
@@ -178,7 +102,7 @@ def test_a_refusal_has_the_shape_of_its_protocol(service: str, version: str, act
 
 def test_an_unsigned_call_is_refused() -> None:
     async def scenario() -> None:
-        async with _serving() as (_, client):
+        async with serving() as (_, client):
             reply = await client.ask("POST", "/", {"x-amz-target": "DynamoDB_20120810.ListTables"}, b"{}")
             assert (reply.status, reply.json["__type"]) == (403, "MissingAuthenticationToken")
 
@@ -187,7 +111,7 @@ def test_an_unsigned_call_is_refused() -> None:
 
 def test_another_region_is_refused_rather_than_empty() -> None:
     async def scenario() -> None:
-        async with _serving() as (_, client):
+        async with serving() as (_, client):
             credential = headers_of("dynamodb", region="eu-west-1")["authorization"]
             reply = await client.aws("dynamodb", "DynamoDB_20120810.ListTables", {}, authorization=credential)
             assert (reply.status, reply.json["__type"]) == (403, "UnrecognizedClientException")
@@ -206,54 +130,9 @@ def test_another_region_is_refused_rather_than_empty() -> None:
 )
 def test_a_body_is_bounded_by_its_api(service: str, length: int, body: bytes, status: int) -> None:
     async def scenario() -> None:
-        async with _serving() as (_, client):
+        async with serving() as (_, client):
             headers = headers_of(service) | {"x-amz-target": "DynamoDB_20120810.PutItem"}
             assert (await client.ask("POST", "/", headers, body, length=length)).status == status
-
-    run(scenario())
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        pytest.param(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: " + b"a" * (8 << 20), id="a-header-without-end"),
-        pytest.param(b"GET /" + b"a" * (8 << 20), id="a-path-without-end"),
-        pytest.param(
-            b"GET / HTTP/1.1\r\nhost: localhost\r\n" + b"h: v\r\n" * 20_000 + b"\r\n", id="more-headers-than-it-takes"
-        ),
-        pytest.param(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: " + b"a" * HEAD_LIMIT + b"\r\n\r\n", id="one-too-long"),
-    ],
-)
-def test_a_head_is_bounded(head: bytes) -> None:
-    async def scenario() -> None:
-        async with _serving() as (_, client):
-            reply = await client.send(head)
-            assert reply.status == 431
-            assert str(HEAD_LIMIT).encode() in reply.body
-
-    run(scenario())
-
-
-def test_a_body_does_not_count_as_head() -> None:
-    """Neither its own nor that of the request before, when both arrive at once."""
-
-    async def scenario() -> None:
-        async with _serving() as (_, client):
-            body = b"x" * (1 << 20)
-            first = f"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
-            assert (await client.send(first + b"GET /_cafe/sta")).status == 403  # unsigned
-            header = b"x: " + b"a" * (HEAD_LIMIT - 100)
-            assert (await client.send(b"tus HTTP/1.1\r\nhost: localhost\r\n" + header + b"\r\n\r\n")).status == 200
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("first", ["localhost", "rebound.example"])
-def test_a_request_to_two_hosts_is_refused(first: str) -> None:
-    async def scenario() -> None:
-        async with _serving() as (_, client):
-            hosts = f"host: {first}\r\nhost: localhost\r\n"
-            assert (await client.send(f"GET /_cafe/status HTTP/1.1\r\n{hosts}\r\n".encode())).status == 400
 
     run(scenario())
 
@@ -282,7 +161,7 @@ def test_a_caller_that_goes_away_half_way_is_no_error_of_ours() -> None:
 def test_controllers_hear_of_changes_and_of_nothing_else() -> None:
     async def scenario() -> list[str]:
         changes: list[Call] = []
-        async with _serving(changes) as (_, client):
+        async with serving(changes) as (_, client):
             orders = table("orders")
             await client.aws("dynamodb", "DynamoDB_20120810.CreateTable", orders)
             await client.aws("dynamodb", "DynamoDB_20120810.CreateTable", orders)
@@ -297,7 +176,7 @@ def test_controllers_hear_of_changes_and_of_nothing_else() -> None:
 
 def test_an_unknown_page_names_the_known_ones() -> None:
     async def scenario() -> None:
-        async with _serving() as (_, client):
+        async with serving() as (_, client):
             reply = await client.ask("GET", "/_cafe/nothing")
             assert (reply.status, reply.json["pages"]) == (404, ["status"])
             assert (await client.ask("GET", "/_cafe/status?name=x")).json == {"name": "x"}
@@ -312,7 +191,7 @@ def test_an_interceptor_that_fails_costs_its_call_and_no_more() -> None:
         return await handle(call)
 
     async def scenario() -> None:
-        async with _serving(interceptors=(broken,)) as (_, client):
+        async with serving(interceptors=(broken,)) as (_, client):
             assert (await client.aws("ecs", "AmazonEC2ContainerServiceV20141113.ListClusters", {})).status == 500
             assert (await client.aws("dynamodb", "DynamoDB_20120810.ListTables", {})).status == 200
 
@@ -328,7 +207,7 @@ def test_closing_cuts_what_is_open_and_can_be_done_twice() -> None:
             await asyncio.Event().wait()
             raise AssertionError("nothing sets it")
 
-        async with _serving(interceptors=(forever,)) as (plane, client):
+        async with serving(interceptors=(forever,)) as (plane, client):
             ask = asyncio.create_task(client.aws("dynamodb", "DynamoDB_20120810.ListTables", {}))
             await waiting.wait()
             await plane.close()
@@ -352,7 +231,7 @@ def test_a_port_that_is_taken_is_an_error() -> None:
 
 def test_objects_can_be_kept_in_s3() -> None:
     async def scenario() -> None:
-        async with _serving() as (_, client):
+        async with serving() as (_, client):
             signed = headers_of("s3")
             assert (await client.ask("PUT", "/bucket", signed)).status == 200
             assert (await client.ask("PUT", "/bucket/a%20key", signed, b"value")).status == 200
@@ -363,7 +242,7 @@ def test_objects_can_be_kept_in_s3() -> None:
 
 def test_a_head_of_an_object_tells_its_length() -> None:
     async def scenario() -> None:
-        async with _serving() as (_, client):
+        async with serving() as (_, client):
             signed = headers_of("s3")
             await client.ask("PUT", "/bucket", signed)
             await client.ask("PUT", "/bucket/key", signed, b"value")
