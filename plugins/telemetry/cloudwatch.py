@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from infrastructure.errors import EnvironmentFault
 from plugins.telemetry.timeline import Series
+
+_WHOLE = "Complete"
 
 
 class MetricsPlatform(Protocol):
@@ -36,12 +39,15 @@ class Metric:
 def read(platform: MetricsPlatform, metric: Metric, start: float, end: float) -> Series:
     """`metric` from `start` to `end` (Unix seconds), one point per reporting period, stamped with the period's start.
 
-    Periods without data have no point (CloudWatch returns none either). The window is widened to whole periods:
+    Periods without data have no point (CloudWatch returns none either). `EnvironmentFault` when CloudWatch did not give
+    all of it: what is kept back is no silence. Only the last page counts, since the next one completes a partial one.
+    The window is widened to whole periods:
     CloudWatch aligns periods to the clock, https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
     """
     period = max(1, math.ceil(platform.metric_period_s))
     first, last = math.floor(start / period) * period, math.ceil(end / period) * period
     points: list[tuple[float, float]] = []
+    status, name = "no result", f"{metric.namespace} {metric.name} ({metric.stat})"
     pages = (
         platform.client("cloudwatch")
         .get_paginator("get_metric_data")
@@ -56,7 +62,12 @@ def read(platform: MetricsPlatform, metric: Metric, start: float, end: float) ->
         for result in page["MetricDataResults"]:
             stamps = (stamp.timestamp() for stamp in result["Timestamps"])
             points.extend(zip(stamps, result["Values"], strict=True))
-    name = f"{metric.namespace} {metric.name} ({metric.stat})"
+            status = result["StatusCode"]
+    if status != _WHOLE:
+        raise EnvironmentFault(
+            f"CloudWatch did not give all of {name}, but {status}: Forbidden wants cloudwatch:GetMetricData, any other"
+            " another try"
+        )
     return Series(name=name, unit=metric.unit, points=tuple(sorted(points)), period_s=period)
 
 

@@ -6,6 +6,7 @@ import boto3
 import moto
 import pytest
 
+from infrastructure.errors import EnvironmentFault
 from plugins.telemetry import Metric, charted, read
 
 
@@ -53,3 +54,40 @@ def test_a_chart_shows_the_cpu_of_the_service_or_says_why_not(platform: _Platfor
     assert (series.name, series.values, told) == ("CPU of order", (42.0,), [])
     assert charted(platform, "nobody", start, start + 1, told.append) == ()
     assert told == ["no CPU in the chart: KeyError: 'NobodyServiceName'"]
+
+
+class _Paginator:
+    """CloudWatch's pages, by their status."""
+
+    def __init__(self, *statuses: str) -> None:
+        self._statuses = statuses
+
+    def get_paginator(self, _name: str) -> "_Paginator":
+        return self
+
+    def paginate(self, **_request: object) -> Iterator[dict[str, Any]]:
+        for status in self._statuses:
+            yield {"MetricDataResults": [{"Id": "m", "StatusCode": status, "Timestamps": [], "Values": []}]}
+
+
+class _Answering(_Platform):
+    def __init__(self, *statuses: str) -> None:
+        self._statuses = statuses
+
+    def client(self, service: str) -> Any:
+        return _Paginator(*self._statuses)
+
+
+@pytest.mark.parametrize(
+    "statuses", [("InternalError",), ("Forbidden",), ("PartialData",), ("Complete", "PartialData")]
+)
+def test_a_metric_that_was_not_read_whole_is_an_error_and_no_silence(statuses: tuple[str, ...]) -> None:
+    """A count that is silent reads zero: what CloudWatch kept back would pass for a system that is well."""
+    metric = Metric.of("AWS/Lambda", "Throttles", "Sum", {})
+    with pytest.raises(EnvironmentFault, match=f"AWS/Lambda Throttles.*{statuses[-1]}"):
+        read(_Answering(*statuses), metric, 0.0, 5.0)
+
+
+@pytest.mark.parametrize("statuses", [("Complete",), ("PartialData", "Complete"), ("InternalError", "Complete")])
+def test_a_metric_whose_last_page_is_complete_was_read(statuses: tuple[str, ...]) -> None:
+    assert read(_Answering(*statuses), Metric.of("AWS/Lambda", "Throttles", "Sum", {}), 0.0, 5.0).points == ()
