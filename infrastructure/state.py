@@ -11,11 +11,15 @@ MARKER = "CLOUDCAFE_PLATFORM"
 """Environment variable in every child: the state folder it belongs to. A later start finds left-overs by it."""
 
 
-def make_private(folder: Path) -> None:
-    """Make a folder for nobody else to read, as each above it that is not there: `mkdir` leaves those to the umask."""
-    for each in (*reversed(folder.parents), folder):
-        if not each.is_dir():
-            each.mkdir(mode=0o700, exist_ok=True)
+def make_private(folder: Path) -> tuple[Path, ...]:
+    """Make a folder for nobody else to read, as each above it that is not there: `mkdir` leaves those to the umask.
+
+    Returns those that were not there.
+    """
+    missing = tuple(each for each in (*reversed(folder.parents), folder) if not each.is_dir())
+    for each in missing:
+        each.mkdir(mode=0o700, exist_ok=True)
+    return missing
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,11 +76,12 @@ class Journal:
         return cls(folder / f"{experiment}.jsonl", clock)
 
     def planned(self, origin: Origin, plan: Plan, fingerprint: Mapping[str, Json]) -> None:
-        make_private(self.path.parent)
+        new = make_private(self.path.parent)
         self._append(
             "planned", is_new=True, origin=asdict(origin), plan=json.loads(plan.to_json()), fingerprint=fingerprint
         )
-        _sync_folder(self.path.parent)
+        for folder in (self.path.parent, *(made.parent for made in new)):
+            _sync_folder(folder)
 
     def mark(self, event: Event, detail: str = "") -> bool:
         """Note an event; False when the file is gone, because another process has closed the experiment."""

@@ -1,6 +1,7 @@
 """The journal tells what must be undone, whatever byte the crash cut it at."""
 
 import json
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -154,3 +155,16 @@ def test_sweeping_removes_what_says_nothing(tmp_path: Path) -> None:
     assert (log.path.exists(), torn.exists()) == (False, True)
     journal.sweep(folder, torn.stat().st_mtime + 3600)
     assert not torn.exists()
+
+
+def test_a_new_folder_is_on_the_disk_before_anything_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder whose own name is lost with the power takes the plan in it along."""
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    log = written(tmp_path / "dev" / "journal")
+    assert synced == [log.path, tmp_path / "dev" / "journal", tmp_path / "dev", tmp_path]
+    synced.clear()
+    Journal.of(tmp_path / "dev" / "journal", "e2", lambda: 1.0).planned(origin(), PLAN, {})
+    assert len(synced) == 2, "the folders were there already"
