@@ -124,7 +124,8 @@ def _proofs(evidence: Evidence) -> Iterable[Finding]:
     if books is None:
         yield Finding(weight="claim", verdict=Verdict.INCONCLUSIVE, reason="the books were not opened")
     elif books.verdict is Verdict.FAIL:
-        yield from (Finding(weight="proof", verdict=Verdict.FAIL, reason=reason) for reason in books.reasons)
+        reasons = books.reasons or ("the books give no reason why they do not balance: that is a defect of ours",)
+        yield from (Finding(weight="proof", verdict=Verdict.FAIL, reason=reason) for reason in reasons)
     else:
         yield Finding(weight="claim", verdict=books.verdict, reason="; ".join(books.reasons))
 

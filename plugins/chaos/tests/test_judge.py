@@ -19,6 +19,7 @@ from plugins.telemetry.timeline import Span
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 BALANCED = BooksResult(verdict=PASS, reasons=(), lost=0, text="books: PASS")
 LOST = BooksResult(verdict=FAIL, reasons=("books: 2 x order lost",), lost=2, text="books: FAIL")
+SILENT_LOSS = BooksResult(verdict=FAIL, reasons=(), lost=1, text="books: FAIL")
 UNREAD = BooksResult(verdict=INCONCLUSIVE, reasons=("books: no answer",), lost=None, text="books: ?")
 PLAN = Plan(fault="file", targets=("a",), calls=(Call(action="x"),), undo=(), backup={}, created_at=0.0)
 PROVEN = Undo(before={"a": 1}, after={"a": 1})
@@ -81,6 +82,7 @@ CASES = {
     "rollback failed": Case(verdict=FAIL, reason="undo not proven: rollback", undo=Undo(before={}, error="boom")),
     "undo not proven and no symptom": Case(verdict=FAIL, reason="undo not proven", undo=UNPROVEN, symptom=None),
     "books do not balance": Case(verdict=FAIL, reason="books: 2 x order lost", books=LOST),
+    "books do not balance and say not why": Case(verdict=FAIL, reason="the books give no reason", books=SILENT_LOSS),
     "books do not balance and interrupted": Case(verdict=FAIL, reason="books", books=LOST, stop=TIME),
     "books not read": Case(verdict=INCONCLUSIVE, reason="books: no answer", books=UNREAD),
     "books not opened": Case(verdict=INCONCLUSIVE, reason="the books were not opened", books=None),
