@@ -7,22 +7,14 @@ from pathlib import Path
 from plugins.chaos.judge import Evidence, Judgement
 from plugins.chaos.trace import Phase, Trace
 from plugins.reporting.record import Attachment, RunRecord, Step
-from plugins.slo import SloReport, Verdict
+from plugins.slo import SloReport, Verdict, unit_of
 from plugins.telemetry.timeline import Series, Timeline
 
 _BOOK_LINES = 20
 """Of the books on the terminal; a broken platform can fill hundreds, and the first few tell the story."""
 
-_UNITS = {
-    "p50": "ms",
-    "p95": "ms",
-    "p99": "ms",
-    "errors": "%",
-    "goodput": "/s",
-    "capture.p50": "ms",
-    "capture.p99": "ms",
-    "capture.rate": "/s",
-}
+_INDICATORS = ("p50", "p95", "p99", "errors", "goodput", "capture.p50", "capture.p99", "capture.rate")
+"""Of each phase, in the history."""
 
 
 def record(
@@ -106,10 +98,10 @@ def _metrics(evidence: Evidence) -> Iterable[tuple[str, float, str]]:
     if evidence.books is not None and evidence.books.lost is not None:
         yield "rpo", float(evidence.books.lost), "orders"
     for figures in evidence.figures.values():
-        for name, unit in _UNITS.items():
+        for name in _INDICATORS:
             value = figures.indicators.get(name)
             if value is not None:
-                yield f"{figures.span.name} {name}", value, unit
+                yield f"{figures.span.name} {name}", value, unit_of(name) or ""
 
 
 def _symptom(trace: Trace) -> str:

@@ -6,13 +6,13 @@ claim    SLOs, anomalies, error budget, alarms                the system's own a
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from plugins.chaos.measure import Figures
-from plugins.chaos.scenario import Recovery, Scenario
+from plugins.chaos.scenario import Scenario
 from plugins.chaos.trace import Phase, Trace
-from plugins.slo import Slo, SloReport, Verdict
+from plugins.slo import SloReport, Verdict
 from plugins.telemetry.anomaly import AnomalyResult
 
 Weight = Literal["proof", "doubt", "claim"]
@@ -85,20 +85,6 @@ def weigh(findings: Iterable[Finding]) -> Verdict:
     return Verdict.all_of(finding.verdict for finding in seen)
 
 
-def scaled(slo: Slo, latency_scale: float) -> Slo:
-    """The SLO with every bound in ms stretched, as the environment's file asks for."""
-    stretched = (
-        replace(objective, bound=objective.bound * latency_scale) if objective.unit == "ms" else objective
-        for objective in slo.objectives
-    )
-    return Slo(slo.name, tuple(stretched))
-
-
-def stretched(recovery: Recovery, latency_scale: float) -> Recovery:
-    """What "works again" means there: a second that is good by the phase's own SLO is no bad one for the recovery."""
-    return replace(recovery, good=scaled(recovery.good, latency_scale))
-
-
 def _slos(evidence: Evidence) -> tuple[SloReport, ...]:
     """One report per phase that took place, in their order."""
     scenario = evidence.scenario
@@ -113,7 +99,7 @@ def _slos(evidence: Evidence) -> tuple[SloReport, ...]:
         if phase in evidence.figures:
             figures = evidence.figures[phase]
             indicators = {**figures.indicators, **(extra if phase is Phase.RECOVERY else {})}
-            reports.append(scaled(claim, evidence.latency_scale).judge(indicators, samples=figures.samples))
+            reports.append(claim.stretched(evidence.latency_scale).judge(indicators, samples=figures.samples))
     return tuple(reports)
 
 

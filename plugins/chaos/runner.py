@@ -16,7 +16,7 @@ from plugins.chaos.experiment import Bench, Experiment
 from plugins.chaos.fault import Fault
 from plugins.chaos.guard import Watchdog
 from plugins.chaos.journal import Journal, Origin
-from plugins.chaos.judge import BooksResult, Evidence, judge, stretched
+from plugins.chaos.judge import BooksResult, Evidence, judge
 from plugins.chaos.measure import Figures, measure, recovery_time, whole_periods, windows, with_captures
 from plugins.chaos.pulse import WallPulse, interruptible
 from plugins.chaos.reach import reach
@@ -114,7 +114,7 @@ def _gather(
     scale = run.platform.environment.slo.latency_scale
 
     def rto_s(recovery: Recovery | None, source: LoadResult | CaptureTimeline | None) -> float | None:
-        return recovery_time(trace, stretched(recovery, scale), source.window) if recovery and source else None
+        return recovery_time(trace, recovery.stretched(scale), source.window) if recovery and source else None
 
     return Evidence(
         scenario=scenario,

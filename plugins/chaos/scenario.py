@@ -1,8 +1,9 @@
 """What a chaos scenario declares: a fault, a load, windows, and the claims that must hold in each of them."""
 
+import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from plugins.chaos.fault import Fault
@@ -93,6 +94,17 @@ class Recovery:
     good: Slo
     hold_s: float = 3.0
     counted_from: Literal["inject", "rollback"] = "rollback"
+
+    def __post_init__(self) -> None:
+        """`ValueError` for a recovery that has come already, or never can, whatever is measured."""
+        if not 0.0 < self.hold_s < math.inf:
+            raise ValueError(f"hold_s of a recovery is {self.hold_s:g}; it must be above 0 s, and finite")
+        if not self.good.objectives:
+            raise ValueError(f"recovery {self.good.name!r} has no objective; say what a good second is")
+
+    def stretched(self, latency_scale: float) -> "Recovery":
+        """As `Slo.stretched`: a second that is good by the phase's own SLO is no bad one for the recovery."""
+        return replace(self, good=self.good.stretched(latency_scale))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

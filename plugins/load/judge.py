@@ -1,7 +1,7 @@
 """Holds each stage of a load run against its SLO. Pure: a result in, reports out."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from plugins.load.arrivals import Stages
 from plugins.load.result import LoadResult, Window
@@ -40,14 +40,3 @@ def judge_stages(
 def verdict_of(reports: Iterable[StageReport]) -> Verdict:
     """All stages together."""
     return Verdict.all_of(report.verdict for report in reports)
-
-
-def stretched(slos: Mapping[str, Slo], latency_scale: float) -> Mapping[str, Slo]:
-    """The same SLOs with every bound in milliseconds multiplied: a slower environment is promised less."""
-    return {
-        stage: Slo(
-            slo.name,
-            tuple(replace(o, bound=o.bound * latency_scale) if o.unit == "ms" else o for o in slo.objectives),
-        )
-        for stage, slo in slos.items()
-    }

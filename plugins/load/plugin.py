@@ -13,7 +13,7 @@ from plugins.environment.conclusion import conclude
 from plugins.environment.outcome import Inconclusive
 from plugins.environment.settings import Settings
 from plugins.load.errors import LoadError
-from plugins.load.judge import judge_stages, stretched
+from plugins.load.judge import judge_stages
 from plugins.load.preview import preview
 from plugins.load.runner import start
 from plugins.load.scenario import LoadScenario
@@ -65,7 +65,8 @@ def perform(
         start(scenario.plan(arrivals), platform, folder) as run,
     ):
         result, started_at = run.result(), run.started_at
-    slos = stretched(scenario.slos, settings.environment.slo.latency_scale)
+    scale = settings.environment.slo.latency_scale
+    slos = {stage: slo.stretched(scale) for stage, slo in scenario.slos.items()}
     reconciling = time.time()
     with progress.phase("books", 0.0):
         books = reconcile(platform, result.history)

@@ -1,23 +1,34 @@
 """A service level objective as data, written the way people write it: `p99 <= 250 ms`, `cpu = 95 % +- 5`.
 
 An objective names an indicator (SLI), a bound and a unit. It judges one number; where that comes from is not its
-concern. Indicators are free names: the load plugin measures p50, p90, p95, p99, p999, max, mean (ms), errors (%),
-throughput and goodput (/s), dropped (%), slip (ms); chaos adds rto (s) and rpo (count); stress adds cpu (%).
+concern. Indicators are free names. Those that are measured here have their unit in `UNITS`, and an objective in any
+other is refused: a value in seconds could not miss a bound of 5000 ms.
 """
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from plugins.slo.plain import plain
 from plugins.slo.verdict import Verdict
 
 Operator = Literal["<=", ">=", "="]
 
+UNITS: Mapping[str, str] = {
+    **dict.fromkeys(("p50", "p90", "p95", "p99", "p999", "max", "mean", "slip"), "ms"),
+    **dict.fromkeys(("errors", "unclean", "dropped", "cpu", "cold"), "%"),
+    **dict.fromkeys(("throughput", "goodput", "offered", "rate"), "/s"),
+    "rto": "s",
+    "rpo": "",
+}
+"""What indicators are measured in, by the last part of their names: `capture.p99` is in ms as `p99` is."""
+
 _SYMBOLS = {"≤": "<=", "≥": ">=", "±": "+-"}
 _FORM = re.compile(
     r"^\s*(?P<indicator>[a-z][a-z0-9_.]*)\s*(?P<operator><=|>=|=)\s*(?P<bound>-?\d+(?:\.\d+)?)"
-    r"\s*(?P<unit>%|/s|[a-z]*)\s*(?:\+-\s*(?P<tolerance>\d+(?:\.\d+)?)\s*%?)?\s*$"
+    r"\s*(?P<unit>%|/s|[a-z]*)\s*(?:\+-\s*(?P<tolerance>\d+(?:\.\d+)?)\s*(?P<of>%?))?\s*$"
 )
 
 
@@ -37,8 +48,8 @@ class Result:
     def __str__(self) -> str:
         if self.value is None:
             return f"{self.verdict.upper():12} {self.objective}: {self.doubt}"
-        unit = self.objective.unit
-        measured = f"measured {self.value:.4g} {unit}, margin {self.margin:+.4g} {unit}"
+        unit, margin = self.objective.unit, self.margin or 0.0
+        measured = f"measured {plain(self.value)} {unit}, margin {plain(margin, '+')} {unit}"
         return f"{self.verdict.upper():12} {self.objective}: {measured}"
 
 
@@ -61,6 +72,7 @@ class Objective:
         match = _FORM.match(plain)
         if match is None:
             raise ValueError(f"{text!r} is no objective; write 'p99 <= 250 ms', 'errors <= 0.1 %' or 'cpu = 95 % +- 5'")
+        _check_units(text, match)
         operator: Operator = "<=" if match["operator"] == "<=" else ">=" if match["operator"] == ">=" else "="
         tolerance = float(match["tolerance"] or 0.0)
         if tolerance and operator != "=":
@@ -92,3 +104,19 @@ class Objective:
         tolerance = f" ± {self.tolerance:g}" if self.operator == "=" else ""
         sign = {"<=": "≤", ">=": "≥", "=": "="}[self.operator]
         return f"{self.indicator} {sign} {self.bound:g}{unit}{tolerance}"
+
+
+def unit_of(indicator: str) -> str | None:
+    """What `indicator` is measured in; None for a name that is not ours."""
+    return UNITS.get(indicator.rpartition(".")[2])
+
+
+def _check_units(text: str, match: re.Match[str]) -> None:
+    """The bound is in what the indicator is measured in, and the tolerance in the same."""
+    known, given = unit_of(match["indicator"]), match["unit"]
+    if known is not None and given != known:
+        raise ValueError(
+            f"{text!r} is in {given or 'no unit'}; {match['indicator']} is measured in {known or 'no unit'}"
+        )
+    if match["of"] and given != "%":
+        raise ValueError(f"{text!r} gives its tolerance in %; write it in {given or 'no unit'}, as the bound")

@@ -59,6 +59,13 @@ class Slo:
     def __and__(self, other: "Slo") -> "Slo":
         return Slo(f"{self.name} & {other.name}", self.objectives + other.objectives)
 
+    def stretched(self, latency_scale: float) -> "Slo":
+        """Every bound in ms multiplied: an environment that its file calls slower is promised less, of latency only."""
+        objectives = (
+            replace(each, bound=each.bound * latency_scale) if each.unit == "ms" else each for each in self.objectives
+        )
+        return Slo(self.name, tuple(objectives))
+
     def judge(self, indicators: Mapping[str, float | None], *, samples: int | None = None) -> SloReport:
         """Judge each objective on the indicator of its name.
 

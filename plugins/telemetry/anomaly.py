@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from plugins.slo import Verdict
+from plugins.slo import Verdict, plain
 from plugins.telemetry.timeline import Series, Span
 
 
@@ -51,13 +51,13 @@ class Anomaly:
         sign = 1.0 if self.direction == "up" else -1.0
         moved = max(sign * (value - normal) for value in windows[1])
         if moved < self.by:
-            return self._result(Verdict.FAIL, f"it moved by {moved:.4g} from {normal:.4g} {self.unit}".rstrip())
+            return self._result(Verdict.FAIL, f"it moved by {plain(moved)} from {plain(normal)} {self.unit}".rstrip())
         if self.must_return and sign * (settled - normal) > self.by / 2:
             return self._result(
-                Verdict.FAIL, f"it moved by {moved:.4g} but stayed at {settled:.4g} (before: {normal:.4g})"
+                Verdict.FAIL, f"it moved by {plain(moved)} but stayed at {plain(settled)} (before: {plain(normal)})"
             )
         return self._result(
-            Verdict.PASS, f"{normal:.4g} → {normal + sign * moved:.4g} → {settled:.4g} {self.unit}".rstrip()
+            Verdict.PASS, f"{plain(normal)} → {plain(normal + sign * moved)} → {plain(settled)} {self.unit}".rstrip()
         )
 
     def _known(self, series: Series, periods: int) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from plugins.chaos.fault import Call, Plan
-from plugins.chaos.judge import BooksResult, Evidence, Finding, Weight, judge, scaled, weigh
+from plugins.chaos.judge import BooksResult, Evidence, Finding, Weight, judge, weigh
 from plugins.chaos.measure import Figures
 from plugins.chaos.scenario import Recovery
 from plugins.chaos.stop import Stop
@@ -147,8 +147,3 @@ def test_proof_outweighs_doubt_and_doubt_outweighs_claims(
     findings: list[tuple[Weight, Verdict]], verdict: Verdict
 ) -> None:
     assert verdict is weigh(Finding(weight=weight, verdict=each, reason="r") for weight, each in findings)
-
-
-def test_latencies_stretch_with_the_environment_and_nothing_else_does() -> None:
-    slo = scaled(Slo.of("s", "p99 <= 100 ms", "errors <= 1 %", "rto <= 2 s"), 2.5)
-    assert [objective.bound for objective in slo.objectives] == [250.0, 1.0, 2.0]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import pytest
 
 from plugins.books.captures import Capture, CaptureTimeline
-from plugins.chaos.judge import stretched
 from plugins.chaos.measure import Figures, measure, recovery_time, whole_periods, windows, with_captures
 from plugins.chaos.scenario import Recovery
 from plugins.chaos.trace import Phase, Trace
@@ -119,7 +118,7 @@ def test_captures_are_back_when_orders_no_longer_wait() -> None:
 def test_where_latencies_may_be_longer_a_good_second_has_longer_ones_too(latency_scale: float, seconds: float) -> None:
     captures = CaptureTimeline(tuple(capture(n / 10, n / 10 + 1.5) for n in range(10, 320)))
     again = Recovery(good=Slo.of("captured soon", "capture.max <= 1000 ms"))
-    assert recovery_time(WHOLE, stretched(again, latency_scale), captures.window) == seconds
+    assert recovery_time(WHOLE, again.stretched(latency_scale), captures.window) == seconds
 
 
 def capture(placed_at: float, begun_at: float | None = None) -> Capture:

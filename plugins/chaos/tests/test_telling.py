@@ -1,6 +1,7 @@
 """What people read: the preview before, the record and the terminal's text after."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,15 @@ def test_a_percentile_that_the_load_cannot_prove_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match=r"p99 .* needs 299 requests, 10 s bring 100"):
         scenario(rate=10.0, during=Slo.of("during", "p99 <= 100 ms"))
     assert isinstance(scenario(rate=40.0, during=Slo.of("during", "p99 <= 100 ms")), Scenario)
+
+
+@pytest.mark.parametrize("hold_s", [0.0, -1.0, math.nan, math.inf])
+def test_a_recovery_that_need_not_last_is_refused(hold_s: float) -> None:
+    """It would have come after 0 s, whatever was measured."""
+    with pytest.raises(ValueError, match=f"hold_s .*{hold_s:g}"):
+        Recovery(good=Slo.of("good", "errors <= 0 %"), hold_s=hold_s)
+
+
+def test_a_recovery_that_asks_for_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'nothing'.*objective"):
+        Recovery(good=Slo.of("nothing"))

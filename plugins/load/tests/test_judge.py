@@ -18,7 +18,7 @@ from plugins.load.arrivals import Constant, Ramp, Stage, Stages
 from plugins.load.capacity import breakpoint_rate, offer
 from plugins.load.errors import LoadError
 from plugins.load.histogram import Histogram, bucket_of
-from plugins.load.judge import judge_stages, stretched, verdict_of
+from plugins.load.judge import judge_stages, verdict_of
 from plugins.load.plan import LoadPlan
 from plugins.load.preview import preview
 from plugins.load.recorder import FileSink, Recorder
@@ -79,11 +79,6 @@ def test_each_stage_is_judged_on_its_own(tmp_path: Path) -> None:
     ]
     assert [(report.span.start, report.span.end) for report in reports] == [(T, T + 1), (T + 1, T + 3)]
     assert verdict_of(reports) is Verdict.FAIL
-
-
-def test_a_slower_environment_is_promised_less_of_latency_and_nothing_else() -> None:
-    bounds = [objective.bound for objective in stretched({"up": CALM}, 3.0)["up"].objectives]
-    assert bounds == [300, 1]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from plugins.slo import MIN_SAMPLES, Objective, Slo, Verdict
+from plugins.slo import MIN_SAMPLES, Objective, Slo, Verdict, plain
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 
@@ -86,3 +86,58 @@ def test_slos_compose() -> None:
     both = Slo.of("fast", "p99 <= 250 ms") & Slo.of("clean", "errors <= 0 %")
     assert both.judge({"p99": 1.0, "errors": 3.0}, samples=1000).verdict == FAIL
     assert both.name == "fast & clean"
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("rto <= 5000 ms", "s"),
+        ("capture.rto <= 5000 ms", "s"),
+        ("p99 <= 3 s", "ms"),
+        ("p99 <= 250", "ms"),
+        ("errors.p99 <= 3 s", "ms"),
+        ("errors.unclean <= 0.1", "%"),
+        ("goodput >= 30 %", "/s"),
+        ("rpo <= 0 s", "no unit"),
+    ],
+)
+def test_an_objective_in_another_unit_than_its_indicator_is_refused(text: str, unit: str) -> None:
+    """Held against a value in seconds, 5000 could not be missed."""
+    with pytest.raises(ValueError, match=f"{text!r}.* in {unit}"):
+        Objective.parse(text)
+
+
+def test_an_indicator_of_ones_own_has_the_unit_one_gives_it() -> None:
+    assert [Objective.parse(text).unit for text in ("throttles <= 3", "queue <= 3 s")] == ["", "s"]
+
+
+def test_a_tolerance_in_percent_of_something_else_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'p50 = 100 ms \+- 5 %'.*in ms"):
+        Objective.parse("p50 = 100 ms +- 5 %")
+
+
+def test_latencies_stretch_with_the_environment_and_nothing_else_does() -> None:
+    slo = Slo.of("s", "p99 <= 100 ms", "errors <= 1 %", "rto <= 2 s").stretched(2.5)
+    assert [objective.bound for objective in slo.objectives] == [250.0, 1.0, 2.0]
+    assert slo.name == "s"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (15000.0, "15000"),
+        (12345.6, "12346"),
+        (-1234567.0, "-1234567"),
+        (0.00001234, "0.00001234"),
+        (0.0, "0"),
+        (95.04, "95.04"),
+        (1000.0, "1000"),
+        (math.inf, "inf"),
+    ],
+)
+def test_a_figure_is_written_as_people_write_it(value: float, text: str) -> None:
+    assert plain(value) == text
+
+
+def test_a_result_of_many_seconds_is_no_power_of_ten() -> None:
+    assert "measured 15000 ms, margin -14750 ms" in str(Objective.parse("p99 <= 250 ms").judge(15000.0))
