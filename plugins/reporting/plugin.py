@@ -12,6 +12,7 @@ from plugins.reporting import allure, history, store, summary
 from plugins.reporting.progress import Progress
 from plugins.reporting.record import RunRecord
 from plugins.reporting.unjudged import Unjudged
+from plugins.slo import plain
 
 _ACTIVE = pytest.StashKey[Path]()
 _UNJUDGED = pytest.StashKey[Unjudged]()
@@ -146,7 +147,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("verdicts")
     width = max(len(row.kind) for row in rows)
     for row in rows:
-        figures = ", ".join(f"{name} {value:.4g} {unit}".rstrip() for name, value, unit in row.metrics[:3])
+        figures = ", ".join(f"{name} {plain(value)} {unit}".rstrip() for name, value, unit in row.metrics[:3])
         line = f"{row.verdict.upper():12} {row.kind:{width}} {row.title}"
         terminalreporter.write_line(f"{line}  ({figures})" if figures else line)
         for reason in row.reasons[:3]:

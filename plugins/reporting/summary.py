@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from html import escape
 
 from plugins.reporting.store import SummaryRow
-from plugins.slo import Verdict
+from plugins.slo import Verdict, plain
 
 _MARK = {Verdict.PASS: "✅ pass", Verdict.FAIL: "❌ fail", Verdict.INCONCLUSIVE: "❔ inconclusive"}
 
@@ -45,7 +46,7 @@ def _unjudged(tests: Sequence[str]) -> str:
 def _table(rows: Sequence[SummaryRow]) -> str:
     lines = ["| run | verdict | took | key figures |", "|---|---|---|---|"]
     for row in rows:
-        figures = ", ".join(f"{name} {value:.4g} {unit}".rstrip() for name, value, unit in row.metrics[:4])
+        figures = ", ".join(f"{name} {plain(value)} {unit}".rstrip() for name, value, unit in row.metrics[:4])
         lines.append(
             f"| {row.kind}: {_cell(row.title)} | {_MARK[row.verdict]} | {row.duration_s:.1f} s | {_cell(figures)} |"
         )
@@ -53,14 +54,22 @@ def _table(rows: Sequence[SummaryRow]) -> str:
 
 
 def _reasons(row: SummaryRow) -> str:
-    listed = "\n".join(f"- {reason}" for reason in row.reasons) or "- no reason was recorded: that is a defect of ours"
-    return f"**{row.kind}: {row.title}**\n\n{listed}\n"
+    listed = (
+        "\n".join(f"- {_line(reason)}" for reason in row.reasons)
+        or "- no reason was recorded: that is a defect of ours"
+    )
+    return f"**{row.kind}: {_line(row.title)}**\n\n{listed}\n"
 
 
 def _objectives(row: SummaryRow) -> str:
     listed = "\n".join(row.objectives)
-    return f"<details><summary>{row.kind}: {row.title}</summary>\n\n```\n{listed}\n```\n\n</details>\n"
+    return f"<details><summary>{row.kind}: {_line(row.title)}</summary>\n\n```\n{listed}\n```\n\n</details>\n"
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return _line(text).replace("|", "\\|")
+
+
+def _line(text: str) -> str:
+    """In one line, since another could begin a heading, and without markup: `<Response [500]>` is no element."""
+    return escape(" ".join(text.split()), quote=False)

@@ -158,3 +158,59 @@ def test_ordinary_text_is_left_alone() -> None:
 def test_the_progress_line_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     assert len(line("a phase with a long name", 3.0, 10.0)) < 40
+
+
+def test_a_page_shows_what_looks_like_markup(tmp_path: Path) -> None:
+    """GitHub takes `<Response [500]>` for an element, and shows nothing of it."""
+    reason = "AssertionError: <Response [500]> & more\n# no heading"
+    store.save(_record("04", Verdict.FAIL, title="a <b> & c", reasons=(reason,)), tmp_path)
+    page = summary.render(store.load(tmp_path), {})
+    assert "- AssertionError: &lt;Response [500]&gt; &amp; more # no heading\n" in page
+    assert "<details><summary>chaos: a &lt;b&gt; &amp; c</summary>" in page
+    assert "| chaos: a &lt;b&gt; &amp; c |" in page
+    assert "**chaos: a &lt;b&gt; &amp; c**" in page
+    assert "<b>" not in page
+
+
+def test_a_summary_has_no_powers_of_ten(tmp_path: Path) -> None:
+    store.save(_record(metrics=(("p99", 15000.0, "ms"),)), tmp_path)
+    assert "p99 15000 ms" in summary.render(store.load(tmp_path), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("password=abc", "password=[3 characters withheld]"),
+        ('{"password": "a,b"}', '{"password": "[3 characters withheld]"}'),
+        ("password: 'ab cd; ef'", "password: '[9 characters withheld]'"),
+        ("password=a,bcdef and more", "password=[7 characters withheld] and more"),
+        (r'{"password": "ab\"cd", "n": 1}', '{"password": "[6 characters withheld]", "n": 1}'),
+        (
+            r'{"s": "{\"password\": \"a,b\", \"n\": 1}"}',
+            r'{"s": "{\"password\": \"[3 characters withheld]\", \"n\": 1}"}',
+        ),
+        ("authorization: bearer ab", "authorization: [9 characters withheld]"),
+        ('password=""', 'password=""'),
+        ('{"password":null,"n":1}', '{"password":null,"n":1}'),
+        ('{"password":12,"n":1}', '{"password":[2 characters withheld],"n":1}'),
+        ("{'a': {password=ab}, n=1}", "{'a': {password=[2 characters withheld]}, n=1}"),
+        ("password=[ab", "password=[3 characters withheld]"),
+    ],
+    ids=[
+        "short",
+        "separator",
+        "quoted blanks",
+        "unquoted",
+        "escaped quote",
+        "JSON in JSON",
+        "bearer",
+        "empty",
+        "null",
+        "number",
+        "closed",
+        "bracket",
+    ],
+)
+def test_a_secret_is_withheld_whole_however_short_and_whatever_is_in_it(text: str, left: str) -> None:
+    assert redact(text) == left
+    assert redact(redact(text)) == left
