@@ -1,6 +1,7 @@
 """What the load generator says it ordered: one JSON line for each order it attempted, once its outcome is settled."""
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -55,6 +56,13 @@ def read_history(path: Path) -> tuple[Attempt, ...]:
     """Every attempt in the file; a torn last line is left out, any other bad line is a `ValueError` with its number."""
     with path.open(encoding="utf-8") as file:
         return tuple(_attempts(path, file))
+
+
+def is_torn(path: Path) -> bool:
+    """Was whoever wrote it killed in the middle of a line? Then there was one order more than `read_history` tells."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        return end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"
 
 
 def _attempts(path: Path, lines: Iterable[str]) -> Iterable[Attempt]:

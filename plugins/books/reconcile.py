@@ -1,12 +1,13 @@
 """Reconciles a platform with a history: wait until it has settled, read every book, compare."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from infrastructure.state import StateFolder
 from plugins.books.comparison import compare
 from plugins.books.entries import Books
-from plugins.books.history import read_history
+from plugins.books.history import is_torn, read_history
 from plugins.books.ledger import DatabaseCloud, read_ledger
 from plugins.books.queues import read_dead_letters
 from plugins.books.readers import read_events, read_orders, read_outbox, read_payments
@@ -29,12 +30,16 @@ def reconcile(
 
     Orders of nobody in `history` are ignored unless it is `exclusive`: all that was ever ordered. What is still under
     way when it got no less for `patience_s` (`settling.settle`) is judged as it is. Books that cannot be read give an
-    inconclusive report, no exception.
+    inconclusive report, no exception; so does an `exclusive` history whose last line is torn: it does not tell all.
     """
     try:
         attempts = read_history(history)
         left = settle(platform, patience_s)
-        report = compare(read_books(platform, left), attempts, exclusive=exclusive)
+        books = read_books(platform, left)
+        if exclusive and is_torn(history):
+            books = replace(books, doubts=(*books.doubts, f"the last line of {history} is torn"))
+            exclusive = False
+        report = compare(books, attempts, exclusive=exclusive)
         return with_logs(report, platform.state.logs)
     except Exception as error:  # noqa: BLE001 - a checker that crashed knows nothing: neither pass nor fail
         doubt = f"the books could not be read: {type(error).__name__}: {error}"

@@ -221,3 +221,17 @@ def test_a_checker_that_crashes_is_inconclusive_and_says_why(
     report = reconcile(platform, history_file(tmp_path, WORLD.attempts))
     assert report.verdict is Verdict.INCONCLUSIVE
     assert report.reasons == ("books: the books could not be read: ZeroDivisionError: a bug of ours",)
+
+
+@pytest.mark.parametrize(("torn", "verdict"), [(0, Verdict.PASS), (9, Verdict.INCONCLUSIVE)], ids=["whole", "torn"])
+def test_an_order_whose_line_is_torn_is_a_doubt_and_not_nobodys(
+    platform: MotoPlatform, tmp_path: Path, torn: int, verdict: Verdict
+) -> None:
+    """The generator was killed as it wrote the line, so whoever was the only one to order may have ordered it."""
+    platform.hold(BOOKS)
+    history = history_file(tmp_path, WORLD.attempts)
+    text = history.read_text(encoding="utf-8")
+    history.write_text(text[: len(text) - torn], encoding="utf-8")
+    report = reconcile(platform, history, exclusive=True)
+    assert report.verdict is verdict, str(report)
+    assert report.discrepancies == ()
