@@ -132,8 +132,8 @@ def _captures(run: Run, trace: Trace, result: LoadResult) -> CaptureTimeline | N
     """The captures of the run's own orders, once the books have settled; None where they are no part of the claim."""
     if run.scenario.capture_recovery is None:
         return None
-    ours = {attempt.order_id for attempt in result.attempts if attempt.order_id}
     try:
+        ours = {attempt.order_id for attempt in result.attempts if attempt.order_id}
         return CaptureTimeline(tuple(capture for capture in read_captures(run.platform) if capture.order_id in ours))
     except Exception as crash:  # noqa: BLE001 - whatever it was: unread captures prove nothing, and that is in the verdict
         trace.crashes.append(f"captures: {type(crash).__name__}: {crash}")
