@@ -32,6 +32,10 @@ _BEAT_WIDTH = 20
 _SAME_RUN_WAIT_S = 24 * 3600.0
 
 
+class TakenError(EnvironmentFault):
+    """Another run experiments on the platform, and went on for longer than this one would wait."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRecord:
     """Who holds the lease, since when (Unix seconds); `run_id` is shared by the workers of one pytest run.
@@ -112,7 +116,7 @@ class Lease:
         """Hold the lease for the length of the block.
 
         Waits for a holder of the same run as long as that one lives, for any other `wait_s` at most: then
-        `EnvironmentFault` names it. A dead or hung holder is revoked.
+        `TakenError` names it. A dead or hung holder is revoked.
         """
         held = self._acquire(purpose)
         try:
@@ -135,7 +139,7 @@ class Lease:
                 is_told = True
             limit = _SAME_RUN_WAIT_S if holder.run_id == self._run_id else self._wait_s
             if time.monotonic() - started > limit:
-                raise EnvironmentFault(
+                raise TakenError(
                     f"another run experiments on this platform: {_described(holder)}. Wait for it to end, or bring up"
                     " a platform of your own with another --env"
                 )

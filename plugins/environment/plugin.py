@@ -23,7 +23,7 @@ from infrastructure.embedded import launch
 from infrastructure.embedded.launcher import die_with
 from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
 from plugins.environment import claims, options, outcome, process, sharing
-from plugins.environment.lease import Lease
+from plugins.environment.lease import Lease, TakenError
 from plugins.environment.outcome import Outcome
 from plugins.environment.plans import Plans
 from plugins.environment.process import talk, worker
@@ -218,8 +218,8 @@ def pytest_fixture_setup(request: pytest.FixtureRequest) -> Generator[None, obje
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """A cloud that stops answering while a test runs will not answer the next one either."""
-    with _broken(item.config):
+    """A cloud that stops answering will not answer the next test either, nor will the next one get a taken lease."""
+    with _broken(item.config, by=TakenError):
         return (yield)
 
 

@@ -47,6 +47,11 @@ def asks(): raise ReadTimeoutError(endpoint_url="http://127.0.0.1:1/")
 def test_first(asks): pass
 def test_second(): pass
 """
+TAKEN = """
+from plugins.environment.lease import TakenError
+def test_first(): raise TakenError("another run experiments on this platform")
+def test_second(): raise TakenError("another run experiments on this platform")
+"""
 LAZY_FIXTURE = """
 def test_first(request): request.getfixturevalue("platform")
 def test_second(request): request.getfixturevalue("platform")
@@ -148,6 +153,14 @@ def test_a_cloud_that_answers_no_more_ends_the_run_with_the_next_step(suite: str
     result.stdout.fnmatch_lines(["the cloud does not answer: Read timeout*http://127.0.0.1:1/*cafe status*cafe down*"])
     assert "Traceback" not in result.stdout.str()
     assert "passed" not in result.stdout.str(), "the second test would only have waited for the same time-out"
+
+
+def test_a_platform_that_another_run_experiments_on_is_told_once(run: Runner) -> None:
+    """Each test would wait for the lease again, and some get it in the end: half a run, with no word of why."""
+    result = run(suites=(TAKEN,))
+    assert result.ret == ExitCode.ENVIRONMENT
+    result.assert_outcomes(failed=1)
+    assert "Traceback" not in result.stdout.str()
 
 
 def is_readable(descriptor: int) -> bool:

@@ -15,7 +15,7 @@ import pytest
 
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
-from plugins.environment.lease import STALE_S, Lease, read, revoke
+from plugins.environment.lease import STALE_S, Lease, TakenError, read, revoke
 
 DEADLINE_S = 20.0
 
@@ -121,7 +121,7 @@ def test_the_heart_beats_while_a_lease_is_held(state: StateFolder) -> None:
 def test_a_second_run_is_refused_with_the_holder(state: StateFolder, other: Holder) -> None:
     told: list[str] = []
     mine = Lease(state, run_id="mine", wait_s=0.0, talk=told.append)
-    with pytest.raises(EnvironmentFault, match=rf"process {other.process.pid} holds it for 'chaos 06'"), mine.hold("x"):
+    with pytest.raises(TakenError, match=rf"process {other.process.pid} holds it for 'chaos 06'"), mine.hold("x"):
         pass
     assert len(told) == 1
     assert other.ask() == "True"
