@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from plugins.chaos.fault import Call, Cloud, EmptyTargetError, Json, Kind, Patience, Plan
+from plugins.chaos.refusals import refused
 
 _UNITS = ("ReadCapacityUnits", "WriteCapacityUnits")
 _THROTTLED = ("ProvisionedThroughputExceededException", "ThrottlingException")
@@ -44,15 +43,10 @@ class DynamoDbThrottle:
     def symptom(self, cloud: Cloud, plan: Plan) -> str | None:
         """Consistent reads cost one unit each, whether the item exists or not: a handful must hit the limit."""
         name, database = plan.saved("table"), cloud.client("dynamodb")
+        request = {"TableName": name, "Key": plan.saved("probe_key"), "ConsistentRead": True}
         for attempt in range(1, 6):
-            try:
-                answer = database.get_item(TableName=name, Key=plan.saved("probe_key"), ConsistentRead=True)
-            except ClientError as refused:
-                if (code := refused.response["Error"]["Code"]) not in _THROTTLED:
-                    raise
+            if code := refused(database, "GetItem", _THROTTLED, **request):
                 return f"read {attempt} of {name} was refused: {code}"
-            if retries := answer["ResponseMetadata"].get("RetryAttempts", 0):
-                return f"read {attempt} of {name} passed only after {retries} retries"
         return None
 
     def fingerprint(self, cloud: Cloud, plan: Plan) -> Mapping[str, Json]:

@@ -3,9 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import redis
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 
 from infrastructure.errors import EnvironmentFault, UsageError
 from plugins.chaos.fault import Call, EmptyTargetError, Fault, Patience, Plan
@@ -214,6 +218,44 @@ def test_a_table_is_only_changed_back_once_it_is_active(platform: TestCloud) -> 
 
     assert waits
     assert throttle.fingerprint(platform, plan)["capacity"] == plan.saved("capacity")
+
+
+@pytest.mark.parametrize(
+    ("code", "is_felt"), [("InternalServerError", False), ("ProvisionedThroughputExceededException", True)]
+)
+def test_only_a_read_that_was_throttled_is_a_symptom(code: str, is_felt: bool, platform: TestCloud) -> None:
+    """Tried again with success, it was refused all the same: for whatever reason."""
+    throttle, refusals = fault("dynamodb-throttle"), [code]
+    plan = throttle.plan(platform, 0.0)
+
+    def refuse(request: AWSRequest, **_event: object) -> AWSResponse | None:
+        if not refusals:
+            return None
+        text = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{refusals.pop()}", "message": "once"}).encode()
+        status = 500 if code == "InternalServerError" else 400
+        return AWSResponse(str(request.url), status, HTTPHeaders(), SimpleNamespace(stream=lambda: iter((text,))))
+
+    platform.client("dynamodb").meta.events.register_first("before-send.dynamodb.GetItem", refuse)
+    assert (throttle.symptom(platform, plan) is not None) == is_felt
+    assert not refusals
+    assert throttle.symptom(platform, plan) is None, "and once is once"
+
+
+@pytest.mark.parametrize("is_flushed", [False, True])
+def test_keys_that_ran_out_are_no_flush(is_flushed: bool, platform: TestCloud) -> None:
+    """However few there are, and however many of them."""
+    flush = fault("elasticache-flush")
+    with redis.Redis.from_url(platform.endpoint("elasticache")) as cache:
+        cache.flushall()
+        cache.set("a", 1)
+        plan = flush.plan(platform, 0.0)
+        if is_flushed:
+            flush.inject(platform, plan)
+        else:
+            cache.pexpire("a", 1)
+            while cache.exists("a"):  # its time is over a millisecond from now, and nobody announces it
+                pass
+    assert (flush.symptom(platform, plan) is not None) == is_flushed
 
 
 def test_an_unknown_fault_names_the_known_ones() -> None:
