@@ -8,12 +8,18 @@ import math
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from html import escape
 
+from plugins.slo import plain
 from plugins.telemetry import Series, Span, Timeline
 
 _WIDTH, _PANEL, _GAP, _LEFT, _RIGHT, _TOP = 960, 170, 52, 70, 20, 34
 _COLOURS = ("#2f6db5", "#c8553d", "#4a9a5d", "#8a5fbf", "#b8892b", "#3a9aa8")
+_DAY_S = 86_400
+_CLOCK_FROM_S = 7200.0
+"""A run of minutes is read from its start on, a trend of months by the calendar."""
+_STEPS_S = (1200, 3600, 7200, 21_600, *(days * _DAY_S for days in (1, 2, 7, 14, 28, 91, 182, 364)))
 _FAULT, _PHASE = "#f6d5cd", "#eef1f4"
 
 
@@ -129,9 +135,21 @@ def _axes(scale: _Scale, unit: str) -> list[str]:
         y = scale.y(share * scale.top)
         ends = f'x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"'
         parts.append(f'<line {ends} stroke="#c9d1d9" stroke-width="0.6"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{share * scale.top:g}</text>')
-    step = _nice((scale.end - scale.start) / 10)
-    for tick in range(int((scale.end - scale.start) / step) + 1):
-        x = scale.x(scale.start + tick * step)
-        parts.append(f'<text x="{x:.1f}" y="{bottom + 15:.0f}" text-anchor="middle">{tick * step:g} s</text>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{plain(share * scale.top)}</text>')
+    for at, label in _ticks(scale.start, scale.end):
+        x = scale.x(at)
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 15:.0f}" text-anchor="middle">{label}</text>')
     return parts
+
+
+def _ticks(start: float, end: float) -> Iterator[tuple[float, str]]:
+    """At most eleven times with what stands below them: seconds since the start, or UTC's clock, or its days."""
+    length = end - start
+    if length <= _CLOCK_FROM_S:
+        step = _nice(length / 10)
+        yield from ((start + n * step, f"{plain(n * step)} s") for n in range(int(length / step) + 1))
+        return
+    step = next((one for one in _STEPS_S if length / one <= 10), math.ceil(length / 10 / _DAY_S) * _DAY_S)
+    form = "%H:%M" if step < _DAY_S else "%Y-%m-%d"
+    for n in range(math.ceil(start / step), math.floor(end / step) + 1):
+        yield n * step, datetime.fromtimestamp(n * step, UTC).strftime(form)

@@ -113,6 +113,30 @@ def test_a_gap_in_the_data_is_a_gap_in_the_chart() -> None:
     assert len(root.findall(f"{SVG}circle")) == 1
 
 
+NOON = 1_790_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("length_s", "first", "last"),
+    [
+        (30.0, "0 s", "30 s"),
+        (3600.0, "0 s", "3500 s"),
+        (8 * 3600.0, "15:00", "22:00"),
+        (30 * 86400.0, "2026-09-24", "2026-10-15"),
+        (400 * 86400.0, "2026-10-22", "2027-10-21"),
+    ],
+    ids=["a quick run", "an hour", "a working day", "a month", "a year"],
+)
+def test_time_is_told_in_what_people_read_it_in(length_s: float, first: str, last: str) -> None:
+    points = ((NOON, 1_500_000.0), (NOON + length_s, 2_000_000.0))
+    page = draw(Timeline(series=(Series(name="n", unit="items", points=points),)), "t")
+    texts = [t.text or "" for t in ET.fromstring(page).findall(f"{SVG}text")]  # noqa: S314 - our own output
+    below = [text for text in texts if text.endswith(" s") or ":" in text or "-" in text]
+    assert (below[0], below[-1]) == (first, last), below
+    assert len(below) <= 11
+    assert "2000000" in texts, "and no power of ten beside it"
+
+
 def test_a_chart_without_data_says_so() -> None:
     assert "no data was recorded" in draw(Timeline(), "empty")
 
