@@ -242,7 +242,8 @@ def test_the_plan_is_on_the_disk_before_the_first_mutating_call(
 
     (events, files) = at_injection[0]
     assert events == ["planned", "injecting"]
-    assert files == [str(table.journal.path), str(table.folder), str(table.journal.path)]
+    journal, folder = str(table.journal.path), str(table.folder)
+    assert files == [journal, folder, str(tmp_path), journal]
 
 
 def test_an_undo_that_left_a_difference_is_not_proven_and_stays_open(tmp_path: Path) -> None:
