@@ -12,11 +12,13 @@ time comes, so no heap outgrows what waits plus what was delivered within a visi
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
 DEDUPLICATION_S = 300.0
 """For so long after a send, another with the same de-duplication id is accepted and not delivered."""
+IN_FLIGHT_LIMIT = 120_000
+"""Messages of a queue in flight at most; none is delivered beyond it. Source: "Amazon SQS quotas", either kind."""
 
 Body = TypeVar("Body")
 Key = tuple[str, str]
@@ -25,12 +27,16 @@ Key = tuple[str, str]
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Held(Generic[Body]):
-    """One message of a queue. `number` grows with each send; `receipt` is that of the latest delivery, 0 before any."""
+    """One message of a queue. `number` grows with each send; `receipt` is that of the latest delivery, 0 before any.
+
+    Retention counts from `origin`: `sent_at`, or when it was first sent if a standard queue held it before this one.
+    """
 
     number: int
     body: Body
     group: str
     sent_at: float
+    origin: float
     is_delayed: bool = False
     receives: int = 0
     receipt: int = 0
@@ -94,6 +100,7 @@ class MailBox(Generic[Body]):
         self._heads: list[tuple[int, str]] = []
         self._delays: list[tuple[float, int]] = []
         self._flights: list[tuple[float, int, int]] = []
+        self._moved: list[tuple[float, int]] = []
         self._number = 0
         self._receipt = 0
         self._in_flight = 0
@@ -102,11 +109,24 @@ class MailBox(Generic[Body]):
     def __len__(self) -> int:
         return len(self._held)
 
-    def send(self, body: Body, *, now: float, group: str = "", delay: float = 0.0) -> Held[Body]:
-        """Add a message at the end of its group; it can be received `delay` seconds from `now`."""
+    def send(
+        self, body: Body, *, now: float, group: str = "", delay: float = 0.0, origin: float | None = None
+    ) -> Held[Body]:
+        """Add a message at the end of its group; it can be received `delay` seconds from `now`.
+
+        `origin` is when it was first sent, if another queue held it before and its retention goes on from there.
+        """
         self._number += 1
-        held = Held(number=self._number, body=body, group=group if self.is_fifo else "", sent_at=now)
+        held = Held(
+            number=self._number,
+            body=body,
+            group=group if self.is_fifo else "",
+            sent_at=now,
+            origin=now if origin is None else origin,
+        )
         self._held[held.number] = held
+        if held.origin < held.sent_at:
+            self._remember_moved(held)
         if delay > 0:
             held.is_delayed = True
             self._delayed += 1
@@ -128,6 +148,7 @@ class MailBox(Generic[Body]):
         delivered: list[Held[Body]] = []
         dead: list[Held[Body]] = []
         mine: set[str] = set()
+        count = min(count, IN_FLIGHT_LIMIT - self._in_flight)
         while self._heads and len(delivered) < count:
             number, group = heappop(self._heads)
             if not self._is_open(number, group, mine):
@@ -171,8 +192,13 @@ class MailBox(Generic[Body]):
             self._held[number].receives -= 1
 
     def expire(self, *, now: float, retention: float) -> int:
-        """Drop what was sent `retention` seconds ago or longer; how many that were."""
+        """Drop what was first sent `retention` seconds ago or longer; how many that were."""
         dropped = 0
+        while self._moved and now - self._moved[0][0] >= retention:
+            moved = self._held.get(heappop(self._moved)[1])
+            if moved is not None:
+                self._remove(moved)
+                dropped += 1
         while self._held:
             oldest = next(iter(self._held.values()))
             if now - oldest.sent_at < retention:
@@ -183,7 +209,7 @@ class MailBox(Generic[Body]):
 
     def purge(self) -> None:
         """Drop every message; receipts given so far stay known."""
-        for store in (self._held, self._lines, self._heads, self._delays, self._flights):
+        for store in (self._held, self._lines, self._heads, self._delays, self._flights, self._moved):
             store.clear()
         self._in_flight = self._delayed = 0
 
@@ -192,14 +218,19 @@ class MailBox(Generic[Body]):
         self._settle(now)
         return Counts(len(self._held) - self._in_flight - self._delayed, self._in_flight, self._delayed)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many are in flight as may be, as of the last look at the time."""
+        return self._in_flight >= IN_FLIGHT_LIMIT
+
     def oldest_sent_at(self) -> float | None:
-        """When the oldest message held was sent."""
+        """When the oldest message held was sent to this queue, which may be after its origin."""
         return next(iter(self._held.values())).sent_at if self._held else None
 
     def is_deliverable(self, *, now: float) -> bool:
         """Whether `receive` would give anything."""
         self._settle(now)
-        while self._heads:
+        while self._heads and not self.is_full:
             if self._is_open(*self._heads[0], set()):
                 return True
             heappop(self._heads)
@@ -209,6 +240,13 @@ class MailBox(Generic[Body]):
         """When, at the earliest, time alone makes a message deliverable; None: never. May be early, is never late."""
         ends = [heap[0][0] for heap in (self._delays, self._flights) if heap]
         return min(ends, default=None)
+
+    def _remember_moved(self, held: Held[Body]) -> None:
+        """For `expire`; what has left since is dropped as often as it is the greater part."""
+        if len(self._moved) > 2 * len(self._held):
+            self._moved = [each for each in self._moved if each[1] in self._held]
+            heapify(self._moved)
+        heappush(self._moved, (held.origin, held.number))
 
     def _of(self, number: int, receipt: int) -> Held[Body] | None:
         """The message of a delivery; None when it is gone."""

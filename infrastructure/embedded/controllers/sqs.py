@@ -69,7 +69,8 @@ def _of(queue: Any, moved: list[float]) -> Iterator[Datum]:
     }
     for name, value in values.items():
         yield _datum(name, value, "Count", queue.name)
-    yield _datum("ApproximateAgeOfOldestMessage", queue.clock() - oldest if oldest else 0.0, "Seconds", queue.name)
+    age = 0.0 if oldest is None else queue.clock() - oldest
+    yield _datum("ApproximateAgeOfOldestMessage", age, "Seconds", queue.name)
 
 
 def _datum(name: str, value: float, unit: str, queue: str) -> Datum:

@@ -16,9 +16,10 @@ from typing import Any, ClassVar
 
 from moto.core.utils import camelcase_to_underscores
 from moto.sqs import models
-from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid, SQSException
+from moto.sqs.exceptions import InvalidParameterValue, PurgeQueueInProgress, ReceiptHandleIsInvalid, SQSException
 
 from infrastructure.embedded.sqs_queue import (
+    IN_FLIGHT_LIMIT,
     Counts,
     Deduplication,
     Held,
@@ -28,6 +29,7 @@ from infrastructure.embedded.sqs_queue import (
 )
 
 LONGEST_VISIBILITY_S = 43_200.0
+PURGE_PAUSE_S = 60.0
 
 
 class EmbeddedMessage(models.Message):  # type: ignore[misc]  # moto publishes no types
@@ -35,11 +37,11 @@ class EmbeddedMessage(models.Message):  # type: ignore[misc]  # moto publishes n
 
     approximate_first_receive_timestamp: int | None
 
-    def mark_delivered(self, receipt_handle: str, receives: int, now: float) -> None:
+    def mark_delivered(self, receipt_handle: str, receives: int) -> None:
         first = self.approximate_first_receive_timestamp
         self.receipt_handle = receipt_handle
         self.approximate_receive_count = receives
-        self.approximate_first_receive_timestamp = int(now * 1000) if first is None else first
+        self.approximate_first_receive_timestamp = int(time.time() * 1000) if first is None else first
 
 
 class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no types
@@ -51,9 +53,11 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
         super().__init__(name, region, account_id, **kwargs)
         self.box: MailBox[EmbeddedMessage] = MailBox(is_fifo=bool(self.fifo_queue))
         self.seen = Deduplication()
-        self.clock: Callable[[], float] = time.time
+        self.clock: Callable[[], float] = time.monotonic
+        """What visibility, delays, retention and de-duplication go by: a clock that is set makes none of them end."""
         self.watchers: set[Callable[[], None]] = set()
         self.is_deleted = False
+        self.purged_at: float | None = None
         self.sent = 0
         self.received = 0
         self.deleted = 0
@@ -102,7 +106,9 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
         return self.counts().delayed
 
     def counts(self) -> Counts:
-        return self.box.counts(now=self.clock())
+        now = self.clock()
+        self.box.expire(now=now, retention=float(self.message_retention_period))
+        return self.box.counts(now=now)
 
     def add_message(self, message: EmbeddedMessage) -> None:
         """Take a message that was sent; a duplicate within the window gets the first one's id and goes nowhere."""
@@ -132,17 +138,22 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
         most = self.redrive_policy["maxReceiveCount"] if target is not None else None
         delivered, dead = self.box.receive(now=now, count=count, visibility=visibility, max_receives=most)
         for held in delivered:
-            held.body.mark_delivered(self._handle(held), held.receives, now)
+            held.body.mark_delivered(self._handle(held), held.receives)
         if target is not None:
             for held in dead:
-                target.add_dead(held.body)
+                target.add_dead(held)
         self.received += len(delivered)
         self.empty_receives += not delivered
         return [held.body for held in delivered]
 
-    def add_dead(self, message: EmbeddedMessage) -> None:
-        """Take a message from a queue this is the dead letter queue of; it is never a duplicate."""
-        self.box.send(message, now=self.clock(), group=message.group_id or "")
+    def add_dead(self, held: Held[EmbeddedMessage]) -> None:
+        """Take a message from a queue this is the dead letter queue of; it is never a duplicate.
+
+        A standard queue's retention goes on from when it was first sent, a FIFO queue's begins anew. Source: Amazon SQS
+        Developer Guide, "Using dead-letter queues".
+        """
+        origin = None if self.fifo_queue else held.origin
+        self.box.send(held.body, now=self.clock(), group=held.body.group_id or "", origin=origin)
         self.changed()
 
     def delete_message(self, receipt_handle: str) -> None:
@@ -209,9 +220,17 @@ class EmbeddedSqsBackend(models.SQSBackend):  # type: ignore[misc]  # moto publi
         visibility_timeout: int,
         message_attribute_names: list[str] | None = None,
     ) -> list[Any]:
-        """What can be delivered now: waiting is the long-poll interceptor's business."""
-        del wait_seconds_timeout
-        taken = self.get_queue(queue_name).take(count, float(visibility_timeout))
+        """What can be delivered now: waiting is the long-poll interceptor's business.
+
+        `OverLimit` is for short polls of standard queues alone. Source: API Reference, ReceiveMessage.
+        """
+        queue = self.get_queue(queue_name)
+        taken = queue.take(count, float(visibility_timeout))
+        if not taken and queue.box.is_full and not wait_seconds_timeout and not queue.fifo_queue:
+            raise SQSException(
+                "OverLimit",
+                f"{IN_FLIGHT_LIMIT} messages are in flight, the most: delete some, or let their visibility end",
+            )
         return [_with_attributes(message, message_attribute_names or []) for message in taken]
 
     def change_message_visibility(self, queue_name: str, receipt_handle: str, visibility_timeout: int) -> None:
@@ -229,8 +248,12 @@ class EmbeddedSqsBackend(models.SQSBackend):  # type: ignore[misc]  # moto publi
         queue.changed()
 
     def purge_queue(self, queue_name: str) -> None:
-        super().purge_queue(queue_name)
-        self.get_queue(queue_name).box.purge()
+        queue = self.get_queue(queue_name)
+        now = queue.clock()
+        if queue.purged_at is not None and now - queue.purged_at < PURGE_PAUSE_S:
+            raise PurgeQueueInProgress(queue_name)
+        queue.purged_at = now
+        queue.box.purge()
 
 
 def _with_attributes(message: EmbeddedMessage, names: list[str]) -> Any:

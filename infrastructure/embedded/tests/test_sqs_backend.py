@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
 
+from infrastructure.embedded import sqs_queue
 from infrastructure.embedded.tests.control import ACCOUNT, Control, run
 
 URL = f"http://127.0.0.1/{ACCOUNT}/payments.fifo"
@@ -135,6 +137,72 @@ def test_the_dead_go_to_the_queue_that_has_the_dead_letter_queues_name_now() -> 
         await control.ask("sqs", "CreateQueue", QueueName="dead.fifo", Attributes={"FifoQueue": "true"})
         assert await _receive(control) == []
         assert [message["Body"] for message in await _receive(control, DEAD_URL)] == ["poison"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("kind", "left"), [("", 0), (".fifo", 1)], ids=["standard", "fifo"])
+def test_a_dead_letters_retention_goes_on_from_its_first_send_but_in_a_fifo_queue(kind: str, left: int) -> None:
+    async def scenario() -> None:
+        control, clock = Control(), Clock()
+        fifo = {"FifoQueue": "true"} if kind else {}
+        redrive = json.dumps(
+            {"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:dead{kind}", "maxReceiveCount": 1}
+        )
+        for name, more in {"dead": {"MessageRetentionPeriod": "100"}, "alive": {"RedrivePolicy": redrive}}.items():
+            await control.ask("sqs", "CreateQueue", QueueName=name + kind, Attributes={**fifo, **more})
+        queues = control.backends.sqs.queues
+        for queue in queues.values():
+            queue.clock = clock
+        group = {"MessageGroupId": "g", "MessageDeduplicationId": "d"} if kind else {}
+        url = f"http://127.0.0.1/{ACCOUNT}/alive{kind}"
+        await control.ask("sqs", "SendMessage", QueueUrl=url, MessageBody="poison", **group)
+        assert len(await _receive(control, url, VisibilityTimeout=60)) == 1
+        clock.now += 60.0
+        assert await _receive(control, url) == []
+        assert queues[f"dead{kind}"].counts().visible == 1
+        clock.now += 40.0
+        assert queues[f"dead{kind}"].counts().visible == left
+
+    run(scenario())
+
+
+def test_a_clock_that_is_set_ends_and_prolongs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        wall = Clock()
+        monkeypatch.setattr(time, "time", wall)
+        control = Control()
+        await control.ask("sqs", "CreateQueue", QueueName="payments.fifo", Attributes={"FifoQueue": "true"})
+        await _send(control, "a")
+        first, *_ = await _receive(control, VisibilityTimeout=3600)
+        wall.now += 20 * 86_400.0  # past the visibility, the retention and the de-duplication
+        assert (await _send(control, "a"))["MessageId"] == first["MessageId"]
+        assert await _receive(control) == []
+        wall.now -= 40 * 86_400.0
+        handle = first["ReceiptHandle"]
+        await control.ask("sqs", "ChangeMessageVisibility", QueueUrl=URL, ReceiptHandle=handle, VisibilityTimeout=0)
+        assert [message["Body"] for message in await _receive(control)] == ["a"]
+
+    run(scenario())
+
+
+def test_a_queue_delivers_no_more_than_may_be_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(sqs_queue, "IN_FLIGHT_LIMIT", 2)
+        control, _ = await _queues()
+        await control.ask("sqs", "CreateQueue", QueueName="standard")
+        url = f"http://127.0.0.1/{ACCOUNT}/standard"
+        for body in "abc":
+            await control.ask("sqs", "SendMessage", QueueUrl=url, MessageBody=body)
+            await _send(control, body, group=body)
+        first, second = await _receive(control, url)
+        assert (await control.refusal("sqs", "ReceiveMessage", QueueUrl=url))["__type"].endswith("#OverLimit")
+        poll = asyncio.create_task(_receive(control, url, WaitTimeSeconds=20))
+        await asyncio.sleep(0)
+        await control.ask("sqs", "DeleteMessage", QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
+        assert [message["Body"] for message in await poll] == ["c"]
+        assert {first["Body"], second["Body"]} == {"a", "b"}
+        assert [len(await _receive(control)), len(await _receive(control))] == [2, 0], "FIFO: no error"
 
     run(scenario())
 

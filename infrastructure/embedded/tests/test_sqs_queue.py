@@ -266,11 +266,11 @@ def test_a_duplicate_is_known_for_five_minutes_and_then_forgotten() -> None:
 def test_history_is_not_kept() -> None:
     box: MailBox[int] = MailBox(is_fifo=True)
     for number in range(5_000):
-        box.send(number, now=float(number), group=f"g{number}")
+        box.send(number, now=float(number), group=f"g{number}", origin=number - 1.0)
         held = box.receive(now=float(number), count=1, visibility=1.0)[0][0]
         box.delete(held.number, held.receipt, now=float(number))
     assert len(box) == 0
-    assert max(len(store) for store in (box._lines, box._heads, box._flights, box._delays)) < 10
+    assert max(len(store) for store in (box._lines, box._heads, box._flights, box._delays, box._moved)) < 10
 
 
 @pytest.mark.parametrize("is_fifo", [True, False], ids=["fifo", "standard"])
