@@ -53,7 +53,7 @@ class Undeliverable(Exception):
 
 
 class LambdaAsync:
-    """Implements `AsyncInvokes`."""
+    """Implements `AsyncInvokes`. Ages go by `clock`, which nobody sets; times shown by `wall`, in Unix seconds."""
 
     effects: Mapping[str, str] = {
         "DeleteFunctionEventInvokeConfig": "AWS's defaults hold again",
@@ -63,10 +63,18 @@ class LambdaAsync:
         "UpdateFunctionEventInvokeConfig": "as Put, for what it names",
     }
 
-    def __init__(self, context: "Context", invoker: Invoker, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        context: "Context",
+        invoker: Invoker,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._context = context
         self._invoker = invoker
         self._clock = clock
+        self._wall = wall
         self._configs: dict[_Key, _Config] = {}
         self._events: set[asyncio.Task[None]] = set()
         self.calls: Mapping[str, CallHandler] = {
@@ -154,7 +162,7 @@ class LambdaAsync:
         if not is_ok:
             self._count("AsyncEventsDropped", target)
         if destination:
-            record = records.invocation_record(request, invocation, over, at=self._clock())
+            record = records.invocation_record(request, invocation, over, at=self._wall())
             self._try("DestinationDeliveryFailures", request, lambda: self._deliver(destination, record))
         dead_letter = self._dead_letter(target)
         if dead_letter and not is_ok:
@@ -210,7 +218,7 @@ class LambdaAsync:
     def _keep(self, parameters: Parameters, before: EventInvokeSettings) -> Output:
         target = self._target(parameters)
         arn = target.arn if target.qualifier else f"{target.arn}:$LATEST"
-        config = _Config(arn=arn, settings=settings_of.put(parameters, before), modified_at=self._clock())
+        config = _Config(arn=arn, settings=settings_of.put(parameters, before), modified_at=self._wall())
         self._configs[_key(target)] = config
         return _shown(config)
 

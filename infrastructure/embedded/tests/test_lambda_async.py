@@ -1,8 +1,9 @@
 """Asynchronous invokes: retried at AWS's intervals, and what fails for good is sent on."""
 
 import json
+import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,7 @@ from infrastructure.embedded.controllers.lambda_calls import AsyncRequest, Lambd
 from infrastructure.embedded.engines.functions_report import Invocation
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, run
-from infrastructure.embedded.tests.fake_functions import FUNCTION, FUNCTION_ARN, Functions, context, quiet
+from infrastructure.embedded.tests.fake_functions import FUNCTION, FUNCTION_ARN, Clock, Functions, context, quiet
 
 ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
 PACE = replace(FAST, speedup=100_000.0)
@@ -51,12 +52,13 @@ class World:
 
 
 @asynccontextmanager
-async def world() -> AsyncIterator[World]:
+async def world(wall: Callable[[], float] = time.time) -> AsyncIterator[World]:
+    """No event gets old, however long the machine takes."""
     control, functions = Control(), Functions()
     for name, attributes in {"failed": {}, "done": {}, "ordered.fifo": {"FifoQueue": "true"}}.items():
         await control.ask("sqs", "CreateQueue", QueueName=name, Attributes=attributes)
     surroundings = context(control, PACE)
-    invokes = LambdaAsync(surroundings, functions)
+    invokes = LambdaAsync(surroundings, functions, clock=Clock(), wall=wall)
     try:
         yield World(control=control, functions=functions, invokes=invokes, totals=surroundings.metrics.by_name)
     finally:
@@ -198,6 +200,27 @@ def test_a_throttled_event_waits_for_a_slot() -> None:
             (await it.functions.next()).succeed()
             await it.ended()
             assert it.totals["AsyncEventsDropped"] == 0
+
+    run(scenario())
+
+
+def test_a_clock_that_is_set_makes_no_event_older_and_is_what_records_show() -> None:
+    async def scenario() -> None:
+        wall = Clock()
+        async with world(wall=wall) as it:
+            it.call("PutFunctionEventInvokeConfig", DestinationConfig={"OnSuccess": {"Destination": ARN + "done"}})
+            it.functions.limit(0)
+            it.functions.reserved_now = 1
+            it.submit()
+            wall.now += 86_400.0
+            while it.functions.throttled < 2:
+                assert it.totals["AsyncEventsDropped"] == 0, "it was taken for too old"
+                await quiet()
+            it.functions.limit(1)
+            (await it.functions.next()).succeed()
+            await it.ended()
+            assert json.loads(it.received("done").body)["timestamp"] == "1970-01-13T13:46:40.000Z"
+            assert it.call("GetFunctionEventInvokeConfig")["LastModified"] == 1_000_000.0
 
     run(scenario())
 
