@@ -136,8 +136,8 @@ class Tasks:
 
     async def _start(self, live: Live, now: float) -> None:
         self._record.pending(live.record, now)
-        live.port = self._context.ports.allocate()
         try:
+            live.port = self._context.ports.allocate()
             spec = ecs_launch.spec_of(live.record, live.definition, live.port, self._region)
             live.process = await self._context.supervisor.start(spec)
         except (CannotStart, CafeError) as problem:

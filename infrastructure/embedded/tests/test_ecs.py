@@ -6,6 +6,7 @@ import pytest
 
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.tests.ecs_platform import CLUSTER, SERVICE, platform
+from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 
 pytestmark = pytest.mark.anyio
@@ -98,6 +99,23 @@ async def test_a_process_that_cannot_start_fails_its_task(state: StateFolder) ->
         await ecs.settle(passes=20)
         assert (ecs.tasks[0].stop_code, ecs.tasks[0].stopped_reason) == ("TaskFailedToStart", "no zygote")
         assert not ecs.world.ports.given
+
+
+async def test_a_task_for_which_no_port_is_left_fails_and_is_replaced_when_there_is_one(
+    state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left() -> int:
+        raise EnvironmentFault("no port is left")
+
+    async with platform(state) as ecs:
+        with monkeypatch.context() as full:
+            full.setattr(ecs.world.ports, "allocate", none_left)
+            ecs.create_service(desired=1)
+            await ecs.settle(passes=20)
+        assert (ecs.tasks[0].stop_code, ecs.tasks[0].stopped_reason) == ("TaskFailedToStart", "no port is left")
+        ecs.world.now[0] += 60.0
+        await ecs.settle()
+        assert [task.last_status for task in ecs.wanted()] == ["RUNNING"]
 
 
 async def test_a_starting_task_is_given_time_whatever_the_pace(state: StateFolder) -> None:
