@@ -4,12 +4,16 @@ Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.Red
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from infrastructure.embedded.background import tell_defect
 from infrastructure.embedded.engines.redis import RedisNode
 from infrastructure.embedded.metrics import Datum, Metrics
+
+_log = logging.getLogger(__name__)
 
 NAMESPACE = "AWS/ElastiCache"
 NODE = "0001"
@@ -84,6 +88,7 @@ class ElastiCacheMetrics:
             # Asked on the boundary, so the period that has just ended began one period before the nearest boundary.
             at = (round(time.time() / self._period_s) - 1) * self._period_s
             self._task = asyncio.create_task(self._ask(elapsed_s, at), name="elasticache metrics")
+            tell_defect(self._task, _log, "a look at the metrics of ElastiCache")
         return ()
 
     async def _ask(self, elapsed_s: float, at: float) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from infrastructure.embedded.background import tell_defect
 from infrastructure.embedded.metrics import Datum, Metrics
 
 NAMESPACE = "AWS/ApplicationELB"
@@ -84,6 +85,7 @@ class LoadBalancerMetrics:
             # Asked on the boundary, so the period that has just ended began one period before the nearest boundary.
             at = (round(time.time() / self._period_s) - 1) * self._period_s
             self._reading = asyncio.create_task(self._read(at))
+            tell_defect(self._reading, _log, "a look at Envoy's statistics")
         return _host_counts(self._directory().hosts)
 
     def note_hosts(self) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from infrastructure.embedded.background import tell_defect
 from infrastructure.embedded.controllers import lambda_async_records as records
 from infrastructure.embedded.controllers import lambda_async_settings as settings_of
 from infrastructure.embedded.controllers.lambda_async_settings import Again, Attempts, EventInvokeSettings, Over
@@ -90,7 +91,8 @@ class LambdaAsync:
         self._count("AsyncEventsReceived", request.target)
         event = asyncio.create_task(self._carry_out(request, self._clock()), name=f"event {request.request_id}")
         self._events.add(event)
-        event.add_done_callback(self._ended)
+        event.add_done_callback(self._events.discard)
+        tell_defect(event, _log, f"an asynchronous invoke of {request.target.name}")
 
     async def reconcile(self) -> None:
         """Nothing follows from other records."""
@@ -253,11 +255,6 @@ class LambdaAsync:
 
     def _count(self, name: str, target: Target, value: float = 1.0, *, unit: str = "Count") -> None:
         self._context.metrics.put(_NAMESPACE, name, value, unit, {"FunctionName": target.name})
-
-    def _ended(self, event: asyncio.Task[None]) -> None:
-        self._events.discard(event)
-        if not event.cancelled() and event.exception() is not None:
-            _log.error("an asynchronous invoke failed inside", exc_info=event.exception())
 
 
 def _key(target: Target) -> _Key:

@@ -4,12 +4,14 @@ A mapping stays when its function or its queue goes, as on AWS, and says so in L
 """
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from infrastructure.embedded.background import tell_defect
 from infrastructure.embedded.controllers import lambda_event_source_settings as settings_of
 from infrastructure.embedded.controllers.lambda_calls import (
     CallHandler,
@@ -26,6 +28,8 @@ from infrastructure.embedded.controllers.lambda_event_source_settings import Set
 
 if TYPE_CHECKING:
     from infrastructure.embedded.context import Context
+
+_log = logging.getLogger(__name__)
 
 _PAGE = 100
 
@@ -130,6 +134,7 @@ class LambdaEventSources:
             ending = asyncio.create_task(self._end(record), name=f"delete event source {record.id}")
             self._endings.add(ending)
             ending.add_done_callback(self._endings.discard)
+            tell_defect(ending, _log, f"the deletion of the event source mapping {record.id}")
         return self._shown(record)
 
     async def _end(self, record: _Record) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from infrastructure.embedded.background import tell_defect
 from infrastructure.embedded.controllers import lambda_event_source_events as events
 from infrastructure.embedded.controllers.lambda_calls import Invoker, LambdaError
 from infrastructure.embedded.controllers.lambda_event_source_events import Delivery
@@ -241,11 +242,7 @@ class Poller:
         self._starting += 1
         task = asyncio.create_task(self._process(batch), name=f"batch of {self.settings.source_arn}")
         self._running[batch] = task
-        task.add_done_callback(self._tell_defect)
-
-    def _tell_defect(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None:
-            _log.error("a batch of %s failed inside", self.settings.source_arn, exc_info=task.exception())
+        tell_defect(task, _log, f"a batch of {self.settings.source_arn}")
 
     async def _process(self, batch: Batch) -> None:
         self._starting -= 1  # the function's own count has it from here on

@@ -4,14 +4,18 @@ Source: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Auro
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from infrastructure.embedded import proctree
+from infrastructure.embedded.background import tell_defect
 from infrastructure.embedded.controllers.rds_cluster import AuroraCluster
 from infrastructure.embedded.controllers.rds_member import Member
 from infrastructure.embedded.metrics import Datum, Metrics
+
+_log = logging.getLogger(__name__)
 
 NAMESPACE = "AWS/RDS"
 _ASK_S = 2.0
@@ -59,6 +63,7 @@ class RdsMetrics:
             # Asked on the boundary, so the period that has just ended began one period before the nearest boundary.
             at = (round(time.time() / self._period_s) - 1) * self._period_s
             self._task = asyncio.create_task(self._ask(elapsed_s, at), name="rds metrics")
+            tell_defect(self._task, _log, "a look at the metrics of Aurora")
         return ()
 
     async def _ask(self, elapsed_s: float, at: float) -> None:

@@ -15,6 +15,7 @@ from itertools import chain, repeat
 from urllib.parse import quote
 
 from infrastructure.embedded import binaries
+from infrastructure.embedded.background import tell_defect
 from infrastructure.embedded.engines import envoy_admin, xds
 from infrastructure.embedded.engines.envoy_model import (
     Condition,
@@ -133,6 +134,7 @@ class Envoy:
         if process is self._process and self._is_wanted and (self._restart is None or self._restart.done()):
             _log.warning("Envoy ended with %s; starting it again", process.returncode)
             self._restart = asyncio.create_task(self._start_again())
+            tell_defect(self._restart, _log, "the restart of Envoy")
 
     async def _start_again(self) -> None:
         """Until it serves, since without it nothing does; each failure is logged and waits a little longer."""
@@ -159,6 +161,7 @@ class Envoy:
         self._is_unverified = True
         if self._is_wanted and (self._verification is None or self._verification.done()):
             self._verification = asyncio.create_task(self._verify())
+            tell_defect(self._verification, _log, "the look whether Envoy took its configuration over")
 
     def _write_changes(self, fragments: Mapping[str, Fragment]) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

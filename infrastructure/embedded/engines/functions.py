@@ -10,6 +10,7 @@ Python. `Functions` holds the packages on disk and one fleet of sandboxes per ve
 import asyncio
 import contextlib
 import itertools
+import logging
 import os
 import shutil
 import sys
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+from infrastructure.embedded.background import tell_defect
 from infrastructure.embedded.engines import functions_package, functions_runtime
 from infrastructure.embedded.engines.functions_fleet import Fleet, Host
 from infrastructure.embedded.engines.functions_package import BadPackage, Package
@@ -25,9 +27,12 @@ from infrastructure.embedded.engines.functions_sandbox import Ran, Sandbox
 from infrastructure.embedded.engines.functions_spec import ZYGOTE, FunctionSpec
 from infrastructure.embedded.process import Process, ProcessSpec
 from infrastructure.embedded.supervisor import Supervisor
+from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 
 __all__ = ["BadPackage", "FunctionSpec", "Functions", "Package", "Ran"]
+
+_log = logging.getLogger(__name__)
 
 _FORKING = Path(__file__).parents[3] / "services" / "chassis" / "forking.py"
 _PROCESSORS = len(os.sched_getaffinity(0))
@@ -44,7 +49,7 @@ class Functions:
         self._root = state.run / "functions"
         self._folders: dict[str, Path] = {}
         """Where content is or will be unpacked, by its hash; never where anything was before."""
-        self._unpacking: dict[Path, asyncio.Task[Process]] = {}
+        self._unpacking: dict[Path, asyncio.Task[Process | None]] = {}
         """What unpacks a folder; its result is the process that compiles what is in there."""
         self._removals: set[asyncio.Task[None]] = set()
         self._fleets: dict[str, Fleet] = {}
@@ -65,9 +70,11 @@ class Functions:
         """Check an archive, and unpack it in the background; where it will be. `BadPackage` says what is wrong."""
         package = functions_package.inspect(archive)
         target = self._folders.get(package.sha256)
-        if target is None:
+        if target is None or self.problem(target):  # a full disk, say, may have room by now
             target = self._folders[package.sha256] = self._root / "code" / f"{package.sha256}-{next(self._numbers)}"
-            self._unpacking[target] = asyncio.create_task(self._unpack(archive, target), name=f"unpack {target.name}")
+            unpacking = asyncio.create_task(self._unpack(archive, target), name=f"unpack {target.name}")
+            unpacking.add_done_callback(_tell_failure)
+            self._unpacking[target] = unpacking
         return package, target
 
     def is_stored(self, *folders: Path) -> bool:
@@ -95,11 +102,12 @@ class Functions:
             self.retire(key)
         fleets = [each for each in (*self._fleets.values(), *self._retired) if each.size]
         folders = folders.union(self._in_use, *((each.spec.code, *each.spec.layers) for each in fleets))
-        for sha256, folder in [known for known in self._folders.items() if known[1] not in folders]:
-            del self._folders[sha256]
+        self._folders = {sha256: folder for sha256, folder in self._folders.items() if folder in folders}
+        for folder in [known for known in self._unpacking if known not in folders]:
             removal = asyncio.create_task(_remove(folder, self._unpacking.pop(folder)), name=f"remove {folder.name}")
             self._removals.add(removal)
             removal.add_done_callback(self._removals.discard)
+            tell_defect(removal, _log, f"the removal of {folder.name}")
 
     async def run(
         self, spec: FunctionSpec, key: str, request_id: str, payload: bytes, *, arn: str = "", context: str = ""
@@ -161,24 +169,33 @@ class Functions:
             else:
                 (self._state.logs / f"{oldest}.log").unlink(missing_ok=True)
 
-    async def _unpack(self, archive: bytes, target: Path) -> Process:
+    async def _unpack(self, archive: bytes, target: Path) -> Process | None:
         """The archive in a thread, so that the loop goes on; then the first start does not have to compile."""
         functions_package.make_runtime(self._root / "runtime")
         self._supervisor.warm(ZYGOTE)
         target.parent.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(functions_package.unpack, archive, target)
-        return await self._supervisor.start(
-            ProcessSpec(
-                id=f"lambda-compile-{next(self._numbers)}",
-                kind="lambda-compile",
-                resource=target.name,
-                env={},
-                argv=functions_package.compiling(target),
-            )
+        compiling = ProcessSpec(
+            id=f"lambda-compile-{next(self._numbers)}",
+            kind="lambda-compile",
+            resource=target.name,
+            env={},
+            argv=functions_package.compiling(target),
         )
+        try:
+            return await self._supervisor.start(compiling)
+        except EnvironmentFault as fault:
+            _log.warning("%s is compiled by its first start, not ahead of it: %s", target.name, fault)
+            return None
 
 
-async def _remove(folder: Path, unpacking: "asyncio.Task[Process]") -> None:
+def _tell_failure(unpacking: "asyncio.Task[Process | None]") -> None:
+    """The function's state tells it too, for as long as there is the function."""
+    if not unpacking.cancelled() and (failure := unpacking.exception()) is not None:
+        _log.warning("%s failed: %s", unpacking.get_name(), failure)
+
+
+async def _remove(folder: Path, unpacking: "asyncio.Task[Process | None]") -> None:
     """Remove what was unpacked once nobody writes there any more."""
     [compiling] = await asyncio.gather(unpacking, return_exceptions=True)
     if isinstance(compiling, Process):

@@ -7,13 +7,17 @@ A fleet that was retired finishes what it does and ends; what changed about the 
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
+from infrastructure.embedded.background import tell_defect
 from infrastructure.embedded.engines.functions_report import Report
 from infrastructure.embedded.engines.functions_sandbox import InitFailed, Ran, Sandbox
 from infrastructure.embedded.engines.functions_spec import FunctionSpec
 from infrastructure.errors import EnvironmentFault
+
+_log = logging.getLogger(__name__)
 
 INIT_LIMIT_S = 10.0
 """AWS's limit of the Init phase; one that takes longer is begun again within the function's own time-out."""
@@ -176,6 +180,7 @@ class Fleet:
         ending = self._loop.create_task(sandbox.stop(), name=f"end {sandbox.id}")
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
+        tell_defect(ending, _log, f"the end of sandbox {sandbox.id}")
         self._sandboxes.discard(sandbox)
 
     def _reap_later(self) -> None:
