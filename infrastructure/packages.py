@@ -9,8 +9,8 @@ again, one that was uploaded is not uploaded again. Source of the layout: AWS La
 """
 
 import hashlib
-import os
 import platform
+import secrets
 import stat
 import sys
 import zipfile
@@ -141,7 +141,7 @@ def _zip(target: Path, files: Iterable[File]) -> None:
 
 def _write(target: Path, fill: Callable[[Path], None]) -> None:
     """Whole or not at all: nobody ever uploads half an archive."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         fill(draft)
         draft.replace(target)
@@ -151,6 +151,14 @@ def _write(target: Path, fill: Callable[[Path], None]) -> None:
 
 def _prune(cache: Path, name: str) -> None:
     """Keep the latest: every change of the code makes another archive."""
-    found = sorted(cache.glob(f"{name}-*.zip"), key=lambda file: file.stat().st_mtime, reverse=True)
+    found = sorted(cache.glob(f"{name}-*.zip"), key=_made_at, reverse=True)
     for file in found[KEPT:]:
         file.unlink(missing_ok=True)
+
+
+def _made_at(file: Path) -> float:
+    """Unix seconds; 0 for one that somebody else has removed meanwhile."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

@@ -5,7 +5,9 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,26 @@ def test_an_archive_that_could_not_be_finished_leaves_nothing(root: Path, monkey
     with pytest.raises(OSError, match="No space left"):
         build(root)
     assert list((root / "cache").iterdir()) == []
+
+
+def test_two_threads_that_make_an_archive_at_once_make_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_write, write = threading.Barrier(2), packages._zip
+
+    def together(target: Path, files: list[File]) -> None:
+        both_write.wait(30)
+        write(target, files)
+        both_write.wait(30)
+
+    (tmp_path / "module.py").write_text("x = 1\n")
+    files = [File(path="module.py", source=tmp_path / "module.py", hash="")]
+    monkeypatch.setattr(packages, "_zip", together)
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(lambda _: packages.archive("code", files, tmp_path / "cache"), range(2)))
+    assert made[0] == made[1]
+    assert list((tmp_path / "cache").iterdir()) == [made[0].file]
+    assert names(made[0].file) == ["module.py"]
 
 
 def test_old_archives_go_and_those_of_other_names_stay(tmp_path: Path) -> None:
