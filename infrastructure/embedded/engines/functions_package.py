@@ -122,18 +122,27 @@ def compiling(folder: Path) -> tuple[str, ...]:
 def make_runtime(folder: Path) -> None:
     """Link what AWS's Python runtime brings into `folder`, from what is installed here, and nothing else of it.
 
-    `importlib.metadata.PackageNotFoundError` names a distribution that is missing.
+    Whole or not at all. `importlib.metadata.PackageNotFoundError` names a distribution that is missing.
     """
     if folder.exists():
         return
-    folder.mkdir(parents=True)
-    for distribution in _required(RUNTIME_DISTRIBUTIONS):
-        for top in sorted(
-            {file.parts[0] for file in distribution.files or () if file.parts[0] not in ("..", "__pycache__")}
-        ):
-            source = Path(str(distribution.locate_file(top)))
-            if source.exists() and not (folder / top).exists():
-                (folder / top).symlink_to(source.resolve())
+    draft = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}")
+    draft.mkdir(parents=True)
+    try:
+        for distribution in _required(RUNTIME_DISTRIBUTIONS):
+            _link(distribution, draft)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _link(distribution: importlib.metadata.Distribution, folder: Path) -> None:
+    """Each of the distribution's packages and modules, but for what others have linked already."""
+    tops = {file.parts[0] for file in distribution.files or () if file.parts[0] not in ("..", "__pycache__")}
+    for top in sorted(tops):
+        source = Path(str(distribution.locate_file(top)))
+        if source.exists() and not (folder / top).exists():
+            (folder / top).symlink_to(source.resolve())
 
 
 def _required(names: tuple[str, ...]) -> list[importlib.metadata.Distribution]:

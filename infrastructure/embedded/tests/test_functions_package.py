@@ -103,6 +103,22 @@ def test_the_runtime_has_what_awss_image_has_and_nothing_else(tmp_path: Path) ->
     packages.make_runtime(folder)  # a second time changes nothing
 
 
+def test_a_runtime_that_could_not_be_finished_is_made_whole_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_path: Path, _target: Path) -> None:
+        raise OSError("No space left on device")
+
+    folder = tmp_path / "runtime"
+    with monkeypatch.context() as full:
+        full.setattr(Path, "symlink_to", fail)
+        with pytest.raises(OSError, match="No space left"):
+            packages.make_runtime(folder)
+    assert list(tmp_path.iterdir()) == []
+    packages.make_runtime(folder)
+    assert (folder / "awslambdaric" / "bootstrap.py").is_file()
+
+
 def test_compiled_code_is_there_for_the_first_start(tmp_path: Path) -> None:
     packages.unpack(zipped({"app.py": "x = 1", "broken.py": "def"}), tmp_path / "code")
     subprocess.run(packages.compiling(tmp_path / "code"), check=False, timeout=30)
