@@ -20,6 +20,8 @@ Answer = dict[str, Any]
 
 LIST_PAGE = 500
 """Metrics in one page of ListMetrics; CloudWatch's own number."""
+OLDEST_S, FURTHEST_AHEAD_S = 14 * 86_400.0, 7_200.0
+"""How far from now a data point may lie. Source: API Reference, MetricDatum."""
 _IDENTIFIER = re.compile(r"^[a-z]\w*$")
 
 
@@ -38,15 +40,17 @@ class CloudWatchRecord(Protocol):
 class _MetricCalls:
     """The four calls, over one store."""
 
-    def __init__(self, backend: CloudWatchRecord, store: MetricStore) -> None:
+    def __init__(self, backend: CloudWatchRecord, store: MetricStore, clock: Callable[[], float]) -> None:
         self._backend = backend
         self._store = store
+        self._clock = clock
 
     def put_metric_data(self, namespace: str, metric_data: list[Any]) -> None:
         for number, entry in enumerate(metric_data, start=1):
             self._backend._validate_parameters_put_metric_data(entry, number)
+            _require_near(entry, number, self._clock())
         for entry in metric_data:
-            at = _unix(entry.get("Timestamp") or datetime.now(UTC))
+            at = _unix(entry["Timestamp"]) if entry.get("Timestamp") else self._clock()
             key = Key.of(namespace, entry["MetricName"], _dimensions(entry.get("Dimensions")))
             _add(self._store.bucket(key, entry.get("Unit") or "None", at), entry)
 
@@ -136,9 +140,9 @@ class _MetricCalls:
         return (str(following) if following < len(found) else None), page
 
 
-def serve(backend: CloudWatchRecord, store: MetricStore) -> None:
-    """Answer the metric calls of this moto back end from `store`."""
-    calls = _MetricCalls(backend, store)
+def serve(backend: CloudWatchRecord, store: MetricStore, clock: Callable[[], float]) -> None:
+    """Answer the metric calls of this moto back end from `store`; `clock` is in Unix seconds."""
+    calls = _MetricCalls(backend, store, clock)
     backend.put_metric_data = calls.put_metric_data
     backend.get_metric_data = calls.get_metric_data
     backend.get_metric_statistics = calls.get_metric_statistics
@@ -169,6 +173,20 @@ def _handle_get_metric_statistics(handler: Any) -> Any:
         extended=extended,
     )
     return importlib.import_module("moto.core.responses").ActionResult({"Label": name, "Datapoints": datapoints})
+
+
+def _require_near(entry: Wire, number: int, now: float) -> None:
+    if not entry.get("Timestamp"):
+        return
+    ahead_s = _unix(entry["Timestamp"]) - now
+    if -OLDEST_S <= ahead_s <= FURTHEST_AHEAD_S:
+        return
+    raise refusal(
+        "cloudwatch",
+        "InvalidParameterValue",
+        f"The parameter MetricData.member.{number}.Timestamp must specify a time "
+        + ("no more than two hours in the future." if ahead_s > 0 else "within the past two weeks."),
+    )
 
 
 def _add(bucket: Bucket, entry: Wire) -> None:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 FINE_S = 1800
 """Seconds for which a series keeps its one-second buckets."""
@@ -130,6 +131,8 @@ class _Series:
             yield from ((at, bucket) for at, bucket in part.items() if start <= at < end)
 
     def prune(self, now: float) -> None:
+        for part in (self.fine, self.coarse):
+            _put_future_last(part, now)
         for at in _expired(self.fine, now - FINE_S):
             minute = at - at % 60
             self.coarse.setdefault(minute, Bucket()).merge(self.fine.pop(at))
@@ -139,6 +142,12 @@ class _Series:
     @property
     def is_empty(self) -> bool:
         return not self.fine and not self.coarse
+
+
+def _put_future_last(part: dict[int, Bucket], now: float) -> None:
+    """Behind what is there: points stamped ahead, or before a clock was set back, would hide what expires."""
+    for at in list(takewhile(lambda at: at > now, part)):
+        part[at] = part.pop(at)
 
 
 def _expired(part: dict[int, Bucket], before: float) -> tuple[int, ...]:

@@ -47,7 +47,7 @@ class Metrics:
         self._sources: list[Source] = []
         self._task: asyncio.Task[None] | None = None
         self.store = MetricStore()
-        metric_api.serve(backends.cloudwatch, self.store)
+        metric_api.serve(backends.cloudwatch, self.store, clock)
 
     def put(
         self,

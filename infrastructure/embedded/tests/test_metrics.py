@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from infrastructure.embedded import metric_api
 from infrastructure.embedded.metric_store import (
     FINE_S,
     KEEP_S,
@@ -32,7 +33,10 @@ def metrics(state: StateFolder) -> Metrics:
 
 @pytest.fixture
 def cloudwatch(state: StateFolder) -> Any:
-    return world(state).backends.cloudwatch
+    """Where it is a minute after `START`."""
+    backends = world(state).backends
+    metric_api.serve(backends.cloudwatch, MetricStore(), lambda: START + 60.0)
+    return backends.cloudwatch
 
 
 def moment(at: float) -> datetime:
@@ -144,6 +148,28 @@ def test_a_value_that_is_no_number_is_refused_and_nothing_kept(cloudwatch: Any) 
     assert cloudwatch.list_metrics(None, "N", None, None) == (None, [])
 
 
+@pytest.mark.parametrize(
+    ("ahead_s", "message"),
+    [
+        (7_201.0, "member.2.Timestamp must specify a time no more than two hours in the future"),
+        (-1_209_601.0, "member.2.Timestamp must specify a time within the past two weeks"),
+        (7_200.0, ""),
+        (-1_209_600.0, ""),
+    ],
+    ids=["too-far-ahead", "too-old", "just-near-enough", "just-young-enough"],
+)
+def test_a_data_point_lies_two_weeks_back_to_two_hours_ahead(cloudwatch: Any, ahead_s: float, message: str) -> None:
+    at = START + 60.0 + ahead_s
+    data = [{"MetricName": "M", "Timestamp": moment(each), "Value": 1.0} for each in (START, at)]
+    if message:
+        with pytest.raises(Exception, match=message):
+            cloudwatch.put_metric_data("N", data)
+        assert cloudwatch.list_metrics(None, "N", None, None)[1] == [], "nothing of the call is kept"
+    else:
+        cloudwatch.put_metric_data("N", data)
+        assert len(cloudwatch.list_metrics(None, "N", None, None)[1]) == 1
+
+
 def test_metrics_can_be_listed_by_each_part_of_their_name(cloudwatch: Any) -> None:
     for name, dimension in (("A", "1"), ("A", "2"), ("B", "1")):
         cloudwatch.put_metric_data(
@@ -196,6 +222,17 @@ def test_old_seconds_become_minutes_and_then_nothing() -> None:
     assert [b.total for _, b in store.query(KEY, START, START + 120, 60)] == [60.0, 60.0]
     store.prune(START + KEEP_S + 120)
     assert (len(store), list(store.metrics())) == (0, [])
+
+
+def test_a_data_point_that_lies_ahead_keeps_none_of_the_others() -> None:
+    store, ahead_s = MetricStore(), 7_000.0
+    store.bucket(KEY, "None", START + ahead_s).add(1.0)
+    for second in range(6_000):
+        store.bucket(KEY, "None", START + second).add(1.0)
+        store.prune(START + second)
+    assert len(store) <= FINE_S + 6_000 / 60 + 2
+    store.prune(START + ahead_s + KEEP_S + 60)
+    assert len(store) == 0
 
 
 def test_the_number_of_series_is_bounded() -> None:
