@@ -105,8 +105,11 @@ class TargetGroup(Resource, CloudFormationModel):  # type: ignore[misc]  # moto 
             )
 
     def update(self, api: Api, properties: Properties) -> Resource:
+        """As CloudFormation does, leave what the template no longer says as it was, but for the port of the checks."""
         changed = require_only(self, properties, (*self._HEALTH, "TargetGroupAttributes", "Tags"))
         health = {name: properties[name] for name in changed if name in self._HEALTH and name in properties}
+        if "HealthCheckPort" in changed and "HealthCheckPort" not in properties:
+            health["HealthCheckPort"] = "traffic-port"
         if health:
             api("elbv2", "ModifyTargetGroup", TargetGroupArn=self.physical_resource_id, **health)
         self._attribute(api, properties)

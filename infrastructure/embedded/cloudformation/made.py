@@ -69,7 +69,9 @@ def delete(api: Api, resources: Any, known: Made) -> None:
 
 def is_replaced(one: Made, other: Made) -> bool:
     """Whether these are two resources, not one that was changed."""
-    return isinstance(one.record, Resource) and one.record.IS_REPLACED and one.record is not other.record
+    if not isinstance(one.record, Resource) or not one.record.IS_REPLACED:
+        return False
+    return bool(one.record.physical_resource_id != other.record.physical_resource_id)
 
 
 def _delete(api: Api, resources: Any, known: Made) -> None:

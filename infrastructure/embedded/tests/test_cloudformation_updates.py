@@ -48,6 +48,76 @@ def test_an_update_that_fails_puts_back_what_it_changed() -> None:
     run(scenario())
 
 
+RULES = """
+Resources:
+  Network: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+  Group: {Type: AWS::EC2::SecurityGroup, Properties: {GroupDescription: group, VpcId: !Ref Network}}
+  Peer: {Type: AWS::EC2::SecurityGroup, Properties: {GroupDescription: peer, VpcId: !Ref Network}}
+  FromNetwork:
+    Type: AWS::EC2::SecurityGroupIngress
+    Properties: {GroupId: !GetAtt Group.GroupId, CidrIp: 10.0.0.0/8, IpProtocol: tcp, FromPort: 1, ToPort: 1}
+  FromPeer:
+    Type: AWS::EC2::SecurityGroupIngress
+    Properties:
+      GroupId: !GetAtt Group.GroupId
+      SourceSecurityGroupId: !GetAtt Peer.GroupId
+      IpProtocol: tcp
+      FromPort: 2
+      ToPort: 2
+"""
+
+
+def test_what_is_said_of_a_security_groups_rule_changes_in_place() -> None:
+    async def scenario() -> None:
+        stacks = Stacks()
+        await stacks.call("CreateStack", StackName="rules", TemplateBody=RULES)
+        groups = stacks.backends.ec2.describe_security_groups()
+        [group] = [each for each in groups if each.description == "group"]
+        before = [rule.id for rule in group.ingress_rules]
+        for said in ("one", "other", None):
+            more = "" if said is None else f", Description: {said}"
+            body = RULES.replace("ToPort: 1", "ToPort: 1" + more)
+            body = body if said is None else body + f"      Description: {said}\n"
+            await stacks.call("UpdateStack", StackName="rules", TemplateBody=body)
+            assert await stacks.status("rules") == "UPDATE_COMPLETE", await stacks.events("rules")
+            found = [(rule.id, (rule.ip_range or rule.source_group).get("Description")) for rule in group.ingress_rules]
+            assert found == [(each, said) for each in before]
+        broken = RULES.replace("ToPort: 1", "ToPort: 1, Description: broken")
+        broken += "  Last: {Type: AWS::ElastiCache::SubnetGroup, DependsOn: FromNetwork, Properties: {Description: l, "
+        broken += "SubnetIds: [subnet-absent]}}\n"
+        await stacks.call("UpdateStack", StackName="rules", TemplateBody=broken)
+        assert await stacks.status("rules") == "UPDATE_ROLLBACK_COMPLETE"
+        assert [(rule.id, rule.ip_range.get("Description")) for rule in group.ingress_rules] == [
+            (each, None) for each in before
+        ]
+        await stacks.call("UpdateStack", StackName="rules", TemplateBody=RULES.replace("ToPort: 1", "ToPort: 3"))
+        assert [int(rule.to_port) for rule in group.ingress_rules] == [2, 3], "what it allows makes another rule"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("taken", "port", "interval"), [("port", "traffic-port", 7), ("interval", "8080", 7)], ids=["reset", "left"]
+)
+def test_of_a_target_groups_checks_only_the_port_goes_back_to_its_default(taken: str, port: str, interval: int) -> None:
+    async def scenario() -> None:
+        stacks = Stacks()
+        lines = {"port": "HealthCheckPort: 8080", "interval": "HealthCheckIntervalSeconds: 7"}
+        network = "  Network: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}"
+        start = (
+            f"Resources:\n{network}\n  Targets:\n    Type: AWS::ElasticLoadBalancingV2::TargetGroup\n    Properties:\n"
+        )
+        start += "".join(f"      {line}\n" for line in ("Name: t", "Protocol: HTTP", "Port: 80", "VpcId: !Ref Network"))
+        body = start + "".join(f"      {line}\n" for line in lines.values())
+        await stacks.call("CreateStack", StackName="targets", TemplateBody=body)
+        await stacks.call("UpdateStack", StackName="targets", TemplateBody=body.replace(f"      {lines[taken]}\n", ""))
+        assert await stacks.status("targets") == "UPDATE_COMPLETE"
+        [group] = stacks.backends.elbv2.target_groups.values()
+        assert (str(group.health_check_port), int(group.health_check_interval_seconds)) == (port, interval)
+
+    run(scenario())
+
+
 TORN = """
 Parameters:
   Seconds: {Type: Number, Default: 30}
