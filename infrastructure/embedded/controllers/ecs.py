@@ -20,8 +20,6 @@ from infrastructure.embedded.controllers.ecs_tasks import Live, Tasks
 
 _log = logging.getLogger(__name__)
 
-_LOOK_S = 0.1
-"""How often to look at tasks that wait for their first healthy check: health changes without a call."""
 _START_GRACE_S = 20.0
 """Seconds a task has to become healthy for the first time, at any pace: starting a program does not get faster."""
 _FIRST_HOLD_S = 10.0
@@ -102,8 +100,7 @@ class EcsController:
             task = self._record.create_task(service, subnet)
             self._tasks.add(task, now, service=service.arn, groups=_groups(service))
         self._tell(service, decision.stops, len(decision.starts))
-        is_rising = any(task.health == "initial" for task in view.tasks) or decision.starts
-        return now + _LOOK_S if is_rising else decision.look_again_at
+        return decision.look_again_at
 
     def _view(self, service: Record) -> ServiceView:
         configured = Deployment.of(service)

@@ -1,5 +1,6 @@
 """The ECS controller over moto's real records: what is wanted becomes processes, what becomes of them is recorded."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -99,6 +100,22 @@ async def test_a_process_that_cannot_start_fails_its_task(state: StateFolder) ->
         await ecs.settle(passes=20)
         assert (ecs.tasks[0].stop_code, ecs.tasks[0].stopped_reason) == ("TaskFailedToStart", "no zygote")
         assert not ecs.world.ports.given
+
+
+async def test_tasks_that_wait_for_their_first_healthy_check_are_looked_at_when_it_comes(
+    state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with platform(state) as ecs:
+        delays: list[float] = []
+        monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda delay, *_: delays.append(delay))
+        ecs.world.targets.otherwise = "initial"
+        ecs.create_service(group=ecs.group())
+        await ecs.settle(passes=20)
+        assert (delays, [task.last_status for task in ecs.tasks]) == ([], ["RUNNING", "RUNNING"])
+        assert ecs.controller.unsettled() == ("service order: 0 of 2 tasks are healthy",)
+        ecs.world.targets.otherwise = "healthy"
+        await ecs.settle()  # as a change of health wakes it
+        assert ecs.controller.unsettled() == ()
 
 
 async def test_a_task_for_which_no_port_is_left_fails_and_is_replaced_when_there_is_one(
