@@ -1,15 +1,17 @@
-"""What a Ctrl-C does to Locust where Locust itself would answer it with a traceback: before it listens for one, and
-while it acts on an earlier one.
+"""What a Ctrl-C or SIGTERM does to Locust where Locust itself does not listen for one yet, or acts on an earlier one.
 
 Whoever leaves at once leaves nothing behind: workers and the platform brought up for the run end with this process.
 """
 
+import os
 import signal
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
 import gevent
 
+from infrastructure.embedded.launcher import die_with
 from infrastructure.errors import ExitCode
 
 
@@ -27,6 +29,27 @@ def as_usual() -> None:
     """
     if signal.getsignal(signal.SIGINT) is _leave:
         gevent.signal_handler(signal.SIGINT, _tell_locust)
+
+
+def on_sigterm(end_run: Callable[[], None]) -> None:
+    """From here on SIGTERM ends the run, until Locust listens for it itself: a headless master does only afterwards."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: gevent.spawn(end_run))
+
+
+def bind_forks() -> None:
+    """The workers that `--processes` forks end with this process, for whom they would wait for minutes."""
+    master_pid: int | None = os.getpid()
+
+    def bind() -> None:
+        nonlocal master_pid
+        bound_to, master_pid = master_pid, None  # what a worker itself forks is its own affair
+        if bound_to is not None:
+            try:
+                die_with(bound_to)
+            except SystemExit as gone:  # raised here, it would only be printed
+                os._exit(int(gone.code or 0))
+
+    os.register_at_fork(after_in_child=bind)
 
 
 def _tell_locust() -> None:

@@ -9,22 +9,21 @@ One generator per process, whatever number of users is asked for: in an open mod
 
 import logging
 import math
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import gevent
 from gevent.event import Event
-from locust import LoadTestShape, User, events, task
+from locust import User, events, task
 from locust.env import Environment
 from locust.exception import RPCError, StopUser
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
-from infrastructure.embedded.launcher import die_with
 from infrastructure.errors import CafeError, ExitCode, UsageError
 from plugins.load import interruption
 from plugins.load.generator import Generator, Share, now
 from plugins.load.journeys import Journey
+from plugins.load.one_user import OneUserPerWorker
 from plugins.load.plan import Assignment, of_json, to_json
 from plugins.load.recorder import FileSink, Lines
 from plugins.load.samples import SLOTS_PER_S, slot_of
@@ -66,7 +65,7 @@ class Session:
         self._all_done = Event()
         self._overdue_at = math.inf
         self._is_claimed = self._is_stopping = self._is_done = self._is_reported = self._is_cut = False
-        self._made_by = os.getpid()
+        interruption.bind_forks()
         events.init.add_listener(self._on_init)
 
     # One run, in the process that generates.
@@ -149,8 +148,6 @@ class Session:
         environment.events.quitting.add_listener(self._on_quitting)
         if self._is_worker:
             interruption.as_usual()
-            if os.getpid() != self._made_by:  # forked, by --processes: alone it would wait a minute for its master
-                die_with(self._made_by)
             runner.register_message(SHARE, self._on_share)
             runner.register_message(FINISH, self._on_finish, concurrent=True)
             return
@@ -159,11 +156,12 @@ class Session:
             runner.register_message(DONE, self._on_done)
             runner.register_message(DEFECT, self._on_worker_defect)
         if self._is_master or web_ui is not None:
-            environment.shape_class = OneUserPerWorker(self)
+            environment.shape_class = OneUserPerWorker(lambda: self.is_over)
             environment.shape_class.runner = runner
         environment.events.quit.add_listener(self._on_quit)
         self._source.prepare(environment)
-        interruption.as_usual()
+        if not self._waits_for_workers:
+            interruption.as_usual()
 
     def _on_test_start(self, **_: object) -> None:
         self._generator = None  # whatever is wrong with this run, the one before it is over
@@ -229,6 +227,9 @@ class Session:
 
     def _hand_out(self, assignment: Assignment) -> None:
         runner = self._environment.runner
+        if self._waits_for_workers:
+            interruption.as_usual()
+            interruption.on_sigterm(self._end_run)
         clients = [client.id for client in runner.clients.ready]
         started = _next_slot(now() + _LEAD_S)
         self._waiting_for = set(clients)
@@ -295,6 +296,11 @@ class Session:
         return isinstance(self._environment.runner, WorkerRunner)
 
     @property
+    def _waits_for_workers(self) -> bool:
+        """Headless, Locust's main greenlet waits for workers, then for the end of the run; it hears no signal."""
+        return self._is_master and self._environment.web_ui is None
+
+    @property
     def _is_master(self) -> bool:
         return isinstance(self._environment.runner, MasterRunner)
 
@@ -302,21 +308,6 @@ class Session:
 def _next_slot(at: float) -> float:
     """Schedules begin where a slot does, so that a window over a stage holds all of its arrivals and no others."""
     return (slot_of(at) + 1) / SLOTS_PER_S
-
-
-class OneUserPerWorker(LoadTestShape):  # type: ignore[misc]  # Locust publishes no types
-    """Spares the person at the web UI a number of users that would mean nothing."""
-
-    abstract = True
-
-    def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
-
-    def tick(self) -> tuple[int, float] | None:
-        if self._session.is_over:
-            return None
-        return max(getattr(self.runner, "worker_count", 1), 1), 100.0
 
 
 class _ToMaster:

@@ -116,8 +116,20 @@ def test_a_ctrl_c_between_an_answer_and_its_record_loses_no_order(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("number", "more"),
-    [(signal.SIGINT, ()), (signal.SIGTERM, ()), (signal.SIGINT, ("--processes", "2"))],
-    ids=["Ctrl-C", "SIGTERM", "Ctrl-C of a master and two workers"],
+    [
+        (signal.SIGINT, ()),
+        (signal.SIGTERM, ()),
+        (signal.SIGINT, ("--processes", "2")),
+        (signal.SIGTERM, ("--processes", "2")),
+        (signal.SIGTERM, ("--web-port", "0", "--autostart")),
+    ],
+    ids=[
+        "Ctrl-C",
+        "SIGTERM",
+        "Ctrl-C of a master and two workers",
+        "SIGTERM of a master and two workers",
+        "SIGTERM with the web UI",
+    ],
 )
 def test_a_run_that_is_cut_short_is_no_pass(tmp_path: Path, number: signal.Signals, more: tuple[str, ...]) -> None:
     """All is well in each stage so far, and nobody knows about the rest."""
@@ -134,8 +146,10 @@ def test_a_run_that_is_cut_short_is_no_pass(tmp_path: Path, number: signal.Signa
     under_way, notice = announcing(after=50)
     with Shop(behave=notice) as shop, locust(tmp_path, "-f", str(locustfile), "--host", shop.url, *more) as process:
         assert under_way.wait(PATIENCE_S)
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
         process.send_signal(number)
         output, _ = process.communicate(timeout=PATIENCE_S)
+        assert not any(member.is_running() for member in family)
     assert "A day: INCONCLUSIVE\n  it was stopped before the end of its schedule\n  day: calm: PASS" in output
     assert process.returncode == 7
 
@@ -185,6 +199,30 @@ def test_a_ctrl_c_before_a_platform_is_there_is_no_traceback(tmp_path: Path) -> 
     assert "Traceback" not in output
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_who_waits_for_workers_can_be_interrupted(tmp_path: Path, number: signal.Signals) -> None:
+    """There is nothing to judge yet, and nobody to wait for."""
+    locustfile = tmp_path / "waiting.py"
+    locustfile.write_text(
+        "import gevent\n"
+        "from locust import events\n"
+        "from suites.load import morning_rush\n"
+        "from plugins.load.locustfile import locustfile\n"
+        "MorningRush = locustfile(morning_rush.SCENARIO)\n"
+        "@events.init.add_listener\n"
+        "def _(**_):\n"
+        "    gevent.spawn(lambda: print('waits', flush=True))\n"
+    )
+    options = ("-f", str(locustfile), "--host", "http://127.0.0.1:9", "--master", "--master-bind-port", "0")
+    with locust(tmp_path, *options) as process:
+        assert process.stdout is not None
+        assert "waits\n" in process.stdout  # read up to that line: it sleeps until workers come
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == {signal.SIGINT: 2, signal.SIGTERM: -15}[number]
+    assert "Traceback" not in output
+
+
 def test_workers_die_with_a_killed_master(tmp_path: Path) -> None:
     under_way, notice = announcing()
 
@@ -197,6 +235,23 @@ def test_workers_die_with_a_killed_master(tmp_path: Path) -> None:
         process.kill()
         _, alive = psutil.wait_procs(workers, timeout=2.0)
         assert (len(workers), alive) == (2, [])
+
+
+def test_workers_die_with_a_master_they_have_not_reached_yet(tmp_path: Path) -> None:
+    locustfile = tmp_path / "early.py"
+    locustfile.write_text(
+        "import os, signal\n"
+        "from locust.runners import WorkerRunner\n"
+        "from suites.load import morning_rush\n"
+        "from plugins.load.locustfile import locustfile\n"
+        "MorningRush, connect = locustfile(morning_rush.SCENARIO), WorkerRunner.connect_to_master\n"
+        "def bereft(self):\n"
+        "    os.kill(os.getppid(), signal.SIGKILL)\n"
+        "    connect(self)\n"
+        "WorkerRunner.connect_to_master = bereft\n"
+    )
+    code, _ = run(tmp_path, "-f", str(locustfile), "--host", "http://127.0.0.1:9", "--processes", "1")
+    assert code == -signal.SIGKILL  # and its output has ended: nobody holds it open any more
 
 
 @pytest.mark.parametrize(
