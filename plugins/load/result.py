@@ -56,7 +56,7 @@ class Window:
     def indicators(self) -> Mapping[str, float | None]:
         """p50 p90 p95 p99 p999 max mean (ms from the scheduled start, good and bad answers alike), errors (% of
         samples), errors.p99 (ms, bad answers only), throughput (answers/s), goodput (good/s), offered (arrivals/s),
-        dropped (% of arrivals), slip (p99, ms).
+        dropped (% of arrivals), slip (p99, ms), and how late the generator was for each of the latencies: slip.p50 ...
 
         Where nothing was scheduled or answered there is nothing to say: None, never 0.
         """
@@ -64,9 +64,7 @@ class Window:
         latency = self.latency
         is_running = self.due > 0 and length > 0
         return {
-            **{name: _ms(latency.percentile(quantile)) for name, quantile in _QUANTILES.items()},
-            "max": _ms(latency.max_us) if self.samples else None,
-            "mean": _ms(latency.mean_us),
+            **_latencies(latency),
             "errors": self.errors_besides(()),
             "errors.p99": _ms(self.bad.percentile(0.99)),
             "throughput": self.samples / length if is_running else None,
@@ -74,6 +72,8 @@ class Window:
             "offered": self.due / length if is_running else None,
             "dropped": 100 * self.dropped / self.due if self.due else None,
             "slip": _ms(self.slip.percentile(0.99)),
+            "slip.errors.p99": _ms(self.slip.percentile(0.99)),
+            **{f"slip.{name}": value for name, value in _latencies(self.slip).items()},
         }
 
 
@@ -160,6 +160,11 @@ def _series(name: str, unit: str, windows: Iterable[Window]) -> Series:
     points = ((window.start, window.indicators()[name]) for window in windows)
     known = tuple((at, value) for at, value in points if value is not None)
     return Series(name=name, unit=unit, points=known, period_s=1.0)
+
+
+def _latencies(histogram: Histogram) -> dict[str, float | None]:
+    percentiles = {name: _ms(histogram.percentile(quantile)) for name, quantile in _QUANTILES.items()}
+    return {**percentiles, "max": _ms(histogram.max_us) if histogram.total else None, "mean": _ms(histogram.mean_us)}
 
 
 def _ms(microseconds: float | None) -> float | None:

@@ -52,13 +52,15 @@ LOST = BooksReport(
 UNREAD = BooksReport(discrepancies=(), counts={}, doubts=("no table",))
 
 
-def measured(folder: Path, *, peak_latency_s: float = 0.01, peak_error: str | None = None) -> LoadResult:
+def measured(
+    folder: Path, *, peak_latency_s: float = 0.01, peak_error: str | None = None, peak_slip_s: float = 0.0
+) -> LoadResult:
     """20 answers in the ramp, all good, and 60 at the peak."""
     recorder = Recorder()
     for n in range(80):
         at = T + n / 20 if n < 20 else T + 1 + (n - 20) / 30
         latency_s, error = (0.01, None) if n < 20 else (peak_latency_s, peak_error)
-        recorder.started("order", at, 0.0)
+        recorder.started("order", at, 0.0 if n < 20 else peak_slip_s)
         recorder.finished("order", at, latency_s, error, 0)
     with FileSink(folder) as sink:
         sink.write(recorder.drain())
@@ -79,6 +81,29 @@ def test_each_stage_is_judged_on_its_own(tmp_path: Path) -> None:
     ]
     assert [(report.span.start, report.span.end) for report in reports] == [(T, T + 1), (T + 1, T + 3)]
     assert verdict_of(reports) is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("slip_s", "error", "verdict"),
+    [
+        (0.05, None, Verdict.FAIL),
+        (0.45, None, Verdict.INCONCLUSIVE),
+        (0.45, "http 503", Verdict.FAIL),
+    ],
+    ids=["too slow without its lateness too", "in time without its lateness", "errors are not its own"],
+)
+def test_a_generator_that_fell_behind_does_not_fail_the_platform(
+    tmp_path: Path, slip_s: float, error: str | None, verdict: Verdict
+) -> None:
+    """Latency counts from the scheduled start, so what the generator lost is in it: 500 ms where 100 are allowed."""
+    found = evidence(measured(tmp_path, peak_latency_s=0.5, peak_error=error, peak_slip_s=slip_s))
+    assert found.verdict is verdict
+    late = "peak: p50 ≤ 100 ms: measured 500 ms, but the generator itself was 450 ms late: give it more CPU"
+    assert (late in reasons(found)) == (slip_s > 0.4)
+
+
+def test_a_generator_that_was_late_where_the_platform_was_in_time_is_no_doubt(tmp_path: Path) -> None:
+    assert evidence(measured(tmp_path, peak_latency_s=0.08, peak_slip_s=0.07)).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize(
