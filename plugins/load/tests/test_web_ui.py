@@ -1,13 +1,14 @@
 """Locust's web UI: what its form sends when a person presses the start button."""
 
-import signal
-from itertools import takewhile
 from pathlib import Path
 
-from plugins.load.tests.command_line import PATIENCE_S, locust
+from plugins.load.tests.command_line import run
 from plugins.load.tests.shop import Shop
 
 LOCUSTFILE = """
+import os
+import signal
+
 import gevent
 from gevent.event import Event
 from locust import events
@@ -23,12 +24,14 @@ def _(environment, web_ui, **_):
     environment.events.test_stop.add_listener(lambda **_: ended.set())
 
     def person():
-        for rate in ("fast", "200", "", "-1"):
-            ended.clear()
-            form = {"user_count": "1", "spawn_rate": "1", "host": environment.host, "rate": rate}
-            print("pressed", web_ui.app.test_client().post("/swarm", data=form).status_code, flush=True)
-            ended.wait(20)
-        print("all pressed", flush=True)
+        try:
+            for rate in ("fast", "200", "", "-1"):
+                ended.clear()
+                form = {"user_count": "1", "spawn_rate": "1", "host": environment.host, "rate": rate}
+                print("pressed", web_ui.app.test_client().post("/swarm", data=form).status_code, flush=True)
+                ended.wait(20)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
 
     gevent.spawn(person)
 """
@@ -37,17 +40,11 @@ def _(environment, web_ui, **_):
 def test_a_rate_can_be_typed_left_empty_or_corrected(tmp_path: Path) -> None:
     locustfile = tmp_path / "pressed.py"
     locustfile.write_text(LOCUSTFILE)
-    with (
-        Shop() as shop,
-        locust(tmp_path, "-f", str(locustfile), "--host", shop.url, "--web-port", "0", "-t", "1s") as process,
-    ):
-        assert process.stdout is not None
-        lines = list(takewhile(lambda line: line != "all pressed\n", process.stdout))
-        process.send_signal(signal.SIGINT)
-        output = "".join((*lines, process.communicate(timeout=PATIENCE_S)[0]))
+    with Shop() as shop:
+        code, output = run(tmp_path, "-f", str(locustfile), "--host", shop.url, "--web-port", "0", "-t", "1s")
     assert output.count("pressed 200") == 4, output
     assert ("peak 200/s" in output, "peak 60/s" in output) == (True, True)
     assert "fast is not a positive rate" in output
     assert "-1 is not a positive rate" in output
     assert "Traceback" not in output
-    assert process.returncode == 7  # judged by the last run there was: too few arrivals for a p99
+    assert code == 7  # judged by the last run there was: too few arrivals for a p99
