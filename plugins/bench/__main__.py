@@ -15,7 +15,7 @@ from infrastructure import cloud
 from infrastructure.cloud import Platform
 from infrastructure.embedded.pace import FAST
 from infrastructure.environment import load
-from infrastructure.errors import CafeError
+from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
 from plugins.bench import FIGURES
 from plugins.bench.figure import Figure, Line
 
@@ -26,39 +26,47 @@ _NAMES = [figure.name for figure in FIGURES]
 @click.option("--only", multiple=True, type=click.Choice(_NAMES), help="Measure these figures only.")
 @click.option("--repeats", default=10, show_default=True, type=click.IntRange(min=1), help="Samples of each figure.")
 def main(only: Sequence[str], repeats: int) -> None:
-    """Measure the platform and print one JSON line per figure: name, unit, median, p99, n."""
+    """Measure the platform and print one JSON line per figure: name, unit, median, p95, p99, n.
+
+    A figure that cannot be measured is told on stderr, and by the exit code in the end.
+    """
     chosen = [figure for figure in FIGURES if not only or figure.name in only]
     with tempfile.TemporaryDirectory(prefix="cafe-bench-") as folder:
         os.environ["CLOUDCAFE_HOME"] = folder
         try:
-            _measure_all(chosen, repeats)
+            is_whole = measure_all(chosen, repeats)
         except CafeError as error:
             click.echo(f"bench: {error}", err=True)
             sys.exit(error.exit_code)
+    sys.exit(ExitCode.PASSED if is_whole else EnvironmentFault.exit_code)
 
 
-def _measure_all(figures: Sequence[Figure], repeats: int) -> None:
-    for figure in figures:
-        if not figure.needs_platform:
-            _measure(figure, None, repeats)
+def measure_all(figures: Sequence[Figure], repeats: int) -> bool:
+    """Whether every figure was measured; one that fails stops no other."""
+    measured = [_is_measured(figure, None, repeats) for figure in figures if not figure.needs_platform]
     on_platform = [figure for figure in figures if figure.needs_platform]
-    if not on_platform:
-        return
-    environment = load("dev")
-    platform = cloud.up(environment, "embedded", FAST, detached=False)
-    try:
-        for figure in on_platform:
-            _measure(figure, platform, repeats)
-    finally:
-        cloud.down(environment, "embedded")
+    if on_platform:
+        environment = load("dev")
+        platform = cloud.up(environment, "embedded", FAST, detached=False)
+        try:
+            measured += [_is_measured(figure, platform, repeats) for figure in on_platform]
+        finally:
+            cloud.down(environment, "embedded")
+    return all(measured)
 
 
-def _measure(figure: Figure, platform: Platform | None, repeats: int) -> None:
+def _is_measured(figure: Figure, platform: Platform | None, repeats: int) -> bool:
     values: list[float] = []
-    for value in figure.samples(platform, repeats):
-        values.append(value)
-        click.echo(f"{figure.name} {len(values)}: {value:.4g} {figure.unit}", err=True)
-    click.echo(Line.of(figure.name, figure.unit, values))
+    try:
+        for value in figure.samples(platform, repeats):
+            values.append(value)
+            click.echo(f"{figure.name} {len(values)}: {value:.4g} {figure.unit}", err=True)
+        line = Line.of(figure.name, figure.unit, values)
+    except EnvironmentFault as error:
+        click.echo(f"bench: {figure.name}: {error}", err=True)
+        return False
+    click.echo(line)
+    return True
 
 
 if __name__ == "__main__":

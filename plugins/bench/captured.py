@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
+from plugins.bench.offered import all_answered
 from plugins.books.captures import CaptureTimeline, CaptureWindow, read_captures
 from plugins.books.settling import settle
 from plugins.load.capacity import offer
@@ -66,7 +67,10 @@ class OrdersCapturedRate(_FigureOfRuns):
     unit: ClassVar[str] = "/s"
 
     def read(self, run: _Run) -> float:
-        return run.captures.indicators()["capture.rate"] or 0.0
+        rate = run.captures.indicators()["capture.rate"]
+        if rate is None:
+            raise EnvironmentFault("nothing was captured while orders came")
+        return rate
 
 
 class PaymentQueueAge(_FigureOfRuns):
@@ -81,8 +85,8 @@ class PaymentQueueAge(_FigureOfRuns):
 
 def _run(platform: Platform) -> _Run:
     with tempfile.TemporaryDirectory() as folder:
-        offered = offer(
-            platform.endpoint("alb"), per_s=OFFERED, seconds=_LENGTH_S, warm_up_s=_WARM_UP_S, folder=Path(folder)
+        offered = all_answered(
+            offer(platform.endpoint("alb"), per_s=OFFERED, seconds=_LENGTH_S, warm_up_s=_WARM_UP_S, folder=Path(folder))
         )
     if left := settle(platform).total:
         raise EnvironmentFault(f"{left} orders were still not captured after the load had ended")

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from infrastructure.cloud import Platform
+from infrastructure.errors import EnvironmentFault
 
 _LIMIT_S = 120
+_SAID = 2000
 
 
 class PlatformColdStart:
@@ -21,13 +23,26 @@ class PlatformColdStart:
     def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
         for _ in range(repeats):
             started = time.monotonic()
-            _cafe("up")
-            took = time.monotonic() - started
-            _cafe("down")
+            try:
+                cafe("up")
+                took = time.monotonic() - started
+            finally:
+                cafe("down")
             yield took
 
 
-def _cafe(command: str) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "infrastructure.cli", command], check=True, capture_output=True, timeout=_LIMIT_S
-    )
+def cafe(command: str) -> None:
+    """Run `cafe` with `command`; `EnvironmentFault` with its own last words if it fails or takes too long."""
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "infrastructure.cli", command], check=True, capture_output=True, timeout=_LIMIT_S
+        )
+    except subprocess.CalledProcessError as error:
+        raise EnvironmentFault(f"cafe {command} failed (exit code {error.returncode}): {_end_of(error)}") from error
+    except subprocess.TimeoutExpired as error:
+        raise EnvironmentFault(f"cafe {command} was not done after {_LIMIT_S} s: {_end_of(error)}") from error
+
+
+def _end_of(error: subprocess.CalledProcessError | subprocess.TimeoutExpired) -> str:
+    said: bytes = error.stderr or b""
+    return said.decode("utf-8", "replace").strip()[-_SAID:] or "it said nothing"

@@ -1,12 +1,14 @@
 """A measured figure: its name, its unit, and how one sample of it is taken."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import ClassVar, Protocol
 
 from infrastructure.cloud import Platform
+from infrastructure.errors import EnvironmentFault
 from plugins.slo import nearest_rank
 
 
@@ -36,7 +38,12 @@ class Line:
 
     @classmethod
     def of(cls, name: str, unit: str, values: Sequence[float]) -> "Line":
-        """Percentiles by nearest rank: with fewer than 100 samples the p99 is the largest."""
+        """Percentiles by nearest rank: with fewer than 100 samples the p99 is the largest.
+
+        `EnvironmentFault` of no values, and of one that is no finite number: there is no figure then.
+        """
+        if not values or not all(map(math.isfinite, values)):
+            raise EnvironmentFault(f"there is no figure in the {len(values)} values {list(values[:10])}")
         ordered = sorted(values)
         p95, p99 = (nearest_rank(ordered, share) or 0.0 for share in (0.95, 0.99))
         return cls(name=name, unit=unit, median=median(ordered), p95=p95, p99=p99, n=len(ordered))

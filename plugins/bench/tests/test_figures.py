@@ -1,7 +1,20 @@
 import json
+import math
+from collections.abc import Iterator
+from typing import ClassVar
 
+import pytest
+
+from infrastructure.cloud import Platform
+from infrastructure.errors import EnvironmentFault
 from plugins.bench import FIGURES
+from plugins.bench.__main__ import measure_all
+from plugins.bench.cold_start import cafe
 from plugins.bench.figure import Line
+from plugins.bench.offered import all_answered
+from plugins.bench.orders import p99_ms
+from plugins.load.histogram import Histogram, bucket_of
+from plugins.load.result import Window
 
 
 def test_a_line_quotes_the_median_and_percentiles_by_nearest_rank() -> None:
@@ -12,6 +25,76 @@ def test_a_line_quotes_the_median_and_percentiles_by_nearest_rank() -> None:
 
 def test_with_few_samples_the_p99_is_the_largest() -> None:
     assert Line.of("latency", "ms", [3.0, 1.0, 2.0]).p99 == 3.0
+
+
+@pytest.mark.parametrize("values", [[], [1.0, math.inf], [math.nan]], ids=["none", "infinite", "no number"])
+def test_values_that_make_no_figure_are_told_and_not_quoted(values: list[float]) -> None:
+    with pytest.raises(EnvironmentFault, match="there is no figure in the"):
+        Line.of("latency", "ms", values)
+
+
+def offered(*, due: int = 10, good: int = 10, dropped: int = 0, errors: dict[str, int] | None = None) -> Window:
+    """Good answers in 50 ms, bad ones in one."""
+    bad = sum((errors or {}).values())
+    return Window(
+        start=0,
+        end=1,
+        due=due,
+        dropped=dropped,
+        retries=0,
+        errors=errors or {},
+        good=Histogram(counts={bucket_of(50_000): good} if good else {}, sum_us=50_000 * good, max_us=50_000),
+        bad=Histogram(counts={bucket_of(1_000): bad} if bad else {}, sum_us=1_000 * bad, max_us=1_000),
+        slip=Histogram(),
+    )
+
+
+def test_a_latency_is_that_of_requests_that_went_well() -> None:
+    assert p99_ms(offered()) == 50.0
+
+
+@pytest.mark.parametrize(
+    ("window", "told"),
+    [
+        (offered(good=7, errors={"http 503": 3}), "of 10 requests offered 3 x http 503"),
+        (offered(good=8, dropped=2), "of 10 requests offered 2 x dropped"),
+        (offered(good=9), "of 10 requests offered 1 x unanswered"),
+        (offered(due=0, good=0), "of 0 requests offered none"),
+    ],
+    ids=["errors", "dropped", "unanswered", "nothing"],
+)
+def test_a_run_in_which_something_failed_has_no_figure(window: Window, told: str) -> None:
+    for read in (all_answered, p99_ms):
+        with pytest.raises(EnvironmentFault, match=told):
+            read(window)
+
+
+def test_a_platform_that_does_not_come_up_says_why() -> None:
+    with pytest.raises(EnvironmentFault, match=r"(?s)cafe sideways failed \(exit code [0-9]+\): .*No such command"):
+        cafe("sideways")
+
+
+class Made:
+    """A figure that comes, or fails half-way."""
+
+    needs_platform: ClassVar[bool] = False
+    name: ClassVar[str] = "made"
+    unit: ClassVar[str] = "s"
+
+    def __init__(self, *, fails: bool) -> None:
+        self._fails = fails
+
+    def samples(self, _platform: Platform | None, repeats: int) -> Iterator[float]:
+        yield from [1.0] * repeats
+        if self._fails:
+            raise EnvironmentFault("3 orders were lost")
+
+
+def test_a_figure_that_fails_is_told_not_quoted_and_stops_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not measure_all([Made(fails=True), Made(fails=False)], repeats=2)
+    printed = capsys.readouterr()
+    assert [json.loads(line)["n"] for line in printed.out.splitlines()] == [2]
+    assert "bench: made: 3 orders were lost" in printed.err
 
 
 def test_the_promised_figures_are_there_once_each() -> None:

@@ -1,3 +1,5 @@
+import json
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -5,7 +7,7 @@ import pytest
 
 from infrastructure.state import StateFolder
 from plugins.bench.kills import witness
-from plugins.bench.kills.__main__ import exit_code
+from plugins.bench.kills.__main__ import exit_code, summary
 from plugins.bench.kills.schedule import AT_LEAST, REPEATS, VICTIMS, Kill, Schedule, draw
 from plugins.bench.kills.trial import Outcome
 
@@ -77,17 +79,36 @@ def test_what_an_earlier_trial_left_open_is_not_taken_for_this_ones(tmp_path: Pa
     assert witness.open_events(state, besides=earlier) == ('{"event": "injecting"}\n',)
 
 
+def outcomes(kill: Kill, *struck_at: str | None, orphans: tuple[str, ...] = (), undo_s: float = 1.0) -> list[Outcome]:
+    return [
+        Outcome(kill=kill, struck_at=event, orphans=orphans, residue=(), undo_s=undo_s, exit_code=0)
+        for event in struck_at
+    ]
+
+
 @pytest.mark.parametrize(
     ("struck_at", "orphans", "expected"),
-    [((None, "injecting"), (), 0), ((None, ""), ("1 redis-server",), 1), ((None, None), (), 7)],
+    [((None, "injecting"), (), 0), ((None, "injecting"), ("1 redis-server",), 1), ((None, None), (), 7)],
     ids=["struck and clean", "something left behind", "nobody struck"],
 )
 def test_a_campaign_passes_only_if_it_struck_somebody(
     struck_at: tuple[str | None, ...], orphans: tuple[str, ...], expected: int
 ) -> None:
+    (kill,) = planned = draw(1, SCENARIOS, 3)
+    assert exit_code(outcomes(kill, *struck_at, orphans=orphans), planned) == expected
+
+
+@pytest.mark.parametrize(("inside", "expected"), [(AT_LEAST, 0), (AT_LEAST - 1, 7)], ids=["often enough", "too seldom"])
+@pytest.mark.parametrize("scarce", ["injecting", "rolling-back"])
+def test_a_campaign_that_missed_its_moments_shows_nothing(scarce: str, inside: int, expected: int) -> None:
+    planned = draw(50, SCENARIOS, 3)
+    events = {"injecting": 20, "rolling-back": 20, "observing": 10} | {scarce: inside}
+    assert exit_code(outcomes(planned[0], *Counter(events).elements()), planned) == expected
+
+
+def test_what_is_never_undone_is_told_in_json_that_any_reader_takes() -> None:
     (kill,) = draw(1, SCENARIOS, 3)
-    outcomes = [
-        Outcome(kill=kill, struck_at=event, orphans=orphans, residue=(), undo_s=None, exit_code=0)
-        for event in struck_at
-    ]
-    assert exit_code(outcomes) == expected
+    found = outcomes(kill, "injecting", undo_s=math.inf) + outcomes(kill, "injecting", undo_s=2.0)
+    told = json.loads(summary(found, 3), parse_constant=pytest.fail)
+    assert (told["never_undone"], told["undo_s_max"]) == (1, 2.0)
+    assert exit_code(found, (kill,)) == 1
