@@ -10,6 +10,7 @@ import urllib3
 
 from infrastructure.cloud import Platform
 from plugins.reporting.progress import Progress
+from plugins.slo import nearest_rank
 from plugins.stress.cpu.api import Probe, StressApi
 from plugins.telemetry import Series, Span, Timeline, cpu_metric, read
 
@@ -58,8 +59,7 @@ def indicators(probes: Sequence[Probe]) -> dict[str, float | None]:
     if not probes:
         return {}
     errors = 100.0 * (len(probes) - len(took)) / len(probes)
-    quantile = {f"p{q}": took[min(len(took) - 1, int(len(took) * q / 100))] for q in (50, 95, 99)} if took else {}
-    return {**quantile, "errors": errors}
+    return {**{f"p{q}": nearest_rank(took, q / 100) for q in (50, 95, 99)}, "errors": errors}
 
 
 def _spans(claim: "CpuClaim", started: float, ended: float) -> tuple[Span, ...]:
