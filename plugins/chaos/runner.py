@@ -1,8 +1,6 @@
 """Runs one scenario against a platform: sets up the bench, lets the machine run, gathers what is known, judges it."""
 
 import os
-import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -26,6 +24,7 @@ from plugins.chaos.stop import AlarmRaised
 from plugins.chaos.trace import Phase, Trace
 from plugins.chaos.traffic import OrderTraffic
 from plugins.environment.lease import Held
+from plugins.load.folder import run_name
 from plugins.load.result import LoadResult
 from plugins.reporting.progress import Progress
 from plugins.reporting.record import RunRecord
@@ -63,7 +62,7 @@ class Outcome:
 def perform(run: Run) -> Outcome:
     """Do the experiment and judge it. Raises only where nothing was touched, or where the run is ended at once."""
     pulse = WallPulse()
-    name = f"chaos-{run.scenario.id}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+    name = run_name(f"chaos-{run.scenario.id}")
     folder = run.reports / name
     journal = Journal.of(run.platform.state.journal, name, pulse.now)
     load = OrderTraffic(run.scenario, run.windows, run.platform, folder, pulse.now)

@@ -9,6 +9,7 @@ One generator per process, whatever number of users is asked for: in an open mod
 
 import logging
 import math
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -221,7 +222,9 @@ class Session:
         report = self._source.report()
         if report and not self._is_reported:
             self._is_reported = True
-            print(report, flush=True)  # noqa: T201 - the result of the run, after Locust's own tables on stdout
+            # The result of the run, after Locust's own tables; with --json stdout is for a program to read.
+            file = sys.stderr if self._environment.parsed_options.json else sys.stdout
+            print(report, file=file, flush=True)
 
     # Master and workers.
 

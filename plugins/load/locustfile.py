@@ -6,6 +6,9 @@
     --host U          load U; without it the platform that is up, or a new one
     --env, --target   which platform
 
+The stages are judged, the books are not: nobody waits here for payments that are still to come. `pytest suites/load`
+does. The history that is left holds every order that was attempted.
+
 Locust's own exit code is replaced: 0 every stage met its SLO, 99 one did not, 7 there were too few arrivals to tell,
 the run was stopped before the end of its schedule, or a worker was lost and with it its share of the load.
 """
@@ -14,7 +17,6 @@ import argparse
 import logging
 import math
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
@@ -27,6 +29,7 @@ from infrastructure.errors import CafeError, ExitCode, UsageError
 from plugins.load import interruption, rendezvous
 from plugins.load.arrivals import Stages
 from plugins.load.attached import Attached, attach_or_up
+from plugins.load.folder import run_name
 from plugins.load.judge import StageReport, judge_stages, verdict_of
 from plugins.load.locust_user import open_model_user
 from plugins.load.plan import Assignment
@@ -115,8 +118,7 @@ class _Declared:
         peak_per_s = _peak_per_s(environment.parsed_options.rate)
         _check_host(environment.host)
         arrivals = self._scenario.arrivals(self._profile, peak_per_s=peak_per_s, duration_s=self._duration_s)
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        folder = Path.cwd() / "reports" / "runs" / f"locust-{self._scenario.name}-{stamp}"
+        folder = Path.cwd() / "reports" / "runs" / run_name(f"locust-{self._scenario.name}")
         return Assignment(plan=self._scenario.plan(arrivals), host=environment.host, folder=folder)
 
     def started(self, assignment: Assignment, at: float) -> None:

@@ -13,6 +13,7 @@ from plugins.environment.conclusion import conclude
 from plugins.environment.outcome import Inconclusive
 from plugins.environment.settings import Settings
 from plugins.load.errors import LoadError
+from plugins.load.folder import run_name
 from plugins.load.judge import judge_stages
 from plugins.load.preview import preview
 from plugins.load.runner import start
@@ -34,8 +35,7 @@ def load_test(request: pytest.FixtureRequest, settings: Settings) -> Callable[[L
         platform, lease, reporter, progress = map(
             request.getfixturevalue, ("platform", "lease", "reporter", "progress")
         )
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        folder = request.config.rootpath / "reports" / "runs" / f"load-{scenario.name}-{stamp}"
+        folder = request.config.rootpath / "reports" / "runs" / run_name(f"load-{scenario.name}")
         with published(scenario, folder, reporter.publish), lease.hold(f"load {scenario.name}"):
             evidence = perform(scenario, settings, platform, progress, folder)
         reporter.publish(record(evidence))

@@ -18,7 +18,7 @@ SHORT = ("-t", "3s", "--rate", "200")
 
 
 @contextmanager
-def locust(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def locust(folder: Path, *options: str, stderr: int = subprocess.STDOUT) -> Iterator[subprocess.Popen[str]]:
     file = () if "-f" in options else ("-f", str(MORNING_RUSH))
     face = () if "--web-port" in options else ("--headless",)
     command = [sys.executable, "-m", "locust", *file, *face, "--only-summary", *options]
@@ -30,7 +30,7 @@ def locust(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             text=True,
             start_new_session=True,
         )

@@ -1,7 +1,9 @@
 """A declared scenario under Locust's own command line, as a person runs it."""
 
+import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 from threading import Event
 
@@ -62,6 +64,23 @@ def test_too_few_arrivals_to_tell_exit_7_after_a_schedule_of_the_length_given(tm
     result = recorded(tmp_path)
     assert 1.8 <= result.ended - result.started <= 2.2
     assert result.whole().dropped == 0
+
+
+def test_with_json_the_verdict_does_not_spoil_what_a_program_reads(tmp_path: Path) -> None:
+    options = ("-t", "1s", "--rate", "20", "--json")
+    with Shop() as shop, locust(tmp_path, "--host", shop.url, *options, stderr=subprocess.PIPE) as process:
+        data, talk = process.communicate(timeout=PATIENCE_S)
+    assert {entry["name"] for entry in json.loads(data)} <= {"/api/orders", "/api/orders/[id]"}
+    assert "Morning rush: ramp, peak and ramp-down of the morning: INCONCLUSIVE" in talk
+
+
+def test_runs_that_begin_at_one_moment_share_no_file(tmp_path: Path, patient: tuple[str, str]) -> None:
+    file = Path(patient[1])
+    file.write_text(f"import time\ntime.strftime = lambda *_: 'now'\n{file.read_text()}")
+    with Shop() as shop:
+        for _ in range(2):
+            run(tmp_path, *patient, "--host", shop.url, "-t", "1s", "--rate", "20")
+    assert len(list((tmp_path / "reports" / "runs").iterdir())) == 2
 
 
 @pytest.mark.parametrize(
