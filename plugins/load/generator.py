@@ -18,11 +18,10 @@ from gevent.pool import Pool
 
 from plugins.load.arrivals import schedule
 from plugins.load.client import Client, NoAnswerError, NotSentError
-from plugins.load.errors import LoadError
 from plugins.load.journeys import Journey, journey
 from plugins.load.pacer import pace
 from plugins.load.plan import LoadPlan
-from plugins.load.recorder import Lines, Recorder, Sink
+from plugins.load.recorder import Lines, Recorder, Sink, keep
 from plugins.load.visit import Memory, Reply, Visit
 
 FLUSH_S = 1.0
@@ -177,9 +176,5 @@ class Generator:
 
     def _flush(self) -> None:
         lines = self._recorder.drain()
-        if lines == Lines():
-            return
-        try:
-            self._sink.write(lines)
-        except OSError as error:
-            raise LoadError(f"what is measured cannot be written: {error}; mend that, and run again") from error
+        if lines != Lines():
+            keep(self._sink, lines)

@@ -22,12 +22,13 @@ from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from infrastructure.errors import CafeError, ExitCode, UsageError
 from plugins.load import interruption
+from plugins.load.errors import LoadError
 from plugins.load.generator import Generator, Share, now
 from plugins.load.journeys import Journey
 from plugins.load.one_user import OneUserPerWorker
 from plugins.load.plan import Assignment, of_json, to_json
-from plugins.load.recorder import FileSink, Lines
-from plugins.load.samples import SLOTS_PER_S, slot_of
+from plugins.load.recorder import FileSink, Lines, keep
+from plugins.load.samples import next_slot
 
 SHARE, FINISH, LINES, DONE, DEFECT = "cafe_share", "cafe_finish", "cafe_lines", "cafe_done", "cafe_defect"
 """Messages between master and workers."""
@@ -88,7 +89,7 @@ class Session:
     def _begin(self) -> float:
         if self._share is not None:
             return self._share[1]
-        started = _next_slot(now())
+        started = next_slot(now())
         if self._assignment is not None:
             self._source.started(self._assignment, started)
         return started
@@ -234,7 +235,7 @@ class Session:
             interruption.as_usual()
             interruption.on_sigterm(self._end_run)
         clients = [client.id for client in runner.clients.ready]
-        started = _next_slot(now() + _LEAD_S)
+        started = next_slot(now() + _LEAD_S)
         self._waiting_for = set(clients)
         self._all_done.clear()
         for index, client in enumerate(clients):
@@ -250,8 +251,14 @@ class Session:
         self._finish()
 
     def _on_lines(self, msg: Any, **_: object) -> None:
-        if self._sink is not None:
-            self._sink.write(Lines(samples=tuple(msg.data["samples"]), history=tuple(msg.data["history"])))
+        if self._sink is None:
+            return
+        try:
+            keep(self._sink, Lines(samples=tuple(msg.data["samples"]), history=tuple(msg.data["history"])))
+        except LoadError as error:
+            self._sink.close()
+            self._sink = None
+            self._on_defect(error)
 
     def _on_done(self, msg: Any, **_: object) -> None:
         if msg.node_id in self._waiting_for:
@@ -306,11 +313,6 @@ class Session:
     @property
     def _is_master(self) -> bool:
         return isinstance(self._environment.runner, MasterRunner)
-
-
-def _next_slot(at: float) -> float:
-    """Schedules begin where a slot does, so that a window over a stage holds all of its arrivals and no others."""
-    return (slot_of(at) + 1) / SLOTS_PER_S
 
 
 class _ToMaster:

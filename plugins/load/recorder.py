@@ -13,6 +13,7 @@ from typing import Protocol, Self
 
 from plugins.books.history import Attempt
 from plugins.books.history import to_line as history_line
+from plugins.load.errors import LoadError
 from plugins.load.histogram import Histogram, bucket_of
 from plugins.load.samples import Sample, slot_of
 from plugins.load.samples import to_line as sample_line
@@ -30,6 +31,14 @@ class Sink(Protocol):
     """Keeps lines. Called about once a second and at the end."""
 
     def write(self, lines: Lines) -> None: ...
+
+
+def keep(sink: Sink, lines: Lines) -> None:
+    """Write `lines`; a `LoadError` says what to mend where that cannot be done."""
+    try:
+        sink.write(lines)
+    except OSError as error:
+        raise LoadError(f"what is measured cannot be written: {error}; mend that, and run again") from error
 
 
 @dataclass(slots=True)

@@ -30,6 +30,13 @@ def first_slot(at: float) -> int:
     return -(-_microseconds(at) // _SLOT_US)
 
 
+def next_slot(at: float) -> float:
+    """The start of the slot after `at`, in Unix seconds. A schedule that begins there has stages whose windows hold all
+    of their arrivals and no others.
+    """
+    return (slot_of(at) + 1) / SLOTS_PER_S
+
+
 def _microseconds(at: float) -> int:
     """Whole ones: a float of today's Unix time is good for a quarter of one, and must not lose a slot to that."""
     return round(at * 1_000_000)

@@ -272,6 +272,18 @@ def test_workers_die_with_a_killed_master(tmp_path: Path) -> None:
         assert (len(workers), alive) == (2, [])
 
 
+def test_a_master_that_cannot_write_ends_the_run_and_says_why(tmp_path: Path, patient: tuple[str, str]) -> None:
+    """Its workers' samples would be missing from a verdict that nobody doubts."""
+    file = Path(patient[1])
+    full = "def full(self, lines):\n    raise OSError(28, 'No space left on device')\nFileSink.write = full\n"
+    file.write_text(f"from plugins.load.recorder import FileSink\n{full}{file.read_text()}")
+    with Shop() as shop:
+        code, output = run(tmp_path, *patient, "--host", shop.url, "-t", "10m", "--rate", "20", "--processes", "1")
+    assert code == 6, output
+    assert "what is measured cannot be written: [Errno 28] No space left on device" in output
+    assert "Traceback" not in output
+
+
 def test_workers_die_with_a_master_they_have_not_reached_yet(tmp_path: Path) -> None:
     locustfile = tmp_path / "early.py"
     locustfile.write_text(
