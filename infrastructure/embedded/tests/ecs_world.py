@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
+from infrastructure.embedded import moto_import
 from infrastructure.embedded.backends import Backends
 from infrastructure.embedded.context import Context
 from infrastructure.embedded.engines.envoy_model import LOOPBACK, Endpoint, Fragment
@@ -16,10 +17,10 @@ from infrastructure.embedded.metrics import Metrics
 from infrastructure.embedded.pace import FAST, Pace
 from infrastructure.embedded.process import ProcessSpec
 from infrastructure.embedded.proctree import Usage
+from infrastructure.embedded.tests.control import ACCOUNT, REGION
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 
-REGION = "us-east-1"
 _accounts = itertools.count(210_000_000_001)
 """moto's records are the process's: every world has an account of its own."""
 
@@ -182,6 +183,7 @@ class World:
 
 def world(state: StateFolder, pace: Pace = FAST) -> World:
     """A world with an account of its own. Needs a running event loop only for what its controllers start."""
+    moto_import.prepare(account=ACCOUNT, region=REGION)  # moto takes a process's first account for every caller's
     backends = Backends(account=str(next(_accounts)), region=REGION)
     supervisor, ports, network, woken = FakeSupervisor(), FakePorts(), FakeNetwork(), set[str]()
     context = Context(
