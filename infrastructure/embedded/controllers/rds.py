@@ -73,7 +73,8 @@ class RdsController:
     async def set_master_password(self, cluster_id: str, password: str) -> None:
         """Change the master user's password in the running cluster; returns once it counts, open sessions stay open.
 
-        `EnvironmentFault` when the cluster is unknown or has no writer now: nothing has changed then.
+        `EnvironmentFault` when the cluster is unknown or has no writer now: nothing has changed then. The same when the
+        writer does not answer, as in a failover: then nobody knows, and the same password is to be set again.
         """
         cluster = self._clusters.get(cluster_id.lower())
         record = self._records().get(cluster_id.lower())
@@ -83,7 +84,14 @@ class RdsController:
                 f"{'it has no writer now' if record is not None else 'there is no such Aurora PostgreSQL cluster'}; "
                 "`describe-db-clusters` shows what there is"
             )
-        await set_password(cluster.writer.node, str(record.master_username), password)
+        asked = cluster.writer
+        try:
+            await set_password(asked.node, str(record.master_username), password)
+        except OSError as silence:  # TimeoutError is one
+            raise EnvironmentFault(
+                f"the master password of {cluster_id} may not have been changed: its writer {asked.id} does not answer "
+                f"({str(silence) or type(silence).__name__}); `describe-db-clusters` shows which instance writes now"
+            ) from silence
         self._calls.events.tell("RDS-EVENT-0016", record)
 
     # --- the controller's part ----------------------------------------------------------------------------------------

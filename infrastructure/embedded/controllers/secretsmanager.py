@@ -8,6 +8,7 @@ As on AWS the call returns when the rotation has begun, the old password counts 
 that are open stay so. Source: AWS Secrets Manager User Guide, "Managed rotation", "Rotation by Lambda function".
 """
 
+import asyncio
 import json
 import logging
 import time
@@ -87,17 +88,22 @@ class SecretsManagerController:
 
     async def reconcile(self) -> None:
         """Carry out what was begun. Without a writer it waits for the next call to either API, or the slow tick."""
-        for secret, version in tuple(self._under_way()):
-            cluster = self._cluster(secret)
-            if cluster is None:
-                continue  # it goes with its cluster
-            password = str(json.loads(secret.versions[version]["secret_string"])["password"])
-            try:
-                await self._rds.cafe_calls.set_master_password(cluster, password)
-            except EnvironmentFault as fault:
-                _log.warning("rotation of %s waits: %s", secret.name, fault)
-            else:
-                _finish(secret, version)
+        rotations = [self._carry_out(secret, version) for secret, version in self._under_way()]
+        failures = [r for r in await asyncio.gather(*rotations, return_exceptions=True) if isinstance(r, Exception)]
+        if failures:
+            raise ExceptionGroup("secretsmanager", failures) if len(failures) > 1 else failures[0]
+
+    async def _carry_out(self, secret: Secret, version: str) -> None:
+        cluster = self._cluster(secret)
+        if cluster is None:
+            return  # it goes with its cluster
+        password = str(json.loads(secret.versions[version]["secret_string"])["password"])
+        try:
+            await self._rds.cafe_calls.set_master_password(cluster, password)
+        except EnvironmentFault as fault:
+            _log.warning("rotation of %s waits: %s", secret.name, fault)
+        else:
+            _finish(secret, version)
 
     def _under_way(self) -> Iterator[tuple[Secret, str]]:
         for secret in tuple(dict.values(self._backend.secrets)):

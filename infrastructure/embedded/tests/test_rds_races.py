@@ -11,6 +11,7 @@ from infrastructure.embedded.controllers.rds_confirmation import Confirmation
 from infrastructure.embedded.controllers.rds_member import Credentials, Member
 from infrastructure.embedded.engines.postgres import PostgresNode
 from infrastructure.embedded.tests.aurora_world import CLUSTER, FIRST, SECOND, Aurora, aurora, own_state
+from infrastructure.errors import EnvironmentFault
 
 pytestmark = pytest.mark.anyio
 
@@ -121,6 +122,24 @@ async def test_a_writer_that_did_not_hear_that_a_reader_is_lost_is_told_again(
             await pair.controller.reconcile()
     await pair.settle()
     assert await pair.writer.node.newly_asked("SHOW synchronous_standby_names") == ""
+
+
+@pytest.mark.parametrize("how", [TimeoutError(), ConnectionError("the server closed the connection")], ids=str)
+async def test_a_password_that_a_writer_did_not_answer_is_a_fault(
+    pair: Aurora, how: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever changes it waits for the next writer then, and says so in a line."""
+
+    async def unanswered(*_: object, **__: object) -> list[object]:
+        raise how
+
+    with monkeypatch.context() as silent:
+        silent.setattr(PostgresNode, "query", unanswered)
+        with pytest.raises(EnvironmentFault, match=f"its writer {FIRST} does not answer"):
+            await pair.controller.set_master_password(CLUSTER, "battery-staple")
+    await pair.controller.set_master_password(CLUSTER, "battery-staple")
+    pair.password = "battery-staple"
+    assert await pair.count(pair.writer) == 1
 
 
 # --- the end of a cluster ---------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Rotating the secret of a master user changes the password in the cluster, then the labels; nothing else rotates."""
 
+import asyncio
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,6 @@ from infrastructure.embedded.moto_import import backend
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, run
 from infrastructure.errors import EnvironmentFault
 
-CLUSTER_ARN = f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:cafe-test"
 FIRST = {"username": "cafe", "password": "first"}
 
 
@@ -22,19 +22,25 @@ class World:
         self.control = Control()
         self.passwords: list[str] = []
         self.is_down = False
-        rds = SimpleNamespace(
-            clusters={"cafe-test": SimpleNamespace(arn=CLUSTER_ARN)},
-            cafe_calls=SimpleNamespace(set_master_password=self.set_master_password),
-        )
-        secrets = backend("secretsmanager", account=ACCOUNT, region=REGION)
-        context: Any = SimpleNamespace(backends=SimpleNamespace(secretsmanager=secrets, rds=rds))
+        self.calls = SimpleNamespace(set_master_password=self.set_master_password)
+        self.clusters: dict[str, SimpleNamespace] = {}
+        rds = SimpleNamespace(clusters=self.clusters, cafe_calls=self.calls)
+        self.secrets = backend("secretsmanager", account=ACCOUNT, region=REGION)
+        context: Any = SimpleNamespace(backends=SimpleNamespace(secretsmanager=self.secrets, rds=rds))
         self.controller = SecretsManagerController(context)
-        self.secret = secrets.create_managed_secret(
+        self.secret = self.manage("cafe-test")
+
+    def manage(self, cluster: str) -> str:
+        """A cluster whose master user's secret RDS manages; the secret's ARN."""
+        arn = f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:{cluster}"
+        self.clusters[cluster] = SimpleNamespace(arn=arn)
+        secret = self.secrets.create_managed_secret(
             service_name="rds",
-            secret_id="rds!cluster-1",
+            secret_id=f"rds!{cluster}",
             secret_string=json.dumps(FIRST),
-            tags=[{"Key": "aws:rds:primaryDBClusterArn", "Value": CLUSTER_ARN}],
-        ).arn
+            tags=[{"Key": "aws:rds:primaryDBClusterArn", "Value": arn}],
+        )
+        return str(secret.arn)
 
     async def set_master_password(self, cluster: str, password: str) -> None:
         if self.is_down:
@@ -96,6 +102,47 @@ def test_without_a_writer_the_rotation_waits_and_the_old_password_counts() -> No
         world.is_down = False
         await world.controller.reconcile()
         assert (await world.value())["password"] == world.passwords[0]
+
+    run(scenario())
+
+
+def test_a_rotation_that_takes_its_time_delays_no_other() -> None:
+    async def scenario() -> None:
+        world = World()
+        second = world.manage("cafe-other")
+        is_done = asyncio.Event()
+
+        async def first_waits_for_second(cluster: str, _password: str) -> None:
+            if cluster == "cafe-other":
+                is_done.set()
+            await is_done.wait()
+
+        world.calls.set_master_password = first_waits_for_second
+        await world.rotate()
+        await world.control.ask("secretsmanager", "RotateSecret", SecretId=second)
+        async with asyncio.timeout(10):
+            await world.controller.reconcile()
+        assert (await world.value("AWSPREVIOUS")) == FIRST
+
+    run(scenario())
+
+
+def test_a_rotation_that_fails_keeps_no_other_from_its_end() -> None:
+    async def scenario() -> None:
+        world = World()
+        second = world.manage("cafe-other")
+
+        async def only_the_second_is_sound(cluster: str, password: str) -> None:
+            if cluster != "cafe-other":
+                raise RuntimeError("a defect")
+            await world.set_master_password(cluster, password)
+
+        world.calls.set_master_password = only_the_second_is_sound
+        await world.rotate()
+        await world.control.ask("secretsmanager", "RotateSecret", SecretId=second)
+        with pytest.raises(RuntimeError, match="a defect"):
+            await world.controller.reconcile()
+        assert (await world.value(), len(world.passwords)) == (FIRST, 1)
 
     run(scenario())
 
