@@ -58,7 +58,9 @@ class RdsMetrics:
         self._task: asyncio.Task[None] | None = None
 
     def collect(self, elapsed_s: float) -> Iterable[Datum]:
-        """A metric source that answers later; a question still open is not asked twice."""
+        """A metric source that answers later; a question still open is not asked twice, a stopped server may be why."""
+        if any(_is_stopped(member) for _, member in self._running()):
+            self._wake()
         if elapsed_s > 0 and (self._task is None or self._task.done()):
             # Asked on the boundary, so the period that has just ended began one period before the nearest boundary.
             at = (round(time.time() / self._period_s) - 1) * self._period_s
@@ -66,11 +68,12 @@ class RdsMetrics:
             tell_defect(self._task, _log, "a look at the metrics of Aurora")
         return ()
 
+    def _running(self) -> list[tuple[AuroraCluster, Member]]:
+        return [(c, m) for c in self._clusters.values() for m in c.members.values() if m.is_running]
+
     async def _ask(self, elapsed_s: float, at: float) -> None:
-        running = [(c, m) for c in self._clusters.values() for m in c.members.values() if m.is_running]
+        running = self._running()
         for cluster, member in running:
-            if member.node.process is not None and proctree.is_stopped(member.node.process.pid):
-                self._wake()
             for reading in self._of_process(cluster, member, elapsed_s):
                 self._file(reading, at)
         asked = [self._of_server(cluster, member) for cluster, member in running]
@@ -117,6 +120,10 @@ class RdsMetrics:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+
+def _is_stopped(member: Member) -> bool:
+    return member.node.process is not None and proctree.is_stopped(member.node.process.pid)
 
 
 def _reading(cluster: AuroraCluster, member: Member, name: str, value: float, unit: str) -> Reading:

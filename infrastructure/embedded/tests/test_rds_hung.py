@@ -13,6 +13,7 @@ import pytest
 
 from infrastructure.embedded import proctree
 from infrastructure.embedded.controllers import rds_liveness, rds_metrics
+from infrastructure.embedded.engines.postgres import PostgresNode
 from infrastructure.embedded.tests.aurora_world import FIRST, SECOND, Aurora, aurora, own_state
 from infrastructure.embedded.tests.processes import has_ended
 
@@ -82,6 +83,30 @@ async def test_a_server_that_seems_to_hang_wakes_the_controller(
     list(pair.controller._metrics.collect(1.0))
     assert pair.controller._metrics._task is not None
     await pair.controller._metrics._task
+    assert "rds" in pair.world.woken
+
+
+async def test_a_stop_is_seen_while_a_question_is_still_open(pair: Aurora, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the writer that was stopped in the middle of it: the question would be given up 2 s later."""
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def unanswered(*_: object, **__: object) -> str:
+        asked.set()
+        await answer.wait()
+        raise TimeoutError
+
+    monkeypatch.setattr(PostgresNode, "value", unanswered)
+    metrics = pair.controller._metrics
+    list(metrics.collect(1.0))
+    await asked.wait()
+    process = pair.writer.node.process
+    assert process is not None
+    process.pause()
+    async with asyncio.timeout(10):
+        while not proctree.is_stopped(process.pid):  # noqa: ASYNC110  the kernel tells nobody
+            await asyncio.sleep(0.005)
+    pair.world.woken.clear()
+    list(metrics.collect(1.0))
     assert "rds" in pair.world.woken
 
 
