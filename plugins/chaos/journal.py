@@ -80,7 +80,7 @@ class Journal:
         self._append(
             "planned", is_new=True, origin=asdict(origin), plan=json.loads(plan.to_json()), fingerprint=fingerprint
         )
-        for folder in (self.path.parent, *(made.parent for made in new)):
+        for folder in (self.path.parent, *(made.parent for made in reversed(new))):
             _sync_folder(folder)
 
     def mark(self, event: Event, detail: str = "") -> bool:

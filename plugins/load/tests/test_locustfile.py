@@ -21,9 +21,9 @@ def patient(tmp_path: Path) -> tuple[str, str]:
     locustfile.write_text(
         "from dataclasses import replace\n"
         "from suites.load.morning_rush import SCENARIO\n"
-        "from plugins.load.judge import stretched\n"
         "from plugins.load.locustfile import locustfile\n"
-        "MorningRush = locustfile(replace(SCENARIO, slos=stretched(SCENARIO.slos, 20), max_in_flight=2000))\n"
+        "slos = {stage: slo.stretched(20) for stage, slo in SCENARIO.slos.items()}\n"
+        "MorningRush = locustfile(replace(SCENARIO, slos=slos, max_in_flight=2000))\n"
     )
     return "-f", str(locustfile)
 
