@@ -16,7 +16,7 @@ run: $(READY)  ## the main job: deploy, stress, load and chaos in the quick prof
 	else echo "reports/summary.md holds the verdicts; install Allure 3 and run 'cafe report' for the HTML"; fi
 
 test: check  ## lint, types, layers, templates, and the framework's own tests
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 check: $(READY)  ## lint, types, layers and templates only
 	$(BIN)/ruff check .
