@@ -18,6 +18,7 @@ from infrastructure.embedded.controllers.elasticache_api import REDIS, Listeners
 from infrastructure.embedded.controllers.elasticache_metrics import ElastiCacheMetrics
 from infrastructure.embedded.engines.envoy_model import LOOPBACK, Endpoint, Fragment, TcpListener, Upstream
 from infrastructure.embedded.engines.redis import NodeSpec, RedisEngine, RedisNode
+from infrastructure.embedded.failures import raise_all
 from infrastructure.embedded.process import Process
 
 _log = logging.getLogger(__name__)
@@ -100,8 +101,7 @@ class ElastiCacheController:
             except Exception as failure:  # noqa: BLE001  raised below: one group keeps no other from its servers
                 failures.append(failure)
         self._publish()
-        if failures:
-            raise ExceptionGroup("elasticache", failures) if len(failures) > 1 else failures[0]
+        raise_all("elasticache", failures)
 
     async def _step(self, group: Group) -> None:
         await self._reboot(group)

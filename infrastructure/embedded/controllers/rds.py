@@ -21,6 +21,7 @@ from infrastructure.embedded.controllers.rds_metrics import RdsMetrics
 from infrastructure.embedded.controllers.rds_provision import set_password
 from infrastructure.embedded.engines.envoy_model import LOOPBACK, Fragment, TcpListener, Upstream
 from infrastructure.embedded.engines.postgres import PostgresEngine
+from infrastructure.embedded.failures import raise_all
 from infrastructure.embedded.process import Process
 from infrastructure.errors import EnvironmentFault
 
@@ -114,8 +115,7 @@ class RdsController:
             self.wake()  # a cluster of the same name comes once the old one has left
         self.changed()
         failures = [result for result in results if isinstance(result, Exception)]
-        if failures:
-            raise ExceptionGroup("rds", failures) if len(failures) > 1 else failures[0]
+        raise_all("rds", failures)
 
     def _is_of(self, cluster: AuroraCluster, records: Mapping[str, Record]) -> bool:
         """Whether it is one on record, and not a namesake that was deleted: each creation has a port of its own."""

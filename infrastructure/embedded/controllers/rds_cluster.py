@@ -24,6 +24,7 @@ from infrastructure.embedded.controllers.rds_provision import provision
 from infrastructure.embedded.controllers.rds_volume import Volume
 from infrastructure.embedded.engines.envoy_model import Endpoint
 from infrastructure.embedded.engines.postgres import PostgresEngine
+from infrastructure.embedded.failures import raise_all
 
 _log = logging.getLogger(__name__)
 
@@ -99,8 +100,7 @@ class AuroraCluster:
             await self._stop()
         elif self.members:
             await self._bring_in_order(failover, target, frozenset(reboots), has_failed=bool(failures))
-        if failures:
-            raise ExceptionGroup(f"cluster {self.id}", failures) if len(failures) > 1 else failures[0]
+        raise_all(f"cluster {self.id}", failures)
 
     async def _bring_in_order(
         self, failover: bool, target: str | None, reboots: frozenset[str], *, has_failed: bool

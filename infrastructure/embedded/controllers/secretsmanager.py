@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
+from infrastructure.embedded.failures import raise_all
 from infrastructure.embedded.moto_errors import refusal
 from infrastructure.errors import EnvironmentFault
 
@@ -90,8 +91,7 @@ class SecretsManagerController:
         """Carry out what was begun. Without a writer it waits for the next call to either API, or the slow tick."""
         rotations = [self._carry_out(secret, version) for secret, version in self._under_way()]
         failures = [r for r in await asyncio.gather(*rotations, return_exceptions=True) if isinstance(r, Exception)]
-        if failures:
-            raise ExceptionGroup("secretsmanager", failures) if len(failures) > 1 else failures[0]
+        raise_all("secretsmanager", failures)
 
     async def _carry_out(self, secret: Secret, version: str) -> None:
         cluster = self._cluster(secret)

@@ -21,22 +21,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-async def db(postgres_home: Path) -> AsyncIterator[Aurora]:
-    """Databases of a test's own; none yet."""
-    async with aurora(own_state(postgres_home)) as made:
-        yield made
-
-
-@pytest.fixture
-async def own(db: Aurora) -> Aurora:
-    """A pair that a test may take apart: the first instance is the writer."""
-    db.create(FIRST, SECOND)
-    await db.settle()
-    await db.fill()
-    return db
-
-
 @pytest.fixture(scope="module")
 async def single(postgres_home: Path) -> AsyncIterator[Aurora]:
     """A cluster of one instance, which no test changes."""
@@ -64,15 +48,15 @@ async def test_endpoints_are_true_before_anything_runs(db: Aurora) -> None:
     }
 
 
-async def test_the_first_instance_writes_and_the_others_read(own: Aurora) -> None:
-    assert own.roles == {FIRST: True, SECOND: False}
-    assert own.states == {FIRST: "available", SECOND: "available"}
-    assert {name: each.availability_zone[-1] for name, each in own.api.databases.items()} == {FIRST: "a", SECOND: "b"}
-    assert own.world.network.upstreams["aurora-writer"] == (Endpoint("127.0.0.1", own.api.databases[FIRST].port),)
-    assert own.world.network.upstreams["aurora-reader"] == (Endpoint("127.0.0.1", own.api.databases[SECOND].port),)
-    assert await own.count(own.reader) == 1, "what was committed is there too"
+async def test_the_first_instance_writes_and_the_others_read(pair: Aurora) -> None:
+    assert pair.roles == {FIRST: True, SECOND: False}
+    assert pair.states == {FIRST: "available", SECOND: "available"}
+    assert {name: each.availability_zone[-1] for name, each in pair.api.databases.items()} == {FIRST: "a", SECOND: "b"}
+    assert pair.world.network.upstreams["aurora-writer"] == (Endpoint("127.0.0.1", pair.api.databases[FIRST].port),)
+    assert pair.world.network.upstreams["aurora-reader"] == (Endpoint("127.0.0.1", pair.api.databases[SECOND].port),)
+    assert await pair.count(pair.reader) == 1, "what was committed is there too"
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-        await own.ask(own.reader, "INSERT INTO orders VALUES (2)")
+        await pair.ask(pair.reader, "INSERT INTO orders VALUES (2)")
 
 
 @pytest.mark.parametrize(
@@ -116,47 +100,47 @@ async def test_a_reader_that_is_added_later_has_what_was_there_before(db: Aurora
 # --- calls ------------------------------------------------------------------------------------------------------------
 
 
-async def test_when_the_writer_is_deleted_a_reader_takes_over(own: Aurora) -> None:
-    own.api.delete_db_instance(db_instance_identifier=FIRST, skip_final_snapshot=True)
-    await own.settle()
-    assert own.roles == {SECOND: True}
-    assert await own.count(own.writer) == 1
-    assert own.cluster.readers == own.cluster.writers
+async def test_when_the_writer_is_deleted_a_reader_takes_over(pair: Aurora) -> None:
+    pair.api.delete_db_instance(db_instance_identifier=FIRST, skip_final_snapshot=True)
+    await pair.settle()
+    assert pair.roles == {SECOND: True}
+    assert await pair.count(pair.writer) == 1
+    assert pair.cluster.readers == pair.cluster.writers
 
 
-async def test_the_data_outlives_the_last_instance(own: Aurora) -> None:
+async def test_the_data_outlives_the_last_instance(pair: Aurora) -> None:
     for instance in (SECOND, FIRST):
-        own.api.delete_db_instance(db_instance_identifier=instance, skip_final_snapshot=True)
-        await own.settle()
-    assert own.cluster.writers == ()
-    own.add("cafe-test-3")
-    await own.settle()
-    assert await own.count(own.writer) == 1
+        pair.api.delete_db_instance(db_instance_identifier=instance, skip_final_snapshot=True)
+        await pair.settle()
+    assert pair.cluster.writers == ()
+    pair.add("cafe-test-3")
+    await pair.settle()
+    assert await pair.count(pair.writer) == 1
 
 
-async def test_a_deleted_cluster_leaves_nothing(own: Aurora) -> None:
-    folder = own.writer.node.folder.parent
+async def test_a_deleted_cluster_leaves_nothing(pair: Aurora) -> None:
+    folder = pair.writer.node.folder.parent
     for instance in (FIRST, SECOND):
-        own.api.delete_db_instance(db_instance_identifier=instance, skip_final_snapshot=True)
-    own.api.delete_db_cluster(cluster_identifier=CLUSTER)
-    await own.controller.reconcile()
-    assert (own.fragment, own.world.network.upstreams["aurora-writer"]) == (Fragment(), ())
+        pair.api.delete_db_instance(db_instance_identifier=instance, skip_final_snapshot=True)
+    pair.api.delete_db_cluster(cluster_identifier=CLUSTER)
+    await pair.controller.reconcile()
+    assert (pair.fragment, pair.world.network.upstreams["aurora-writer"]) == (Fragment(), ())
     assert list(folder.iterdir()) == []
     assert list(proctree.servers_below(str(folder), "postgres")) == []
-    assert own.world.context.ports._allocated == set()
+    assert pair.world.context.ports._allocated == set()
 
 
-async def test_a_new_master_password_counts_at_once_and_cuts_nobody(own: Aurora) -> None:
-    with contextlib.closing(own.session(own.writer)) as session:
-        await own.api.cafe_calls.set_master_password(CLUSTER, "battery-staple")
+async def test_a_new_master_password_counts_at_once_and_cuts_nobody(pair: Aurora) -> None:
+    with contextlib.closing(pair.session(pair.writer)) as session:
+        await pair.api.cafe_calls.set_master_password(CLUSTER, "battery-staple")
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-            await own.ask(own.writer, "SELECT 1")
-        await own.replayed()
-        assert await own.ask(own.reader, "SELECT 1", password="battery-staple") == [(1,)]
+            await pair.ask(pair.writer, "SELECT 1")
+        await pair.replayed()
+        assert await pair.ask(pair.reader, "SELECT 1", password="battery-staple") == [(1,)]
         assert session.execute("SELECT 1").fetchone() == (1,)
-    own.api.modify_db_cluster({"db_cluster_identifier": CLUSTER, "master_user_password": PASSWORD + "!"})
-    await own.settle()
-    assert await own.ask(own.writer, "SELECT 1", password=PASSWORD + "!") == [(1,)]
+    pair.api.modify_db_cluster({"db_cluster_identifier": CLUSTER, "master_user_password": PASSWORD + "!"})
+    await pair.settle()
+    assert await pair.ask(pair.writer, "SELECT 1", password=PASSWORD + "!") == [(1,)]
 
 
 async def test_a_password_of_nothing_that_runs_is_refused(db: Aurora) -> None:

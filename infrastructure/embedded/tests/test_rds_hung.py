@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 from infrastructure.embedded import proctree
 from infrastructure.embedded.controllers import rds_liveness, rds_metrics
 from infrastructure.embedded.engines.postgres import PostgresNode
-from infrastructure.embedded.tests.aurora_world import FIRST, SECOND, Aurora, aurora, own_state
+from infrastructure.embedded.tests.aurora_world import FIRST, SECOND, Aurora
 from infrastructure.embedded.tests.processes import has_ended
 
 pytestmark = pytest.mark.anyio
@@ -23,16 +21,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-async def pair(postgres_home: Path) -> AsyncIterator[Aurora]:
-    """A writer with one row, and a reader that confirms."""
-    async with aurora(own_state(postgres_home)) as made:
-        made.create(FIRST, SECOND)
-        await made.settle()
-        await made.fill()
-        yield made
 
 
 HARDLY_EVER_S = 1e6

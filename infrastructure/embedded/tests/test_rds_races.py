@@ -1,6 +1,5 @@
 """What goes wrong, or is asked for, while a cluster is busy with something else: nothing is lost, stuck or left."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from infrastructure.embedded.controllers import rds_cluster
 from infrastructure.embedded.controllers.rds_confirmation import Confirmation
 from infrastructure.embedded.controllers.rds_member import Credentials, Member
 from infrastructure.embedded.engines.postgres import PostgresNode
-from infrastructure.embedded.tests.aurora_world import CLUSTER, FIRST, SECOND, Aurora, aurora, own_state
+from infrastructure.embedded.tests.aurora_world import CLUSTER, FIRST, SECOND, Aurora
 from infrastructure.errors import EnvironmentFault
 
 pytestmark = pytest.mark.anyio
@@ -19,22 +18,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-async def db(postgres_home: Path) -> AsyncIterator[Aurora]:
-    """Databases of a test's own; none yet."""
-    async with aurora(own_state(postgres_home)) as made:
-        yield made
-
-
-@pytest.fixture
-async def pair(db: Aurora) -> Aurora:
-    """A writer with one row, the first instance, and a reader that confirms."""
-    db.create(FIRST, SECOND)
-    await db.settle()
-    await db.fill()
-    return db
 
 
 def delete(db: Aurora, *instances: str) -> None:
