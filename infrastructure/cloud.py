@@ -180,7 +180,7 @@ def down(environment: Environment, target: Target, *, talk: Talk = _silent) -> N
 
 def state_folder(environment: Environment) -> StateFolder:
     """Where this environment keeps its files: below `CLOUDCAFE_HOME`, or the checkout, or the working directory."""
-    checkout = Path(__file__).resolve().parents[1]
+    checkout = Path(__file__).resolve().parents[__name__.count(".")]
     default = checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
     return StateFolder.of(environment.name, Path(os.environ.get("CLOUDCAFE_HOME") or default))
 

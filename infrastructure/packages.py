@@ -25,7 +25,7 @@ from infrastructure.state import make_private
 from services import catalog
 from services.catalog import FunctionService
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[__name__.count(".")]
 """Below it lies the package `services`, in a checkout and where the project is installed."""
 KEPT = 8
 """Archives of one name that stay in the cache."""

@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 
 from infrastructure import cloud, environment
-from infrastructure.embedded import binaries
-from infrastructure.embedded.ports import Ports
+from infrastructure.embedded.host import binaries
+from infrastructure.embedded.host.ports import Ports
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import make_private
 

@@ -8,7 +8,7 @@ import click
 from infrastructure import cloud
 from infrastructure.cli.follow import FolderWatch, GrowingFile
 from infrastructure.cli.options import resolve, where
-from infrastructure.embedded.logfile import tail
+from infrastructure.embedded.host.logfile import tail
 from infrastructure.environment import Target
 from infrastructure.errors import EnvironmentFault, UsageError
 

@@ -8,23 +8,23 @@ import importlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from infrastructure.embedded import binaries
-from infrastructure.embedded.context import Context
-from infrastructure.embedded.engines.envoy import Envoy
-from infrastructure.embedded.engines.envoy_model import LOOPBACK, Endpoint
-from infrastructure.embedded.network import Network
-from infrastructure.embedded.ports import Ports
-from infrastructure.embedded.reconciler import Reconciler
+from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.control.reconciler import Reconciler
+from infrastructure.embedded.host import binaries
+from infrastructure.embedded.host.ports import Ports
+from infrastructure.embedded.network.edges import Network
+from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
+from infrastructure.embedded.network.envoy.process import Envoy
 from infrastructure.embedded.status_pages import StatusPages
 from services import catalog
 
 if TYPE_CHECKING:
-    from infrastructure.embedded.backends import Backends
-    from infrastructure.embedded.control_plane import ControlPlane
-    from infrastructure.embedded.controllers import Controller
+    from infrastructure.embedded.control.controller import Controller
+    from infrastructure.embedded.control.metrics import Metrics
     from infrastructure.embedded.daemon import Options
-    from infrastructure.embedded.metrics import Metrics
-    from infrastructure.embedded.supervisor import Supervisor
+    from infrastructure.embedded.gateway.control_plane import ControlPlane
+    from infrastructure.embedded.host.supervisor import Supervisor
+    from infrastructure.embedded.moto.records import Backends
 
 ACCOUNT = "123456789012"
 _AWS_API = "AWS_ENDPOINT_URL_"
@@ -59,9 +59,10 @@ class EmbeddedCloud:
     async def _open_control_plane(self) -> Endpoint:
         with ThreadPoolExecutor(1) as thread:  # so that a signal, or the owner's death, is acted on meanwhile
             backends = await asyncio.get_running_loop().run_in_executor(thread, _load, self._options.region)
-        from infrastructure.embedded.control_plane import ControlPlane
-        from infrastructure.embedded.controllers import Answering, ecs_metadata
-        from infrastructure.embedded.interceptors import registry
+        from infrastructure.embedded.apis.ecs import metadata
+        from infrastructure.embedded.control.controller import Answering
+        from infrastructure.embedded.gateway import interceptors as registry
+        from infrastructure.embedded.gateway.control_plane import ControlPlane
 
         endpoint = Endpoint(LOOPBACK, self._ports.allocate())
         reconciler, controllers = self._wired(backends, _url(endpoint))
@@ -71,7 +72,7 @@ class EmbeddedCloud:
             region=self._options.region,
             account=ACCOUNT,
             interceptors=registry.chain(backends),
-            pages={**status.pages, ecs_metadata.PAGE: ecs_metadata.page(backends.ecs)},
+            pages={**status.pages, metadata.PAGE: metadata.page(backends.ecs)},
             on_mutation=lambda call: reconciler.notify(call.service),
             natives={each.name: each.answer for each in controllers if isinstance(each, Answering)},
         )
@@ -93,8 +94,8 @@ class EmbeddedCloud:
 
     def _wired(self, backends: "Backends", url: str) -> "tuple[Reconciler, list[Controller]]":
         """Make the context and the controllers in it."""
-        from infrastructure.embedded.controllers import registry
-        from infrastructure.embedded.metrics import Metrics
+        from infrastructure.embedded.control import controllers as registry
+        from infrastructure.embedded.control.metrics import Metrics
 
         options = self._options
         reconciler = Reconciler(options.pace.resync_s)
@@ -121,19 +122,24 @@ class EmbeddedCloud:
 
 def _load(region: str) -> "Backends":
     """Import what costs seconds: moto with all APIs that are served, and what builds on it. The order is moto's."""
-    from infrastructure.embedded import apis, moto_import, rest_json
-    from infrastructure.embedded.backends import Backends
+    from infrastructure.embedded.gateway import providers, rest_json
+    from infrastructure.embedded.moto import imports
+    from infrastructure.embedded.moto.records import Backends
 
     backends = Backends(ACCOUNT, region)
-    for api in apis.APIS:
+    for api in providers.APIS:
         if api.protocol == "rest-json":
             rest_json.operations(api.name)  # loads the service's model
         if api.moto:
-            moto_import.models(api.moto)
+            imports.models(api.moto)
         if api.handler:
-            moto_import.handler(api.moto, api.handler)
-    for module in ("control_plane", "controllers.registry", "interceptors.registry"):
-        importlib.import_module(f"infrastructure.embedded.{module}")
+            imports.handler(api.moto, api.handler)
+    for module in (
+        "infrastructure.embedded.gateway.control_plane",
+        "infrastructure.embedded.control.controllers",
+        "infrastructure.embedded.gateway.interceptors",
+    ):
+        importlib.import_module(module)
     return backends
 
 

@@ -30,9 +30,9 @@ from typing import Protocol
 
 import uvloop
 
-from infrastructure.embedded import garbage, residue
+from infrastructure.embedded.host import garbage, residue
+from infrastructure.embedded.host.supervisor import ZYGOTE, Supervisor
 from infrastructure.embedded.pace import PACES, Pace, pace
-from infrastructure.embedded.supervisor import ZYGOTE, Supervisor
 from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
 from infrastructure.state import PlatformRecord, StateFolder
 

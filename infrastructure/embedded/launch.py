@@ -17,8 +17,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from infrastructure.embedded import proctree, residue
-from infrastructure.embedded.logfile import tail
+from infrastructure.embedded.host import proctree, residue
+from infrastructure.embedded.host.logfile import tail
 from infrastructure.embedded.pace import Pace
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import MARKER, PlatformRecord, StateFolder, make_private
@@ -27,7 +27,7 @@ DAEMON: tuple[str, ...] = (sys.executable, "-P", "-m", "infrastructure.embedded"
 START_S = 30.0
 STOP_S = 25.0
 _KILLED_S = 5.0
-_SOURCE_ROOT = Path(__file__).parents[2]
+_SOURCE_ROOT = Path(__file__).parents[__name__.count(".")]
 
 # Ours to wait for once they end. A detached daemon stays here until this process ends, and then is init's.
 _children: dict[int, subprocess.Popen[bytes]] = {}

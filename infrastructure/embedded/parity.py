@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import botocore.session
 
-from infrastructure.embedded import moto_import, patches
-from infrastructure.embedded.apis import APIS, Api
+from infrastructure.embedded.gateway.providers import APIS, Api
+from infrastructure.embedded.moto import imports, patches
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -46,7 +46,7 @@ class Parity:
 
 def table() -> tuple[Parity, ...]:
     """All APIs, by name."""
-    moto_import.prepare(account=ACCOUNT, region=REGION)
+    imports.prepare(account=ACCOUNT, region=REGION)
     declared = _declared_by_controllers()
     return tuple(_of(api, {**api.effects, **declared.get(api.name, {})}) for api in APIS)
 
@@ -66,21 +66,21 @@ def _of(api: Api, effects: Mapping[str, str]) -> Parity:
         return Parity(api=api, effects=effects, records=(), has_refused=False)
     from moto.core.utils import camelcase_to_underscores
 
-    methods = {name for name, _ in inspect.getmembers(moto_import.handler(api.moto, api.handler), inspect.isfunction)}
+    methods = {name for name, _ in inspect.getmembers(imports.handler(api.moto, api.handler), inspect.isfunction)}
     done = {name for name in known if camelcase_to_underscores(name) in methods and api.provides(name)}
     records = tuple(sorted(done - set(effects)))
     return Parity(api=api, effects=effects, records=records, has_refused=bool(known - done - set(effects)))
 
 
 def _declared_by_controllers() -> dict[str, Mapping[str, str]]:
-    from infrastructure.embedded.controllers.registry import CONTROLLERS
+    from infrastructure.embedded.control.controllers import CONTROLLERS
 
     return {each.name: getattr(each, "effects", {}) for each in CONTROLLERS if hasattr(each, "name")}
 
 
 def _recorded_by_controllers() -> dict[str, tuple[str, ...]]:
     """Where a controller keeps the records itself, the calls that are nothing more."""
-    from infrastructure.embedded.controllers.registry import CONTROLLERS
+    from infrastructure.embedded.control.controllers import CONTROLLERS
 
     return {each.name: getattr(each, "records", ()) for each in CONTROLLERS if hasattr(each, "name")}
 
@@ -106,8 +106,8 @@ def _apis() -> Iterator[str]:
 
 
 def _types() -> Iterator[str]:
-    moto_import.models("cloudformation")
-    from infrastructure.embedded.cloudformation import types
+    imports.models("cloudformation")
+    from infrastructure.embedded.stacks import types
 
     own = {each.TYPE for each in types.TYPES}
     yield "## CloudFormation resource types\n"
@@ -125,7 +125,8 @@ def _patches() -> Iterator[str]:
     for names in patches.PATCHES.values():
         for name in names:
             module = patches.load(name)
-            yield f"- `patches/{name}.py`: {(inspect.getdoc(module) or '').splitlines()[0]}"
+            path = name.removeprefix("infrastructure.embedded.").replace(".", "/")
+            yield f"- `{path}`: {(inspect.getdoc(module) or '').splitlines()[0]}"
 
 
 if __name__ == "__main__":

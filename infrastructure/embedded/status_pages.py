@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from infrastructure.embedded import proctree
-from infrastructure.embedded.pages import Page, json_answer
-from infrastructure.embedded.supervisor import Process, Usage
+from infrastructure.embedded.gateway.pages import Page, json_answer
+from infrastructure.embedded.host import proctree
+from infrastructure.embedded.host.supervisor import Process, Usage
 
 if TYPE_CHECKING:
+    from infrastructure.embedded.control.reconciler import Reconciler
     from infrastructure.embedded.daemon import Options
-    from infrastructure.embedded.interceptors import Answer
-    from infrastructure.embedded.network import Network
-    from infrastructure.embedded.reconciler import Reconciler
-    from infrastructure.embedded.supervisor import Supervisor
+    from infrastructure.embedded.gateway.call import Answer
+    from infrastructure.embedded.host.supervisor import Supervisor
+    from infrastructure.embedded.network.edges import Network
 
 LONGEST_WAIT_S = 600.0
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infrastructure.connection import Connection
-from infrastructure.embedded.logfile import tail
+from infrastructure.embedded.host.logfile import tail
 from infrastructure.embedded.pace import FAST, Pace, pace
 from infrastructure.environment import Environment
 from infrastructure.errors import EnvironmentFault

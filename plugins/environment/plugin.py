@@ -20,7 +20,7 @@ from infrastructure import cloud
 from infrastructure.cloud import Platform
 from infrastructure.connection import fault_of
 from infrastructure.embedded import launch
-from infrastructure.embedded.launcher import die_with
+from infrastructure.embedded.host.launcher import die_with
 from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
 from plugins.environment import claims, options, outcome, process, sharing
 from plugins.environment.lease import Lease, TakenError

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import gevent
 
-from infrastructure.embedded.launcher import die_with
+from infrastructure.embedded.host.launcher import die_with
 from infrastructure.errors import ExitCode
 
 

@@ -8,7 +8,7 @@ over machines gives the address and the port, as with Locust itself: `--master-b
 from functools import cache
 from typing import Any
 
-from infrastructure.embedded.ports import Ports
+from infrastructure.embedded.host.ports import Ports
 
 _LOOPBACK = "127.0.0.1"
 _ports = Ports()

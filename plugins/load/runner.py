@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from infrastructure.embedded import launcher
+from infrastructure.embedded.host import launcher
 from infrastructure.errors import ExitCode
 from plugins.load.errors import LoadError
 from plugins.load.journeys import journey

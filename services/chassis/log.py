@@ -8,7 +8,7 @@ from typing import Final, TextIO
 
 import orjson
 
-from services.chassis import correlation
+from services.chassis.web import correlation
 
 _PLAIN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 """Attributes of every record; whatever else a record carries came in through `extra=` and is a field of ours."""

@@ -7,17 +7,18 @@ from contextlib import asynccontextmanager
 from botocore.exceptions import BotoCoreError
 
 from services import catalog
-from services.chassis import api, log, server
-from services.chassis.aws_errors import AwsError
+from services.chassis import log
+from services.chassis.aws.errors import AwsError
+from services.chassis.aws.task import task_arn, task_id
 from services.chassis.environment import ConfigurationError
-from services.chassis.gateway import Gateway, Limits, Served
-from services.chassis.metrics import Metrics
-from services.chassis.operators import Operators
+from services.chassis.figures.metrics import Metrics
 from services.chassis.settings import EXIT_CONFIGURATION, load
 from services.chassis.stress.coordination import Coordinator
 from services.chassis.stress.engine import Engine
 from services.chassis.stress.routes import add_stress_routes
-from services.chassis.task import task_arn, task_id
+from services.chassis.web import api, server
+from services.chassis.web.gateway import Gateway, Limits, Served
+from services.chassis.web.operators import Operators
 from services.order.assembly import MODES, Mode, Parts
 from services.order.catalogue import CatalogueStock
 from services.order.desk import LATENCY, REJECTED, OrderDesk

@@ -10,19 +10,19 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from services.chassis import server
-from services.chassis.aws import CLOUDWATCH, DYNAMODB, KINESIS, SECRETS, SQS, Service
-from services.chassis.aws_api import AwsApi, Identity
-from services.chassis.aws_errors import AwsError
+from services.chassis.aws.client import AwsApi, Identity
+from services.chassis.aws.errors import AwsError
+from services.chassis.aws.json_apis import CLOUDWATCH, DYNAMODB, KINESIS, SECRETS, SQS, Service
+from services.chassis.aws.task import LOCAL
 from services.chassis.background import Background
-from services.chassis.budget import RetryBudget
-from services.chassis.bus import Bus
-from services.chassis.cache import NAME, RedisCache, connect
-from services.chassis.health import Dependencies
-from services.chassis.metrics import Metrics
-from services.chassis.resilience import Fragile, Resilience, Resilient
-from services.chassis.task import LOCAL
-from services.chassis.traffic import Traffic
+from services.chassis.figures.metrics import Metrics
+from services.chassis.redis.bus import Bus
+from services.chassis.redis.cache import NAME, RedisCache, connect
+from services.chassis.resilience.budget import RetryBudget
+from services.chassis.resilience.policy import Fragile, Resilience, Resilient
+from services.chassis.web import server
+from services.chassis.web.health import Dependencies
+from services.chassis.web.traffic import Traffic
 from services.order.books import MemoryBook, OutboxBook
 from services.order.catalogue import Prices
 from services.order.channels import Channel, OrderStream, PaymentQueue

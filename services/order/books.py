@@ -5,8 +5,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Final
 
-from services.chassis.aws import Caller, Json
-from services.chassis.aws_errors import AwsError
+from services.chassis.aws.errors import AwsError
+from services.chassis.aws.json_apis import Caller, Json
 from services.order.channels import Channel
 from services.order.domain import Order
 from services.order.outbox import Row

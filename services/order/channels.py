@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 from typing import Protocol
 
-from services.chassis.aws import Caller
+from services.chassis.aws.json_apis import Caller
 from services.order.outbox import Row
 
 

@@ -8,11 +8,11 @@ from typing import Final
 
 import orjson
 
-from services.chassis import correlation
-from services.chassis.aws_errors import AwsError
-from services.chassis.cache import Cache, CacheUnavailable
-from services.chassis.metrics import Metrics
-from services.chassis.problems import Complaint, Problem, unavailable
+from services.chassis.aws.errors import AwsError
+from services.chassis.figures.metrics import Metrics
+from services.chassis.redis.cache import Cache, CacheUnavailable
+from services.chassis.web import correlation
+from services.chassis.web.problems import Complaint, Problem, unavailable
 from services.order.catalogue import Prices, Stock, UnknownStore
 from services.order.domain import Draft, Order, violations
 from services.order.identity import OrderIds

@@ -15,8 +15,8 @@ from typing import Final
 
 import orjson
 
-from services.chassis.aws import Caller, Json
-from services.chassis.aws_errors import Item
+from services.chassis.aws.errors import Item
+from services.chassis.aws.json_apis import Caller, Json
 from services.order.domain import Order, decimal
 
 SHARDS: Final = ("s0", "s1", "s2", "s3")

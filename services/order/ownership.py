@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from services.chassis.aws import Caller, Json
-from services.chassis.aws_errors import AwsError
+from services.chassis.aws.errors import AwsError
+from services.chassis.aws.json_apis import Caller, Json
 from services.order.outbox import SHARDS
 
 BEAT_S: Final = 1.0

@@ -7,8 +7,8 @@ from typing import Final
 
 import orjson
 
-from services.chassis.cache import Cache, CacheUnavailable
-from services.chassis.metrics import Metrics
+from services.chassis.figures.metrics import Metrics
+from services.chassis.redis.cache import Cache, CacheUnavailable
 from services.order.catalogue import price_list
 from services.order.menu import STORES
 

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from services.chassis.aws_errors import AwsError
+from services.chassis.aws.errors import AwsError
 from services.order.backlog import Backlog
 from services.order.channels import Channel
 from services.order.outbox import BATCH_DELETE, Page, Row, pack, unpack

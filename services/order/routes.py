@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.chassis.api import json_response
-from services.chassis.problems import Problem
+from services.chassis.web.api import json_response
+from services.chassis.web.problems import Problem
 from services.order.desk import OrderDesk
 from services.order.identity import PATTERN
 from services.order.wire import IDEMPOTENCY_KEY, OrderAccepted, OrderRequest, OrderView, read_order

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from services.chassis.aws import Caller, Json
-from services.chassis.aws_errors import CONDITION_FAILED, AwsError, Item
+from services.chassis.aws.errors import CONDITION_FAILED, AwsError, Item
+from services.chassis.aws.json_apis import Caller, Json
 from services.order.domain import Draft, Line, Order, decimal
 from services.order.outbox import Row
 

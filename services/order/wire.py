@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from services.chassis.api import pointer
-from services.chassis.problems import Complaint, Problem
+from services.chassis.web.api import pointer
+from services.chassis.web.problems import Complaint, Problem
 from services.order.domain import MAX_LINES, MAX_QUANTITY, Draft, Line, Order, cents, decimal
 
 STORE_ID = r"^store-[0-9]{3}$"

@@ -4,15 +4,16 @@ import logging
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from services.chassis import deadline, log
-from services.chassis.aws import CLOUDWATCH, DYNAMODB, KINESIS, SECRETS, SQS, Service
-from services.chassis.aws_blocking import BlockingApi, Patience, keys_of_function
-from services.chassis.aws_errors import AwsError
+from services.chassis import log
+from services.chassis.aws.blocking import BlockingApi, Patience, keys_of_function
+from services.chassis.aws.errors import AwsError
+from services.chassis.aws.json_apis import CLOUDWATCH, DYNAMODB, KINESIS, SECRETS, SQS, Service
 from services.chassis.environment import ConfigurationError
-from services.chassis.figures import Figures
-from services.chassis.health import Dependencies
-from services.chassis.postgres_wire import Refused
-from services.chassis.reporter import Reporter
+from services.chassis.figures.counters import Figures
+from services.chassis.figures.reporter import Reporter
+from services.chassis.postgres.wire import Refused
+from services.chassis.resilience import deadline
+from services.chassis.web.health import Dependencies
 from services.payment.capture import Cashier
 from services.payment.card import SimulatedNetwork
 from services.payment.ledger import Ledger

@@ -24,10 +24,11 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from services.chassis import correlation, deadline
-from services.chassis.aws_errors import AwsError
-from services.chassis.figures import Figures
-from services.chassis.postgres_wire import Refused
+from services.chassis.aws.errors import AwsError
+from services.chassis.figures.counters import Figures
+from services.chassis.postgres.wire import Refused
+from services.chassis.resilience import deadline
+from services.chassis.web import correlation
 from services.payment.card import TIMEOUT_S, Answer, Approved, CardNetwork, Charge, Declined, Silent
 from services.payment.domain import Capture, Demand, OrderFacts, PaymentFacts, Poison, check, read_demand
 from services.payment.ledger import Approval, Ledger, LedgerConflict

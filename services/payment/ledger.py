@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from services.chassis.postgres import Connection
-from services.chassis.postgres_wire import Query, Refused, Row
+from services.chassis.postgres.connection import Connection
+from services.chassis.postgres.wire import Query, Refused, Row
 from services.payment.domain import Capture, Demand
 from services.payment.pool import Pool
 

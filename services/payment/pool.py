@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
-from services.chassis import deadline
-from services.chassis.aws_errors import AwsError
-from services.chassis.health import Dependencies
-from services.chassis.postgres import Address, Connection
-from services.chassis.postgres_wire import Lost, PostgresError, Refused
+from services.chassis.aws.errors import AwsError
+from services.chassis.postgres.connection import Address, Connection
+from services.chassis.postgres.wire import Lost, PostgresError, Refused
+from services.chassis.resilience import deadline
+from services.chassis.web.health import Dependencies
 from services.payment.secret import DatabaseSecret
 
 NAME: Final = "aurora"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from services.chassis.aws_blocking import BlockingCaller
+from services.chassis.aws.blocking import BlockingCaller
 from services.payment.domain import Capture, decimal
 from services.payment.messages import Message
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from services.chassis import log
-from services.chassis.aws_blocking import BlockingCaller
-from services.chassis.token import TRUST_S, read_token
+from services.chassis.aws.blocking import BlockingCaller
+from services.chassis.web.token import TRUST_S, read_token
 from services.payment.card import Approved, CardNetwork, Charge
 from services.payment.domain import Demand
 from services.payment.ledger import Approval, Ledger

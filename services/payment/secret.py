@@ -3,9 +3,9 @@
 import orjson
 
 from services.chassis import log
-from services.chassis.aws_blocking import BlockingCaller
+from services.chassis.aws.blocking import BlockingCaller
 from services.chassis.environment import ConfigurationError
-from services.chassis.postgres import Login
+from services.chassis.postgres.connection import Login
 
 
 class DatabaseSecret:

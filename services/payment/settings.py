@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from services.chassis.environment import Variables
-from services.chassis.postgres import Address
+from services.chassis.postgres.connection import Address
 
 
 class CardSettings(NamedTuple):

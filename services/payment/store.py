@@ -7,9 +7,9 @@ settled: whoever comes second changes nothing, and finds out.
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple, cast
 
-from services.chassis.aws import Json
-from services.chassis.aws_blocking import BlockingCaller
-from services.chassis.aws_errors import AwsError, Item
+from services.chassis.aws.blocking import BlockingCaller
+from services.chassis.aws.errors import AwsError, Item
+from services.chassis.aws.json_apis import Json
 from services.payment.domain import Demand, OrderFacts, PaymentFacts, PaymentStatus, decimal
 
 _READINGS: Final = 3

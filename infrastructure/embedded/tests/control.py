@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from infrastructure.embedded.apis import api_of
-from infrastructure.embedded.backends import Backends
-from infrastructure.embedded.control_plane import ControlPlane
-from infrastructure.embedded.interceptors import Answer, Call, Interceptor
-from infrastructure.embedded.interceptors.registry import chain
-from infrastructure.embedded.parse import call_of
+from infrastructure.embedded.gateway.call import Answer, Call, Interceptor
+from infrastructure.embedded.gateway.control_plane import ControlPlane
+from infrastructure.embedded.gateway.interceptors import chain
+from infrastructure.embedded.gateway.providers import api_of
+from infrastructure.embedded.gateway.request import call_of
+from infrastructure.embedded.moto.records import Backends
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
-from infrastructure.embedded import moto_import
-from infrastructure.embedded.backends import Backends
-from infrastructure.embedded.context import Context
-from infrastructure.embedded.engines.envoy_model import LOOPBACK, Endpoint, Fragment
-from infrastructure.embedded.metrics import Metrics
+from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.control.metrics import Metrics
+from infrastructure.embedded.host.process import ProcessSpec
+from infrastructure.embedded.host.proctree import Usage
+from infrastructure.embedded.moto import imports
+from infrastructure.embedded.moto.records import Backends
+from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment
 from infrastructure.embedded.pace import FAST, Pace
-from infrastructure.embedded.process import ProcessSpec
-from infrastructure.embedded.proctree import Usage
 from infrastructure.embedded.tests.control import ACCOUNT, REGION
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
@@ -183,7 +183,7 @@ class World:
 
 def world(state: StateFolder, pace: Pace = FAST) -> World:
     """A world with an account of its own. Needs a running event loop only for what its controllers start."""
-    moto_import.prepare(account=ACCOUNT, region=REGION)  # moto takes a process's first account for every caller's
+    imports.prepare(account=ACCOUNT, region=REGION)  # moto takes a process's first account for every caller's
     backends = Backends(account=str(next(_accounts)), region=REGION)
     supervisor, ports, network, woken = FakeSupervisor(), FakePorts(), FakeNetwork(), set[str]()
     context = Context(

@@ -13,17 +13,17 @@ from uuid import uuid4
 import boto3
 from botocore.config import Config
 
-from infrastructure.embedded.backends import Backends
-from infrastructure.embedded.context import Context
-from infrastructure.embedded.control_plane import ControlPlane
-from infrastructure.embedded.controllers.lambda_controller import LambdaController
-from infrastructure.embedded.engines.functions import Functions, FunctionSpec, Ran
-from infrastructure.embedded.interceptors import Call
-from infrastructure.embedded.metrics import Metrics
+from infrastructure.embedded.apis.lambda_.controller import LambdaController
+from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.control.metrics import Metrics
+from infrastructure.embedded.engines.functions.engine import Functions, FunctionSpec, Ran
+from infrastructure.embedded.gateway.call import Call
+from infrastructure.embedded.gateway.control_plane import ControlPlane
+from infrastructure.embedded.host.ports import Ports
+from infrastructure.embedded.host.process import Process
+from infrastructure.embedded.host.supervisor import Supervisor
+from infrastructure.embedded.moto.records import Backends
 from infrastructure.embedded.pace import FAST
-from infrastructure.embedded.ports import Ports
-from infrastructure.embedded.process import Process
-from infrastructure.embedded.supervisor import Supervisor
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, fresh_backends
 from infrastructure.embedded.tests.ecs_world import FakeNetwork
 from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE

@@ -7,7 +7,7 @@ import sys
 
 from infrastructure.embedded import daemon
 from infrastructure.embedded.daemon import Options
-from infrastructure.embedded.supervisor import Supervisor
+from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE, PAUSE, entry, program
 from infrastructure.errors import EnvironmentFault
 

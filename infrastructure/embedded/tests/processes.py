@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
-from infrastructure.embedded.process import ProcessSpec
+from infrastructure.embedded.host.process import ProcessSpec
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ LIGHT_ZYGOTE = (
     sys.executable,
     "-P",
     "-c",
-    "import sys; from services.chassis import zygote; sys.exit(zygote.main(sys.argv[1:], preload=lambda: None))",
+    "import sys; from infrastructure.embedded.host.zygote import main; sys.exit(main(sys.argv[1:], preload=lambda: None))",
 )
 MINIMAL_CLOUD = (sys.executable, "-P", "-m", "infrastructure.embedded.tests.minimal_cloud")
 PAUSE = "signal:pause"

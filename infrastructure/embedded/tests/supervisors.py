@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from infrastructure.embedded.supervisor import Supervisor
+from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.tests import processes
 from infrastructure.state import StateFolder
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.embedded import launch, proctree, residue
+from infrastructure.embedded import launch
+from infrastructure.embedded.host import proctree, residue
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.tests.minimal_cloud import URL
 from infrastructure.embedded.tests.processes import MINIMAL_CLOUD, eventually, has_ended
@@ -22,7 +23,7 @@ from infrastructure.errors import EnvironmentFault
 from infrastructure.state import MARKER, PlatformRecord, StateFolder
 
 WITHIN_S = 2.0
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[__name__.count(".")]
 
 
 def up(state: StateFolder, *, detached: bool = False, owner: int | None = None) -> launch.Launched:
@@ -294,7 +295,7 @@ def test_nothing_outlives_the_daemon_and_the_next_start_is_clean(state: StateFol
 def test_a_kill_of_daemon_and_guard_together_is_cleaned_by_the_next_start(state: StateFolder) -> None:
     launched = up(state)
     pids = family(state)
-    guard = next(pid for pid in pids if "infrastructure.embedded.guard" in _command(pid))
+    guard = next(pid for pid in pids if "infrastructure.embedded.host.guard" in _command(pid))
     os.kill(launched.pid, signal.SIGSTOP)
     os.kill(guard, signal.SIGKILL)
     os.kill(launched.pid, signal.SIGKILL)

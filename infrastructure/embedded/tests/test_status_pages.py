@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
+from infrastructure.embedded.control.reconciler import Reconciler
 from infrastructure.embedded.daemon import Options
-from infrastructure.embedded.interceptors import Answer
+from infrastructure.embedded.gateway.call import Answer
+from infrastructure.embedded.host.supervisor import ProcessSpec, Supervisor
 from infrastructure.embedded.pace import FAST
-from infrastructure.embedded.reconciler import Reconciler
 from infrastructure.embedded.status_pages import StatusPages
-from infrastructure.embedded.supervisor import ProcessSpec, Supervisor
 from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE, PAUSE
 from infrastructure.state import StateFolder
 
 if TYPE_CHECKING:
-    from infrastructure.embedded.network import Network
+    from infrastructure.embedded.network.edges import Network
 
 ENDPOINTS = {"alb": "http://127.0.0.1:10001"}
 

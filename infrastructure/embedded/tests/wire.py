@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from infrastructure.embedded.engines.envoy_model import LOOPBACK, Endpoint
+from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
 
 DEADLINE_S = 10.0
 

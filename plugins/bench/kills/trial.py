@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infrastructure.cloud import Platform
-from infrastructure.embedded import residue
+from infrastructure.embedded.host import residue
 from infrastructure.state import MARKER, StateFolder
 from plugins.bench.kills import witness
 from plugins.bench.kills.schedule import EVENTS, Kill, Victim

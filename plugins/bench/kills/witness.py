@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from infrastructure.cloud import Platform
-from infrastructure.embedded import proctree
+from infrastructure.embedded.host import proctree
 from infrastructure.state import StateFolder
 
 CAMPAIGN = "CLOUDCAFE_CAMPAIGN"

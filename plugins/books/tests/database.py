@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psycopg
 
-from infrastructure.embedded import binaries, launcher
-from infrastructure.embedded.engines.postgres_copies import system_user
+from infrastructure.embedded.engines.postgres.copies import system_user
+from infrastructure.embedded.host import binaries, launcher
 
 MASTER, PASSWORD = "cafe", "a password"
 SCHEMA = """

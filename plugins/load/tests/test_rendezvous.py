@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infrastructure.embedded.ports import Ports
+from infrastructure.embedded.host.ports import Ports
 from plugins.load.tests.command_line import PATIENCE_S, SHORT, locust, recorded
 from plugins.load.tests.shop import Shop, announcing
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infrastructure.embedded.engines.functions_report import Report
+from infrastructure.embedded.engines.functions.report import Report
 from plugins.stress.claim import Profile
 from plugins.stress.surge.checkout import Checkout, Ending, SurgeEvidence, Wave
 from services.catalog import FunctionService

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from redis.exceptions import RedisError
 
-from services.chassis.bus import Bus
+from services.chassis.redis.bus import Bus
 from services.chassis.stress.engine import Engine, Progress, Run
 
 KEEP_S: Final = 120

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.catalog import StressScenario
-from services.chassis.api import json_response, pointer
-from services.chassis.operators import Operators
-from services.chassis.problems import Complaint, Problem, unavailable
 from services.chassis.stress.coordination import Busy, Coordinator, Unreachable
 from services.chassis.stress.engine import Progress, Run
+from services.chassis.web.api import json_response, pointer
+from services.chassis.web.operators import Operators
+from services.chassis.web.problems import Complaint, Problem, unavailable
 
 MAX_DURATION_S: Final = 900.0
 """The end of any run, whatever was asked for."""

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.chassis import correlation, log
+from services.chassis import log
+from services.chassis.web import correlation
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.types import Message, Scope
 
-from services.chassis import api
-from services.chassis.aws import Json
-from services.chassis.cache import CacheUnavailable
-from services.chassis.gateway import Gateway, Limits
-from services.chassis.health import Dependencies
-from services.chassis.metrics import Metrics
-from services.chassis.traffic import Traffic
+from services.chassis.aws.json_apis import Json
+from services.chassis.figures.metrics import Metrics
+from services.chassis.redis.cache import CacheUnavailable
+from services.chassis.web import api
+from services.chassis.web.gateway import Gateway, Limits
+from services.chassis.web.health import Dependencies
+from services.chassis.web.traffic import Traffic
 from services.order.catalogue import CatalogueStock
 from services.order.desk import OrderDesk
 from services.order.domain import Order
@@ -26,7 +26,7 @@ from services.order.routes import ROUTE, add_routes
 from services.order.store import KeyConflict, Placed
 
 if TYPE_CHECKING:
-    from services.chassis.aws_errors import AwsError
+    from services.chassis.aws.errors import AwsError
 
 
 @contextlib.asynccontextmanager

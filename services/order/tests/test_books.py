@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.chassis.aws import Json
-from services.chassis.aws_errors import AwsError
+from services.chassis.aws.errors import AwsError
+from services.chassis.aws.json_apis import Json
 from services.order.books import FLUSH_AT, MemoryBook, OutboxBook
 from services.order.domain import Draft, Line, Order
 from services.order.outbox import Row

@@ -11,12 +11,12 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from services.chassis.aws import DYNAMODB, KINESIS, SECRETS, SQS, Json, Service
-from services.chassis.aws_api import AwsApi, Identity
-from services.chassis.aws_errors import AwsError
-from services.chassis.budget import RetryBudget
-from services.chassis.health import Dependencies
-from services.chassis.resilience import Resilience, Resilient
+from services.chassis.aws.client import AwsApi, Identity
+from services.chassis.aws.errors import AwsError
+from services.chassis.aws.json_apis import DYNAMODB, KINESIS, SECRETS, SQS, Json, Service
+from services.chassis.resilience.budget import RetryBudget
+from services.chassis.resilience.policy import Resilience, Resilient
+from services.chassis.web.health import Dependencies
 from services.order.channels import OrderStream, PaymentQueue
 from services.order.domain import Draft, Line, Order
 from services.order.outbox import SHARDS, OutboxTable, Row

@@ -3,7 +3,7 @@ from urllib.parse import quote
 
 import pytest
 
-from services.chassis.aws_errors import AwsError
+from services.chassis.aws.errors import AwsError
 from services.order.menu import PRICES_CENTS
 from services.order.routes import ROUTE
 from services.order.tests.fakes import Shop

@@ -3,8 +3,8 @@ import random
 
 import pytest
 
-from services.chassis.aws import Json
-from services.chassis.aws_errors import AwsError
+from services.chassis.aws.errors import AwsError
+from services.chassis.aws.json_apis import Json
 from services.order.outbox import SHARDS
 from services.order.ownership import BEAT_S, DEAD_S, TRUST_S, Decision, Observer, Ownership, decide
 

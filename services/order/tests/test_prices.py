@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from services.chassis.cache import CacheUnavailable
-from services.chassis.metrics import Metrics
+from services.chassis.figures.metrics import Metrics
+from services.chassis.redis.cache import CacheUnavailable
 from services.order.catalogue import UnknownStore, price_list
 from services.order.menu import PRICES_CENTS, STORES
 from services.order.prices import CachedPrices, CacheOnlyPrices, key

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.chassis.aws_errors import AwsError
+from services.chassis.aws.errors import AwsError
 from services.chassis.background import cancel
 from services.order.outbox import SHARDS, Row, pack, shard_of, unpack
 from services.order.relay import PAGE, Relay, RelayReport

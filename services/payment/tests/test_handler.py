@@ -11,7 +11,7 @@ from services.payment.rehearsal import SCENARIO
 from services.payment.tests.cloud import TOKEN, Cloud
 from services.payment.tests.database import Server
 
-CHECKOUT = Path(__file__).parents[3]
+CHECKOUT = Path(__file__).parents[__name__.count(".")]
 HEAVY = ("asyncio", "botocore", "fastapi", "psycopg", "pydantic", "redis", "ssl", "tenacity", "http.client", "boto3")
 """What a cold start must not pay for: 10 to 250 ms each."""
 

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import pytest
 
-from services.chassis.postgres import Connection
-from services.chassis.postgres_wire import Refused
+from services.chassis.postgres.connection import Connection
+from services.chassis.postgres.wire import Refused
 from services.payment.card import authorization_of
 from services.payment.domain import Demand
 from services.payment.ledger import SCHEMA, Approval, Ledger, LedgerConflict

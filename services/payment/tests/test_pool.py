@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis import deadline
-from services.chassis.aws import Json
+from services.chassis.aws.json_apis import Json
 from services.chassis.environment import ConfigurationError
-from services.chassis.health import Dependencies
-from services.chassis.postgres import Address, Connection
-from services.chassis.postgres_wire import Query, Refused
+from services.chassis.postgres.connection import Address, Connection
+from services.chassis.postgres.wire import Query, Refused
+from services.chassis.resilience import deadline
+from services.chassis.web.health import Dependencies
 from services.payment.pool import NAME, RESERVE_S, STATEMENT_S, DatabaseUnavailable, StubbornPool, WriterPool
 from services.payment.secret import DatabaseSecret, read_login
 from services.payment.tests.database import PASSWORD, USER, Server, free_port

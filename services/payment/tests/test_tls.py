@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis.postgres import Address, Connection, Login
-from services.chassis.postgres_wire import Lost, Query, Refused
+from services.chassis.postgres.connection import Address, Connection, Login
+from services.chassis.postgres.wire import Lost, Query, Refused
 from services.chassis.tests.peer import Peer
 from services.payment.tests.database import PASSWORD, USER, Server
 from services.payment.tests.encrypting import SSL_REQUEST, certificate, encrypting

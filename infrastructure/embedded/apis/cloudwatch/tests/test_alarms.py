@@ -1,0 +1,206 @@
+"""Alarms: AWS's own tables of missing data, M out of N, states and history."""
+
+import json
+from typing import Any
+
+import pytest
+
+from infrastructure.embedded.apis.cloudwatch.alarm import Rule, State, judge
+from infrastructure.embedded.apis.cloudwatch.controller import CloudWatchController, period_at, rule_of
+from infrastructure.embedded.control.metric_store import Key, MetricStore
+from infrastructure.embedded.pace import AWS, FAST, Pace
+from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.state import StateFolder
+
+START = 1_800_000_000.0
+KEY = Key.of("N", "M", {})
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def judged(points: str, missing: str, needed: int, standing: State) -> State:
+    """`points` as in AWS's tables: X breaches, 0 does not, - is missing; the last one is the newest."""
+    store = MetricStore()
+    for second, point in enumerate(points.split()):
+        if point != "-":
+            store.bucket(KEY, "None", START + second).add(1.0 if point == "X" else 0.0)
+    rule = Rule(
+        key=KEY,
+        statistic="Average",
+        period_s=1.0,
+        comparison="GreaterThanThreshold",
+        threshold=0.5,
+        evaluated=3,
+        needed=needed,
+        missing=missing,
+    )
+    return judge(rule, store, START + len(points.split()), standing).state
+
+
+TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
+
+
+@pytest.mark.parametrize(
+    ("needed", "points", "expected"),
+    [
+        (3, "0 - X - X", "OK OK OK OK"),
+        (3, "0 - - - -", "OK OK OK OK"),
+        (3, "- - - - -", "INSUFFICIENT_DATA RETAIN ALARM OK"),
+        (3, "0 X X - X", "ALARM ALARM ALARM ALARM"),
+        (3, "- - X - -", "ALARM RETAIN ALARM OK"),
+        (2, "0 - X - X", "ALARM ALARM ALARM ALARM"),
+        (2, "0 0 X 0 X", "ALARM ALARM ALARM ALARM"),
+        (2, "0 - X - -", "OK OK ALARM OK"),
+        (2, "- - - - 0", "OK OK ALARM OK"),
+        (2, "- - - - X", "ALARM RETAIN ALARM OK"),
+    ],
+)
+@pytest.mark.parametrize("standing", ["OK", "ALARM"])
+def test_missing_data_counts_as_in_awss_tables(needed: int, points: str, expected: str, standing: State) -> None:
+    found = [judged(points, treatment, needed, standing) for treatment in TREATMENTS]
+    assert found == [standing if state == "RETAIN" else state for state in expected.split()]
+
+
+@pytest.mark.parametrize(
+    ("configured", "pace", "expected"),
+    [(60.0, FAST, 1.0), (300.0, FAST, 6.0), (10.0, FAST, 1.0), (60.0, AWS, 60.0), (300.0, AWS, 300.0)],
+)
+def test_periods_follow_the_pace_in_whole_metric_periods(configured: float, pace: Pace, expected: float) -> None:
+    assert period_at(configured, pace) == expected
+
+
+def alarmed(state: StateFolder, **changes: Any) -> tuple[World, CloudWatchController]:
+    made = world(state)
+    made.now[0] = START
+    controller = CloudWatchController(made.context, made.clock)
+    put(made, **changes)
+    return made, controller
+
+
+def put(made: World, **changes: Any) -> None:
+    wanted = {
+        "name": "high",
+        "namespace": "N",
+        "metric_name": "M",
+        "comparison_operator": "GreaterThanThreshold",
+        "evaluation_periods": 2,
+        "period": 60,
+        "threshold": 10.0,
+        "statistic": "Average",
+        "description": "",
+        "dimensions": [],
+        "alarm_actions": [],
+    }
+    made.backends.cloudwatch.put_metric_alarm(**(wanted | changes))
+
+
+async def feed(made: World, controller: CloudWatchController, *values: float) -> None:
+    """One data point a second, judged after each."""
+    for value in values:
+        made.context.metrics.put("N", "M", value, "None", {}, made.now[0])
+        made.now[0] += 1.0
+        made.now[0] += 0.3
+        await controller.reconcile()
+        made.now[0] -= 0.3
+
+
+async def test_an_alarm_follows_its_metric_and_remembers(state: StateFolder) -> None:
+    made, controller = alarmed(state)
+    alarm = made.backends.cloudwatch.alarms["high"]
+    assert alarm.state_value == "INSUFFICIENT_DATA"
+    seen = []
+    for value in (1.0, 20.0, 20.0, 1.0):
+        await feed(made, controller, value)
+        seen.append(alarm.state_value)
+    await controller.close()
+    assert seen == ["OK", "OK", "ALARM", "OK"]
+    changes = [json.loads(item["HistoryData"]) for item in alarm.history if item["HistoryItemType"] == "StateUpdate"]
+    assert [change["newState"]["stateValue"] for change in changes] == ["OK", "ALARM", "OK"]
+    assert "Threshold Crossed" in alarm.state_reason
+
+
+async def test_a_clock_that_is_set_back_stops_no_alarm(state: StateFolder) -> None:
+    made, controller = alarmed(state)
+    await feed(made, controller, 1.0)
+    made.now[0] -= 3600.0
+    await feed(made, controller, 20.0, 20.0)
+    await controller.close()
+    assert made.backends.cloudwatch.alarms["high"].state_value == "ALARM"
+
+
+async def test_an_alarm_without_data_loses_its_state(state: StateFolder) -> None:
+    made, controller = alarmed(state)
+    await feed(made, controller, 1.0)
+    made.now[0] += 10.0
+    await controller.reconcile()
+    await controller.close()
+    assert made.backends.cloudwatch.alarms["high"].state_value == "INSUFFICIENT_DATA"
+
+
+async def test_a_state_that_was_set_by_hand_lasts_until_the_next_evaluation(state: StateFolder) -> None:
+    made, controller = alarmed(state)
+    await feed(made, controller, 1.0)
+    made.backends.cloudwatch.set_alarm_state("high", "a drill", "{}", "ALARM")
+    alarm = made.backends.cloudwatch.alarms["high"]
+    assert (alarm.state_value, alarm.state_reason) == ("ALARM", "a drill")
+    await feed(made, controller, 1.0)
+    await controller.close()
+    assert alarm.state_value == "OK"
+
+
+async def test_setting_the_same_state_again_is_not_an_event(state: StateFolder) -> None:
+    made, controller = alarmed(state)
+    before = len(made.backends.cloudwatch.alarms["high"].history)
+    made.backends.cloudwatch.set_alarm_state("high", "again", "{}", "INSUFFICIENT_DATA")
+    await controller.close()
+    assert len(made.backends.cloudwatch.alarms["high"].history) == before
+
+
+@pytest.mark.parametrize("name", ["none", "high"])
+async def test_an_unknown_alarm_or_state_is_refused(state: StateFolder, name: str) -> None:
+    made, controller = alarmed(state)
+    with pytest.raises(Exception, match=r"ResourceNotFound|constraint"):
+        made.backends.cloudwatch.set_alarm_state(name, "x", "{}", "BROKEN" if name == "high" else "OK")
+    await controller.close()
+
+
+async def test_updating_an_alarm_keeps_its_state(state: StateFolder) -> None:
+    made, controller = alarmed(state)
+    await feed(made, controller, 20.0, 20.0)
+    put(made, threshold=5.0)
+    await controller.close()
+    alarm = made.backends.cloudwatch.alarms["high"]
+    assert (alarm.state_value, alarm.threshold) == ("ALARM", 5.0)
+    assert [item["HistoryItemType"] for item in alarm.history].count("ConfigurationUpdate") == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"threshold": None}, "Threshold must be specified"),
+        ({"period": None}, "Period must be specified"),
+        ({"statistic": None}, "Must specify either Statistic or ExtendedStatistic"),
+        ({"datapoints_to_alarm": 3}, "DatapointsToAlarm, 3, must not be greater than EvaluationPeriods, 2"),
+        ({"treat_missing_data": "never"}, "Option never is not supported. .* breaching, notBreaching, ignore, missing"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+async def test_an_alarm_that_could_not_be_judged_is_refused_and_stops_no_other(
+    state: StateFolder, change: dict[str, object], reason: str
+) -> None:
+    made, controller = alarmed(state)
+    with pytest.raises(Exception, match=reason):
+        put(made, name="another", **change)
+    await feed(made, controller, 20.0, 20.0)
+    await controller.close()
+    assert {alarm.name: alarm.state_value for alarm in made.backends.cloudwatch.alarms.values()} == {"high": "ALARM"}
+
+
+async def test_an_alarm_over_metric_math_is_a_record_only(state: StateFolder) -> None:
+    made, controller = alarmed(state, name="math", metric_data_queries=[object()])
+    await controller.close()
+    assert rule_of(made.backends.cloudwatch.alarms["math"], FAST) is None

@@ -1,0 +1,213 @@
+"""DynamoDB's provisioned throughput: a request to a table without credit is refused as AWS refuses it.
+
+Single operations get ProvisionedThroughputExceededException; a transaction is cancelled with the reason at the place of
+each item concerned; a batch comes back with the items of such tables unprocessed, unless that is all of them.
+Sources: Amazon DynamoDB API Reference (TransactWriteItems, BatchWriteItem), Developer Guide "Capacity unit
+consumption": transactions cost double, a write as much as the larger of the item before and after.
+PartiQL statements are not throttled. A Query or Scan counts the mean size of its first items for each item scanned,
+1 KB where its filter lets nothing through.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from infrastructure.embedded.apis.dynamodb.capacity import Kind, attributes_size, read_units, write_units
+from infrastructure.embedded.gateway.call import Answer, Call, Handler
+from infrastructure.embedded.gateway.errors import error
+
+if TYPE_CHECKING:
+    from infrastructure.embedded.moto.records import Backends
+
+EXCEEDED = "ProvisionedThroughputExceededException"
+MESSAGE = (
+    "The level of configured provisioned throughput for the table was exceeded. "
+    "Consider increasing your provisioning level with the UpdateTable API."
+)
+SAMPLE = 100
+_PREFIX = "com.amazonaws.dynamodb.v20120810#"
+_KINDS: Mapping[str, Kind] = {
+    "BatchGetItem": "read",
+    "BatchWriteItem": "write",
+    "DeleteItem": "write",
+    "GetItem": "read",
+    "PutItem": "write",
+    "Query": "read",
+    "Scan": "read",
+    "TransactGetItems": "read",
+    "TransactWriteItems": "write",
+    "UpdateItem": "write",
+}
+Wire = Mapping[str, Any]
+"""A part of a request or an answer in DynamoDB's JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """One item of a request: its table and what finds it in the table (its key, or the item itself)."""
+
+    table: str
+    key: Wire
+    is_consistent: bool = False
+
+
+class Throttling:
+    """Refuses what a table has no credit for, and charges what it lets through."""
+
+    def __init__(self, backends: "Backends", *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._backends = backends
+        self._clock = clock
+
+    async def __call__(self, call: Call, handle: Handler) -> Answer:
+        """Refuse, or pass on and charge."""
+        kind = _KINDS.get(call.action) if call.service == "dynamodb" else None
+        if kind is None:
+            return await handle(call)
+        touched = tuple(_touched(call))
+        starved = {name for name in {each.table for each in touched} if not self._has_credit(name, kind)}
+        for name in starved:
+            self._backends.capacity.throttled(name, kind, call.action)
+        if not starved:
+            return await self._pass(call, handle, kind, touched)
+        if call.action.startswith("Batch") and len(starved) < len({each.table for each in touched}):
+            return await self._pass_some(call, handle, kind, touched, starved)
+        return _refusal(call, touched, starved)
+
+    async def _pass(self, call: Call, handle: Handler, kind: Kind, touched: tuple[_Touched, ...]) -> Answer:
+        before = [self._size(each) for each in touched] if kind == "write" else []
+        answer = await handle(call)
+        factor = 2.0 if call.action.startswith("Transact") else 1.0
+        if kind == "write":
+            for each, old in zip(touched, before, strict=True):
+                self._charge(each.table, kind, factor * write_units(max(old, self._size(each))))
+        elif answer.is_success:
+            for name, units in _read(call, touched, answer):
+                self._charge(name, kind, factor * units)
+        return answer
+
+    async def _pass_some(
+        self, call: Call, handle: Handler, kind: Kind, touched: tuple[_Touched, ...], starved: set[str]
+    ) -> Answer:
+        """Pass on the part of a batch that has credit, and give back the rest as unprocessed."""
+        asked: dict[str, Any] = dict(_items(call.parameters, "RequestItems"))
+        left = {name: asked.pop(name) for name in tuple(asked) if _last(name) in starved}
+        parameters = {**call.parameters, "RequestItems": asked}
+        part = replace(call, parameters=parameters, body=orjson.dumps(parameters))
+        answer = await self._pass(part, handle, kind, tuple(each for each in touched if each.table not in starved))
+        if not answer.is_success:
+            return answer
+        unprocessed = "UnprocessedKeys" if kind == "read" else "UnprocessedItems"
+        body = orjson.loads(answer.body)
+        body[unprocessed] = {**body.get(unprocessed, {}), **left}
+        headers = {name: value for name, value in answer.headers.items() if name != "x-amz-crc32"}
+        return replace(answer, headers=headers, body=orjson.dumps(body))
+
+    def _has_credit(self, table: str, kind: Kind) -> bool:
+        rate = self._rate(table, kind)
+        return self._backends.capacity.has_credit(table, kind, rate=rate, now=self._clock())
+
+    def _charge(self, table: str, kind: Kind, units: float) -> None:
+        self._backends.capacity.charge(table, kind, units, rate=self._rate(table, kind), now=self._clock())
+
+    def _rate(self, table: str, kind: Kind) -> float | None:
+        """Units a second the table provides; None on demand, and for a table that moto will say is not there."""
+        record = self._backends.dynamodb.tables.get(table)
+        if record is None or record.billing_mode == "PAY_PER_REQUEST":
+            return None
+        return float(record.throughput["ReadCapacityUnits" if kind == "read" else "WriteCapacityUnits"])
+
+    def _size(self, each: _Touched) -> int:
+        """Bytes of the item as it is stored now; 0 when there is none."""
+        record = self._backends.dynamodb.tables.get(each.table)
+        if record is None:
+            return 0
+        try:
+            found = self._backends.dynamodb.get_item(each.table, each.key)
+        except Exception:  # noqa: BLE001  # a malformed key: moto answers the call itself with the error AWS gives
+            return 0
+        return int(found.size()) if found is not None else 0
+
+
+def _touched(call: Call) -> Iterator[_Touched]:
+    """The items, or for Query and Scan the table, that a request names. A table may be named by its ARN."""
+    body = call.parameters
+    if call.action.startswith("Transact"):
+        for entry in _list(body, "TransactItems"):
+            operation = _items(entry, next(iter(entry), ""))
+            yield _Touched(_name(operation), _items(operation, "Item") or _items(operation, "Key"), is_consistent=True)
+    elif call.action == "BatchWriteItem":
+        tables = _items(body, "RequestItems")
+        for table in tables:
+            for request in _list(tables, table):
+                put, deleted = _items(request, "PutRequest"), _items(request, "DeleteRequest")
+                yield _Touched(_last(table), _items(put, "Item") or _items(deleted, "Key"))
+    elif call.action == "BatchGetItem":
+        tables = _items(body, "RequestItems")
+        for table in tables:
+            request = _items(tables, table)
+            for key in _list(request, "Keys"):
+                yield _Touched(_last(table), key, bool(request.get("ConsistentRead")))
+    else:
+        key = _items(body, "Item") or _items(body, "Key")
+        yield _Touched(_name(body), key, bool(body.get("ConsistentRead")))
+
+
+def _read(call: Call, touched: tuple[_Touched, ...], answer: Answer) -> Iterator[tuple[str, float]]:
+    """Units that a successful read consumed, by table."""
+    if not touched:  # an empty list of items
+        return
+    body = orjson.loads(answer.body)
+    first = touched[0]
+    if call.action == "GetItem":
+        yield first.table, read_units(attributes_size(body.get("Item", {})), is_consistent=first.is_consistent)
+    elif call.action == "TransactGetItems":
+        for each, found in zip(touched, body.get("Responses", ()), strict=False):
+            yield each.table, read_units(attributes_size(found.get("Item", {})), is_consistent=True)
+    elif call.action == "BatchGetItem":
+        consistent = {each.table: each.is_consistent for each in touched}
+        for table, items in body.get("Responses", {}).items():
+            name = _last(table)
+            for item in items:
+                yield name, read_units(attributes_size(item), is_consistent=consistent.get(name, False))
+    else:
+        yield first.table, read_units(_scanned(body), is_consistent=first.is_consistent)
+
+
+def _scanned(body: Wire) -> int:
+    """Bytes a Query or Scan looked at: what it gave back, and as much for each item that its filter left out."""
+    items = body.get("Items", ())
+    sizes = [attributes_size(item) for item in items[:SAMPLE]]
+    mean = sum(sizes) / len(sizes) if sizes else 1024.0
+    return int(mean * max(len(items), int(body.get("ScannedCount", 0))))
+
+
+def _refusal(call: Call, touched: tuple[_Touched, ...], starved: set[str]) -> Answer:
+    if not call.action.startswith("Transact"):
+        return error(call, _PREFIX + EXCEEDED, MESSAGE)
+    none: dict[str, object] = {"Code": "None"}
+    reason: dict[str, object] = {"Code": "ProvisionedThroughputExceeded", "Message": MESSAGE}
+    reasons = [reason if each.table in starved else none for each in touched]
+    codes = ", ".join(str(each["Code"]) for each in reasons)
+    text = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
+    return error(call, _PREFIX + "TransactionCanceledException", text, CancellationReasons=reasons)
+
+
+def _name(operation: Wire) -> str:
+    return _last(str(operation.get("TableName", "")))
+
+
+def _last(table: str) -> str:
+    return table.rpartition("/")[2]
+
+
+def _list(body: Wire, name: str) -> list[Wire]:
+    found = body.get(name)
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def _items(body: Wire, name: str) -> Mapping[str, Any]:
+    found = body.get(name)
+    return found if isinstance(found, dict) else {}

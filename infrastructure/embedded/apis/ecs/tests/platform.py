@@ -1,0 +1,108 @@
+"""A platform of one cluster for the tests of ECS: calls by way of the records that a real call would reach."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from infrastructure.embedded.apis.ecs.controller import EcsController
+from infrastructure.embedded.pace import FAST, Pace
+from infrastructure.embedded.tests.ecs_world import FakeProcess, World, world
+from infrastructure.state import StateFolder
+
+CLUSTER, SERVICE = "cafe-test", "order"
+
+
+@dataclass(slots=True)
+class Ecs:
+    """A platform with one cluster, and calls on it by way of the records a real call would reach."""
+
+    world: World
+    controller: EcsController
+
+    @property
+    def api(self) -> Any:
+        return self.world.backends.ecs
+
+    @property
+    def service(self) -> Any:
+        return self.api.services[f"{CLUSTER}:{SERVICE}"]
+
+    @property
+    def tasks(self) -> list[Any]:
+        return list(self.api.tasks.get(CLUSTER, {}).values())
+
+    @property
+    def running(self) -> list[FakeProcess]:
+        return self.world.supervisor.running
+
+    async def settle(self, passes: int = 6) -> None:
+        """Reconcile as often as the controller was woken, letting what runs beside it run."""
+        self.world.woken.add("ecs")
+        for _ in range(passes):
+            if "ecs" in self.world.woken:
+                self.world.woken.discard("ecs")
+                await self.controller.reconcile()
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    def define(self, *, image: str = "repository.example/cloudcafe/order:1", **container: Any) -> str:
+        """A new revision of the task definition; its ARN."""
+        definition = self.api.register_task_definition(
+            family="order",
+            container_definitions=[{"name": "order", "image": image, "stopTimeout": 30, **container}],
+            network_mode="awsvpc",
+            requires_compatibilities=["FARGATE"],
+            cpu="512",
+            memory="1024",
+        )
+        return str(definition.arn)
+
+    def group(self) -> str:
+        arn = self.world.backends.elbv2.create_target_group(
+            "order", vpc_id=self.world.backends.ec2.describe_subnets()[0].vpc_id, protocol="HTTP", port="80"
+        ).arn
+        return str(arn)
+
+    def create_service(
+        self, *, desired: int = 2, definition: str | None = None, group: str | None = None, **more: Any
+    ) -> Any:
+        return self.api.create_service(
+            CLUSTER,
+            SERVICE,
+            desired,
+            definition or self.define(),
+            launch_type="FARGATE",
+            load_balancers=[{"targetGroupArn": group, "containerName": "order", "containerPort": 80}] if group else [],
+            network_configuration=more.pop("network_configuration", None)
+            or {
+                "awsvpcConfiguration": {
+                    "subnets": self.world.subnets,
+                    "securityGroups": [],
+                    "assignPublicIp": "DISABLED",
+                }
+            },
+            **more,
+        )
+
+    def update(self, **changes: Any) -> Any:
+        return self.api.update_service({"cluster": CLUSTER, "service": SERVICE, **changes})
+
+    def wanted(self) -> list[Any]:
+        return [task for task in self.tasks if task.desired_status == "RUNNING"]
+
+    def ended(self) -> Any:
+        [task] = [task for task in self.tasks if task.last_status == "STOPPED"]
+        return task
+
+
+@asynccontextmanager
+async def platform(state: StateFolder, pace: Pace = FAST) -> AsyncIterator[Ecs]:
+    made = world(state, pace)
+    made.backends.ecs.create_cluster(CLUSTER)
+    ecs = Ecs(made, EcsController(made.context, made.clock))
+    try:
+        yield ecs
+    finally:
+        await ecs.controller.close()

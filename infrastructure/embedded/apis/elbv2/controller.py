@@ -1,0 +1,242 @@
+"""Load balancers: what the control plane records becomes listeners, routes and upstreams of the data plane.
+
+    records ──read──> listeners, rules ──> routes ┐
+            └───────> target groups ──> targets ──┴──> Fragment "elbv2" ──> Envoy
+                                          └──> health checks ──a change──> wake
+
+A healthy target gets requests. With none healthy the unhealthy ones do (AWS: "the load balancer fails open"); those
+whose first checks are under way do not. With neither: 503. A request under way at a target that is deregistered, or
+turns unhealthy, is finished; unlike on AWS it is not cut off at the end of the deregistration delay.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Collection, Mapping
+from typing import ClassVar, Literal
+
+from infrastructure.embedded.apis.elbv2 import record as records
+from infrastructure.embedded.apis.elbv2.metrics import Directory, Hosts, LoadBalancerMetrics
+from infrastructure.embedded.apis.elbv2.record import ListenerRecord, LoadBalancerRecord, TargetGroupRecord
+from infrastructure.embedded.apis.elbv2.routes import routes
+from infrastructure.embedded.apis.elbv2.targets import Target, Targets
+from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment, HttpListener, Upstream
+from infrastructure.embedded.network.health import Check, Health, HealthChecks, Policy
+
+OWNER = "elbv2"
+HTTP_PORT = 80
+SHORTEST_INTERVAL_S = 0.1
+SHORTEST_TIMEOUT_S = 1.0
+"""A busy machine answers late without being ill: health checks keep this much time at any pace."""
+SHORTEST_START_S = 5.0
+"""Nor does a process start faster at a faster pace: a new target may fail its checks for this long."""
+
+_log = logging.getLogger(__name__)
+
+
+class Elbv2Controller:
+    """Application Load Balancers with HTTP listeners. Any other listener is recorded only, and logged.
+
+    Targets are spoken to in plain HTTP whatever their group's protocol; stickiness and slow start are recorded only.
+    """
+
+    name: ClassVar[str] = "elasticloadbalancing"
+    watches: ClassVar[frozenset[str]] = frozenset({"elasticloadbalancing"})
+    effects: ClassVar[Mapping[str, str]] = {
+        "CreateListener": "a port listens",
+        "DeleteListener": "the port stops listening",
+        "ModifyListener": "default action changes",
+        "CreateRule": "routes change",
+        "ModifyRule": "routes change",
+        "DeleteRule": "routes change",
+        "SetRulePriorities": "routes change",
+        "DeleteLoadBalancer": "its ports stop listening",
+        "ModifyLoadBalancerAttributes": "idle_timeout.timeout_seconds applies",
+        "ModifyTargetGroup": "health checks change",
+        "ModifyTargetGroupAttributes": "deregistration delay and algorithm apply",
+        "RegisterTargets": "health checks start; a healthy target gets requests",
+        "DeregisterTargets": "no new requests at once; drains, then is gone",
+        "DescribeTargetHealth": "answers what the health checks found",
+    }
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._backend = context.backends.elbv2
+        self._checks: HealthChecks[Target] = HealthChecks(self._health_changed)
+        self._targets = Targets(self._backend, context.pace, self._checks.health)
+        self._ports: dict[str, int] = {}
+        self._refused: set[str] = set()
+        self._drained: asyncio.TimerHandle | None = None
+        self._metrics = LoadBalancerMetrics(
+            context.metrics, context.envoy, context.pace.metric_period_s, self._directory
+        )
+        context.metrics.register(self._metrics)
+
+    async def reconcile(self) -> None:
+        """Make health checks and data plane follow the records."""
+        balancers, groups = self._read()
+        in_use = records.groups_in_use(balancers)
+        for arn, group in self._backend.target_groups.items():
+            group.load_balancer_arns = list(in_use.get(arn, ()))  # moto only ever adds to it
+        self._wake_when_drained(self._targets.forget_departed())
+        self._checks.follow(self._wanted_checks(groups, in_use))
+        self._publish(balancers, groups)
+        self._metrics.note_hosts()
+
+    async def close(self) -> None:
+        """Stop checking; Envoy is closed by its owner."""
+        if self._drained is not None:
+            self._drained.cancel()
+        await self._metrics.close()
+        await self._checks.close()
+
+    def unsettled(self) -> tuple[str, ...]:
+        """Which services' target groups cannot serve yet, for a person."""
+        balancers, groups = self._read()
+        in_use = records.groups_in_use(balancers)
+        reasons = []
+        for arn in sorted(in_use.keys() & groups.keys() & self._service_groups()):
+            states = [self._targets.health(t, is_used=True).state for t in self._targets.registered((arn,))]
+            if "initial" in states:
+                reasons.append(f"{groups[arn].full_name}: first health checks are under way")
+            elif "healthy" not in states:
+                reasons.append(f"{groups[arn].full_name}: none of {len(states)} targets is healthy")
+        return tuple(reasons)
+
+    # --- from records to the data plane -------------------------------------------------------------------------------
+
+    def _read(self) -> tuple[tuple[LoadBalancerRecord, ...], Mapping[str, TargetGroupRecord]]:
+        groups = {arn: records.target_group(group) for arn, group in self._backend.target_groups.items()}
+        return records.load_balancers(self._backend), groups
+
+    def _publish(self, balancers: tuple[LoadBalancerRecord, ...], groups: Mapping[str, TargetGroupRecord]) -> None:
+        carried = [(b, entry) for b in balancers for entry in b.listeners if self._is_carried(b, entry)]
+        self._allocate_ports([entry.arn for _, entry in carried])
+        names = {arn: group.upstream for arn, group in groups.items()}
+        listeners = tuple(self._listener(balancer, entry, names) for balancer, entry in carried)
+        upstreams = tuple(self._upstream(group) for group in groups.values())
+        self._context.envoy.publish(OWNER, Fragment(listeners=listeners, upstreams=upstreams))
+        for _, entry in reversed(carried):  # the oldest one on port 80 is the platform's
+            if entry.port == HTTP_PORT:
+                self._context.network.expose("alb", f"http://{LOOPBACK}:{self._ports[entry.arn]}")
+
+    def _is_carried(self, balancer: LoadBalancerRecord, listener: ListenerRecord) -> bool:
+        if (balancer.type, listener.protocol) == ("application", "HTTP"):
+            return True
+        if listener.arn not in self._refused:
+            self._refused.add(listener.arn)
+            _log.warning("%s %s listener: recorded only", balancer.full_name, listener.protocol)
+        return False
+
+    def _listener(
+        self, balancer: LoadBalancerRecord, listener: ListenerRecord, names: Mapping[str, str]
+    ) -> HttpListener:
+        return HttpListener(
+            name=f"{balancer.group}_{listener.identifier}",
+            port=self._ports[listener.arn],
+            routes=routes(listener, names),
+            public_port=listener.port,
+            group=balancer.group,
+            idle_timeout_s=balancer.idle_timeout_s,
+        )
+
+    def _upstream(self, group: TargetGroupRecord) -> Upstream:
+        balance: Literal["round-robin", "least-requests"] = (
+            "least-requests" if group.algorithm == "least_outstanding_requests" else "round-robin"
+        )
+        return Upstream(name=group.upstream, endpoints=self._serving(group.arn), balance=balance)
+
+    def _serving(self, arn: str) -> tuple[Endpoint, ...]:
+        """Who gets requests: the healthy, or for want of them the unhealthy."""
+        by_state: dict[str, list[Endpoint]] = {}
+        for target in self._targets.registered((arn,)):
+            health = self._checks.health(target)
+            if target.endpoint is not None and health is not None:
+                by_state.setdefault(health.state, []).append(target.endpoint)
+        return tuple(sorted(by_state.get("healthy") or by_state.get("unhealthy") or ()))
+
+    def _allocate_ports(self, arns: Collection[str]) -> None:
+        """A listener keeps its port as long as it exists."""
+        for arn in self._ports.keys() - set(arns):
+            self._context.ports.release(self._ports.pop(arn))
+        for arn in arns:
+            if arn not in self._ports:
+                self._ports[arn] = self._context.ports.allocate()
+
+    # --- health -------------------------------------------------------------------------------------------------------
+
+    def _wanted_checks(
+        self, groups: Mapping[str, TargetGroupRecord], in_use: Mapping[str, tuple[str, ...]]
+    ) -> Mapping[Target, Check]:
+        """AWS checks the targets of groups that a load balancer sends to, and no others."""
+        checks = {}
+        for target in self._targets.registered(in_use.keys() & groups.keys()):
+            group = groups[target.group]
+            port = target.port if group.health_port == "traffic-port" else int(group.health_port)
+            host = target.endpoint.host if target.endpoint else None
+            endpoint = None if host is None else Endpoint(host, port)
+            checks[target] = Check(endpoint=endpoint, policy=self._policy(group))
+        return checks
+
+    def _policy(self, group: TargetGroupRecord) -> Policy:
+        pace = self._context.pace
+        interval_s = pace.seconds(group.interval_s, at_least=SHORTEST_INTERVAL_S)
+        return Policy(
+            protocol="TCP" if group.health_protocol == "TCP" else "HTTP",
+            path=group.health_path,
+            interval_s=interval_s,
+            initial_threshold=math.ceil(SHORTEST_START_S / interval_s),
+            timeout_s=pace.seconds(group.timeout_s, at_least=SHORTEST_TIMEOUT_S),
+            healthy_threshold=group.healthy_threshold,
+            unhealthy_threshold=group.unhealthy_threshold,
+            codes=group.codes,
+        )
+
+    def _health_changed(self, target: Target, health: Health) -> None:
+        self._context.wake(self.name)
+        self._context.wake("ecs")  # its scheduler replaces a task whose target turned unhealthy
+
+    def _wake_when_drained(self, delay_s: float | None) -> None:
+        if self._drained is not None:
+            self._drained.cancel()
+            self._drained = None
+        if delay_s is not None:
+            loop = asyncio.get_running_loop()
+            self._drained = loop.call_later(delay_s, self._context.wake, self.name)
+
+    # --- for readiness and metrics ------------------------------------------------------------------------------------
+
+    def _service_groups(self) -> frozenset[str]:
+        """The target groups of ECS services that want tasks."""
+        return frozenset(
+            str(entry["targetGroupArn"])
+            for service in self._context.backends.ecs.services.values()
+            for entry in service.load_balancers
+            if service.desired_count and "targetGroupArn" in entry
+        )
+
+    def _directory(self) -> Directory:
+        balancers, groups = self._read()
+        in_use = records.groups_in_use(balancers)
+        names = {balancer.arn: balancer.full_name for balancer in balancers}
+        hosts = tuple(
+            self._hosts(names[balancer], groups[arn])
+            for arn, balancer_arns in in_use.items()
+            for balancer in balancer_arns
+            if arn in groups
+        )
+        return Directory(
+            load_balancers={balancer.group: balancer.full_name for balancer in balancers},
+            target_groups={group.upstream: group.full_name for group in groups.values()},
+            hosts=hosts,
+        )
+
+    def _hosts(self, load_balancer: str, group: TargetGroupRecord) -> Hosts:
+        states = [self._targets.health(t, is_used=True).state for t in self._targets.registered((group.arn,))]
+        return Hosts(
+            load_balancer=load_balancer,
+            target_group=group.full_name,
+            healthy=states.count("healthy"),
+            unhealthy=states.count("unhealthy"),
+        )

@@ -1,0 +1,193 @@
+"""AWS/ApplicationELB: Envoy's counters of a period, and the states of the targets, as CloudWatch metrics.
+
+Source, also for what is reported when nothing happened:
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+TargetResponseTime is the mean of a period's requests: one data point, so only its Average means what it does on AWS.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.metrics import Datum, Metrics
+
+NAMESPACE = "AWS/ApplicationELB"
+PATTERN = r"^alb\."
+"""Envoy's statistics of load balancers; `engines.envoy_http` says how they are named."""
+CLIENT_LEFT = 460
+"""What an Application Load Balancer logs when the client closes before it is answered; Envoy counts a 0."""
+_NO_TARGET = 503
+_NAMED_STATUSES = (502, 503, 504)
+
+_log = logging.getLogger(__name__)
+
+Dimensions = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosts:
+    """How many targets of a group are healthy and unhealthy behind a load balancer (dimensions' full names)."""
+
+    load_balancer: str
+    target_group: str
+    healthy: int
+    unhealthy: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """Which full name, as CloudWatch's dimensions have it, stands behind a name in Envoy's statistics."""
+
+    load_balancers: Mapping[str, str] = field(default_factory=dict)
+    target_groups: Mapping[str, str] = field(default_factory=dict)
+    hosts: tuple[Hosts, ...] = ()
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts of one load balancer, or of one target group behind it, in one period."""
+
+    requests: float = 0.0
+    answered: float = 0.0
+    response_time_s: float = 0.0
+    target_classes: dict[int, float] = field(default_factory=dict)
+    own_statuses: dict[int, float] = field(default_factory=dict)
+
+
+class StatisticsSource(Protocol):
+    """Where the counters are read; `Envoy`, outside the tests."""
+
+    async def stats(self, pattern: str) -> Mapping[str, float]: ...
+
+
+class LoadBalancerMetrics:
+    """A metric source: at each period's end it reports the hosts at once, the counters as soon as Envoy has told."""
+
+    def __init__(
+        self, metrics: Metrics, envoy: StatisticsSource, period_s: float, directory: Callable[[], Directory]
+    ) -> None:
+        self._metrics = metrics
+        self._envoy = envoy
+        self._period_s = period_s
+        self._directory = directory
+        self._before: Mapping[str, float] = {}
+        self._hosts: tuple[Hosts, ...] = ()
+        self._reading: asyncio.Task[None] | None = None
+
+    def __call__(self, elapsed_s: float) -> Iterable[Datum]:
+        if self._reading is not None and not self._reading.done():
+            _log.warning("Envoy has not told its statistics for %.1f s; they count for the next period", elapsed_s)
+        else:
+            # Asked on the boundary, so the period that has just ended began one period before the nearest boundary.
+            at = (round(time.time() / self._period_s) - 1) * self._period_s
+            self._reading = asyncio.create_task(self._read(at))
+            tell_defect(self._reading, _log, "a look at Envoy's statistics")
+        return _host_counts(self._directory().hosts)
+
+    def note_hosts(self) -> None:
+        """Report host counts that have changed at once: a target that was missing for less than a period was missing.
+
+        CloudWatch's Minimum and Maximum of the period then tell, as they do on AWS, where every node of the load
+        balancer reports what it sees.
+        """
+        now = self._directory().hosts
+        if now != self._hosts:
+            self._hosts = now
+            for datum in _host_counts(now):
+                self._metrics.record(datum)
+
+    async def close(self) -> None:
+        """Stop reading. Idempotent."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait((self._reading,))
+
+    async def _read(self, at: float) -> None:
+        try:
+            now = await self._envoy.stats(PATTERN)
+        except OSError as error:
+            _log.warning("the load balancers' statistics of a period are missing: %s", error)
+            return
+        for datum in datums(increase(self._before, now), self._directory(), at):
+            self._metrics.record(datum)
+        self._before = now
+
+
+def increase(before: Mapping[str, float], now: Mapping[str, float]) -> Mapping[str, float]:
+    """By how much each counter grew; one that shrank belongs to a new Envoy, which began at nothing."""
+    return {
+        name: value - before.get(name, 0.0) if value >= before.get(name, 0.0) else value for name, value in now.items()
+    }
+
+
+def datums(grown: Mapping[str, float], directory: Directory, at: float) -> Iterator[Datum]:
+    """The metrics of a period that began at `at`. RequestCount is reported always, the others when not zero."""
+    tallies: dict[tuple[str, str], _Tally] = {(group, ""): _Tally() for group in directory.load_balancers}
+    for name, value in grown.items():
+        _count(tallies, name.split("."), value)
+    for (group, upstream), tally in tallies.items():
+        balancer = directory.load_balancers.get(group)
+        target_group = directory.target_groups.get(upstream)
+        if balancer is None or (upstream and target_group is None):
+            continue  # deleted meanwhile: AWS stops reporting it, too
+        dimensions = {"LoadBalancer": balancer}
+        if target_group is not None:
+            dimensions["TargetGroup"] = target_group
+        yield from _tally_datums(tally, dimensions, at)
+
+
+def _count(tallies: dict[tuple[str, str], _Tally], parts: list[str], value: float) -> None:
+    _, group, side, counter, _, upstream, *rest = parts
+    for key in {(group, ""), (group, upstream)}:
+        tally = tallies.setdefault(key, _Tally())
+        if counter == "time_us":
+            tally.response_time_s += value / 1e6
+        elif side == "target":
+            _count_target(tally, int(rest[1]), value)
+        else:
+            _count_own(tally, int(rest[1]) or CLIENT_LEFT, value, chose_target=bool(upstream))
+
+
+def _count_target(tally: _Tally, status: int, value: float) -> None:
+    tally.requests += value
+    tally.answered += value
+    tally.target_classes[status // 100] = tally.target_classes.get(status // 100, 0.0) + value
+
+
+def _count_own(tally: _Tally, status: int, value: float, *, chose_target: bool) -> None:
+    """AWS counts a request only when a target could be chosen for it."""
+    if chose_target and status != _NO_TARGET:
+        tally.requests += value
+    tally.own_statuses[status] = tally.own_statuses.get(status, 0.0) + value
+
+
+def _tally_datums(tally: _Tally, dimensions: Dimensions, at: float) -> Iterator[Datum]:
+    numbers = {"RequestCount": tally.requests}
+    for first, count in sorted(tally.target_classes.items()):
+        numbers[f"HTTPCode_Target_{first}XX_Count"] = count
+    for status, count in sorted(tally.own_statuses.items()):
+        numbers[f"HTTPCode_ELB_{status // 100}XX_Count"] = (
+            numbers.get(f"HTTPCode_ELB_{status // 100}XX_Count", 0.0) + count
+        )
+        if status in _NAMED_STATUSES:
+            numbers[f"HTTPCode_ELB_{status}_Count"] = count
+    for name, value in numbers.items():
+        if value or name == "RequestCount":
+            yield _datum(name, value, "Count", dimensions, at)
+    if tally.answered:
+        yield _datum("TargetResponseTime", tally.response_time_s / tally.answered, "Seconds", dimensions, at)
+
+
+def _host_counts(hosts: Iterable[Hosts]) -> Iterator[Datum]:
+    for entry in hosts:
+        dimensions = {"LoadBalancer": entry.load_balancer, "TargetGroup": entry.target_group}
+        yield _datum("HealthyHostCount", entry.healthy, "Count", dimensions, None)
+        yield _datum("UnHealthyHostCount", entry.unhealthy, "Count", dimensions, None)
+
+
+def _datum(name: str, value: float, unit: str, dimensions: Dimensions, at: float | None) -> Datum:
+    return Datum(namespace=NAMESPACE, name=name, value=value, unit=unit, dimensions=dimensions, at=at)

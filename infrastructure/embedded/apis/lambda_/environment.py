@@ -1,0 +1,65 @@
+"""From a function's version on record to what its sandboxes run with: credentials, and the addresses of what it calls.
+
+A handler that the services' catalogue knows gets that service's edges, each of which can fail by itself, whatever the
+template says; any other function reaches every AWS API at the control plane.
+"""
+
+from typing import TYPE_CHECKING
+
+from infrastructure.embedded.apis.lambda_.record import Configuration
+from infrastructure.embedded.engines.functions.engine import FunctionSpec
+from services import catalog
+
+if TYPE_CHECKING:
+    from infrastructure.embedded.control.context import Context
+
+
+def spec_of(configuration: Configuration, context: "Context") -> FunctionSpec:
+    """What the engine runs for this version."""
+    service = service_of(configuration.handler)
+    arn = configuration.arn if configuration.version == "$LATEST" else f"{configuration.arn}:{configuration.version}"
+    return FunctionSpec(
+        name=configuration.name,
+        version=configuration.version,
+        arn=arn,
+        handler=configuration.handler,
+        timeout_s=float(configuration.timeout_s),
+        memory_mb=configuration.memory_mb,
+        code=configuration.folder,
+        layers=tuple(layer.folder for layer in configuration.layers),
+        environment=_environment(configuration, service, context),
+        service=service.name if service is not None else None,
+    )
+
+
+def service_of(handler: str) -> catalog.FunctionService | None:
+    """The catalogue's service with this handler."""
+    return next((each for each in catalog.functions() if each.handler == handler), None)
+
+
+def _environment(
+    configuration: Configuration, service: catalog.FunctionService | None, context: "Context"
+) -> dict[str, str]:
+    caller = service.name if service is not None else configuration.name
+    identity = {
+        "AWS_REGION": context.region,
+        "AWS_DEFAULT_REGION": context.region,
+        "AWS_ACCESS_KEY_ID": caller,
+        "AWS_SECRET_ACCESS_KEY": f"embedded-{caller}",
+    }
+    logging = configuration.details.get("LoggingConfig") or {}
+    log = {
+        "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat"),
+        "AWS_LAMBDA_LOG_GROUP_NAME": logging.get("LogGroup"),
+        "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel"),
+    }
+    given = {**configuration.environment, **{name: str(value) for name, value in log.items() if value}}
+    if service is None:
+        return {"AWS_ENDPOINT_URL": context.url, **given, **identity}
+    period = {"CAFE_METRIC_PERIOD_S": f"{context.pace.metric_period_s:g}"}
+    return {**given, **identity, **period, **_edges(service, context)}
+
+
+def _edges(service: catalog.FunctionService, context: "Context") -> dict[str, str]:
+    addresses = {edge: context.network.edge(service.name, edge.upstream) for edge in service.edges}
+    return {edge.variable: edge.form.format(host=at.host, port=at.port) for edge, at in addresses.items()}

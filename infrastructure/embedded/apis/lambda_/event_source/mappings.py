@@ -1,0 +1,209 @@
+"""Event source mappings: the calls, and a poller for each. Queues of SQS only.
+
+A mapping stays when its function or its queue goes, as on AWS, and says so in LastProcessingResult.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infrastructure.embedded.apis.lambda_.calls import (
+    CallHandler,
+    Invoker,
+    LambdaError,
+    Output,
+    Parameters,
+    conflict,
+    invalid,
+    not_found,
+)
+from infrastructure.embedded.apis.lambda_.event_source import settings as settings_of
+from infrastructure.embedded.apis.lambda_.event_source.poller import Poller, Queue
+from infrastructure.embedded.apis.lambda_.event_source.settings import Settings, Source
+from infrastructure.embedded.control.background import tell_defect
+
+if TYPE_CHECKING:
+    from infrastructure.embedded.control.context import Context
+
+_log = logging.getLogger(__name__)
+
+_PAGE = 100
+
+
+@dataclass(slots=True, kw_only=True)
+class _Record:
+    """One mapping. `modified_at` in Unix seconds."""
+
+    id: str
+    poller: Poller
+    modified_at: float
+    is_deleting: bool = False
+
+    @property
+    def settings(self) -> Settings:
+        return self.poller.settings
+
+
+class LambdaEventSources:
+    """Implements `EventSourceMappings`."""
+
+    effects: Mapping[str, str] = {
+        "CreateEventSourceMapping": "messages of an SQS queue invoke the function in batches; no other sources",
+        "DeleteEventSourceMapping": "takes no more; batches that were begun are finished",
+        "GetEventSourceMapping": "its state, and what came of the latest batch",
+        "ListEventSourceMappings": "as the single call",
+        "UpdateEventSourceMapping": "counts for the next batch; Enabled=false takes no more",
+    }
+
+    def __init__(self, context: "Context", invoker: Invoker, *, clock: Callable[[], float] = time.time) -> None:
+        self._context = context
+        self._invoker = invoker
+        self._clock = clock
+        self._records: dict[str, _Record] = {}
+        self._endings: set[asyncio.Task[None]] = set()
+        self.calls: Mapping[str, CallHandler] = {
+            "CreateEventSourceMapping": self._create,
+            "DeleteEventSourceMapping": self._delete,
+            "GetEventSourceMapping": self._get,
+            "ListEventSourceMappings": self._list,
+            "UpdateEventSourceMapping": self._update,
+        }
+
+    async def reconcile(self) -> None:
+        """Let every poller look again: its queue or its function may have come or gone."""
+        for record in self._records.values():
+            record.poller.poke()
+
+    def function_deleted(self, name: str) -> None:
+        """Its mappings stay, and find no function."""
+        for record in self._records.values():
+            if record.settings.function == name:
+                record.poller.poke()
+
+    async def close(self) -> None:
+        """Stop every poller."""
+        for ending in tuple(self._endings):
+            ending.cancel()
+        await asyncio.gather(*self._endings, return_exceptions=True)
+        records, self._records = self._records, {}
+        await asyncio.gather(*(record.poller.close() for record in records.values()))
+
+    def _create(self, parameters: Parameters) -> Output:
+        arn = str(parameters.get("EventSourceArn") or "")
+        source = self._source(arn)
+        target = self._invoker.target(str(parameters.get("FunctionName") or ""))
+        settings = settings_of.created(parameters, source, target)
+        for record in self._records.values():
+            if (record.settings.source_arn, record.settings.function_arn) == (arn, settings.function_arn):
+                raise conflict(
+                    f'The event source arn (" {arn} ") and function (" {target.name} ") provided mapping already '
+                    f"exists. Please update or delete the existing mapping with UUID {record.id}"
+                )
+        poller = Poller(settings, self._queue, self._invoker, self._context.pace)
+        record = _Record(id=str(uuid.uuid4()), poller=poller, modified_at=self._clock())
+        self._records[record.id] = record
+        poller.start()
+        return self._shown(record)
+
+    def _update(self, parameters: Parameters) -> Output:
+        record = self._of(parameters)
+        if record.is_deleting:
+            raise LambdaError(
+                "ResourceInUseException",
+                f"Cannot update the event source mapping {record.id}: it is being deleted",
+                Type="User",
+            )
+        settings = record.settings
+        name, qualifier = str(parameters.get("FunctionName") or settings.function), ""
+        if not parameters.get("FunctionName"):
+            qualifier = settings.qualifier
+        target = self._invoker.target(name, qualifier)
+        record.poller.settings = settings_of.updated(settings, parameters, self._source(settings.source_arn), target)
+        record.modified_at = self._clock()
+        record.poller.poke()
+        return self._shown(record, state="Updating" if record.settings.is_enabled else "Disabling")
+
+    def _delete(self, parameters: Parameters) -> Output:
+        record = self._of(parameters)
+        if not record.is_deleting:
+            record.is_deleting = True
+            ending = asyncio.create_task(self._end(record), name=f"delete event source {record.id}")
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+            tell_defect(ending, _log, f"the deletion of the event source mapping {record.id}")
+        return self._shown(record)
+
+    async def _end(self, record: _Record) -> None:
+        await record.poller.drain()
+        self._records.pop(record.id, None)
+
+    def _get(self, parameters: Parameters) -> Output:
+        return self._shown(self._of(parameters))
+
+    def _list(self, parameters: Parameters) -> Output:
+        """In pages; a marker is the number of mappings before it."""
+        name = self._function_name(str(parameters.get("FunctionName") or ""))
+        arn = parameters.get("EventSourceArn")
+        found = [
+            record
+            for record in self._records.values()
+            if (not name or record.settings.function == name) and (not arn or record.settings.source_arn == arn)
+        ]
+        first, size = _marker(parameters), min(int(parameters.get("MaxItems") or _PAGE), _PAGE)
+        output: Output = {"EventSourceMappings": [self._shown(record) for record in found[first : first + size]]}
+        return output | ({"NextMarker": str(first + size)} if first + size < len(found) else {})
+
+    def _function_name(self, wanted: str) -> str:
+        """The name of a function given by name or ARN; also of one that has gone and left mappings."""
+        try:
+            return self._invoker.target(wanted).name if wanted else ""
+        except LambdaError:
+            if any(record.settings.function == wanted for record in self._records.values()):
+                return wanted
+            raise
+
+    def _of(self, parameters: Parameters) -> _Record:
+        record = self._records.get(str(parameters["UUID"]))
+        if record is None:
+            raise not_found("The resource you requested does not exist.")
+        return record
+
+    def _source(self, arn: str) -> Source:
+        name = settings_of.source_of(arn, region=self._context.region, account=self._context.account)
+        queue = self._queue(name)
+        if queue is None:
+            raise invalid(
+                "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
+                f"SQS Error Message: The specified queue {name} does not exist."
+            )
+        return Source(arn=arn, is_fifo=bool(queue.fifo_queue), visibility_s=float(queue.visibility_timeout))
+
+    def _queue(self, name: str) -> Queue | None:
+        queue: Queue | None = self._context.backends.sqs.queues.get(name)
+        return queue
+
+    def _shown(self, record: _Record, *, state: str = "") -> Output:
+        """EventSourceMappingConfiguration."""
+        shown: dict[str, Any] = {
+            "UUID": record.id,
+            "EventSourceMappingArn": (
+                f"arn:aws:lambda:{self._context.region}:{self._context.account}:event-source-mapping:{record.id}"
+            ),
+            **record.settings.members(),
+            "LastModified": record.modified_at,
+            "LastProcessingResult": record.poller.last_result,
+            "State": "Deleting" if record.is_deleting else state or record.poller.state,
+            "StateTransitionReason": "USER_INITIATED",
+        }
+        return shown
+
+
+def _marker(parameters: Parameters) -> int:
+    marker = str(parameters.get("Marker") or "0")
+    if not marker.isdecimal():
+        raise invalid(f"Marker {marker!r} is not one that ListEventSourceMappings gave")
+    return int(marker)

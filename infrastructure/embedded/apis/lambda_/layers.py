@@ -1,0 +1,114 @@
+"""The calls about layers: archives that functions find under /opt on AWS, here on their import path."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from infrastructure.embedded.apis.lambda_ import code
+from infrastructure.embedded.apis.lambda_.calls import (
+    CallHandler,
+    LambdaError,
+    Output,
+    Parameters,
+    not_found,
+)
+from infrastructure.embedded.apis.lambda_.functions import paged
+from infrastructure.embedded.apis.lambda_.record import LayerVersion, Records, timestamp
+from infrastructure.embedded.engines.functions.engine import Functions
+
+_DETAILS = ("CompatibleArchitectures", "CompatibleRuntimes", "Description", "LicenseInfo")
+
+
+class LambdaLayers:
+    """Keeps the versions of layers; a deleted one stays with the functions that have it."""
+
+    effects: Mapping[str, str] = {
+        "DeleteLayerVersion": "no function can take it any more; those that have it keep it",
+        "GetLayerVersion": "what it is",
+        "GetLayerVersionByArn": "what it is",
+        "ListLayerVersions": "as GetLayerVersion",
+        "ListLayers": "the latest version of each",
+        "PublishLayerVersion": "its archive is checked and unpacked; functions import from its `python` folder",
+    }
+
+    def __init__(self, records: Records, engine: Functions, s3: Any) -> None:
+        self._records = records
+        self._engine = engine
+        self._s3 = s3
+        self._latest: dict[str, int] = {}
+        """Numbers are never given twice, whatever was deleted."""
+        self.calls: Mapping[str, CallHandler] = {
+            "DeleteLayerVersion": self._delete,
+            "GetLayerVersion": self._get,
+            "GetLayerVersionByArn": self._get_by_arn,
+            "ListLayerVersions": self._list_versions,
+            "ListLayers": self._list,
+            "PublishLayerVersion": self._publish,
+        }
+
+    def _publish(self, given: Parameters) -> Output:
+        name = _name(given["LayerName"])
+        package, folder = code.stored(given["Content"], self._engine, self._s3)
+        number = self._latest[name] = self._latest.get(name, 0) + 1
+        version = LayerVersion(
+            name=name,
+            version=number,
+            layer_arn=self._records.layer_arn(name),
+            package=package,
+            folder=folder,
+            created=timestamp(),
+            details={member: given[member] for member in _DETAILS if given.get(member) is not None},
+        )
+        self._records.layers.setdefault(name, {})[number] = version
+        return _whole(version)
+
+    def _get(self, given: Parameters) -> Output:
+        name, number = _name(given["LayerName"]), int(given["VersionNumber"])
+        found = self._records.layers.get(name, {}).get(number)
+        if found is None:
+            raise not_found(f"Layer version {self._records.layer_arn(name)}:{number} does not exist.")
+        return _whole(found)
+
+    def _get_by_arn(self, given: Parameters) -> Output:
+        try:
+            return _whole(self._records.layer_version(given["Arn"]))
+        except LambdaError as refusal:
+            raise not_found(refusal.message) from refusal
+
+    def _list_versions(self, given: Parameters) -> Output:
+        versions = self._records.layers.get(_name(given["LayerName"]), {}).values()
+        return paged(given, "LayerVersions", [_written(version) for version in reversed(tuple(versions))])
+
+    def _list(self, given: Parameters) -> Output:
+        latest = [versions[max(versions)] for _, versions in sorted(self._records.layers.items()) if versions]
+        found = [
+            {"LayerName": each.name, "LayerArn": each.layer_arn, "LatestMatchingVersion": _written(each)}
+            for each in latest
+        ]
+        return paged(given, "Layers", found)
+
+    def _delete(self, given: Parameters) -> Output:
+        self._records.layers.get(_name(given["LayerName"]), {}).pop(int(given["VersionNumber"]), None)
+        return {}
+
+
+def _name(identifier: str) -> str:
+    """Of a layer's name or ARN."""
+    name = identifier.rpartition(":layer:")[2]
+    if not re.fullmatch(r"[a-zA-Z0-9-_]{1,140}", name):
+        raise LambdaError("ValidationException", f"{identifier!r} is no layer's name or ARN", Type="User")
+    return name
+
+
+def _written(version: LayerVersion) -> Output:
+    return {
+        "LayerVersionArn": version.arn,
+        "Version": version.version,
+        "CreatedDate": version.created,
+        **version.details,
+    }
+
+
+def _whole(version: LayerVersion) -> Output:
+    content = {"CodeSha256": version.package.code_sha256, "CodeSize": version.package.size}
+    return {"LayerArn": version.layer_arn, "Content": content, **_written(version)}

@@ -1,0 +1,90 @@
+"""Records that nothing follows from: resource-based policies and tags."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from infrastructure.embedded.apis.lambda_.calls import (
+    CallHandler,
+    Output,
+    Parameters,
+    conflict,
+    not_found,
+)
+from infrastructure.embedded.apis.lambda_.record import Function, Records
+
+
+class LambdaPolicies:
+    """Keeps permissions and tags in the functions' records."""
+
+    effects: Mapping[str, str] = {}
+    records = ("AddPermission", "GetPolicy", "ListTags", "RemovePermission", "TagResource", "UntagResource")
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self.calls: Mapping[str, CallHandler] = {
+            "AddPermission": self._add,
+            "GetPolicy": self._get,
+            "ListTags": self._tags,
+            "RemovePermission": self._remove,
+            "TagResource": self._tag,
+            "UntagResource": self._untag,
+        }
+
+    def _add(self, given: Parameters) -> Output:
+        function, qualifier = self._found(given)
+        key = (qualifier, str(given["StatementId"]))
+        if key in function.statements:
+            raise conflict(f"The statement id ({key[1]}) provided already exists. Please provide a new statement id.")
+        statement = function.statements[key] = _statement(function, qualifier, given)
+        return {"Statement": json.dumps(statement)}
+
+    def _remove(self, given: Parameters) -> Output:
+        function, qualifier = self._found(given)
+        if function.statements.pop((qualifier, str(given["StatementId"])), None) is None:
+            raise not_found(f"Statement {given['StatementId']} is not found in resource policy.")
+        return {}
+
+    def _get(self, given: Parameters) -> Output:
+        function, qualifier = self._found(given)
+        statements = [each for (where, _), each in function.statements.items() if where == qualifier]
+        if not statements:
+            raise not_found("The resource you requested does not exist.")
+        policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
+        return {"Policy": json.dumps(policy), "RevisionId": function.latest.revision_id}
+
+    def _tags(self, given: Parameters) -> Output:
+        return {"Tags": dict(self._records.function(given["Resource"]).tags)}
+
+    def _tag(self, given: Parameters) -> Output:
+        self._records.function(given["Resource"]).tags.update(given["Tags"])
+        return {}
+
+    def _untag(self, given: Parameters) -> Output:
+        tags = self._records.function(given["Resource"]).tags
+        for key in given["TagKeys"]:
+            tags.pop(key, None)
+        return {}
+
+    def _found(self, given: Parameters) -> tuple[Function, str]:
+        _, qualifier = self._records.split(given["FunctionName"], given.get("Qualifier", ""))
+        configuration = self._records.configuration(given["FunctionName"], given.get("Qualifier", ""))
+        return self._records.functions[configuration.name], qualifier
+
+
+def _statement(function: Function, qualifier: str, given: Parameters) -> dict[str, Any]:
+    principal = str(given["Principal"])
+    kind = "Service" if principal.endswith(".amazonaws.com") else "AWS"
+    conditions = {
+        "ArnLike": {"AWS:SourceArn": given["SourceArn"]} if given.get("SourceArn") else None,
+        "StringEquals": {"AWS:SourceAccount": given["SourceAccount"]} if given.get("SourceAccount") else None,
+    }
+    found = {name: condition for name, condition in conditions.items() if condition}
+    return {
+        "Sid": str(given["StatementId"]),
+        "Effect": "Allow",
+        "Principal": principal if principal == "*" else {kind: principal},
+        "Action": str(given["Action"]),
+        "Resource": f"{function.arn}:{qualifier}" if qualifier else function.arn,
+        **({"Condition": found} if found else {}),
+    }

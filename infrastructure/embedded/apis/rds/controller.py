@@ -1,0 +1,308 @@
+"""RDS: Aurora PostgreSQL clusters of real servers, one writer and its readers.
+
+    record (moto) ──wanted──▶ AuroraCluster ──states, roles──▶ record
+                                   └──endpoints──▶ Envoy: 127.0.0.1 the writer, 127.0.0.2 the readers, one port for both
+
+Roles stand with the servers; the record follows them.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from infrastructure.embedded.apis.rds import api
+from infrastructure.embedded.apis.rds.api import Record, is_aurora
+from infrastructure.embedded.apis.rds.cluster import AuroraCluster
+from infrastructure.embedded.apis.rds.member import Credentials, Member, Wanted
+from infrastructure.embedded.apis.rds.metrics import RdsMetrics
+from infrastructure.embedded.apis.rds.provision import set_password
+from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.control.failures import raise_all
+from infrastructure.embedded.engines.postgres.engine import PostgresEngine
+from infrastructure.embedded.host.process import Process
+from infrastructure.embedded.network.envoy.model import LOOPBACK, Fragment, TcpListener, Upstream
+from infrastructure.errors import EnvironmentFault
+
+_log = logging.getLogger(__name__)
+
+WRITER, READER = "aurora-writer", "aurora-reader"
+"""The names by which services know the platform's database: its first cluster."""
+READER_HOST = "127.0.0.2"
+_STATES: Mapping[str, str] = {
+    "new": "creating",
+    "running": "available",
+    "rebooting": "rebooting",
+    "stopping": "stopping",
+    "down": "rebooting",
+}
+
+
+class RdsController:
+    """Runs the servers of every Aurora PostgreSQL cluster; the `Owner` of each."""
+
+    name: ClassVar[str] = "rds"
+    watches: ClassVar[frozenset[str]] = frozenset({"rds"})
+    effects: ClassVar[Mapping[str, str]] = {
+        "CreateDBCluster": "endpoints that refuse until an instance runs; Aurora PostgreSQL only",
+        "CreateDBInstance": "in a cluster: a PostgreSQL server, the first as writer, others as synchronous readers",
+        "DeleteDBCluster": "its data is gone, its endpoints refuse",
+        "DeleteDBInstance": "its server ends; a reader takes over from a writer",
+        "DescribeDBClusters": "true roles and states",
+        "DescribeDBInstances": "true states; each instance's own endpoint",
+        "DescribeEvents": "failovers, restarts, creations as they happened",
+        "FailoverDBCluster": "a reader with every commit is promoted, connections are cut, endpoints follow",
+        "ModifyDBCluster": "a new master password counts at once; other settings are records",
+        "RebootDBInstance": "the server restarts in its role",
+        "StartDBCluster": "the servers run again on their data",
+        "StopDBCluster": "the servers end in order, the data stays",
+    }
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._backend = context.backends.rds
+        self._engine = PostgresEngine(context.supervisor, context.ports, context.state)
+        self._calls = api.install(self._backend, self._engine.allocate, self.set_master_password)
+        self._clusters: dict[str, AuroraCluster] = {}
+        self._ports: dict[str, int] = {}
+        self._passwords: dict[str, str] = {}
+        self._metrics = RdsMetrics(context.metrics, context.pace.metric_period_s, self._clusters, self.wake)
+        context.metrics.register(self._metrics.collect)
+        context.supervisor.on_exit(self._on_exit)
+
+    async def set_master_password(self, cluster_id: str, password: str) -> None:
+        """Change the master user's password in the running cluster; returns once it counts, open sessions stay open.
+
+        `EnvironmentFault` when the cluster is unknown or has no writer now: nothing has changed then. The same when the
+        writer does not answer, as in a failover: then nobody knows, and the same password is to be set again.
+        """
+        cluster = self._clusters.get(cluster_id.lower())
+        record = self._records().get(cluster_id.lower())
+        if cluster is None or record is None or not cluster.writers or cluster.writer is None:
+            raise EnvironmentFault(
+                f"the master password of {cluster_id} cannot be changed: "
+                f"{'it has no writer now' if record is not None else 'there is no such Aurora PostgreSQL cluster'}; "
+                "`describe-db-clusters` shows what there is"
+            )
+        asked = cluster.writer
+        try:
+            await set_password(asked.node, str(record.master_username), password)
+        except OSError as silence:  # TimeoutError is one
+            raise EnvironmentFault(
+                f"the master password of {cluster_id} may not have been changed: its writer {asked.id} does not answer "
+                f"({str(silence) or type(silence).__name__}); `describe-db-clusters` shows which instance writes now"
+            ) from silence
+        self._calls.events.tell("RDS-EVENT-0016", record)
+
+    # --- the controller's part ----------------------------------------------------------------------------------------
+
+    async def reconcile(self) -> None:
+        records = self._records()
+        gone = {identity: cluster for identity, cluster in self._clusters.items() if not self._is_of(cluster, records)}
+        for identity in gone:
+            del self._clusters[identity]
+        for identity, record in records.items():
+            if identity not in self._clusters and identity not in gone:
+                self._clusters[identity] = AuroraCluster(identity, self._engine, self)
+                self._ports[identity] = record.port
+        self.changed()
+        steps = [self._step(records[identity], cluster) for identity, cluster in self._clusters.items()]
+        forgets = [self._forget(cluster) for cluster in gone.values()]
+        results = await asyncio.gather(*steps, *forgets, return_exceptions=True)
+        self._release_ports()
+        if gone.keys() & records.keys():
+            self.wake()  # a cluster of the same name comes once the old one has left
+        self.changed()
+        failures = [result for result in results if isinstance(result, Exception)]
+        raise_all("rds", failures)
+
+    def _is_of(self, cluster: AuroraCluster, records: Mapping[str, Record]) -> bool:
+        """Whether it is one on record, and not a namesake that was deleted: each creation has a port of its own."""
+        return cluster.id in records and records[cluster.id].port == self._ports[cluster.id]
+
+    def _release_ports(self) -> None:
+        """Give back the ports of clusters that are gone, refused ones and those nobody has ever looked at included."""
+        held = {record.port for record in self._records().values()} | set(self._ports.values())
+        for port in self._calls.ports - held:
+            self._calls.ports.remove(port)
+            self._engine.release(port)
+
+    async def _step(self, record: Record, cluster: AuroraCluster) -> None:
+        requests = self._calls.requests
+        reboots = requests.reboots & cluster.members.keys()
+        switches = cluster.switches
+        wanted = list(self._wanted(record))
+        self._give_up_failover(cluster, {each.id for each in wanted})
+        is_failover = cluster.id in requests.failovers
+        try:
+            await cluster.step(
+                wanted,
+                failover=is_failover,
+                target=requests.failovers.get(cluster.id),
+                reboots=reboots,
+                is_stopped=record.status in ("stopping", "stopped"),
+            )
+            await self._follow_password(record, cluster)
+        finally:
+            requests.reboots -= reboots
+            if is_failover and cluster.switches != switches:  # one that was asked for meanwhile is still to be done
+                requests.failovers.pop(cluster.id, None)
+
+    def _give_up_failover(self, cluster: AuroraCluster, wanted: set[str]) -> None:
+        """Forget a failover whose readers were all deleted since it was asked for; the cluster would wait for ever."""
+        if cluster.id not in self._calls.requests.failovers or cluster.writer is None:
+            return
+        target = self._calls.requests.failovers[cluster.id]
+        readers = wanted - {cluster.writer.id}
+        if readers and target in (None, *readers):
+            return
+        del self._calls.requests.failovers[cluster.id]
+        if target != cluster.writer.id:  # else it is the writer already
+            self.tell("RDS-EVENT-0069", cluster.id)
+
+    def _records(self) -> dict[str, Record]:
+        """The clusters whose servers run here, by id."""
+        return {
+            record.resource_id: record
+            for record in self._backend.clusters.values()
+            if is_aurora(record) and record.status != "deleting"
+        }
+
+    def _wanted(self, record: Record) -> Iterator[Wanted]:
+        for member in record.members:
+            if member.status != "deleting":
+                yield Wanted(
+                    id=member.resource_id,
+                    arn=member.arn,
+                    az=member.availability_zone,
+                    instance_class=member.db_instance_class,
+                    tier=member.promotion_tier,
+                )
+
+    async def _follow_password(self, record: Record, cluster: AuroraCluster) -> None:
+        """A password that was given by ModifyDBCluster counts too; a managed one changes by its rotation alone."""
+        given = _given_password(record)
+        known = self._passwords.setdefault(cluster.id, given)
+        if given != known and cluster.writers:
+            await self.set_master_password(cluster.id, self.credentials(cluster.id).password)
+            self._passwords[cluster.id] = given
+
+    async def _forget(self, cluster: AuroraCluster) -> None:
+        try:
+            await cluster.remove()
+        finally:
+            self._passwords.pop(cluster.id, None)
+            self._calls.requests.failovers.pop(cluster.id, None)
+            self._ports.pop(cluster.id)
+            self.changed()
+
+    def _on_exit(self, process: Process) -> None:
+        if process.spec.kind == "postgres":
+            self.wake()
+
+    def unsettled(self) -> tuple[str, ...]:
+        """Clusters and instances that are not what they are to be."""
+        reasons = []
+        for identity, record in self._records().items():
+            cluster = self._clusters.get(identity)
+            if record.status not in ("available", "stopped"):
+                reasons.append(f"database cluster {identity} is {record.status}")
+            elif cluster is not None and record.status == "available" and not cluster.is_available:
+                reasons.extend(
+                    f"database {m.id} is not ready yet" for m in cluster.members.values() if not m.is_running
+                )
+        return tuple(reasons)
+
+    async def close(self) -> None:
+        """Kill every server."""
+        await self._metrics.close()
+        await asyncio.gather(*(cluster.close() for cluster in self._clusters.values()))
+        self._clusters.clear()
+
+    # --- the owner's part ---------------------------------------------------------------------------------------------
+
+    def credentials(self, cluster: str) -> Credentials:
+        record = self._records()[cluster]
+        secret = getattr(record, "master_user_secret", None)
+        if secret is None:
+            password = str(record._master_user_password)
+        else:
+            password = str(json.loads(secret.secret.secret_string)["password"])
+        return Credentials(
+            username=str(record.master_username), password=password, database=str(record.database_name or "")
+        )
+
+    def tell(self, event_id: str, cluster: str, instance: str = "", name: str = "") -> None:
+        record = self._backend.databases.get(instance) if instance else self._backend.clusters.get(cluster)
+        if record is not None:  # else it is gone, and with it whoever would ask
+            self._calls.events.tell(event_id, record, name)
+
+    def wake(self) -> None:
+        self._context.wake(self.name)
+
+    def changed(self) -> None:
+        """Publish where the endpoints lead, and write roles and states into the record."""
+        self._publish()
+        for identity, record in self._records().items():
+            cluster = self._clusters.get(identity)
+            if cluster is not None:
+                for member in cluster.members.values():
+                    self._write_instance(record, cluster, member)
+                self._write_cluster(record, cluster)
+
+    def _write_instance(self, record: Record, cluster: AuroraCluster, member: Member) -> None:
+        instance = self._backend.databases.get(member.id)
+        if instance is None or instance.status == "deleting":
+            return
+        instance.port = member.node.spec.port
+        instance.is_cluster_writer = member is cluster.writer
+        if record.status == "stopped":
+            instance.status = "stopped"
+        elif member.id not in self._calls.requests.reboots:
+            known = "starting" if member.is_known else "creating"
+            instance.status = known if member.phase == "starting" else _STATES[member.phase]
+
+    def _write_cluster(self, record: Record, cluster: AuroraCluster) -> None:
+        if record.status == "stopping":
+            if not any(member.node.is_alive for member in cluster.members.values()):
+                record.status = "stopped"
+                self._calls.events.tell("RDS-EVENT-0150", record)
+        elif record.status == "starting" and cluster.is_available:
+            record.status = "available"
+            self._calls.events.tell("RDS-EVENT-0151", record)
+        elif cluster.is_switching or cluster.id in self._calls.requests.failovers:
+            record.status = "failing-over"
+        elif record.status == "failing-over" or (record.status == "creating" and cluster.is_available):
+            record.status = "available"
+
+    def _publish(self) -> None:
+        """Writer and reader endpoints of every cluster; the first cluster is the one services know."""
+        listeners: list[TcpListener] = []
+        upstreams: list[Upstream] = []
+        for identity, cluster in self._clusters.items():
+            names = f"aurora-{identity}-writer", f"aurora-{identity}-reader"
+            port = self._ports[identity]
+            listeners.append(TcpListener(name=names[0], port=port, upstream=names[0]))
+            listeners.append(TcpListener(name=names[1], port=port, upstream=names[1], host=READER_HOST))
+            upstreams.append(Upstream(name=names[0], endpoints=cluster.writers))
+            upstreams.append(Upstream(name=names[1], endpoints=cluster.readers))
+        self._context.envoy.publish(self.name, Fragment(listeners=tuple(listeners), upstreams=tuple(upstreams)))
+        first = next(iter(self._clusters.values()), None)
+        self._context.network.set_upstream(WRITER, first.writers if first else ())
+        self._context.network.set_upstream(READER, first.readers if first else ())
+        if first is not None:
+            self._expose(first)
+
+    def _expose(self, cluster: AuroraCluster) -> None:
+        record = self._records().get(cluster.id)
+        if record is not None:
+            path = f"{self._ports[cluster.id]}/{record.database_name or 'postgres'}"
+            self._context.network.expose("aurora_writer", f"postgresql://{LOOPBACK}:{path}")
+            self._context.network.expose("aurora_reader", f"postgresql://{READER_HOST}:{path}")
+
+
+def _given_password(record: Record) -> str:
+    """What tells one given master password from another: the secret that holds it, or itself."""
+    secret = getattr(record, "master_user_secret", None)
+    return str(secret.secret_arn) if secret is not None else str(record._master_user_password)

@@ -1,0 +1,147 @@
+"""A database of the whole embedded cloud, as its users meet it: boto3 and psql, by the cluster's endpoints."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+
+from infrastructure.embedded import launch
+from infrastructure.embedded.host import binaries, proctree, sysv
+from infrastructure.embedded.pace import FAST
+from infrastructure.embedded.tests.processes import has_ended
+from infrastructure.state import StateFolder
+
+CLUSTER = "cafe-test"
+READY_S = 30.0
+ANY_PID = range(2**22 + 1)
+"""proc_pid_max(5)."""
+
+
+@dataclass(slots=True)
+class Platform:
+    """A daemon of its own, and one cluster in it."""
+
+    state: StateFolder
+    daemon: launch.Launched
+    segments_before: frozenset[int]
+    """Shared memory that others left: their makers' pids may be given out again."""
+
+    def client(self, service: str) -> Any:
+        sdk: Any = boto3  # typed for every service by name, not for one that is chosen here
+        return sdk.client(
+            service,
+            endpoint_url=self.daemon.url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    @property
+    def cluster(self) -> Any:
+        [cluster] = self.client("rds").describe_db_clusters(DBClusterIdentifier=CLUSTER)["DBClusters"]
+        return cluster
+
+    @property
+    def writer(self) -> str:
+        [writer] = [m["DBInstanceIdentifier"] for m in self.cluster["DBClusterMembers"] if m["IsClusterWriter"]]
+        return str(writer)
+
+    @property
+    def servers(self) -> list[int]:
+        return list(proctree.servers_below(str(self.state.run), "postgres"))
+
+    def is_available(self) -> bool:
+        instances = self.client("rds").describe_db_instances()["DBInstances"]
+        states = [self.cluster["Status"], *(instance["DBInstanceStatus"] for instance in instances)]
+        return states == ["available"] * 3
+
+    def psql(self, endpoint: str, statement: str) -> str:
+        """What psql prints, complaints included, when it connects to one of the cluster's endpoints."""
+        cluster = self.cluster
+        secret = self.client("secretsmanager").get_secret_value(SecretId=cluster["MasterUserSecret"]["SecretArn"])
+        credentials = json.loads(secret["SecretString"])
+        where = ("--host", cluster[endpoint], "--port", str(cluster["Port"]), "--username", credentials["username"])
+        said = subprocess.run(
+            [binaries.postgres_tool("psql"), *where, "--no-psqlrc", "-At", "-c", statement, cluster["DatabaseName"]],
+            env={**os.environ, "PGPASSWORD": credentials["password"]},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return (said.stdout + said.stderr).strip()
+
+
+def until(look: Callable[[], bool]) -> None:
+    """What a user does: ask the API until it says so."""
+    deadline = time.monotonic() + READY_S
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def platform(postgres_home: Path) -> Iterator[Platform]:
+    state = StateFolder.of("test", postgres_home)
+    segments_before = frozenset(sysv.segments_of(ANY_PID))
+    made = Platform(state, launch.launch("test", "us-east-1", FAST, state, detached=False), segments_before)
+    try:
+        rds = made.client("rds")
+        rds.create_db_cluster(
+            DBClusterIdentifier=CLUSTER,
+            Engine="aurora-postgresql",
+            MasterUsername="cafe",
+            ManageMasterUserPassword=True,
+            DatabaseName="cafe",
+        )
+        for number in (1, 2):
+            rds.create_db_instance(
+                DBInstanceIdentifier=f"{CLUSTER}-{number}",
+                DBClusterIdentifier=CLUSTER,
+                Engine="aurora-postgresql",
+                DBInstanceClass="db.t4g.medium",
+            )
+        until(made.is_available)
+        made.psql("Endpoint", "CREATE TABLE orders (id bigint PRIMARY KEY)")
+        yield made
+    finally:
+        launch.stop(state)
+        assert not psutil.pid_exists(made.daemon.pid), "a zombie, or still at it"
+
+
+def test_the_endpoints_lead_to_their_roles(platform: Platform) -> None:
+    assert platform.psql("Endpoint", "INSERT INTO orders VALUES (1)") == "INSERT 0 1"
+    until(lambda: platform.psql("ReaderEndpoint", "SELECT count(*) FROM orders") == "1")
+    assert "read-only transaction" in platform.psql("ReaderEndpoint", "INSERT INTO orders VALUES (2)")
+
+
+@pytest.mark.parametrize("how", ["failover_db_cluster", "SIGKILL"])
+def test_the_endpoints_follow_the_roles(platform: Platform, how: str) -> None:
+    before = platform.writer
+    if how == "SIGKILL":
+        pid_file = platform.state.run / "postgres" / before / "data" / "postmaster.pid"
+        os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGKILL)
+    else:
+        platform.client("rds").failover_db_cluster(DBClusterIdentifier=CLUSTER)
+    until(lambda: platform.writer != before and platform.is_available())
+    rows = int(platform.psql("Endpoint", "SELECT count(*) FROM orders"))
+    assert platform.psql("Endpoint", "INSERT INTO orders SELECT 100 + count(*) FROM orders") == "INSERT 0 1"
+    assert "read-only transaction" in platform.psql("ReaderEndpoint", "INSERT INTO orders VALUES (2)")
+    until(lambda: platform.psql("ReaderEndpoint", "SELECT count(*) FROM orders") == str(rows + 1))
+
+
+def test_nothing_of_a_database_outlives_a_killed_daemon(platform: Platform) -> None:
+    pids = platform.servers
+    assert len(pids) > 10
+    os.kill(platform.daemon.pid, signal.SIGKILL)
+    assert [pid for pid in pids if not has_ended(pid, 3.0)] == []
+    # The guard frees those of servers that were still starting.
+    until(lambda: set(sysv.segments_of(pids)) <= platform.segments_before)

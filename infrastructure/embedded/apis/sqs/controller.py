@@ -1,0 +1,77 @@
+"""SQS: the queues are in the control plane itself; what they hold and move goes to CloudWatch (AWS/SQS)."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from infrastructure.embedded.control.metrics import Datum
+
+if TYPE_CHECKING:
+    from infrastructure.embedded.control.context import Context
+
+NAMESPACE = "AWS/SQS"
+
+
+class SqsController:
+    """Keeps no process. Counters of a queue only grow, so what is reported is what came since the last report."""
+
+    name: ClassVar[str] = "sqs"
+    watches: ClassVar[frozenset[str]] = frozenset({"sqs"})
+    effects: ClassVar[Mapping[str, str]] = {
+        "ChangeMessageVisibility": "the delivery ends then; zero gives the message back at once",
+        "ChangeMessageVisibilityBatch": "as the single call",
+        "CreateQueue": "a queue with metrics in AWS/SQS",
+        "DeleteMessage": "gone; unlocks its message group",
+        "DeleteMessageBatch": "as the single call",
+        "DeleteQueue": "the queue and its messages are gone",
+        "PurgeQueue": "empty at once, once a minute",
+        "ReceiveMessage": "visibility time-outs, locked groups, redrive to the dead letter queue, long polling",
+        "SendMessage": "kept in order; FIFO: de-duplicated for five minutes; answers who polls",
+        "SendMessageBatch": "as the single call",
+        "SetQueueAttributes": "counts from the next call on",
+    }
+
+    def __init__(self, context: "Context") -> None:
+        self._backends = context.backends
+        self._reported: dict[str, tuple[int, ...]] = {}
+        context.metrics.register(self._measured)
+
+    async def reconcile(self) -> None:
+        """Forget the counters of queues that are gone."""
+        queues = self._backends.sqs.queues
+        self._reported = {name: counters for name, counters in self._reported.items() if name in queues}
+
+    async def close(self) -> None:
+        """Nothing was started."""
+
+    def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
+        for queue in self._backends.sqs.queues.values():
+            counters = (queue.sent, queue.received, queue.deleted, queue.empty_receives)
+            before = self._reported.get(queue.name, (0, 0, 0, 0))
+            if any(now < then for now, then in zip(counters, before, strict=True)):
+                before = (0, 0, 0, 0)  # a new queue of an old name
+            self._reported[queue.name] = counters
+            moved = [float(now - then) for now, then in zip(counters, before, strict=True)]
+            yield from _of(queue, moved)
+
+
+def _of(queue: Any, moved: list[float]) -> Iterator[Datum]:
+    counts = queue.counts()
+    oldest = queue.box.oldest_sent_at()
+    sent, received, deleted, empty = moved
+    values = {
+        "NumberOfMessagesSent": sent,
+        "NumberOfMessagesReceived": received,
+        "NumberOfMessagesDeleted": deleted,
+        "NumberOfEmptyReceives": empty,
+        "ApproximateNumberOfMessagesVisible": float(counts.visible),
+        "ApproximateNumberOfMessagesNotVisible": float(counts.in_flight),
+        "ApproximateNumberOfMessagesDelayed": float(counts.delayed),
+    }
+    for name, value in values.items():
+        yield _datum(name, value, "Count", queue.name)
+    age = 0.0 if oldest is None else queue.clock() - oldest
+    yield _datum("ApproximateAgeOfOldestMessage", age, "Seconds", queue.name)
+
+
+def _datum(name: str, value: float, unit: str, queue: str) -> Datum:
+    return Datum(namespace=NAMESPACE, name=name, value=value, unit=unit, dimensions={"QueueName": queue})

@@ -1,0 +1,43 @@
+"""Fixtures of the embedded cloud's tests."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infrastructure.state import StateFolder
+
+if TYPE_CHECKING:
+    from infrastructure.embedded.apis.rds.tests.aurora_world import Aurora
+
+
+@pytest.fixture(scope="session")
+def postgres_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where platforms with databases lie: they share the template of a database, which takes a second to make."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateFolder:
+    return StateFolder.of("test", tmp_path)
+
+
+@pytest.fixture
+async def db(postgres_home: Path) -> "AsyncIterator[Aurora]":
+    """Databases of a test's own; none yet."""
+    from infrastructure.embedded.apis.rds.tests.aurora_world import aurora, own_state  # psycopg and more, for few tests
+
+    async with aurora(own_state(postgres_home)) as made:
+        yield made
+
+
+@pytest.fixture
+async def pair(db: "Aurora") -> "Aurora":
+    """A writer with one row, the first instance, and a reader that confirms; a test may take them apart."""
+    from infrastructure.embedded.apis.rds.tests.aurora_world import FIRST, SECOND
+
+    db.create(FIRST, SECOND)
+    await db.settle()
+    await db.fill()
+    return db

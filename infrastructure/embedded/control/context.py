@@ -1,0 +1,38 @@
+"""What a controller gets: the one object that holds the parts of a running embedded cloud."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infrastructure.embedded.host.ports import Ports
+from infrastructure.embedded.host.supervisor import Supervisor
+from infrastructure.embedded.pace import Pace
+from infrastructure.state import StateFolder
+
+if TYPE_CHECKING:  # controllers are built from these; at run time only the assembly needs to know them
+    from infrastructure.embedded.control.metrics import Metrics
+    from infrastructure.embedded.moto.records import Backends
+    from infrastructure.embedded.network.edges import Network
+    from infrastructure.embedded.network.envoy.process import Envoy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The parts every controller may use. Everything lives on the daemon's one event loop.
+
+    `wake(name)` makes the controller of that signing name reconcile soon; an unknown name is a `KeyError`.
+    `url` is the control plane's, for what calls any AWS API; empty where there is none (tests).
+    """
+
+    state: StateFolder
+    pace: Pace
+    region: str
+    account: str
+    supervisor: Supervisor
+    ports: Ports
+    envoy: "Envoy"
+    network: "Network"
+    metrics: "Metrics"
+    backends: "Backends"
+    wake: Callable[[str], None]
+    url: str = ""

@@ -1,0 +1,300 @@
+"""CloudWatch's metric calls over the store: what is put is found, as AWS groups it, quickly and in bounded memory."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from infrastructure.embedded.apis.cloudwatch import api
+from infrastructure.embedded.control.metric_store import (
+    FINE_S,
+    KEEP_S,
+    MAX_DISTINCT,
+    MAX_SERIES,
+    Bucket,
+    Key,
+    MetricStore,
+)
+from infrastructure.embedded.control.metrics import Datum, Metrics
+from infrastructure.embedded.tests.ecs_world import world
+from infrastructure.state import StateFolder
+
+START = 1_800_000_000.0
+KEY = Key.of("Cafe/Order", "Latency", {"Service": "order"})
+
+
+@pytest.fixture
+def metrics(state: StateFolder) -> Metrics:
+    return world(state).context.metrics
+
+
+@pytest.fixture
+def cloudwatch(state: StateFolder) -> Any:
+    """Where it is a minute after `START`."""
+    backends = world(state).backends
+    api.serve(backends.cloudwatch, MetricStore(), lambda: START + 60.0)
+    return backends.cloudwatch
+
+
+def moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def query(stat: str, *, period: int = 1, namespace: str = "N", **more: Any) -> dict[str, Any]:
+    metric = {"Namespace": namespace, "MetricName": "M", "Dimensions": [{"Name": "D", "Value": "1"}]}
+    return {"Id": "q", "MetricStat": {"Metric": metric, "Period": period, "Stat": stat}, **more}
+
+
+def put(cloudwatch: Any, at: float, **entry: Any) -> None:
+    datum = {"MetricName": "M", "Dimensions": [{"Name": "D", "Value": "1"}], "Timestamp": moment(at), **entry}
+    cloudwatch.put_metric_data("N", [datum])
+
+
+def ask(cloudwatch: Any, *queries: dict[str, Any], seconds: float = 10.0, **more: Any) -> list[dict[str, Any]]:
+    answer: list[dict[str, Any]] = cloudwatch.get_metric_data(
+        list(queries), moment(START), moment(START + seconds), **more
+    )
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("stat", "expected"),
+    [
+        ("Average", 2.5),
+        ("Sum", 10.0),
+        ("Minimum", 1.0),
+        ("Maximum", 4.0),
+        ("SampleCount", 4.0),
+        ("p50", 2.0),
+        ("p100", 4.0),
+        ("p99.9", 4.0),
+    ],
+)
+def test_every_statistic_of_single_values(cloudwatch: Any, stat: str, expected: float) -> None:
+    for value in (4.0, 1.0, 3.0, 2.0):
+        put(cloudwatch, START, Value=value)
+    assert ask(cloudwatch, query(stat))[0]["Values"] == [expected]
+
+
+def test_values_with_counts_keep_their_percentiles(cloudwatch: Any) -> None:
+    put(cloudwatch, START, Values=[1.0, 100.0], Counts=[99.0, 1.0])
+    assert [ask(cloudwatch, query(stat))[0]["Values"] for stat in ("p50", "p99", "p100")] == [[1.0], [1.0], [100.0]]
+
+
+def test_statistic_sets_add_up_and_have_no_percentiles(cloudwatch: Any) -> None:
+    put(cloudwatch, START, StatisticValues={"Minimum": 1, "Maximum": 9, "Sum": 20, "SampleCount": 4})
+    put(cloudwatch, START, Value=0.0)
+    assert [ask(cloudwatch, query(s))[0]["Values"] for s in ("Sum", "Minimum", "Maximum", "SampleCount", "p99")] == [
+        [20.0],
+        [0.0],
+        [9.0],
+        [5.0],
+        [],
+    ]
+
+
+def test_periods_are_aligned_and_empty_ones_left_out(cloudwatch: Any) -> None:
+    for second in (0, 4, 5, 19):
+        put(cloudwatch, START + second, Value=float(second))
+    [found] = ask(cloudwatch, query("Sum", period=5), seconds=20)
+    assert found["Timestamps"] == [moment(START), moment(START + 5), moment(START + 15)]
+    assert found["Values"] == [4.0, 5.0, 19.0]
+
+
+def test_the_order_of_time_can_be_chosen(cloudwatch: Any) -> None:
+    for second in range(3):
+        put(cloudwatch, START + second, Value=float(second))
+    assert ask(cloudwatch, query("Sum"), scan_by="TimestampDescending")[0]["Values"] == [2.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        query("Sum", namespace="Other"),
+        {"Id": "q", "MetricStat": {"Metric": {"Namespace": "N", "MetricName": "M"}, "Period": 1, "Stat": "Sum"}},
+    ],
+    ids=["another namespace", "no dimensions"],
+)
+def test_another_metric_is_another_metric(cloudwatch: Any, other: dict[str, Any]) -> None:
+    put(cloudwatch, START, Value=1.0)
+    assert ask(cloudwatch, other)[0]["Values"] == []
+
+
+def test_an_expression_may_name_a_query_and_nothing_else(cloudwatch: Any) -> None:
+    put(cloudwatch, START, Value=1.0)
+    named = ask(cloudwatch, query("Sum", ReturnData=False), {"Id": "e", "Expression": "q"})
+    assert [(found["Id"], found["Values"]) for found in named] == [("e", [1.0])]
+    with pytest.raises(Exception, match="not evaluated by the embedded cloud"):
+        ask(cloudwatch, query("Sum"), {"Id": "e", "Expression": "q * 2"})
+
+
+@pytest.mark.parametrize("stat", ["TM(1%:99%)", "IQM", "average", "p101"])
+def test_a_statistic_that_is_not_computed_is_refused(cloudwatch: Any, stat: str) -> None:
+    with pytest.raises(Exception, match="is not supported"):
+        ask(cloudwatch, query(stat))
+
+
+def test_an_empty_window_is_refused(cloudwatch: Any) -> None:
+    with pytest.raises(Exception, match="must be less than"):
+        ask(cloudwatch, query("Sum"), seconds=0)
+
+
+def test_a_value_that_is_no_number_is_refused_and_nothing_kept(cloudwatch: Any) -> None:
+    with pytest.raises(Exception, match="NaN"):
+        cloudwatch.put_metric_data("N", [{"MetricName": "M", "Value": 1.0}, {"MetricName": "M", "Value": float("nan")}])
+    assert cloudwatch.list_metrics(None, "N", None, None) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "message"),
+    [
+        (7_201.0, "member.2.Timestamp must specify a time no more than two hours in the future"),
+        (-1_209_601.0, "member.2.Timestamp must specify a time within the past two weeks"),
+        (7_200.0, ""),
+        (-1_209_600.0, ""),
+    ],
+    ids=["too-far-ahead", "too-old", "just-near-enough", "just-young-enough"],
+)
+def test_a_data_point_lies_two_weeks_back_to_two_hours_ahead(cloudwatch: Any, ahead_s: float, message: str) -> None:
+    at = START + 60.0 + ahead_s
+    data = [{"MetricName": "M", "Timestamp": moment(each), "Value": 1.0} for each in (START, at)]
+    if message:
+        with pytest.raises(Exception, match=message):
+            cloudwatch.put_metric_data("N", data)
+        assert cloudwatch.list_metrics(None, "N", None, None)[1] == [], "nothing of the call is kept"
+    else:
+        cloudwatch.put_metric_data("N", data)
+        assert len(cloudwatch.list_metrics(None, "N", None, None)[1]) == 1
+
+
+def test_metrics_can_be_listed_by_each_part_of_their_name(cloudwatch: Any) -> None:
+    for name, dimension in (("A", "1"), ("A", "2"), ("B", "1")):
+        cloudwatch.put_metric_data(
+            "N", [{"MetricName": name, "Dimensions": [{"Name": "D", "Value": dimension}], "Value": 1}]
+        )
+
+    def listed(name: str | None, dimensions: list[dict[str, str]] | None) -> int:
+        return len(cloudwatch.list_metrics(None, "N", name, dimensions)[1])
+
+    assert listed(None, None) == 3
+    assert listed("A", None) == 2
+    assert listed(None, [{"Name": "D", "Value": "1"}]) == 2
+    assert listed(None, [{"Name": "D"}]) == 3
+    assert listed(None, [{"Name": "E"}]) == 0
+
+
+def test_many_metrics_are_listed_in_pages(cloudwatch: Any) -> None:
+    for number in range(501):
+        cloudwatch.put_metric_data("N", [{"MetricName": f"M{number:03}", "Value": 1}])
+    token, first = cloudwatch.list_metrics(None, "N", None, None)
+    assert (len(first), len(cloudwatch.list_metrics(token, "N", None, None)[1])) == (500, 1)
+
+
+def test_metric_statistics_know_unit_and_percentiles(cloudwatch: Any) -> None:
+    put(cloudwatch, START, Value=2.0, Unit="Seconds")
+    [found] = cloudwatch.get_metric_statistics(
+        "N", "M", moment(START), moment(START + 5), 5, ["Sum"], [{"Name": "D", "Value": "1"}], extended=["p90"]
+    )
+    assert found == {
+        "Timestamp": moment(START),
+        "Unit": "Seconds",
+        "Sum": 2.0,
+        "ExtendedStatistics": {"p90": 2.0},
+    }
+
+
+def test_naive_times_mean_utc(cloudwatch: Any) -> None:
+    put(cloudwatch, START, Value=1.0, Timestamp=moment(START).replace(tzinfo=None))
+    naive = moment(START).replace(tzinfo=None)
+    [found] = cloudwatch.get_metric_data([query("Sum")], naive, naive + timedelta(seconds=5))
+    assert found["Values"] == [1.0]
+
+
+def test_old_seconds_become_minutes_and_then_nothing() -> None:
+    store = MetricStore()
+    for second in range(120):
+        store.bucket(KEY, "Seconds", START + second).add(1.0)
+    store.prune(START + FINE_S + 120)
+    assert len(store) == 2
+    assert [b.total for _, b in store.query(KEY, START, START + 120, 60)] == [60.0, 60.0]
+    store.prune(START + KEEP_S + 120)
+    assert (len(store), list(store.metrics())) == (0, [])
+
+
+def test_a_data_point_that_lies_ahead_keeps_none_of_the_others() -> None:
+    store, ahead_s = MetricStore(), 7_000.0
+    store.bucket(KEY, "None", START + ahead_s).add(1.0)
+    for second in range(6_000):
+        store.bucket(KEY, "None", START + second).add(1.0)
+        store.prune(START + second)
+    assert len(store) <= FINE_S + 6_000 / 60 + 2
+    store.prune(START + ahead_s + KEEP_S + 60)
+    assert len(store) == 0
+
+
+def test_the_number_of_series_is_bounded() -> None:
+    store = MetricStore()
+    for number in range(MAX_SERIES + 10):
+        store.bucket(Key.of("N", f"M{number}", {}), "None", START).add(1.0)
+    assert len(list(store.metrics())) == MAX_SERIES
+
+
+def test_a_bucket_with_countless_values_stays_small_and_nearly_exact() -> None:
+    bucket = Bucket()
+    for number in range(1, 10_001):
+        bucket.add(float(number))
+    assert bucket.values is not None
+    assert len(bucket.values) <= MAX_DISTINCT * 4
+    assert bucket.statistic("p50") == pytest.approx(5000, rel=0.1)
+    assert (bucket.statistic("Maximum"), bucket.statistic("SampleCount")) == (10_000.0, 10_000.0)
+
+
+def test_a_query_of_minutes_by_the_second_takes_milliseconds() -> None:
+    store = MetricStore()
+    for number in range(60):
+        for second in range(600):
+            store.bucket(Key.of("N", f"M{number}", {}), "None", START + second).add(1.0)
+    began = time.perf_counter()
+    found = store.query(Key.of("N", "M30", {}), START, START + 600, 1)
+    assert len(found) == 600
+    assert time.perf_counter() - began < 0.1
+
+
+def test_sources_are_asked_every_period_and_filed_under_it(metrics: Metrics) -> None:
+    def source(elapsed_s: float) -> Iterable[Datum]:
+        yield Datum(namespace="N", name="M", value=elapsed_s, unit="Seconds")
+
+    def broken(_elapsed_s: float) -> Iterable[Datum]:
+        raise ValueError("defect")
+
+    metrics.register(broken)
+    metrics.register(source)
+    metrics.collect(1.5, START)
+    [(at, bucket)] = metrics.store.query(Key.of("N", "M", {}), START, START + 1, 1)
+    assert (at, bucket.total) == (START, 1.5)
+
+
+def test_the_loop_asks_on_the_boundaries_of_periods(metrics: Metrics) -> None:
+    asked: list[float] = []
+
+    async def run() -> None:
+        done = asyncio.Event()
+
+        def source(_elapsed_s: float) -> Iterable[Datum]:
+            asked.append(time.time() % 1.0)
+            done.set()
+            return ()
+
+        metrics.register(source)
+        task = asyncio.create_task(metrics.run())
+        async with asyncio.timeout(5):
+            await done.wait()
+        await metrics.close()
+        await metrics.close()
+        assert task.cancelled()
+
+    asyncio.run(run())
+    assert min(asked[0], 1.0 - asked[0]) < 0.4

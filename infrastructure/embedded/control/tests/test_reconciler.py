@@ -1,0 +1,191 @@
+"""Controllers are woken, kept going and asked whether they are settled."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar
+
+import pytest
+
+from infrastructure.embedded.control.controller import Controller
+from infrastructure.embedded.control.reconciler import Reconciler
+
+NEVER_S = 3600.0
+
+
+class Counting:
+    """Counts its passes and tells each; `during` runs inside a pass."""
+
+    name: ClassVar[str] = "ecs"
+    watches: ClassVar[frozenset[str]] = frozenset({"ecs"})
+
+    def __init__(self, during: Callable[[], None] = lambda: None) -> None:
+        self.passes = 0
+        self.is_closed = False
+        self.reasons: tuple[str, ...] = ()
+        self._during = during
+        self._passed = asyncio.Condition()
+
+    async def reconcile(self) -> None:
+        self.passes += 1
+        async with self._passed:
+            self._passed.notify_all()
+        self._during()
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+    def unsettled(self) -> tuple[str, ...]:
+        return self.reasons
+
+    async def passed(self, count: int) -> None:
+        async with asyncio.timeout(5.0), self._passed:
+            await self._passed.wait_for(lambda: self.passes >= count)
+
+
+class Watching(Counting):
+    name: ClassVar[str] = "elasticloadbalancing"
+    watches: ClassVar[frozenset[str]] = frozenset({"elasticloadbalancing", "ecs"})
+
+
+def run(
+    controllers: Sequence[Controller], body: Callable[[Reconciler], Awaitable[None]], resync_s: float = NEVER_S
+) -> None:
+    async def all_of_it() -> None:
+        reconciler = Reconciler(resync_s)
+        reconciler.adopt(controllers)
+        reconciler.start()
+        await body(reconciler)
+        await reconciler.close()
+
+    asyncio.run(all_of_it())
+
+
+def test_every_controller_makes_a_first_pass() -> None:
+    first, second = Counting(), Watching()
+
+    async def body(_: Reconciler) -> None:
+        await first.passed(1)
+        await second.passed(1)
+
+    run([first, second], body)
+    assert first.is_closed
+    assert second.is_closed
+
+
+def test_wakes_that_come_together_are_one_pass() -> None:
+    controller = Counting()
+
+    async def body(reconciler: Reconciler) -> None:
+        await controller.passed(1)
+        for _ in range(10):
+            reconciler.wake("ecs")
+        await controller.passed(2)
+        await reconciler.settled(1.0)
+        assert controller.passes == 2
+
+    run([controller], body)
+
+
+def test_a_wake_during_a_pass_is_another_pass() -> None:
+    async def body(reconciler: Reconciler) -> None:
+        controller = Counting(lambda: reconciler.wake("ecs") if controller.passes == 1 else None)
+        reconciler.adopt([controller])
+        reconciler.start()
+        await controller.passed(2)
+        await reconciler.settled(1.0)
+        assert controller.passes == 2
+
+    run([], body)
+
+
+@pytest.mark.parametrize(
+    ("service", "woken"),
+    [
+        ("ecs", (2, 2)),
+        ("elasticloadbalancing", (1, 2)),
+        ("sqs", (1, 1)),
+        ("cloudformation", (2, 2)),
+    ],
+)
+def test_a_call_wakes_the_controllers_that_watch_its_api(service: str, woken: tuple[int, int]) -> None:
+    first, second = Counting(), Watching()
+
+    async def body(reconciler: Reconciler) -> None:
+        await reconciler.settled(1.0)
+        reconciler.notify(service)
+        await reconciler.settled(1.0)
+
+    run([first, second], body)
+    assert (first.passes, second.passes) == woken
+
+
+def test_the_slow_tick_makes_a_pass_without_a_wake() -> None:
+    controller = Counting()
+    run([controller], lambda _: controller.passed(3), resync_s=0.01)
+
+
+def test_a_failing_pass_is_counted_told_and_tried_again() -> None:
+    def fail_twice() -> None:
+        if controller.passes <= 2:
+            raise RuntimeError("no such cluster")
+
+    controller = Counting(fail_twice)
+
+    async def body(reconciler: Reconciler) -> None:
+        assert await reconciler.settled(0.05) == ("ecs fails: no such cluster",)
+        reconciler.wake("ecs")
+        await controller.passed(2)
+        assert await reconciler.settled(0.05) == ("ecs fails: no such cluster",)
+        reconciler.wake("ecs")
+        assert await reconciler.settled(1.0) == ()
+        assert reconciler.failures == {"ecs": 2}
+
+    run([controller], body)
+
+
+def test_settled_waits_for_the_reasons_to_go() -> None:
+    controller = Counting()
+    controller.reasons = ("order has 1 of 2 tasks",)
+
+    async def body(reconciler: Reconciler) -> None:
+        assert await reconciler.settled(0.05) == ("order has 1 of 2 tasks",)
+        waiting = asyncio.create_task(reconciler.settled(5.0))
+        await asyncio.sleep(0)
+        controller.reasons = ()
+        reconciler.wake("ecs")
+        assert await waiting == ()
+
+    run([controller], body)
+
+
+def test_a_change_nobody_has_looked_at_is_not_settled() -> None:
+    controller = Counting()
+
+    async def body(reconciler: Reconciler) -> None:
+        await reconciler.settled(1.0)
+        reconciler.wake("ecs")
+        assert reconciler.unsettled() == ("ecs has not looked at the latest changes yet",)
+
+    run([controller], body)
+
+
+def test_an_unknown_controller_is_named_with_the_known_ones() -> None:
+    async def body(reconciler: Reconciler) -> None:
+        with pytest.raises(KeyError, match="no controller is called 'lambda'; known: ecs"):
+            reconciler.wake("lambda")
+
+    run([Counting()], body)
+
+
+def test_one_controller_that_does_not_close_keeps_no_other_open() -> None:
+    class Defective(Watching):
+        async def close(self) -> None:
+            raise RuntimeError("a defect")
+
+    first, last = Counting(), Defective()
+
+    async def body(_: Reconciler) -> None:
+        await first.passed(1)
+
+    run([first, last], body)
+    assert first.is_closed

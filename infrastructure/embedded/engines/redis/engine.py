@@ -1,0 +1,190 @@
+"""Redis servers: one process per cache node, in memory only, on loopback only.
+
+Nothing is ever saved, so a node that was killed comes back empty, as an ElastiCache node without backups does.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from infrastructure.embedded.engines.redis.resp import RespConnection, RespError
+from infrastructure.embedded.host import binaries
+from infrastructure.embedded.host.ports import Ports
+from infrastructure.embedded.host.process import Process, ProcessSpec
+from infrastructure.embedded.host.supervisor import Supervisor
+from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
+from infrastructure.errors import EnvironmentFault
+from infrastructure.state import StateFolder
+
+_READY_S = 10.0
+_LOOK_S = 0.01
+"""Between two attempts to connect to a server that has just been started."""
+
+GIB = 1024**3
+MEMORY: Mapping[str, float] = {
+    "cache.t3.micro": 0.5,
+    "cache.t3.small": 1.37,
+    "cache.t3.medium": 3.09,
+    "cache.t4g.micro": 0.5,
+    "cache.t4g.small": 1.37,
+    "cache.t4g.medium": 3.09,
+    "cache.m7g.large": 6.38,
+    "cache.r7g.large": 13.07,
+}
+"""GiB per node type, https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.Redis.html; else `GIB`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSpec:
+    """A node to run. `id` is file-name safe; `primary` is whom it copies, None for a primary."""
+
+    id: str
+    resource: str
+    az: str
+    port: int
+    node_type: str
+    primary: Endpoint | None = None
+
+
+class RedisNode:
+    """A running server."""
+
+    def __init__(self, spec: NodeSpec, process: Process, connection: RespConnection) -> None:
+        self.spec = spec
+        self.process = process
+        self._connection = connection
+        self._connecting = asyncio.Lock()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(LOOPBACK, self.spec.port)
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process.state != "exited"
+
+    async def promote(self) -> None:
+        """Take writes from now on."""
+        await (await self._connected()).call("REPLICAOF", "NO", "ONE")
+
+    async def follow(self, primary: Endpoint) -> None:
+        """Copy `primary` from now on, whatever was here before."""
+        await (await self._connected()).call("REPLICAOF", primary.host, primary.port)
+
+    async def info(self) -> Mapping[str, str]:
+        """The server's INFO; `OSError` or `TimeoutError` when it does not answer."""
+        return await (await self._connected()).info()
+
+    async def _connected(self) -> RespConnection:
+        async with self._connecting:  # of two that ask at once the second takes the first one's
+            if self._connection.is_closed:
+                self._connection = await RespConnection.open(LOOPBACK, self.spec.port)
+            return self._connection
+
+    async def offset(self) -> int:
+        """How much of its primary's stream a replica has, in bytes; -1 when it does not answer."""
+        try:
+            return int((await self.info()).get("slave_repl_offset", 0))
+        except (OSError, TimeoutError):
+            return -1
+
+    async def stop(self) -> None:
+        """End the server; its data is gone."""
+        self._connection.close()
+        await self.process.stop(1.0)
+        self._connection.close()  # of somebody who asked while it was ending
+
+    async def kill(self) -> None:
+        """End the server at once."""
+        self._connection.close()
+        self.process.kill()
+        await self.process.wait()
+
+
+class RedisEngine:
+    """Starts servers through the supervisor."""
+
+    def __init__(self, supervisor: Supervisor, ports: Ports, state: StateFolder) -> None:
+        self._supervisor = supervisor
+        self._ports = ports
+        self._state = state
+
+    def allocate(self) -> int:
+        """A port for a node; `release` it when the node is gone for good."""
+        return self._ports.allocate()
+
+    def release(self, port: int) -> None:
+        self._ports.release(port)
+
+    async def start(self, spec: NodeSpec) -> RedisNode:
+        """A server that answers; `EnvironmentFault` with the log's tail when it does not within 10 s."""
+        process = await self._supervisor.start(
+            ProcessSpec(
+                id=spec.id,
+                kind="redis",
+                resource=spec.resource,
+                env={},
+                service="elasticache",
+                port=spec.port,
+                az=spec.az,
+                argv=self._command(spec),
+            )
+        )
+        try:
+            return RedisNode(spec, process, await self._connected(spec, process))
+        except BaseException:
+            process.kill()
+            await process.wait()  # else the next attempt finds its name taken
+            raise
+
+    async def _connected(self, spec: NodeSpec, process: Process) -> RespConnection:
+        deadline = time.monotonic() + _READY_S
+        while process.state != "exited" and time.monotonic() < deadline:
+            with contextlib.suppress(OSError, TimeoutError, RespError):
+                connection = await RespConnection.open(LOOPBACK, spec.port)
+                if await _is_answered_by(connection, process.pid):
+                    return connection
+            await asyncio.sleep(_LOOK_S)
+        ending = f"ended with {process.returncode}" if process.state == "exited" else f"was not ready in {_READY_S:g} s"
+        raise EnvironmentFault(
+            f"redis {spec.id} on port {spec.port} {ending}; `cafe logs {spec.id}` shows all of its log",
+            log=self._supervisor.tail(spec.id),
+        )
+
+    def _command(self, spec: NodeSpec) -> tuple[str, ...]:
+        folder = self._state.run / "redis"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings = {
+            "port": str(spec.port),
+            "bind": LOOPBACK,
+            "protected-mode": "yes",
+            "dir": str(folder),
+            "daemonize": "no",
+            # A title is written over the environment, and with it over the marker by which left-overs are found.
+            "set-proc-title": "no",
+            "save": "",
+            "appendonly": "no",
+            "maxmemory": str(int(MEMORY.get(spec.node_type, 1.0) * GIB)),
+            "maxmemory-policy": "volatile-lru",  # ElastiCache's default
+            "repl-diskless-sync": "yes",
+            "repl-diskless-sync-delay": "0",
+            "repl-diskless-load": "swapdb",  # a replica's copy never touches the disk
+            "tcp-keepalive": "300",
+        }
+        replication = ("--replicaof", spec.primary.host, str(spec.primary.port)) if spec.primary else ()
+        words = (word for name, value in settings.items() for word in (f"--{name}", value))
+        return (str(binaries.find("redis").path), *words, *replication)
+
+
+async def _is_answered_by(connection: RespConnection, pid: int) -> bool:
+    """Whether it is this server that answers, and not another one on its port; closes the connection if not."""
+    try:
+        if (await connection.info()).get("process_id") == str(pid):
+            return True
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return False

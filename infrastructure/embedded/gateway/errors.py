@@ -1,0 +1,43 @@
+"""Errors in the shape each AWS protocol gives them, so that every SDK raises its own exception class for them.
+
+JSON 1.0 and 1.1: `__type`, `message`; REST-JSON: the type in a header; query: `ErrorResponse/Error`; EC2:
+`Response/Errors/Error`; REST-XML: `Error`; see "AWS JSON 1.0 protocol" and its siblings in the Smithy documentation.
+"""
+
+from uuid import uuid4
+from xml.sax.saxutils import escape
+
+import orjson
+
+from infrastructure.embedded.gateway.call import Answer, Call
+from infrastructure.embedded.gateway.providers import api_of
+
+
+def error(call: Call, code: str, message: str, *, status: int = 400, **more: object) -> Answer:
+    """`code` with `message` as the caller's SDK expects it; `more` are further members of a JSON error."""
+    api = api_of(call.service)
+    form = call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    protocol = api.protocol if api else ("query" if form else "json")
+    request_id = str(uuid4())
+    headers = {"x-amzn-requestid": request_id}
+    if protocol in ("json", "rest-json"):
+        kind = call.headers.get("content-type") or "application/x-amz-json-1.0"
+        typed = {"__type": code} if protocol == "json" else {}
+        kind = kind if protocol == "json" else "application/json"
+        body = orjson.dumps({**typed, "message": message, "Message": message, **more})
+        return Answer(status=status, headers={**headers, "content-type": kind, "x-amzn-errortype": code}, body=body)
+    side = "Sender" if status < 500 else "Receiver"
+    core = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    asked = f"<RequestId>{request_id}</RequestId>"
+    text = {
+        "query": f"<ErrorResponse><Error><Type>{side}</Type>{core}</Error>{asked}</ErrorResponse>",
+        "ec2": f"<Response><Errors><Error>{core}</Error></Errors><RequestID>{request_id}</RequestID></Response>",
+        "rest-xml": f"<Error>{core}{asked}</Error>",
+    }[protocol]
+    return Answer(status=status, headers={**headers, "content-type": "text/xml"}, body=text.encode())
+
+
+def not_provided(call: Call) -> Answer:
+    """The refusal of what the embedded cloud does not do; 501 because no SDK retries it."""
+    message = f"not provided by the embedded cloud: {call.service}:{call.action}; see PARITY.md"
+    return error(call, "UnsupportedOperation", message, status=501)

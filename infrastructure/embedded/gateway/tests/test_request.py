@@ -1,0 +1,83 @@
+"""Which call an HTTP request is."""
+
+from typing import Any
+
+import pytest
+
+from infrastructure.embedded.gateway.request import Unsigned, call_of
+from infrastructure.embedded.tests.control import headers_of
+
+
+def _call(service: str, **more: Any) -> Any:
+    headers = headers_of(service, caller="order", region="eu-west-1") | more.pop("headers", {})
+    return call_of(
+        method=more.get("method", "POST"),
+        path=more.get("path", "/"),
+        query=more.get("query", ""),
+        headers=headers,
+        body=more.get("body", b""),
+        at=1.0,
+    )
+
+
+def test_the_credential_scope_says_who_calls_what_where() -> None:
+    found = _call("ECS", headers={"x-amz-target": "AmazonEC2ContainerServiceV20141113.StopTask"}, body=b'{"task": "t"}')
+    assert (found.caller, found.region, found.service, found.action) == ("order", "eu-west-1", "ecs", "StopTask")
+    assert found.parameters == {"task": "t"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "action", "parameters"),
+    [
+        (
+            {
+                "headers": {"content-type": "application/x-www-form-urlencoded"},
+                "body": b"Action=ListRoles&Version=1&A=",
+            },
+            "ListRoles",
+            {"Action": "ListRoles", "Version": "1", "A": ""},
+        ),
+        (
+            {"method": "GET", "query": "Action=ListRoles&Version=1"},
+            "ListRoles",
+            {"Action": "ListRoles", "Version": "1"},
+        ),
+        ({"headers": {"x-amz-target": "T.Op"}, "body": b"not json"}, "Op", {}),
+        ({"headers": {"x-amz-target": "T.Op"}, "body": b"[1]"}, "Op", {}),
+        ({"method": "PUT", "path": "/2015-03-31/functions"}, "PUT /2015-03-31/functions", {}),
+    ],
+    ids=["form", "query", "not json", "no object", "rest"],
+)
+def test_the_operation_is_found_in_every_protocol(request_: Any, action: str, parameters: Any) -> None:
+    found = _call("iam", **request_)
+    assert (found.action, found.parameters) == (action, parameters)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "action"),
+    [("GET", "/bucket/key/more", "GetObject"), ("PUT", "/bucket", "PutBucket"), ("DELETE", "/bucket/", "DeleteBucket")],
+)
+def test_an_s3_call_gets_a_name(method: str, path: str, action: str) -> None:
+    assert _call("s3", method=method, path=path).action == action
+
+
+def test_a_presigned_url_is_signed() -> None:
+    query = "X-Amz-Credential=me%2F20260101%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Signature=0"
+    found = call_of(method="GET", path="/b/k", query=query, headers={"host": "localhost"}, body=b"", at=0.0)
+    assert (found.caller, found.service) == ("me", "s3")
+
+
+@pytest.mark.parametrize(
+    ("headers", "query"),
+    [
+        ({}, ""),
+        ({"authorization": "Basic eDp5"}, ""),
+        ({"authorization": "AWS4-HMAC-SHA256 nothing"}, ""),
+        ({}, "X-Amz-Credential="),
+        ({}, "prefix=X-Amz-Credential"),
+    ],
+    ids=["nothing", "another scheme", "no scope", "empty in the query", "a value in the query"],
+)
+def test_a_request_without_a_scope_is_unsigned(headers: dict[str, str], query: str) -> None:
+    with pytest.raises(Unsigned):
+        call_of(method="POST", path="/", query=query, headers=headers, body=b"", at=0.0)

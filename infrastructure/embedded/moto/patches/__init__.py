@@ -1,0 +1,39 @@
+"""Corrections of moto 5.2, one module each: what grows with history, or contradicts AWS.
+
+A patch module says in its docstring which code of moto it replaces and why, and replaces it in `install`, which runs
+right after the import of the moto package it belongs to (`core`: what all share). Its test compares it with moto's
+own code. Adding one is its file and its place in `PATCHES`.
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+PATCHES: Mapping[str, tuple[str, ...]] = {
+    "cloudformation": ("infrastructure.embedded.apis.cloudformation.patches",),
+    "core": (
+        "infrastructure.embedded.moto.patches.tracking",
+        "infrastructure.embedded.moto.patches.request_cost",
+    ),
+    "dynamodb": (
+        "infrastructure.embedded.moto.patches.kms_keys",
+        "infrastructure.embedded.apis.dynamodb.patches.items",
+        "infrastructure.embedded.apis.dynamodb.patches.tables",
+        "infrastructure.embedded.apis.dynamodb.patches.transactions",
+    ),
+    "kinesis": ("infrastructure.embedded.apis.kinesis.patches",),
+    "rds": ("infrastructure.embedded.apis.rds.patches",),
+    "sqs": ("infrastructure.embedded.apis.sqs.patches",),
+}
+"""moto package to the patches it gets, in this order. They import moto, so they are imported when it is prepared."""
+
+
+def apply(package: str) -> None:
+    """Install the patches of moto's `package`, which has just been imported."""
+    for name in PATCHES.get(package, ()):
+        load(name).install()
+
+
+def load(name: str) -> Any:
+    """The patch module called `name`."""
+    return importlib.import_module(name)

@@ -1,0 +1,223 @@
+"""What the patches make fast they must not make different: the same calls to moto with and without them."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from infrastructure.embedded.moto.tests.oracle import Step, answers
+from infrastructure.embedded.tests.control import Control, run, table
+
+
+def _item(key: str, sort: str = "", **more: Any) -> dict[str, Any]:
+    keys = {"id": {"S": key}} | ({"at": {"S": sort}} if sort else {})
+    return (
+        keys | {"n": {"N": "12.50"}, "t": {"S": "größe"}, "l": {"L": [{"M": {"x": {"N": "1"}}}, {"BOOL": True}]}} | more
+    )
+
+
+def _put(name: str, item: dict[str, Any], **more: Any) -> Step:
+    return ("dynamodb", "PutItem", {"TableName": name, "Item": item, **more})
+
+
+def _query(value: str, **more: Any) -> Step:
+    names, values = {"#i": "id"}, {":i": {"S": value}}
+    return (
+        "dynamodb",
+        "Query",
+        {
+            "TableName": "ranged",
+            "KeyConditionExpression": "#i = :i" + more.pop("and_", ""),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values | more.pop("values", {}),
+            **more,
+        },
+    )
+
+
+_ABSENT = "attribute_not_exists(id)"
+DYNAMODB: tuple[Step, ...] = (
+    ("dynamodb", "CreateTable", table("plain")),
+    ("dynamodb", "CreateTable", table("ranged", sort="at")),
+    *(_put("plain", _item(key)) for key in ("b", "a", "c")),
+    *(_put("ranged", _item(key, sort)) for key in ("x", "y") for sort in ("3", "1", "10", "2")),
+    _put("plain", _item("a", extra={"S": "new"}), ReturnValues="ALL_OLD"),
+    _put("plain", _item("a"), ConditionExpression=_ABSENT),
+    _put("plain", _item("a"), ConditionExpression=_ABSENT, ReturnValuesOnConditionCheckFailure="ALL_OLD"),
+    _put("plain", _item("bytes", raw={"B": base64.b64encode(b"\x00\xff").decode()}, many={"BS": ["AA==", "AQ=="]})),
+    _put("plain", _item("none", nothing={"NULL": True}, some={"SS": ["b", "a"]}, numbers={"NS": ["1", "2"]})),
+    _put("plain", {"id": {"N": "1"}}),
+    _put("plain", {"other": {"S": "no key"}}),
+    _put("plain", _item("huge", huge={"S": "x" * 500_000})),
+    _put("plain", _item("text", number={"N": "abc"})),
+    _put("absent", _item("a")),
+    *(
+        ("dynamodb", "GetItem", {"TableName": "plain", "Key": {"id": {"S": key}}})
+        for key in ("a", "bytes", "none", "zz")
+    ),
+    ("dynamodb", "GetItem", {"TableName": "plain", "Key": {"id": {"S": "a"}}, "ProjectionExpression": "t, l"}),
+    ("dynamodb", "GetItem", {"TableName": "plain", "Key": {"id": {"S": "a"}}, "ReturnConsumedCapacity": "TOTAL"}),
+    (
+        "dynamodb",
+        "UpdateItem",
+        {
+            "TableName": "plain",
+            "Key": {"id": {"S": "a"}},
+            "UpdateExpression": "SET n = n + :one, fresh = :text REMOVE t",
+            "ExpressionAttributeValues": {":one": {"N": "1"}, ":text": {"S": "new"}},
+            "ReturnValues": "ALL_NEW",
+        },
+    ),
+    _query("x"),
+    _query("x", Limit=2),
+    _query("x", Limit=2, ExclusiveStartKey={"id": {"S": "x"}, "at": {"S": "10"}}),
+    _query("x", ScanIndexForward=False),
+    _query("x", and_=" AND at > :at", values={":at": {"S": "1"}}),
+    _query("x", FilterExpression="at <> :at", values={":at": {"S": "2"}}),
+    _query("nobody"),
+    ("dynamodb", "Scan", {"TableName": "plain"}),
+    ("dynamodb", "Scan", {"TableName": "ranged", "Limit": 3}),
+    ("dynamodb", "Scan", {"TableName": "ranged", "ExclusiveStartKey": {"id": {"S": "x"}, "at": {"S": "2"}}}),
+    ("dynamodb", "Scan", {"TableName": "ranged", "Select": "COUNT"}),
+    *(_put("plain", _item(f"large-{number}", large={"S": "x" * 300_000})) for number in range(5)),
+    ("dynamodb", "Scan", {"TableName": "plain", "ProjectionExpression": "id"}),
+    (
+        "dynamodb",
+        "BatchGetItem",
+        {"RequestItems": {"plain": {"Keys": [{"id": {"S": "a"}}, {"id": {"S": "zz"}}]}}},
+    ),
+    (
+        "dynamodb",
+        "BatchWriteItem",
+        {
+            "RequestItems": {
+                "plain": [{"DeleteRequest": {"Key": {"id": {"S": "c"}}}}, {"PutRequest": {"Item": _item("d")}}]
+            }
+        },
+    ),
+    ("dynamodb", "DeleteItem", {"TableName": "plain", "Key": {"id": {"S": "b"}}, "ReturnValues": "ALL_OLD"}),
+    ("dynamodb", "TransactGetItems", {"TransactItems": [{"Get": {"TableName": "plain", "Key": {"id": {"S": "a"}}}}]}),
+    ("dynamodb", "DescribeTable", {"TableName": "plain"}),
+)
+KINESIS: tuple[Step, ...] = (
+    ("kinesis", "CreateStream", {"StreamName": "s", "ShardCount": 2}),
+    *(
+        (
+            "kinesis",
+            "PutRecord",
+            {"StreamName": "s", "Data": base64.b64encode(b"%d" % n).decode(), "PartitionKey": f"k{n}"},
+        )
+        for n in range(6)
+    ),
+    (
+        "kinesis",
+        "PutRecords",
+        {"StreamName": "s", "Records": [{"Data": "eA==", "PartitionKey": f"p{n}"} for n in range(6)]},
+    ),
+    ("kinesis", "PutRecord", {"StreamName": "absent", "Data": "eA==", "PartitionKey": "k"}),
+    ("kinesis", "DescribeStream", {"StreamName": "s"}),
+)
+_MOMENTARY = {"CreationDateTime", "TableId", "StreamCreationTimestamp", "LatestStreamLabel"}
+
+
+def _lasting(value: Any) -> Any:
+    """Without what differs from run to run."""
+    if isinstance(value, dict):
+        return {name: _lasting(each) for name, each in value.items() if name not in _MOMENTARY}
+    return [_lasting(each) for each in value] if isinstance(value, list) else value
+
+
+async def _ours(steps: tuple[Step, ...]) -> list[tuple[int, Any]]:
+    control = Control(interceptors=())
+    found = []
+    for service, action, parameters in steps:
+        answer = await control.answer(service, action, **parameters)
+        found.append((answer.status, json.loads(answer.body) if answer.body else {}))
+    return found
+
+
+def test_patched_moto_answers_as_moto_does() -> None:
+    steps = DYNAMODB + KINESIS
+    expected, actual = answers(steps), run(_ours(steps))
+    for number, (_, action, parameters) in enumerate(steps):
+        assert expected[number][0] == actual[number][0], f"step {number}: {action} {str(parameters)[:200]}"
+        assert _lasting(expected[number][1]) == _lasting(actual[number][1]), f"step {number}: {action}"
+
+
+async def _read_in_pages(control: Control, kind: str, limit: int) -> list[str]:
+    iterator = (
+        await control.ask(
+            "kinesis", "GetShardIterator", StreamName="s", ShardId="shardId-000000000000", ShardIteratorType=kind
+        )
+    )["ShardIterator"]
+    found: list[str] = []
+    for _ in range(4):
+        page = await control.ask("kinesis", "GetRecords", ShardIterator=iterator, Limit=limit)
+        found += [base64.b64decode(record["Data"]).decode() for record in page["Records"]]
+        iterator = page["NextShardIterator"]
+    return found
+
+
+def test_kinesis_pages_give_each_record_once_in_order() -> None:
+    async def scenario() -> tuple[list[str], list[str]]:
+        control = Control(interceptors=())
+        await control.ask("kinesis", "CreateStream", StreamName="s", ShardCount=1)
+        for number in range(7):
+            data = base64.b64encode(str(number).encode()).decode()
+            await control.ask("kinesis", "PutRecord", StreamName="s", Data=data, PartitionKey="k")
+        return await _read_in_pages(control, "TRIM_HORIZON", 3), await _read_in_pages(control, "LATEST", 3)
+
+    assert run(scenario()) == ([str(number) for number in range(7)], [])
+
+
+def test_a_kinesis_shard_keeps_the_latest_records_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> list[str]:
+        control = Control(interceptors=())
+        await control.ask("kinesis", "CreateStream", StreamName="s", ShardCount=1)
+        from infrastructure.embedded.apis.kinesis import patches as kinesis_shards
+
+        monkeypatch.setattr(kinesis_shards, "KEPT", 3)
+        for number in range(7):
+            data = base64.b64encode(str(number).encode()).decode()
+            await control.ask("kinesis", "PutRecord", StreamName="s", Data=data, PartitionKey="k")
+        return await _read_in_pages(control, "TRIM_HORIZON", 10)
+
+    assert run(scenario()) == ["4", "5", "6"]
+
+
+def test_moto_keeps_no_list_of_every_object_it_made() -> None:
+    async def scenario() -> int:
+        control = Control(interceptors=())
+        await control.ask("dynamodb", "CreateTable", **table("plain"))
+        from moto.dynamodb.models.dynamo_type import Item
+
+        before = len(Item.instances_tracked)
+        for number in range(20):
+            await control.ask("dynamodb", "PutItem", TableName="plain", Item=_item(str(number)))
+        return len(Item.instances_tracked) - before
+
+    assert run(scenario()) == 0
+
+
+def test_a_query_looks_at_its_partition_only() -> None:
+    async def scenario() -> int:
+        control = Control(interceptors=())
+        await control.ask("dynamodb", "CreateTable", **table("ranged", sort="at"))
+        for number in range(50):
+            await control.ask("dynamodb", "PutItem", TableName="ranged", Item=_item(f"p{number % 10}", str(number)))
+        record = control.backends.dynamodb.tables["ranged"]
+        looked_at: list[int] = []
+        original = type(record).all_items
+
+        def counted() -> Any:
+            found = original(record)
+            looked_at.append(len(found))
+            return found
+
+        record.all_items = counted
+        _, action, parameters = _query("p3")
+        await control.ask("dynamodb", action, **parameters)
+        return looked_at[0]
+
+    assert run(scenario()) == 5

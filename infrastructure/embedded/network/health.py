@@ -1,0 +1,206 @@
+"""Health checks of load balancer targets, by AWS's rules: one task per target, the state machine below per target.
+
+                  1 success                 unhealthy_threshold failures in a row
+    initial ──────────────────▶ healthy ─────────────────────────────────────────▶ unhealthy
+       │                           ▲                                                 │  ▲
+       │                           └──────── healthy_threshold successes in a row ───┘  │
+       └───────────── initial_threshold failures in a row ──────────────────────────────┘
+
+A new target needs one success only; the healthy threshold is for one that was unhealthy. Source:
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from infrastructure.embedded.network.envoy.model import Endpoint
+
+HealthState = Literal["initial", "healthy", "unhealthy"]
+
+USER_AGENT = "ELB-HealthChecker/2.0"
+_LONGEST_STATUS_LINE = 8192
+
+_log = logging.getLogger(__name__)
+
+KeyT = TypeVar("KeyT", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What DescribeTargetHealth says of a target; `reason` and `description` are empty exactly when it is healthy."""
+
+    state: str
+    reason: str = ""
+    description: str = ""
+
+
+HEALTHY = Health(state="healthy")
+CHECKING = Health(state="initial", reason="Elb.InitialHealthChecking", description="Initial health checks in progress")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How to check. Lengths in seconds; `codes` as AWS's matcher writes them: `200`, `200,202`, `200-299`."""
+
+    protocol: Literal["HTTP", "TCP"]
+    path: str
+    interval_s: float
+    timeout_s: float
+    healthy_threshold: int
+    unhealthy_threshold: int
+    initial_threshold: int = 0
+    """Failures in a row until a new target is unhealthy; AWS has the unhealthy threshold here, which is the least."""
+    codes: str = "200"
+
+    def accepts(self, status: int) -> bool:
+        """Whether a response with `status` counts as a success."""
+        return any(_low(part) <= status <= _high(part) for part in self.codes.split(","))
+
+
+def _low(part: str) -> int:
+    return int(part.partition("-")[0])
+
+
+def _high(part: str) -> int:
+    return int(part.rpartition("-")[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one check found: a success has no reason."""
+
+    reason: str = ""
+    description: str = ""
+
+    @property
+    def is_success(self) -> bool:
+        return not self.reason
+
+
+SUCCESS = Outcome()
+TIMED_OUT = Outcome(reason="Target.Timeout", description="Request timed out")
+FAILED = Outcome(reason="Target.FailedHealthChecks", description="Health checks failed")
+
+
+def mismatch(status: int) -> Outcome:
+    """A response came, with a status the policy does not accept."""
+    return Outcome(
+        reason="Target.ResponseCodeMismatch", description=f"Health checks failed with these codes: [{status}]"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A target's state and the run of equal outcomes that may change it. `after` gives the next one."""
+
+    health: Health = CHECKING
+    successes: int = 0
+    failures: int = 0
+
+    def after(self, outcome: Outcome, policy: Policy) -> "Record":
+        """The record once `outcome` is counted."""
+        if outcome.is_success:
+            enough = 1 if self.health.state == "initial" else policy.healthy_threshold
+            is_up = self.health.state == "healthy" or self.successes + 1 >= enough
+            return Record(health=HEALTHY if is_up else self.health, successes=self.successes + 1)
+        failures = self.failures + 1
+        too_many = policy.unhealthy_threshold
+        if self.health.state == "initial":
+            too_many = max(too_many, policy.initial_threshold)
+        is_down = self.health.state == "unhealthy" or failures >= too_many
+        down = Health(state="unhealthy", reason=outcome.reason, description=outcome.description)
+        return Record(health=down if is_down else self.health, failures=failures)
+
+
+async def probe(endpoint: Endpoint | None, policy: Policy) -> Outcome:
+    """Check once, on a connection of its own as AWS does, within the policy's time-out."""
+    if endpoint is None:
+        return FAILED
+    try:
+        async with asyncio.timeout(policy.timeout_s):
+            reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port, limit=_LONGEST_STATUS_LINE)
+            try:
+                return SUCCESS if policy.protocol == "TCP" else await _ask(reader, writer, endpoint, policy)
+            finally:
+                writer.close()
+    except TimeoutError:
+        return TIMED_OUT
+    except (OSError, ValueError):  # refused, reset, or no HTTP: a status line that is none or never ends
+        return FAILED
+
+
+async def _ask(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, endpoint: Endpoint, policy: Policy
+) -> Outcome:
+    writer.write(
+        f"GET {policy.path} HTTP/1.1\r\nHost: {endpoint.host}:{endpoint.port}\r\n"
+        f"User-Agent: {USER_AGENT}\r\nConnection: close\r\n\r\n".encode()
+    )
+    status_line = await reader.readline()
+    version, status, *_ = [*status_line.split(maxsplit=2), b"", b""]
+    if not version.startswith(b"HTTP/1."):
+        return FAILED
+    return SUCCESS if policy.accepts(int(status)) else mismatch(int(status))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A target to check: where, and how. Without an endpoint nothing is contacted and every check fails."""
+
+    endpoint: Endpoint | None
+    policy: Policy
+
+
+class HealthChecks(Generic[KeyT]):
+    """Checks every target it was last told of, each in its own time; `on_change` hears of each change of state."""
+
+    def __init__(self, on_change: Callable[[KeyT, Health], None]) -> None:
+        self._on_change = on_change
+        self._checks: dict[KeyT, Check] = {}
+        self._records: dict[KeyT, Record] = {}
+        self._tasks: dict[KeyT, asyncio.Task[None]] = {}
+
+    def follow(self, checks: Mapping[KeyT, Check]) -> None:
+        """From now on check exactly these. A known target keeps its state, also when its policy has changed."""
+        for key in self._checks.keys() - checks.keys():
+            self._tasks.pop(key).cancel()
+            del self._checks[key], self._records[key]
+        for key, check in checks.items():
+            is_new = key not in self._checks
+            self._checks[key] = check
+            if is_new:
+                self._records[key] = Record()
+                self._tasks[key] = asyncio.create_task(self._run(key))
+
+    def health(self, key: KeyT) -> Health | None:
+        """The target's state; None when it is not checked."""
+        record = self._records.get(key)
+        return None if record is None else record.health
+
+    async def close(self) -> None:
+        """Stop checking. Idempotent."""
+        tasks = tuple(self._tasks.values())
+        self.follow({})
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _run(self, key: KeyT) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            check = self._checks[key]
+            self._count(key, await probe(check.endpoint, check.policy), check.policy)
+            await asyncio.sleep(max(began + self._checks[key].policy.interval_s - loop.time(), 0.0))
+
+    def _count(self, key: KeyT, outcome: Outcome, policy: Policy) -> None:
+        before = self._records[key]
+        after = self._records[key] = before.after(outcome, policy)
+        if after.health != before.health:
+            _log.info("target %s: %s -> %s %s", key, before.health.state, after.health.state, after.health.description)
+            try:
+                self._on_change(key, after.health)
+            except Exception:  # noqa: BLE001 - a defect there must not end the checks: the target would keep its state
+                _log.exception("the change of target %s was not taken notice of", key)

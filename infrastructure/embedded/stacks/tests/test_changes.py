@@ -1,0 +1,216 @@
+"""What a changed property of the platform's templates does to the record: it is there, on the same resource."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from infrastructure.embedded.gateway import internal
+from infrastructure.embedded.stacks import template
+from infrastructure.embedded.stacks.tests.records import buckets, logs, only, payment_function, token
+from infrastructure.embedded.stacks.tests.world import MODULES, Stacks, deployed
+from infrastructure.embedded.tests.control import run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One edit of a platform template and where it must show."""
+
+    module: str
+    old: str
+    new: str
+    seen: Callable[[Any], Any]
+    expected: Any
+
+
+def _group(backends: Any, name: str) -> Any:
+    return only(group for group in backends.elbv2.target_groups.values() if group.name == name)
+
+
+def _rule(backends: Any) -> Any:
+    balancer = only(backends.elbv2.load_balancers.values())
+    return only(rule for rule in only(balancer.listeners.values()).rules.values() if not rule.is_default)
+
+
+CHANGES = {
+    "alarm": Change(
+        module="messaging",
+        old="Threshold: 0",
+        new="Threshold: 3",
+        seen=lambda b: b.cloudwatch.alarms["cafe-dead-letters-test"].threshold,
+        expected=3.0,
+    ),
+    "target group": Change(
+        module="loadbalancing",
+        old="HealthCheckIntervalSeconds: 10",
+        new="HealthCheckIntervalSeconds: 7",
+        seen=lambda b: int(_group(b, "order-test").health_check_interval_seconds),
+        expected=7,
+    ),
+    "target group attribute": Change(
+        module="loadbalancing",
+        old='deregistration_delay.timeout_seconds, Value: "30"',
+        new='deregistration_delay.timeout_seconds, Value: "9"',
+        seen=lambda b: _group(b, "order-test").attributes["deregistration_delay.timeout_seconds"],
+        expected="9",
+    ),
+    "rule": Change(
+        module="loadbalancing",
+        old="Priority: 10",
+        new="Priority: 20",
+        seen=lambda b: int(_rule(b).priority),
+        expected=20,
+    ),
+    "rule's condition": Change(
+        module="loadbalancing",
+        old='Values: ["/api/orders", "/api/orders/*"]',
+        new='Values: ["/api/*"]',
+        seen=lambda b: _rule(b).conditions[0]["PathPatternConfig"]["Values"],
+        expected=["/api/*"],
+    ),
+    "replication group": Change(
+        module="caching",
+        old="ReplicationGroupDescription: Cache and coordination of the services",
+        new="ReplicationGroupDescription: other",
+        seen=lambda b: b.elasticache.replication_groups["cafe-test"].description,
+        expected="other",
+    ),
+    "scalable target": Change(
+        module="compute",
+        old="Default: 4\n",
+        new="Default: 6\n",
+        seen=lambda b: (
+            b.applicationautoscaling.targets["ecs:service:DesiredCount"]["service/cafe-test/order"].max_capacity
+        ),
+        expected=6,
+    ),
+    "scaling policy": Change(
+        module="compute",
+        old="TargetValue: 70",
+        new="TargetValue: 55",
+        seen=lambda b: only(b.applicationautoscaling.policies.values()).target_tracking_scaling_policy_configuration[
+            "TargetValue"
+        ],
+        expected=55,
+    ),
+    "secret": Change(
+        module="compute",
+        old="Description: Bearer token of the operators' endpoints (stress runs)",
+        new="Description: other",
+        seen=lambda b: token(b).description,
+        expected="other",
+    ),
+    "log group": Change(
+        module="compute",
+        old="Default: 7\n",
+        new="Default: 30\n",
+        seen=lambda b: only(logs(b).groups.values()).retention_in_days,
+        expected=30,
+    ),
+    "expiry of rows": Change(
+        module="databases",
+        old="TimeToLiveSpecification: { AttributeName: expires_at, Enabled: true }",
+        new="TimeToLiveSpecification: { AttributeName: expires_at, Enabled: false }",
+        seen=lambda b: b.dynamodb.tables["orders-test"].ttl["TimeToLiveStatus"],
+        expected="DISABLED",
+    ),
+    "bucket": Change(
+        module="databases",
+        old="RestrictPublicBuckets: true",
+        new="RestrictPublicBuckets: false",
+        seen=lambda b: only(buckets(b)).public_access_block.restrict_public_buckets,
+        expected=False,
+    ),
+    "database cluster": Change(
+        module="databases",
+        old="BackupRetentionPeriod: 7",
+        new="BackupRetentionPeriod: 9",
+        seen=lambda b: b.rds.clusters["cafe-test"].backup_retention_period,
+        expected=9,
+    ),
+    "database's parameters": Change(
+        module="databases",
+        old='idle_in_transaction_session_timeout: "60000"',
+        new='idle_in_transaction_session_timeout: "5000"',
+        seen=lambda b: b.rds.db_cluster_parameter_groups["cafe-test"].parameters["idle_in_transaction_session_timeout"][
+            "ParameterValue"
+        ],
+        expected="5000",
+    ),
+    "database instances": Change(
+        module="databases",
+        old="Default: db.t4g.medium",
+        new="Default: db.r8g.large",
+        seen=lambda b: {each.db_instance_class for each in b.rds.databases.values()},
+        expected={"db.r8g.large"},
+    ),
+    "database's subnets": Change(
+        module="databases",
+        old="DBSubnetGroupDescription: The private subnets",
+        new="DBSubnetGroupDescription: other",
+        seen=lambda b: only(b.rds.subnet_groups.values()).description,
+        expected="other",
+    ),
+    "function's settings": Change(
+        module="serverless",
+        old="Timeout: 10",
+        new="Timeout: 8",
+        seen=lambda _: payment_function()["Configuration"]["Timeout"],
+        expected=8,
+    ),
+    "function's variables": Change(
+        module="serverless",
+        old="Default: 20\n",
+        new="Default: 35\n",
+        seen=lambda _: payment_function()["Configuration"]["Environment"]["Variables"]["CARD_LATENCY_MS"],
+        expected="35",
+    ),
+    "function's reserved concurrency": Change(
+        module="serverless",
+        old='ReservedConcurrency:\n    Type: String\n    Default: ""',
+        new='ReservedConcurrency:\n    Type: String\n    Default: "7"',
+        seen=lambda _: payment_function()["Concurrency"]["ReservedConcurrentExecutions"],
+        expected=7,
+    ),
+    "event source": Change(
+        module="serverless",
+        old="BatchSize: 10",
+        new="BatchSize: 4",
+        seen=lambda _: only(internal.call("lambda", "ListEventSourceMappings")["EventSourceMappings"])["BatchSize"],
+        expected=4,
+    ),
+    "queue": Change(
+        module="messaging",
+        old="VisibilityTimeout: !If [IsPatient, 60, 10]",
+        new="VisibilityTimeout: 90",
+        seen=lambda b: b.sqs.queues["payments-test.fifo"].visibility_timeout,
+        expected=90,
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_changed_property_changes_the_record_in_place(change: Change) -> None:
+    async def scenario() -> None:
+        stacks, outputs = await deployed(change.module)
+        before = await _physical_ids(stacks, change.module)
+        body = (MODULES / f"{change.module}.yaml").read_text()
+        assert body.count(change.old) == 1, f"{change.old!r} is not once in {change.module}.yaml"
+        body = body.replace(change.old, change.new)
+        given = {name: value for name, value in outputs.items() if name in template.parse(body)["Parameters"]}
+        await stacks.call("UpdateStack", StackName=change.module, TemplateBody=body, parameters=given)
+        assert await stacks.status(change.module) == "UPDATE_COMPLETE", await stacks.events(change.module)
+        assert change.expected == change.seen(stacks.backends)
+        assert before == await _physical_ids(stacks, change.module)
+
+    run(scenario())
+
+
+async def _physical_ids(stacks: Stacks, name: str) -> dict[str, str]:
+    found = await stacks.call("DescribeStackResources", StackName=name)
+    return {
+        str(each.findtext("LogicalResourceId")): str(each.findtext("PhysicalResourceId"))
+        for each in found.iter("member")
+        if each.find("LogicalResourceId") is not None
+    }

@@ -1,0 +1,209 @@
+"""What the tests of stacks share: CloudFormation's calls, a template of three resources, the platform's own stacks."""
+
+import asyncio
+import io
+import re
+import shutil
+import sys
+import tempfile
+import weakref
+import zipfile
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from infrastructure.embedded.apis.ecs import api as ecs_api
+from infrastructure.embedded.apis.elasticache import api as elasticache_api
+from infrastructure.embedded.apis.lambda_.controller import LambdaController
+from infrastructure.embedded.apis.rds import api as rds_api
+from infrastructure.embedded.pace import FAST
+from infrastructure.embedded.stacks import progress, template
+from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control
+from infrastructure.state import StateFolder
+
+MODULES = files("infrastructure") / "modules"
+ORDER = ("networking", "databases", "caching", "messaging", "loadbalancing", "compute", "serverless")
+TWO = """
+Parameters:
+  Units: {Type: Number, Default: 5, MinValue: 1}
+  Seconds: {Type: Number, Default: 30}
+  Broken: {Type: String, Default: "no", AllowedValues: ["yes", "no"]}
+Conditions:
+  IsBroken: !Equals [!Ref Broken, "yes"]
+Resources:
+  Second:
+    Type: AWS::SQS::Queue
+    DependsOn: First
+    Properties: {QueueName: second, VisibilityTimeout: !Ref Seconds}
+  First:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: first
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+      ProvisionedThroughput: {ReadCapacityUnits: !Ref Units, WriteCapacityUnits: !Ref Units}
+  Third:
+    Type: AWS::ElastiCache::SubnetGroup
+    Condition: IsBroken
+    DependsOn: Second
+    Properties: {CacheSubnetGroupName: third, Description: broken, SubnetIds: [subnet-absent]}
+Outputs:
+  TableArn: {Value: !GetAtt First.Arn}
+  QueueUrl: {Value: !Ref Second}
+"""
+
+
+class Stacks:
+    """CloudFormation's calls, their XML read. APIs with a controller answer as it makes them answer; nothing runs."""
+
+    def __init__(self) -> None:
+        self.control = Control()
+        self.backends = self.control.backends
+        ports = iter(range(50_000, 60_000))
+        ecs_api.install(self.backends.ecs, lambda _task: None)
+        elasticache_api.install(self.backends.elasticache, ports.__next__)
+        rds_api.install(self.backends.rds, ports.__next__, _set_no_password)
+        self.functions = LambdaController(_context(self))
+
+    def put(self, bucket: str, key: str, **files: str) -> None:
+        """Upload a zip archive of `files` (module name to source)."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as opened:
+            for name, source in files.items():
+                opened.writestr(f"{name}.py", source)
+        self.backends.s3.put_object(bucket, key, archive.getvalue())
+
+    def empty(self, bucket: str) -> None:
+        """Delete what was put: CloudFormation deletes no bucket that holds objects."""
+        for key in tuple(self.backends.s3.buckets[bucket].keys):
+            self.backends.s3.delete_object(bucket, key)
+
+    async def call(self, action: str, **parameters: Any) -> ET.Element:
+        given = {**parameters, **_flat(parameters.pop("parameters", {}))}
+        given.pop("parameters", None)
+        answer = await self.control.answer("cloudformation", action, **given)
+        text = re.sub(r'\sxmlns="[^"]+"', "", answer.body.decode())
+        root = ET.fromstring(text)  # noqa: S314  # our own answer
+        if not answer.is_success:
+            raise AssertionError(f"{root.findtext('.//Code')}: {root.findtext('.//Message')}")
+        return root
+
+    async def refusal(self, action: str, **parameters: Any) -> str:
+        with pytest.raises(AssertionError) as caught:
+            await self.call(action, **parameters)
+        return str(caught.value)
+
+    async def status(self, name: str) -> str:
+        found = await self.call("DescribeStacks", StackName=name)
+        return str(found.findtext(".//StackStatus"))
+
+    async def outputs(self, name: str) -> dict[str, str]:
+        found = await self.call("DescribeStacks", StackName=name)
+        pairs = [(each.findtext("OutputKey"), each.findtext("OutputValue")) for each in found.iter("member")]
+        return {str(key): str(value) for key, value in pairs if key}
+
+    async def events(self, name: str) -> list[tuple[str, str, str]]:
+        found = await self.call("DescribeStackEvents", StackName=name)
+        return [
+            tuple(
+                str(each.findtext(part) or "")
+                for part in ("LogicalResourceId", "ResourceStatus", "ResourceStatusReason")
+            )  # type: ignore[misc]  # three parts
+            for each in reversed(list(found.iter("member")))
+            if each.find("EventId") is not None
+        ]
+
+
+class Still:
+    """A supervisor that starts nothing."""
+
+    def add_zygote(self, name: str, command: tuple[str, ...]) -> None:
+        """None is ever forked."""
+
+    def warm(self, name: str) -> None:
+        """Nor started."""
+
+    async def start(self, spec: object) -> None:
+        """Code is not compiled ahead of its first start, which never comes."""
+
+
+async def _set_no_password(_cluster: str, _password: str) -> None:
+    """There is no server whose password it would be."""
+
+
+def _context(stacks: Stacks) -> Any:
+    """What the Lambda controller needs to keep records and unpack code."""
+    folder = Path(tempfile.mkdtemp())
+    weakref.finalize(stacks, shutil.rmtree, folder, ignore_errors=True)
+    return SimpleNamespace(
+        account=ACCOUNT,
+        region=REGION,
+        backends=stacks.backends,
+        metrics=SimpleNamespace(register=lambda _collector: None),
+        pace=FAST,
+        state=StateFolder(folder),
+        supervisor=Still(),
+        wake=lambda _name: None,
+    )
+
+
+def _flat(parameters: dict[str, str]) -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for number, (name, value) in enumerate(parameters.items(), start=1):
+        flat[f"Parameters.member.{number}.ParameterKey"] = name
+        flat[f"Parameters.member.{number}.ParameterValue"] = value
+    return flat
+
+
+RUNTIME = f"python3.{sys.version_info.minor}"
+"""The only one the embedded cloud runs: this machine's own."""
+CODE, LAYER = (f"payment-{kind}/{0:032x}.zip" for kind in ("code", "layer"))
+GIVEN = {
+    "EnvironmentName": "test",
+    "PaymentCodeKey": CODE,
+    "PaymentLayerKey": LAYER,
+    "PaymentRuntime": RUNTIME,
+    "PaymentArchitecture": "x86_64",
+}
+
+
+async def deployed(last: str = ORDER[-1]) -> tuple[Stacks, dict[str, str]]:
+    """The platform's stacks up to `last`, and their outputs with the parameters that are given."""
+    stacks, outputs = Stacks(), dict(GIVEN)
+    for module in ORDER[: ORDER.index(last) + 1]:
+        if module == "serverless":
+            for key in (CODE, LAYER):
+                stacks.put(outputs["ArtifactBucketName"], key, handler="def handle(event, context): ...")
+        body = (MODULES / f"{module}.yaml").read_text()
+        declared = template.parse(body).get("Parameters", {})
+        given = {name: value for name, value in outputs.items() if name in declared}
+        await stacks.call("CreateStack", StackName=module, TemplateBody=body, parameters=given)
+        assert await stacks.status(module) == "CREATE_COMPLETE", await stacks.events(module)
+        outputs |= await stacks.outputs(module)
+    return stacks, outputs
+
+
+def stack_of(stacks: Stacks, name: str) -> Any:
+    found = stacks.backends.cloudformation.stacks.values()
+    return next((stack for stack in found if stack.name == name), None)
+
+
+def is_gone(stacks: Stacks, name: str) -> bool:
+    return stack_of(stacks, name) is None
+
+
+async def until(is_done: Callable[[], bool]) -> None:
+    """Wait for the steps that stacks take by themselves until `is_done`."""
+    step = asyncio.Event()
+    progress.listeners.append(step.set)
+    try:
+        while not is_done():
+            step.clear()
+            await step.wait()
+    finally:
+        progress.listeners.remove(step.set)

@@ -1,0 +1,139 @@
+"""ElastiCache as a cache: fast when there, never missed for long when gone.
+
+Short time-outs, no retries, and a breaker that stops asking for a moment after failures in a row: a cache that is down
+must cost one time-out now and then, not one per request.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from services.chassis.resilience.policy import Resilience
+from services.chassis.web.health import Dependencies
+
+NAME = "elasticache"
+CONNECT_S = 0.25
+READ_S = 0.25
+CONNECTIONS = 64
+
+_log = logging.getLogger(__name__)
+
+
+class CacheUnavailable(Exception):
+    """The cache did not answer, or is not being asked because it did not a moment ago."""
+
+
+class Cache(Protocol):
+    """Bytes under keys, for a time. What was put may be gone at any moment."""
+
+    async def get(self, key: str) -> bytes | None:
+        """What lies under `key`; None when nothing does. `CacheUnavailable` when it cannot be known."""
+        ...
+
+    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
+        """Keep `value` for `ttl_s` seconds. `CacheUnavailable` when that failed."""
+        ...
+
+
+class Breaker:
+    """Opens after `failures` in a row, for `open_s` seconds; then one may try."""
+
+    def __init__(self, *, failures: int = 3, open_s: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = failures
+        self._open_s = open_s
+        self._clock = clock
+        self._failures = 0
+        self._closed_at = float("-inf")
+
+    def may_ask(self) -> bool:
+        """Whether to ask; once it was open for its time that is True for one, whose answer decides for the others."""
+        now = self._clock()
+        if now < self._closed_at:
+            return False
+        if self._failures >= self._limit:
+            self._closed_at = now + self._open_s
+        return True
+
+    def succeeded(self) -> None:
+        self._failures = 0
+        self._closed_at = float("-inf")
+
+    def failed(self) -> None:
+        self._failures += 1
+        if self._failures >= self._limit:
+            self._closed_at = self._clock() + self._open_s
+
+
+class BoundedRedis(Redis):
+    """A client whose every command ends within `CONNECT_S` + `READ_S` by `TimeoutError`.
+
+    Instead of the library's `socket_timeout`, which writes under `asyncio.wait_for`: before Python 3.12 that loses a
+    cancellation which meets a result (python/cpython#86296), and then whatever was being stopped runs on.
+    """
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        async with asyncio.timeout(CONNECT_S + READ_S):
+            # redis annotates neither the arguments nor the result
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+def connect(url: str, resilience: Resilience) -> "Redis":
+    """A client for `url`, with our time-outs (if the resilience has any) and without the library's own retries."""
+    is_bounded = resilience.timeouts.read_s is not None
+    kind = BoundedRedis if is_bounded else Redis
+    pool = BlockingConnectionPool.from_url(
+        url,
+        socket_connect_timeout=CONNECT_S if is_bounded else None,
+        socket_timeout=None,
+        max_connections=CONNECTIONS,
+        timeout=None,  # a command that waits for a connection ends by its own time-out
+        retry=Retry(NoBackoff(), 0),
+    )
+    client: Redis = kind.from_pool(pool)
+    return client
+
+
+class RedisCache:
+    """`Cache` on a Redis server."""
+
+    def __init__(self, redis: "Redis", dependencies: Dependencies, breaker: Breaker | None = None) -> None:
+        self._redis = redis
+        self._dependencies = dependencies
+        self._breaker = breaker or Breaker()
+
+    async def get(self, key: str) -> bytes | None:
+        self._check()
+        try:
+            value = await self._redis.get(key)
+        except (RedisError, OSError) as error:
+            raise self._failure(error) from error
+        self._succeeded()
+        return value if isinstance(value, bytes) else None
+
+    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
+        self._check()
+        try:
+            await self._redis.set(key, value, px=int(ttl_s * 1000))
+        except (RedisError, OSError) as error:
+            raise self._failure(error) from error
+        self._succeeded()
+
+    def _check(self) -> None:
+        if not self._breaker.may_ask():
+            raise CacheUnavailable("not asked: it failed a moment ago")
+
+    def _succeeded(self) -> None:
+        self._breaker.succeeded()
+        self._dependencies.succeeded(NAME)
+
+    def _failure(self, error: Exception) -> CacheUnavailable:
+        self._breaker.failed()
+        self._dependencies.failed(NAME, type(error).__name__)
+        return CacheUnavailable(f"{type(error).__name__}: {error}")

@@ -1,0 +1,250 @@
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.chassis.background import cancel
+from services.chassis.stress import engine as engine_module
+from services.chassis.stress.engine import Engine, Progress, Run
+from services.chassis.stress.worker import DEBT_S, PERIOD_S, Duty
+from services.chassis.stress.workers import Workers, WorkersFailed, cpu_of
+
+ENTRY = "services.chassis.stress.tests.spin:spin"
+RUN = Run(run_id="r1", target_cpu=20.0, duration_s=30.0, started_at=0.0)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def gone_within(pid: int, seconds: float) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        handle = os.pidfd_open(pid)
+        try:
+            return bool(select.select([handle], [], [], seconds)[0])
+        finally:
+            os.close(handle)
+    return True
+
+
+class Machine:
+    """A core that gives the work `share` of itself: one slice of it takes a millisecond of CPU."""
+
+    def __init__(self, share: float = 1.0) -> None:
+        self.share = share
+        self.wall = self.cpu = 0.0
+
+    def duty(self) -> Duty:
+        return Duty(self.work, wall=lambda: self.wall, cpu=lambda: self.cpu)
+
+    def work(self) -> int:
+        self.cpu += 0.001
+        self.wall += 0.001 / self.share
+        return 1
+
+    def periods(self, duty: Duty, count: int, target: float) -> float:
+        """The share of a core that was used over `count` periods."""
+        began, used = self.wall, self.cpu
+        for _ in range(count):
+            rest = duty.period(target)
+            self.wall += rest
+        return (self.cpu - used) / (self.wall - began)
+
+
+def test_a_duty_is_a_share_of_cpu_time_however_busy_the_machine() -> None:
+    for share in (1.0, 0.5, 0.25):
+        machine = Machine(share)
+        duty = machine.duty()
+        assert machine.periods(duty, 40, 0.2) == pytest.approx(0.2, rel=0.05)
+        assert duty.done == pytest.approx(40 * 0.2 * PERIOD_S * 1000, rel=0.05)
+
+
+def test_cpu_that_others_took_is_caught_up_with_but_not_in_a_burst() -> None:
+    machine = Machine(share=0.1)
+    duty = machine.duty()
+    assert machine.periods(duty, 40, 0.5) == pytest.approx(0.1, rel=0.05)
+    machine.share = 1.0
+    assert 0.5 < machine.periods(duty, 4, 0.5) <= 0.5 + DEBT_S / (4 * PERIOD_S)
+    assert machine.periods(duty, 40, 0.5) == pytest.approx(0.5, rel=0.05)
+
+
+def test_workers_work_are_counted_and_leave_nothing_behind() -> None:
+    async def work() -> tuple[float, list[int]]:
+        workers = Workers(ENTRY, 2)
+        await workers.start()
+        before = workers.cpu_s()
+        workers.work(0.2)
+        while workers.cpu_s() - before < 0.05:  # noqa: ASYNC110 - a clock has no event
+            await asyncio.sleep(0.02)
+        pids = [process.pid for process in workers._processes]
+        assert all(is_alive(pid) for pid in pids)
+        used = workers.cpu_s() - before
+        await workers.close()
+        return used, pids
+
+    used, pids = asyncio.run(asyncio.wait_for(work(), 20))
+    assert used >= 0.05
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_work_that_cannot_be_loaded_is_an_error_and_leaves_no_process() -> None:
+    async def start() -> None:
+        await Workers("services.order.stress:no_such_work", 1).start()
+
+    with pytest.raises(WorkersFailed):
+        asyncio.run(start())
+
+
+def test_stopping_a_run_ends_its_workers_at_once_and_says_so() -> None:
+    reports: list[Progress] = []
+    running = asyncio.Event()
+
+    async def report(_run: Run, progress: Progress) -> None:
+        reports.append(progress)
+        if progress.state == "running":
+            running.set()
+
+    async def run() -> None:
+        engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=report)
+        await engine.start(RUN, for_s=60)
+        await running.wait()
+        await engine.stop()
+        assert engine.run is None
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    assert reports[-1].state == "stopped"
+    assert reports[-1].task == "t1"
+
+
+def test_a_run_ends_by_itself() -> None:
+    states: list[str] = []
+
+    async def report(_run: Run, progress: Progress) -> None:
+        states.append(progress.state)
+
+    async def run() -> None:
+        engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=report)
+        await engine.start(RUN, for_s=0.6)
+        assert engine._performing is not None
+        await engine._performing
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    assert states[-1] == "finished"
+
+
+@pytest.mark.parametrize("turns", range(0, 40, 8))
+def test_a_stop_that_meets_the_end_of_a_run_lets_it_end_as_it_would_have(turns: int) -> None:
+    """However far the run has come in ending by itself: it is finished, says so, and its workers are gone."""
+    told: list[Progress] = []
+    pids: list[int] = []
+    ending = asyncio.Event()
+
+    async def report(_run: Run, progress: Progress) -> None:
+        told.append(progress)
+
+    class Noted(Workers):
+        async def start(self) -> None:
+            await super().start()
+            pids.extend(process.pid for process in self._processes)
+
+        async def close(self) -> None:
+            ending.set()
+            await super().close()
+
+    async def run(monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(engine_module, "Workers", Noted)
+        engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=report)
+        await engine.start(RUN, for_s=0.3)
+        await ending.wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await engine.stop()
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        asyncio.run(asyncio.wait_for(run(monkeypatch), 20))
+    assert [progress.state for progress in told[-1:]] == ["finished"]
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_a_stop_right_after_the_start_ends_the_run() -> None:
+    states: list[str] = []
+
+    async def report(_run: Run, progress: Progress) -> None:
+        states.append(progress.state)
+
+    async def run() -> None:
+        engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=report)
+        await engine.start(RUN, for_s=30)
+        await engine.stop()
+        assert engine.run is None
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    assert states == ["stopped"]
+
+
+PARENT = f"""
+import asyncio
+from services.chassis.stress.workers import Workers
+
+async def main():
+    workers = Workers({ENTRY!r}, 1)
+    await workers.start()
+    workers.work(0.1)
+    print(workers._processes[0].pid, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def test_a_worker_dies_with_its_task_even_by_sigkill() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert is_alive(pid)
+        parent.send_signal(signal.SIGKILL)
+    assert gone_within(pid, 2.0)
+
+
+def test_the_cpu_clock_of_a_process_that_is_gone_reads_zero() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    assert cpu_of(process.pid) == 0.0
+
+
+def test_a_stop_that_is_itself_cancelled_loses_nothing_of_the_clean_up() -> None:
+    """As when a task is told to end while it does what a DELETE asked for."""
+    states: list[str] = []
+
+    async def run() -> list[str]:
+        running, stopping, may_tell = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def report(_run: Run, progress: Progress) -> None:
+            if progress.state == "running":
+                running.set()
+            if progress.state == "stopped":
+                stopping.set()
+                await may_tell.wait()
+            states.append(progress.state)
+
+        engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=report)
+        await engine.start(RUN, for_s=30)
+        async with asyncio.timeout(30):
+            await running.wait()
+            first = asyncio.create_task(engine.stop())
+            await stopping.wait()
+            await cancel(first)
+            asyncio.get_running_loop().call_soon(may_tell.set)
+            await engine.stop()
+        return states[:]
+
+    assert asyncio.run(run())[-1] == "stopped"
