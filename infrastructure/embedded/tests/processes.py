@@ -19,7 +19,7 @@ LIGHT_ZYGOTE = (
     sys.executable,
     "-P",
     "-c",
-    "import sys; from infrastructure.embedded.host.zygote import main; sys.exit(main(sys.argv[1:], preload=lambda: None))",
+    "import sys; from infrastructure.embedded.host import zygote as z; sys.exit(z.main(sys.argv[1:], preload=lambda: None))",
 )
 MINIMAL_CLOUD = (sys.executable, "-P", "-m", "infrastructure.embedded.tests.minimal_cloud")
 PAUSE = "signal:pause"
