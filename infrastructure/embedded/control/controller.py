@@ -4,9 +4,7 @@ A controller is level-triggered: `reconcile` compares the record with the world 
 one of the APIs it `watches` wakes it, a death it was told of, and a slow tick. Running it twice changes nothing.
 """
 
-from typing import ClassVar, Protocol, runtime_checkable
-
-from infrastructure.embedded.gateway.call import Answer, Call
+from typing import ClassVar, Protocol
 
 
 class Controller(Protocol):
@@ -23,15 +21,4 @@ class Controller(Protocol):
 
     async def close(self) -> None:
         """Stop what this controller started. Must be idempotent."""
-        ...
-
-
-@runtime_checkable
-class Answering(Protocol):
-    """A controller that keeps its API's records itself: it answers the calls, and moto is not asked."""
-
-    name: ClassVar[str]
-
-    async def answer(self, call: Call) -> Answer:
-        """The answer to a call of its API; whatever goes wrong is in it."""
         ...

@@ -8,7 +8,7 @@ Roles stand in the control plane's record; the servers are made to follow them, 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -65,14 +65,6 @@ class ElastiCacheController:
 
     name: ClassVar[str] = "elasticache"
     watches: ClassVar[frozenset[str]] = frozenset({"elasticache"})
-    effects: ClassVar[Mapping[str, str]] = {
-        "CreateReplicationGroup": "a Redis server per node, replicating; endpoints answer",
-        "CreateCacheCluster": "a Redis server; memcached is a record only",
-        "DeleteReplicationGroup": "its servers end, its endpoints refuse",
-        "DeleteCacheCluster": "its server ends, its endpoint refuses",
-        "RebootCacheCluster": "the server ends and comes back empty in the same role",
-        "TestFailover": "the primary ends, a replica takes its place, the endpoint follows",
-    }
 
     def __init__(self, context: Context) -> None:
         self._context = context
