@@ -140,7 +140,7 @@ def _captures(run: Run, trace: Trace, result: LoadResult) -> CaptureTimeline | N
 
 
 def _charted(run: Run, result: LoadResult, captures: CaptureTimeline | None) -> tuple[Series, ...]:
-    cpu = charted(run.platform, "order", result.started, result.ended, run.progress.note)
+    cpu = charted(run.platform, result.started, result.ended, run.progress.note)
     return *result.series(), *cpu, *(captures.series() if captures else ())
 
 

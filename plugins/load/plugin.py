@@ -76,5 +76,5 @@ def perform(
         stages=judge_stages(arrivals, slos, result, started_at),
         books=books,
         reconciled=(reconciling, time.time()),
-        dashboard=charted(platform, "order", result.started, result.ended, progress.note),
+        dashboard=charted(platform, result.started, result.ended, progress.note),
     )
