@@ -20,6 +20,7 @@ from plugins.chaos.faults.rds_failover import RdsFailover
 from plugins.chaos.policy import policy
 from plugins.chaos.sabotage import NoOp
 from plugins.chaos.tests.clouds import TestCloud, cloud
+from services.catalog import http_service
 
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=[known.name for known in FAULTS])
 
@@ -160,7 +161,8 @@ def test_an_empty_target_is_refused(name: str, emptied: Any, platform: TestCloud
 
 def test_a_service_that_is_not_replaced_is_told_with_what_is_missing(platform: TestCloud) -> None:
     waits: list[float] = []
-    kill = EcsTaskKill(patience=Patience(deadline_s=1.0, clock=lambda: sum(waits), pause=waits.append))
+    patience = Patience(deadline_s=1.0, clock=lambda: sum(waits), pause=waits.append)
+    kill = EcsTaskKill(service=http_service("order"), patience=patience)
     plan = kill.plan(platform, 0.0)
     platform.client("ecs").is_replacing = False
     kill.inject(platform, plan)

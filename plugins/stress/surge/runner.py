@@ -98,7 +98,7 @@ class Surge:
         """The surge of the story of `service`."""
         return cls(
             functions=platform.client("lambda"),
-            name=platform.output(f"{service.name.capitalize()}FunctionName"),
+            name=platform.output(service.key("FunctionName")),
             payload=checkout_event(service.stress.name, platform.operator_token()),
             at_once=service.stress.at_once,
         )
