@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from plugins.load.arrivals import Stage, Stages
-from plugins.load.plan import LoadPlan, Retry
+from plugins.load.journeys import PlaceOrder
+from plugins.load.plan import LoadPlan
+from plugins.load.retry import Retry
 from plugins.slo import Slo
 
 Profile = Literal["quick", "full"]
@@ -26,7 +28,7 @@ class LoadScenario:
     quick: Stages
     full: Stages
     slos: Mapping[str, Slo]
-    mix: tuple[tuple[str, float], ...] = (("order", 1.0),)
+    mix: tuple[tuple[str, float], ...] = ((PlaceOrder.name, 1.0),)
     max_in_flight: int = 200
     timeout_s: float = 5.0
     retry: Retry | None = None

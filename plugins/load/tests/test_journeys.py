@@ -11,7 +11,7 @@ import pytest
 from plugins.books.history import Attempt
 from plugins.load.basket import Basket
 from plugins.load.journeys import JOURNEYS, BrowseBack, PlaceOrder, journey
-from plugins.load.plan import Retry
+from plugins.load.retry import Retry
 from plugins.load.visit import Ending, Memory, Reply, Visit
 from services.order.menu import PRICES_CENTS
 

@@ -18,8 +18,9 @@ import pytest
 from plugins.load import runner
 from plugins.load.arrivals import Constant
 from plugins.load.errors import LoadError
-from plugins.load.plan import LoadPlan, Retry
+from plugins.load.plan import LoadPlan
 from plugins.load.result import LoadResult
+from plugins.load.retry import Retry
 from plugins.load.runner import start, start_at
 from plugins.load.tests.shop import Request, Shop, accept, announcing
 
