@@ -165,7 +165,7 @@ class Scenario:
         return self.rate * (orders / sum(share for _, share in self.mix) if is_of_captures(indicator) else 1.0)
 
     def __repr__(self) -> str:
-        """The id: Allure shows a test's parameter by it, and tells by it which earlier run was the same test."""
+        """The id: Allure shows a test's parameter by it, and knows by it which earlier run was the same test."""
         return self.id
 
     def windows(self, profile: Profile) -> Windows:

@@ -44,7 +44,7 @@ class LoadScenario:
             raise ValueError(f"load scenario {self.name!r}: {'; '.join(lacking)}")
 
     def __repr__(self) -> str:
-        """The name: Allure shows a test's parameter by it, and tells by it which earlier run was the same test."""
+        """The name: Allure shows a test's parameter by it, and knows by it which earlier run was the same test."""
         return self.name
 
     def arrivals(self, profile: Profile, *, peak_per_s: float | None = None, duration_s: float | None = None) -> Stages:

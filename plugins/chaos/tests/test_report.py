@@ -37,7 +37,7 @@ def test_a_preview_names_targets_calls_undo_policy_and_time() -> None:
     assert json.loads(text.split("  policy\n")[1])["Statement"][1]["Resource"] == ["arn:a"]
 
 
-def test_a_preview_without_a_platform_says_what_it_cannot_know() -> None:
+def test_a_preview_without_a_platform_shows_what_it_cannot_know() -> None:
     text = preview(scenario(), FileFault(), None, WINDOWS)
     assert f"targets  {UNKNOWN}" in text
     assert "calls    file:Write" in text

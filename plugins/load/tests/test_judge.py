@@ -175,7 +175,7 @@ class Silent:
         return nullcontext()
 
     def note(self, text: str) -> None:
-        """A shop without a CloudWatch has no CPU to chart, and says so here."""
+        """A shop without a CloudWatch has no CPU to chart, and that is noted here."""
         assert text.startswith("no CPU in the chart")
 
 
@@ -276,5 +276,5 @@ def test_a_plan_has_no_more_shares_than_it_names() -> None:
 
 
 def test_reporting_needs_no_gevent() -> None:
-    code = "import sys, plugins.load.plugin; sys.exit(bool({'gevent', 'locust'} & set(sys.modules)))"
+    code = "import sys; from plugins.load import plugin; sys.exit(bool({'gevent', 'locust'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
