@@ -63,7 +63,7 @@ class LambdaController:
         parts = (self._functions, aliases, layers, LambdaPolicies(self._records), invoke, *self._followers)
         self._calls = {action: handler for part in parts for action, handler in part.calls.items()}
         context.metrics.register(self._measured)
-        native.provide(self.name, self.call)
+        native.provide(self.name, self.call, self._tagged)
 
     async def answer(self, call: Call) -> Answer:
         """The answer to an API call."""
@@ -113,6 +113,10 @@ class LambdaController:
     def _deleted(self, name: str) -> None:
         for follower in self._followers:
             follower.function_deleted(name)
+
+    def _tagged(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        yield from ((each.arn, each.tags) for each in self._records.functions.values())
+        yield from self._followers[0].tagged()
 
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
         """The most that ran side by side since last time, by function and in all."""

@@ -15,6 +15,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "dynamodb": ("kms_keys", "dynamodb_json", "dynamodb_tables", "dynamodb_transactions"),
     "kinesis": ("kinesis_shards",),
     "rds": ("rds_records",),
+    "resourcegroupstaggingapi": ("tagged_resources",),
     "sqs": ("sqs_backend",),
 }
 """moto package to the patches it gets, in this order. They import moto, so they are imported when it is prepared."""
