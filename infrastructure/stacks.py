@@ -77,6 +77,11 @@ def stack_name(environment: str, module: str) -> str:
     return f"cafe-{environment}-{module}"
 
 
+def tags(environment: str, module: str) -> dict[str, str]:
+    """What every stack is tagged with, and every resource that its template can tag."""
+    return {"Project": "cloudcafe", "Environment": environment, "Module": module}
+
+
 def deploy(
     client: Any,
     *,
@@ -162,20 +167,17 @@ def destroy(
         stack = _settled(client, name, pause, poll_s)
         if stack is not None:
             talk(f"{module}: deleting")
-            for bucket in _buckets(client, name):
-                empty(bucket)
+            for resource in resources(client, name):
+                if resource["ResourceType"] == "AWS::S3::Bucket":
+                    empty(resource["PhysicalResourceId"])
             _delete(client, stack, module, pause, poll_s)
 
 
-def _buckets(client: Any, name: str) -> tuple[str, ...]:
-    """The buckets that stack `name` holds."""
+def resources(client: Any, name: str) -> list[Mapping[str, str]]:
+    """What stack `name` holds, as ListStackResources tells it, without what was deleted from it."""
     pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
-    resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
-    return tuple(
-        resource["PhysicalResourceId"]
-        for resource in resources
-        if resource["ResourceType"] == "AWS::S3::Bucket" and resource["ResourceStatus"] != "DELETE_COMPLETE"
-    )
+    held = (resource for page in pages for resource in page["StackResourceSummaries"])
+    return [resource for resource in held if resource["ResourceStatus"] not in _GONE]
 
 
 def _check_overrides(texts: Iterable[Template], overrides: Mapping[str, str]) -> None:
@@ -235,11 +237,7 @@ def _ask(work: _Work, text: Template, values: Mapping[str, str], call: Callable[
             TemplateBody=text.body,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
             Capabilities=_CAPABILITIES,
-            Tags=[
-                {"Key": "Project", "Value": "cloudcafe"},
-                {"Key": "Environment", "Value": work.environment},
-                {"Key": "Module", "Value": text.module},
-            ],
+            Tags=[{"Key": key, "Value": value} for key, value in tags(work.environment, text.module).items()],
             **more,
         )
     except ClientError as refusal:
