@@ -1,6 +1,5 @@
 """Fixtures of the embedded cloud's tests."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,8 @@ import pytest
 from infrastructure.state import StateFolder
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from infrastructure.embedded.tests.aurora_world import Aurora
 
 
