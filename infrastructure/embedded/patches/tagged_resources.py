@@ -7,6 +7,8 @@ Source: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/su
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from moto.core.base_backend import BackendDict
@@ -23,37 +25,25 @@ _INCOMPLETE = frozenset({"ec2", "rds"})
 _moto_backends = models.iter_taggable_backends
 
 
-class _Others(TaggableResourcesMixin):  # type: ignore[misc]  # moto publishes no types
-    """What none of the `known` back ends lists. Tags are changed by the APIs' own calls."""
+def _others(account: str, region: str, known: tuple[Any, ...]) -> Iterator[TaggedResource]:
+    """What none of the `known` back ends lists."""
+    found = dict(native.tagged())
+    for backend in _back_ends(account, region):
+        found |= _kept(backend)
+    listed = {resource.arn for backend in known for resource in backend.iter_tagged_resources()}
+    for arn in sorted(found.keys() - listed):
+        service, name = arn.split(":", 5)[2::3]
+        kind = name.replace("/", ":").partition(":")[0]
+        yield TaggedResource(arn=arn, tags=dict(found[arn]), resource_type=f"{service}:{kind}")
 
-    SERVICE_NAMESPACE = "others"
 
-    def __init__(self, account: str, region: str, known: tuple[Any, ...]) -> None:
-        self._account = account
-        self._region = region
-        self._known = known
-
-    def owns_arn(self, arn: str) -> bool:
-        del arn
-        return False
-
-    def iter_tagged_resources(self) -> Iterator[TaggedResource]:
-        found = dict(native.tagged())
-        for backend in self._backends():
-            found |= _kept(backend)
-        listed = {resource.arn for backend in self._known for resource in backend.iter_tagged_resources()}
-        for arn, tags in found.items():
-            if arn not in listed:
-                service, name = arn.split(":", 5)[2::3]
-                kind = name.replace("/", ":").partition(":")[0]
-                yield TaggedResource(arn=arn, tags=dict(tags), resource_type=f"{service}:{kind}")
-
-    def _backends(self) -> Iterator[Any]:
-        for each in tuple(BackendDict._instances):
-            is_complete = issubclass(each.backend, TaggableResourcesMixin) and each.service_name not in _INCOMPLETE
-            if self._account in each and each.service_name not in NOT_LISTED and not is_complete:
-                regions = each[self._account]
-                yield from (regions[place] for place in (self._region, get_partition(self._region)) if place in regions)
+def _back_ends(account: str, region: str) -> Iterator[Any]:
+    """Those in use that moto's list does not know, or only in part."""
+    for each in tuple(BackendDict._instances):
+        is_complete = issubclass(each.backend, TaggableResourcesMixin) and each.service_name not in _INCOMPLETE
+        if account in each and each.service_name not in NOT_LISTED and not is_complete:
+            regions = each[account]
+            yield from (regions[place] for place in (region, get_partition(region)) if place in regions)
 
 
 def _kept(backend: Any) -> dict[str, Mapping[str, str]]:
@@ -78,7 +68,10 @@ def _plain(tags: Any) -> Mapping[str, str]:
 
 def _iter_taggable_backends(account: str, region: str) -> Iterator[Any]:
     known = tuple(each for each in _moto_backends(account, region) if each.SERVICE_NAMESPACE not in NOT_LISTED)
-    yield from (*known, _Others(account, region, known))
+    yield from known
+    yield SimpleNamespace(  # tags are changed by the APIs' own calls
+        iter_tagged_resources=partial(_others, account, region, known), owns_arn=lambda _arn: False
+    )
 
 
 def install() -> None:
