@@ -6,7 +6,7 @@ daemon (CloudFormation, scaling) take the same way, without the wire.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -16,6 +16,8 @@ Members = Mapping[str, Any]
 """An operation's members under AWS's names."""
 Output = Mapping[str, Any]
 Method = Callable[[Members], "Output | Awaitable[Output | None] | None"]
+Tagged = Callable[[], Iterable[tuple[str, Mapping[str, str]]]]
+"""The ARN and the tags of every resource on record."""
 _MARK = "__operation__"
 _Answering = TypeVar("_Answering", bound=Callable[..., Any])
 
@@ -80,6 +82,7 @@ class Operations:
         self._apis = apis
         self._moto = moto
         self._bound: dict[tuple[str, str], Method] = {}
+        self._tagged: list[Tagged] = []
         _latest[:] = [self]
         self.changed: Callable[[str, str], None] = lambda _service, _name: None
         """Hears of each mutating call from inside the daemon; the assembly sets it."""
@@ -89,6 +92,14 @@ class Operations:
         for part in parts:
             for mark, attribute in _marked(type(part)):
                 self._bound[service, mark.name] = getattr(part, attribute)
+
+    def tag(self, tagged: Tagged) -> None:
+        """List what `tagged` gives in the tagging API too: resources that moto has no records of."""
+        self._tagged.append(tagged)
+
+    def tagged(self) -> Iterable[tuple[str, Mapping[str, str]]]:
+        """The ARN and the tags of every resource that controllers keep themselves."""
+        return (pair for each in self._tagged for pair in each())
 
     def find(self, service: str, name: str) -> Method | None:
         """Our own answer to the operation, or None."""

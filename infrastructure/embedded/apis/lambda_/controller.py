@@ -51,6 +51,7 @@ class LambdaController:
         invoke = LambdaInvoke(self.invocations, self._followers[1])
         parts = (self._functions, aliases, layers, LambdaPolicies(self._records), invoke, *self._followers)
         context.backends.operations.bind(self.name, *parts)
+        context.backends.operations.tag(self._tagged)
         context.metrics.register(self._measured)
 
     async def reconcile(self) -> None:
@@ -77,6 +78,10 @@ class LambdaController:
     def _deleted(self, name: str) -> None:
         for follower in self._followers:
             follower.function_deleted(name)
+
+    def _tagged(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        yield from ((each.arn, each.tags) for each in self._records.functions.values())
+        yield from self._followers[0].tagged()
 
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
         """The most that ran side by side since last time, by function and in all."""

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,10 @@ class LambdaEventSources:
         for record in self._records.values():
             if record.settings.function == name:
                 record.poller.poke()
+
+    def tagged(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """The ARN and the tags of every mapping."""
+        return ((self._arn(record), record.settings.tags) for record in self._records.values())
 
     async def close(self) -> None:
         """Stop every poller."""
@@ -178,13 +182,14 @@ class LambdaEventSources:
         queue: Queue | None = self._context.backends.sqs.queues.get(name)
         return queue
 
+    def _arn(self, record: _Record) -> str:
+        return f"arn:aws:lambda:{self._context.region}:{self._context.account}:event-source-mapping:{record.id}"
+
     def _shown(self, record: _Record, *, state: str = "") -> Output:
         """EventSourceMappingConfiguration."""
         shown: dict[str, Any] = {
             "UUID": record.id,
-            "EventSourceMappingArn": (
-                f"arn:aws:lambda:{self._context.region}:{self._context.account}:event-source-mapping:{record.id}"
-            ),
+            "EventSourceMappingArn": self._arn(record),
             **record.settings.members(),
             "LastModified": record.modified_at,
             "LastProcessingResult": record.poller.last_result,
