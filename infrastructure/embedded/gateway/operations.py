@@ -105,7 +105,7 @@ class Operations:
         """Our own answer to the operation, or None."""
         return self._bound.get((service, name))
 
-    def call(self, service: str, name: str, **members: Any) -> Output:
+    def call(self, service: str, name: str, /, **members: Any) -> Output:
         """A call from inside the daemon; members that are None are left out. Raises what the API refuses with.
 
         `LookupError` for an operation that takes its time: nobody here could wait for it.

@@ -33,7 +33,7 @@ class Api:
         self.account = account
         self.region = region
 
-    def __call__(self, package: str, action: str, **parameters: object) -> Any:
+    def __call__(self, package: str, action: str, /, **parameters: object) -> Any:
         """The result of `action`, as moto's handler gives it: a mapping, whose leaves may be moto's records."""
         return operations.current().call(_NAMES[package], action, **parameters)
 
