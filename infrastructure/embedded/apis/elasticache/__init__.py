@@ -8,13 +8,8 @@ API = Api(
     handler="ElastiCacheResponse",
     protocol="query",
     effects={
-        "CreateCacheCluster": "a Redis server; memcached is a record only",
-        "CreateReplicationGroup": "a Redis server per node, replicating; endpoints answer",
-        "DeleteCacheCluster": "its server ends, its endpoint refuses",
         "DeleteReplicationGroup": "its servers end, its endpoints refuse",
         "ModifyReplicationGroup": "its settings; the number of nodes stays",
-        "RebootCacheCluster": "the server ends and comes back empty in the same role",
-        "TestFailover": "the primary ends, a replica takes its place, the endpoint follows",
     },
     invalid="InvalidParameterValue",
     missing="MissingParameter",

@@ -12,8 +12,7 @@ from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from infrastructure.embedded.apis.elasticache import api
-from infrastructure.embedded.apis.elasticache.api import REDIS, Listeners, Record
+from infrastructure.embedded.apis.elasticache.api import REDIS, ElastiCacheApi, Listeners, Record
 from infrastructure.embedded.apis.elasticache.metrics import ElastiCacheMetrics
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.failures import raise_all
@@ -65,12 +64,15 @@ class ElastiCacheController:
 
     name: ClassVar[str] = "elasticache"
     watches: ClassVar[frozenset[str]] = frozenset({"elasticache"})
+    PARTS: ClassVar[tuple[type, ...]] = (ElastiCacheApi,)
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._backend = context.backends.elasticache
         self._engine = RedisEngine(context.supervisor, context.ports, context.state)
-        self._calls = api.install(self._backend, self._engine.allocate)
+        operations = context.backends.operations
+        self._calls = ElastiCacheApi(self._backend, operations, self._engine.allocate)
+        operations.bind(self.name, self._calls)
         self._groups: dict[str, Group] = {}
         self._metrics = ElastiCacheMetrics(context.metrics, context.pace.metric_period_s, self._running)
         context.metrics.register(self._metrics.collect)
