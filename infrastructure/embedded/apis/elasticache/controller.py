@@ -84,7 +84,7 @@ class ElastiCacheController:
         context.metrics.register(self._metrics.collect)
         context.supervisor.on_exit(self._on_exit)
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> None:
         wanted = dict(self._wanted())
         for identity in self._calls.listeners.keys() - wanted.keys() - self._groups.keys():
             self._forget(identity)  # deleted before anybody looked

@@ -88,7 +88,7 @@ class LambdaController:
         self._context.wake(self.name)
         return output
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> None:
         """Tell the parts that follow other records; drop what is of no function any more."""
         for follower in self._followers:
             await follower.reconcile()

@@ -97,7 +97,7 @@ class RdsController:
 
     # --- the controller's part ----------------------------------------------------------------------------------------
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> None:
         records = self._records()
         gone = {identity: cluster for identity, cluster in self._clusters.items() if not self._is_of(cluster, records)}
         for identity in gone:

@@ -17,6 +17,7 @@ from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment
 from infrastructure.embedded.tests import processes
 from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 GROUP = "cafe-test"
@@ -82,7 +83,7 @@ class Cache:
         return self.api.create_replication_group(**(dict.fromkeys(names) | wanted | changes))
 
     async def settle(self) -> None:
-        await self.controller.reconcile()
+        await reconcile(self.controller)
 
     async def die(self, member: Member) -> None:
         """SIGKILL the member's server, wait until the controller was told, and let it act."""

@@ -19,6 +19,7 @@ from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.network.envoy.model import Fragment
 from infrastructure.embedded.tests import processes
 from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 CLUSTER, FIRST, SECOND = "cafe-test", "cafe-test-1", "cafe-test-2"
@@ -99,7 +100,7 @@ class Aurora:
         """Let the controller work until it has nothing more to do."""
         deadline = time.monotonic() + SETTLED_S
         while True:
-            await self.controller.reconcile()
+            await reconcile(self.controller)
             if not self.is_busy and not self.controller.unsettled():
                 return
             assert time.monotonic() < deadline, f"not settled: {self.controller.unsettled()}, {self.states}"

@@ -19,6 +19,7 @@ from infrastructure.embedded.apis.rds.tests.aurora_world import (
 )
 from infrastructure.embedded.host import proctree
 from infrastructure.embedded.network.envoy.model import Endpoint, Fragment, TcpListener
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.errors import EnvironmentFault
 
 pytestmark = pytest.mark.anyio
@@ -131,7 +132,7 @@ async def test_a_deleted_cluster_leaves_nothing(pair: Aurora) -> None:
     for instance in (FIRST, SECOND):
         pair.api.delete_db_instance(db_instance_identifier=instance, skip_final_snapshot=True)
     pair.api.delete_db_cluster(cluster_identifier=CLUSTER)
-    await pair.controller.reconcile()
+    await reconcile(pair.controller)
     assert (pair.fragment, pair.world.network.upstreams["aurora-writer"]) == (Fragment(), ())
     assert list(folder.iterdir()) == []
     assert list(proctree.servers_below(str(folder), "postgres")) == []
@@ -155,7 +156,7 @@ async def test_a_password_of_nothing_that_runs_is_refused(db: Aurora) -> None:
     with pytest.raises(EnvironmentFault, match="no such Aurora PostgreSQL cluster"):
         await db.controller.set_master_password("other", "battery-staple")
     db.create()
-    await db.controller.reconcile()
+    await reconcile(db.controller)
     with pytest.raises(EnvironmentFault, match="it has no writer now"):
         await db.controller.set_master_password(CLUSTER, "battery-staple")
 
@@ -203,5 +204,5 @@ async def test_other_engines_are_records(db: Aurora) -> None:
             "master_user_password": PASSWORD,
         }
     )
-    await db.controller.reconcile()
+    await reconcile(db.controller)
     assert db.fragment == Fragment()
