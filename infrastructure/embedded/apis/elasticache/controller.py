@@ -80,8 +80,7 @@ class ElastiCacheController:
         self._engine = RedisEngine(context.supervisor, context.ports, context.state)
         self._calls = api.install(self._backend, self._engine.allocate)
         self._groups: dict[str, Group] = {}
-        self._metrics = ElastiCacheMetrics(context.metrics, context.pace.metric_period_s, self._running)
-        context.metrics.register(self._metrics.collect)
+        self._metrics = ElastiCacheMetrics(context.metrics, self._running)
         context.supervisor.on_exit(self._on_exit)
 
     async def reconcile(self, _key: str, /) -> None:
@@ -276,7 +275,7 @@ class ElastiCacheController:
 
     async def close(self) -> None:
         """Kill every server."""
-        await self._metrics.close()
+        await self._metrics.asking.close()
         nodes = [m.node for group in self._groups.values() for m in group.members if m.node is not None]
         await asyncio.gather(*(node.kill() for node in nodes))
         self._groups.clear()

@@ -66,10 +66,7 @@ class Elbv2Controller:
         self._targets = Targets(self._backend, context.pace, self._checks.health)
         self._ports: dict[str, int] = {}
         self._refused: set[str] = set()
-        self._metrics = LoadBalancerMetrics(
-            context.metrics, context.envoy, context.pace.metric_period_s, self._directory
-        )
-        context.metrics.register(self._metrics)
+        self._metrics = LoadBalancerMetrics(context.metrics, context.envoy, self._directory)
 
     async def reconcile(self, _key: str, /) -> float | None:
         """Make health checks and data plane follow the records; again when the next target has drained."""
@@ -85,7 +82,7 @@ class Elbv2Controller:
 
     async def close(self) -> None:
         """Stop checking; Envoy is closed by its owner."""
-        await self._metrics.close()
+        await self._metrics.asking.close()
         await self._checks.close()
 
     def unsettled(self) -> tuple[str, ...]:

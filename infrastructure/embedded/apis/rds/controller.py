@@ -67,8 +67,7 @@ class RdsController:
         self._clusters: dict[str, AuroraCluster] = {}
         self._ports: dict[str, int] = {}
         self._passwords: dict[str, str] = {}
-        self._metrics = RdsMetrics(context.metrics, context.pace.metric_period_s, self._clusters, self.wake)
-        context.metrics.register(self._metrics.collect)
+        self._metrics = RdsMetrics(context.metrics, self._clusters, self.wake)
         context.supervisor.on_exit(self._on_exit)
 
     async def set_master_password(self, cluster_id: str, password: str) -> None:
@@ -216,7 +215,7 @@ class RdsController:
 
     async def close(self) -> None:
         """Kill every server."""
-        await self._metrics.close()
+        await self._metrics.asking.close()
         await asyncio.gather(*(cluster.close() for cluster in self._clusters.values()))
         self._clusters.clear()
 

@@ -17,7 +17,7 @@ from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment
 from infrastructure.embedded.tests import processes
 from infrastructure.embedded.tests.ecs_world import World, world
-from infrastructure.embedded.tests.passes import reconcile
+from infrastructure.embedded.tests.passes import measure, reconcile
 from infrastructure.state import StateFolder
 
 GROUP = "cafe-test"
@@ -309,10 +309,9 @@ async def test_hits_and_items_are_counted_per_node(state: StateFolder) -> None:
         await call(cache.primary.port, "SET", "key", "1")
         await call(cache.primary.port, "GET", "key")
         await call(cache.primary.port, "GET", "other")
-        assert list(cache.controller._metrics.collect(1.0)) == []
-        assert cache.controller._metrics._task is not None
-        await cache.controller._metrics._task
-        store = cache.world.context.metrics.store
+        metrics = cache.world.context.metrics
+        await measure(metrics, cache.controller._metrics.asking)
+        store = metrics.store
 
         def value(name: str) -> float:
             key = Key.of("AWS/ElastiCache", name, {"CacheClusterId": f"{GROUP}-001"})

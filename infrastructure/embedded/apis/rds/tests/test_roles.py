@@ -14,7 +14,7 @@ from infrastructure.embedded.apis.rds import cluster as rds_cluster
 from infrastructure.embedded.apis.rds.member import Member
 from infrastructure.embedded.apis.rds.tests.aurora_world import CLUSTER, FIRST, SECOND, Aurora, aurora, own_state
 from infrastructure.embedded.host import proctree
-from infrastructure.embedded.tests.passes import reconcile
+from infrastructure.embedded.tests.passes import measure, reconcile
 
 pytestmark = pytest.mark.anyio
 
@@ -226,9 +226,7 @@ async def test_a_stopped_cluster_starts_again_with_its_data(pair: Aurora) -> Non
 
 async def test_servers_are_measured_by_instance_and_role(pair: Aurora) -> None:
     with contextlib.closing(pair.session(pair.reader)):
-        assert list(pair.controller._metrics.collect(1.0)) == []
-        assert pair.controller._metrics._task is not None
-        await pair.controller._metrics._task
+        await measure(pair.world.context.metrics, pair.controller._metrics.asking)
     store = pair.world.context.metrics.store
     found = {(key.name, dict(key.dimensions).get("DBInstanceIdentifier")) for key in store.metrics()}
     assert {(name, each) for name in ("CPUUtilization", "DatabaseConnections") for each in (FIRST, SECOND)} <= found
