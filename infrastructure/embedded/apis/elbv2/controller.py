@@ -20,6 +20,7 @@ from infrastructure.embedded.apis.elbv2.record import ListenerRecord, LoadBalanc
 from infrastructure.embedded.apis.elbv2.routes import routes
 from infrastructure.embedded.apis.elbv2.targets import Target, Targets
 from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.control.endpoints import is_platforms
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment, HttpListener, Upstream
 from infrastructure.embedded.network.health import Check, Health, HealthChecks, Policy
 
@@ -111,8 +112,9 @@ class Elbv2Controller:
         listeners = tuple(self._listener(balancer, entry, names) for balancer, entry in carried)
         upstreams = tuple(self._upstream(group) for group in groups.values())
         self._context.envoy.publish(OWNER, Fragment(listeners=listeners, upstreams=upstreams))
-        for _, entry in reversed(carried):  # the oldest one on port 80 is the platform's
-            if entry.port == HTTP_PORT:
+        tags = self._backend.tagging_service.list_tags_for_resource
+        for balancer, entry in reversed(carried):
+            if entry.port == HTTP_PORT and is_platforms(tags(balancer.arn)["Tags"]):
                 self._context.network.expose("alb", f"http://{LOOPBACK}:{self._ports[entry.arn]}")
 
     def _is_carried(self, balancer: LoadBalancerRecord, listener: ListenerRecord) -> bool:

@@ -48,11 +48,11 @@ class Cache:
 
     @property
     def primary(self) -> Member:
-        return self.controller._groups[GROUP].primary
+        return self.controller._fleet.running[GROUP].primary
 
     @property
     def replica(self) -> Member:
-        [replica] = self.controller._groups[GROUP].replicas
+        [replica] = self.controller._fleet.running[GROUP].replicas
         return replica
 
     @property
@@ -78,7 +78,7 @@ class Cache:
             "node_group_configuration": [],
             "log_delivery_configurations": [],
             "user_group_ids": [],
-            "tags": [],
+            "tags": [{"Key": "Project", "Value": "cloudcafe"}],
         }
         return self.api.create_replication_group(**(dict.fromkeys(names) | wanted | changes))
 

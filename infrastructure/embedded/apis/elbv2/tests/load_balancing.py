@@ -181,7 +181,11 @@ class Machine:
             subnets=subnets,
             vpc=vpc.id,
         )
-        cloud.balancer = cloud.elbv2.create_load_balancer("shop", [], subnets).arn
+        cloud.elbv2.create_listener(
+            cloud.elbv2.create_load_balancer("somebody-elses", [], subnets).arn, "HTTP", "80", "", None, [fixed("418")]
+        )
+        tags = [{"Key": "Project", "Value": "cloudcafe"}]
+        cloud.balancer = cloud.elbv2.create_load_balancer("shop", [], subnets, tags=tags).arn
         closed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"}}
         cloud.listener = cloud.elbv2.create_listener(cloud.balancer, "HTTP", "80", "", None, [closed]).arn
         measuring = asyncio.create_task(metrics.run())

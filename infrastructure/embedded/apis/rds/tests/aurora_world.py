@@ -46,7 +46,7 @@ class Aurora:
 
     @property
     def cluster(self) -> AuroraCluster:
-        return self.controller._clusters[CLUSTER]
+        return self.controller._fleet.running[CLUSTER]
 
     @property
     def writer(self) -> Member:
@@ -81,6 +81,7 @@ class Aurora:
             "master_username": "cafe",
             "master_user_password": PASSWORD,
             "database_name": "cafe",
+            "tags": [{"Key": "Project", "Value": "cloudcafe"}],
         }
         cluster = self.api.create_db_cluster(wanted | changes)
         for instance in instances:
@@ -108,7 +109,7 @@ class Aurora:
 
     @property
     def is_busy(self) -> bool:
-        clusters = self.controller._clusters.values()
+        clusters = self.controller._fleet.running.values()
         return any(member.is_busy for cluster in clusters for member in cluster.members.values())
 
     def session(self, member: Member, **changes: Any) -> psycopg.Connection[Any]:

@@ -96,6 +96,13 @@ async def test_with_one_instance_the_reader_endpoint_serves_the_writer(single: A
     assert single.cluster.readers == single.cluster.writers == (single.writer.node.endpoint,)
 
 
+async def test_a_cluster_of_somebody_elses_is_not_the_one_services_know(db: Aurora) -> None:
+    db.create(tags=[{"Key": "Project", "Value": "another"}])
+    await reconcile(db.controller)
+    assert len(db.fragment.listeners) == 2
+    assert (db.world.network.upstreams["aurora-writer"], db.world.network.endpoints) == ((), {})
+
+
 async def test_a_reader_that_is_added_later_has_what_was_there_before(db: Aurora) -> None:
     db.create(FIRST)
     await db.settle()
