@@ -217,7 +217,7 @@ def test_an_envoy_that_does_not_start_is_an_environment_fault(
     async def test() -> None:
         supervisor = Supervisor(state, zygote=LIGHT_ZYGOTE)
         envoy = Envoy(supervisor, state)
-        with pytest.raises(EnvironmentFault, match="it ended with 3") as raised:
+        with pytest.raises(EnvironmentFault, match="envoy ended with 3") as raised:
             await envoy.start()
         assert raised.value.log == ("cannot bind",)
         await envoy.close()
