@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.host.supervisor import Supervisor
@@ -30,19 +30,19 @@ async def answer_of(
                 if (answer := await ask()) is not None:
                     return answer
             await asyncio.sleep(_LOOK_S)
-        raise _silence(supervisor, process, within_s)
+        _give_up(supervisor, process, within_s)
     except BaseException:
         process.kill()
         await process.wait()
         raise
 
 
-def _silence(supervisor: Supervisor, process: Process, within_s: float) -> EnvironmentFault:
+def _give_up(supervisor: Supervisor, process: Process, within_s: float) -> NoReturn:
     spec = process.spec
     title = spec.id if spec.id.startswith(spec.kind) else f"{spec.kind} {spec.id}"
     place = f" on port {spec.port}" if spec.port else ""
     ending = f"ended with {process.returncode}" if process.state == "exited" else f"did not answer in {within_s:g} s"
-    return EnvironmentFault(
+    raise EnvironmentFault(
         f"{title}{place} {ending}; `cafe logs {spec.id}` shows all of its log, `cafe doctor` checks its program",
         log=supervisor.tail(spec.id),
     )

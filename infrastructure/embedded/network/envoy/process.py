@@ -17,38 +17,9 @@ from infrastructure.embedded.host import binaries
 from infrastructure.embedded.host.answering import answer_of
 from infrastructure.embedded.host.supervisor import Process, ProcessSpec, Supervisor
 from infrastructure.embedded.network.envoy import admin, xds
-from infrastructure.embedded.network.envoy.model import (
-    Condition,
-    Endpoint,
-    Forward,
-    Fragment,
-    HttpListener,
-    Listener,
-    Redirect,
-    Respond,
-    Route,
-    Share,
-    TcpListener,
-    Upstream,
-)
+from infrastructure.embedded.network.envoy.model import Fragment
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
-
-__all__ = [
-    "Condition",
-    "Endpoint",
-    "Envoy",
-    "Forward",
-    "Fragment",
-    "HttpListener",
-    "Listener",
-    "Redirect",
-    "Respond",
-    "Route",
-    "Share",
-    "TcpListener",
-    "Upstream",
-]
 
 PROCESS_ID = "envoy"
 START_DEADLINE_S = 15.0

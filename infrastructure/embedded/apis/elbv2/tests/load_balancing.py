@@ -15,7 +15,8 @@ from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.moto.records import Backends
 from infrastructure.embedded.network.edges import Network
-from infrastructure.embedded.network.envoy.process import Envoy, Fragment
+from infrastructure.embedded.network.envoy.model import Fragment
+from infrastructure.embedded.network.envoy.process import Envoy
 from infrastructure.embedded.pace import FAST, Pace
 from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE
 from infrastructure.embedded.tests.wire import Response, Target, eventually, request
