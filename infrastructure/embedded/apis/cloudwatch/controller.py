@@ -3,7 +3,6 @@
 Alarms over metric math and composite alarms are records only; they stay in INSUFFICIENT_DATA until somebody sets them.
 """
 
-import asyncio
 import importlib
 import json
 import logging
@@ -38,17 +37,16 @@ class CloudWatchController:
         self._context = context
         self._clock = clock
         self._backend = context.backends.cloudwatch
-        self._timer: asyncio.TimerHandle | None = None
         self._judged_until = 0.0
         _install(self._backend)
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> float:
         now = self._clock()
         period_s = self._context.pace.metric_period_s
         if not 0.0 <= now - LATE_S - self._judged_until < period_s:  # the clock may have been set back
             self._judged_until = now - now % period_s
             self._judge_all(now)
-        self._arm(max(self._judged_until + period_s + LATE_S - now, LATE_S))
+        return max(self._judged_until + period_s + LATE_S - now, LATE_S)
 
     def _judge_all(self, now: float) -> None:
         for alarm in self._backend.alarms.values():
@@ -58,15 +56,8 @@ class CloudWatchController:
                 if judgement.state != alarm.state_value:
                     _change(alarm, judgement.state, _reason(rule, judgement), _reason_data(rule, judgement))
 
-    def _arm(self, delay_s: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self._context.wake, self.name)
-
     async def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Nothing was started."""
 
 
 def rule_of(alarm: Record, pace: Pace) -> Rule | None:

@@ -6,24 +6,26 @@
 Roles stand in the control plane's record; the servers are made to follow them, never the other way round.
 """
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import ClassVar
 
 from infrastructure.embedded.apis.elasticache.api import REDIS, ElastiCacheApi, Listeners, Record
 from infrastructure.embedded.apis.elasticache.metrics import ElastiCacheMetrics
 from infrastructure.embedded.control.context import Context
-from infrastructure.embedded.control.failures import raise_all
+from infrastructure.embedded.control.endpoints import Entrance, Entrances, is_platforms
+from infrastructure.embedded.control.failures import all_of
+from infrastructure.embedded.control.fleet import Fleet
 from infrastructure.embedded.engines.redis.engine import NodeSpec, RedisEngine, RedisNode
 from infrastructure.embedded.host.process import Process
-from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment, TcpListener, Upstream
+from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
 
 _log = logging.getLogger(__name__)
 
 UPSTREAM = "elasticache"
 """The name by which services know the platform's cache, and the endpoint's name for people."""
+URL = "redis://{host}:{port}/0"
 
 
 @dataclass(slots=True)
@@ -37,6 +39,10 @@ class Member:
     node: RedisNode | None = None
 
     @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(LOOPBACK, self.port)
+
+    @property
     def is_alive(self) -> bool:
         return self.node is not None and self.node.is_alive
 
@@ -48,7 +54,8 @@ class Group:
     id: str
     node_type: str
     listeners: Listeners
-    members: list[Member] = field(default_factory=list)
+    is_platforms: bool
+    members: list[Member]
 
     @property
     def primary(self) -> Member:
@@ -73,70 +80,63 @@ class ElastiCacheController:
         operations = context.backends.operations
         self._calls = ElastiCacheApi(self._backend, operations, self._engine.allocate)
         operations.bind(self.name, self._calls)
-        self._groups: dict[str, Group] = {}
-        self._metrics = ElastiCacheMetrics(context.metrics, context.pace.metric_period_s, self._running)
-        context.metrics.register(self._metrics.collect)
+        self._fleet = Fleet(
+            wanted=self._wanted, make=self._make, step=self._step, remove=self._remove, changed=self._publish
+        )
+        self._entrances = Entrances(context, self.name, UPSTREAM)
+        self._metrics = ElastiCacheMetrics(context.metrics, self._running)
         context.supervisor.on_exit(self._on_exit)
 
-    async def reconcile(self) -> None:
-        wanted = dict(self._wanted())
-        for identity in self._calls.listeners.keys() - wanted.keys() - self._groups.keys():
-            self._forget(identity)  # deleted before anybody looked
-        for identity in [identity for identity in self._groups if identity not in wanted]:
-            await self._remove(self._groups.pop(identity))
-        for identity, group in wanted.items():
-            if identity not in self._groups:
-                self._groups[identity] = group
-        self._publish()
-        failures = []
-        for group in self._groups.values():
-            try:
-                await self._step(group)
-            except Exception as failure:  # noqa: BLE001  raised below: one group keeps no other from its servers
-                failures.append(failure)
-        self._publish()
-        raise_all("elasticache", failures)
+    def keys(self) -> Collection[str]:
+        """Every group and cluster; with those that were deleted before anybody looked."""
+        return {**self._calls.listeners, **dict.fromkeys(self._fleet.keys())}
 
-    async def _step(self, group: Group) -> None:
+    async def reconcile(self, key: str, /) -> float | None:
+        look_s = await self._fleet.reconcile(key)
+        if key not in self._fleet:
+            self._forget(key)
+        return look_s
+
+    def _wanted(self) -> dict[str, Record]:
+        """Every group, and every cluster that stands alone, that is on record and not being deleted."""
+        clusters = {
+            identity: record
+            for identity, record in self._backend.cache_clusters.items()
+            if record.engine in REDIS and not getattr(record, "replication_group_id", None)
+            if record.cache_cluster_status != "deleting"
+        }
+        groups = {k: record for k, record in self._backend.replication_groups.items() if record.status != "deleting"}
+        return {k: record for k, record in (clusters | groups).items() if k in self._calls.listeners}
+
+    def _make(self, identity: str, record: Record) -> Group:
+        if identity in self._backend.replication_groups:
+            nodes = [
+                (node["cache_cluster_id"], node["preferred_availability_zone"], node["current_role"] == "primary")
+                for node in record.node_groups[0]["node_group_members"]
+            ]
+        else:
+            nodes = [(identity, record.preferred_availability_zone or f"{self._context.region}a", True)]
+        return Group(
+            id=identity,
+            node_type=record.cache_node_type,
+            listeners=self._calls.listeners[identity],
+            is_platforms=is_platforms(self._backend.tagging_service.list_tags_for_resource(record.arn)["Tags"]),
+            members=[
+                Member(cluster_id=name, az=az, port=self._engine.allocate(), is_primary=is_primary)
+                for name, az, is_primary in nodes
+            ],
+        )
+
+    async def _step(self, _record: Record, group: Group) -> None:
         await self._reboot(group)
         await self._fail_over(group)
         await self._revive(group)
         self._write_back(group)
 
-    def _wanted(self) -> Iterator[tuple[str, Group]]:
-        """Every group in the record that is not being deleted; those that already run keep their members."""
-        for identity, record in tuple(self._backend.replication_groups.items()):
-            if record.status == "deleting" or identity not in self._calls.listeners:
-                continue
-            yield identity, self._groups.get(identity) or self._new_group(identity, record)
-        for identity, record in tuple(self._backend.cache_clusters.items()):
-            is_alone = record.engine in REDIS and not getattr(record, "replication_group_id", None)
-            if is_alone and record.cache_cluster_status != "deleting" and identity in self._calls.listeners:
-                yield identity, self._groups.get(identity) or self._new_single(identity, record)
-
-    def _new_group(self, identity: str, record: Record) -> Group:
-        group = Group(id=identity, node_type=record.cache_node_type, listeners=self._calls.listeners[identity])
-        for member in record.node_groups[0]["node_group_members"]:
-            group.members.append(
-                Member(
-                    cluster_id=member["cache_cluster_id"],
-                    az=member["preferred_availability_zone"],
-                    port=self._engine.allocate(),
-                    is_primary=member["current_role"] == "primary",
-                )
-            )
-        return group
-
-    def _new_single(self, identity: str, record: Record) -> Group:
-        az = record.preferred_availability_zone or f"{self._context.region}a"
-        group = Group(id=identity, node_type=record.cache_node_type, listeners=self._calls.listeners[identity])
-        group.members.append(Member(cluster_id=identity, az=az, port=self._engine.allocate(), is_primary=True))
-        return group
-
     async def _reboot(self, group: Group) -> None:
         """A reboot keeps the roles: the node comes back as what it was, without its data."""
         asked = [m for m in group.members if m.cluster_id in self._calls.requests.reboots]
-        await asyncio.gather(*(m.node.stop() for m in asked if m.node is not None))
+        await all_of(group.id, (m.node.stop() for m in asked if m.node is not None))
         await self._start(group, asked)
         self._calls.requests.reboots -= {member.cluster_id for member in asked}
 
@@ -155,7 +155,7 @@ class ElastiCacheController:
         self._note_roles(group)
         _log.warning("%s: %s is primary now, after %s", group.id, successor.cluster_id, old.cluster_id)
         followers = [m.node for m in group.replicas if m.node is not None and m.is_alive]
-        await _all(node.follow(successor.node.endpoint) for node in followers)
+        await all_of(group.id, (node.follow(successor.node.endpoint) for node in followers))
 
     async def _successor(self, group: Group) -> Member | None:
         """The answering replica with the most of the primary's data; none before the group ran or without failover."""
@@ -173,12 +173,12 @@ class ElastiCacheController:
     async def _start(self, group: Group, members: list[Member]) -> None:
         """Start servers, a primary before its replicas."""
         for is_primary in (True, False):
-            await _all(self._start_one(group, m) for m in members if m.is_primary is is_primary)
+            await all_of(group.id, (self._start_one(group, m) for m in members if m.is_primary is is_primary))
 
     async def _start_one(self, group: Group, member: Member) -> None:
         if member.node is not None:
             await member.node.kill()
-        primary = None if member.is_primary else Endpoint(LOOPBACK, group.primary.port)
+        primary = None if member.is_primary else group.primary.endpoint
         member.node = await self._engine.start(
             NodeSpec(
                 id=f"redis-{member.cluster_id}",
@@ -211,34 +211,23 @@ class ElastiCacheController:
                 self._calls.place(cluster, member.port if record is not None else group.listeners.primary)
 
     def _publish(self) -> None:
-        """Primary and reader endpoints of every group; the first group is the one services know as `elasticache`."""
-        listeners: list[TcpListener] = []
-        upstreams: list[Upstream] = []
-        for group in self._groups.values():
-            primary = (Endpoint(LOOPBACK, group.primary.port),)
-            name = f"elasticache-{group.id}"
-            listeners.append(TcpListener(name=name, port=group.listeners.primary, upstream=name))
-            upstreams.append(Upstream(name=name, endpoints=primary))
+        """Primary and reader endpoints of every group."""
+        entrances = []
+        for group in self._fleet.running.values():
+            name, known_as = f"elasticache-{group.id}", UPSTREAM if group.is_platforms else ""
+            primary = (group.primary.endpoint,)
+            entrances.append(
+                Entrance(name=name, port=group.listeners.primary, servers=primary, known_as=known_as, url=URL)
+            )
             if group.listeners.reader != group.listeners.primary:
-                readers = tuple(Endpoint(LOOPBACK, m.port) for m in group.replicas) or primary
-                listeners.append(
-                    TcpListener(name=f"{name}-reader", port=group.listeners.reader, upstream=f"{name}-reader")
-                )
-                upstreams.append(Upstream(name=f"{name}-reader", endpoints=readers))
-        self._context.envoy.publish(self.name, Fragment(listeners=tuple(listeners), upstreams=tuple(upstreams)))
-        first = next(iter(self._groups.values()), None)
-        if first is None:
-            self._context.network.set_upstream(UPSTREAM, ())
-            return
-        self._context.network.set_upstream(UPSTREAM, (Endpoint(LOOPBACK, first.primary.port),))
-        self._context.network.expose(UPSTREAM, f"redis://{LOOPBACK}:{first.listeners.primary}/0")
+                readers = tuple(replica.endpoint for replica in group.replicas) or primary
+                entrances.append(Entrance(name=f"{name}-reader", port=group.listeners.reader, servers=readers))
+        self._entrances.publish(entrances)
 
     async def _remove(self, group: Group) -> None:
-        await asyncio.gather(*(member.node.stop() for member in group.members if member.node is not None))
+        await all_of(group.id, (member.node.stop() for member in group.members if member.node is not None))
         for member in group.members:
             self._engine.release(member.port)
-        self._publish()
-        self._forget(group.id)
 
     def _forget(self, identity: str) -> None:
         """Drop the record, and the ports clients reached it by."""
@@ -249,7 +238,7 @@ class ElastiCacheController:
     def _running(self) -> list[tuple[str, RedisNode]]:
         return [
             (m.cluster_id, m.node)
-            for group in self._groups.values()
+            for group in self._fleet.running.values()
             for m in group.members
             if m.node is not None and m.is_alive
         ]
@@ -260,24 +249,12 @@ class ElastiCacheController:
 
     def unsettled(self) -> tuple[str, ...]:
         """Nodes that do not run."""
-        missing = [identity for identity, _ in self._wanted_ids() if identity not in self._groups]
-        down = [m.cluster_id for group in self._groups.values() for m in group.members if not m.is_alive]
-        return tuple(f"cache {name} is not running yet" for name in (*missing, *down))
-
-    def _wanted_ids(self) -> list[tuple[str, Record]]:
-        groups = self._backend.replication_groups.items()
-        return [(identity, record) for identity, record in groups if record.status != "deleting"]
+        missing = self._wanted().keys() - self._fleet.running.keys()
+        down = [m.cluster_id for group in self._fleet.running.values() for m in group.members if not m.is_alive]
+        return tuple(f"cache {name} is not running yet" for name in (*sorted(missing), *down))
 
     async def close(self) -> None:
         """Kill every server."""
-        await self._metrics.close()
-        nodes = [m.node for group in self._groups.values() for m in group.members if m.node is not None]
-        await asyncio.gather(*(node.kill() for node in nodes))
-        self._groups.clear()
-
-
-async def _all(works: Iterable[Awaitable[None]]) -> None:
-    """Wait for every one of them, then raise what the first failure was: none goes on unwatched."""
-    for result in await asyncio.gather(*works, return_exceptions=True):
-        if isinstance(result, BaseException):
-            raise result
+        await self._metrics.asking.close()
+        nodes = [m.node for group in self._fleet.clear() for m in group.members if m.node is not None]
+        await all_of("elasticache", (node.kill() for node in nodes))

@@ -3,17 +3,12 @@
 Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.Redis.html
 """
 
-import asyncio
-import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.asking import Asking
 from infrastructure.embedded.control.metrics import Datum, Metrics
 from infrastructure.embedded.engines.redis.engine import RedisNode
-
-_log = logging.getLogger(__name__)
 
 NAMESPACE = "AWS/ElastiCache"
 NODE = "0001"
@@ -73,39 +68,20 @@ def metrics_between(before: Reading | None, after: Reading, elapsed_s: float) ->
 
 
 class ElastiCacheMetrics:
-    """Asks every running node once a period. The asking takes a moment, so the numbers are filed when they come."""
+    """Asks every running node once a period."""
 
-    def __init__(self, metrics: Metrics, period_s: float, running: Callable[[], list[tuple[str, RedisNode]]]) -> None:
-        self._metrics = metrics
-        self._period_s = period_s
-        self._running = running
+    def __init__(self, metrics: Metrics, running: Callable[[], Iterable[tuple[str, RedisNode]]]) -> None:
         self._seen: dict[str, Reading] = {}
-        self._task: asyncio.Task[None] | None = None
+        self.asking = Asking(metrics, "ElastiCache", running, self._ask, lambda each: self._seen.pop(each[0], None))
 
-    def collect(self, elapsed_s: float) -> Iterable[Datum]:
-        """A metric source that answers later; a question still open is not asked twice."""
-        if elapsed_s > 0 and (self._task is None or self._task.done()):
-            # Asked on the boundary, so the period that has just ended began one period before the nearest boundary.
-            at = (round(time.time() / self._period_s) - 1) * self._period_s
-            self._task = asyncio.create_task(self._ask(elapsed_s, at), name="elasticache metrics")
-            tell_defect(self._task, _log, "a look at the metrics of ElastiCache")
-        return ()
-
-    async def _ask(self, elapsed_s: float, at: float) -> None:
-        running = self._running()
-        answers = await asyncio.gather(*(node.info() for _, node in running), return_exceptions=True)
-        for (cluster, _), answer in zip(running, answers, strict=True):
-            if isinstance(answer, BaseException):  # it died or hangs: a period without data, as on AWS
-                self._seen.pop(cluster, None)
-                continue
-            reading = Reading.of(answer)
-            for name, value, unit in metrics_between(self._seen.get(cluster), reading, elapsed_s):
-                self._metrics.put(NAMESPACE, name, value, unit, {"CacheClusterId": cluster}, at)
-                self._metrics.put(NAMESPACE, name, value, unit, {"CacheClusterId": cluster, "CacheNodeId": NODE}, at)
-            self._seen[cluster] = reading
-
-    async def close(self) -> None:
-        """Stop asking."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+    async def _ask(self, asked: tuple[str, RedisNode], elapsed_s: float) -> list[Datum]:
+        cluster, node = asked
+        before, reading = self._seen.get(cluster), Reading.of(await node.info())
+        self._seen[cluster] = reading
+        return [
+            Datum(
+                namespace=NAMESPACE, name=name, value=value, unit=unit, dimensions={"CacheClusterId": cluster, **more}
+            )
+            for name, value, unit in metrics_between(before, reading, elapsed_s)
+            for more in ({}, {"CacheNodeId": NODE})
+        ]

@@ -4,23 +4,20 @@ Nothing is ever saved, so a node that was killed comes back empty, as an ElastiC
 """
 
 import asyncio
-import contextlib
-import time
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from infrastructure.embedded.engines.redis.resp import RespConnection, RespError
+from infrastructure.embedded.engines.redis.resp import RespConnection
 from infrastructure.embedded.host import binaries
+from infrastructure.embedded.host.answering import answer_of
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process, ProcessSpec
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
-from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 
 _READY_S = 10.0
-_LOOK_S = 0.01
-"""Between two attempts to connect to a server that has just been started."""
 
 GIB = 1024**3
 MEMORY: Mapping[str, float] = {
@@ -132,26 +129,8 @@ class RedisEngine:
                 argv=self._command(spec),
             )
         )
-        try:
-            return RedisNode(spec, process, await self._connected(spec, process))
-        except BaseException:
-            process.kill()
-            await process.wait()  # else the next attempt finds its name taken
-            raise
-
-    async def _connected(self, spec: NodeSpec, process: Process) -> RespConnection:
-        deadline = time.monotonic() + _READY_S
-        while process.state != "exited" and time.monotonic() < deadline:
-            with contextlib.suppress(OSError, TimeoutError, RespError):
-                connection = await RespConnection.open(LOOPBACK, spec.port)
-                if await _is_answered_by(connection, process.pid):
-                    return connection
-            await asyncio.sleep(_LOOK_S)
-        ending = f"ended with {process.returncode}" if process.state == "exited" else f"was not ready in {_READY_S:g} s"
-        raise EnvironmentFault(
-            f"redis {spec.id} on port {spec.port} {ending}; `cafe logs {spec.id}` shows all of its log",
-            log=self._supervisor.tail(spec.id),
-        )
+        ask = functools.partial(_connected_to, process.pid, spec.port)
+        return RedisNode(spec, process, await answer_of(self._supervisor, process, ask, within_s=_READY_S))
 
     def _command(self, spec: NodeSpec) -> tuple[str, ...]:
         folder = self._state.run / "redis"
@@ -178,13 +157,14 @@ class RedisEngine:
         return (str(binaries.find("redis").path), *words, *replication)
 
 
-async def _is_answered_by(connection: RespConnection, pid: int) -> bool:
-    """Whether it is this server that answers, and not another one on its port; closes the connection if not."""
+async def _connected_to(pid: int, port: int) -> RespConnection | None:
+    """A connection to this very server; None when another one answers on its port."""
+    connection = await RespConnection.open(LOOPBACK, port)
     try:
         if (await connection.info()).get("process_id") == str(pid):
-            return True
+            return connection
     except BaseException:
         connection.close()
         raise
     connection.close()
-    return False
+    return None

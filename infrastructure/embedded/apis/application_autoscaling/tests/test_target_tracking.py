@@ -17,6 +17,7 @@ from infrastructure.embedded.apis.application_autoscaling.controller import (
 from infrastructure.embedded.apis.application_autoscaling.policy import Past, Policy, Step, agreed, decide
 from infrastructure.embedded.apis.ecs.controller import EcsController
 from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 NOW = 10_000.0
@@ -125,7 +126,7 @@ async def live(made: World, controller: ApplicationAutoScalingController, cpu: f
     for _ in range(periods):
         put(made, "CPUUtilization", cpu)
         made.now[0] += 1.3
-        await controller.reconcile()
+        await reconcile(controller)
         made.now[0] -= 0.3
 
 
@@ -196,10 +197,10 @@ async def test_a_period_that_has_just_ended_is_waited_for(state: StateFolder) ->
     """Its data points are written on the boundary, as the pass may be: it must not look as if they were missing."""
     made, controller, service = await tracked(state)
     for _ in range(4):
-        await controller.reconcile()
+        await reconcile(controller)
         put(made, "CPUUtilization", 95.0)
         made.now[0] += 1.0
-    await controller.reconcile()
+    await reconcile(controller)
     await controller.close()
     assert service.desired_count == 3
 
@@ -242,7 +243,7 @@ async def test_every_change_is_an_activity_with_its_cause(state: StateFolder) ->
 
 async def test_the_policys_alarms_have_its_thresholds(state: StateFolder) -> None:
     made, controller, _ = await tracked(state)
-    await controller.reconcile()
+    await reconcile(controller)
     await controller.close()
     assert sorted(alarm.threshold for alarm in made.backends.cloudwatch.alarms.values()) == [63.0, 70.0]
 

@@ -10,6 +10,7 @@ from infrastructure.embedded.apis.cloudwatch.controller import CloudWatchControl
 from infrastructure.embedded.control.metric_store import Key, MetricStore
 from infrastructure.embedded.pace import AWS, FAST, Pace
 from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 START = 1_800_000_000.0
@@ -104,7 +105,7 @@ async def feed(made: World, controller: CloudWatchController, *values: float) ->
         made.context.metrics.put("N", "M", value, "None", {}, made.now[0])
         made.now[0] += 1.0
         made.now[0] += 0.3
-        await controller.reconcile()
+        await reconcile(controller)
         made.now[0] -= 0.3
 
 
@@ -136,7 +137,7 @@ async def test_an_alarm_without_data_loses_its_state(state: StateFolder) -> None
     made, controller = alarmed(state)
     await feed(made, controller, 1.0)
     made.now[0] += 10.0
-    await controller.reconcile()
+    await reconcile(controller)
     await controller.close()
     assert made.backends.cloudwatch.alarms["high"].state_value == "INSUFFICIENT_DATA"
 

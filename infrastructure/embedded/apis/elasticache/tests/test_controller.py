@@ -17,6 +17,7 @@ from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment
 from infrastructure.embedded.tests import processes
 from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.embedded.tests.passes import measure, reconcile
 from infrastructure.state import StateFolder
 
 GROUP = "cafe-test"
@@ -47,11 +48,11 @@ class Cache:
 
     @property
     def primary(self) -> Member:
-        return self.controller._groups[GROUP].primary
+        return self.controller._fleet.running[GROUP].primary
 
     @property
     def replica(self) -> Member:
-        [replica] = self.controller._groups[GROUP].replicas
+        [replica] = self.controller._fleet.running[GROUP].replicas
         return replica
 
     @property
@@ -77,6 +78,7 @@ class Cache:
             "Engine": "redis",
             "CacheNodeType": "cache.t4g.small",
             "PreferredCacheClusterAZs": ["us-east-1a", "us-east-1b"],
+            "Tags": [{"Key": "Project", "Value": "cloudcafe"}],
         }
         return self.call("CreateReplicationGroup", **wanted | changes)["ReplicationGroup"]
 
@@ -91,7 +93,7 @@ class Cache:
         self.call("DeleteReplicationGroup", ReplicationGroupId=GROUP)
 
     async def settle(self) -> None:
-        await self.controller.reconcile()
+        await reconcile(self.controller)
 
     async def die(self, member: Member) -> None:
         """SIGKILL the member's server, wait until the controller was told, and let it act."""
@@ -327,10 +329,9 @@ async def test_hits_and_items_are_counted_per_node(state: StateFolder) -> None:
         await call(cache.primary.port, "SET", "key", "1")
         await call(cache.primary.port, "GET", "key")
         await call(cache.primary.port, "GET", "other")
-        assert list(cache.controller._metrics.collect(1.0)) == []
-        assert cache.controller._metrics._task is not None
-        await cache.controller._metrics._task
-        store = cache.world.context.metrics.store
+        metrics = cache.world.context.metrics
+        await measure(metrics, cache.controller._metrics.asking)
+        store = metrics.store
 
         def value(name: str) -> float:
             key = Key.of("AWS/ElastiCache", name, {"CacheClusterId": f"{GROUP}-001"})
