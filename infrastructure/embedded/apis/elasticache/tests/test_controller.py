@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from infrastructure.embedded.apis.elasticache.controller import ElastiCacheController, Member
-from infrastructure.embedded.apis.elasticache.metrics import Reading, metrics_between
+from infrastructure.embedded.apis.elasticache.controller import ElastiCacheController
 from infrastructure.embedded.control.metric_store import Key
+from infrastructure.embedded.engines.redis.group import Member
+from infrastructure.embedded.engines.redis.reading import Reading, metrics_between
 from infrastructure.embedded.engines.redis.resp import Reply, RespConnection
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
