@@ -17,6 +17,8 @@ class Mutant(NamedTuple):
     kind: str
     path: str
     value: Any
+    is_empty: bool = False
+    """Whether nothing is left of the structure that a member is missing in."""
 
 
 _WRONG: dict[str, Any] = {
@@ -54,14 +56,15 @@ def mutants(shape: Any, rng: random.Random, depth: int = 0) -> Iterator[Mutant]:
 
 
 def _structure(shape: Any, rng: random.Random, depth: int) -> Iterator[Mutant]:
-    base = values.valid(shape, rng)
+    base = values.valid(shape, rng, inside=depth > 0)
     for name in shape.required_members:
-        yield Mutant("missing", name, {key: value for key, value in base.items() if key != name})
+        rest = {key: value for key, value in base.items() if key != name}
+        yield Mutant("missing", name, rest, is_empty=not rest)
     yield Mutant("unknown", UNKNOWN, {**base, UNKNOWN: "nope"})
     for name, member in shape.members.items() if depth < DEEPEST else ():
         rest = {} if shape.is_tagged_union else base
         for inner in mutants(member, rng, depth + 1):
-            yield Mutant(inner.kind, f"{name}.{inner.path}".rstrip("."), {**rest, name: inner.value})
+            yield inner._replace(path=f"{name}.{inner.path}".rstrip("."), value={**rest, name: inner.value})
 
 
 def _list(shape: Any, rng: random.Random, depth: int) -> Iterator[Mutant]:
@@ -69,7 +72,7 @@ def _list(shape: Any, rng: random.Random, depth: int) -> Iterator[Mutant]:
     count = max(values.least(shape), 1)
     for inner in mutants(shape.member, rng, max(depth, 1)):
         others = [values.valid(shape.member, rng) for _ in range(count - 1)]
-        yield Mutant(inner.kind, f"1.{inner.path}".rstrip("."), [inner.value, *others])
+        yield inner._replace(path=f"1.{inner.path}".rstrip("."), value=[inner.value, *others])
 
 
 def _map(shape: Any, rng: random.Random, depth: int) -> Iterator[Mutant]:
@@ -79,7 +82,7 @@ def _map(shape: Any, rng: random.Random, depth: int) -> Iterator[Mutant]:
     key, value = next(iter(base.items()), (values.NAMELESS, None))
     rest = {name: each for name, each in base.items() if name != key}
     for inner in mutants(shape.value, rng, max(depth, 1)):
-        yield Mutant(inner.kind, f"value.{inner.path}".rstrip("."), {key: inner.value, **rest})
+        yield inner._replace(path=f"value.{inner.path}".rstrip("."), value={key: inner.value, **rest})
     for inner in _string(shape.key):
         yield Mutant(inner.kind, "key", {inner.value: value, **rest})
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infrastructure.embedded import parity
 from infrastructure.embedded.gateway import codec, request
+from infrastructure.embedded.gateway.call import Call
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.tests.conformance.cases import Case, cases
 from infrastructure.embedded.tests.conformance.verdict import problem
@@ -63,7 +64,7 @@ async def _outcome(world: World, case: Case) -> Outcome:
     return Outcome(case=case, problem=f"{found}{defects}" if found else None)
 
 
-def _refusal(call: request.Call) -> str | None:
+def _refusal(call: Call) -> str | None:
     """Why the gateway takes a valid request for invalid, if it does."""
     assert call.api is not None
     assert call.operation is not None

@@ -27,11 +27,11 @@ def most(shape: Any) -> int:
     return int(shape.metadata.get("max", LONGEST))
 
 
-def valid(shape: Any, rng: random.Random) -> Any:
-    """The least valid value of a shape: required members only, one item in a list."""
+def valid(shape: Any, rng: random.Random, *, inside: bool = True) -> Any:
+    """The least valid value of a shape: required members only, one item in a list, no structure `inside` empty."""
     kind = shape.type_name
     if kind == "structure":
-        return _structure(shape, rng)
+        return _structure(shape, rng, inside)
     if kind == "list":
         return [valid(shape.member, rng) for _ in range(max(least(shape), min(1, most(shape))))]
     if kind == "map":
@@ -41,11 +41,14 @@ def valid(shape: Any, rng: random.Random) -> Any:
     return _SCALARS[kind](shape)
 
 
-def _structure(shape: Any, rng: random.Random) -> dict[str, Any]:
+def _structure(shape: Any, rng: random.Random, inside: bool) -> dict[str, Any]:
     filled = _LEAST_INSIDE.get((shape.name, next(iter(shape.members), "")))
     if filled:
         return dict(filled)
-    names = shape.required_members or (list(shape.members)[:1] if shape.is_tagged_union else ())
+    simple = [name for name, member in shape.members.items() if member.type_name in ("string", *_SCALARS)]
+    names = shape.required_members or (
+        list(shape.members)[:1] if shape.is_tagged_union else simple[:1] if inside else ()
+    )
     return {name: valid(shape.members[name], rng) for name in names}
 
 
@@ -75,7 +78,7 @@ def text(shape: Any, rng: random.Random) -> str:
 
 def is_arn(shape: Any) -> bool:
     """Whether its texts are ARNs, by the name of the shape."""
-    return shape.name.lower().endswith("arn")
+    return bool(shape.name.lower().endswith("arn"))
 
 
 def _number(shape: Any) -> int:

@@ -7,13 +7,14 @@ from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
-from botocore import serialize
+import botocore.serialize
 from botocore.model import OperationModel
 
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import HttpRequest
 from infrastructure.embedded.tests.control import headers_of
 
+serialize: Any = botocore.serialize  # its stubs know no hooks
 UNKNOWN = "Nope"
 """A member that no operation has."""
 
@@ -25,7 +26,7 @@ class Raw:
     wire: Any
 
 
-class _Json(serialize.JSONSerializer):  # type: ignore[misc]  # botocore publishes no types
+class _Json(serialize.JSONSerializer):  # type: ignore[misc]
     def _serialize(self, serialized: Any, value: Any, shape: Any, key: Any = None) -> None:
         if isinstance(value, Raw):
             serialized[key] = value.wire

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import pkgutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,7 +27,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._close: list[Callable[[], Any]] = []
+        self._controllers: list[Any] = []
         self._plane: ControlPlane | None = None
         self.defects = _Defects()
 
@@ -58,8 +57,7 @@ class World:
             backends=backends,
             wake=woken.add,
         )
-        controllers = [pkgutil.resolve_name(api.controller)(context) for api in PROVIDERS if api.controller]
-        self._close = [controller.close for controller in controllers]
+        self._controllers = [pkgutil.resolve_name(api.controller)(context) for api in PROVIDERS if api.controller]
         self._plane = ControlPlane(
             region=REGION,
             router=ROUTER,
@@ -73,8 +71,8 @@ class World:
     async def close(self) -> None:
         """Forget everything."""
         self._plane = None
-        while self._close:
-            await self._close.pop()()
+        while self._controllers:
+            await self._controllers.pop().close()
 
 
 class _Supervisor(FakeSupervisor):
