@@ -66,6 +66,10 @@ class Api:
     """Error code for a member that is not as the model says; empty: the protocol's usual one."""
     missing: str = ""
     """Error code for a required member that is not there; empty: as `invalid`."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Operations in which moto fails when there is no record of what is asked for, and AWS's error code for that."""
+    codes: Mapping[str, str] = field(default_factory=dict)
+    """Error codes of moto's that are none of this API's, and what AWS says instead; `Operation:Code` for one alone."""
     controller: str = ""
     """`module:class` of its controller, imported once moto is; empty: its records are all there is."""
     resources: str = ""

@@ -21,7 +21,7 @@ from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Answer, Call
 from infrastructure.embedded.gateway.errors import error, not_provided
 from infrastructure.embedded.gateway.refused import Refused
-from infrastructure.embedded.moto import imports
+from infrastructure.embedded.moto import imports, mistakes
 
 _LOG = logging.getLogger(__name__)
 _DROPPED = frozenset({"status", "server", "date", "content-length"})
@@ -102,24 +102,32 @@ def failed(call: Call, failure: Exception) -> Answer:
         fault = failure.response["Error"]
         return error(call, fault["Code"], fault["Message"])
     if isinstance(failure, _moto("core.exceptions", "ServiceException")):
-        return error(call, failure.code, failure.message)
+        return error(call, _code(call, failure.code), failure.message)
     if isinstance(failure, HTTPException):
-        return plain(failure.code or 400, dict(failure.get_headers() or ()), failure.get_body())
+        return _answered(call, failure)
     if isinstance(failure, _moto("core.parse", "RequestParserError")):
         return error(call, "SerializationException", str(failure))
-    missing = _missing(call, failure)
-    if missing is not None:
-        return error(call, "ValidationException", f"The request must contain the parameter {missing}.")
+    mistake = mistakes.explained(call, failure)
+    if mistake is not None:
+        _LOG.info("%s:%s refused as %s, for moto failed", call.service, call.action, mistake, exc_info=failure)
+        return failed(call, mistake)
     _LOG.error("no answer to %s:%s", call.service, call.action, exc_info=failure)
     return error(call, "InternalFailure", f"the embedded cloud failed in {call.service}:{call.action}", status=500)
 
 
-def _missing(call: Call, failure: Exception) -> str | None:
-    """The member of the request that moto looked for in vain: required, though the service's model does not say so."""
-    name = failure.args[0] if isinstance(failure, KeyError) and failure.args else None
-    shape = call.operation.input_shape if call.operation else None
-    is_member = isinstance(name, str) and shape is not None and name in shape.members and name not in call.parameters
-    return name if is_member else None
+def _answered(call: Call, failure: HTTPException) -> Answer:
+    """One of moto's errors that are whole answers: as it is, unless it is of another protocol or has another's code."""
+    code, message = getattr(failure, "error_type", None), getattr(failure, "message", "")
+    is_json = isinstance(failure, _moto("core.exceptions", "JsonRESTError"))
+    if code and message and (is_json != ("json" in call.protocol) or _code(call, code) != code):
+        return error(call, _code(call, code.rpartition("#")[2]), message, status=failure.code or 400)
+    return plain(failure.code or 400, dict(failure.get_headers() or ()), failure.get_body())
+
+
+def _code(call: Call, code: str) -> str:
+    """AWS's code for one of moto's."""
+    codes = call.api.codes if call.api is not None else {}
+    return codes.get(f"{call.action}:{code}") or codes.get(code, code)
 
 
 @cache

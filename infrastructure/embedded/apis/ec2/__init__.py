@@ -8,6 +8,13 @@ API = Api(
     handler="EC2Response",
     protocol="ec2",
     missing="MissingParameter",
+    absent={
+        "DeleteManagedPrefixList": "InvalidPrefixListID.NotFound",
+        "DeleteNatGateway": "NatGatewayNotFound",
+        "DescribeImageAttribute": "InvalidAMIID.NotFound",
+        "ModifyManagedPrefixList": "InvalidPrefixListID.NotFound",
+        "ReplaceNetworkAclAssociation": "InvalidAssociationID.NotFound",
+    },
     records={
         "all processes share the loopback interface: networks, their gateways and addresses are records": (
             "AllocateAddress AssociateAddress AssociateDhcpOptions AssociateRouteTable AssociateSubnetCidrBlock "

@@ -20,9 +20,12 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
         "infrastructure.embedded.apis.dynamodb.patches.items",
         "infrastructure.embedded.apis.dynamodb.patches.tables",
         "infrastructure.embedded.apis.dynamodb.patches.transactions",
+        "infrastructure.embedded.apis.dynamodb.patches.malformed",
     ),
-    "kinesis": ("infrastructure.embedded.apis.kinesis.patches",),
+    "ecr": ("infrastructure.embedded.apis.ecr.patches",),
+    "kinesis": ("infrastructure.embedded.apis.kinesis.patches", "infrastructure.embedded.apis.kinesis.lookups"),
     "rds": ("infrastructure.embedded.apis.rds.patches",),
+    "s3": ("infrastructure.embedded.apis.s3.patches",),
     "resourcegroupstaggingapi": ("infrastructure.embedded.apis.tagging.patches",),
     "sqs": ("infrastructure.embedded.apis.sqs.patches",),
 }

@@ -101,8 +101,9 @@ def _is_documented(case: Case, code: str) -> bool:
 
 _S3_CODES = names(
     "AccessDenied BucketAlreadyExists BucketAlreadyOwnedByYou EntityTooSmall IllegalLocationConstraintException "
+    "IllegalVersioningConfigurationException "
     "InvalidBucketName InvalidObjectState InvalidPart InvalidPartOrder InvalidRange InvalidTag MalformedACLError "
-    "MalformedPolicy MethodNotAllowed NoSuchBucket NoSuchBucketPolicy NoSuchCORSConfiguration NoSuchKey "
+    "MalformedPolicy MethodNotAllowed MissingSecurityHeader NoSuchBucket NoSuchBucketPolicy NoSuchCORSConfiguration NoSuchKey "
     "NoSuchLifecycleConfiguration NoSuchTagSet NoSuchUpload NoSuchVersion NoSuchWebsiteConfiguration "
     "ObjectLockConfigurationNotFoundError OwnershipControlsNotFoundError PreconditionFailed "
     "ReplicationConfigurationNotFoundError ServerSideEncryptionConfigurationNotFoundError"
