@@ -7,8 +7,6 @@ one of the APIs it `watches` wakes it, a death it was told of, and a slow tick. 
 from collections.abc import Collection
 from typing import ClassVar, Protocol, runtime_checkable
 
-from infrastructure.embedded.gateway.call import Answer, Call
-
 
 class Controller(Protocol):
     """Built once with a `Context`; lives on the daemon's event loop, so it never blocks and needs no locks."""
@@ -42,15 +40,4 @@ class Closing(Protocol):
 
     async def close(self) -> None:
         """Stop it. Must be idempotent."""
-        ...
-
-
-@runtime_checkable
-class Answering(Protocol):
-    """A controller that keeps its API's records itself: it answers the calls, and moto is not asked."""
-
-    name: ClassVar[str]
-
-    async def answer(self, call: Call) -> Answer:
-        """The answer to a call of its API; whatever goes wrong is in it."""
         ...

@@ -10,18 +10,15 @@ from xml.sax.saxutils import escape
 import orjson
 
 from infrastructure.embedded.gateway.call import Answer, Call
-from infrastructure.embedded.gateway.providers import api_of
 
 
 def error(call: Call, code: str, message: str, *, status: int = 400, **more: object) -> Answer:
     """`code` with `message` as the caller's SDK expects it; `more` are further members of a JSON error."""
-    api = api_of(call.service)
-    form = call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-    protocol = api.protocol if api else ("query" if form else "json")
+    protocol = call.protocol
     request_id = str(uuid4())
     headers = {"x-amzn-requestid": request_id}
     if protocol in ("json", "rest-json"):
-        kind = call.headers.get("content-type") or "application/x-amz-json-1.0"
+        kind = call.request.headers.get("content-type") or "application/x-amz-json-1.0"
         typed = {"__type": code} if protocol == "json" else {}
         kind = kind if protocol == "json" else "application/json"
         body = orjson.dumps({**typed, "message": message, "Message": message, **more})

@@ -5,9 +5,9 @@ a port is taken. Loopback is not private: a web page can post to it, so foreign 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from infrastructure.embedded.gateway.call import Answer
+from infrastructure.embedded.gateway.call import Answer, HttpRequest
 
 Message = dict[str, Any]
 """An ASGI message: its members differ by type (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
@@ -29,17 +29,6 @@ HEAD_LIMIT = 64 << 10
 _LINGER_S = 5.0
 """How long who sent too much may go on sending before it is cut off: an answer that meets a reset is lost."""
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
-    """One request, whole. Header names are lower case; `path` is as it came, still percent-encoded."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class TooLarge(Exception):
@@ -215,9 +204,13 @@ async def _body(receive: Receive, headers: Mapping[str, str], limit: int) -> byt
 
 async def _send(send: Send, answer: Answer, *, is_head: bool) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
-    if not (is_head and "content-length" in answer.headers):
+    if answer.stream is None and not (is_head and "content-length" in answer.headers):
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers, "trailers": False})
+    if answer.stream is not None and not is_head:
+        async with contextlib.aclosing(answer.stream) as parts:  # also when the caller goes away in the middle
+            async for part in parts:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b"" if is_head else answer.body, "more_body": False})
 
 

@@ -6,8 +6,11 @@ A back end is imported when it is first asked for.
 
 from typing import Any
 
+from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.apis.dynamodb.capacity import Capacity
+from infrastructure.embedded.gateway.operations import Operations
 from infrastructure.embedded.moto import imports
+from infrastructure.embedded.moto.direct import Direct
 
 
 class Backends:
@@ -18,6 +21,9 @@ class Backends:
         self.region = region
         self.capacity = Capacity()
         """Credit and usage of DynamoDB's tables, which moto has no record of."""
+        apis = {api.name: api for api in PROVIDERS}
+        self.operations = Operations(apis, Direct(account, region, apis))
+        """Who answers what: controllers bind theirs, CloudFormation and scaling call by it."""
         imports.prepare(account=account, region=region)
 
     def _of(self, package: str) -> Any:

@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
+from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Answer, Call
-from infrastructure.embedded.gateway.providers import Api
 from infrastructure.embedded.moto import imports
 from infrastructure.embedded.moto.direct import environ_of, plain
 
@@ -24,7 +24,7 @@ def answer(api: Api, call: Call) -> Answer:
         seen.append((int(status.split()[0]), dict(headers)))
 
     environ = environ_of(call) | {
-        "PATH_INFO": unquote(call.path, "latin-1"),
+        "PATH_INFO": unquote(call.request.path, "latin-1"),
         "wsgi.version": (1, 0),
         "wsgi.errors": io.StringIO(),
         "wsgi.multithread": False,
@@ -34,7 +34,7 @@ def answer(api: Api, call: Call) -> Answer:
     body = b"".join(_application()(environ, start_response))
     found = plain(*seen[-1], body)
     length = {name.lower(): value for name, value in seen[-1][1].items()}.get("content-length")
-    if call.method != "HEAD" or length is None:
+    if call.request.method != "HEAD" or length is None:
         return found
     return replace(found, headers={**found.headers, "content-length": length})  # of the body that HEAD leaves out
 

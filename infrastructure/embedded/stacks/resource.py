@@ -4,21 +4,18 @@ A type is a class with `TYPE`, `create`, `update` and `delete`; moto finds it am
 CloudFormationModel, so each also names that as its base. GetAtt answers what `ATTRIBUTES` lists.
 """
 
-import json
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
-from moto.core.responses import ActionResult
-from moto.core.utils import camelcase_to_underscores
-
-from infrastructure.embedded.gateway.providers import APIS
+from infrastructure.embedded.apis import PROVIDERS
+from infrastructure.embedded.gateway import operations
 from infrastructure.embedded.moto import imports
 
 Properties = Mapping[str, Any]
 """Properties of a resource in a template, all functions resolved."""
 
-_HANDLERS = {api.moto: api.handler for api in APIS}
+_NAMES = {api.moto: api.name for api in PROVIDERS}
 
 
 class Refused(Exception):
@@ -36,20 +33,9 @@ class Api:
         self.account = account
         self.region = region
 
-    def __call__(self, package: str, action: str, **parameters: object) -> Any:
+    def __call__(self, package: str, action: str, /, **parameters: object) -> Any:
         """The result of `action`, as moto's handler gives it: a mapping, whose leaves may be moto's records."""
-        handler = imports.handler(package, _HANDLERS[package])()
-        given = {name: value for name, value in parameters.items() if value is not None}
-        handler.region, handler.current_account, handler.partition = self.region, self.account, "aws"
-        handler.headers, handler.querystring, handler.data, handler.uri_match = {}, {}, {}, {}
-        handler.uri, handler.path, handler.method = "http://localhost/", "/", "POST"
-        handler.access_key = "cloudformation"
-        handler.params = _as_parsed(given, handler.PROTOCOL_PARSER_MAP_TYPE)
-        handler.body = given if package == "dynamodb" else json.dumps(given)
-        result = getattr(handler, camelcase_to_underscores(action))()
-        if isinstance(result, ActionResult):
-            return result.result
-        return json.loads(result) if isinstance(result, str) and result else result
+        return operations.current().call(_NAMES[package], action, **parameters)
 
     def backend(self, package: str) -> Any:
         """The records of `moto.<package>`."""
@@ -133,15 +119,6 @@ class Resource:
         cls, resource_name: str, cloudformation_json: Mapping[str, Any], account_id: str, region_name: str, **_: object
     ) -> Self:
         return cls.create(Api(account_id, region_name), resource_name, cloudformation_json.get("Properties", {}))
-
-
-def _as_parsed(value: Any, mapping: type[Any]) -> Any:
-    """`value` with every mapping of the kind that the handler's parser makes: RDS looks members up in two spellings."""
-    if isinstance(value, list):
-        return [_as_parsed(each, mapping) for each in value]
-    if isinstance(value, Mapping):
-        return mapping({name: _as_parsed(each, mapping) for name, each in value.items()})
-    return value
 
 
 def changes(before: Properties, after: Properties) -> tuple[str, ...]:

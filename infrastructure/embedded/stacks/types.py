@@ -2,6 +2,7 @@
 
 from moto.cloudformation import parsing
 
+from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.apis.application_autoscaling.resources import ScalableTarget, ScalingPolicy
 from infrastructure.embedded.apis.cloudwatch.resources import Alarm
 from infrastructure.embedded.apis.ec2.resources import SecurityGroupEgress, SecurityGroupIngress
@@ -21,11 +22,10 @@ from infrastructure.embedded.apis.rds.resources import (
 )
 from infrastructure.embedded.apis.s3.resources import Bucket
 from infrastructure.embedded.apis.secretsmanager.resources import Secret
-from infrastructure.embedded.gateway.providers import APIS
 from infrastructure.embedded.stacks.moto_types import MOTO_TYPES
 from infrastructure.embedded.stacks.resource import Resource
 
-_PACKAGES = frozenset(api.moto for api in APIS) - {"cloudformation"}
+_PACKAGES = frozenset(api.moto for api in PROVIDERS) - {"cloudformation"}
 TYPES: tuple[type[Resource], ...] = (
     Alarm,
     Bucket,

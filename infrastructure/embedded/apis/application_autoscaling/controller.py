@@ -54,11 +54,6 @@ class ApplicationAutoScalingController:
 
     name: ClassVar[str] = "application-autoscaling"
     watches: ClassVar[frozenset[str]] = frozenset({"application-autoscaling"})
-    effects: ClassVar[Mapping[str, str]] = {
-        "RegisterScalableTarget": "bounds of an ECS service's desired count",
-        "PutScalingPolicy": "target tracking of an ECS service's CPU, memory or a metric of one's own",
-        "DescribeScalingActivities": "every change that target tracking made, with its cause",
-    }
 
     def __init__(self, context: Context, clock: Callable[[], float] = time.time) -> None:
         self._context = context

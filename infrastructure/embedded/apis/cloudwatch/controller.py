@@ -32,15 +32,6 @@ class CloudWatchController:
 
     name: ClassVar[str] = "monitoring"
     watches: ClassVar[frozenset[str]] = frozenset({"monitoring"})
-    effects: ClassVar[Mapping[str, str]] = {
-        "PutMetricAlarm": "judged every period: M of N, missing data, state and history; actions are not carried out",
-        "SetAlarmState": "holds until the next evaluation says otherwise",
-        "DescribeAlarms": "states are those of the data",
-        "DescribeAlarmHistory": "every change of state and configuration",
-        "PutMetricData": "a data point, queryable at once at a period of 1 s",
-        "GetMetricData": "the platform's own metrics and the services'",
-        "GetMetricStatistics": "the platform's own metrics and the services', percentiles too",
-    }
 
     def __init__(self, context: Context, clock: Callable[[], float] = time.time) -> None:
         self._context = context

@@ -6,7 +6,7 @@ call, a task's death and a fork that is done each wake it, so nothing waits for 
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -42,16 +42,6 @@ class EcsController:
 
     name: ClassVar[str] = "ecs"
     watches: ClassVar[frozenset[str]] = frozenset({"ecs", "elasticloadbalancing"})
-    effects: ClassVar[Mapping[str, str]] = {
-        "CreateService": "its tasks start as processes and join their target groups",
-        "UpdateService": "rolling deployment within the health percents; no circuit breaker",
-        "DeleteService": "its tasks stop, then the service is INACTIVE",
-        "RunTask": "a process starts; it belongs to no service",
-        "StopTask": "the process leaves its target group and gets SIGTERM, later SIGKILL; it is replaced at once",
-        "ListTasks": "filters by service; stopped tasks only when asked for",
-        "DescribeTasks": "states, zone, exit code and stop reason are those of the process",
-        "DescribeServices": "counts, deployments and events are those of the processes",
-    }
 
     def __init__(self, context: Context, clock: Callable[[], float] = time.time) -> None:
         self._context = context

@@ -43,22 +43,6 @@ class Elbv2Controller:
 
     name: ClassVar[str] = "elasticloadbalancing"
     watches: ClassVar[frozenset[str]] = frozenset({"elasticloadbalancing"})
-    effects: ClassVar[Mapping[str, str]] = {
-        "CreateListener": "a port listens",
-        "DeleteListener": "the port stops listening",
-        "ModifyListener": "default action changes",
-        "CreateRule": "routes change",
-        "ModifyRule": "routes change",
-        "DeleteRule": "routes change",
-        "SetRulePriorities": "routes change",
-        "DeleteLoadBalancer": "its ports stop listening",
-        "ModifyLoadBalancerAttributes": "idle_timeout.timeout_seconds applies",
-        "ModifyTargetGroup": "health checks change",
-        "ModifyTargetGroupAttributes": "deregistration delay and algorithm apply",
-        "RegisterTargets": "health checks start; a healthy target gets requests",
-        "DeregisterTargets": "no new requests at once; drains, then is gone",
-        "DescribeTargetHealth": "answers what the health checks found",
-    }
 
     def __init__(self, context: Context) -> None:
         self._context = context

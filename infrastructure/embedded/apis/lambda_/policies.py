@@ -1,36 +1,25 @@
 """Records that nothing follows from: resource-based policies and tags."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_.calls import (
-    CallHandler,
     Output,
     Parameters,
     conflict,
     not_found,
 )
 from infrastructure.embedded.apis.lambda_.record import Function, Records
+from infrastructure.embedded.gateway.operations import operation
 
 
 class LambdaPolicies:
     """Keeps permissions and tags in the functions' records."""
 
-    effects: Mapping[str, str] = {}
-    records = ("AddPermission", "GetPolicy", "ListTags", "RemovePermission", "TagResource", "UntagResource")
-
     def __init__(self, records: Records) -> None:
         self._records = records
-        self.calls: Mapping[str, CallHandler] = {
-            "AddPermission": self._add,
-            "GetPolicy": self._get,
-            "ListTags": self._tags,
-            "RemovePermission": self._remove,
-            "TagResource": self._tag,
-            "UntagResource": self._untag,
-        }
 
+    @operation("AddPermission", record="no call is authorised by policies")
     def _add(self, given: Parameters) -> Output:
         function, qualifier = self._found(given)
         key = (qualifier, str(given["StatementId"]))
@@ -39,12 +28,14 @@ class LambdaPolicies:
         statement = function.statements[key] = _statement(function, qualifier, given)
         return {"Statement": json.dumps(statement)}
 
+    @operation("RemovePermission", record="no call is authorised by policies")
     def _remove(self, given: Parameters) -> Output:
         function, qualifier = self._found(given)
         if function.statements.pop((qualifier, str(given["StatementId"])), None) is None:
             raise not_found(f"Statement {given['StatementId']} is not found in resource policy.")
         return {}
 
+    @operation("GetPolicy")
     def _get(self, given: Parameters) -> Output:
         function, qualifier = self._found(given)
         statements = [each for (where, _), each in function.statements.items() if where == qualifier]
@@ -53,13 +44,16 @@ class LambdaPolicies:
         policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
         return {"Policy": json.dumps(policy), "RevisionId": function.latest.revision_id}
 
+    @operation("ListTags")
     def _tags(self, given: Parameters) -> Output:
         return {"Tags": dict(self._records.function(given["Resource"]).tags)}
 
+    @operation("TagResource", record="tags")
     def _tag(self, given: Parameters) -> Output:
         self._records.function(given["Resource"]).tags.update(given["Tags"])
         return {}
 
+    @operation("UntagResource", record="tags")
     def _untag(self, given: Parameters) -> Output:
         tags = self._records.function(given["Resource"]).tags
         for key in given["TagKeys"]:

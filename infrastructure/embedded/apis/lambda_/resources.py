@@ -5,8 +5,8 @@ from typing import Any, ClassVar, Self
 
 from moto.core.common_models import CloudFormationModel
 
-from infrastructure.embedded.apis.lambda_.calls import LambdaError
 from infrastructure.embedded.gateway import internal
+from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.stacks.coerce import coerced
 from infrastructure.embedded.stacks.resource import Api, Properties, Resource, require_only
 
@@ -156,7 +156,7 @@ def _tags(properties: Properties) -> dict[str, str]:
 def _is_there(operation: str, **where: str) -> bool:
     try:
         internal.call("lambda", operation, **where)
-    except LambdaError as refusal:
+    except Refused as refusal:
         if refusal.code == "ResourceNotFoundException":
             return False
         raise

@@ -45,20 +45,6 @@ class RdsController:
 
     name: ClassVar[str] = "rds"
     watches: ClassVar[frozenset[str]] = frozenset({"rds"})
-    effects: ClassVar[Mapping[str, str]] = {
-        "CreateDBCluster": "endpoints that refuse until an instance runs; Aurora PostgreSQL only",
-        "CreateDBInstance": "in a cluster: a PostgreSQL server, the first as writer, others as synchronous readers",
-        "DeleteDBCluster": "its data is gone, its endpoints refuse",
-        "DeleteDBInstance": "its server ends; a reader takes over from a writer",
-        "DescribeDBClusters": "true roles and states",
-        "DescribeDBInstances": "true states; each instance's own endpoint",
-        "DescribeEvents": "failovers, restarts, creations as they happened",
-        "FailoverDBCluster": "a reader with every commit is promoted, connections are cut, endpoints follow",
-        "ModifyDBCluster": "a new master password counts at once; other settings are records",
-        "RebootDBInstance": "the server restarts in its role",
-        "StartDBCluster": "the servers run again on their data",
-        "StopDBCluster": "the servers end in order, the data stays",
-    }
 
     def __init__(self, context: Context) -> None:
         self._context = context

@@ -35,9 +35,6 @@ class SecretsManagerController:
 
     name: ClassVar[str] = "secretsmanager"
     watches: ClassVar[frozenset[str]] = frozenset({"rds", "secretsmanager"})
-    effects: ClassVar[Mapping[str, str]] = {
-        "RotateSecret": "of a cluster's master user: its password changes in the running cluster; any other is refused",
-    }
 
     def __init__(self, context: "Context") -> None:
         self._backend = context.backends.secretsmanager

@@ -23,6 +23,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     ),
     "kinesis": ("infrastructure.embedded.apis.kinesis.patches",),
     "rds": ("infrastructure.embedded.apis.rds.patches",),
+    "resourcegroupstaggingapi": ("infrastructure.embedded.apis.tagging.patches",),
     "sqs": ("infrastructure.embedded.apis.sqs.patches",),
 }
 """moto package to the patches it gets, in this order. They import moto, so they are imported when it is prepared."""

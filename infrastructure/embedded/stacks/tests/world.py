@@ -18,7 +18,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from infrastructure.embedded.apis.ecs import api as ecs_api
-from infrastructure.embedded.apis.elasticache import api as elasticache_api
+from infrastructure.embedded.apis.elasticache.api import ElastiCacheApi
 from infrastructure.embedded.apis.lambda_.controller import LambdaController
 from infrastructure.embedded.apis.rds import api as rds_api
 from infrastructure.embedded.pace import FAST
@@ -66,7 +66,8 @@ class Stacks:
         self.backends = self.control.backends
         ports = iter(range(50_000, 60_000))
         ecs_api.install(self.backends.ecs, lambda _task: None)
-        elasticache_api.install(self.backends.elasticache, ports.__next__)
+        operations = self.backends.operations
+        operations.bind("elasticache", ElastiCacheApi(self.backends.elasticache, operations, ports.__next__))
         rds_api.install(self.backends.rds, ports.__next__, _set_no_password)
         self.functions = LambdaController(_context(self))
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from infrastructure.embedded.apis.lambda_.calls import Invoker, LambdaError
+from infrastructure.embedded.apis.lambda_.calls import Invoker
 from infrastructure.embedded.apis.lambda_.event_source import events
 from infrastructure.embedded.apis.lambda_.event_source.events import Delivery
 from infrastructure.embedded.apis.lambda_.event_source.scaling import Scaling
@@ -25,6 +25,7 @@ from infrastructure.embedded.apis.lambda_.event_source.settings import Settings
 from infrastructure.embedded.apis.sqs.queue import MailBox
 from infrastructure.embedded.control.background import end, tell_defect
 from infrastructure.embedded.engines.functions.report import Invocation
+from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.pace import Pace
 
 _log = logging.getLogger(__name__)
@@ -169,7 +170,7 @@ class Poller:
             return None
         try:
             self._invoker.target(self.settings.function, self.settings.qualifier)
-        except LambdaError as error:
+        except Refused as error:
             self.last_result = f"PROBLEM: {error.message}"
             return None
         queue = self._find_queue(self.settings.queue)
@@ -247,7 +248,7 @@ class Poller:
             invocation = await self._invoker.invoke(
                 settings.function, settings.qualifier, events.event(batch.deliveries), source="sqs"
             )
-        except LambdaError as error:  # the function has gone since the step
+        except Refused as error:  # the function has gone since the step
             self.last_result = f"PROBLEM: {error.message}"
             return
         finally:

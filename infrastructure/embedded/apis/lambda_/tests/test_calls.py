@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infrastructure.embedded.apis.lambda_.calls import LambdaError
 from infrastructure.embedded.apis.lambda_.tests.cloud import Cloud, lambda_cloud
 from infrastructure.embedded.engines.functions.report import Report
 from infrastructure.embedded.engines.functions.spec import PYTHON
 from infrastructure.embedded.gateway import internal
+from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.tests.control import ACCOUNT, REGION
 from infrastructure.embedded.tests.function_world import ECHO, ROLE, zipped
 from infrastructure.embedded.tests.passes import reconcile
@@ -322,7 +322,7 @@ def test_calls_from_inside_the_daemon_are_answered_at_once(cloud: Cloud) -> None
     cloud.create("inside")
     found = cloud.inside(call("GetFunctionConfiguration", FunctionName="inside", Qualifier=None))
     assert found["Handler"] == "app.handle"
-    with pytest.raises(LambdaError, match="Function not found"):
+    with pytest.raises(Refused, match="Function not found"):
         cloud.inside(call("DeleteFunction", FunctionName="no-such"))
     with pytest.raises(LookupError, match="cannot be called from inside"):
         cloud.inside(call("Invoke", FunctionName="inside"))

@@ -1,0 +1,13 @@
+"""IAM: roles and policies on record."""
+
+from infrastructure.embedded.gateway.api import Api
+
+API = Api(
+    name="iam",
+    moto="iam",
+    handler="IamResponse",
+    protocol="query",
+    is_global=True,
+    records={"no call is authorised by roles and policies": "*"},
+    note="Roles and policies are records: no call is authorised by them.",
+)
