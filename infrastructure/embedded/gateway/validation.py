@@ -1,8 +1,8 @@
 """Every request is held against botocore's service model before anybody acts on it, and refused as AWS refuses it.
 
 Checked: required, type, length, range, pattern, enumeration, unknown members. Most requests are as they should be,
-which `fitness` says at once; this says what is wrong with the others. Wording: what AWS's own services answer ("1 validation
-error detected: Value … at '…' failed to satisfy constraint: …").
+which `fitness` says at once; this says what is wrong with the others. Wording: what AWS's own services answer
+("1 validation error detected: Value … at '…' failed to satisfy constraint: …").
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
