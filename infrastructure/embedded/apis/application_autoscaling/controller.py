@@ -169,9 +169,6 @@ class ApplicationAutoScalingController:
         handlers = importlib.import_module("moto.applicationautoscaling.responses")
         handlers.ApplicationAutoScalingResponse.describe_scaling_activities = _handle_describe_scaling_activities
 
-    async def close(self) -> None:
-        """Nothing was started."""
-
 
 def metric_of(configured: Mapping[str, Any], resource_id: str) -> Key | None:
     """The metric a target-tracking configuration follows; None for one that nothing here reports."""
