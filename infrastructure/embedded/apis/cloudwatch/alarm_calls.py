@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infrastructure.embedded.apis.cloudwatch.alarm import COMPARISONS, MISSING, State
-from infrastructure.embedded.apis.cloudwatch.api import Answer, require_period, require_statistic, unsupported
+from infrastructure.embedded.apis.cloudwatch.api import Answer, require_period, require_statistic
 from infrastructure.embedded.gateway.operations import Members, Operations, operation
-from infrastructure.embedded.gateway.refused import Refused
+from infrastructure.embedded.gateway.refused import Refused, unsupported
 
 _log = logging.getLogger(__name__)
 

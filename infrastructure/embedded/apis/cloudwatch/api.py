@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from infrastructure.embedded.control.metric_store import SIMPLE_STATISTICS, Bucket, Key, MetricStore, is_statistic
 from infrastructure.embedded.gateway.operations import Members, operation
-from infrastructure.embedded.gateway.refused import Refused
+from infrastructure.embedded.gateway.refused import Refused, unsupported
 
 Wire = Mapping[str, Any]
 """A member of a call that is a structure, in AWS's own spelling."""
@@ -151,11 +151,6 @@ class MetricCalls:
 def invalid(message: str) -> Refused:
     """A value that CloudWatch does not take."""
     return Refused("InvalidParameterValue", message)
-
-
-def unsupported(what: str) -> Refused:
-    """The refusal of what AWS does and the embedded cloud does not; 501 because no SDK retries it."""
-    return Refused("UnsupportedOperation", f"not provided by the embedded cloud: {what}", status=501)
 
 
 def require_statistic(name: str, parameter: str) -> str:
