@@ -71,7 +71,7 @@ class Tasks:
         self._context = context
         self._record = record
         self._ended = ended
-        self._targets = Targets(context.backends.elbv2, lambda: context.wake("elasticloadbalancing"))
+        self._targets = Targets(context.backends, lambda: context.wake("elasticloadbalancing"))
         self._region = ecs_launch.Region(
             name=context.region,
             url=context.url,
