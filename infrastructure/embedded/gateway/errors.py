@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 import orjson
 
 from infrastructure.embedded.gateway.call import Answer, Call
+from infrastructure.embedded.gateway.refused import unsupported
 
 
 def error(call: Call, code: str, message: str, *, status: int = 400, **more: object) -> Answer:
@@ -35,6 +36,6 @@ def error(call: Call, code: str, message: str, *, status: int = 400, **more: obj
 
 
 def not_provided(call: Call) -> Answer:
-    """The refusal of what the embedded cloud does not do; 501 because no SDK retries it."""
-    message = f"not provided by the embedded cloud: {call.service}:{call.action}; see PARITY.md"
-    return error(call, "UnsupportedOperation", message, status=501)
+    """The refusal of a call that the embedded cloud does not answer."""
+    refused = unsupported(f"{call.service}:{call.action}")
+    return error(call, refused.code, refused.message, status=refused.status)

@@ -4,13 +4,13 @@ import asyncio
 import itertools
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any, cast
 
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metrics import Metrics
+from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.host.process import ProcessSpec
 from infrastructure.embedded.host.proctree import Usage
 from infrastructure.embedded.moto import imports
@@ -135,27 +135,33 @@ class FakeNetwork:
 class FakeTargets:
     """A load balancer's view of its targets: what a test says of each port, `healthy` where it says nothing."""
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self) -> None:
         self.states: dict[int, str] = {}
         self.otherwise = "healthy"
         self.registered: dict[str, list[int]] = {}
-        backend.register_targets = self.register
-        backend.deregister_targets = self.deregister
-        backend.describe_target_health = self.describe
 
-    def register(self, group: str, targets: list[Mapping[str, Any]]) -> None:
-        self.registered.setdefault(group, []).extend(int(target["Port"]) for target in targets)
+    @operation("RegisterTargets", effect="a test sees it")
+    def _register(self, given: Members) -> None:
+        registered = self.registered.setdefault(given["TargetGroupArn"], [])
+        registered.extend(int(target["Port"]) for target in given["Targets"])
 
-    def deregister(self, group: str, targets: list[Mapping[str, Any]]) -> None:
-        for target in targets:
-            self.registered[group].remove(int(target["Port"]))
+    @operation("DeregisterTargets", effect="a test sees it")
+    def _deregister(self, given: Members) -> None:
+        for target in given["Targets"]:
+            self.registered[given["TargetGroupArn"]].remove(int(target["Port"]))
 
-    def describe(self, group: str, targets: list[Mapping[str, Any]]) -> list[SimpleNamespace]:
-        assert not targets
-        return [
-            SimpleNamespace(instance_id=LOOPBACK, port=str(port), status=self.states.get(port, self.otherwise))
-            for port in self.registered.get(group, [])
+    @operation("DescribeTargetHealth")
+    def _describe(self, given: Members) -> Output:
+        assert "Targets" not in given
+        ports = self.registered.get(given["TargetGroupArn"], [])
+        described = [
+            {
+                "Target": {"Id": LOOPBACK, "Port": port},
+                "TargetHealth": {"State": self.states.get(port, self.otherwise)},
+            }
+            for port in ports
         ]
+        return {"TargetHealthDescriptions": described}
 
 
 @dataclass(slots=True)
@@ -199,13 +205,15 @@ def world(state: StateFolder, pace: Pace = FAST) -> World:
         backends=backends,
         wake=woken.add,
     )
+    targets = FakeTargets()
+    backends.operations.bind("elasticloadbalancing", targets)
     made = World(
         context=context,
         backends=backends,
         supervisor=supervisor,
         ports=ports,
         network=network,
-        targets=FakeTargets(backends.elbv2),
+        targets=targets,
         woken=woken,
     )
     supervisor.clock = made.clock

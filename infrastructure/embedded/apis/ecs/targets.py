@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from infrastructure.embedded.apis.ecs.schedule import Health
 from infrastructure.embedded.network.envoy.model import LOOPBACK
+
+if TYPE_CHECKING:
+    from infrastructure.embedded.moto.records import Backends
 
 _HEALTH: dict[str, Health] = {"healthy": "healthy", "unhealthy": "unhealthy"}
 
@@ -19,17 +23,18 @@ class Target:
 
 
 class Targets:
-    """Over moto's load balancing records of one region. `changed` is called after each change."""
+    """Over one region's load balancing. `changed` is called after each change."""
 
-    def __init__(self, backend: Any, changed: Callable[[], None]) -> None:  # a moto back end, which has no types
-        self._backend = backend
+    def __init__(self, backends: "Backends", changed: Callable[[], None]) -> None:
+        self._backend = backends.elbv2
+        self._call = partial(backends.operations.call, "elasticloadbalancing")
         self._changed = changed
 
     def register(self, target: Target) -> bool:
         """Register it; False when the target group is gone."""
         if target.group not in self._backend.target_groups:
             return False
-        self._backend.register_targets(target.group, [_described(target)])
+        self._call("RegisterTargets", TargetGroupArn=target.group, Targets=[_described(target)])
         self._changed()
         return True
 
@@ -37,7 +42,7 @@ class Targets:
         """Take it out, if nobody else has."""
         if self._state(target) is None:
             return
-        self._backend.deregister_targets(target.group, [_described(target)])
+        self._call("DeregisterTargets", TargetGroupArn=target.group, Targets=[_described(target)])
         self._changed()
 
     def health(self, target: Target) -> Health:
@@ -48,9 +53,10 @@ class Targets:
         """The target's state, None when it is not in the group or on its way out."""
         if target.group not in self._backend.target_groups:
             return None
-        for health in self._backend.describe_target_health(target.group, []):
-            if (health.instance_id, int(health.port)) == (LOOPBACK, target.port):
-                return None if health.status == "draining" else str(health.status)
+        for found in self._call("DescribeTargetHealth", TargetGroupArn=target.group)["TargetHealthDescriptions"]:
+            if found["Target"] == _described(target):
+                state = str(found["TargetHealth"]["State"])
+                return None if state == "draining" else state
         return None
 
 

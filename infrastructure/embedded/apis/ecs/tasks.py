@@ -73,7 +73,7 @@ class Tasks:
         self._context = context
         self._record = record
         self._ended = ended
-        self._targets = Targets(context.backends.elbv2, lambda: context.wake("elasticloadbalancing"))
+        self._targets = Targets(context.backends, lambda: context.wake("elasticloadbalancing"))
         self._around = Surroundings.of(context)
         self._live: dict[str, Live] = {}
         self._by_process: dict[str, Live] = {}

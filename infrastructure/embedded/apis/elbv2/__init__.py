@@ -10,23 +10,11 @@ API = Api(
     protocol="query",
     version="2015-12-01",
     effects={
-        "CreateListener": "a port listens",
         "CreateLoadBalancer": "its listeners listen",
-        "CreateRule": "routes change",
         "CreateTargetGroup": "its targets are checked once a listener sends to it",
         "DeleteListener": "the port stops listening",
-        "DeleteLoadBalancer": "its ports stop listening",
-        "DeleteRule": "routes change",
         "DeleteTargetGroup": "its targets are checked no more",
-        "DeregisterTargets": "no new requests at once; drains, then is gone",
-        "DescribeTargetHealth": "answers what the health checks found",
-        "ModifyListener": "default action changes",
-        "ModifyLoadBalancerAttributes": "idle_timeout.timeout_seconds applies",
-        "ModifyRule": "routes change",
         "ModifyTargetGroup": "health checks change",
-        "ModifyTargetGroupAttributes": "deregistration delay and algorithm apply",
-        "RegisterTargets": "health checks start; a healthy target gets requests",
-        "SetRulePriorities": "routes change",
     },
     records={
         "listeners speak plain HTTP here": (
