@@ -146,9 +146,6 @@ class ApplicationAutoScalingController:
             }
         )
 
-    async def close(self) -> None:
-        """Nothing was started."""
-
 
 def _is_true(value: object) -> bool:
     """A flag from JSON or, by way of CloudFormation, from text."""

@@ -56,9 +56,6 @@ class CloudWatchController:
                 if judgement.state != alarm.state_value:
                     _change(alarm, judgement.state, _reason(rule, judgement), _reason_data(rule, judgement))
 
-    async def close(self) -> None:
-        """Nothing was started."""
-
 
 def rule_of(alarm: Record, pace: Pace) -> Rule | None:
     """What `alarm` watches at this pace; None for one that is a record only."""

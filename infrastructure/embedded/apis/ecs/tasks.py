@@ -17,6 +17,7 @@ from infrastructure.embedded.apis.ecs.launch import Allotment, CannotStart
 from infrastructure.embedded.apis.ecs.record import EcsRecord, Exit, Record
 from infrastructure.embedded.apis.ecs.schedule import Health
 from infrastructure.embedded.apis.ecs.targets import Target, Targets
+from infrastructure.embedded.control.background import end
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.engines.workload import Surroundings
 from infrastructure.embedded.host.process import Process
@@ -193,10 +194,7 @@ class Tasks:
 
     async def close(self) -> None:
         """Kill every task's process and wait for its end."""
-        pending = [task for live in self for task in (live.launch, live.stop) if task is not None]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await end(*(task for live in self for task in (live.launch, live.stop)))
         processes = [live.process for live in self if live.process is not None and live.process.state != "exited"]
         for process in processes:
             process.kill()

@@ -114,9 +114,6 @@ class SecretsManagerController:
         arn = _tags(secret).get(_CLUSTER_TAG)
         return next((identity for identity, record in self._rds.clusters.items() if record.arn == arn), None)
 
-    async def close(self) -> None:
-        """Nothing was started."""
-
 
 def _finish(secret: Secret, version: str) -> None:
     """The new password counts: move the labels, all at once."""

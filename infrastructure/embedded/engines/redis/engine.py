@@ -1,12 +1,15 @@
-"""Redis servers: one process per cache node, in memory only, on loopback only.
+"""Redis servers: one process per node, on loopback only.
 
-Nothing is ever saved, so a node that was killed comes back empty, as an ElastiCache node without backups does.
+Without a log nothing is ever saved, so a node that was killed comes back empty, as an ElastiCache node without backups
+does. With one, every write is in the append-only file before it is acknowledged, as in MemoryDB's transaction log.
 """
 
 import asyncio
 import functools
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from infrastructure.embedded.engines.redis.resp import RespConnection
 from infrastructure.embedded.host import binaries
@@ -18,6 +21,8 @@ from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
 from infrastructure.state import StateFolder
 
 _READY_S = 10.0
+_HAND_OVER_S = 5.0
+_LOOK_S = 0.005
 
 GIB = 1024**3
 MEMORY: Mapping[str, float] = {
@@ -39,10 +44,13 @@ class NodeSpec:
 
     id: str
     resource: str
+    service: str = "elasticache"
     az: str
     port: int
     node_type: str
     primary: Endpoint | None = None
+    log: Path | None = None
+    """Folder of its append-only file; None: it keeps nothing."""
 
 
 class RedisNode:
@@ -69,6 +77,19 @@ class RedisNode:
     async def follow(self, primary: Endpoint) -> None:
         """Copy `primary` from now on, whatever was here before."""
         await (await self._connected()).call("REPLICAOF", primary.host, primary.port)
+
+    async def hand_over(self, replica: Endpoint) -> None:
+        """Let `replica` be primary once it has everything; writes wait meanwhile, and this one is its replica then.
+
+        `OSError` when that takes longer than `_HAND_OVER_S`: then this one goes on. Source: Redis, "FAILOVER".
+        """
+        connection = await self._connected()
+        await connection.call("FAILOVER", "TO", replica.host, replica.port, "TIMEOUT", int(_HAND_OVER_S * 1000))
+        async with asyncio.timeout(_HAND_OVER_S + 1.0):
+            while (info := await self.info()).get("master_failover_state") != "no-failover":  # noqa: ASYNC110  no event
+                await asyncio.sleep(_LOOK_S)
+        if info.get("role") != "slave":
+            raise OSError(f"the replica at {replica.host}:{replica.port} did not catch up within {_HAND_OVER_S} s")
 
     async def info(self) -> Mapping[str, str]:
         """The server's INFO; `OSError` or `TimeoutError` when it does not answer."""
@@ -123,7 +144,7 @@ class RedisEngine:
                 kind="redis",
                 resource=spec.resource,
                 env={},
-                service="elasticache",
+                service=spec.service,
                 port=spec.port,
                 az=spec.az,
                 argv=self._command(spec),
@@ -132,8 +153,23 @@ class RedisEngine:
         ask = functools.partial(_connected_to, process.pid, spec.port)
         return RedisNode(spec, process, await answer_of(self._supervisor, process, ask, within_s=_READY_S))
 
+    def logs(self, group: str) -> Path:
+        """The folder for the append-only files of a group that has them."""
+        return self._state.run / "redis" / group
+
+    @staticmethod
+    def hand_on(log: Path, successor: Path) -> None:
+        """Make the log of one node that of another; neither may run."""
+        shutil.rmtree(successor, ignore_errors=True)
+        shutil.copytree(log, successor)
+
+    @staticmethod
+    def forget(logs: Path) -> None:
+        """Drop the logs of a group that is gone."""
+        shutil.rmtree(logs, ignore_errors=True)
+
     def _command(self, spec: NodeSpec) -> tuple[str, ...]:
-        folder = self._state.run / "redis"
+        folder = spec.log or self._state.run / "redis"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = {
             "port": str(spec.port),
@@ -144,7 +180,8 @@ class RedisEngine:
             # A title is written over the environment, and with it over the marker by which left-overs are found.
             "set-proc-title": "no",
             "save": "",
-            "appendonly": "no",
+            "appendonly": "yes" if spec.log else "no",
+            "appendfsync": "always",  # written before it is acknowledged
             "maxmemory": str(int(MEMORY.get(spec.node_type, 1.0) * GIB)),
             "maxmemory-policy": "volatile-lru",  # ElastiCache's default
             "repl-diskless-sync": "yes",

@@ -156,7 +156,6 @@ async def test_a_service_under_stress_grows_and_shrinks_back(state: StateFolder)
     assert service.desired_count == 4
     assert "ecs" in made.woken
     await live(made, controller, 5.0, 25)
-    await controller.close()
     assert service.desired_count == 2
 
 
@@ -170,7 +169,6 @@ async def test_a_service_shrinks_only_when_all_of_its_policies_agree(state: Stat
         assert service.desired_count == 4
     put(made, "MemoryUtilization", 10.0)
     await live(made, controller, 10.0, 1)
-    await controller.close()
     assert service.desired_count == 2
 
 
@@ -180,7 +178,6 @@ async def test_a_clock_that_is_set_back_stops_no_scaling(state: StateFolder) -> 
     assert service.desired_count == 3
     made.now[0] -= 3600.0
     await live(made, controller, 95.0, 3)
-    await controller.close()
     assert service.desired_count == 4
 
 
@@ -192,7 +189,6 @@ async def test_a_period_that_has_just_ended_is_waited_for(state: StateFolder) ->
         put(made, "CPUUtilization", 95.0)
         made.now[0] += 1.0
     await reconcile(controller)
-    await controller.close()
     assert service.desired_count == 3
 
 
@@ -221,7 +217,6 @@ def test_several_policies_agree_as_on_aws(
 async def test_every_change_is_an_activity_with_its_cause(state: StateFolder) -> None:
     made, controller, _ = await tracked(state)
     await live(made, controller, 95.0, 4)
-    await controller.close()
     where = {"ServiceNamespace": "ecs", "ResourceId": RESOURCE}
     [activity] = made.backends.operations.call("application-autoscaling", "DescribeScalingActivities", **where)[
         "ScalingActivities"
@@ -234,7 +229,6 @@ async def test_every_change_is_an_activity_with_its_cause(state: StateFolder) ->
 async def test_the_policys_alarms_have_its_thresholds(state: StateFolder) -> None:
     made, controller, _ = await tracked(state)
     await reconcile(controller)
-    await controller.close()
     assert sorted(alarm.threshold for alarm in made.backends.cloudwatch.alarms.values()) == [63.0, 70.0]
 
 
@@ -242,7 +236,6 @@ async def test_a_suspended_target_is_left_alone(state: StateFolder) -> None:
     made, controller, service = await tracked(state)
     scale(made, "RegisterScalableTarget", SuspendedState={"DynamicScalingOutSuspended": True})
     await live(made, controller, 95.0, 10)
-    await controller.close()
     assert service.desired_count == 2
 
 
@@ -250,7 +243,6 @@ async def test_a_policy_without_its_service_does_nothing(state: StateFolder) -> 
     made, controller, service = await tracked(state)
     service.status = "INACTIVE"
     await live(made, controller, 95.0, 5)
-    await controller.close()
     assert service.desired_count == 2
 
 

@@ -117,7 +117,6 @@ async def test_an_alarm_follows_its_metric_and_remembers(state: StateFolder) -> 
     for value in (1.0, 20.0, 20.0, 1.0):
         await feed(made, controller, value)
         seen.append(alarm.state_value)
-    await controller.close()
     assert seen == ["OK", "OK", "ALARM", "OK"]
     changes = [json.loads(item["HistoryData"]) for item in alarm.history if item["HistoryItemType"] == "StateUpdate"]
     assert [change["newState"]["stateValue"] for change in changes] == ["OK", "ALARM", "OK"]
@@ -129,7 +128,6 @@ async def test_a_clock_that_is_set_back_stops_no_alarm(state: StateFolder) -> No
     await feed(made, controller, 1.0)
     made.now[0] -= 3600.0
     await feed(made, controller, 20.0, 20.0)
-    await controller.close()
     assert made.backends.cloudwatch.alarms["high"].state_value == "ALARM"
 
 
@@ -138,7 +136,6 @@ async def test_an_alarm_without_data_loses_its_state(state: StateFolder) -> None
     await feed(made, controller, 1.0)
     made.now[0] += 10.0
     await reconcile(controller)
-    await controller.close()
     assert made.backends.cloudwatch.alarms["high"].state_value == "INSUFFICIENT_DATA"
 
 
@@ -149,31 +146,27 @@ async def test_a_state_that_was_set_by_hand_lasts_until_the_next_evaluation(stat
     alarm = made.backends.cloudwatch.alarms["high"]
     assert (alarm.state_value, alarm.state_reason) == ("ALARM", "a drill")
     await feed(made, controller, 1.0)
-    await controller.close()
     assert alarm.state_value == "OK"
 
 
 async def test_setting_the_same_state_again_is_not_an_event(state: StateFolder) -> None:
-    made, controller = alarmed(state)
+    made, _controller = alarmed(state)
     before = len(made.backends.cloudwatch.alarms["high"].history)
     made.backends.cloudwatch.set_alarm_state("high", "again", "{}", "INSUFFICIENT_DATA")
-    await controller.close()
     assert len(made.backends.cloudwatch.alarms["high"].history) == before
 
 
 @pytest.mark.parametrize("name", ["none", "high"])
 async def test_an_unknown_alarm_or_state_is_refused(state: StateFolder, name: str) -> None:
-    made, controller = alarmed(state)
+    made, _controller = alarmed(state)
     with pytest.raises(Exception, match=r"ResourceNotFound|constraint"):
         made.backends.cloudwatch.set_alarm_state(name, "x", "{}", "BROKEN" if name == "high" else "OK")
-    await controller.close()
 
 
 async def test_updating_an_alarm_keeps_its_state(state: StateFolder) -> None:
     made, controller = alarmed(state)
     await feed(made, controller, 20.0, 20.0)
     put(made, threshold=5.0)
-    await controller.close()
     alarm = made.backends.cloudwatch.alarms["high"]
     assert (alarm.state_value, alarm.threshold) == ("ALARM", 5.0)
     assert [item["HistoryItemType"] for item in alarm.history].count("ConfigurationUpdate") == 2
@@ -197,11 +190,9 @@ async def test_an_alarm_that_could_not_be_judged_is_refused_and_stops_no_other(
     with pytest.raises(Exception, match=reason):
         put(made, name="another", **change)
     await feed(made, controller, 20.0, 20.0)
-    await controller.close()
     assert {alarm.name: alarm.state_value for alarm in made.backends.cloudwatch.alarms.values()} == {"high": "ALARM"}
 
 
 async def test_an_alarm_over_metric_math_is_a_record_only(state: StateFolder) -> None:
-    made, controller = alarmed(state, name="math", metric_data_queries=[object()])
-    await controller.close()
+    made, _controller = alarmed(state, name="math", metric_data_queries=[object()])
     assert rule_of(made.backends.cloudwatch.alarms["math"], FAST) is None

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from infrastructure.embedded.apis.elasticache.controller import ElastiCacheController, Member
-from infrastructure.embedded.apis.elasticache.metrics import Reading, metrics_between
+from infrastructure.embedded.apis.elasticache.controller import ElastiCacheController
 from infrastructure.embedded.control.metric_store import Key
+from infrastructure.embedded.engines.redis.group import Member
+from infrastructure.embedded.engines.redis.reading import Reading, metrics_between
 from infrastructure.embedded.engines.redis.resp import Reply, RespConnection
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
@@ -142,7 +143,7 @@ async def test_a_group_is_addressed_before_it_runs_and_answers_there_later(state
         shard = group.node_groups[0]
         address = shard["primary_endpoint"]
         assert address["address"] == LOOPBACK
-        assert cache.controller.unsettled() == (f"cache {GROUP} is not running yet",)
+        assert cache.controller.unsettled() == (f"elasticache {GROUP} is not running yet",)
         await cache.settle()
         assert cache.controller.unsettled() == ()
         listeners = {listener.name: listener.port for listener in cache.fragment.listeners}

@@ -1,17 +1,7 @@
-"""What Redis says of itself, as CloudWatch's AWS/ElastiCache metrics, per node.
+"""What a Redis server says of itself, as figures of the seconds since it was last asked."""
 
-Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.Redis.html
-"""
-
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-from infrastructure.embedded.control.asking import Asking
-from infrastructure.embedded.control.metrics import Datum, Metrics
-from infrastructure.embedded.engines.redis.engine import RedisNode
-
-NAMESPACE = "AWS/ElastiCache"
-NODE = "0001"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,23 +55,3 @@ def metrics_between(before: Reading | None, after: Reading, elapsed_s: float) ->
     yield "CurrConnections", after.connections, "Count"
     yield "CurrItems", after.items, "Count"
     yield "BytesUsedForCache", after.used_bytes, "Bytes"
-
-
-class ElastiCacheMetrics:
-    """Asks every running node once a period."""
-
-    def __init__(self, metrics: Metrics, running: Callable[[], Iterable[tuple[str, RedisNode]]]) -> None:
-        self._seen: dict[str, Reading] = {}
-        self.asking = Asking(metrics, "ElastiCache", running, self._ask, lambda each: self._seen.pop(each[0], None))
-
-    async def _ask(self, asked: tuple[str, RedisNode], elapsed_s: float) -> list[Datum]:
-        cluster, node = asked
-        before, reading = self._seen.get(cluster), Reading.of(await node.info())
-        self._seen[cluster] = reading
-        return [
-            Datum(
-                namespace=NAMESPACE, name=name, value=value, unit=unit, dimensions={"CacheClusterId": cluster, **more}
-            )
-            for name, value, unit in metrics_between(before, reading, elapsed_s)
-            for more in ({}, {"CacheNodeId": NODE})
-        ]
