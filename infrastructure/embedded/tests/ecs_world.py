@@ -140,28 +140,24 @@ class FakeTargets:
         self.otherwise = "healthy"
         self.registered: dict[str, list[int]] = {}
 
-    @operation("RegisterTargets", effect="a test sees it")
-    def _register(self, given: Members) -> None:
-        registered = self.registered.setdefault(given["TargetGroupArn"], [])
-        registered.extend(int(target["Port"]) for target in given["Targets"])
+    @operation("RegisterTargets")
+    def register(self, given: Members) -> None:
+        self.registered.setdefault(given["TargetGroupArn"], []).extend(_ports(given))
 
-    @operation("DeregisterTargets", effect="a test sees it")
-    def _deregister(self, given: Members) -> None:
-        for target in given["Targets"]:
-            self.registered[given["TargetGroupArn"]].remove(int(target["Port"]))
+    @operation("DeregisterTargets")
+    def deregister(self, given: Members) -> None:
+        for port in _ports(given):
+            self.registered[given["TargetGroupArn"]].remove(port)
 
     @operation("DescribeTargetHealth")
-    def _describe(self, given: Members) -> Output:
-        assert "Targets" not in given
-        ports = self.registered.get(given["TargetGroupArn"], [])
-        described = [
-            {
-                "Target": {"Id": LOOPBACK, "Port": port},
-                "TargetHealth": {"State": self.states.get(port, self.otherwise)},
-            }
-            for port in ports
-        ]
-        return {"TargetHealthDescriptions": described}
+    def describe(self, given: Members) -> Output:
+        registered = self.registered.get(given["TargetGroupArn"], ())
+        states = [self.states.get(port, self.otherwise) if port in registered else "unused" for port in _ports(given)]
+        return {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in states]}
+
+
+def _ports(given: Members) -> list[int]:
+    return [int(target["Port"]) for target in given["Targets"]]
 
 
 @dataclass(slots=True)
@@ -205,16 +201,16 @@ def world(state: StateFolder, pace: Pace = FAST) -> World:
         backends=backends,
         wake=woken.add,
     )
-    targets = FakeTargets()
-    backends.operations.bind("elasticloadbalancing", targets)
     made = World(
         context=context,
         backends=backends,
         supervisor=supervisor,
         ports=ports,
         network=network,
-        targets=targets,
+        targets=FakeTargets(),
         woken=woken,
     )
     supervisor.clock = made.clock
+    backends.operations.bind("elasticloadbalancing", made.targets)
+    backends.operations.changed = lambda service, _name: woken.add(service)
     return made

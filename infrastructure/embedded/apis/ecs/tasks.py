@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from infrastructure.embedded.apis.ecs import launch as ecs_launch
-from infrastructure.embedded.apis.ecs.api import Record
 from infrastructure.embedded.apis.ecs.launch import Allotment, CannotStart
-from infrastructure.embedded.apis.ecs.record import EcsRecord, Exit
+from infrastructure.embedded.apis.ecs.record import EcsRecord, Exit, Record
 from infrastructure.embedded.apis.ecs.schedule import Health
 from infrastructure.embedded.apis.ecs.targets import Target, Targets
 from infrastructure.embedded.control.background import end
@@ -73,7 +72,7 @@ class Tasks:
         self._context = context
         self._record = record
         self._ended = ended
-        self._targets = Targets(context.backends, lambda: context.wake("elasticloadbalancing"))
+        self._targets = Targets(context.backends.operations, context.backends.elbv2.target_groups)
         self._around = Surroundings.of(context)
         self._live: dict[str, Live] = {}
         self._by_process: dict[str, Live] = {}
@@ -156,9 +155,10 @@ class Tasks:
                 live.registered.add(group)
 
     def _deregister(self, live: Live) -> None:
-        for group in live.groups:
+        for group in live.registered:
             if live.port is not None:
                 self._targets.deregister(Target(group, live.port))
+        live.registered.clear()
 
     def _stop(self, live: Live) -> None:
         """Out of the target groups and SIGTERM in the same moment, as on AWS: draining is the task's own business."""

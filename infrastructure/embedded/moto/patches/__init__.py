@@ -21,6 +21,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
         "infrastructure.embedded.apis.dynamodb.patches.tables",
         "infrastructure.embedded.apis.dynamodb.patches.transactions",
     ),
+    "ecs": ("infrastructure.embedded.apis.ecs.patches",),
     "kinesis": ("infrastructure.embedded.apis.kinesis.patches",),
     "rds": ("infrastructure.embedded.apis.rds.patches",),
     "resourcegroupstaggingapi": ("infrastructure.embedded.apis.tagging.patches",),

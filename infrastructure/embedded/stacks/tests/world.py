@@ -17,7 +17,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from infrastructure.embedded.apis.ecs import api as ecs_api
+from infrastructure.embedded.apis.ecs.api import EcsApi
+from infrastructure.embedded.apis.ecs.record import EcsRecord
 from infrastructure.embedded.apis.elasticache.api import ElastiCacheApi
 from infrastructure.embedded.apis.lambda_.controller import LambdaController
 from infrastructure.embedded.apis.rds import api as rds_api
@@ -65,8 +66,8 @@ class Stacks:
         self.control = Control()
         self.backends = self.control.backends
         ports = iter(range(50_000, 60_000))
-        ecs_api.install(self.backends.ecs, lambda _task: None)
         operations = self.backends.operations
+        operations.bind("ecs", EcsApi(EcsRecord(self.backends.ecs, self.backends.ec2, REGION), operations))
         operations.bind("elasticache", ElastiCacheApi(self.backends.elasticache, operations, ports.__next__))
         rds_api.install(self.backends.rds, ports.__next__, _set_no_password)
         self.functions = LambdaController(_context(self))
