@@ -5,6 +5,7 @@ context. Every API that lives at `/` (JSON, query and EC2 protocols) is one clas
 Two ways: a call as it came (`answer`), and one from inside the daemon, with members and no wire (`Direct`).
 """
 
+import base64
 import importlib
 import io
 import json
@@ -67,7 +68,7 @@ class Direct:
         handler.uri, handler.path, handler.method = "http://localhost/", "/", "POST"
         handler.access_key = "cloudformation"
         handler.params = _as_parsed(dict(members), handler.PROTOCOL_PARSER_MAP_TYPE)
-        handler.body = dict(members) if api.name == "dynamodb" else json.dumps(members, default=str)
+        handler.body = dict(members) if api.name == "dynamodb" else json.dumps(members, default=_in_json)
         return handler
 
 
@@ -83,6 +84,10 @@ def _as_parsed(value: Any, mapping: type[Any]) -> Any:
     if isinstance(value, Mapping):
         return mapping({name: _as_parsed(each, mapping) for name, each in value.items()})
     return value
+
+
+def _in_json(value: object) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def plain(status: int, headers: Any, body: Any) -> Answer:
@@ -102,7 +107,7 @@ def failed(call: Call, failure: Exception) -> Answer:
         fault = failure.response["Error"]
         return error(call, fault["Code"], fault["Message"])
     if isinstance(failure, _moto("core.exceptions", "ServiceException")):
-        return error(call, failure.code, failure.message)
+        return error(call, failure.code, failure.message, status=_status(call, failure.code))
     if isinstance(failure, HTTPException):
         return plain(failure.code or 400, dict(failure.get_headers() or ()), failure.get_body())
     if isinstance(failure, _moto("core.parse", "RequestParserError")):
@@ -112,6 +117,14 @@ def failed(call: Call, failure: Exception) -> Answer:
         return error(call, "ValidationException", f"The request must contain the parameter {missing}.")
     _LOG.error("no answer to %s:%s", call.service, call.action, exc_info=failure)
     return error(call, "InternalFailure", f"the embedded cloud failed in {call.service}:{call.action}", status=500)
+
+
+def _status(call: Call, code: str) -> int:
+    """The HTTP status that the service's model gives an error; 400 where it gives none."""
+    shapes = call.operation.error_shapes if call.operation else ()
+    faults = [(shape.name, shape.metadata.get("error", {})) for shape in shapes]
+    found = (fault.get("httpStatusCode", 400) for name, fault in faults if fault.get("code", name) == code)
+    return int(next(found, 400))
 
 
 def _missing(call: Call, failure: Exception) -> str | None:
