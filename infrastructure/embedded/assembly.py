@@ -5,9 +5,11 @@ Opening uses both cores: the zygote imports the services' libraries and Envoy st
 
 import asyncio
 import importlib
+import pkgutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.reconciler import Reconciler
 from infrastructure.embedded.host import binaries
@@ -58,7 +60,6 @@ class EmbeddedCloud:
     async def _open_control_plane(self) -> Endpoint:
         with ThreadPoolExecutor(1) as thread:  # so that a signal, or the owner's death, is acted on meanwhile
             backends = await asyncio.get_running_loop().run_in_executor(thread, _load, self._options.region)
-        from infrastructure.embedded.apis import PROVIDERS
         from infrastructure.embedded.apis.ecs import metadata
         from infrastructure.embedded.gateway import interceptors as registry
         from infrastructure.embedded.gateway.control_plane import ControlPlane
@@ -94,7 +95,6 @@ class EmbeddedCloud:
 
     def _wired(self, backends: "Backends", url: str) -> Reconciler:
         """Make the context and the controllers in it."""
-        from infrastructure.embedded.control import controllers as registry
         from infrastructure.embedded.control.metrics import Metrics
 
         options = self._options
@@ -114,7 +114,7 @@ class EmbeddedCloud:
             wake=reconciler.wake,
             url=url,
         )
-        reconciler.adopt([build(context) for build in registry.CONTROLLERS])
+        reconciler.adopt([pkgutil.resolve_name(api.controller)(context) for api in PROVIDERS if api.controller])
         backends.operations.changed = lambda service, _name: reconciler.notify(service)
         self._measuring = asyncio.create_task(self._metrics.run(), name="metrics")
         return reconciler
@@ -122,7 +122,6 @@ class EmbeddedCloud:
 
 def _load(region: str) -> "Backends":
     """Import what costs seconds: moto with all APIs that are served, and what builds on it. The order is moto's."""
-    from infrastructure.embedded.apis import PROVIDERS
     from infrastructure.embedded.moto import imports
     from infrastructure.embedded.moto.records import Backends
 
@@ -134,7 +133,7 @@ def _load(region: str) -> "Backends":
             imports.handler(api.moto, api.handler)
     for module in (
         "infrastructure.embedded.gateway.control_plane",
-        "infrastructure.embedded.control.controllers",
+        *(api.controller.partition(":")[0] for api in PROVIDERS if api.controller),
         "infrastructure.embedded.gateway.interceptors",
     ):
         importlib.import_module(module)

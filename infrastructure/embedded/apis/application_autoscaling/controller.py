@@ -1,6 +1,5 @@
 """Application Auto Scaling: target tracking moves the desired count of ECS services between its bounds."""
 
-import asyncio
 import importlib
 import json
 import logging
@@ -63,10 +62,9 @@ class ApplicationAutoScalingController:
         self._past: dict[tuple[str, str], Past] = {}
         self._activities: deque[dict[str, object]] = deque(maxlen=ACTIVITIES)
         self._next_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
         self._install()
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> float:
         now = self._clock()
         interval_s = self._context.pace.scaling_interval_s
         is_due = not self._next_at - interval_s <= now < self._next_at  # the clock may have been set back
@@ -80,10 +78,7 @@ class ApplicationAutoScalingController:
                 targets.setdefault((record.resource_id, record.scalable_dimension), []).append(tracked)
         for identity, policies in targets.items() if is_due else ():
             self._scale(identity, policies, now)
-        if self._timer is not None:
-            self._timer.cancel()
-        delay = max(self._next_at - now, 0.0)
-        self._timer = asyncio.get_running_loop().call_later(delay, self._context.wake, self.name)
+        return max(self._next_at - now, 0.0)
 
     def _tracked(self, record: Record) -> _Tracked | None:
         """A policy with what it needs to be carried out; None for one of another API, of nothing, or of no metric."""
@@ -173,11 +168,6 @@ class ApplicationAutoScalingController:
         self._backend.cafe_activities = self._activities
         handlers = importlib.import_module("moto.applicationautoscaling.responses")
         handlers.ApplicationAutoScalingResponse.describe_scaling_activities = _handle_describe_scaling_activities
-
-    async def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 def metric_of(configured: Mapping[str, Any], resource_id: str) -> Key | None:

@@ -1,6 +1,5 @@
 """CloudWatch alarms: every period each metric alarm is judged and its state and history kept, as AWS does."""
 
-import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -28,18 +27,17 @@ class CloudWatchController:
         self._context = context
         self._clock = clock
         self._backend = context.backends.cloudwatch
-        self._timer: asyncio.TimerHandle | None = None
         self._judged_until = 0.0
         operations = context.backends.operations
         operations.bind(self.name, AlarmCalls(self._backend, operations))
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> float:
         now = self._clock()
         period_s = self._context.pace.metric_period_s
         if not 0.0 <= now - LATE_S - self._judged_until < period_s:  # the clock may have been set back
             self._judged_until = now - now % period_s
             self._judge_all(now)
-        self._arm(max(self._judged_until + period_s + LATE_S - now, LATE_S))
+        return max(self._judged_until + period_s + LATE_S - now, LATE_S)
 
     def _judge_all(self, now: float) -> None:
         for alarm in self._backend.alarms.values():
@@ -47,16 +45,6 @@ class CloudWatchController:
             judgement = judge(rule, self._context.metrics.store, now, alarm.state_value)
             if judgement.state != alarm.state_value:
                 change(alarm, judgement.state, _reason(rule, judgement), _reason_data(rule, judgement))
-
-    def _arm(self, delay_s: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(delay_s, self._context.wake, self.name)
-
-    async def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 def rule_of(alarm: Record, pace: Pace) -> Rule:

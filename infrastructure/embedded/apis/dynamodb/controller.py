@@ -23,12 +23,9 @@ class DynamoDbController:
         self._backends.capacity.burst_s = context.pace.dynamodb_burst_s
         context.metrics.register(self._measured)
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> None:
         """Forget the buckets of tables that are gone."""
         self._backends.capacity.keep(frozenset(self._backends.dynamodb.tables))
-
-    async def close(self) -> None:
-        """Nothing was started."""
 
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
         drained = self._backends.capacity.drain()

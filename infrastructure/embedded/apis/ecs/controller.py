@@ -4,7 +4,6 @@ The record says what is wanted, `ecs_schedule` decides, `ecs_tasks` carries it o
 call, a task's death and a fork that is done each wake it, so nothing waits for a tick.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -51,10 +50,9 @@ class EcsController:
         self._tasks = Tasks(context, self._record, self._on_ended)
         self._failures: dict[str, Failures] = {}
         self._defects: dict[str, str] = {}
-        self._timer: asyncio.TimerHandle | None = None
         context.metrics.register(EcsMetrics(self._tasks).collect)
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> float | None:
         now = self._clock()
         self._tasks.adopt(now)
         self._tasks.finish_ended(now)
@@ -63,7 +61,7 @@ class EcsController:
         looks.append(self._tasks.advance(now))
         self._tasks.finish_ended(now)
         self._write_back(now)
-        self._arm(now, [at for at in looks if at is not None])
+        return min((max(at - now, 0.0) for at in looks if at is not None), default=None)
 
     def _scheduled(self, service: Record, now: float) -> float | None:
         """When to look at `service` again. One that cannot be scheduled does not keep the others from it."""
@@ -175,15 +173,6 @@ class EcsController:
         self._record.count_clusters()
         self._record.forget_stopped(now)
 
-    def _arm(self, now: float, looks: list[float]) -> None:
-        """Look again when the earliest of `looks` comes."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if looks:
-            delay = max(min(looks) - now, 0.0)
-            self._timer = asyncio.get_running_loop().call_later(delay, self._context.wake, self.name)
-
     def unsettled(self) -> tuple[str, ...]:
         """Why services do not have their desired count of healthy tasks, with the log of the last failure."""
         return tuple(reason for service in self._record.services() if (reason := self._unsettled(service)))
@@ -206,8 +195,6 @@ class EcsController:
         return f"service {service.name}: {healthy} of {service.desired_count} tasks are healthy{others}{last}{log}"
 
     async def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         await self._tasks.close()
 
 

@@ -54,7 +54,7 @@ class LambdaController:
         context.backends.operations.tag(self._tagged)
         context.metrics.register(self._measured)
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> None:
         """Let the parts that follow other records look; drop what is of no function any more."""
         for follower in self._followers:
             await follower.reconcile()

@@ -8,15 +8,13 @@ As on AWS the call returns when the rotation has begun, the old password counts 
 that are open stay so. Source: AWS Secrets Manager User Guide, "Managed rotation", "Rotation by Lambda function".
 """
 
-import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
-from infrastructure.embedded.control.failures import raise_all
 from infrastructure.embedded.moto.refusals import refusal
 from infrastructure.errors import EnvironmentFault
 
@@ -84,13 +82,13 @@ class SecretsManagerController:
             "secret_string": json.dumps({**current, "password": new_password()}),
         }
 
-    async def reconcile(self) -> None:
-        """Carry out what was begun. Without a writer it waits for the next call to either API, or the slow tick."""
-        rotations = [self._carry_out(secret, version) for secret, version in self._under_way()]
-        failures = [r for r in await asyncio.gather(*rotations, return_exceptions=True) if isinstance(r, Exception)]
-        raise_all("secretsmanager", failures)
+    def keys(self) -> Collection[str]:
+        """The secrets a rotation is under way of, by ARN."""
+        return self._under_way().keys()
 
-    async def _carry_out(self, secret: Secret, version: str) -> None:
+    async def reconcile(self, key: str, /) -> None:
+        """Carry out what was begun. Without a writer it waits for the next call to either API, or the slow tick."""
+        secret, version = self._under_way()[key]
         cluster = self._cluster(secret)
         if cluster is None:
             return  # it goes with its cluster
@@ -102,20 +100,19 @@ class SecretsManagerController:
         else:
             _finish(secret, version)
 
-    def _under_way(self) -> Iterator[tuple[Secret, str]]:
-        for secret in tuple(dict.values(self._backend.secrets)):
-            if _tags(secret).get(_OWNER_TAG) == "rds":
-                for version, held in secret.versions.items():
-                    if "AWSPENDING" in held["version_stages"]:
-                        yield secret, version
+    def _under_way(self) -> dict[str, tuple[Secret, str]]:
+        return {
+            secret.arn: (secret, version)
+            for secret in dict.values(self._backend.secrets)
+            if _tags(secret).get(_OWNER_TAG) == "rds"
+            for version, held in secret.versions.items()
+            if "AWSPENDING" in held["version_stages"]
+        }
 
     def _cluster(self, secret: Secret) -> str | None:
         """The id of the cluster whose master user the secret is."""
         arn = _tags(secret).get(_CLUSTER_TAG)
         return next((identity for identity, record in self._rds.clusters.items() if record.arn == arn), None)
-
-    async def close(self) -> None:
-        """Nothing was started."""
 
 
 def _finish(secret: Secret, version: str) -> None:

@@ -22,13 +22,10 @@ class SqsController:
         self._reported: dict[str, tuple[int, ...]] = {}
         context.metrics.register(self._measured)
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> None:
         """Forget the counters of queues that are gone."""
         queues = self._backends.sqs.queues
         self._reported = {name: counters for name, counters in self._reported.items() if name in queues}
-
-    async def close(self) -> None:
-        """Nothing was started."""
 
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
         for queue in self._backends.sqs.queues.values():

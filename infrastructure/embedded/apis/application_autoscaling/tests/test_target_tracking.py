@@ -17,6 +17,7 @@ from infrastructure.embedded.apis.application_autoscaling.controller import (
 from infrastructure.embedded.apis.application_autoscaling.policy import Past, Policy, Step, agreed, decide
 from infrastructure.embedded.apis.ecs.controller import EcsController
 from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 NOW = 10_000.0
@@ -125,7 +126,7 @@ async def live(made: World, controller: ApplicationAutoScalingController, cpu: f
     for _ in range(periods):
         put(made, "CPUUtilization", cpu)
         made.now[0] += 1.3
-        await controller.reconcile()
+        await reconcile(controller)
         made.now[0] -= 0.3
 
 
@@ -143,7 +144,6 @@ async def test_a_service_under_stress_grows_and_shrinks_back(state: StateFolder)
     assert service.desired_count == 4
     assert "ecs" in made.woken
     await live(made, controller, 5.0, 25)
-    await controller.close()
     assert service.desired_count == 2
 
 
@@ -161,7 +161,6 @@ async def test_a_policy_of_another_api_keeps_nobody_from_growing(state: StateFol
         policy_body={"TargetValue": 70.0},
     )
     await live(made, controller, 95.0, 3)
-    await controller.close()
     assert service.desired_count == 3
 
 
@@ -178,7 +177,6 @@ async def test_a_service_shrinks_only_when_all_of_its_policies_agree(state: Stat
         assert service.desired_count == 4
     put(made, "MemoryUtilization", 10.0)
     await live(made, controller, 10.0, 1)
-    await controller.close()
     assert service.desired_count == 2
 
 
@@ -188,7 +186,6 @@ async def test_a_clock_that_is_set_back_stops_no_scaling(state: StateFolder) -> 
     assert service.desired_count == 3
     made.now[0] -= 3600.0
     await live(made, controller, 95.0, 3)
-    await controller.close()
     assert service.desired_count == 4
 
 
@@ -196,11 +193,10 @@ async def test_a_period_that_has_just_ended_is_waited_for(state: StateFolder) ->
     """Its data points are written on the boundary, as the pass may be: it must not look as if they were missing."""
     made, controller, service = await tracked(state)
     for _ in range(4):
-        await controller.reconcile()
+        await reconcile(controller)
         put(made, "CPUUtilization", 95.0)
         made.now[0] += 1.0
-    await controller.reconcile()
-    await controller.close()
+    await reconcile(controller)
     assert service.desired_count == 3
 
 
@@ -229,7 +225,6 @@ def test_several_policies_agree_as_on_aws(
 async def test_every_change_is_an_activity_with_its_cause(state: StateFolder) -> None:
     made, controller, _ = await tracked(state)
     await live(made, controller, 95.0, 4)
-    await controller.close()
     parameters = {"ServiceNamespace": "ecs", "ResourceId": RESOURCE}
     handler = SimpleNamespace(
         applicationautoscaling_backend=made.backends.applicationautoscaling, _get_param=parameters.get
@@ -242,8 +237,7 @@ async def test_every_change_is_an_activity_with_its_cause(state: StateFolder) ->
 
 async def test_the_policys_alarms_have_its_thresholds(state: StateFolder) -> None:
     made, controller, _ = await tracked(state)
-    await controller.reconcile()
-    await controller.close()
+    await reconcile(controller)
     assert sorted(alarm.threshold for alarm in made.backends.cloudwatch.alarms.values()) == [63.0, 70.0]
 
 
@@ -253,7 +247,6 @@ async def test_a_suspended_target_is_left_alone(state: StateFolder) -> None:
         "ecs", RESOURCE, "ecs:service:DesiredCount", None, None, "role", {"DynamicScalingOutSuspended": True}
     )
     await live(made, controller, 95.0, 10)
-    await controller.close()
     assert service.desired_count == 2
 
 
@@ -261,7 +254,6 @@ async def test_a_policy_without_its_service_does_nothing(state: StateFolder) -> 
     made, controller, service = await tracked(state)
     service.status = "INACTIVE"
     await live(made, controller, 95.0, 5)
-    await controller.close()
     assert service.desired_count == 2
 
 

@@ -12,6 +12,7 @@ from infrastructure.embedded.control.metric_store import Key, MetricStore
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.pace import AWS, FAST, Pace
 from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 START = 1_800_000_000.0
@@ -111,7 +112,7 @@ async def feed(made: World, controller: CloudWatchController, *values: float) ->
         made.context.metrics.put("N", "M", value, "None", {}, made.now[0])
         made.now[0] += 1.0
         made.now[0] += 0.3
-        await controller.reconcile()
+        await reconcile(controller)
         made.now[0] -= 0.3
 
 
@@ -123,7 +124,6 @@ async def test_an_alarm_follows_its_metric_and_remembers(state: StateFolder) -> 
     for value in (1.0, 20.0, 20.0, 1.0):
         await feed(made, controller, value)
         seen.append(alarm.state_value)
-    await controller.close()
     assert seen == ["OK", "OK", "ALARM", "OK"]
     changes = [json.loads(item["HistoryData"]) for item in alarm.history if item["HistoryItemType"] == "StateUpdate"]
     assert [change["newState"]["stateValue"] for change in changes] == ["OK", "ALARM", "OK"]
@@ -135,7 +135,6 @@ async def test_a_clock_that_is_set_back_stops_no_alarm(state: StateFolder) -> No
     await feed(made, controller, 1.0)
     made.now[0] -= 3600.0
     await feed(made, controller, 20.0, 20.0)
-    await controller.close()
     assert made.backends.cloudwatch.alarms["high"].state_value == "ALARM"
 
 
@@ -143,8 +142,7 @@ async def test_an_alarm_without_data_loses_its_state(state: StateFolder) -> None
     made, controller = alarmed(state)
     await feed(made, controller, 1.0)
     made.now[0] += 10.0
-    await controller.reconcile()
-    await controller.close()
+    await reconcile(controller)
     assert made.backends.cloudwatch.alarms["high"].state_value == "INSUFFICIENT_DATA"
 
 
@@ -155,15 +153,13 @@ async def test_a_state_that_was_set_by_hand_lasts_until_the_next_evaluation(stat
     alarm = made.backends.cloudwatch.alarms["high"]
     assert (alarm.state_value, alarm.state_reason) == ("ALARM", "a drill")
     await feed(made, controller, 1.0)
-    await controller.close()
     assert alarm.state_value == "OK"
 
 
 async def test_setting_the_same_state_again_is_not_an_event(state: StateFolder) -> None:
-    made, controller = alarmed(state)
+    made, _controller = alarmed(state)
     before = len(made.backends.cloudwatch.alarms["high"].history)
     set_state(made, "INSUFFICIENT_DATA", "again")
-    await controller.close()
     assert len(made.backends.cloudwatch.alarms["high"].history) == before
 
 
@@ -176,17 +172,15 @@ async def test_setting_the_same_state_again_is_not_an_event(state: StateFolder) 
     ids=["alarm", "data"],
 )
 async def test_a_state_that_cannot_be_set_is_refused(state: StateFolder, wanted: dict[str, Any], refusal: str) -> None:
-    made, controller = alarmed(state)
+    made, _controller = alarmed(state)
     with pytest.raises(Refused, match=refusal):
         set_state(made, "OK", "x", **wanted)
-    await controller.close()
 
 
 async def test_updating_an_alarm_keeps_its_state(state: StateFolder) -> None:
     made, controller = alarmed(state)
     await feed(made, controller, 20.0, 20.0)
     put(made, Threshold=5.0)
-    await controller.close()
     alarm = made.backends.cloudwatch.alarms["high"]
     assert (alarm.state_value, alarm.threshold) == ("ALARM", 5.0)
     assert [item["HistoryItemType"] for item in alarm.history].count("ConfigurationUpdate") == 2
@@ -232,7 +226,6 @@ async def test_an_alarm_that_could_not_be_judged_is_refused_and_stops_no_other(
     with pytest.raises(Refused, match=reason):
         put(made, AlarmName="another", **change)
     await feed(made, controller, 20.0, 20.0)
-    await controller.close()
     assert {alarm.name: alarm.state_value for alarm in made.backends.cloudwatch.alarms.values()} == {"high": "ALARM"}
 
 
@@ -253,18 +246,17 @@ async def test_an_alarm_that_could_not_be_judged_is_refused_and_stops_no_other(
 async def test_alarms_are_described_by_what_is_asked(
     state: StateFolder, wanted: dict[str, Any], names: list[str]
 ) -> None:
-    made, controller = alarmed(state)
+    made, _controller = alarmed(state)
     put(made, AlarmName="low")
     put(made, AlarmName="lowest", OKActions=["arn:aws:sns:us-east-1:1:told"])
     set_state(made, "OK", "a drill", name="low")
     answer = call(made, "DescribeAlarms", **wanted)
-    await controller.close()
     assert [alarm.name for alarm in answer["MetricAlarms"]] == names
     assert answer["NextToken"] == ("2" if wanted == {"MaxRecords": 2} else None)
 
 
 async def test_history_is_told_by_alarm_kind_and_time(state: StateFolder) -> None:
-    made, controller = alarmed(state)
+    made, _controller = alarmed(state)
     put(made, AlarmName="low")
     set_state(made, "ALARM", "a drill")
 
@@ -273,7 +265,6 @@ async def test_history_is_told_by_alarm_kind_and_time(state: StateFolder) -> Non
         return [(item["AlarmName"], item["HistoryItemType"]) for item in items]
 
     change, created = ("high", "StateUpdate"), ("high", "ConfigurationUpdate")
-    await controller.close()
     assert told(AlarmName="high") == [change, created]
     assert told(AlarmName="high", ScanBy="TimestampAscending") == [created, change]
     assert told(HistoryItemType="StateUpdate") == [change]
@@ -282,8 +273,7 @@ async def test_history_is_told_by_alarm_kind_and_time(state: StateFolder) -> Non
 
 
 async def test_an_update_leaves_the_tags_alone(state: StateFolder) -> None:
-    made, controller = alarmed(state, Tags=[{"Key": "Project", "Value": "cloudcafe"}])
+    made, _controller = alarmed(state, Tags=[{"Key": "Project", "Value": "cloudcafe"}])
     put(made, Tags=[{"Key": "Project", "Value": "other"}])
     arn = made.backends.cloudwatch.alarms["high"].alarm_arn
-    await controller.close()
     assert made.backends.cloudwatch.list_tags_for_resource(arn) == {"Project": "cloudcafe"}

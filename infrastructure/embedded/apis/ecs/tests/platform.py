@@ -9,6 +9,7 @@ from typing import Any
 from infrastructure.embedded.apis.ecs.controller import EcsController
 from infrastructure.embedded.pace import FAST, Pace
 from infrastructure.embedded.tests.ecs_world import FakeProcess, World, world
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 CLUSTER, SERVICE = "cafe-test", "order"
@@ -20,6 +21,7 @@ class Ecs:
 
     world: World
     controller: EcsController
+    looks_again_s: float | None = None
 
     @property
     def api(self) -> Any:
@@ -43,7 +45,7 @@ class Ecs:
         for _ in range(passes):
             if "ecs" in self.world.woken:
                 self.world.woken.discard("ecs")
-                await self.controller.reconcile()
+                self.looks_again_s = await reconcile(self.controller)
             for _ in range(5):
                 await asyncio.sleep(0)
 

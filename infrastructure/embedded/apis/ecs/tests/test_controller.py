@@ -1,6 +1,5 @@
 """The ECS controller over moto's real records: what is wanted becomes processes, what becomes of them is recorded."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -103,15 +102,13 @@ async def test_a_process_that_cannot_start_fails_its_task(state: StateFolder) ->
 
 
 async def test_tasks_that_wait_for_their_first_healthy_check_are_looked_at_when_it_comes(
-    state: StateFolder, monkeypatch: pytest.MonkeyPatch
+    state: StateFolder,
 ) -> None:
     async with platform(state) as ecs:
-        delays: list[float] = []
-        monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda delay, *_: delays.append(delay))
         ecs.world.targets.otherwise = "initial"
         ecs.create_service(group=ecs.group())
         await ecs.settle(passes=20)
-        assert (delays, [task.last_status for task in ecs.tasks]) == ([], ["RUNNING", "RUNNING"])
+        assert (ecs.looks_again_s, [task.last_status for task in ecs.tasks]) == (None, ["RUNNING", "RUNNING"])
         assert ecs.controller.unsettled() == ("service order: 0 of 2 tasks are healthy",)
         ecs.world.targets.otherwise = "healthy"
         await ecs.settle()  # as a change of health wakes it

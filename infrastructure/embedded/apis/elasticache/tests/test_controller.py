@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from infrastructure.embedded.apis.elasticache.controller import ElastiCacheController, Member
-from infrastructure.embedded.apis.elasticache.metrics import Reading, metrics_between
+from infrastructure.embedded.apis.elasticache.controller import ElastiCacheController
 from infrastructure.embedded.control.metric_store import Key
+from infrastructure.embedded.engines.redis.group import Member
+from infrastructure.embedded.engines.redis.reading import Reading, metrics_between
 from infrastructure.embedded.engines.redis.resp import Reply, RespConnection
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment
 from infrastructure.embedded.tests import processes
 from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.embedded.tests.passes import measure, reconcile
 from infrastructure.state import StateFolder
 
 GROUP = "cafe-test"
@@ -47,11 +49,11 @@ class Cache:
 
     @property
     def primary(self) -> Member:
-        return self.controller._groups[GROUP].primary
+        return self.controller._fleet.running[GROUP].primary
 
     @property
     def replica(self) -> Member:
-        [replica] = self.controller._groups[GROUP].replicas
+        [replica] = self.controller._fleet.running[GROUP].replicas
         return replica
 
     @property
@@ -77,6 +79,7 @@ class Cache:
             "Engine": "redis",
             "CacheNodeType": "cache.t4g.small",
             "PreferredCacheClusterAZs": ["us-east-1a", "us-east-1b"],
+            "Tags": [{"Key": "Project", "Value": "cloudcafe"}],
         }
         return self.call("CreateReplicationGroup", **wanted | changes)["ReplicationGroup"]
 
@@ -91,7 +94,7 @@ class Cache:
         self.call("DeleteReplicationGroup", ReplicationGroupId=GROUP)
 
     async def settle(self) -> None:
-        await self.controller.reconcile()
+        await reconcile(self.controller)
 
     async def die(self, member: Member) -> None:
         """SIGKILL the member's server, wait until the controller was told, and let it act."""
@@ -140,7 +143,7 @@ async def test_a_group_is_addressed_before_it_runs_and_answers_there_later(state
         shard = group.node_groups[0]
         address = shard["primary_endpoint"]
         assert address["address"] == LOOPBACK
-        assert cache.controller.unsettled() == (f"cache {GROUP} is not running yet",)
+        assert cache.controller.unsettled() == (f"elasticache {GROUP} is not running yet",)
         await cache.settle()
         assert cache.controller.unsettled() == ()
         listeners = {listener.name: listener.port for listener in cache.fragment.listeners}
@@ -327,10 +330,9 @@ async def test_hits_and_items_are_counted_per_node(state: StateFolder) -> None:
         await call(cache.primary.port, "SET", "key", "1")
         await call(cache.primary.port, "GET", "key")
         await call(cache.primary.port, "GET", "other")
-        assert list(cache.controller._metrics.collect(1.0)) == []
-        assert cache.controller._metrics._task is not None
-        await cache.controller._metrics._task
-        store = cache.world.context.metrics.store
+        metrics = cache.world.context.metrics
+        await measure(metrics, cache.controller._metrics.asking)
+        store = metrics.store
 
         def value(name: str) -> float:
             key = Key.of("AWS/ElastiCache", name, {"CacheClusterId": f"{GROUP}-001"})

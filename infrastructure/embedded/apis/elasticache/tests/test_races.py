@@ -114,6 +114,16 @@ async def test_one_group_that_cannot_start_keeps_no_other_from_it(
         assert [name for name, _ in cache.controller._running()] == ["alone"]
 
 
+async def test_what_was_there_before_is_not_taken_for_the_platforms_cache(state: StateFolder) -> None:
+    async with platform(state) as cache:
+        cache.create_alone()
+        await cache.settle()
+        assert (cache.world.network.upstreams["elasticache"], cache.world.network.endpoints) == ((), {})
+        cache.create()
+        await cache.settle()
+        assert cache.world.network.upstreams["elasticache"] == (cache.primary.endpoint,)
+
+
 async def test_a_member_of_a_group_is_not_deleted_by_itself(state: StateFolder) -> None:
     async with platform(state) as cache:
         cache.create()

@@ -19,6 +19,7 @@ from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.network.envoy.model import Fragment
 from infrastructure.embedded.tests import processes
 from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 CLUSTER, FIRST, SECOND = "cafe-test", "cafe-test-1", "cafe-test-2"
@@ -45,7 +46,7 @@ class Aurora:
 
     @property
     def cluster(self) -> AuroraCluster:
-        return self.controller._clusters[CLUSTER]
+        return self.controller._fleet.running[CLUSTER]
 
     @property
     def writer(self) -> Member:
@@ -80,6 +81,7 @@ class Aurora:
             "master_username": "cafe",
             "master_user_password": PASSWORD,
             "database_name": "cafe",
+            "tags": [{"Key": "Project", "Value": "cloudcafe"}],
         }
         cluster = self.api.create_db_cluster(wanted | changes)
         for instance in instances:
@@ -99,7 +101,7 @@ class Aurora:
         """Let the controller work until it has nothing more to do."""
         deadline = time.monotonic() + SETTLED_S
         while True:
-            await self.controller.reconcile()
+            await reconcile(self.controller)
             if not self.is_busy and not self.controller.unsettled():
                 return
             assert time.monotonic() < deadline, f"not settled: {self.controller.unsettled()}, {self.states}"
@@ -107,7 +109,7 @@ class Aurora:
 
     @property
     def is_busy(self) -> bool:
-        clusters = self.controller._clusters.values()
+        clusters = self.controller._fleet.running.values()
         return any(member.is_busy for cluster in clusters for member in cluster.members.values())
 
     def session(self, member: Member, **changes: Any) -> psycopg.Connection[Any]:

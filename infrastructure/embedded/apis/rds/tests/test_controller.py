@@ -19,6 +19,7 @@ from infrastructure.embedded.apis.rds.tests.aurora_world import (
 )
 from infrastructure.embedded.host import proctree
 from infrastructure.embedded.network.envoy.model import Endpoint, Fragment, TcpListener
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.errors import EnvironmentFault
 
 pytestmark = pytest.mark.anyio
@@ -95,6 +96,13 @@ async def test_with_one_instance_the_reader_endpoint_serves_the_writer(single: A
     assert single.cluster.readers == single.cluster.writers == (single.writer.node.endpoint,)
 
 
+async def test_a_cluster_of_somebody_elses_is_not_the_one_services_know(db: Aurora) -> None:
+    db.create(tags=[{"Key": "Project", "Value": "another"}])
+    await reconcile(db.controller)
+    assert len(db.fragment.listeners) == 2
+    assert (db.world.network.upstreams["aurora-writer"], db.world.network.endpoints) == ((), {})
+
+
 async def test_a_reader_that_is_added_later_has_what_was_there_before(db: Aurora) -> None:
     db.create(FIRST)
     await db.settle()
@@ -131,7 +139,7 @@ async def test_a_deleted_cluster_leaves_nothing(pair: Aurora) -> None:
     for instance in (FIRST, SECOND):
         pair.api.delete_db_instance(db_instance_identifier=instance, skip_final_snapshot=True)
     pair.api.delete_db_cluster(cluster_identifier=CLUSTER)
-    await pair.controller.reconcile()
+    await reconcile(pair.controller)
     assert (pair.fragment, pair.world.network.upstreams["aurora-writer"]) == (Fragment(), ())
     assert list(folder.iterdir()) == []
     assert list(proctree.servers_below(str(folder), "postgres")) == []
@@ -155,7 +163,7 @@ async def test_a_password_of_nothing_that_runs_is_refused(db: Aurora) -> None:
     with pytest.raises(EnvironmentFault, match="no such Aurora PostgreSQL cluster"):
         await db.controller.set_master_password("other", "battery-staple")
     db.create()
-    await db.controller.reconcile()
+    await reconcile(db.controller)
     with pytest.raises(EnvironmentFault, match="it has no writer now"):
         await db.controller.set_master_password(CLUSTER, "battery-staple")
 
@@ -203,5 +211,5 @@ async def test_other_engines_are_records(db: Aurora) -> None:
             "master_user_password": PASSWORD,
         }
     )
-    await db.controller.reconcile()
+    await reconcile(db.controller)
     assert db.fragment == Fragment()

@@ -10,6 +10,7 @@ from infrastructure.embedded.apis.rds.member import Credentials, Member
 from infrastructure.embedded.apis.rds.tests.aurora_world import CLUSTER, FIRST, SECOND, Aurora
 from infrastructure.embedded.engines.postgres.engine import PostgresNode
 from infrastructure.embedded.host import proctree
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.errors import EnvironmentFault
 
 pytestmark = pytest.mark.anyio
@@ -42,12 +43,12 @@ async def test_a_reader_that_could_not_be_confirmed_comes_up_again(
     await pair.die(pair.reader)
     with monkeypatch.context() as slow:
         slow.setattr(Confirmation, "add", too_slow)
-        await pair.controller.reconcile()
+        await reconcile(pair.controller)
         [task] = [member._task for member in pair.cluster.members.values() if member.is_busy]
         assert task is not None
         await task
     with pytest.raises(TimeoutError):
-        await pair.controller.reconcile()
+        await reconcile(pair.controller)
     await pair.settle()
     assert pair.cluster.is_confirming(pair.reader)
 
@@ -59,12 +60,12 @@ async def test_a_writer_that_could_not_be_opened_comes_up_again(db: Aurora, monk
     db.create(FIRST)
     with monkeypatch.context() as slow:
         slow.setattr(rds_cluster, "provision", too_slow)
-        await db.controller.reconcile()
+        await reconcile(db.controller)
         task = db.writer._task
         assert task is not None
         await task
     with pytest.raises(TimeoutError):
-        await db.controller.reconcile()
+        await reconcile(db.controller)
     await db.settle()
     assert await db.ask(db.writer, "SELECT 1") == [(1,)]
 
@@ -81,7 +82,7 @@ async def test_a_reader_that_is_deleted_while_the_writer_hangs_is_ended(
     with monkeypatch.context() as hung:
         hung.setattr(Confirmation, "silent", hangs)
         with pytest.raises(TimeoutError):
-            await pair.controller.reconcile()
+            await reconcile(pair.controller)
     await pair.settle()
     assert not reader.node.is_alive
     assert not reader.node.folder.exists()
@@ -102,7 +103,7 @@ async def test_a_writer_that_did_not_hear_that_a_reader_is_lost_is_told_again(
     with monkeypatch.context() as deaf:
         deaf.setattr(PostgresNode, "confirm_by", unheard)
         with pytest.raises(TimeoutError):
-            await pair.controller.reconcile()
+            await reconcile(pair.controller)
     await pair.settle()
     assert await pair.writer.node.newly_asked("SHOW synchronous_standby_names") == ""
 
@@ -135,7 +136,7 @@ async def test_a_cluster_that_is_deleted_after_a_failover_leaves_nothing(pair: A
     assert pair.roles == {FIRST: False, SECOND: True}
     delete(pair, FIRST, SECOND)
     pair.api.delete_db_cluster(cluster_identifier=CLUSTER)
-    await pair.controller.reconcile()
+    await reconcile(pair.controller)
     assert is_left_nothing(pair, folder)
 
 
@@ -152,14 +153,14 @@ async def test_a_cluster_of_the_same_name_is_another_cluster(pair: Aurora) -> No
 async def test_a_cluster_that_is_deleted_before_anybody_looked_keeps_no_port(db: Aurora) -> None:
     db.create()
     db.api.delete_db_cluster(cluster_identifier=CLUSTER)
-    await db.controller.reconcile()
+    await reconcile(db.controller)
     assert db.world.context.ports._allocated == set()
 
 
 async def test_a_cluster_that_is_refused_keeps_no_port(db: Aurora) -> None:
     with pytest.raises(Exception, match="MasterUserPassword"):
         db.create(master_user_password="short")
-    await db.controller.reconcile()
+    await reconcile(db.controller)
     assert db.world.context.ports._allocated == set()
 
 

@@ -14,6 +14,7 @@ from infrastructure.embedded.apis.rds import cluster as rds_cluster
 from infrastructure.embedded.apis.rds.member import Member
 from infrastructure.embedded.apis.rds.tests.aurora_world import CLUSTER, FIRST, SECOND, Aurora, aurora, own_state
 from infrastructure.embedded.host import proctree
+from infrastructure.embedded.tests.passes import measure, reconcile
 
 pytestmark = pytest.mark.anyio
 
@@ -167,11 +168,11 @@ async def test_a_reader_that_may_lack_a_commit_is_never_promoted(pair: Aurora, m
 
     monkeypatch.setattr(rds_cluster, "join", never)
     await pair.die(pair.reader)
-    await pair.controller.reconcile()
+    await reconcile(pair.controller)
     await pair.ask(old, "INSERT INTO orders VALUES (2)")
     await pair.die(old)
     pair.api.failover_db_cluster(CLUSTER)
-    await pair.controller.reconcile()
+    await reconcile(pair.controller)
     monkeypatch.undo()
     await pair.settle()
     assert await pair.count(pair.writer) == 2, "the writer came back where it was; only then was there a failover"
@@ -180,7 +181,7 @@ async def test_a_reader_that_may_lack_a_commit_is_never_promoted(pair: Aurora, m
 
 async def test_a_dead_reader_holds_nobody_up_and_confirms_again(pair: Aurora) -> None:
     await pair.die(pair.reader)
-    await pair.controller.reconcile()
+    await reconcile(pair.controller)
     assert pair.cluster.readers == ()
     await pair.ask(pair.writer, "INSERT INTO orders VALUES (2)")
     await pair.settle()
@@ -225,9 +226,7 @@ async def test_a_stopped_cluster_starts_again_with_its_data(pair: Aurora) -> Non
 
 async def test_servers_are_measured_by_instance_and_role(pair: Aurora) -> None:
     with contextlib.closing(pair.session(pair.reader)):
-        assert list(pair.controller._metrics.collect(1.0)) == []
-        assert pair.controller._metrics._task is not None
-        await pair.controller._metrics._task
+        await measure(pair.world.context.metrics, pair.controller._metrics.asking)
     store = pair.world.context.metrics.store
     found = {(key.name, dict(key.dimensions).get("DBInstanceIdentifier")) for key in store.metrics()}
     assert {(name, each) for name in ("CPUUtilization", "DatabaseConnections") for each in (FIRST, SECOND)} <= found

@@ -10,6 +10,7 @@ import pytest
 from infrastructure.embedded.apis.secretsmanager.controller import SecretsManagerController
 from infrastructure.embedded.moto.imports import backend
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, run
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.errors import EnvironmentFault
 
 FIRST = {"username": "cafe", "password": "first"}
@@ -66,14 +67,14 @@ def test_a_rotation_changes_the_password_in_the_cluster_and_then_the_labels() ->
         begun = await world.rotate()
         assert (await world.value(), world.passwords) == (FIRST, []), "until the cluster has it the old one counts"
         pending = await world.value("AWSPENDING")
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert world.passwords == [pending["password"]]
         assert await world.value() == pending == {"username": "cafe", "password": pending["password"]}
         assert await world.value("AWSPREVIOUS") == FIRST
         described = await world.control.ask("secretsmanager", "DescribeSecret", SecretId=world.secret)
         assert described["VersionIdsToStages"][begun["VersionId"]] == ["AWSCURRENT"]
         assert described["LastRotatedDate"]
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert len(world.passwords) == 1, "once is enough"
 
     run(scenario())
@@ -84,7 +85,7 @@ def test_every_rotation_makes_another_password() -> None:
         world = World()
         for _ in range(3):
             await world.rotate()
-            await world.controller.reconcile()
+            await reconcile(world.controller)
         assert len(set(world.passwords)) == 3
         assert (await world.value("AWSPREVIOUS"))["password"] == world.passwords[1]
 
@@ -96,11 +97,11 @@ def test_without_a_writer_the_rotation_waits_and_the_old_password_counts() -> No
         world = World()
         world.is_down = True
         await world.rotate()
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert await world.value() == FIRST
         assert "previous rotation isn't complete" in await world.refusal(world.secret)
         world.is_down = False
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert (await world.value())["password"] == world.passwords[0]
 
     run(scenario())
@@ -121,7 +122,7 @@ def test_a_rotation_that_takes_its_time_delays_no_other() -> None:
         await world.rotate()
         await world.control.ask("secretsmanager", "RotateSecret", SecretId=second)
         async with asyncio.timeout(10):
-            await world.controller.reconcile()
+            await reconcile(world.controller)
         assert (await world.value("AWSPREVIOUS")) == FIRST
 
     run(scenario())
@@ -141,7 +142,7 @@ def test_a_rotation_that_fails_keeps_no_other_from_its_end() -> None:
         await world.rotate()
         await world.control.ask("secretsmanager", "RotateSecret", SecretId=second)
         with pytest.raises(RuntimeError, match="a defect"):
-            await world.controller.reconcile()
+            await reconcile(world.controller)
         assert (await world.value(), len(world.passwords)) == (FIRST, 1)
 
     run(scenario())
@@ -152,9 +153,9 @@ def test_the_same_request_again_begins_nothing() -> None:
         world = World()
         token = "0" * 32
         first = await world.rotate(ClientRequestToken=token)
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert await world.rotate(ClientRequestToken=token) == first
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert len(world.passwords) == 1
 
     run(scenario())
@@ -164,7 +165,7 @@ def test_rules_are_kept_without_rotating_at_once() -> None:
     async def scenario() -> None:
         world = World()
         await world.rotate(RotateImmediately=False, RotationRules={"AutomaticallyAfterDays": 30})
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         described = await world.control.ask("secretsmanager", "DescribeSecret", SecretId=world.secret)
         assert (described["RotationRules"]["AutomaticallyAfterDays"], world.passwords) == (30, [])
 
@@ -205,7 +206,7 @@ def test_a_managed_secret_is_not_rotated_otherwise(more: dict[str, Any], reason:
     async def scenario() -> None:
         world = World()
         assert reason in await world.refusal(world.secret, **more)
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert (await world.value(), world.passwords) == (FIRST, [])
 
     run(scenario())
