@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: run test check fix bench kills lock clean help
+.PHONY: run test check fix bench conformance kills lock clean help
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -32,10 +32,13 @@ fix: $(READY)  ## let ruff mend what it can
 bench: $(READY)  ## measure; prints one JSON line per figure
 	@$(BIN)/python -m plugins.bench
 
+conformance: $(READY)  ## ask every AWS call that is answered, rightly and wrongly: minutes; SEED=n repeats a run
+	@$(BIN)/python -m infrastructure.embedded.tests.conformance $(if $(SEED),--seed $(SEED))
+
 kills: $(READY)  ## 50 kills at random moments of a run: no orphan, no residue, every undo proven
 	@$(BIN)/python -m plugins.bench.kills
 
-lock: $(READY)  ## pin every dependency anew
+lock: $(READY)  ## pin what pyproject.toml asks for, for every Python; pins that still fit stay
 	uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \
 	  --custom-compile-command "make lock" --quiet --output-file requirements.lock pyproject.toml
 
@@ -45,7 +48,7 @@ clean:  ## remove what the other targets made
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "CloudCafe needs Python 3.11 or later; $(PYTHON) is older. Next: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	  { echo "CloudCafe needs Python 3.11 to 3.14; $(PYTHON) is older. Next: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 ifdef UV
 	@[ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) .venv
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
-from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.background import end, tell_defect
 from infrastructure.embedded.control.failures import raise_all
 from infrastructure.embedded.control.metrics import Datum, Metrics
 
@@ -69,6 +69,4 @@ class Asking(Generic[Member]):
 
     async def close(self) -> None:
         """Stop asking. Idempotent."""
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
+        await end(self.task)

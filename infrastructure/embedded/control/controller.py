@@ -24,10 +24,6 @@ class Controller(Protocol):
         """
         ...
 
-    async def close(self) -> None:
-        """Stop what this controller started. Must be idempotent."""
-        ...
-
 
 @runtime_checkable
 class Keyed(Protocol):
@@ -35,4 +31,13 @@ class Keyed(Protocol):
 
     def keys(self) -> Collection[str]:
         """All objects there are, with those that are gone and still to be cleared away. Cheap, and never raises."""
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A controller that starts something: processes, checks, questions."""
+
+    async def close(self) -> None:
+        """Stop it. Must be idempotent."""
         ...

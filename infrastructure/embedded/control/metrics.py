@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from infrastructure.embedded.apis.cloudwatch import api
+from infrastructure.embedded.apis.cloudwatch.api import MetricCalls
 from infrastructure.embedded.control.metric_store import Key, MetricStore
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Metrics:
         self._sources: list[Source] = []
         self._task: asyncio.Task[None] | None = None
         self.store = MetricStore()
-        api.serve(backends.cloudwatch, self.store, clock)
+        backends.operations.bind("monitoring", MetricCalls(backends.cloudwatch, self.store, clock))
 
     def put(
         self,

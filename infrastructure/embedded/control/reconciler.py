@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infrastructure.embedded.control.background import tell_defect
-from infrastructure.embedded.control.controller import Controller, Keyed
+from infrastructure.embedded.control.background import Background
+from infrastructure.embedded.control.controller import Closing, Controller, Keyed
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,8 @@ class Reconciler:
         self._backoff = backoff or Backoff()
         self._controllers: dict[str, Controller] = {}
         self._lanes: dict[tuple[str, str], _Lane] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._passes = Background(_log)
+        self._is_running = False
         self._passed = asyncio.Event()
         self._failures: Counter[str] = Counter()
 
@@ -80,7 +81,8 @@ class Reconciler:
 
     def start(self) -> None:
         """Make a first pass of every controller and go on until `close`."""
-        self._spawn(self._tick(), "slow tick")
+        self._is_running = True
+        self._passes.spawn(self._tick(), "slow tick")
         for controller in self._controllers.values():
             self._wake(controller)
 
@@ -118,11 +120,9 @@ class Reconciler:
 
     async def close(self) -> None:
         """Stop the passes, then close the controllers, last one first; all of them, whatever one raises."""
-        tasks, self._tasks = self._tasks, set()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for controller in reversed(self._controllers.values()):
+        self._is_running = False
+        await self._passes.close()
+        for controller in [each for each in reversed(self._controllers.values()) if isinstance(each, Closing)]:
             try:
                 await controller.close()
             except Exception:  # noqa: BLE001 - the other controllers' processes must be stopped as well
@@ -130,22 +130,14 @@ class Reconciler:
 
     def _wake(self, controller: Controller, *, is_tick: bool = False) -> None:
         """Have every object of the controller looked at; by a tick only those that do not wait after a failure."""
-        if not self._tasks:  # not started, or closed
-            return
         known = [key for name, key in self._lanes if name == controller.name]
-        for key in dict.fromkeys((*_keys(controller), *known)):
+        for key in dict.fromkeys((*_keys(controller), *known)) if self._is_running else ():
             lane = self._lanes.get((controller.name, key))
             if lane is None:
                 lane = self._lanes[controller.name, key] = _Lane(controller=controller, key=key)
-                self._spawn(self._run(lane), f"reconcile {lane.title}")
+                self._passes.spawn(self._run(lane), f"reconcile {lane.title}")
             if not (is_tick and lane.error):
                 lane.wake.set()
-
-    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        tell_defect(task, _log, name)
 
     async def _tick(self) -> None:
         while True:

@@ -192,12 +192,3 @@ def _patterns(path: str) -> Iterator[str]:
         yield f"(?P<{label[1]}>{'.+' if label[2] else '[^/]+'})"
         end = label.end()
     yield re.escape(path[end:])
-
-
-def is_base64(text: str) -> bool:
-    """Whether `text` is what a blob is in JSON."""
-    try:
-        base64.b64decode(text, validate=True)
-    except ValueError:
-        return False
-    return True

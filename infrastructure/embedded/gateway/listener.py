@@ -7,7 +7,7 @@ a port is taken. Loopback is not private: a web page can post to it, so foreign 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -138,7 +138,7 @@ class HttpServer:
                         body=body,
                     )
                 )
-        await _send(send, answer, is_head=scope["method"] == "HEAD")
+        await _send(send, receive, answer, is_head=scope["method"] == "HEAD")
 
     async def _guarded(self, request: HttpRequest) -> Answer:
         try:
@@ -202,16 +202,36 @@ async def _body(receive: Receive, headers: Mapping[str, str], limit: int) -> byt
             return b"".join(parts)
 
 
-async def _send(send: Send, answer: Answer, *, is_head: bool) -> None:
+async def _send(send: Send, receive: Receive, answer: Answer, *, is_head: bool) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
     if answer.stream is None and not (is_head and "content-length" in answer.headers):
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers, "trailers": False})
-    if answer.stream is not None and not is_head:
-        async with contextlib.aclosing(answer.stream) as parts:  # also when the caller goes away in the middle
-            async for part in parts:
-                await send({"type": "http.response.body", "body": part, "more_body": True})
+    if answer.stream is not None:
+        await _send_parts(send, receive, answer.stream, is_head=is_head)
     await send({"type": "http.response.body", "body": b"" if is_head else answer.body, "more_body": False})
+
+
+async def _send_parts(send: Send, receive: Receive, stream: AsyncGenerator[bytes, None], *, is_head: bool) -> None:
+    """Send every part when it is there; end the stream when it has ended, or when nobody listens any more."""
+
+    async def send_all() -> None:
+        async for part in stream:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+
+    async with contextlib.aclosing(stream):
+        if is_head:
+            return
+        sending, gone = asyncio.ensure_future(send_all()), asyncio.ensure_future(receive())
+        try:
+            await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            if not sending.done():
+                sending.cancel()
+            await asyncio.gather(sending, gone, return_exceptions=True)
+        if not sending.cancelled():
+            sending.result()
 
 
 def _text(status: int, text: str) -> Answer:

@@ -10,3 +10,8 @@ class Refused(Exception):
         self.message = message
         self.status = status
         self.more = more
+
+
+def unsupported(what: str) -> Refused:
+    """The refusal of what AWS does and the embedded cloud does not; 501 because no SDK retries it."""
+    return Refused("UnsupportedOperation", f"not provided by the embedded cloud: {what}; see PARITY.md", status=501)

@@ -1,17 +1,16 @@
-"""A shape of botocore's models as a check: compiled once per shape into closures, since every call is checked.
+"""A shape of botocore's models as a check that says what is wrong: compiled once per shape into closures.
 
-A DynamoDB put costs some ten microseconds. Each check adds what is wrong to the list it is given.
+Most requests are as they should be, which `fitness` says at once. Each check adds what it finds to the list it gets.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cache
 from typing import Any, NamedTuple
 
 from botocore.model import Shape
 
-from infrastructure.embedded.gateway.codec import is_base64
+from infrastructure.embedded.gateway.patterns import is_base64, is_moment
+from infrastructure.embedded.gateway.patterns import pattern as pattern_of
 
 
 class Problem(NamedTuple):
@@ -116,7 +115,7 @@ def _map(shape: Any) -> Check:
 
 def _string(shape: Any) -> Check:
     length = _length(shape)
-    pattern = _pattern(shape.metadata.get("pattern"))
+    pattern = pattern_of(shape.metadata.get("pattern"))
     allowed = frozenset(shape.enum)
     said = f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
     is_free = pattern is None and not allowed
@@ -192,20 +191,10 @@ def _blob(shape: Any) -> Check:
 def _timestamp(_shape: Shape) -> Check:
     def check_timestamp(value: Any, path: str, problems: list[Problem]) -> None:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number and not isinstance(value, datetime) and not _is_moment(value):
+        if not is_number and not isinstance(value, datetime) and not is_moment(value):
             problems.append(Problem("type", path, value, "can not be converted to a Timestamp"))
 
     return check_timestamp
-
-
-def _is_moment(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
-    try:
-        datetime.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
 
 
 def _length(shape: Any) -> Check:
@@ -222,24 +211,6 @@ def _length(shape: Any) -> Check:
             problems.append(Problem("constraint", path, value, said))
 
     return check_length
-
-
-@cache
-def _pattern(text: str | None) -> Any:
-    """A pattern of the models, which are Java's: `\\p{L}` is more than `re` knows, surrogates less than Python has.
-
-    AWS holds the whole value against it.
-    """
-    if not text:
-        return None
-    adapted = text.replace(r"\uD800\uDC00-\uDBFF\uDFFF", "\U00010000-\U0010ffff")
-    whole = f"^(?:{adapted})$" if not adapted.startswith("^") or not adapted.endswith("$") else adapted
-    try:
-        return re.compile(whole.removesuffix("$") + r"\Z")
-    except re.error:
-        import regex  # 20 ms, for few APIs
-
-        return regex.compile(whole.removesuffix("$") + r"\Z")
 
 
 _COMPILERS: Mapping[str, Callable[[Any], Check]] = {

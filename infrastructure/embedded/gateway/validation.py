@@ -1,6 +1,7 @@
 """Every request is held against botocore's service model before anybody acts on it, and refused as AWS refuses it.
 
-Checked: required, type, length, range, pattern, enumeration, unknown members. Wording: what AWS's own services answer
+Checked: required, type, length, range, pattern, enumeration, unknown members. Most requests are as they should be,
+which `fitness` says at once; `shapes` says what is wrong with the others. Wording: what AWS's own services answer
 ("1 validation error detected: Value … at '…' failed to satisfy constraint: …").
 """
 
@@ -14,6 +15,7 @@ from botocore.model import OperationModel
 from infrastructure.embedded.gateway import forms
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import HttpRequest
+from infrastructure.embedded.gateway.fitness import fits
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.shapes import Problem, compiled
 
@@ -31,7 +33,7 @@ _SHOWN = 100
 def check(api: Api, of: OperationModel, given: Mapping[str, Any]) -> None:
     """Raise `Refused` when `given` is not what the operation takes."""
     shape = of.input_shape
-    if shape is None:
+    if shape is None or fits(shape)(given):
         return
     problems: list[Problem] = []
     compiled(shape)(given, "", problems)

@@ -5,13 +5,16 @@ context. Every API that lives at `/` (JSON, query and EC2 protocols) is one clas
 Two ways: a call as it came (`answer`), and one from inside the daemon, with members and no wire (`Direct`).
 """
 
+import base64
 import importlib
 import io
 import json
 import logging
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+from xml.sax.saxutils import unescape
 
 from botocore.exceptions import ClientError
 from botocore.model import OperationNotFoundError
@@ -19,7 +22,7 @@ from werkzeug.exceptions import HTTPException
 
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Answer, Call
-from infrastructure.embedded.gateway.errors import error, not_provided
+from infrastructure.embedded.gateway.errors import error, not_provided, status_of
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.moto import imports, mistakes
 
@@ -31,7 +34,7 @@ _DROPPED = frozenset({"status", "server", "date", "content-length"})
 def answer(api: Api, call: Call) -> Answer:
     """moto's answer to `call`; raises what moto raises."""
     handler = imports.handler(api.moto, api.handler)
-    return plain(*handler.dispatch(_moto("core.request", "Request")(environ_of(call)), _url(call)))
+    return _corrected(call, plain(*handler.dispatch(_moto("core.request", "Request")(environ_of(call)), _url(call))))
 
 
 class Direct:
@@ -67,7 +70,7 @@ class Direct:
         handler.uri, handler.path, handler.method = "http://localhost/", "/", "POST"
         handler.access_key = "cloudformation"
         handler.params = _as_parsed(dict(members), handler.PROTOCOL_PARSER_MAP_TYPE)
-        handler.body = dict(members) if api.name == "dynamodb" else json.dumps(members, default=str)
+        handler.body = dict(members) if api.name == "dynamodb" else json.dumps(members, default=_in_json)
         return handler
 
 
@@ -85,6 +88,10 @@ def _as_parsed(value: Any, mapping: type[Any]) -> Any:
     return value
 
 
+def _in_json(value: object) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
 def plain(status: int, headers: Any, body: Any) -> Answer:
     """An answer of what a moto response class returned: a status, a mapping, text or bytes."""
     kept = {str(name).lower(): str(value) for name, value in headers.items() if str(name).lower() not in _DROPPED}
@@ -96,15 +103,19 @@ def failed(call: Call, failure: Exception) -> Answer:
     if isinstance(failure, Refused):
         return error(call, failure.code, failure.message, status=failure.status, **failure.more)
     if isinstance(failure, (NotImplementedError, OperationNotFoundError)):
+        unknown = mistakes.unknown_filter(call, failure)
+        if unknown is not None:
+            return failed(call, unknown)
         _LOG.info("refused %s:%s: %s", call.service, call.action, failure)
         return not_provided(call)
     if isinstance(failure, ClientError):
         fault = failure.response["Error"]
         return error(call, fault["Code"], fault["Message"])
     if isinstance(failure, _moto("core.exceptions", "ServiceException")):
-        return error(call, _code(call, failure.code), failure.message)
+        code = _code(call, failure.code)
+        return error(call, code, failure.message, status=status_of(call.operation, code))
     if isinstance(failure, HTTPException):
-        return _answered(call, failure)
+        return _corrected(call, plain(failure.code or 400, dict(failure.get_headers() or ()), failure.get_body()))
     if isinstance(failure, _moto("core.parse", "RequestParserError")):
         return error(call, "SerializationException", str(failure))
     mistake = mistakes.explained(call, failure)
@@ -115,13 +126,28 @@ def failed(call: Call, failure: Exception) -> Answer:
     return error(call, "InternalFailure", f"the embedded cloud failed in {call.service}:{call.action}", status=500)
 
 
-def _answered(call: Call, failure: HTTPException) -> Answer:
-    """One of moto's errors that are whole answers: as it is, unless it is of another protocol or has another's code."""
-    code, message = getattr(failure, "error_type", None), getattr(failure, "message", "")
-    is_json = isinstance(failure, _moto("core.exceptions", "JsonRESTError"))
-    if code and message and (is_json != ("json" in call.protocol) or _code(call, code) != code):
-        return error(call, _code(call, code.rpartition("#")[2]), message, status=failure.code or 400)
-    return plain(failure.code or 400, dict(failure.get_headers() or ()), failure.get_body())
+def _corrected(call: Call, answer: Answer) -> Answer:
+    """moto's answer, unless it is an error of another protocol, without a text, or with a code of another API."""
+    if answer.status < 400 or not answer.body:
+        return answer
+    is_json = answer.body.startswith(b"{")
+    code, message = _said_in_json(answer.body) if is_json else _said_in_xml(answer.body)
+    wanted = _code(call, code)
+    if not code or (wanted == code and message and is_json == ("json" in call.protocol)):
+        return answer
+    status = answer.status if wanted == code else status_of(call.operation, wanted)
+    return error(call, wanted, message, status=status)
+
+
+def _said_in_json(body: bytes) -> tuple[str, str]:
+    said = json.loads(body)
+    return str(said.get("__type", "")).rpartition("#")[2], str(said.get("message") or said.get("Message") or "")
+
+
+def _said_in_xml(body: bytes) -> tuple[str, str]:
+    found = [re.search(rf"<{name}>(.*?)</{name}>".encode(), body, re.DOTALL) for name in ("Code", "Message")]
+    code, message = (unescape(match[1].decode()) if match else "" for match in found)
+    return code, message
 
 
 def _code(call: Call, code: str) -> str:

@@ -81,7 +81,7 @@ def _absent(api: Api, of: OperationModel, given: Mapping[str, Any], failure: Exc
     if said is None and declared is None:
         return None
     code = declared or _modelled(of, _ABSENT) or _modelled(of, _INVALID) or validation.code_of(api)
-    return Refused(code, f"{said or ', '.join(texts) or of.name} does not exist", status=status_of(of, code))
+    return Refused(code, f"{of.name}: not found, or not given: {said or ', '.join(texts)}", status=status_of(of, code))
 
 
 def _last(text: str) -> str:

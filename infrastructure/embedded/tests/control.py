@@ -68,16 +68,16 @@ class Control:
             on_mutation=lambda service, name: self.changes.append((service, name)),
         )
 
-    async def answer(self, service: str, action: str, **parameters: Any) -> Answer:
+    async def answer(self, service: str, action: str, /, **parameters: Any) -> Answer:
         return await self.plane.handle(call(service, action, parameters))
 
-    async def ask(self, service: str, action: str, **parameters: Any) -> Any:
+    async def ask(self, service: str, action: str, /, **parameters: Any) -> Any:
         """The result of a call of a JSON protocol, which must succeed."""
         answer = await self.answer(service, action, **parameters)
         assert answer.is_success, f"{service}:{action} was answered {answer.status}: {answer.body!r}"
         return json.loads(answer.body) if answer.body else {}
 
-    async def refusal(self, service: str, action: str, **parameters: Any) -> dict[str, Any]:
+    async def refusal(self, service: str, action: str, /, **parameters: Any) -> dict[str, Any]:
         """The error document of a call of a JSON protocol, which must fail; `status` is added."""
         answer = await self.answer(service, action, **parameters)
         assert not answer.is_success, f"{service}:{action} succeeded: {answer.body!r}"

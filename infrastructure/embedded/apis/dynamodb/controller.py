@@ -27,9 +27,6 @@ class DynamoDbController:
         """Forget the buckets of tables that are gone."""
         self._backends.capacity.keep(frozenset(self._backends.dynamodb.tables))
 
-    async def close(self) -> None:
-        """Nothing was started."""
-
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
         drained = self._backends.capacity.drain()
         for table in self._backends.dynamodb.tables.values():

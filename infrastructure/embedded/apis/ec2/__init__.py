@@ -9,6 +9,7 @@ API = Api(
     protocol="ec2",
     missing="MissingParameter",
     absent={
+        "CreateLaunchTemplateVersion": "MissingParameter",
         "DeleteManagedPrefixList": "InvalidPrefixListID.NotFound",
         "DeleteNatGateway": "NatGatewayNotFound",
         "DescribeImageAttribute": "InvalidAMIID.NotFound",

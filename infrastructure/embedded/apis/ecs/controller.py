@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from infrastructure.embedded.apis.ecs.api import Record
+from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.metrics import EcsMetrics
-from infrastructure.embedded.apis.ecs.record import Deployment, EcsRecord, Exit
+from infrastructure.embedded.apis.ecs.record import Deployment, EcsRecord, Exit, Record
 from infrastructure.embedded.apis.ecs.schedule import FREE_FAILURES, ServiceView, TaskView, decide, hold_s
 from infrastructure.embedded.apis.ecs.tasks import Live, Tasks
 from infrastructure.embedded.control.context import Context
@@ -42,11 +42,14 @@ class EcsController:
 
     name: ClassVar[str] = "ecs"
     watches: ClassVar[frozenset[str]] = frozenset({"ecs", "elasticloadbalancing"})
+    PARTS: ClassVar[tuple[type, ...]] = (EcsApi,)
 
     def __init__(self, context: Context, clock: Callable[[], float] = time.time) -> None:
         self._context = context
         self._clock = clock
         self._record = EcsRecord(context.backends.ecs, context.backends.ec2, context.region)
+        operations = context.backends.operations
+        operations.bind(self.name, EcsApi(self._record, operations))
         self._tasks = Tasks(context, self._record, self._on_ended)
         self._failures: dict[str, Failures] = {}
         self._defects: dict[str, str] = {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infrastructure.embedded.apis.ecs import metadata
-from infrastructure.embedded.apis.ecs.api import Record
+from infrastructure.embedded.apis.ecs.record import Record
 from infrastructure.embedded.engines.workload import Surroundings, Workload
 from infrastructure.embedded.pace import Pace
 from services import catalog

@@ -39,9 +39,10 @@ class EcsCluster(Resource, CloudFormationModel):  # type: ignore[misc]  # moto p
         return type(self)(self.physical_resource_id, properties, self.attributes)
 
     def delete(self, api: Api) -> None:
-        if self.physical_resource_id in api.backend("ecs").clusters:
+        cluster = api.backend("ecs").clusters.get(self.physical_resource_id)
+        if cluster is not None and cluster.status == "ACTIVE":
             api("ecs", "DeleteCluster", cluster=self.physical_resource_id)
-            del api.backend("ecs").clusters[self.physical_resource_id]
+        api.backend("ecs").clusters.pop(self.physical_resource_id, None)
 
 
 class EcsTaskDefinition(Resource, CloudFormationModel):  # type: ignore[misc]  # moto publishes no types
@@ -93,7 +94,7 @@ class EcsService(Resource, CloudFormationModel):  # type: ignore[misc]  # moto p
         return type(self)(self.physical_resource_id, properties, self.attributes)
 
     def delete(self, api: Api) -> None:
-        if self._records(api):
+        if not self.is_gone(api):
             where = {"cluster": self.properties.get("Cluster"), "service": self.attributes["Name"]}
             api("ecs", "DeleteService", **where, force=True)
 

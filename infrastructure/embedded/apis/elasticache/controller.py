@@ -9,50 +9,29 @@ from typing import ClassVar
 
 from infrastructure.embedded.apis.elasticache.api import NODE, REDIS, ElastiCacheApi, Record
 from infrastructure.embedded.control.context import Context
-from infrastructure.embedded.control.endpoints import Entrance, Entrances, is_platforms
-from infrastructure.embedded.control.failures import all_of
-from infrastructure.embedded.control.fleet import Fleet
-from infrastructure.embedded.engines.redis.asking import RedisMetrics
-from infrastructure.embedded.engines.redis.engine import RedisEngine, RedisNode
+from infrastructure.embedded.control.endpoints import Entrance, is_platforms
+from infrastructure.embedded.engines.redis.controller import RedisController
 from infrastructure.embedded.engines.redis.group import Group, Member
-from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.network.envoy.model import LOOPBACK
 
-UPSTREAM = "elasticache"
-"""The name by which services know the platform's cache, and the endpoint's name for people."""
-URL = "redis://{host}:{port}/0"
 
-
-class ElastiCacheController:
+class ElastiCacheController(RedisController):
     """Runs the nodes of every Redis replication group and cache cluster."""
 
-    name: ClassVar[str] = "elasticache"
+    name = "elasticache"
     watches: ClassVar[frozenset[str]] = frozenset({"elasticache"})
     PARTS: ClassVar[tuple[type, ...]] = (ElastiCacheApi,)
+    UPSTREAM, NAMESPACE = "elasticache", "AWS/ElastiCache"
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        super().__init__(context)
         self._backend = context.backends.elasticache
-        self._engine = RedisEngine(context.supervisor, context.ports, context.state)
         operations = context.backends.operations
         self._calls = ElastiCacheApi(self._backend, operations, self._engine.allocate)
         operations.bind(self.name, self._calls)
-        self._fleet = Fleet(
-            wanted=self._wanted, make=self._make, step=self._step, remove=Group.remove, changed=self._publish
-        )
-        self._entrances = Entrances(context, self.name, UPSTREAM)
-        self._metrics = RedisMetrics(context.metrics, "AWS/ElastiCache", self._running, _dimensions)
-        context.supervisor.on_exit(self._on_exit)
 
-    def keys(self) -> Collection[str]:
-        """Every group and cluster; with those that were deleted before anybody looked."""
-        return {**self._calls.listeners, **dict.fromkeys(self._fleet.keys())}
-
-    async def reconcile(self, key: str, /) -> float | None:
-        look_s = await self._fleet.reconcile(key)
-        if key not in self._fleet:
-            self._forget(key)
-        return look_s
+    def _addressed(self) -> Collection[str]:
+        return self._calls.listeners
 
     def _wanted(self) -> dict[str, Record]:
         """Every group, and every cluster that stands alone, that is on record and not being deleted."""
@@ -121,43 +100,21 @@ class ElastiCacheController:
                 alone = self._calls.listeners[group.id].primary
                 self._calls.place(cluster, alone if record is None else member.port)
 
-    def _publish(self) -> None:
-        """Primary and reader endpoints of every group."""
-        entrances = []
-        for record, group in self._fleet.matched():
-            tags = self._backend.tagging_service.list_tags_for_resource(record.arn)["Tags"]
-            name, known_as = f"elasticache-{group.id}", UPSTREAM if is_platforms(tags) else ""
-            primary, ports = (group.primary.endpoint,), self._calls.listeners[group.id]
-            entrances.append(Entrance(name=name, port=ports.primary, servers=primary, known_as=known_as, url=URL))
-            if ports.reader != ports.primary:
-                readers = tuple(replica.endpoint for replica in group.replicas) or primary
-                entrances.append(Entrance(name=f"{name}-reader", port=ports.reader, servers=readers))
-        self._entrances.publish(entrances)
+    def _addresses(self, record: Record, group: Group) -> list[Entrance]:
+        """The primary's, and the replicas' of a group."""
+        tags = self._backend.tagging_service.list_tags_for_resource(record.arn)["Tags"]
+        known_as, ports = self.UPSTREAM if is_platforms(tags) else "", self._calls.listeners[group.id]
+        name, url, primary = f"elasticache-{group.id}", "redis://{host}:{port}/0", (group.primary.endpoint,)
+        found = [Entrance(name=name, port=ports.primary, servers=primary, known_as=known_as, url=url)]
+        if ports.reader != ports.primary:
+            readers = tuple(replica.endpoint for replica in group.replicas) or primary
+            found.append(Entrance(name=f"{name}-reader", port=ports.reader, servers=readers))
+        return found
 
-    def _forget(self, identity: str) -> None:
-        """Drop the record, and the ports clients reached it by."""
-        listeners = self._calls.forget(identity)
-        for port in {listeners.primary, listeners.reader} if listeners is not None else ():
-            self._engine.release(port)
+    def _forget(self, identity: str) -> Collection[int]:
+        ports = self._calls.forget(identity)
+        return {ports.primary, ports.reader} if ports is not None else ()
 
-    def _running(self) -> list[tuple[str, RedisNode]]:
-        return [each for group in self._fleet.running.values() for each in group.running()]
-
-    def _on_exit(self, process: Process) -> None:
-        if process.spec.kind == "redis" and process.spec.service == self.name:
-            self._context.wake(self.name)
-
-    def unsettled(self) -> tuple[str, ...]:
-        """Nodes that do not run."""
-        missing = self._wanted().keys() - self._fleet.running.keys()
-        down = [m.id for group in self._fleet.running.values() for m in group.members if not m.is_alive]
-        return tuple(f"cache {name} is not running yet" for name in (*sorted(missing), *down))
-
-    async def close(self) -> None:
-        """Kill every server."""
-        await self._metrics.asking.close()
-        await all_of(self.name, (group.kill() for group in self._fleet.clear()))
-
-
-def _dimensions(cluster: str) -> tuple[dict[str, str], ...]:
-    return {"CacheClusterId": cluster}, {"CacheClusterId": cluster, "CacheNodeId": NODE}
+    @staticmethod
+    def _dimensions(member: str) -> tuple[dict[str, str], ...]:
+        return {"CacheClusterId": member}, {"CacheClusterId": member, "CacheNodeId": NODE}

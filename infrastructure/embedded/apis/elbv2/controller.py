@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping
 from typing import ClassVar, Literal
 
 from infrastructure.embedded.apis.elbv2 import record as records
+from infrastructure.embedded.apis.elbv2.checks import Checks
 from infrastructure.embedded.apis.elbv2.metrics import Directory, Hosts, LoadBalancerMetrics
 from infrastructure.embedded.apis.elbv2.record import ListenerRecord, LoadBalancerRecord, TargetGroupRecord
 from infrastructure.embedded.apis.elbv2.routes import routes
@@ -43,12 +44,15 @@ class Elbv2Controller:
 
     name: ClassVar[str] = "elasticloadbalancing"
     watches: ClassVar[frozenset[str]] = frozenset({"elasticloadbalancing"})
+    PARTS: ClassVar[tuple[type, ...]] = (Checks, Targets)
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._backend = context.backends.elbv2
         self._checks: HealthChecks[Target] = HealthChecks(self._health_changed)
         self._targets = Targets(self._backend, context.pace, self._checks.health)
+        operations = context.backends.operations
+        operations.bind(self.name, Checks(self._backend, operations), self._targets)
         self._ports: dict[str, int] = {}
         self._refused: set[str] = set()
         self._metrics = LoadBalancerMetrics(context.metrics, context.envoy, self._directory)

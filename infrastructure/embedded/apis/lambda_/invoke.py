@@ -6,7 +6,6 @@ measured (AWS/Lambda: Invocations, Errors, Throttles, Duration; by FunctionName)
 
 import asyncio
 import base64
-import json
 import logging
 import uuid
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from infrastructure.embedded.apis.lambda_.calls import (
 from infrastructure.embedded.apis.lambda_.concurrency import Concurrency
 from infrastructure.embedded.apis.lambda_.environment import spec_of
 from infrastructure.embedded.apis.lambda_.record import LATEST, Configuration, Records
+from infrastructure.embedded.control.background import end
 from infrastructure.embedded.engines.functions.engine import BadPackage, Functions
 from infrastructure.embedded.engines.functions.report import Invocation
 from infrastructure.embedded.gateway.operations import operation
@@ -143,9 +143,7 @@ class Invocations:
 
     async def close(self) -> None:
         """Give up what is under way; its sandboxes are about to end."""
-        for run in tuple(self._under_way):
-            run.cancel()
-        await asyncio.gather(*tuple(self._under_way), return_exceptions=True)
+        await end(*self._under_way)
 
     def _measure(self, name: str, *, duration_ms: float, is_error: bool) -> None:
         self._put(name, "Invocations", 1.0)
@@ -221,8 +219,8 @@ def _context(given: Parameters) -> str:
     if not encoded:
         return ""
     try:
-        document = json.loads(base64.b64decode(encoded, validate=True))
-    except (ValueError, RecursionError) as problem:
+        document = orjson.loads(base64.b64decode(encoded, validate=True))  # refuses the same depth on every Python
+    except ValueError as problem:
         raise _bad_context(str(problem)) from problem
     if not isinstance(document, dict):
         raise _bad_context(f"it is a {type(document).__name__}")

@@ -11,9 +11,9 @@ import logging
 from collections.abc import Collection, Iterator, Mapping
 from typing import ClassVar
 
-from infrastructure.embedded.apis.rds import api
-from infrastructure.embedded.apis.rds.api import Record, is_aurora
+from infrastructure.embedded.apis.rds.api import RdsCalls, Record
 from infrastructure.embedded.apis.rds.cluster import AuroraCluster
+from infrastructure.embedded.apis.rds.events import Events
 from infrastructure.embedded.apis.rds.member import Credentials, Member, Wanted
 from infrastructure.embedded.apis.rds.metrics import RdsMetrics
 from infrastructure.embedded.apis.rds.provision import set_password
@@ -45,12 +45,15 @@ class RdsController:
 
     name: ClassVar[str] = "rds"
     watches: ClassVar[frozenset[str]] = frozenset({"rds"})
+    PARTS: ClassVar[tuple[type, ...]] = (RdsCalls, Events)
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._backend = context.backends.rds
         self._engine = PostgresEngine(context.supervisor, context.ports, context.state)
-        self._calls = api.install(self._backend, self._engine.allocate, self.set_master_password)
+        self._calls = RdsCalls(context.backends, self._engine.allocate)
+        context.backends.operations.bind(self.name, self._calls, self._calls.events)
+        context.couplings.set_master_password = self.set_master_password
         self._fleet = Fleet(
             wanted=self._records,
             make=lambda identity, record: AuroraCluster(identity, record.port, self._engine, self),
@@ -143,11 +146,7 @@ class RdsController:
 
     def _records(self) -> dict[str, Record]:
         """The clusters whose servers run here, by id."""
-        return {
-            record.resource_id: record
-            for record in self._backend.clusters.values()
-            if is_aurora(record) and record.status != "deleting"
-        }
+        return {record.resource_id: record for record in self._backend.clusters.values() if record.status != "deleting"}
 
     def _wanted(self, record: Record) -> Iterator[Wanted]:
         for member in record.members:

@@ -10,13 +10,11 @@ API = Api(
     target="secretsmanager",
     effects={
         "CancelRotateSecret": "rotated no more when asked",
-        "CreateSecret": "kept in memory",
         "DeleteSecret": "gone, or scheduled to go",
         "GetRandomPassword": "a random password",
         "GetSecretValue": "the value that was put",
         "PutSecretValue": "another version",
         "RestoreSecret": "there again",
-        "RotateSecret": "of a cluster's master user: its password changes in the running cluster; any other is refused",
         "UpdateSecret": "another version",
         "UpdateSecretVersionStage": "another version is current",
     },

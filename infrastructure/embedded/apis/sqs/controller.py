@@ -27,9 +27,6 @@ class SqsController:
         queues = self._backends.sqs.queues
         self._reported = {name: counters for name, counters in self._reported.items() if name in queues}
 
-    async def close(self) -> None:
-        """Nothing was started."""
-
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
         for queue in self._backends.sqs.queues.values():
             counters = (queue.sent, queue.received, queue.deleted, queue.empty_receives)

@@ -23,6 +23,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
         "infrastructure.embedded.apis.dynamodb.patches.malformed",
     ),
     "ecr": ("infrastructure.embedded.apis.ecr.patches",),
+    "ecs": ("infrastructure.embedded.apis.ecs.patches",),
     "kinesis": ("infrastructure.embedded.apis.kinesis.patches", "infrastructure.embedded.apis.kinesis.lookups"),
     "rds": ("infrastructure.embedded.apis.rds.patches",),
     "s3": ("infrastructure.embedded.apis.s3.patches",),

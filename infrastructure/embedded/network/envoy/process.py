@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from itertools import chain, repeat
 from urllib.parse import quote
 
-from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.background import end, tell_defect
 from infrastructure.embedded.host import binaries
 from infrastructure.embedded.host.answering import answer_of
 from infrastructure.embedded.host.supervisor import Process, ProcessSpec, Supervisor
@@ -61,10 +61,7 @@ class Envoy:
     async def close(self) -> None:
         """Stop Envoy and remove its files. Idempotent."""
         self._is_wanted = False
-        for task in (self._restart, self._verification):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait((task,))
+        await end(self._restart, self._verification)
         if self._process is not None:
             await self._process.stop(STOP_GRACE_S)
         admin.remove(self._socket, self._folder)

@@ -101,7 +101,7 @@ def test_a_deletion_that_never_ends_fails(monkeypatch: pytest.MonkeyPatch) -> No
         await until(lambda: stack_of(stacks, "compute").status != "DELETE_IN_PROGRESS")
         assert await stacks.status("compute") == "DELETE_FAILED"
         failed = {name for name, status, _ in await stacks.events("compute") if status == "DELETE_FAILED"}
-        assert failed == {"OrderService", "compute"}
+        assert failed == {"OrderService", "Cluster", "compute"}, "a cluster with a service cannot be deleted"
 
     run(scenario())
 

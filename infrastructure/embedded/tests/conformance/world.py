@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.control.controller import Closing
 from infrastructure.embedded.control.metrics import Metrics
 from infrastructure.embedded.gateway.call import Answer, Call, HttpRequest
 from infrastructure.embedded.gateway.control_plane import ControlPlane
@@ -72,7 +73,9 @@ class World:
         """Forget everything."""
         self._plane = None
         while self._controllers:
-            await self._controllers.pop().close()
+            controller = self._controllers.pop()
+            if isinstance(controller, Closing):
+                await controller.close()
 
 
 class _Supervisor(FakeSupervisor):

@@ -55,7 +55,6 @@ def test_a_table_that_is_gone_is_forgotten() -> None:
         await reconcile(controller)
         await control.ask("dynamodb", "CreateTable", **table("orders", write=1))
         await control.ask("dynamodb", "PutItem", TableName="orders", Item={"id": {"S": "a"}})
-        await controller.close()
 
     run(scenario())
 
@@ -83,6 +82,5 @@ def test_a_queue_reports_what_it_holds_and_what_moved_since() -> None:
         await control.ask("sqs", "DeleteQueue", QueueUrl=URL)
         await reconcile(controller)
         assert list(sources[0](1.0)) == []
-        await controller.close()
 
     run(scenario())

@@ -1,4 +1,4 @@
-"""A platform of one cluster for the tests of ECS: calls by way of the records that a real call would reach."""
+"""A platform of one cluster for the tests of ECS, and calls on it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ CLUSTER, SERVICE = "cafe-test", "order"
 
 @dataclass(slots=True)
 class Ecs:
-    """A platform with one cluster, and calls on it by way of the records a real call would reach."""
+    """A platform with one cluster, and calls on it."""
 
     world: World
     controller: EcsController
@@ -25,7 +25,22 @@ class Ecs:
 
     @property
     def api(self) -> Any:
+        """moto's records."""
         return self.world.backends.ecs
+
+    def call(self, name: str, **members: Any) -> Any:
+        """The output of an operation on the cluster."""
+        return self.world.backends.operations.call("ecs", name, cluster=CLUSTER, **members)
+
+    def run(self, *subnets: str, **members: Any) -> Any:
+        """A task that belongs to no service."""
+        network = {"awsvpcConfiguration": {"subnets": list(subnets or self.world.subnets)}}
+        given = {"taskDefinition": self.define(), "launchType": "FARGATE", "networkConfiguration": network, **members}
+        [task] = self.call("RunTask", **given)["tasks"]
+        return task
+
+    def stop(self, task: Any, reason: str | None = None) -> Any:
+        return self.call("StopTask", task=task.task_arn, reason=reason)["task"]
 
     @property
     def service(self) -> Any:
@@ -70,26 +85,21 @@ class Ecs:
     def create_service(
         self, *, desired: int = 2, definition: str | None = None, group: str | None = None, **more: Any
     ) -> Any:
-        return self.api.create_service(
-            CLUSTER,
-            SERVICE,
-            desired,
-            definition or self.define(),
-            launch_type="FARGATE",
-            load_balancers=[{"targetGroupArn": group, "containerName": "order", "containerPort": 80}] if group else [],
-            network_configuration=more.pop("network_configuration", None)
-            or {
-                "awsvpcConfiguration": {
-                    "subnets": self.world.subnets,
-                    "securityGroups": [],
-                    "assignPublicIp": "DISABLED",
-                }
-            },
-            **more,
-        )
+        network = {"subnets": self.world.subnets, "securityGroups": [], "assignPublicIp": "DISABLED"}
+        given = {
+            "serviceName": SERVICE,
+            "desiredCount": desired,
+            "taskDefinition": definition or self.define(),
+            "launchType": "FARGATE",
+            "loadBalancers": [{"targetGroupArn": group, "containerName": "order", "containerPort": 80}]
+            if group
+            else [],
+            "networkConfiguration": {"awsvpcConfiguration": network},
+        }
+        return self.call("CreateService", **{**given, **more})["service"]
 
     def update(self, **changes: Any) -> Any:
-        return self.api.update_service({"cluster": CLUSTER, "service": SERVICE, **changes})
+        return self.call("UpdateService", service=SERVICE, **changes)["service"]
 
     def wanted(self) -> list[Any]:
         return [task for task in self.tasks if task.desired_status == "RUNNING"]

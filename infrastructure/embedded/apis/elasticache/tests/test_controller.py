@@ -143,7 +143,7 @@ async def test_a_group_is_addressed_before_it_runs_and_answers_there_later(state
         shard = group.node_groups[0]
         address = shard["primary_endpoint"]
         assert address["address"] == LOOPBACK
-        assert cache.controller.unsettled() == (f"cache {GROUP} is not running yet",)
+        assert cache.controller.unsettled() == (f"elasticache {GROUP} is not running yet",)
         await cache.settle()
         assert cache.controller.unsettled() == ()
         listeners = {listener.name: listener.port for listener in cache.fragment.listeners}

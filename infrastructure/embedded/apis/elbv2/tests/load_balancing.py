@@ -91,27 +91,40 @@ class Cloud:
         self.groups[name] = made.arn
         return str(made.arn)
 
+    def call(self, action: str, **members: Any) -> Any:
+        """An operation from inside the daemon; the controller is told of a change."""
+        output = self.context.backends.operations.call("elasticloadbalancing", action, **members)
+        if not action.startswith("Describe"):
+            self.wake()
+        return output
+
     def register(self, group: str, *targets: Target) -> None:
-        self.elbv2.register_targets(self.groups[group], [{"Id": "127.0.0.1", "Port": t.port} for t in targets])
-        self.wake()
+        self.call("RegisterTargets", TargetGroupArn=self.groups[group], Targets=[_described(t) for t in targets])
 
     def deregister(self, group: str, *targets: Target) -> None:
-        self.elbv2.deregister_targets(self.groups[group], [{"Id": "127.0.0.1", "Port": t.port} for t in targets])
-        self.wake()
+        self.call("DeregisterTargets", TargetGroupArn=self.groups[group], Targets=[_described(t) for t in targets])
 
     def rule(self, priority: int, path: str, *actions: Wire) -> str:
-        conditions = [{"Field": "path-pattern", "Values": [path]}]
-        rule = self.elbv2.create_rule(self.listener, conditions, priority, list(actions))
-        self.wake()
+        return self.rule_on({"Field": "path-pattern", "Values": [path]}, priority, *actions)
+
+    def rule_on(self, condition: Wire, priority: int, *actions: Wire) -> str:
+        wanted = {"Conditions": [condition], "Priority": priority, "Actions": list(actions)}
+        [rule] = self.call("CreateRule", ListenerArn=self.listener, **wanted)["Rules"]
         return str(rule.arn)
+
+    def change(self, rule: str, *actions: Wire) -> None:
+        self.call("ModifyRule", RuleArn=rule, Actions=list(actions))
 
     def forward(self, group: str) -> Wire:
         return {"Type": "forward", "TargetGroupArn": self.groups[group]}
 
     def health(self, group: str) -> dict[int, tuple[str, str | None]]:
         """Port to (state, reason)."""
-        described = self.elbv2.describe_target_health(self.groups[group], [])
-        return {status.target["Port"]: (status.status, status.reason) for status in described}
+        described = self.call("DescribeTargetHealth", TargetGroupArn=self.groups[group])["TargetHealthDescriptions"]
+        return {
+            each["Target"]["Port"]: (each["TargetHealth"]["State"], each["TargetHealth"]["Reason"])
+            for each in described
+        }
 
     async def is_(self, group: str, states: dict[Target, str]) -> None:
         """Wait until these are exactly the targets of the group and their states."""
@@ -221,6 +234,10 @@ def machine_on(state: StateFolder) -> Iterator[Machine]:
         finally:
             runner.run(envoy.close())
             runner.run(supervisor.close())
+
+
+def _described(target: Target) -> Wire:
+    return {"Id": "127.0.0.1", "Port": target.port}
 
 
 def by(name: str) -> Callable[[Response], bool]:

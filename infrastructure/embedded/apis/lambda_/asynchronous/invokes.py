@@ -24,7 +24,7 @@ from infrastructure.embedded.apis.lambda_.calls import (
     invalid,
     not_found,
 )
-from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.background import Background
 from infrastructure.embedded.engines.functions.report import Invocation
 from infrastructure.embedded.gateway.operations import operation
 from infrastructure.embedded.gateway.refused import Refused
@@ -69,15 +69,15 @@ class LambdaAsync:
         self._clock = clock
         self._wall = wall
         self._configs: dict[_Key, _Config] = {}
-        self._events: set[asyncio.Task[None]] = set()
+        self._events = Background(_log)
 
     def submit(self, request: AsyncRequest) -> None:
         """Queue the request: returns at once, the caller has its 202."""
         self._count("AsyncEventsReceived", request.target)
-        event = asyncio.create_task(self._carry_out(request, self._clock()), name=f"event {request.request_id}")
-        self._events.add(event)
-        event.add_done_callback(self._events.discard)
-        tell_defect(event, _log, f"an asynchronous invoke of {request.target.name}")
+        self._events.spawn(
+            self._carry_out(request, self._clock()),
+            f"event {request.request_id}, an asynchronous invoke of {request.target.name},",
+        )
 
     async def reconcile(self) -> None:
         """Nothing follows from other records."""
@@ -88,10 +88,7 @@ class LambdaAsync:
 
     async def close(self) -> None:
         """Drop what is queued."""
-        events = tuple(self._events)
-        for event in events:
-            event.cancel()
-        await asyncio.gather(*events, return_exceptions=True)
+        await self._events.close()
 
     async def _carry_out(self, request: AsyncRequest, received_at: float) -> None:
         """Attempt it until it is over, then send on what there is to send."""

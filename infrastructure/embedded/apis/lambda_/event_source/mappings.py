@@ -22,7 +22,7 @@ from infrastructure.embedded.apis.lambda_.calls import (
 from infrastructure.embedded.apis.lambda_.event_source import settings as settings_of
 from infrastructure.embedded.apis.lambda_.event_source.poller import Poller, Queue
 from infrastructure.embedded.apis.lambda_.event_source.settings import Settings, Source
-from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.background import Background
 from infrastructure.embedded.gateway.operations import operation
 from infrastructure.embedded.gateway.refused import Refused
 
@@ -56,7 +56,7 @@ class LambdaEventSources:
         self._invoker = invoker
         self._clock = clock
         self._records: dict[str, _Record] = {}
-        self._endings: set[asyncio.Task[None]] = set()
+        self._endings = Background(_log)
 
     async def reconcile(self) -> None:
         """Let every poller look again: its queue or its function may have come or gone."""
@@ -75,9 +75,7 @@ class LambdaEventSources:
 
     async def close(self) -> None:
         """Stop every poller."""
-        for ending in tuple(self._endings):
-            ending.cancel()
-        await asyncio.gather(*self._endings, return_exceptions=True)
+        await self._endings.close()
         records, self._records = self._records, {}
         await asyncio.gather(*(record.poller.close() for record in records.values()))
 
@@ -125,10 +123,7 @@ class LambdaEventSources:
         record = self._of(parameters)
         if not record.is_deleting:
             record.is_deleting = True
-            ending = asyncio.create_task(self._end(record), name=f"delete event source {record.id}")
-            self._endings.add(ending)
-            ending.add_done_callback(self._endings.discard)
-            tell_defect(ending, _log, f"the deletion of the event source mapping {record.id}")
+            self._endings.spawn(self._end(record), f"the deletion of the event source mapping {record.id}")
         return self._shown(record)
 
     async def _end(self, record: _Record) -> None:

@@ -23,7 +23,7 @@ from infrastructure.embedded.apis.lambda_.event_source.events import Delivery
 from infrastructure.embedded.apis.lambda_.event_source.scaling import Scaling
 from infrastructure.embedded.apis.lambda_.event_source.settings import Settings
 from infrastructure.embedded.apis.sqs.queue import MailBox
-from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.background import end, tell_defect
 from infrastructure.embedded.engines.functions.report import Invocation
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.pace import Pace
@@ -108,6 +108,7 @@ class Poller:
         """Begin; on the running event loop."""
         self._invoker.watchers.add(self.poke)
         self._task = asyncio.create_task(self._run(), name=f"event source {self.settings.source_arn}")
+        tell_defect(self._task, _log, f"the poller of {self.settings.source_arn}")
 
     def poke(self) -> None:
         """Look again."""
@@ -121,18 +122,12 @@ class Poller:
     async def close(self) -> None:
         """Stop at once; messages that were taken come back when their visibility ends."""
         await self._stop()
-        running = tuple(self._running.values())
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await end(*self._running.values())
 
     async def _stop(self) -> None:
         self._invoker.watchers.discard(self.poke)
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end(task)
         self._watch(None)
         self._held.clear()
 

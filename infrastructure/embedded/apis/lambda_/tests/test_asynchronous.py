@@ -51,7 +51,7 @@ class World:
 
     async def ended(self) -> None:
         """Until no event is on its way."""
-        while self.invokes._events:
+        while self.invokes._events.tasks:
             await quiet()
 
     def received(self, queue: str) -> Any:

@@ -239,7 +239,7 @@ def test_a_handler_of_the_catalogue_gets_its_services_edges(cloud: Cloud) -> Non
             for name, context in {
                 "context-is-no-object": b"[1]",
                 "context-too-large": b'{"k": "' + b"v" * 2700 + b'"}',
-                "context-too-deep": b'{"k": ' + b"[" * 1010 + b"]" * 1010 + b"}",
+                "context-too-deep": b'{"k": ' + b"[" * 1030 + b"]" * 1030 + b"}",
             }.items()
         ),
         pytest.param(

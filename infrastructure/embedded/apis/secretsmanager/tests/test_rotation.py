@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.apis.secretsmanager.controller import SecretsManagerController
-from infrastructure.embedded.moto.imports import backend
+from infrastructure.embedded.control.context import Couplings
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, run
 from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.errors import EnvironmentFault
@@ -23,11 +23,15 @@ class World:
         self.control = Control()
         self.passwords: list[str] = []
         self.is_down = False
-        self.calls = SimpleNamespace(set_master_password=self.set_master_password)
+        self.couplings = Couplings(set_master_password=self.set_master_password)
         self.clusters: dict[str, SimpleNamespace] = {}
-        rds = SimpleNamespace(clusters=self.clusters, cafe_calls=self.calls)
-        self.secrets = backend("secretsmanager", account=ACCOUNT, region=REGION)
-        context: Any = SimpleNamespace(backends=SimpleNamespace(secretsmanager=self.secrets, rds=rds))
+        self.secrets = self.control.backends.secretsmanager
+        backends = SimpleNamespace(
+            secretsmanager=self.secrets,
+            rds=SimpleNamespace(clusters=self.clusters),
+            operations=self.control.backends.operations,
+        )
+        context: Any = SimpleNamespace(backends=backends, couplings=self.couplings)
         self.controller = SecretsManagerController(context)
         self.secret = self.manage("cafe-test")
 
@@ -118,7 +122,7 @@ def test_a_rotation_that_takes_its_time_delays_no_other() -> None:
                 is_done.set()
             await is_done.wait()
 
-        world.calls.set_master_password = first_waits_for_second
+        world.couplings.set_master_password = first_waits_for_second
         await world.rotate()
         await world.control.ask("secretsmanager", "RotateSecret", SecretId=second)
         async with asyncio.timeout(10):
@@ -138,7 +142,7 @@ def test_a_rotation_that_fails_keeps_no_other_from_its_end() -> None:
                 raise RuntimeError("a defect")
             await world.set_master_password(cluster, password)
 
-        world.calls.set_master_password = only_the_second_is_sound
+        world.couplings.set_master_password = only_the_second_is_sound
         await world.rotate()
         await world.control.ask("secretsmanager", "RotateSecret", SecretId=second)
         with pytest.raises(RuntimeError, match="a defect"):
@@ -164,7 +168,8 @@ def test_the_same_request_again_begins_nothing() -> None:
 def test_rules_are_kept_without_rotating_at_once() -> None:
     async def scenario() -> None:
         world = World()
-        await world.rotate(RotateImmediately=False, RotationRules={"AutomaticallyAfterDays": 30})
+        answer = await world.rotate(RotateImmediately=False, RotationRules={"AutomaticallyAfterDays": 30})
+        assert "VersionId" not in answer
         await reconcile(world.controller)
         described = await world.control.ask("secretsmanager", "DescribeSecret", SecretId=world.secret)
         assert (described["RotationRules"]["AutomaticallyAfterDays"], world.passwords) == (30, [])
@@ -198,7 +203,7 @@ def test_a_secret_of_ones_own_is_not_rotated(more: dict[str, str], reason: str) 
     ("more", "reason"),
     [
         ({"RotationLambdaARN": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:rotate"}, "leave RotationLambdaARN out"),
-        ({"RotationRules": {"AutomaticallyAfterDays": 1001}}, "must be within 1-1000"),
+        ({"RotationRules": {"AutomaticallyAfterDays": 1001}}, "Member must have value less than or equal to 1000"),
     ],
     ids=["by a function", "too rarely"],
 )
@@ -215,5 +220,20 @@ def test_a_managed_secret_is_not_rotated_otherwise(more: dict[str, Any], reason:
 def test_a_secret_that_is_not_there_is_not_found() -> None:
     async def scenario() -> None:
         assert "ResourceNotFoundException" in await World().refusal("lost")
+
+    run(scenario())
+
+
+def test_a_name_that_is_scheduled_for_deletion_is_not_free_yet() -> None:
+    async def scenario() -> None:
+        world = World()
+        binary = {"Name": "mine", "SecretBinary": "AAH/"}
+        await world.control.ask("secretsmanager", "CreateSecret", **binary)
+        found = await world.control.ask("secretsmanager", "GetSecretValue", SecretId="mine")
+        assert found["SecretBinary"] == binary["SecretBinary"]
+        taken = await world.control.refusal("secretsmanager", "CreateSecret", **binary)
+        await world.control.ask("secretsmanager", "DeleteSecret", SecretId="mine")
+        scheduled = await world.control.refusal("secretsmanager", "CreateSecret", **binary)
+        assert (taken["__type"], scheduled["__type"]) == ("ResourceExistsException", "InvalidRequestException")
 
     run(scenario())
