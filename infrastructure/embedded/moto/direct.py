@@ -34,7 +34,7 @@ _DROPPED = frozenset({"status", "server", "date", "content-length"})
 def answer(api: Api, call: Call) -> Answer:
     """moto's answer to `call`; raises what moto raises."""
     handler = imports.handler(api.moto, api.handler)
-    return _corrected(call, plain(*handler.dispatch(_moto("core.request", "Request")(environ_of(call)), _url(call))))
+    return corrected(call, plain(*handler.dispatch(_moto("core.request", "Request")(environ_of(call)), _url(call))))
 
 
 class Direct:
@@ -115,7 +115,7 @@ def failed(call: Call, failure: Exception) -> Answer:
         code = _code(call, failure.code)
         return error(call, code, failure.message, status=status_of(call.operation, code))
     if isinstance(failure, HTTPException):
-        return _corrected(call, plain(failure.code or 400, dict(failure.get_headers() or ()), failure.get_body()))
+        return corrected(call, plain(failure.code or 400, dict(failure.get_headers() or ()), failure.get_body()))
     if isinstance(failure, _moto("core.parse", "RequestParserError")):
         return error(call, "SerializationException", str(failure))
     mistake = mistakes.explained(call, failure)
@@ -126,7 +126,7 @@ def failed(call: Call, failure: Exception) -> Answer:
     return error(call, "InternalFailure", f"the embedded cloud failed in {call.service}:{call.action}", status=500)
 
 
-def _corrected(call: Call, answer: Answer) -> Answer:
+def corrected(call: Call, answer: Answer) -> Answer:
     """moto's answer, unless it is an error of another protocol, without a text, or with a code of another API."""
     if answer.status < 400 or not answer.body:
         return answer

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Answer, Call
 from infrastructure.embedded.moto import imports
-from infrastructure.embedded.moto.direct import environ_of, plain
+from infrastructure.embedded.moto.direct import corrected, environ_of, plain
 
 
 def answer(api: Api, call: Call) -> Answer:
@@ -32,7 +32,7 @@ def answer(api: Api, call: Call) -> Answer:
         "wsgi.run_once": False,
     }
     body = b"".join(_application()(environ, start_response))
-    found = plain(*seen[-1], body)
+    found = corrected(call, plain(*seen[-1], body))
     length = {name.lower(): value for name, value in seen[-1][1].items()}.get("content-length")
     if call.request.method != "HEAD" or length is None:
         return found

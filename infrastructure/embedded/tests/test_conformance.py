@@ -8,10 +8,11 @@ from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.tests.conformance.cases import Case, cases
 from infrastructure.embedded.tests.conformance.running import answered, run
+from infrastructure.embedded.tests.conformance.walks import walk
 from infrastructure.embedded.tests.control import run as run_async
 
 SEED = 1
-OPERATIONS, CASES = 3, 7
+OPERATIONS, CASES, STEPS = 3, 7, 40
 
 
 @pytest.mark.parametrize("api", PROVIDERS, ids=lambda api: api.model_name)
@@ -22,8 +23,11 @@ def test_sampled_calls_are_answered_as_aws_answers_them(api: Api) -> None:
     asked = rng.sample(operations, min(OPERATIONS, len(operations)))
     chosen = [case for of in asked for case in _some(list(cases(api, of, SEED)), rng)]
 
+    steps = list(walk(api, operations, SEED))[:STEPS]
+
     async def problems() -> list[str]:
-        return [f"{each.case.name}: {each.problem}" async for each in run(chosen) if each.problem]
+        found = [each async for each in run(chosen)] + [each async for each in run(steps, is_walk=True)]
+        return [f"{each.case.name}: {each.problem}" for each in found if each.problem]
 
     assert run_async(problems()) == []
 

@@ -1,11 +1,12 @@
 """Streams and consumers are there, or the call is refused.
 
 Replaces in `moto.kinesis.models` (moto 5.2): `KinesisBackend._find_stream_by_arn`, which finds None;
-`register_stream_consumer`, which takes a name twice; `deregister_stream_consumer`, which keeps the consumer that it is
-to take away and takes away all others; and `create_stream`, which fails on a provisioned stream without a number of
-shards.
+`register_stream_consumer`, which takes a name twice and gives an ARN that no call takes; `deregister_stream_consumer`,
+which keeps the consumer that it is to take away and takes away all others; and `create_stream`, which fails on a
+provisioned stream without a number of shards.
 """
 
+import time
 from typing import Any
 
 from moto.kinesis.exceptions import ConsumerNotFound, InvalidArgumentError, ResourceInUseError, StreamNotFoundError
@@ -33,7 +34,9 @@ def _register_checked(backend: Any, stream_arn: str, consumer_name: str) -> Any:
     stream = _find_stream_by_arn(backend, stream_arn)
     if any(each.consumer_name == consumer_name for each in stream.consumers):
         raise ResourceInUseError(f"Consumer {consumer_name} of stream {stream.stream_name} exists already.")
-    return _register(backend, stream_arn, consumer_name)
+    consumer = _register(backend, stream_arn, consumer_name)
+    consumer.consumer_arn += f":{int(time.time())}"
+    return consumer
 
 
 def _deregister(

@@ -7,6 +7,8 @@ API = Api(
     moto="s3",
     protocol="rest-xml",
     is_global=True,
+    absent={"DeleteObjectTagging": "NoSuchKey"},
+    codes={"MissingUploadObjectWithObjectLockHeaders": "InvalidRequest"},
     body_limit=64 << 20,
     effects={
         "AbortMultipartUpload": "its parts are gone",

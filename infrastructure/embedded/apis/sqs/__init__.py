@@ -27,6 +27,7 @@ API = Api(
         "SetQueueAttributes": "counts from the next call on",
     },
     records={"no call is authorised by policies": "AddPermission RemovePermission", "tags": "TagQueue UntagQueue"},
+    codes={"InvalidToken": "InvalidParameterValue"},
     invalid="InvalidParameterValue",
     missing="MissingParameter",
     controller="infrastructure.embedded.apis.sqs.controller:SqsController",

@@ -2,12 +2,15 @@
 
 import argparse
 import asyncio
-import logging
 import sys
 import time
+import warnings
 from collections import Counter
+from collections.abc import AsyncIterator
 
-from infrastructure.embedded.tests.conformance.running import Outcome, all_cases, run
+from infrastructure.embedded.apis import PROVIDERS
+from infrastructure.embedded.tests.conformance.running import Outcome, all_cases, answered, run
+from infrastructure.embedded.tests.conformance.walks import walk
 
 _PROGRAM = "python -m infrastructure.embedded.tests.conformance"
 
@@ -18,30 +21,35 @@ def main(arguments: list[str]) -> int:
     reader.add_argument("--seed", type=int, default=int(time.time()))
     reader.add_argument("--only", default="", metavar="API[:OPERATION[:KIND[:MEMBER]]]")
     given = reader.parse_args(arguments)
-    logging.disable(logging.NOTSET)
+    warnings.simplefilter("ignore")  # moto's, on codes of its own: they are given AWS's
     sys.stdout.write(f"seed {given.seed}\n")
     began = time.monotonic()
     return asyncio.run(_all(given.seed, given.only, began))
 
 
 async def _all(seed: int, only: str, began: float) -> int:
-    kinds, apis, failed = Counter[str](), Counter[str](), Counter[str]()
-    async for outcome in run(all_cases(seed, only)):
-        if outcome.is_skipped:
-            continue
+    asked, failed = Counter[str](), Counter[str]()
+    async for outcome in _outcomes(seed, only):
         case = outcome.case
-        kinds[case.kind] += 1
-        apis[case.api.name] += 1
+        asked.update((f"kind {case.kind}", f"API  {case.api.name}"))
         if outcome.problem:
-            failed[case.kind] += 1
-            failed[case.api.name] += 1
+            failed.update((f"kind {case.kind}", f"API  {case.api.name}"))
             sys.stdout.write(_told(outcome, seed))
-    for title, counts in (("kind", kinds), ("API", apis)):
-        lines = (f"  {name:<24}{count:>7}{failed[name]:>7} failed\n" for name, count in sorted(counts.items()))
-        sys.stdout.write(f"by {title}:\n{''.join(lines)}")
-    total, wrong = kinds.total(), sum(failed[kind] for kind in kinds)
+    sys.stdout.writelines(f"{each:<30}{count:>7}{failed[each]:>7} failed\n" for each, count in sorted(asked.items()))
+    total, wrong = asked.total() // 2, failed.total() // 2
     sys.stdout.write(f"{total} cases in {time.monotonic() - began:.0f} s, {wrong} failed (seed {seed})\n")
     return 1 if wrong else 0
+
+
+async def _outcomes(seed: int, only: str) -> AsyncIterator[Outcome]:
+    """Those of all cases, then of a walk through each API; a walk is walked to its end, whatever is wanted of it."""
+    async for outcome in run(all_cases(seed, only)):
+        yield outcome
+    for api in PROVIDERS:
+        if f"{api.name}:".startswith(only) or only.startswith(f"{api.name}:"):
+            async for outcome in run(walk(api, answered(api), seed), is_walk=True):
+                if f"{outcome.case.name}:".startswith(only):
+                    yield outcome
 
 
 def _told(outcome: Outcome, seed: int) -> str:

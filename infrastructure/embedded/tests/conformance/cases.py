@@ -15,7 +15,7 @@ from infrastructure.embedded.tests.conformance.mutants import Mutant, mutants
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One request and what is wrong with it. `kind` `valid` and `gzip`: nothing; `nonsense`: perhaps something."""
+    """One request and what is wrong with it. `kind` `valid`, `walk`, `gzip`: nothing; `nonsense`: perhaps something."""
 
     api: Api
     operation: OperationModel
@@ -45,6 +45,8 @@ def cases(api: Api, of: OperationModel, seed: int) -> Iterator[Case]:
         if name not in base:
             whole = {**base, name: values.member(name, shape, rng)}
             yield Case(api=api, operation=of, kind="valid", path=name, request=wire.request(api, of, whole))
+    whole = {name: values.member(name, shape, rng) for name in shape.members if name != "DryRun"}
+    yield Case(api=api, operation=of, kind="valid", path="*", request=wire.request(api, of, whole))
     for mutant in mutants(shape, rng):
         if _is_sayable(api, shape, mutant):
             asked = wire.request(api, of, mutant.value)

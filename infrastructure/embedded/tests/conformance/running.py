@@ -21,11 +21,10 @@ from infrastructure.embedded.tests.conformance.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A case and what was wrong with its answer; None when nothing was. `is_skipped`: it asks another operation."""
+    """A case and what was wrong with its answer; None when nothing was."""
 
     case: Case
     problem: str | None
-    is_skipped: bool = False
 
 
 def all_cases(seed: int, only: str = "") -> Iterable[Case]:
@@ -49,18 +48,21 @@ def _table() -> tuple[parity.Parity, ...]:
     return parity.table()
 
 
-async def run(chosen: Iterable[Case]) -> AsyncIterator[Outcome]:
-    """The outcome of each case."""
+async def run(chosen: Iterable[Case], *, is_walk: bool = False) -> AsyncIterator[Outcome]:
+    """The outcome of each case; on a walk each finds what those before it left."""
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder))
+        world = World(Path(folder), is_kept=is_walk)
         try:
             for case in chosen:
-                yield await _outcome(world, case)
+                outcome = await _outcome(world, case)
+                if outcome is not None:
+                    yield outcome
         finally:
             await world.close()
 
 
-async def _outcome(world: World, case: Case) -> Outcome:
+async def _outcome(world: World, case: Case) -> Outcome | None:
+    """None for a request of another operation: what tells it apart in REST is the mistake."""
     try:
         call, answer = await world.ask(case.request)
     except TimeoutError:
@@ -68,13 +70,13 @@ async def _outcome(world: World, case: Case) -> Outcome:
     except Exception as failure:  # noqa: BLE001  whatever escapes the control plane is this case's failure
         return Outcome(case=case, problem=f"raised {failure!r}")
     if call.action != case.operation.name:
-        return Outcome(case=case, problem=None, is_skipped=True)
+        return None
     plain = None
     if case.plain is not None:
         await world.close()
         _, plain = await world.ask(case.plain)
     found = problem(case, answer, plain)
-    if case.kind == "valid" and not found:
+    if case.kind in ("valid", "walk") and not found:
         found = _refusal(call)
     defects = f" ({'; '.join(world.defects.seen)})" if found and world.defects.seen else ""
     return Outcome(case=case, problem=f"{found}{defects}" if found else None)

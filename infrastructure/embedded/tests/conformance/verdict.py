@@ -53,7 +53,7 @@ _PARSERS: Mapping[str, Any] = {
 
 def problem(case: Case, answer: Answer, plain: Answer | None = None) -> str | None:
     """What is wrong with the answer, in a line; None when nothing is. `plain`: that to the request uncompressed."""
-    if answer.status == 501 and case.path and case.kind in ("valid", "nonsense"):
+    if answer.status == 501 and case.path and case.kind in ("valid", "nonsense", "walk"):
         return None  # a setting that is not provided, which is said
     if answer.status >= 500:
         return f"answered {answer.status}"
@@ -71,7 +71,7 @@ def problem(case: Case, answer: Answer, plain: Answer | None = None) -> str | No
         if (other and other.response["Error"]) != (error and error.response["Error"]):
             return f"answered {answer.status} {code} compressed, {plain.status} otherwise"
         return None
-    if case.kind in ("valid", "nonsense"):
+    if case.kind in ("valid", "nonsense", "walk"):
         known = not code or code in _modelled(case.operation) | _invalid(case) | COMMON or _is_documented(case, code)
         return None if known else f"answered {answer.status} {code}, which is none of AWS's codes"
     if error is None:
@@ -105,11 +105,10 @@ def _is_documented(case: Case, code: str) -> bool:
 
 _S3_CODES = names(
     "AccessDenied BucketAlreadyExists BucketAlreadyOwnedByYou EntityTooSmall IllegalLocationConstraintException "
-    "IllegalVersioningConfigurationException "
-    "InvalidBucketName InvalidObjectState InvalidPart InvalidPartOrder InvalidRange InvalidTag MalformedACLError "
-    "MalformedPolicy MethodNotAllowed MissingSecurityHeader NoSuchBucket NoSuchBucketPolicy "
-    "NoSuchCORSConfiguration NoSuchKey NoSuchLifecycleConfiguration NoSuchTagSet NoSuchUpload NoSuchVersion "
-    "NoSuchWebsiteConfiguration "
+    "IllegalVersioningConfigurationException InvalidBucketName InvalidNamespaceHeader InvalidObjectState "
+    "InvalidPart InvalidPartOrder InvalidRange InvalidTag MalformedACLError MalformedPolicy MethodNotAllowed "
+    "MissingSecurityHeader NoSuchBucket NoSuchBucketPolicy NoSuchCORSConfiguration NoSuchKey "
+    "NoSuchLifecycleConfiguration NoSuchTagSet NoSuchUpload NoSuchVersion NoSuchWebsiteConfiguration "
     "ObjectLockConfigurationNotFoundError OwnershipControlsNotFoundError PreconditionFailed "
     "ReplicationConfigurationNotFoundError ServerSideEncryptionConfigurationNotFoundError"
 )

@@ -24,10 +24,11 @@ DEADLINE_S = 5.0
 
 
 class World:
-    """Made anew once a call has changed something: no case sees what another one left."""
+    """Made anew once a call has changed something, so that no case sees what another one left; unless it `is_kept`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_kept: bool = False) -> None:
         self._folder = folder
+        self._is_kept = is_kept
         self._controllers: list[Any] = []
         self._plane: ControlPlane | None = None
         self.defects = _Defects()
@@ -38,7 +39,7 @@ class World:
         plane = self._plane or self._made()
         self.defects.clear()
         answer = await asyncio.wait_for(plane.handle(call), DEADLINE_S)
-        if answer.is_success and call.is_mutation:
+        if answer.is_success and call.is_mutation and not self._is_kept:
             await self.close()
         return call, answer
 
