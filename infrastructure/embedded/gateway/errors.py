@@ -4,6 +4,7 @@ JSON 1.0 and 1.1: `__type`, `message`; REST-JSON: the type in a header; query: `
 `Response/Errors/Error`; REST-XML: `Error`; see "AWS JSON 1.0 protocol" and its siblings in the Smithy documentation.
 """
 
+import re
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
@@ -12,10 +13,13 @@ import orjson
 from infrastructure.embedded.gateway.call import Answer, Call
 from infrastructure.embedded.gateway.refused import unsupported
 
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML document may hold, though a refused value may."""
+
 
 def error(call: Call, code: str, message: str, *, status: int = 400, **more: object) -> Answer:
     """`code` with `message` as the caller's SDK expects it; `more` are further members of a JSON error."""
-    protocol = call.protocol
+    protocol, message = call.protocol, message or code
     request_id = str(uuid4())
     headers = {"x-amzn-requestid": request_id}
     if protocol in ("json", "rest-json"):
@@ -25,7 +29,7 @@ def error(call: Call, code: str, message: str, *, status: int = 400, **more: obj
         body = orjson.dumps({**typed, "message": message, "Message": message, **more})
         return Answer(status=status, headers={**headers, "content-type": kind, "x-amzn-errortype": code}, body=body)
     side = "Sender" if status < 500 else "Receiver"
-    core = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    core = f"<Code>{escape(code)}</Code><Message>{escape(_NOT_XML.sub('?', message))}</Message>"
     asked = f"<RequestId>{request_id}</RequestId>"
     text = {
         "query": f"<ErrorResponse><Error><Type>{side}</Type>{core}</Error>{asked}</ErrorResponse>",
