@@ -8,7 +8,6 @@ API = Api(
     handler="MemoryDBResponse",
     protocol="json",
     target="AmazonMemoryDB",
-    invalid="InvalidParameterValueException",
     records={
         "all processes share the loopback interface": "CreateSubnetGroup DeleteSubnetGroup",
         "servers ask for no password yet": "CreateUser UpdateUser DeleteUser",
