@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.apis.ec2.resources import permission_of
-from infrastructure.embedded.apis.secretsmanager.resources import Secret
 from infrastructure.embedded.gateway import internal
 from infrastructure.embedded.stacks import template
-from infrastructure.embedded.stacks.resource import Api, Properties, Refused, Resource
+from infrastructure.embedded.stacks.calls import ApiCalls
+from infrastructure.embedded.stacks.errors import Refused
+from infrastructure.embedded.stacks.made import Made
+from infrastructure.embedded.stacks.resource_type import ResourceType
+from infrastructure.embedded.stacks.schemas import schema_of
 from infrastructure.embedded.stacks.tests.records import buckets, only, payment_function, token
 from infrastructure.embedded.stacks.tests.world import MODULES, RUNTIME, Stacks, deployed
+from infrastructure.embedded.stacks.types import BY_NAME, TYPES
 from infrastructure.embedded.tests.control import REGION, run
 
 
@@ -210,13 +214,24 @@ def test_a_rule_is_translated_to_a_permission(properties: dict[str, Any], permis
 
 
 def test_an_attribute_that_a_type_lacks_is_refused_by_name() -> None:
+    secret = Made(
+        kind=BY_NAME["AWS::SecretsManager::Secret"],
+        logical_id="Token",
+        name="token",
+        call=ApiCalls(REGION),
+        region=REGION,
+        physical_resource_id="arn",
+        properties={},
+    )
+    assert secret.get_cfn_attribute("Id") == "arn"
     with pytest.raises(Refused, match=r"AWS::SecretsManager::Secret has no attribute Colour; it has Id"):
-        Secret("arn", {}, {"Id": "arn"}).get_cfn_attribute("Colour")
+        secret.get_cfn_attribute("Colour")
 
 
-def test_a_type_that_cannot_be_deleted_is_refused_when_it_is_declared() -> None:
-    def create(_cls: type, _api: Api, name: str, properties: Properties) -> Resource:
-        raise AssertionError(name, properties)
-
-    with pytest.raises(TypeError, match=r"Forever \(AWS::Test::Forever\) lacks delete"):
-        type("Forever", (Resource,), {"TYPE": "AWS::Test::Forever", "create": classmethod(create)})
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.type)
+def test_a_type_can_be_deleted_and_is_what_awss_schema_says(kind: ResourceType) -> None:
+    schema = schema_of(kind.type).document
+    assert kind.delete is not None or all(each.is_removed_first for each in kind.elements)
+    known = set(schema["properties"])
+    assert set(kind.changeable()) | ({kind.name} - {""}) <= known
+    assert {name.partition(".")[0] for name in kind.attributes} <= known

@@ -1,0 +1,1 @@
+"""Amazon ECR: records of repositories; no image is ever pulled."""

@@ -1,0 +1,1 @@
+"""CloudWatch Logs: records of groups; what containers write goes to files."""
