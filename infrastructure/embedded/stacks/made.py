@@ -6,8 +6,8 @@ from typing import Any
 
 from infrastructure.embedded.stacks.calls import CallApi
 from infrastructure.embedded.stacks.errors import Refused
-from infrastructure.embedded.stacks.members import members
-from infrastructure.embedded.stacks.resource_type import Members, Properties, ResourceType, Source
+from infrastructure.embedded.stacks.members import members, named
+from infrastructure.embedded.stacks.resource_type import Members, Properties, ResourceType, Source, Step
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,9 +53,18 @@ class Made:
         step = self.kind.describe
         if step is None:
             return None
-        given = members(self.kind.api, step.action, self.values(step.where))
-        found = at(self.call(self.kind.api, step.action, **given), self.kind.item)
+        found = at(self.call(self.kind.api, step.action, **self.members(step)), self.kind.item)
         return _first(found)
+
+    def members(self, step: Step, scope: "Scope | None" = None) -> dict[str, Any]:
+        """The members of a call that takes no properties."""
+        return members(self.kind.api, step.action, self.where(step, scope))
+
+    def where(self, step: Step, scope: "Scope | None" = None) -> dict[str, Any]:
+        """What a call takes beside properties: which resource it is about, and what else it needs."""
+        api, action = self.kind.api, step.action
+        key = {named(api, action, name) or named(api, action, f"{name}s"): each for name, each in self.kind.key.items()}
+        return self.values({**{name: each for name, each in key.items() if name}, **step.where}, scope)
 
     def given(self) -> Properties:
         """The properties as calls take them, with the name that it has."""

@@ -22,19 +22,19 @@ def members(service: str, action: str, properties: Mapping[str, Any]) -> dict[st
     return _structure(shape, properties, action)
 
 
-def takes(service: str, action: str, member: str) -> bool:
-    """Whether the operation's input has a member of that name, whatever the case of its letters."""
+def named(service: str, action: str, name: str) -> str | None:
+    """The operation's member of that name, whatever the case of its letters; None when it has no such one."""
     shape = service_model(service).operation_model(action).input_shape
-    return shape is not None and _name(shape, member) is not None
+    return None if shape is None else _name(shape, name)
 
 
 def _structure(shape: Shape | None, given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    named = {name: None if shape is None else _name(shape, name) for name in given}
-    unknown = sorted(name for name, member in named.items() if member is None)
+    found = {name: None if shape is None else _name(shape, name) for name in given}
+    unknown = sorted(name for name, member in found.items() if member is None)
     if unknown:
         raise Refused(f"the embedded cloud does not do {', '.join(unknown)} here: {where} has no such member")
     known: Mapping[str, Shape] = shape.members  # type: ignore[union-attr]  # a structure has members
-    return {str(named[name]): _value(known[str(named[name])], each, name) for name, each in given.items()}
+    return {str(found[name]): _value(known[str(found[name])], each, name) for name, each in given.items()}
 
 
 def _name(shape: Shape, name: str) -> str | None:

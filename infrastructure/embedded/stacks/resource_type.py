@@ -23,7 +23,7 @@ is in `where`: a constant or one of the sources below. A property that none of `
 cannot change, unless AWS's schema says that a change of it makes another resource.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -77,13 +77,17 @@ def item(path: str) -> Source:
     return Source("element", path)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One call. As a change it is made when one of `on` has changed, with those that have."""
+    """One call. As a change it is made when one of `on` has changed, with those that have.
+
+    `on` left out stands for all properties that AWS's schema lets change, the call takes and no other one has; `where`
+    is what the call needs beside the type's `key`.
+    """
 
     action: str
-    where: Members = field(default_factory=dict)
     on: tuple[str, ...] = ()
+    where: Members = field(default_factory=dict)
     whole: bool = field(default=False, kw_only=True)
     """Whether it takes all of `on`, not only what has changed."""
     is_setting: bool = field(default=False, kw_only=True)
@@ -98,7 +102,7 @@ class Step:
     """Makes members of the properties that are given, where a name does not do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Each:
     """A property that is a list, each element of which is put and taken away by a call of its own."""
 
@@ -106,7 +110,7 @@ class Each:
     add: str
     remove: str
     where: Members
-    """The members of both calls; `adds` are those of `add` alone."""
+    """The members of both calls beside the type's `key`; `adds` are those of `add` alone."""
     adds: Members = field(default_factory=dict, kw_only=True)
     shape: Callable[[Any], Members] | None = field(default=None, kw_only=True)
     """Further members of both calls, made of the element."""
@@ -127,7 +131,7 @@ class Tags:
     where: Members
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ResourceType:
     """One type. Only `type` and `api` must be given; see the module's text."""
 
@@ -137,6 +141,9 @@ class ResourceType:
     """The property that names it; a template that leaves it out gets a generated name."""
     is_lower_case: bool = field(default=False, kw_only=True)
     """Whether the API knows the name in small letters."""
+    key: Members = field(default_factory=dict, kw_only=True)
+    """What tells its API which one is meant: part of every call but the one that creates, where the call has such a
+    member, or one of that name in the plural."""
     create: Step | None = field(default=None, kw_only=True)
     """None when its elements are all there is to it."""
     ref: str | Callable[[Mapping[str, Any], Properties], str] = field(default="", kw_only=True)
@@ -163,15 +170,6 @@ class ResourceType:
     """Properties as the calls take them. Pure; what differs before and after it has changed."""
     prepare: "Callable[[CallApi, Properties, frozenset[str]], Properties] | None" = field(default=None, kw_only=True)
     """Properties with what further calls find out or refuse; given those and the names of the changed ones."""
-
-    def changeable(self) -> Iterator[str]:
-        """Properties that can change in place."""
-        for step in self.changes:
-            yield from step.on
-        for each in self.elements:
-            yield from (each.on, *each.again)
-        if self.tags is not None:
-            yield "Tags"
 
     def has_cfn_attr(self, attribute: str) -> bool:
         """Whether GetAtt knows the attribute; moto asks before it makes anything."""

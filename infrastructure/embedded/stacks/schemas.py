@@ -30,6 +30,7 @@ class TypeSchema:
     """One type's schema."""
 
     document: _Schema
+    properties: frozenset[str]
     create_only: frozenset[str]
     """Properties of which a change makes another resource."""
     read_only: frozenset[str]
@@ -49,6 +50,7 @@ def schema_of(kind: str) -> TypeSchema:
     document = orjson.loads((_folder() / "resources" / f"{_index()[kind]}.json").read_bytes())
     return TypeSchema(
         document=document,
+        properties=frozenset(document["properties"]),
         create_only=frozenset(_top(document.get("createOnlyProperties", ()))),
         read_only=frozenset(_whole(document.get("readOnlyProperties", ()))),
     )

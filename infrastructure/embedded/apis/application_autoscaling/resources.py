@@ -4,7 +4,7 @@ from infrastructure.embedded.stacks.errors import Refused
 from infrastructure.embedded.stacks.resource_type import REF, Properties, ResourceType, Step, Tags, found, prop
 
 _PLACE = ("ServiceNamespace", "ResourceId", "ScalableDimension")
-_WHERE = {name: prop(name) for name in _PLACE}
+_KEY = {name: prop(name) for name in _PLACE}
 _TARGET = ("ResourceId", "ScalableDimension", "ServiceNamespace")
 """The parts of a ScalableTarget's Ref, in this order."""
 
@@ -24,26 +24,26 @@ TYPES = (
     ResourceType(
         "AWS::ApplicationAutoScaling::ScalableTarget",
         "application-autoscaling",
+        key=_KEY,
         create=Step("RegisterScalableTarget"),
         is_put=True,
         ref=lambda _, properties: "|".join(str(properties[name]) for name in _TARGET),
-        describe=Step(
-            "DescribeScalableTargets", {"ServiceNamespace": prop("ServiceNamespace"), "ResourceIds": prop("ResourceId")}
-        ),
+        describe=Step("DescribeScalableTargets"),
         item="ScalableTargets",
         attributes={"Id": REF},
         tags=Tags("TagResource", "UntagResource", {"ResourceARN": found("ScalableTargetARN")}),
-        delete=Step("DeregisterScalableTarget", _WHERE),
+        delete=Step("DeregisterScalableTarget"),
     ),
     ResourceType(
         "AWS::ApplicationAutoScaling::ScalingPolicy",
         "application-autoscaling",
         name="PolicyName",
+        key={**_KEY, "PolicyName": prop("PolicyName")},
         normal=_placed,
         create=Step("PutScalingPolicy"),
         is_put=True,
         ref="PolicyARN",
         attributes={"Arn": REF},
-        delete=Step("DeleteScalingPolicy", {"PolicyName": prop("PolicyName"), **_WHERE}),
+        delete=Step("DeleteScalingPolicy"),
     ),
 )

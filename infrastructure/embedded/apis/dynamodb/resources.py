@@ -2,7 +2,17 @@
 
 from infrastructure.embedded.stacks.resource_type import REF, Properties, ResourceType, Step, Tags, att, former
 
-_NAME = {"TableName": REF}
+_OFF = {"Enabled": False, "AttributeName": former("TimeToLiveSpecification.AttributeName")}
+_DEFAULTS = {
+    "BillingMode": "PROVISIONED",
+    "DeletionProtectionEnabled": False,
+    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": False},
+    "TimeToLiveSpecification": _OFF,
+}
+
+
+def _change(action: str, *on: str, is_setting: bool = False) -> Step:
+    return Step(action, on, defaults=_DEFAULTS, is_setting=is_setting)
 
 
 def _normal(properties: Properties) -> Properties:
@@ -23,39 +33,18 @@ TYPES = (
         "AWS::DynamoDB::Table",
         "dynamodb",
         name="TableName",
+        key={"TableName": REF},
         normal=_normal,
         create=Step("CreateTable"),
-        describe=Step("DescribeTable", _NAME),
+        describe=Step("DescribeTable"),
         item="Table",
         attributes={"Arn": "TableArn", "StreamArn": "LatestStreamArn"},
         changes=(
-            Step(
-                "UpdateTable",
-                _NAME,
-                ("BillingMode", "DeletionProtectionEnabled", "ProvisionedThroughput"),
-                defaults={"BillingMode": "PROVISIONED", "DeletionProtectionEnabled": False},
-            ),
-            Step(
-                "UpdateTimeToLive",
-                _NAME,
-                ("TimeToLiveSpecification",),
-                is_setting=True,
-                defaults={
-                    "TimeToLiveSpecification": {
-                        "Enabled": False,
-                        "AttributeName": former("TimeToLiveSpecification.AttributeName"),
-                    }
-                },
-            ),
-            Step(
-                "UpdateContinuousBackups",
-                _NAME,
-                ("PointInTimeRecoverySpecification",),
-                is_setting=True,
-                defaults={"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": False}},
-            ),
+            _change("UpdateTable", "BillingMode", "DeletionProtectionEnabled", "ProvisionedThroughput"),
+            _change("UpdateTimeToLive", "TimeToLiveSpecification", is_setting=True),
+            _change("UpdateContinuousBackups", "PointInTimeRecoverySpecification", is_setting=True),
         ),
         tags=Tags("TagResource", "UntagResource", {"ResourceArn": att("Arn")}),
-        delete=Step("DeleteTable", _NAME),
+        delete=Step("DeleteTable"),
     ),
 )

@@ -17,18 +17,8 @@ from infrastructure.embedded.stacks.resource_type import (
 _TAGS = Tags("CreateTags", "DeleteTags", {"Resources": REF})
 _EVERYTHING = {"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}
 """The egress rule that a group has by itself, until a template lists others."""
-_ROUTE = {name: prop(name) for name in ("RouteTableId", "DestinationCidrBlock", "DestinationIpv6CidrBlock")}
-_ROUTE["DestinationPrefixListId"] = prop("DestinationPrefixListId")
-_ROUTE_TARGETS = (
-    "EgressOnlyInternetGatewayId",
-    "GatewayId",
-    "InstanceId",
-    "NatGatewayId",
-    "NetworkInterfaceId",
-    "TransitGatewayId",
-    "VpcEndpointId",
-    "VpcPeeringConnectionId",
-)
+_ROUTE = ("RouteTableId", "DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId")
+"""What tells one route from another."""
 
 
 def permission_of(rule: Properties) -> dict[str, Any]:
@@ -52,30 +42,28 @@ def _permissions(rule: Properties) -> Members:
 
 def _rule(direction: str) -> ResourceType:
     """A rule that exists by itself: it has no identity but what it allows, so only its description changes in place."""
-    group = {"GroupId": prop("GroupId")}
-    described = {"SecurityGroupRuleId": REF, "Description": prop("Description")}
     return ResourceType(
         f"AWS::EC2::SecurityGroup{direction}",
         "ec2",
-        create=Step(f"AuthorizeSecurityGroup{direction}", group, shape=_permissions),
+        key={"GroupId": prop("GroupId"), "SecurityGroupRuleId": REF},
+        create=Step(f"AuthorizeSecurityGroup{direction}", where={"GroupId": prop("GroupId")}, shape=_permissions),
         ref="SecurityGroupRules.SecurityGroupRuleId",
         attributes={"Id": REF},
         changes=(
             Step(
                 f"UpdateSecurityGroupRuleDescriptions{direction}",
-                {**group, "SecurityGroupRuleDescriptions": [described]},
                 ("Description",),
+                {"SecurityGroupRuleDescriptions": [{"SecurityGroupRuleId": REF, "Description": prop("Description")}]},
                 defaults={"Description": ""},
             ),
         ),
-        delete=Step(f"RevokeSecurityGroup{direction}", {**group, "SecurityGroupRuleIds": REF}),
+        delete=Step(f"RevokeSecurityGroup{direction}"),
     )
 
 
 def _rules(direction: str, *initially: Properties) -> Each:
     name = f"SecurityGroup{direction}"
-    where = {"GroupId": REF}
-    return Each(name, f"Authorize{name}", f"Revoke{name}", where, shape=_permissions, initially=initially)
+    return Each(name, f"Authorize{name}", f"Revoke{name}", {}, shape=_permissions, initially=initially)
 
 
 def _simple(noun: str, **more: Any) -> ResourceType:
@@ -85,20 +73,19 @@ def _simple(noun: str, **more: Any) -> ResourceType:
     return ResourceType(
         f"AWS::EC2::{more.pop('kind', noun)}",
         "ec2",
+        key={member: REF},
         create=Step(f"Create{noun}"),
         ref=f"{noun}.{member}",
-        describe=Step(f"Describe{noun}s", {f"{member}s": REF}),
+        describe=Step(f"Describe{noun}s"),
         item=f"{noun}s",
         attributes=attributes,
-        tags=_TAGS,
-        **{"delete": Step(f"Delete{noun}", {member: REF}), **more},
+        **{"tags": _TAGS, "delete": Step(f"Delete{noun}"), **more},
     )
 
 
-def _attribute(name: str, default: bool) -> Step:
-    """A switch of a VPC; a call sets one of them."""
-    where = {"VpcId": REF, name: {"Value": prop(name)}}
-    return Step("ModifyVpcAttribute", where, (name,), is_setting=True, defaults={name: default})
+def _switch(action: str, name: str, *, default: bool = False) -> Step:
+    """An attribute that is on or off; a call sets one of them."""
+    return Step(action, (name,), {name: {"Value": prop(name)}}, is_setting=True, defaults={name: default})
 
 
 def _placed(properties: Properties) -> Properties:
@@ -114,20 +101,15 @@ TYPES = (
         "Vpc",
         kind="VPC",
         attributes={"CidrBlock": "CidrBlock"},
-        changes=(_attribute("EnableDnsSupport", True), _attribute("EnableDnsHostnames", False)),
+        changes=(
+            _switch("ModifyVpcAttribute", "EnableDnsSupport", default=True),
+            _switch("ModifyVpcAttribute", "EnableDnsHostnames"),
+        ),
     ),
     _simple(
         "Subnet",
-        attributes={"AvailabilityZone": "AvailabilityZone", "CidrBlock": "CidrBlock", "VpcId": "VpcId"},
-        changes=(
-            Step(
-                "ModifySubnetAttribute",
-                {"SubnetId": REF, "MapPublicIpOnLaunch": {"Value": prop("MapPublicIpOnLaunch")}},
-                ("MapPublicIpOnLaunch",),
-                is_setting=True,
-                defaults={"MapPublicIpOnLaunch": False},
-            ),
-        ),
+        attributes={name: name for name in ("AvailabilityZone", "CidrBlock", "VpcId")},
+        changes=(_switch("ModifySubnetAttribute", "MapPublicIpOnLaunch"),),
     ),
     _simple("InternetGateway"),
     _simple("RouteTable"),
@@ -138,115 +120,87 @@ TYPES = (
         attributes={"PrimaryPrivateIpAddress": "PrivateIpAddress"},
         rename={"GroupSet": "Groups"},
     ),
-    _simple(
-        "VpcEndpoint",
-        kind="VPCEndpoint",
-        id="Id",
-        delete=Step("DeleteVpcEndpoints", {"VpcEndpointIds": REF}),
-        gone={"State": "deleted"},
-    ),
+    _simple("VpcEndpoint", kind="VPCEndpoint", id="Id", delete=Step("DeleteVpcEndpoints"), gone={"State": "deleted"}),
     ResourceType(
         "AWS::EC2::VPCGatewayAttachment",
         "ec2",
+        key={name: prop(name) for name in ("InternetGatewayId", "VpcId")},
         create=Step("AttachInternetGateway"),
         ref=lambda _, properties: f"IGW|{properties['VpcId']}",
         attributes={"AttachmentType": lambda _: "IGW"},
-        delete=Step("DetachInternetGateway", {name: prop(name) for name in ("InternetGatewayId", "VpcId")}),
+        delete=Step("DetachInternetGateway"),
     ),
     ResourceType(
         "AWS::EC2::Route",
         "ec2",
+        key={name: prop(name) for name in _ROUTE},
         create=Step("CreateRoute"),
         ref=lambda _, properties: "|".join(str(properties[name]) for name in _ROUTE if name in properties),
         attributes={"CidrBlock": lambda ref: ref.partition("|")[2]},
-        changes=(Step("ReplaceRoute", _ROUTE, _ROUTE_TARGETS),),
-        delete=Step("DeleteRoute", _ROUTE),
+        changes=(Step("ReplaceRoute"),),
+        delete=Step("DeleteRoute"),
     ),
     ResourceType(
         "AWS::EC2::SubnetRouteTableAssociation",
         "ec2",
+        key={"AssociationId": REF},
         create=Step("AssociateRouteTable"),
         ref="AssociationId",
         attributes={"Id": REF},
-        delete=Step("DisassociateRouteTable", {"AssociationId": REF}),
+        delete=Step("DisassociateRouteTable"),
     ),
     ResourceType(
         "AWS::EC2::EIP",
         "ec2",
         create=Step("AllocateAddress"),
         ref="PublicIp",
-        describe=Step("DescribeAddresses", {"PublicIps": REF}),
+        describe=Step("DescribeAddresses", where={"PublicIps": REF}),
         item="Addresses",
         attributes={"AllocationId": "AllocationId", "PublicIp": REF},
-        changes=(
-            Step(
-                "AssociateAddress",
-                {"AllocationId": att("AllocationId")},
-                ("InstanceId",),
-                is_setting=True,
-                without=Step("DisassociateAddress", {"PublicIp": REF}),
-            ),
-        ),
         tags=Tags("CreateTags", "DeleteTags", {"Resources": att("AllocationId")}),
-        delete=Step("ReleaseAddress", {"AllocationId": att("AllocationId")}),
+        delete=Step("ReleaseAddress", where={"AllocationId": att("AllocationId")}),
     ),
     ResourceType(
         "AWS::EC2::SecurityGroup",
         "ec2",
         name="GroupName",
+        key={"GroupId": REF},
         create=Step("CreateSecurityGroup"),
         rename={"GroupDescription": "Description"},
         ref="GroupId",
-        describe=Step("DescribeSecurityGroups", {"GroupIds": REF}),
+        describe=Step("DescribeSecurityGroups"),
         item="SecurityGroups",
         attributes={"GroupId": REF, "Id": REF, "VpcId": "VpcId"},
         elements=(_rules("Ingress"), _rules("Egress", _EVERYTHING)),
         tags=_TAGS,
-        delete=Step("DeleteSecurityGroup", {"GroupId": REF}),
+        delete=Step("DeleteSecurityGroup"),
     ),
     _rule("Ingress"),
     _rule("Egress"),
-    ResourceType(
-        "AWS::EC2::LaunchTemplate",
-        "ec2",
+    _simple(
+        "LaunchTemplate",
         name="LaunchTemplateName",
-        create=Step("CreateLaunchTemplate"),
-        ref="LaunchTemplate.LaunchTemplateId",
-        describe=Step("DescribeLaunchTemplates", {"LaunchTemplateIds": REF}),
-        item="LaunchTemplates",
-        attributes={
-            "DefaultVersionNumber": "DefaultVersionNumber",
-            "LatestVersionNumber": "LatestVersionNumber",
-            "LaunchTemplateId": REF,
-        },
-        changes=(
-            Step(
-                "CreateLaunchTemplateVersion",
-                {"LaunchTemplateId": REF},
-                ("LaunchTemplateData", "VersionDescription"),
-                whole=True,
-            ),
-        ),
-        delete=Step("DeleteLaunchTemplate", {"LaunchTemplateId": REF}),
+        attributes={name: name for name in ("DefaultVersionNumber", "LatestVersionNumber")},
+        changes=(Step("CreateLaunchTemplateVersion", ("LaunchTemplateData", "VersionDescription"), whole=True),),
+        tags=None,
     ),
     ResourceType(
         "AWS::EC2::Instance",
         "ec2",
+        key={"InstanceId": REF},
         create=Step("RunInstances", shape=_placed),
         ref="Instances.InstanceId",
-        describe=Step("DescribeInstances", {"InstanceIds": REF}),
+        describe=Step("DescribeInstances"),
         item="Reservations.Instances",
         gone={"State.Name": "terminated"},
         attributes={
             "AvailabilityZone": "Placement.AvailabilityZone",
             "InstanceId": REF,
-            "PrivateDnsName": "PrivateDnsName",
             "PrivateIp": "PrivateIpAddress",
-            "PublicDnsName": "PublicDnsName",
             "PublicIp": "PublicIpAddress",
-            "VpcId": "VpcId",
+            **{name: name for name in ("PrivateDnsName", "PublicDnsName", "VpcId")},
         },
         tags=_TAGS,
-        delete=Step("TerminateInstances", {"InstanceIds": REF}),
+        delete=Step("TerminateInstances"),
     ),
 )

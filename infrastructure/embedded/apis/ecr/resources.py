@@ -2,23 +2,22 @@
 
 from infrastructure.embedded.stacks.resource_type import REF, ResourceType, Step, Tags, att, prop
 
-_NAME = {"repositoryName": REF}
-
 TYPES = (
     ResourceType(
         "AWS::ECR::Repository",
         "ecr",
         name="RepositoryName",
         is_lower_case=True,
+        key={"repositoryName": REF},
         create=Step("CreateRepository"),
-        describe=Step("DescribeRepositories", {"repositoryNames": REF}),
+        describe=Step("DescribeRepositories"),
         item="repositories",
         attributes={"Arn": "repositoryArn", "RepositoryUri": "repositoryUri"},
         changes=(
-            Step("PutImageTagMutability", _NAME, ("ImageTagMutability",), defaults={"ImageTagMutability": "MUTABLE"}),
-            Step("PutImageScanningConfiguration", _NAME, ("ImageScanningConfiguration",)),
+            Step("PutImageTagMutability", ("ImageTagMutability",), defaults={"ImageTagMutability": "MUTABLE"}),
+            Step("PutImageScanningConfiguration", ("ImageScanningConfiguration",)),
         ),
         tags=Tags("TagResource", "UntagResource", {"resourceArn": att("Arn")}),
-        delete=Step("DeleteRepository", {**_NAME, "force": prop("EmptyOnDelete")}),
+        delete=Step("DeleteRepository", where={"force": prop("EmptyOnDelete")}),
     ),
 )

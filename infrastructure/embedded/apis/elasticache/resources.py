@@ -3,8 +3,14 @@
 from infrastructure.embedded.stacks.prepare import subnets_exist
 from infrastructure.embedded.stacks.resource_type import REF, ResourceType, Step, Tags, found
 
-_GROUP = {"ReplicationGroupId": REF}
 _TAGS = Tags("AddTagsToResource", "RemoveTagsFromResource", {"ResourceName": found("ARN")})
+_ON_MODIFY = (
+    "AutomaticFailoverEnabled",
+    "CacheNodeType",
+    "MultiAZEnabled",
+    "ReplicationGroupDescription",
+    "SnapshotRetentionLimit",
+)
 
 TYPES = (
     ResourceType(
@@ -12,43 +18,32 @@ TYPES = (
         "elasticache",
         name="CacheSubnetGroupName",
         is_lower_case=True,
+        key={"CacheSubnetGroupName": REF},
         rename={"Description": "CacheSubnetGroupDescription"},
         prepare=subnets_exist,
         create=Step("CreateCacheSubnetGroup"),
-        describe=Step("DescribeCacheSubnetGroups", {"CacheSubnetGroupName": REF}),
+        describe=Step("DescribeCacheSubnetGroups"),
         item="CacheSubnetGroups",
-        changes=(Step("ModifyCacheSubnetGroup", {"CacheSubnetGroupName": REF}, ("Description", "SubnetIds")),),
+        changes=(Step("ModifyCacheSubnetGroup"),),
         tags=_TAGS,
-        delete=Step("DeleteCacheSubnetGroup", {"CacheSubnetGroupName": REF}),
+        delete=Step("DeleteCacheSubnetGroup"),
     ),
     ResourceType(
         "AWS::ElastiCache::ReplicationGroup",
         "elasticache",
         name="ReplicationGroupId",
         is_lower_case=True,
+        key={"ReplicationGroupId": REF},
         create=Step("CreateReplicationGroup"),
-        describe=Step("DescribeReplicationGroups", _GROUP),
+        describe=Step("DescribeReplicationGroups"),
         item="ReplicationGroups",
         attributes={
-            "PrimaryEndPoint.Address": "NodeGroups.PrimaryEndpoint.Address",
-            "PrimaryEndPoint.Port": "NodeGroups.PrimaryEndpoint.Port",
-            "ReaderEndPoint.Address": "NodeGroups.ReaderEndpoint.Address",
-            "ReaderEndPoint.Port": "NodeGroups.ReaderEndpoint.Port",
+            f"{noun}EndPoint.{part}": f"NodeGroups.{noun}Endpoint.{part}"
+            for noun in ("Primary", "Reader")
+            for part in ("Address", "Port")
         },
-        changes=(
-            Step(
-                "ModifyReplicationGroup",
-                _GROUP,
-                (
-                    "AutomaticFailoverEnabled",
-                    "CacheNodeType",
-                    "MultiAZEnabled",
-                    "ReplicationGroupDescription",
-                    "SnapshotRetentionLimit",
-                ),
-            ),
-        ),
+        changes=(Step("ModifyReplicationGroup", _ON_MODIFY),),
         tags=_TAGS,
-        delete=Step("DeleteReplicationGroup", _GROUP),
+        delete=Step("DeleteReplicationGroup"),
     ),
 )

@@ -1,106 +1,72 @@
 """AWS::ElasticLoadBalancingV2: LoadBalancer, TargetGroup, Listener, ListenerRule; attributes, tags, full names."""
 
+from typing import Any
+
 from infrastructure.embedded.stacks.resource_type import ITEM, REF, Each, ResourceType, Step, Tags, prop
 
-_API = "elasticloadbalancing"
-_TAGS = Tags("AddTags", "RemoveTags", {"ResourceArns": REF})
-_HEALTH = (
-    "HealthCheckEnabled",
-    "HealthCheckIntervalSeconds",
-    "HealthCheckPath",
-    "HealthCheckPort",
-    "HealthCheckProtocol",
-    "HealthCheckTimeoutSeconds",
-    "HealthyThresholdCount",
-    "Matcher",
-    "UnhealthyThresholdCount",
-)
+
+def _type(noun: str, call: str = "", **more: Any) -> ResourceType:
+    """What all have in common: an ARN, which is Ref, and calls that are called after them."""
+    call = call or noun
+    return ResourceType(
+        f"AWS::ElasticLoadBalancingV2::{noun}",
+        "elasticloadbalancing",
+        key={f"{call}Arn": REF},
+        create=Step(f"Create{call}"),
+        ref=f"{call}s.{call}Arn",
+        describe=Step(f"Describe{call}s"),
+        item=f"{call}s",
+        attributes={f"{call}Arn": REF, **more.pop("attributes", {})},
+        tags=Tags("AddTags", "RemoveTags", {"ResourceArns": REF}),
+        delete=Step(f"Delete{call}"),
+        **more,
+    )
+
 
 TYPES = (
-    ResourceType(
-        "AWS::ElasticLoadBalancingV2::LoadBalancer",
-        _API,
+    _type(
+        "LoadBalancer",
         name="Name",
-        create=Step("CreateLoadBalancer"),
         normal=lambda properties: {"Type": "application", "Scheme": "internet-facing", **properties},
-        ref="LoadBalancers.LoadBalancerArn",
-        describe=Step("DescribeLoadBalancers", {"LoadBalancerArns": REF}),
-        item="LoadBalancers",
         attributes={
             "CanonicalHostedZoneID": "CanonicalHostedZoneId",
-            "DNSName": "DNSName",
-            "LoadBalancerArn": REF,
             "LoadBalancerFullName": lambda ref: ref.partition(":loadbalancer/")[2],
-            "LoadBalancerName": "LoadBalancerName",
-            "SecurityGroups": "SecurityGroups",
+            **{name: name for name in ("DNSName", "LoadBalancerName", "SecurityGroups")},
         },
         changes=(
-            Step("SetSecurityGroups", {"LoadBalancerArn": REF}, ("SecurityGroups",)),
-            Step(
-                "ModifyLoadBalancerAttributes", {"LoadBalancerArn": REF}, ("LoadBalancerAttributes",), is_setting=True
-            ),
+            Step("SetSecurityGroups", ("SecurityGroups",)),
+            Step("ModifyLoadBalancerAttributes", ("LoadBalancerAttributes",), is_setting=True),
         ),
         rename={"LoadBalancerAttributes": "Attributes"},
-        tags=_TAGS,
-        delete=Step("DeleteLoadBalancer", {"LoadBalancerArn": REF}),
     ),
-    ResourceType(
-        "AWS::ElasticLoadBalancingV2::TargetGroup",
-        _API,
+    _type(
+        "TargetGroup",
         name="Name",
-        create=Step("CreateTargetGroup"),
-        ref="TargetGroups.TargetGroupArn",
-        describe=Step("DescribeTargetGroups", {"TargetGroupArns": REF}),
-        item="TargetGroups",
         attributes={
-            "LoadBalancerArns": "LoadBalancerArns",
-            "TargetGroupArn": REF,
             "TargetGroupFullName": lambda ref: ref.rpartition(":")[2],
-            "TargetGroupName": "TargetGroupName",
+            **{name: name for name in ("LoadBalancerArns", "TargetGroupName")},
         },
         # As CloudFormation does, what the template no longer says is left as it was, but for the port of the checks.
         changes=(
-            Step("ModifyTargetGroup", {"TargetGroupArn": REF}, _HEALTH, defaults={"HealthCheckPort": "traffic-port"}),
-            Step("ModifyTargetGroupAttributes", {"TargetGroupArn": REF}, ("TargetGroupAttributes",), is_setting=True),
+            Step("ModifyTargetGroup", defaults={"HealthCheckPort": "traffic-port"}),
+            Step("ModifyTargetGroupAttributes", ("TargetGroupAttributes",), is_setting=True),
         ),
         rename={"TargetGroupAttributes": "Attributes"},
-        elements=(Each("Targets", "RegisterTargets", "DeregisterTargets", {"TargetGroupArn": REF, "Targets": ITEM}),),
-        tags=_TAGS,
-        delete=Step("DeleteTargetGroup", {"TargetGroupArn": REF}),
+        elements=(Each("Targets", "RegisterTargets", "DeregisterTargets", {"Targets": ITEM}),),
     ),
-    ResourceType(
-        "AWS::ElasticLoadBalancingV2::Listener",
-        _API,
-        create=Step("CreateListener"),
-        ref="Listeners.ListenerArn",
-        attributes={"ListenerArn": REF},
+    _type(
+        "Listener",
+        changes=(Step("ModifyListener", ("Certificates", "DefaultActions", "Port", "Protocol", "SslPolicy")),),
+    ),
+    _type(
+        "ListenerRule",
+        "Rule",
+        attributes={"IsDefault": "IsDefault"},
         changes=(
+            Step("ModifyRule", ("Actions", "Conditions")),
             Step(
-                "ModifyListener",
-                {"ListenerArn": REF},
-                ("Certificates", "DefaultActions", "Port", "Protocol", "SslPolicy"),
+                "SetRulePriorities", ("Priority",), {"RulePriorities": [{"RuleArn": REF, "Priority": prop("Priority")}]}
             ),
         ),
-        tags=_TAGS,
-        delete=Step("DeleteListener", {"ListenerArn": REF}),
-    ),
-    ResourceType(
-        "AWS::ElasticLoadBalancingV2::ListenerRule",
-        _API,
-        create=Step("CreateRule"),
-        ref="Rules.RuleArn",
-        attributes={"IsDefault": "IsDefault", "RuleArn": REF},
-        describe=Step("DescribeRules", {"RuleArns": REF}),
-        item="Rules",
-        changes=(
-            Step("ModifyRule", {"RuleArn": REF}, ("Actions", "Conditions")),
-            Step(
-                "SetRulePriorities",
-                on=("Priority",),
-                where={"RulePriorities": [{"RuleArn": REF, "Priority": prop("Priority")}]},
-            ),
-        ),
-        tags=_TAGS,
-        delete=Step("DeleteRule", {"RuleArn": REF}),
     ),
 )

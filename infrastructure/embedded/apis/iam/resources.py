@@ -1,75 +1,61 @@
 """AWS::IAM: Role, User, Policy, InstanceProfile and AccessKey."""
 
-from infrastructure.embedded.stacks.resource_type import ITEM, REF, Each, ResourceType, Step, Tags, item, prop
+from typing import Any
+
+from infrastructure.embedded.stacks.resource_type import ITEM, REF, Each, Members, ResourceType, Step, Tags, item, prop
 
 
-def _policies(noun: str) -> tuple[Each, ...]:
-    """What a role or user is allowed, inline and by managed policies; neither may be left when it is deleted."""
-    who = {f"{noun}Name": REF}
-    inline = {**who, "PolicyName": item("PolicyName")}
+def _each(on: str, add: str, remove: str, where: Members, adds: Members | None = None, **more: Any) -> Each:
+    """IAM deletes nothing that has something attached."""
+    return Each(on, add, remove, where, adds=adds or {}, is_removed_first=True, **more)
+
+
+def _principal(noun: str, *elements: Each, **more: Any) -> ResourceType:
+    """Who may be allowed something, by inline and managed policies."""
     document = {"PolicyDocument": item("PolicyDocument")}
-    managed = (f"Attach{noun}Policy", f"Detach{noun}Policy", {**who, "PolicyArn": ITEM})
-    return (
-        Each("Policies", f"Put{noun}Policy", f"Delete{noun}Policy", inline, adds=document, is_removed_first=True),
-        Each("ManagedPolicyArns", *managed, is_removed_first=True),
-    )
-
-
-def _principal(noun: str, changes: tuple[Step, ...] = (), elements: tuple[Each, ...] = ()) -> ResourceType:
-    who = {f"{noun}Name": REF}
+    managed = (f"Attach{noun}Policy", f"Detach{noun}Policy", {"PolicyArn": ITEM})
     return ResourceType(
         f"AWS::IAM::{noun}",
         "iam",
         name=f"{noun}Name",
+        key={f"{noun}Name": REF},
         create=Step(f"Create{noun}"),
-        describe=Step(f"Get{noun}", who),
+        describe=Step(f"Get{noun}"),
         item=noun,
-        attributes={"Arn": "Arn", **({"RoleId": "RoleId"} if noun == "Role" else {})},
-        changes=changes,
-        elements=(*_policies(noun), *elements),
-        tags=Tags(f"Tag{noun}", f"Untag{noun}", who),
-        delete=Step(f"Delete{noun}", who),
+        attributes={"Arn": "Arn", **more.pop("attributes", {})},
+        elements=(
+            _each("Policies", f"Put{noun}Policy", f"Delete{noun}Policy", {"PolicyName": item("PolicyName")}, document),
+            _each("ManagedPolicyArns", *managed),
+            *elements,
+        ),
+        tags=Tags(f"Tag{noun}", f"Untag{noun}", {f"{noun}Name": REF}),
+        delete=Step(f"Delete{noun}"),
+        **more,
     )
 
 
 def _holders(noun: str) -> Each:
     """Whom a policy is given to."""
     where = {f"{noun}Name": ITEM, "PolicyName": prop("PolicyName")}
-    return Each(
-        f"{noun}s",
-        f"Put{noun}Policy",
-        f"Delete{noun}Policy",
-        where,
-        adds={"PolicyDocument": prop("PolicyDocument")},
-        again=("PolicyDocument",),
-        is_removed_first=True,
-    )
+    document = {"PolicyDocument": prop("PolicyDocument")}
+    actions = (f"Put{noun}Policy", f"Delete{noun}Policy")
+    return _each(f"{noun}s", *actions, where, document, again=("PolicyDocument",))
 
 
 TYPES = (
     _principal(
         "Role",
+        attributes={"RoleId": "RoleId"},
         changes=(
             Step(
                 "UpdateAssumeRolePolicy",
-                {"RoleName": REF, "PolicyDocument": prop("AssumeRolePolicyDocument")},
                 ("AssumeRolePolicyDocument",),
+                {"PolicyDocument": prop("AssumeRolePolicyDocument")},
             ),
-            Step("UpdateRole", {"RoleName": REF}, ("Description", "MaxSessionDuration"), whole=True),
+            Step("UpdateRole", ("Description", "MaxSessionDuration"), whole=True),
         ),
     ),
-    _principal(
-        "User",
-        elements=(
-            Each(
-                "Groups",
-                "AddUserToGroup",
-                "RemoveUserFromGroup",
-                {"UserName": REF, "GroupName": ITEM},
-                is_removed_first=True,
-            ),
-        ),
-    ),
+    _principal("User", _each("Groups", "AddUserToGroup", "RemoveUserFromGroup", {"GroupName": ITEM})),
     ResourceType(
         "AWS::IAM::Policy",
         "iam",
@@ -80,27 +66,21 @@ TYPES = (
         "AWS::IAM::InstanceProfile",
         "iam",
         name="InstanceProfileName",
+        key={"InstanceProfileName": REF},
         create=Step("CreateInstanceProfile"),
-        describe=Step("GetInstanceProfile", {"InstanceProfileName": REF}),
+        describe=Step("GetInstanceProfile"),
         item="InstanceProfile",
         attributes={"Arn": "Arn"},
-        elements=(
-            Each(
-                "Roles",
-                "AddRoleToInstanceProfile",
-                "RemoveRoleFromInstanceProfile",
-                {"InstanceProfileName": REF, "RoleName": ITEM},
-                is_removed_first=True,
-            ),
-        ),
-        delete=Step("DeleteInstanceProfile", {"InstanceProfileName": REF}),
+        elements=(_each("Roles", "AddRoleToInstanceProfile", "RemoveRoleFromInstanceProfile", {"RoleName": ITEM}),),
+        delete=Step("DeleteInstanceProfile"),
     ),
     ResourceType(
         "AWS::IAM::AccessKey",
         "iam",
+        key={"UserName": prop("UserName"), "AccessKeyId": REF},
         create=Step("CreateAccessKey"),
         ref="AccessKey.AccessKeyId",
-        changes=(Step("UpdateAccessKey", {"UserName": prop("UserName"), "AccessKeyId": REF}, ("Status",)),),
-        delete=Step("DeleteAccessKey", {"UserName": prop("UserName"), "AccessKeyId": REF}),
+        changes=(Step("UpdateAccessKey", ("Status",)),),
+        delete=Step("DeleteAccessKey"),
     ),
 )

@@ -14,28 +14,22 @@ from infrastructure.embedded.stacks.resource_type import (
     prop,
 )
 
-_NAME = {"StreamName": REF}
+_HOURS = "RetentionPeriodHours"
 _DAY = 24
 
 
-def _growth(new: Properties, old: Properties) -> int:
-    """Hours that records are kept longer than before."""
-    return int(new["RetentionPeriodHours"]) - int(old.get("RetentionPeriodHours", _DAY))
-
-
 def _retention(verb: str, sign: int) -> Step:
-    return Step(
-        f"{verb}StreamRetentionPeriod",
-        _NAME,
-        ("RetentionPeriodHours",),
-        is_setting=True,
-        defaults={"RetentionPeriodHours": _DAY},
-        when=lambda new, old: _growth(new, old) * sign > 0,
-    )
+    """The one of two calls that changes how long records are kept in its direction."""
+
+    def is_this_way(new: Properties, old: Properties) -> bool:
+        return (int(new[_HOURS]) - int(old.get(_HOURS, _DAY))) * sign > 0
+
+    action = f"{verb}StreamRetentionPeriod"
+    return Step(action, (_HOURS,), is_setting=True, defaults={_HOURS: _DAY}, when=is_this_way)
 
 
 def _encryption(of: Callable[[str], Source]) -> Members:
-    return {**_NAME, **{name: of(f"StreamEncryption.{name}") for name in ("EncryptionType", "KeyId")}}
+    return {name: of(f"StreamEncryption.{name}") for name in ("EncryptionType", "KeyId")}
 
 
 TYPES = (
@@ -43,28 +37,29 @@ TYPES = (
         "AWS::Kinesis::Stream",
         "kinesis",
         name="Name",
+        key={"StreamName": REF},
         rename={"Name": "StreamName"},
         create=Step("CreateStream"),
-        describe=Step("DescribeStreamSummary", _NAME),
+        describe=Step("DescribeStreamSummary"),
         item="StreamDescriptionSummary",
         attributes={"Arn": "StreamARN"},
         changes=(
             Step(
                 "UpdateShardCount",
-                {**_NAME, "TargetShardCount": prop("ShardCount"), "ScalingType": "UNIFORM_SCALING"},
                 ("ShardCount",),
+                {"TargetShardCount": prop("ShardCount"), "ScalingType": "UNIFORM_SCALING"},
             ),
             _retention("Increase", 1),
             _retention("Decrease", -1),
             Step(
                 "StartStreamEncryption",
-                _encryption(prop),
                 ("StreamEncryption",),
+                _encryption(prop),
                 is_setting=True,
-                without=Step("StopStreamEncryption", _encryption(former)),
+                without=Step("StopStreamEncryption", where=_encryption(former)),
             ),
         ),
-        tags=Tags("AddTagsToStream", "RemoveTagsFromStream", _NAME),
-        delete=Step("DeleteStream", {**_NAME, "EnforceConsumerDeletion": True}),
+        tags=Tags("AddTagsToStream", "RemoveTagsFromStream", {"StreamName": REF}),
+        delete=Step("DeleteStream", where={"EnforceConsumerDeletion": True}),
     ),
 )

@@ -60,7 +60,8 @@ class LambdaController:
         self._followers = (LambdaEventSources(context, self.invocations), LambdaAsync(context, self.invocations))
         layers = LambdaLayers(self._records, self._engine, s3)
         invoke = LambdaInvoke(self.invocations, self._followers[1])
-        parts = (self._functions, aliases, layers, LambdaPolicies(self._records), invoke, *self._followers)
+        policies = LambdaPolicies(self._records, self._followers[0].tags)
+        parts = (self._functions, aliases, layers, policies, invoke, *self._followers)
         self._calls = {action: handler for part in parts for action, handler in part.calls.items()}
         context.metrics.register(self._measured)
         internal.provide(self.name, self.call)

@@ -1,9 +1,8 @@
 """AWS::Lambda::Function, LayerVersion and EventSourceMapping; the controller answers the calls they make."""
 
-from infrastructure.embedded.stacks.resource_type import REF, ResourceType, Step, Tags, att
+from infrastructure.embedded.stacks.resource_type import REF, Members, Properties, ResourceType, Step, Tags, att
 
-_NAME = {"FunctionName": REF}
-_SETTINGS = {
+_SETTINGS: Members = {
     "DeadLetterConfig": {},
     "Description": "",
     "Environment": {"Variables": {}},
@@ -17,76 +16,56 @@ _SETTINGS = {
 }
 """What UpdateFunctionConfiguration changes, and what it is when a template leaves it out."""
 
+
+def _code(properties: Properties) -> Members:
+    return {**properties["Code"], "Architectures": properties.get("Architectures")}
+
+
 TYPES = (
     ResourceType(
         "AWS::Lambda::LayerVersion",
         "lambda",
         name="LayerName",
+        key={"LayerName": lambda ref: ref.rpartition(":")[0], "VersionNumber": lambda ref: ref.rpartition(":")[2]},
         create=Step("PublishLayerVersion"),
         is_versioned=True,
         ref="LayerVersionArn",
         attributes={"LayerVersionArn": REF},
-        delete=Step(
-            "DeleteLayerVersion",
-            {"LayerName": lambda ref: ref.rpartition(":")[0], "VersionNumber": lambda ref: ref.rpartition(":")[2]},
-        ),
+        delete=Step("DeleteLayerVersion"),
     ),
     ResourceType(
         "AWS::Lambda::Function",
         "lambda",
         name="FunctionName",
+        key={"FunctionName": REF},
         create=Step("CreateFunction"),
-        describe=Step("GetFunction", _NAME),
+        describe=Step("GetFunction"),
         item="Configuration",
         attributes={"Arn": "FunctionArn"},
         # What changed and no more: reserved concurrency may be an experiment's by now.
         changes=(
-            Step(
-                "UpdateFunctionCode",
-                _NAME,
-                ("Architectures", "Code"),
-                whole=True,
-                shape=lambda given: {**given["Code"], "Architectures": given.get("Architectures")},
-            ),
-            Step(
-                "UpdateFunctionConfiguration",
-                _NAME,
-                (*_SETTINGS, "Handler", "LoggingConfig", "Role", "Runtime"),
-                defaults=_SETTINGS,
-            ),
+            Step("UpdateFunctionCode", ("Architectures", "Code"), whole=True, shape=_code),
+            Step("UpdateFunctionConfiguration", defaults=_SETTINGS),
             Step(
                 "PutFunctionConcurrency",
-                _NAME,
                 ("ReservedConcurrentExecutions",),
                 is_setting=True,
-                without=Step("DeleteFunctionConcurrency", _NAME),
+                without=Step("DeleteFunctionConcurrency"),
             ),
         ),
         tags=Tags("TagResource", "UntagResource", {"Resource": att("Arn")}),
-        delete=Step("DeleteFunction", _NAME),
+        delete=Step("DeleteFunction"),
     ),
     ResourceType(
         "AWS::Lambda::EventSourceMapping",
         "lambda",
+        key={"UUID": REF},
         create=Step("CreateEventSourceMapping"),
         ref="UUID",
-        describe=Step("GetEventSourceMapping", {"UUID": REF}),
+        describe=Step("GetEventSourceMapping"),
         attributes={"EventSourceMappingArn": "EventSourceMappingArn", "Id": REF},
-        changes=(
-            Step(
-                "UpdateEventSourceMapping",
-                {"UUID": REF},
-                (
-                    "BatchSize",
-                    "Enabled",
-                    "FunctionName",
-                    "FunctionResponseTypes",
-                    "MaximumBatchingWindowInSeconds",
-                    "ScalingConfig",
-                ),
-            ),
-        ),
+        changes=(Step("UpdateEventSourceMapping"),),
         tags=Tags("TagResource", "UntagResource", {"Resource": att("EventSourceMappingArn")}),
-        delete=Step("DeleteEventSourceMapping", {"UUID": REF}),
+        delete=Step("DeleteEventSourceMapping"),
     ),
 )

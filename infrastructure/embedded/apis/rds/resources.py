@@ -7,6 +7,14 @@ from infrastructure.embedded.stacks.errors import ApiError, Refused
 from infrastructure.embedded.stacks.resource_type import REF, Members, Properties, ResourceType, Step, Tags, found
 
 _NO_SNAPSHOT = {"SkipFinalSnapshot": True}
+_NOW = {"ApplyImmediately": True}
+_ON_MODIFY_CLUSTER = (
+    "BackupRetentionPeriod",
+    "CopyTagsToSnapshot",
+    "DBClusterParameterGroupName",
+    "DeletionProtection",
+)
+_ON_MODIFY_INSTANCE = ("AutoMinorVersionUpgrade", "DBInstanceClass", "PromotionTier", "PubliclyAccessible")
 
 
 def _parameters(properties: Properties) -> Members:
@@ -34,17 +42,17 @@ def _is_member(call: CallApi, name: str, properties: Properties) -> bool:
 
 def _type(noun: str, member: str, **more: Any) -> ResourceType:
     """What all have in common: a name in small letters, which is Ref, and calls that are called after them."""
-    where = {member: REF}
     return ResourceType(
         f"AWS::RDS::{noun}",
         "rds",
         name=member,
         is_lower_case=True,
+        key={member: REF},
         create=Step(f"Create{noun}"),
-        describe=Step(f"Describe{noun}s", where),
+        describe=Step(f"Describe{noun}s"),
         item=f"{noun}s",
         tags=Tags("AddTagsToResource", "RemoveTagsFromResource", {"ResourceName": found(f"{noun}Arn")}),
-        delete=Step(f"Delete{noun}", {**where, **more.pop("final", {})}),
+        delete=Step(f"Delete{noun}", where=more.pop("final", {})),
         **more,
     )
 
@@ -53,24 +61,12 @@ TYPES = (
     _type(
         "DBSubnetGroup",
         "DBSubnetGroupName",
-        changes=(
-            Step(
-                "ModifyDBSubnetGroup", {"DBSubnetGroupName": REF}, ("DBSubnetGroupDescription", "SubnetIds"), whole=True
-            ),
-        ),
+        changes=(Step("ModifyDBSubnetGroup", ("DBSubnetGroupDescription", "SubnetIds"), whole=True),),
     ),
     _type(
         "DBClusterParameterGroup",
         "DBClusterParameterGroupName",
-        changes=(
-            Step(
-                "ModifyDBClusterParameterGroup",
-                {"DBClusterParameterGroupName": REF},
-                ("Parameters",),
-                is_setting=True,
-                shape=_parameters,
-            ),
-        ),
+        changes=(Step("ModifyDBClusterParameterGroup", ("Parameters",), is_setting=True, shape=_parameters),),
         rename={"Family": "DBParameterGroupFamily"},
     ),
     _type(
@@ -84,13 +80,7 @@ TYPES = (
             "MasterUserSecret.SecretArn": "MasterUserSecret.SecretArn",
             "ReadEndpoint.Address": "ReaderEndpoint",
         },
-        changes=(
-            Step(
-                "ModifyDBCluster",
-                {"DBClusterIdentifier": REF, "ApplyImmediately": True},
-                ("BackupRetentionPeriod", "CopyTagsToSnapshot", "DBClusterParameterGroupName", "DeletionProtection"),
-            ),
-        ),
+        changes=(Step("ModifyDBCluster", _ON_MODIFY_CLUSTER, _NOW),),
         final=_NO_SNAPSHOT,
     ),
     _type(
@@ -98,13 +88,7 @@ TYPES = (
         "DBInstanceIdentifier",
         prepare=_of_aurora,
         attributes={name: name for name in ("DBInstanceArn", "Endpoint.Address", "Endpoint.Port")},
-        changes=(
-            Step(
-                "ModifyDBInstance",
-                {"DBInstanceIdentifier": REF, "ApplyImmediately": True},
-                ("AutoMinorVersionUpgrade", "DBInstanceClass", "PromotionTier", "PubliclyAccessible"),
-            ),
-        ),
+        changes=(Step("ModifyDBInstance", _ON_MODIFY_INSTANCE, _NOW),),
         rename={"VPCSecurityGroups": "VpcSecurityGroupIds"},
         is_still_there=_is_member,
         final=_NO_SNAPSHOT,

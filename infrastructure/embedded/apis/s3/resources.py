@@ -1,17 +1,13 @@
 """AWS::S3::Bucket, with encryption, ownership, tags and the block of public access."""
 
-from typing import Any
+from collections.abc import Callable
 
 from infrastructure.embedded.stacks.resource_type import CONSTRAINT, REF, Members, Properties, ResourceType, Step, prop
 
-_NAME = {"Bucket": REF}
 
-
-def _setting(on: str, member: str, value: Any, noun: str = "", **more: Any) -> Step:
+def _setting(on: str, noun: str, where: Members, shape: Callable[[Properties], Members] | None = None) -> Step:
     """What a call puts as a whole and another one takes away."""
-    noun = noun or f"Bucket{on.removeprefix('Bucket')}"
-    without = Step(f"Delete{noun}", _NAME)
-    return Step(f"Put{noun}", {**_NAME, member: value}, (on,), is_setting=True, without=without, **more)
+    return Step(f"Put{noun}", (on,), where, is_setting=True, without=Step(f"Delete{noun}"), shape=shape)
 
 
 def _encryption(properties: Properties) -> Members:
@@ -30,26 +26,20 @@ TYPES = (
         "s3",
         name="BucketName",
         is_lower_case=True,
-        create=Step(
-            "CreateBucket",
-            {"Bucket": prop("BucketName"), "CreateBucketConfiguration": {"LocationConstraint": CONSTRAINT}},
-        ),
+        key={"Bucket": REF},
+        rename={"BucketName": "Bucket"},
+        create=Step("CreateBucket", where={"CreateBucketConfiguration": {"LocationConstraint": CONSTRAINT}}),
         attributes={
             "Arn": "arn:aws:s3:::{ref}",
             "DomainName": "{ref}.s3.amazonaws.com",
             "RegionalDomainName": "{ref}.s3.{region}.amazonaws.com",
         },
         changes=(
-            _setting("BucketEncryption", "Bucket", REF, shape=_encryption),
-            _setting("OwnershipControls", "OwnershipControls", prop("OwnershipControls")),
-            _setting(
-                "PublicAccessBlockConfiguration",
-                "PublicAccessBlockConfiguration",
-                prop("PublicAccessBlockConfiguration"),
-                "PublicAccessBlock",
-            ),
-            _setting("Tags", "Tagging", {"TagSet": prop("Tags")}, "BucketTagging"),
+            _setting("BucketEncryption", "BucketEncryption", {}, _encryption),
+            _setting("OwnershipControls", "BucketOwnershipControls", {}),
+            _setting("PublicAccessBlockConfiguration", "PublicAccessBlock", {}),
+            _setting("Tags", "BucketTagging", {"Tagging": {"TagSet": prop("Tags")}}),
         ),
-        delete=Step("DeleteBucket", _NAME),
+        delete=Step("DeleteBucket"),
     ),
 )

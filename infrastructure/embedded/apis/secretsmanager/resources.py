@@ -6,7 +6,6 @@ from typing import Any
 from infrastructure.embedded.stacks.calls import CallApi
 from infrastructure.embedded.stacks.resource_type import REF, Properties, ResourceType, Step, Tags, prop
 
-_SECRET = {"SecretId": REF}
 _FORM = ("GenerateStringKey", "SecretStringTemplate")
 """What says where a generated value goes; the rest says what it is like."""
 
@@ -30,21 +29,22 @@ TYPES = (
         "AWS::SecretsManager::Secret",
         "secretsmanager",
         name="Name",
+        key={"SecretId": REF},
         prepare=_generated,
         create=Step("CreateSecret"),
         ref="ARN",
         attributes={"Id": REF},
         changes=(
-            Step("UpdateSecret", _SECRET, ("Description", "KmsKeyId"), defaults={"Description": ""}),
+            Step("UpdateSecret", ("Description", "KmsKeyId"), defaults={"Description": ""}),
             Step(
                 "PutSecretValue",
-                {**_SECRET, "SecretString": prop("SecretString")},
                 ("GenerateSecretString", "SecretString"),
+                {"SecretString": prop("SecretString")},
                 whole=True,
             ),
         ),
-        tags=Tags("TagResource", "UntagResource", _SECRET),
+        tags=Tags("TagResource", "UntagResource", {"SecretId": REF}),
         # At once, without a recovery window, so that the stack can be created again.
-        delete=Step("DeleteSecret", {**_SECRET, "ForceDeleteWithoutRecovery": True}),
+        delete=Step("DeleteSecret", where={"ForceDeleteWithoutRecovery": True}),
     ),
 )

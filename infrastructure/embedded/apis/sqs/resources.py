@@ -2,8 +2,6 @@
 
 from infrastructure.embedded.stacks.resource_type import REF, Members, Properties, ResourceType, Step, Tags
 
-_URL = {"QueueUrl": REF}
-
 
 def _attributes(properties: Properties) -> Members:
     """All but name and tags are attributes."""
@@ -16,31 +14,14 @@ TYPES = (
         "AWS::SQS::Queue",
         "sqs",
         name="QueueName",
+        key={"QueueUrl": REF},
         create=Step("CreateQueue", shape=_attributes),
         ref="QueueUrl",
-        describe=Step("GetQueueAttributes", {**_URL, "AttributeNames": ["QueueArn"]}),
+        describe=Step("GetQueueAttributes", where={"AttributeNames": ["QueueArn"]}),
         item="Attributes",
         attributes={"Arn": "QueueArn", "QueueName": lambda ref: ref.rpartition("/")[2], "QueueUrl": REF},
-        changes=(
-            Step(
-                "SetQueueAttributes",
-                _URL,
-                (
-                    "ContentBasedDeduplication",
-                    "DeduplicationScope",
-                    "DelaySeconds",
-                    "FifoThroughputLimit",
-                    "MaximumMessageSize",
-                    "MessageRetentionPeriod",
-                    "ReceiveMessageWaitTimeSeconds",
-                    "RedrivePolicy",
-                    "VisibilityTimeout",
-                ),
-                defaults={"RedrivePolicy": ""},
-                shape=_attributes,
-            ),
-        ),
-        tags=Tags("TagQueue", "UntagQueue", _URL),
-        delete=Step("DeleteQueue", _URL),
+        changes=(Step("SetQueueAttributes", defaults={"RedrivePolicy": ""}, shape=_attributes),),
+        tags=Tags("TagQueue", "UntagQueue", {"QueueUrl": REF}),
+        delete=Step("DeleteQueue"),
     ),
 )

@@ -84,6 +84,10 @@ class LambdaEventSources:
             if record.settings.function == name:
                 record.poller.poke()
 
+    def tags(self, identifier: str) -> dict[str, str]:
+        """The tags of a mapping, to be read and changed; `LambdaError` when there is none of that id."""
+        return self._of({"UUID": identifier}).settings.tags
+
     async def close(self) -> None:
         """Stop every poller."""
         for ending in tuple(self._endings):
