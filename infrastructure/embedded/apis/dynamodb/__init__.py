@@ -36,4 +36,5 @@ API = Api(
         "items are not expired": "UpdateTimeToLive",
     },
     controller="infrastructure.embedded.apis.dynamodb.controller:DynamoDbController",
+    resources="infrastructure.embedded.apis.dynamodb.resources",
 )

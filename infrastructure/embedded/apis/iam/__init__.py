@@ -10,4 +10,5 @@ API = Api(
     is_global=True,
     records={"no call is authorised by roles and policies": "*"},
     note="Roles and policies are records: no call is authorised by them.",
+    resources="infrastructure.embedded.apis.iam.resources",
 )

@@ -29,4 +29,5 @@ API = Api(
         "tags and policies": "AddTagsToStream RemoveTagsFromStream PutResourcePolicy DeleteResourcePolicy",
     },
     note="A shard keeps its latest 100,000 records. Shard throughput is not limited; nothing is encrypted.",
+    resources="infrastructure.embedded.apis.kinesis.resources",
 )

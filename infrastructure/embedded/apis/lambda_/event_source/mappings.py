@@ -73,6 +73,10 @@ class LambdaEventSources:
         """The ARN and the tags of every mapping."""
         return ((self._arn(record), record.settings.tags) for record in self._records.values())
 
+    def tags(self, identifier: str) -> dict[str, str]:
+        """The tags of a mapping, to be read and changed; `Refused` when there is none of that id."""
+        return self._of({"UUID": identifier}).settings.tags
+
     async def close(self) -> None:
         """Stop every poller."""
         await self._endings.close()

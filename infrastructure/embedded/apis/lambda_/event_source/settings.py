@@ -55,7 +55,7 @@ class Settings:
     maximum_concurrency: int | None = None
     reports_failures: bool = False
     is_enabled: bool = True
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def queue(self) -> str:

@@ -1,0 +1,66 @@
+"""EC2 deletions that leave nothing behind, and rules of security groups whose description can change.
+
+Replaces in `moto.ec2` (moto 5.2): of the back end `delete_nat_gateway`, which keeps the gateway and its network
+interface, and `delete_vpc_endpoints`, which keeps the endpoints (AWS shows both for a while, as deleted); of the
+responses `update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and change
+nothing of a rule for a group or a prefix list.
+"""
+
+from typing import Any
+
+from moto.core.responses import EmptyResult
+from moto.ec2 import models
+from moto.ec2.exceptions import InvalidSecurityGroupRuleIdNotFoundError
+from moto.ec2.responses.security_groups import SecurityGroups
+
+_moto_delete_nat_gateway = models.EC2Backend.delete_nat_gateway
+_moto_delete_vpc_endpoints = models.EC2Backend.delete_vpc_endpoints
+_moto_describe = {
+    action: getattr(SecurityGroups, f"update_security_group_rule_descriptions_{action}")
+    for action in ("ingress", "egress")
+}
+
+
+def _delete_nat_gateway(self: Any, nat_gateway_id: str) -> Any:
+    gateway = _moto_delete_nat_gateway(self, nat_gateway_id)
+    self.nat_gateways.pop(nat_gateway_id, None)
+    for address in gateway.address_set:
+        self.enis.pop(address.get("networkInterfaceId"), None)
+    return gateway
+
+
+def _delete_vpc_endpoints(self: Any, vpce_ids: list[str] | None = None) -> None:
+    _moto_delete_vpc_endpoints(self, vpce_ids)
+    for identifier in vpce_ids or ():
+        self.vpc_end_points.pop(identifier, None)
+
+
+def _describing(direction: str) -> Any:
+    def describe(self: Any) -> Any:
+        described = self._get_param("SecurityGroupRuleDescriptions")  # moto's way to read a parameter
+        if not described:
+            return _moto_describe[direction](self)
+        group = self.ec2_backend.get_security_group_by_name_or_id(self._get_param("GroupId"))
+        for each in described:
+            _describe(group, each["SecurityGroupRuleId"], each.get("Description"))
+        return EmptyResult()
+
+    return describe
+
+
+def _describe(group: Any, identifier: str, description: str | None) -> None:
+    rule = group.get_rule(identifier)
+    if rule is None:
+        raise InvalidSecurityGroupRuleIdNotFoundError(identifier)
+    peer = rule.ip_range or rule.source_group or rule.prefix_list_id
+    peer.pop("Description", None)
+    if description:
+        peer["Description"] = description
+
+
+def install() -> None:
+    """Replace them."""
+    models.EC2Backend.delete_nat_gateway = _delete_nat_gateway
+    models.EC2Backend.delete_vpc_endpoints = _delete_vpc_endpoints
+    SecurityGroups.update_security_group_rule_descriptions_ingress = _describing("ingress")
+    SecurityGroups.update_security_group_rule_descriptions_egress = _describing("egress")
