@@ -5,10 +5,12 @@ JSON 1.0 and 1.1: `__type`, `message`; REST-JSON: the type in a header; query: `
 """
 
 import re
+from typing import Any
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
 import orjson
+from botocore.model import OperationModel
 
 from infrastructure.embedded.gateway.call import Answer, Call
 from infrastructure.embedded.gateway.refused import unsupported
@@ -43,3 +45,10 @@ def not_provided(call: Call) -> Answer:
     """The refusal of a call that the embedded cloud does not answer."""
     refused = unsupported(f"{call.service}:{call.action}")
     return error(call, refused.code, refused.message, status=refused.status)
+
+
+def status_of(of: OperationModel | None, code: str) -> int:
+    """The HTTP status that the service's model gives an error; 400 where it gives none."""
+    shapes: Any = of.error_shapes if of is not None else ()
+    found = (shape.metadata.get("error", {}).get("httpStatusCode", 400) for shape in shapes if shape.error_code == code)
+    return int(next(found, 400))

@@ -37,7 +37,7 @@ def check(api: Api, of: OperationModel, given: Mapping[str, Any]) -> None:
         return
     found = list(problems(shape, given))
     if found:
-        raise _refusal(api, found)
+        raise refusal(api, found)
 
 
 def check_form(api: Api, of: OperationModel, form: Mapping[str, str]) -> None:
@@ -49,7 +49,7 @@ def check_form(api: Api, of: OperationModel, form: Mapping[str, str]) -> None:
             continue
         found = forms.leaf(of.input_shape, name.split("."), is_ec2=is_ec2)
         if found is None:
-            code = "UnknownParameter" if is_ec2 else _code(api)
+            code = "UnknownParameter" if is_ec2 else code_of(api)
             raise Refused(code, f"The parameter {name} is not recognized")
         if not forms.is_readable(found, text):
             raise Refused(
@@ -66,7 +66,7 @@ def check_document(api: Api, of: OperationModel, document: object) -> None:
     if found is not None and found.kind == "type":
         raise Refused("SerializationException", f"{found.path}: {_shown(found.value)} {found.constraint}")
     if found is not None:
-        raise Refused(_code(api), f"Unknown parameter in input: {found.path!r}")
+        raise Refused(code_of(api), f"Unknown parameter in input: {found.path!r}")
 
 
 def check_xml(of: OperationModel, body: bytes) -> None:
@@ -92,7 +92,7 @@ def check_head(api: Api, of: OperationModel, request: HttpRequest) -> None:
         if member.type_name == "boolean" and location in ("header", "querystring"):
             text = request.headers.get(wire.lower()) if location == "header" else asked.get(wire, [None])[0]
             if text is not None and not forms.is_readable(member, text):
-                raise Refused(_code(api), f"{wire}: {_shown(text)} can not be converted to a Boolean")
+                raise Refused(code_of(api), f"{wire}: {_shown(text)} can not be converted to a Boolean")
 
 
 _KINDS: Mapping[str, type] = {"structure": dict, "map": dict, "list": list, "boolean": bool}
@@ -120,22 +120,24 @@ def _wrong(shape: Any, value: object, path: str) -> Iterator[Problem]:
             yield from _wrong(shape.member, inner, f"{path}.{number}")
 
 
-def _code(api: Api) -> str:
+def code_of(api: Api) -> str:
+    """Its error code for a member that is not as the model says."""
     return api.invalid or _CODES[api.protocol]
 
 
-def _refusal(api: Api, problems: list[Problem]) -> Refused:
+def refusal(api: Api, problems: list[Problem]) -> Refused:
+    """All that is wrong in one error, as the API words it."""
     first = problems[0]
     if first.kind == "type":
-        code = "SerializationException" if "json" in api.protocol else _code(api)
+        code = "SerializationException" if "json" in api.protocol else code_of(api)
         return Refused(code, f"{first.path}: {_shown(first.value)} {first.constraint}")
     if first.kind == "unknown":
-        return Refused(_code(api), f"Unknown parameter in input: {first.path!r}, must be one of: {first.constraint}")
+        return Refused(code_of(api), f"Unknown parameter in input: {first.path!r}, must be one of: {first.constraint}")
     if first.kind == "missing" and api.missing:
         return Refused(api.missing, f"The request must contain the parameter {first.path[:1].upper()}{first.path[1:]}.")
     found = [p for p in problems if p.kind in ("constraint", "missing")]
     count = f"{len(found)} validation error{'s' if len(found) > 1 else ''} detected: "
-    return Refused(_code(api), count + "; ".join(_said(problem) for problem in found))
+    return Refused(code_of(api), count + "; ".join(_said(problem) for problem in found))
 
 
 def _said(problem: Problem) -> str:

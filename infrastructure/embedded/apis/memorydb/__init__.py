@@ -8,6 +8,7 @@ API = Api(
     handler="MemoryDBResponse",
     protocol="json",
     target="AmazonMemoryDB",
+    codes={"InvalidSubnetError": "InvalidSubnet"},
     records={
         "all processes share the loopback interface": "CreateSubnetGroup DeleteSubnetGroup",
         "servers ask for no password yet": "CreateUser UpdateUser DeleteUser",

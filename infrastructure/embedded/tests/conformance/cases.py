@@ -34,7 +34,7 @@ def cases(api: Api, of: OperationModel, seed: int) -> Iterator[Case]:
     """All cases of an operation, the same ones for the same seed."""
     rng = random.Random(f"{seed}:{api.name}:{of.name}")  # noqa: S311  nothing is secret
     shape = of.input_shape
-    base = values.valid(shape, rng, inside=False) if shape else {}
+    base = (values.valid(shape, rng, inside=False) if shape else {}) | values.NEEDED.get(of.name, {})
     plain = wire.request(api, of, base)
     yield Case(api=api, operation=of, kind="valid", path="", request=plain)
     if plain.body and not _is_stream(shape):
@@ -43,7 +43,7 @@ def cases(api: Api, of: OperationModel, seed: int) -> Iterator[Case]:
         return
     for name in shape.members:
         if name not in base:
-            whole = {**base, name: values.valid(shape.members[name], rng)}
+            whole = {**base, name: values.member(name, shape, rng)}
             yield Case(api=api, operation=of, kind="valid", path=name, request=wire.request(api, of, whole))
     for mutant in mutants(shape, rng):
         if _is_sayable(api, shape, mutant):
@@ -63,8 +63,9 @@ def _is_sayable(api: Api, shape: Any, mutant: Mutant) -> bool:
     member = shape.members.get(name)
     if member is None:  # an unknown member
         return not api.protocol.startswith("rest") or _has_document(shape)
-    if mutant.is_empty and inside and api.protocol in ("query", "ec2"):
-        return False  # an empty structure leaves no trace in a form
+    traceless = {"query": ("missing",), "ec2": ("missing", "min")}.get(api.protocol, ())
+    if mutant.is_empty and mutant.kind in traceless and (inside or mutant.kind == "min"):
+        return False  # what is empty leaves no trace in a form
     location, kind = member.serialization.get("location"), member.type_name
     value = mutant.value.get(name)
     if location == "uri":

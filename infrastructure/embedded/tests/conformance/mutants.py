@@ -18,7 +18,7 @@ class Mutant(NamedTuple):
     path: str
     value: Any
     is_empty: bool = False
-    """Whether nothing is left of the structure that a member is missing in."""
+    """Whether nothing is left of what was made too short, or of the structure that a member is missing in."""
 
 
 _WRONG: dict[str, Any] = {
@@ -110,6 +110,7 @@ def _number(shape: Any) -> Iterator[Mutant]:
 
 def _sized(shape: Any, make: Any) -> Iterator[Mutant]:
     if values.least(shape) > 0:
-        yield Mutant("min", "", make(values.least(shape) - 1))
+        made = make(values.least(shape) - 1)
+        yield Mutant("min", "", made, is_empty=made == [])
     if values.most(shape) < values.LONGEST:
         yield Mutant("max", "", make(values.most(shape) + 1))

@@ -3,10 +3,15 @@
 import tempfile
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from botocore.model import OperationModel
+
 from infrastructure.embedded import parity
+from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.gateway import codec, request
+from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Call
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.tests.conformance.cases import Case, cases
@@ -25,12 +30,23 @@ class Outcome:
 
 def all_cases(seed: int, only: str = "") -> Iterable[Case]:
     """Those of every operation that is answered whose names begin with `only`."""
-    for each in parity.table():
-        for name in sorted(each.answered):
-            of = codec.operation(each.api.model_name, name)
-            prefix = f"{each.api.name}:{name}:"
-            if of is not None and (prefix.startswith(only) or only.startswith(prefix)):
-                yield from (case for case in cases(each.api, of, seed) if f"{case.name}:".startswith(only))
+    for api in PROVIDERS:
+        for of in answered(api):
+            prefix = f"{api.name}:{of.name}:"
+            if prefix.startswith(only) or only.startswith(prefix):
+                yield from (case for case in cases(api, of, seed) if f"{case.name}:".startswith(only))
+
+
+def answered(api: Api) -> tuple[OperationModel, ...]:
+    """The operations of an API that are not refused, by name."""
+    names = next(sorted(each.answered) for each in _table() if each.api is api)
+    found = (codec.operation(api.model_name, name) for name in names)
+    return tuple(of for of in found if of is not None)
+
+
+@cache
+def _table() -> tuple[parity.Parity, ...]:
+    return parity.table()
 
 
 async def run(chosen: Iterable[Case]) -> AsyncIterator[Outcome]:

@@ -15,6 +15,15 @@ ARN = "arn:aws:nope:us-east-1:123456789012:nope/nope"
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 LONGEST = 20_000
 """Characters, bytes or items beyond which no bound is tried."""
+_PROVIDED = {
+    "ServiceNamespace": "ecs",
+    "ScalableDimension": "ecs:service:DesiredCount",
+    "Engine": "aurora-postgresql",
+    "DBInstanceClass": "db.t3.medium",
+}
+"""What the embedded cloud has, where AWS has more: by the name of the member."""
+NEEDED = {"CreateDBInstance": {"DBClusterIdentifier": NAMELESS}}
+"""Members that an operation needs to be provided here at all."""
 _LEAST_INSIDE = {("AttributeValue", "S"): {"S": NAMELESS}}
 """Structures that must not be empty though the model does not say so: by name and first member."""
 
@@ -49,7 +58,15 @@ def _structure(shape: Any, rng: random.Random, inside: bool) -> dict[str, Any]:
     names = shape.required_members or (
         list(shape.members)[:1] if shape.is_tagged_union else simple[:1] if inside else ()
     )
-    return {name: valid(shape.members[name], rng) for name in names}
+    return {name: member(name, shape, rng) for name in names}
+
+
+def member(name: str, of: Any, rng: random.Random) -> Any:
+    """The least valid value of a structure's member, and one that is provided here, where there is a choice."""
+    shape = of.members[name]
+    provided = _PROVIDED.get(name) if shape.type_name == "string" else None
+    is_allowed = provided and (provided in shape.enum if shape.enum else _is_text(shape, provided))
+    return provided if is_allowed else valid(shape, rng)
 
 
 def _map(shape: Any, rng: random.Random) -> dict[str, Any]:
@@ -66,7 +83,7 @@ def text(shape: Any, rng: random.Random) -> str:
     low, high = least(shape), most(shape)
     pattern = shape.metadata.get("pattern")
     for liked in (ARN if is_arn(shape) else NAMELESS, "nope-1", "/nope", "0"):
-        if low <= len(liked) <= high and (not pattern or patterns.is_match(pattern, liked)):
+        if _is_text(shape, liked):
             return liked
     if not pattern:
         return (NAMELESS * (low // 4 + 1))[: max(low, min(high, 4))]
@@ -74,6 +91,11 @@ def text(shape: Any, rng: random.Random) -> str:
     if found is None:
         raise ValueError(f"no text found for {shape.name}: {pattern!r}, {low} to {high} characters")
     return found
+
+
+def _is_text(shape: Any, text: str) -> bool:
+    pattern = shape.metadata.get("pattern")
+    return least(shape) <= len(text) <= most(shape) and (not pattern or patterns.is_match(pattern, text))
 
 
 def is_arn(shape: Any) -> bool:

@@ -30,6 +30,7 @@ INVALID: Mapping[str, frozenset[str]] = {
     "ec2": _EC2,
     "ecr": _JSON | {"InvalidParameterException"},
     "ecs": _JSON | {"InvalidParameterException"},
+    "memorydb": _JSON | {"InvalidParameterValueException"},
     "logs": _JSON | {"InvalidParameterException"},
     "monitoring": frozenset({"ValidationError", "InvalidParameterValue", "MissingParameter", "SerializationException"}),
     "s3": _S3,
@@ -39,7 +40,8 @@ INVALID: Mapping[str, frozenset[str]] = {
 }
 """Codes of an invalid request, by API; the others' are those of their protocol."""
 _OF_PROTOCOL = {"json": _JSON, "rest-json": _JSON, "query": _QUERY, "ec2": _EC2, "rest-xml": _S3}
-COMMON = frozenset({"ThrottlingException", "AccessDenied", "UnsupportedOperation"})
+COMMON = frozenset({"AccessDenied", "InvalidParameterCombination", "ThrottlingException", "ValidationError"})
+"""Of the common error types, those that an API may answer a valid request with."""
 _EC2_CODES = re.compile(
     r"^(Invalid\w+(\.\w+)*|Missing\w+|Unknown\w+|\w+NotFound|\w+\.NotAttached|\w+LimitExceeded|DependencyViolation"
     r"|OperationNotPermitted|\w+Conflict|\w+\.InUse|\w+\.Duplicate|\w+AlreadyExists|DryRunOperation|AuthFailure|\w+\.Malformed)$"
@@ -51,6 +53,8 @@ _PARSERS: Mapping[str, Any] = {
 
 def problem(case: Case, answer: Answer, plain: Answer | None = None) -> str | None:
     """What is wrong with the answer, in a line; None when nothing is. `plain`: that to the request uncompressed."""
+    if answer.status == 501 and case.path and case.kind in ("valid", "nonsense"):
+        return None  # a setting that is not provided, which is said
     if answer.status >= 500:
         return f"answered {answer.status}"
     try:
@@ -101,9 +105,11 @@ def _is_documented(case: Case, code: str) -> bool:
 
 _S3_CODES = names(
     "AccessDenied BucketAlreadyExists BucketAlreadyOwnedByYou EntityTooSmall IllegalLocationConstraintException "
+    "IllegalVersioningConfigurationException "
     "InvalidBucketName InvalidObjectState InvalidPart InvalidPartOrder InvalidRange InvalidTag MalformedACLError "
-    "MalformedPolicy MethodNotAllowed NoSuchBucket NoSuchBucketPolicy NoSuchCORSConfiguration NoSuchKey "
-    "NoSuchLifecycleConfiguration NoSuchTagSet NoSuchUpload NoSuchVersion NoSuchWebsiteConfiguration "
+    "MalformedPolicy MethodNotAllowed MissingSecurityHeader NoSuchBucket NoSuchBucketPolicy "
+    "NoSuchCORSConfiguration NoSuchKey NoSuchLifecycleConfiguration NoSuchTagSet NoSuchUpload NoSuchVersion "
+    "NoSuchWebsiteConfiguration "
     "ObjectLockConfigurationNotFoundError OwnershipControlsNotFoundError PreconditionFailed "
     "ReplicationConfigurationNotFoundError ServerSideEncryptionConfigurationNotFoundError"
 )
