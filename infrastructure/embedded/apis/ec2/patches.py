@@ -10,7 +10,7 @@ from typing import Any
 
 from moto.core.responses import EmptyResult
 from moto.ec2 import models
-from moto.ec2.exceptions import InvalidSecurityGroupRuleIdNotFoundError
+from moto.ec2.exceptions import InvalidSecurityGroupNotFoundError, InvalidSecurityGroupRuleIdNotFoundError
 from moto.ec2.responses.security_groups import SecurityGroups
 
 _moto_delete_nat_gateway = models.EC2Backend.delete_nat_gateway
@@ -40,7 +40,10 @@ def _describing(direction: str) -> Any:
         described = self._get_param("SecurityGroupRuleDescriptions")  # moto's way to read a parameter
         if not described:
             return _moto_describe[direction](self)
-        group = self.ec2_backend.get_security_group_by_name_or_id(self._get_param("GroupId"))
+        named = self._get_param("GroupId") or self._get_param("GroupName")
+        group = self.ec2_backend.get_security_group_by_name_or_id(named)
+        if group is None:
+            raise InvalidSecurityGroupNotFoundError(named)
         for each in described:
             _describe(group, each["SecurityGroupRuleId"], each.get("Description"))
         return EmptyResult()
