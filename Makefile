@@ -35,7 +35,7 @@ bench: $(READY)  ## measure; prints one JSON line per figure
 kills: $(READY)  ## 50 kills at random moments of a run: no orphan, no residue, every undo proven
 	@$(BIN)/python -m plugins.bench.kills
 
-lock: $(READY)  ## pin every dependency anew
+lock: $(READY)  ## pin what pyproject.toml asks for, for every Python; pins that still fit stay
 	uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \
 	  --custom-compile-command "make lock" --quiet --output-file requirements.lock pyproject.toml
 
@@ -45,7 +45,7 @@ clean:  ## remove what the other targets made
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "CloudCafe needs Python 3.11 or later; $(PYTHON) is older. Next: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	  { echo "CloudCafe needs Python 3.11 to 3.14; $(PYTHON) is older. Next: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 ifdef UV
 	@[ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) .venv
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock

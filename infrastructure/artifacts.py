@@ -6,13 +6,12 @@ from typing import Any
 
 from infrastructure.errors import EnvironmentFault
 from infrastructure.packages import Archive, Package
+from infrastructure.stacks import Talk
 
 BUCKET = "ArtifactBucketName"
 """The output that names the bucket."""
 _AT_ONCE = 1000
 """Objects that S3 deletes in one call."""
-
-Talk = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,25 +50,18 @@ def upload(s3: Any, bucket: str, archives: Iterable[Archive], talk: Talk) -> Non
 
 def empty(s3: Any, bucket: str) -> None:
     """Delete everything in `bucket`: CloudFormation deletes no bucket that holds objects. One that is gone is fine."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, PaginationConfig={"PageSize": _AT_ONCE})
     try:
-        for page in s3.get_paginator("list_objects_v2").paginate(
-            Bucket=bucket, PaginationConfig={"PageSize": _AT_ONCE}
-        ):
+        for page in pages:
             keys = [{"Key": found["Key"]} for found in page.get("Contents", ())]
-            if keys:
-                _check_deleted(bucket, s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}))
+            answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}) if keys else {}
+            if errors := answer.get("Errors"):
+                raise EnvironmentFault(
+                    f"{len(errors)} objects of the bucket {bucket} cannot be deleted, the first {errors[0]['Key']!r}:"
+                    f" {errors[0]['Code']}: {errors[0]['Message']}"
+                )
     except s3.exceptions.NoSuchBucket:
         return
-
-
-def _check_deleted(bucket: str, answer: Mapping[str, Any]) -> None:
-    errors = answer.get("Errors", ())
-    if errors:
-        first = errors[0]
-        raise EnvironmentFault(
-            f"{len(errors)} objects of the bucket {bucket} cannot be deleted, the first {first['Key']!r}:"
-            f" {first['Code']}: {first['Message']}"
-        )
 
 
 def _is_there(s3: Any, bucket: str, key: str) -> bool:

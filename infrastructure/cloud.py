@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,39 +11,19 @@ from typing import Any
 
 from infrastructure import packages, stacks, templates
 from infrastructure.artifacts import Uploads
-from infrastructure.connection import Connection
+from infrastructure.connection import Clients, Connection
 from infrastructure.driver import Driver
 from infrastructure.embedded.pace import Pace
 from infrastructure.environment import Environment, Target
 from infrastructure.errors import EnvironmentFault, UsageError
 from infrastructure.login import DatabaseLogin, read_login
+from infrastructure.stacks import Talk
 from infrastructure.state import StateFolder, make_private
 from infrastructure.status import PlatformStatus
-
-Talk = Callable[[str], None]
-"""Takes one line of progress for a person; must not raise."""
 
 
 def _silent(_line: str) -> None:
     """Nobody listens."""
-
-
-class _Clients:
-    """boto3 clients by service name, each built once. Clients are thread-safe, building them is not."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._session: Any = None
-        self._clients: dict[str, Any] = {}
-        self._lock = threading.Lock()
-
-    def __call__(self, service: str) -> Any:
-        with self._lock:
-            if self._session is None:
-                self._session = self._connection.session()
-            if service not in self._clients:
-                self._clients[service] = self._connection.client(self._session, service)
-            return self._clients[service]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +106,8 @@ def up(
     driver = _driver(environment, target, pace)
     with _one_at_a_time(state_folder(environment), talk):
         connection = _opened(driver, detached=detached)
-        clients = _Clients(connection)
-        with _told_when_interrupted(environment, target, talk), _taken_down_on_failure(driver):
+        clients = Clients(connection)
+        with _warned_when_interrupted(environment, target, talk), _taken_down_on_failure(driver):
             deployment = stacks.deploy(
                 clients("cloudformation"),
                 environment=environment.suffix,
@@ -147,7 +126,7 @@ def attach(environment: Environment, target: Target) -> Platform:
     """The platform that is up, untouched; `EnvironmentFault` when there is none or it is not complete."""
     driver = _driver(environment, target, None)
     connection = driver.attach()
-    clients = _Clients(connection)
+    clients = Clients(connection)
     outputs = stacks.outputs(clients("cloudformation"), environment.suffix)
     return _platform(environment, target, driver, connection, clients, outputs)
 
@@ -174,14 +153,13 @@ def down(environment: Environment, target: Target, *, talk: Talk = _silent) -> N
             f" protected = false in environments/{environment.name}.toml first"
         )
     driver = _driver(environment, target, None)
-    with _one_at_a_time(state_folder(environment), talk), _told_when_interrupted(environment, target, talk):
+    with _one_at_a_time(state_folder(environment), talk), _warned_when_interrupted(environment, target, talk):
         driver.destroy(talk)
 
 
 def state_folder(environment: Environment) -> StateFolder:
     """Where this environment keeps its files: below `CLOUDCAFE_HOME`, or the checkout, or the working directory."""
-    checkout = Path(__file__).resolve().parents[__name__.count(".")]
-    default = checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+    default = packages.ROOT if (packages.ROOT / "pyproject.toml").is_file() else Path.cwd()
     return StateFolder.of(environment.name, Path(os.environ.get("CLOUDCAFE_HOME") or default))
 
 
@@ -242,7 +220,7 @@ def _taken_down_on_failure(driver: Driver) -> Iterator[None]:
 
 
 @contextmanager
-def _told_when_interrupted(environment: Environment, target: Target, talk: Talk) -> Iterator[None]:
+def _warned_when_interrupted(environment: Environment, target: Target, talk: Talk) -> Iterator[None]:
     """On AWS stacks outlive whoever works on them, and cost money: say so before the interruption goes on its way."""
     try:
         yield

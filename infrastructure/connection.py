@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,56 +32,49 @@ class Connection:
     def is_embedded(self) -> bool:
         return self.endpoint_url is not None
 
-    def session(self) -> Any:
-        """A boto3 session; importing boto3 costs half a CPU second, so it happens here and not before."""
+
+class Clients:
+    """boto3 clients by service name, each built once. Clients are thread-safe, building them is not."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._session: Any = None
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, service: str) -> Any:
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._built(service)
+            return self._clients[service]
+
+    def _built(self, service: str) -> Any:
+        """A client whose time-outs end. Importing boto3 costs half a CPU second, so it happens here and not before."""
         import boto3
         import botocore.session
-
-        if not self.is_embedded:
-            return boto3.Session(region_name=self.region)
-        return boto3.Session(
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            region_name=self.region,
-            botocore_session=botocore.session.Session(session_vars=_ISOLATED),
-        )
-
-    def client(self, session: Any, service: str) -> Any:
-        """A client whose time-outs end. The embedded cloud is asked once, AWS may be asked again."""
         from botocore.config import Config
 
-        if not self.is_embedded:
-            config = Config(
-                max_pool_connections=_CONNECTIONS,
-                connect_timeout=5,
-                read_timeout=30,
-                retries={"mode": "standard", "total_max_attempts": 5},
-                user_agent_extra="cloudcafe",
+        known = self._connection
+        if self._session is None:
+            self._session = boto3.Session(
+                aws_access_key_id=known.access_key,
+                aws_secret_access_key=known.secret_key,
+                region_name=known.region,
+                botocore_session=botocore.session.Session(session_vars=_ISOLATED) if known.is_embedded else None,
             )
-            return session.client(service, config=config)
         config = Config(
-            connect_timeout=2,
+            connect_timeout=2 if known.is_embedded else 5,
             read_timeout=30,
-            # A second try would hide what the first ran into, and repeat a mutation whose answer was lost.
-            retries={"mode": "standard", "total_max_attempts": 1},
-            proxies={},
+            # A second try at the embedded cloud would hide what the first ran into, and repeat a mutation whose answer
+            # was lost.
+            retries={"mode": "standard", "total_max_attempts": 1 if known.is_embedded else 5},
+            proxies={} if known.is_embedded else None,
             max_pool_connections=_CONNECTIONS,
             user_agent_extra="cloudcafe",
         )
-        return session.client(service, endpoint_url=self.endpoint_url, config=config)
+        return self._session.client(service, endpoint_url=known.endpoint_url, config=config)
 
 
-_NO_WAY_IN = (
-    "NoCredentialsError",
-    "PartialCredentialsError",
-    "CredentialRetrievalError",
-    "ProfileNotFound",
-    "TokenRetrievalError",
-    "NoAuthTokenError",
-    "SSOError",
-    "LoginError",
-)
-"""botocore's exceptions for a caller who is not known; the last ones are the roots of several."""
 _NOT_LET_IN = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "InvalidAccessKeyId"}
 )
@@ -111,7 +105,17 @@ def fault_of(error: BaseException) -> EnvironmentFault | None:
             f"AWS does not take the credentials: {error}. Next: `aws sso login`, or new keys; `aws sts"
             " get-caller-identity` shows who you are"
         )
-    if isinstance(error, tuple(getattr(exceptions, name) for name in _NO_WAY_IN)):
+    no_way_in = (
+        exceptions.NoCredentialsError,
+        exceptions.PartialCredentialsError,
+        exceptions.CredentialRetrievalError,
+        exceptions.ProfileNotFound,
+        exceptions.TokenRetrievalError,
+        exceptions.NoAuthTokenError,
+        exceptions.SSOError,
+        exceptions.LoginError,
+    )
+    if isinstance(error, no_way_in):
         return EnvironmentFault(
             f"no credentials for AWS: {error}. Next: `aws configure` or `aws sso login`; `aws sts get-caller-identity`"
             " shows who you are"

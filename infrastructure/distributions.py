@@ -5,9 +5,9 @@ has their hashes: a layer's content is known without reading it.
 """
 
 import importlib.metadata
-import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -22,11 +22,10 @@ from infrastructure.imports import Foreign
 
 RUNTIME = frozenset({"awslambdaric", "boto3", "botocore"})
 """What AWS's Python runtimes bring along. What these require is there too, but no code may count on it."""
-PROJECT = "cloudcafe"
 _NOT_PACKED = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 """Notes of the installer: they differ from machine to machine."""
-_MANYLINUX = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
-"""PEP 600's older names, as the glibc they stand for."""
+_MANYLINUX = ("manylinux1", "manylinux2010", "manylinux2014")
+"""PEP 600's older names: glibc 2.5, 2.12 and 2.17, all older than Lambda's."""
 _Found = dict[str, tuple[Distribution, frozenset[str]]]
 """Distributions by name, each with the extras of it that are seen to."""
 _REINSTALL = "install the project's dependencies again (make clean, make check)"
@@ -51,17 +50,12 @@ class File:
         return content
 
 
-def files_for(foreign: Iterable[Foreign], extras: Mapping[str, frozenset[str]] | None = None) -> tuple[File, ...]:
-    """The files of everything that `foreign` modules need at run time, sorted by path.
+def needed(foreign: Iterable[Foreign], extras: Mapping[str, frozenset[str]] | None = None) -> tuple[Distribution, ...]:
+    """The distributions that `foreign` modules need at run time, without those that the runtime brings.
 
     `extras` are those to install of a distribution, by its name; by default those the project asks for in
     pyproject.toml. `EnvironmentFault` names a module that nothing provides, with the file that imports it.
     """
-    return tuple(sorted(_packed(needed(foreign, extras)), key=lambda file: file.path))
-
-
-def needed(foreign: Iterable[Foreign], extras: Mapping[str, frozenset[str]] | None = None) -> tuple[Distribution, ...]:
-    """The distributions that `foreign` modules need at run time, without those that the runtime brings."""
     wanted = asked_extras() if extras is None else extras
     found: _Found = {}
     for module in foreign:
@@ -80,10 +74,10 @@ def needed(foreign: Iterable[Foreign], extras: Mapping[str, frozenset[str]] | No
 
 
 @cache
-def asked_extras(project: str = PROJECT) -> Mapping[str, frozenset[str]]:
+def asked_extras() -> Mapping[str, frozenset[str]]:
     """The extras that the project's own requirements ask for, by distribution; empty where it is not installed."""
     try:
-        lines = importlib.metadata.requires(project) or ()
+        lines = importlib.metadata.requires("cloudcafe") or ()
     except importlib.metadata.PackageNotFoundError:
         return {}
     requirements = (Requirement(line) for line in lines)
@@ -96,53 +90,37 @@ def check_for_lambda(distributions: Iterable[Distribution], *, python: tuple[int
     Lambda runs on Linux with glibc 2.26 up to Python 3.11 and 2.34 from 3.12 on (AWS Lambda Developer Guide,
     "Lambda runtimes": Amazon Linux 2 and 2023).
     """
-    glibc = (2, 34) if python >= (3, 12) else (2, 26)
-    unfit = [each.name for each in distributions if not any(_runs(tag, glibc, machine) for tag in _tags(each))]
+    glibc = 34 if python >= (3, 12) else 26
+    fit = {
+        "any",
+        *(f"{tag}_{machine}" for tag in (*_MANYLINUX, *(f"manylinux_2_{minor}" for minor in range(glibc + 1)))),
+    }
+    unfit = [each.name for each in distributions if fit.isdisjoint(_platforms(each))]
     if unfit:
         raise EnvironmentFault(
-            f"installed here for a platform that is not AWS Lambda's (Linux, {machine}, glibc {glibc[0]}.{glibc[1]}):"
+            f"installed here for a platform that is not AWS Lambda's (Linux, {machine}, glibc 2.{glibc}):"
             f" {', '.join(sorted(unfit))}. Deploy from Linux on {machine} with Python"
             f" {python[0]}.{python[1]}, where the layer takes the wheels that are installed"
         )
 
 
-def _tags(distribution: Distribution) -> list[str]:
-    text = distribution.read_text("WHEEL") or ""
-    return [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("Tag:")]
-
-
-def _runs(tag: str, glibc: tuple[int, int], machine: str) -> bool:
-    for platform in tag.rsplit("-", 1)[-1].split("."):
-        if platform == "any":
-            return True
-        match = re.fullmatch(rf"(manylinux(?:1|2010|2014|_(\d+)_(\d+)))_{machine}", platform)
-        if match is not None:
-            older = _MANYLINUX.get(match[1])
-            if (older or (int(match[2]), int(match[3]))) <= glibc:
-                return True
-    return False
+def _platforms(distribution: Distribution) -> list[str]:
+    """The platforms that the wheel it was installed from is tagged with."""
+    lines = (distribution.read_text("WHEEL") or "").splitlines()
+    return [tag for line in lines if line.startswith("Tag:") for tag in line.rpartition("-")[2].strip().split(".")]
 
 
 def _provider(module: str) -> Distribution | None:
     """The installed distribution that has the top-level `module`. Most are called as their module is."""
-    try:
+    with suppress(importlib.metadata.PackageNotFoundError):
         guess = importlib.metadata.distribution(module)
-    except importlib.metadata.PackageNotFoundError:
-        guess = None
-    if guess is not None and module in _modules(guess):
-        return guess
+        if any(path.parts[0].partition(".")[0] == module for path in guess.files or ()):
+            return guess
     names = _all_providers().get(module)  # looks at every distribution: half a second
     return importlib.metadata.distribution(names[0]) if names else None
 
 
-@cache
-def _all_providers() -> Mapping[str, list[str]]:
-    return importlib.metadata.packages_distributions()
-
-
-def _modules(distribution: Distribution) -> frozenset[str]:
-    """Top-level modules among the files of a distribution."""
-    return frozenset(path.parts[0].partition(".")[0] for path in distribution.files or ())
+_all_providers = cache(importlib.metadata.packages_distributions)
 
 
 def _require(distribution: Distribution, extras: Mapping[str, frozenset[str]], found: _Found) -> None:
@@ -175,7 +153,8 @@ def _installed(name: str, by: str) -> Distribution:
         raise EnvironmentFault(f"{name}, which {by} requires, is not installed; {_REINSTALL}") from None
 
 
-def _packed(distributions: Iterable[Distribution]) -> Iterator[File]:
+def files_of(distributions: Iterable[Distribution]) -> Iterator[File]:
+    """What of them belongs into a package, with RECORD's hashes."""
     for distribution in distributions:
         if distribution.files is None:
             raise EnvironmentFault(f"{distribution.name} has no record of its files; install it from a wheel")

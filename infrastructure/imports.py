@@ -9,6 +9,7 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import resolve_name
 from pathlib import Path
 
 from infrastructure.errors import EnvironmentFault
@@ -43,14 +44,14 @@ class _Import:
     maybe: bool = False
 
 
-def follow(module: str, root: Path, own: Iterable[str] = ("services",)) -> Imports:
-    """All that importing `module` brings in; `own` are the top-level packages below `root` that are the project's.
+def follow(module: str, root: Path) -> Imports:
+    """All that importing `module` brings in; its top-level package, below `root`, is the project's.
 
     `EnvironmentFault` names a module of the project that is not there and the file that imports it.
     """
-    owned = frozenset(own)
+    own = module.partition(".")[0]
     files: set[Path] = set()
-    foreign: dict[str, Foreign] = {}
+    foreign: list[Foreign] = []
     waiting = [(module, "the entry point")]
     while waiting:
         name, where = waiting.pop()
@@ -59,26 +60,20 @@ def follow(module: str, root: Path, own: Iterable[str] = ("services",)) -> Impor
             for found in _imports_of(file, root):
                 place = f"{file.as_posix()}:{found.line}"
                 top = found.module.partition(".")[0]
-                if top in owned:
+                if top == own:
                     if not found.maybe or _file(found.module, root) is not None:
                         waiting.append((found.module, place))
                 elif top not in sys.stdlib_module_names:
-                    _note(foreign, Foreign(name=top, where=place, is_optional=found.is_optional))
-    return Imports(files=tuple(sorted(files)), foreign=dict(sorted(foreign.items())))
-
-
-def _note(foreign: dict[str, Foreign], found: Foreign) -> None:
-    """Keep the first place, and one that needs the module rather than one that can do without it."""
-    known = foreign.get(found.name)
-    order = (found.is_optional, found.where)
-    if known is None or order < (known.is_optional, known.where):
-        foreign[found.name] = found
+                    foreign.append(Foreign(name=top, where=place, is_optional=found.is_optional))
+    # Of each the first place, and one that needs the module rather than one that can do without it.
+    foreign.sort(key=lambda each: (each.is_optional, each.where), reverse=True)
+    return Imports(files=tuple(sorted(files)), foreign={each.name: each for each in foreign})
 
 
 def _files_of(module: str, root: Path, where: str) -> set[Path]:
     """The file of `module` and the `__init__` of each package it lies in."""
     parts = module.split(".")
-    found = {_file(".".join(parts[:depth]), root) for depth in range(1, len(parts) + 1)}
+    found = {_file(".".join(parts[: depth + 1]), root) for depth in range(len(parts))}
     if _file(module, root) is None:
         raise EnvironmentFault(
             f"the module {module!r}, needed by {where}, is not below {root}: correct the import, or the entry in"
@@ -119,27 +114,18 @@ def _in_body(body: Iterable[ast.AST], package: str, *, is_optional: bool) -> Ite
 
 
 def _from(node: ast.ImportFrom, package: str, *, is_optional: bool) -> Iterator[_Import]:
-    base = node.module or ""
-    if node.level:
-        parents = package.split(".")[: len(package.split(".")) - node.level + 1]
-        base = ".".join((*parents, *filter(None, (node.module,))))
+    base = resolve_name("." * node.level + (node.module or ""), package)
     yield _Import(module=base, line=node.lineno, is_optional=is_optional)
     for alias in node.names:
         yield _Import(module=f"{base}.{alias.name}", line=node.lineno, is_optional=is_optional, maybe=True)
 
 
 def _is_type_checking(test: ast.expr) -> bool:
-    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
-        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
-    )
+    return getattr(test, "attr", getattr(test, "id", "")) == "TYPE_CHECKING"
 
 
 def _is_guarded(node: ast.Try) -> bool:
     """Does one of its handlers catch a failed import?"""
-    for handler in node.handlers:
-        if handler.type is None:
-            return True
-        caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-        if any(isinstance(each, ast.Name) and each.id in _CATCHES_IMPORT_ERRORS for each in caught):
-            return True
-    return False
+    types = [handler.type for handler in node.handlers]
+    caught = {each.id for kind in types if kind for each in ast.walk(kind) if isinstance(each, ast.Name)}
+    return None in types or not caught.isdisjoint(_CATCHES_IMPORT_ERRORS)

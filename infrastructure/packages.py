@@ -9,23 +9,24 @@ again, one that was uploaded is not uploaded again. Source of the layout: AWS La
 """
 
 import hashlib
+import importlib.resources
 import platform
 import secrets
 import stat
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infrastructure import distributions, imports
 from infrastructure.distributions import File
 from infrastructure.errors import EnvironmentFault
-from infrastructure.state import make_private
+from infrastructure.state import make_private, written_at
 from services import catalog
 from services.catalog import FunctionService
 
-ROOT = Path(__file__).resolve().parents[__name__.count(".")]
+ROOT = Path(str(importlib.resources.files("services"))).resolve().parent
 """Below it lies the package `services`, in a checkout and where the project is installed."""
 KEPT = 8
 """Archives of one name that stay in the cache."""
@@ -85,16 +86,17 @@ def build(service: FunctionService, cache: Path, *, for_aws: bool, root: Path = 
     if machine is None:
         raise EnvironmentFault(f"Lambda runs on x86_64 and arm64, this machine is {platform.machine()}")
     found = imports.follow(service.entry.partition(":")[0], root)
-    foreign = found.foreign.values()
+    needed = distributions.needed(found.foreign.values())  # refuses what is missing before anything is made
     if for_aws:
         linux = {"arm64": "aarch64"}.get(machine, machine)
-        distributions.check_for_lambda(distributions.needed(foreign), python=sys.version_info[:2], machine=linux)
-    layer = distributions.files_for(foreign)  # refuses what is missing before anything is made
+        distributions.check_for_lambda(needed, python=sys.version_info[:2], machine=linux)
+    # Lambda looks for a layer's modules in its folder `python`.
+    layer = [replace(file, path=f"python/{file.path}") for file in distributions.files_of(needed)]
     code = [File(path=file.as_posix(), source=root / file, hash="") for file in found.files]
     return Package(
         service=service.name,
         code=archive(f"{service.name}-code", code, cache),
-        layer=archive(f"{service.name}-layer", _below_python(layer), cache),
+        layer=archive(f"{service.name}-layer", layer, cache),
         runtime=f"python{sys.version_info.major}.{sys.version_info.minor}",
         architecture=machine,
     )
@@ -109,15 +111,14 @@ def archive(name: str, files: Iterable[File], cache: Path) -> Archive:
     target = cache / f"{name}-{digest}.zip"
     if not target.is_file():
         make_private(cache)
-        _write(target, lambda draft: _zip(draft, contents))
+        draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:  # whole or not at all: nobody ever uploads half an archive
+            _zip(draft, contents)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
         _prune(cache, name)
     return Archive(name=name, digest=digest, file=target)
-
-
-def _below_python(files: Iterable[File]) -> Iterator[File]:
-    """Lambda looks for a layer's modules in its folder `python`."""
-    for file in files:
-        yield File(path=f"python/{file.path}", source=file.source, hash=file.hash)
 
 
 def _digest(files: Iterable[File]) -> str:
@@ -139,26 +140,8 @@ def _zip(target: Path, files: Iterable[File]) -> None:
             opened.writestr(entry, file.read())
 
 
-def _write(target: Path, fill: Callable[[Path], None]) -> None:
-    """Whole or not at all: nobody ever uploads half an archive."""
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        fill(draft)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
 def _prune(cache: Path, name: str) -> None:
     """Keep the latest: every change of the code makes another archive."""
-    found = sorted(cache.glob(f"{name}-*.zip"), key=_made_at, reverse=True)
+    found = sorted(cache.glob(f"{name}-*.zip"), key=written_at, reverse=True)
     for file in found[KEPT:]:
         file.unlink(missing_ok=True)
-
-
-def _made_at(file: Path) -> float:
-    """Unix seconds; 0 for one that somebody else has removed meanwhile."""
-    try:
-        return file.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0

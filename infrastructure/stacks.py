@@ -10,6 +10,7 @@ thread does it all: CloudFormation's calls return at once, and the embedded clou
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from infrastructure import stack_failures, templates
@@ -17,6 +18,7 @@ from infrastructure.errors import EnvironmentFault, UsageError
 from infrastructure.templates import MODULES, Template
 
 Talk = Callable[[str], None]
+"""Takes one line of progress for a person; must not raise."""
 
 _DONE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 _STEADY = _DONE | {"UPDATE_ROLLBACK_COMPLETE"}
@@ -30,17 +32,15 @@ _CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What a deployment did, by module, and the outputs of all stacks in one namespace."""
+    """The outputs of all stacks in one namespace, and what was done by module: created, updated or unchanged."""
 
     outputs: Mapping[str, str]
-    created: tuple[str, ...]
-    updated: tuple[str, ...]
-    unchanged: tuple[str, ...]
+    changes: Mapping[str, str]
 
     @property
     def is_new(self) -> bool:
         """Nothing was there before."""
-        return not self.updated and not self.unchanged
+        return set(self.changes.values()) <= {"created"}
 
 
 class Supplier(Protocol):
@@ -65,16 +65,20 @@ class _Work:
     given: dict[str, str]
     supplier: Supplier | None
     talk: Talk
+    poll: Callable[[], None]
     outputs: dict[str, str] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
-    created: list[str] = field(default_factory=list)
-    updated: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
+    changes: dict[str, str] = field(default_factory=dict)
 
 
 def stack_name(environment: str, module: str) -> str:
     """`cafe-<environment>-<module>`."""
     return f"cafe-{environment}-{module}"
+
+
+def tags(environment: str, module: str) -> dict[str, str]:
+    """What every stack is tagged with, and every resource that its template can tag."""
+    return {"Project": "cloudcafe", "Environment": environment, "Module": module}
 
 
 def deploy(
@@ -99,17 +103,13 @@ def deploy(
     texts = templates.read_all() if bodies is None else bodies
     _check_overrides(texts, overrides or {})
     given = {**parameters, **(overrides or {})}
-    work = _Work(client=client, environment=environment, given=given, supplier=supplier, talk=talk)
-    _carry_out(work, texts, pause, poll_s)
-    return Deployment(
-        outputs=work.outputs,
-        created=tuple(work.created),
-        updated=tuple(work.updated),
-        unchanged=tuple(work.unchanged),
-    )
+    poll = partial(pause, poll_s)
+    work = _Work(client=client, environment=environment, given=given, supplier=supplier, talk=talk, poll=poll)
+    _carry_out(work, texts)
+    return Deployment(outputs=work.outputs, changes=work.changes)
 
 
-def _carry_out(work: _Work, texts: tuple[Template, ...], pause: Callable[[float], None], poll_s: float) -> None:
+def _carry_out(work: _Work, texts: tuple[Template, ...]) -> None:
     """Each stack as soon as those are complete whose outputs it takes."""
     by_module = {text.module: text for text in texts}
     sorter = templates.order(texts)
@@ -117,14 +117,14 @@ def _carry_out(work: _Work, texts: tuple[Template, ...], pause: Callable[[float]
     under_way: list[str] = []
     while sorter.is_active():
         for module in sorter.get_ready():
-            _start(work, by_module[module], pause, poll_s)
+            _start(work, by_module[module])
             under_way.append(module)
         finished = [module for module in under_way if _is_finished(work, module)]
         for module in finished:
             under_way.remove(module)
             sorter.done(module)
         if not finished:
-            pause(poll_s)
+            work.poll()
 
 
 def outputs(client: Any, environment: str) -> Mapping[str, str]:
@@ -157,25 +157,23 @@ def destroy(
 
     `empty` is called with the name of each bucket that is about to be deleted: S3 keeps one that holds objects.
     """
+    poll = partial(pause, poll_s)
     for module in reversed(MODULES):
         name = stack_name(environment, module)
-        stack = _settled(client, name, pause, poll_s)
+        stack = _settled(client, name, poll)
         if stack is not None:
             talk(f"{module}: deleting")
-            for bucket in _buckets(client, name):
-                empty(bucket)
-            _delete(client, stack, module, pause, poll_s)
+            for resource in resources(client, name):
+                if resource["ResourceType"] == "AWS::S3::Bucket":
+                    empty(resource["PhysicalResourceId"])
+            _delete(client, stack, module, poll)
 
 
-def _buckets(client: Any, name: str) -> tuple[str, ...]:
-    """The buckets that stack `name` holds."""
+def resources(client: Any, name: str) -> list[Mapping[str, str]]:
+    """What stack `name` holds, as ListStackResources tells it, without what was deleted from it."""
     pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
-    resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
-    return tuple(
-        resource["PhysicalResourceId"]
-        for resource in resources
-        if resource["ResourceType"] == "AWS::S3::Bucket" and resource["ResourceStatus"] != "DELETE_COMPLETE"
-    )
+    held = (resource for page in pages for resource in page["StackResourceSummaries"])
+    return [resource for resource in held if resource["ResourceStatus"] not in _GONE]
 
 
 def _check_overrides(texts: Iterable[Template], overrides: Mapping[str, str]) -> None:
@@ -185,26 +183,28 @@ def _check_overrides(texts: Iterable[Template], overrides: Mapping[str, str]) ->
         raise UsageError(f"no template has a parameter {', '.join(unknown)}; known: {', '.join(sorted(known))}")
 
 
-def _start(work: _Work, text: Template, pause: Callable[[float], None], poll_s: float) -> None:
+def _start(work: _Work, text: Template) -> None:
     """Ask for `text` to be created, replaced or updated, whichever its stack's state calls for."""
-    name = stack_name(work.environment, text.module)
     values = _values(text, work)
     work.started[text.module] = time.monotonic()
-    stack = _settled(work.client, name, pause, poll_s)
+    stack = _settled(work.client, stack_name(work.environment, text.module), work.poll)
     if stack is not None and stack["StackStatus"] in _EMPTY:
-        _delete(work.client, stack, text.module, pause, poll_s)
+        _delete(work.client, stack, text.module, work.poll)
         stack = None
     if stack is None:
         _ask(work, text, values, work.client.create_stack, OnFailure="ROLLBACK")
-        work.created.append(text.module)
-    elif _is_as_asked(work.client, stack, text, values) or not _ask(work, text, values, work.client.update_stack):
-        work.unchanged.append(text.module)
+        work.changes[text.module] = "created"
     else:
-        work.updated.append(text.module)
+        is_same = _is_as_asked(work.client, stack, text, values)
+        is_updated = not is_same and _ask(work, text, values, work.client.update_stack)
+        work.changes[text.module] = "updated" if is_updated else "unchanged"
 
 
 def _values(text: Template, work: _Work) -> dict[str, str]:
-    _supply(work, text)
+    """Its parameters. The supplier works before the first stack that needs it; what it gives counts as given."""
+    if work.supplier is not None and work.supplier.parameters & set(text.parameters):
+        work.given = {**work.supplier(work.outputs), **work.given}
+        work.supplier = None
     values = {}
     for parameter, default in text.parameters.items():
         value = work.given.get(parameter, work.outputs.get(parameter, default))
@@ -215,13 +215,6 @@ def _values(text: Template, work: _Work) -> dict[str, str]:
             )
         values[parameter] = value
     return values
-
-
-def _supply(work: _Work, text: Template) -> None:
-    """Have the supplier do its work before the first stack that needs it; what it gives counts as given."""
-    if work.supplier is not None and work.supplier.parameters & set(text.parameters):
-        work.given = {**work.supplier(work.outputs), **work.given}
-        work.supplier = None
 
 
 def _ask(work: _Work, text: Template, values: Mapping[str, str], call: Callable[..., Any], **more: str) -> bool:
@@ -235,17 +228,13 @@ def _ask(work: _Work, text: Template, values: Mapping[str, str], call: Callable[
             TemplateBody=text.body,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
             Capabilities=_CAPABILITIES,
-            Tags=[
-                {"Key": "Project", "Value": "cloudcafe"},
-                {"Key": "Environment", "Value": work.environment},
-                {"Key": "Module", "Value": text.module},
-            ],
+            Tags=[{"Key": key, "Value": value} for key, value in tags(work.environment, text.module).items()],
             **more,
         )
     except ClientError as refusal:
         if _NOTHING_TO_DO in str(refusal):
             return False
-        raise EnvironmentFault(stack_failures.refused(name, text.module, str(refusal))) from refusal
+        raise EnvironmentFault(stack_failures.report_refusal(name, text.module, str(refusal))) from refusal
     return True
 
 
@@ -256,12 +245,11 @@ def _is_finished(work: _Work, module: str) -> bool:
     status = "DELETE_COMPLETE" if stack is None else str(stack["StackStatus"])
     if status.endswith("_IN_PROGRESS"):
         return False
-    is_untouched = module in work.unchanged and status in _STEADY
+    is_untouched = work.changes[module] == "unchanged" and status in _STEADY
     if stack is None or (status not in _DONE and not is_untouched):
-        raise EnvironmentFault(stack_failures.told(work.client, name, module, f"the stack is {status}"))
+        raise EnvironmentFault(stack_failures.report(work.client, name, module, f"the stack is {status}"))
     work.outputs.update(_outputs_of(stack))
-    verb = "created" if module in work.created else "updated" if module in work.updated else "unchanged"
-    work.talk(f"{module}: {verb} ({time.monotonic() - work.started[module]:.1f} s)")
+    work.talk(f"{module}: {work.changes[module]} ({time.monotonic() - work.started[module]:.1f} s)")
     return True
 
 
@@ -298,16 +286,16 @@ def _describe(client: Any, name: str) -> Mapping[str, Any] | None:
     return None if stack["StackStatus"] in _GONE else stack
 
 
-def _settled(client: Any, name: str, pause: Callable[[float], None], poll_s: float) -> Mapping[str, Any] | None:
+def _settled(client: Any, name: str, poll: Callable[[], None]) -> Mapping[str, Any] | None:
     """The stack once nothing is under way on it: an interrupted command leaves one, and it refuses more."""
     while (stack := _describe(client, name)) is not None and stack["StackStatus"] not in _EMPTY:
         if not stack["StackStatus"].endswith("_IN_PROGRESS"):
             break
-        pause(poll_s)
+        poll()
     return stack
 
 
-def _delete(client: Any, stack: Mapping[str, Any], module: str, pause: Callable[[float], None], poll_s: float) -> None:
+def _delete(client: Any, stack: Mapping[str, Any], module: str, poll: Callable[[], None]) -> None:
     """Delete it and wait until it is gone; asked by its id, under which CloudFormation still knows it then."""
     from botocore.exceptions import ClientError
 
@@ -320,5 +308,5 @@ def _delete(client: Any, stack: Mapping[str, Any], module: str, pause: Callable[
         ) from refusal
     while (now := _describe(client, stack["StackId"])) is not None:
         if now["StackStatus"] == "DELETE_FAILED":
-            raise EnvironmentFault(stack_failures.told(client, name, module, "the stack could not be deleted"))
-        pause(poll_s)
+            raise EnvironmentFault(stack_failures.report(client, name, module, "the stack could not be deleted"))
+        poll()

@@ -22,6 +22,14 @@ def make_private(folder: Path) -> tuple[Path, ...]:
     return missing
 
 
+def written_at(file: Path) -> float:
+    """When `file` was last written, in Unix seconds; 0 for one that has gone since it was listed."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class StateFolder:
     """The files of one platform. Nothing here creates anything; owners of a file create it."""

@@ -13,12 +13,16 @@ FOLDER = Path(__file__).parent / "modules"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """One module's template. `parameters` by name with their default, None where there is none."""
+    """One module's template. `parameters` by name with their default, None where there is none.
+
+    `tagged` are the logical ids of the resources that it gives tags.
+    """
 
     module: str
     body: str
     parameters: dict[str, str | None]
     outputs: tuple[str, ...]
+    tagged: frozenset[str]
 
 
 def read(module: str, folder: Path = FOLDER) -> Template:
@@ -33,6 +37,11 @@ def read(module: str, folder: Path = FOLDER) -> Template:
             for name, declared in document.get("Parameters", {}).items()
         },
         outputs=tuple(document.get("Outputs", {})),
+        tagged=frozenset(
+            name
+            for name, resource in document.get("Resources", {}).items()
+            if resource.get("Properties", {}).get("Tags")
+        ),
     )
 
 

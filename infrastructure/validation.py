@@ -1,175 +1,97 @@
 """Is what the templates describe really there? Shared by `cafe validate` and `suites/infrastructure`.
 
-Three questions to each module: is its stack complete, do its resources answer for themselves with the platform's tags,
-and do its endpoints answer. Reads only.
+Two questions go to every stack, whatever APIs its resources are of: is each of them complete, and does the Resource
+Groups Tagging API find those that its template tags. The rest asks whether what was made works. Reads only.
+
+The tagging API follows the others with a delay on AWS: what was made, tagged or deleted shows there a while later.
 """
 
-import http.client
 import json
-import socket
-import urllib.parse
-from collections.abc import Callable, Mapping
+import re
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-from infrastructure import stacks
+from infrastructure import stacks, templates
 from infrastructure.cloud import Platform
 from infrastructure.templates import MODULES
 from services.catalog import http_services
 
-_ANSWER_S = 5.0
+_ANSWER_S = 5
+_NOT_FOUND_BY_TAGS = frozenset({"AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::EIP", "AWS::IAM::Role"})
+"""Types that GetResources does not list, and one whose ARN has another id (an address) than CloudFormation.
 
-Tags = Mapping[str, str]
+Source: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/supported-services.html
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that must hold. `problem` says what does not, None when all is well."""
+    """One thing that must hold. `problem` says what does not, None when all is well, or fails as its client does."""
 
     module: str
     name: str
     problem: Callable[[Platform], str | None]
 
     def found(self, platform: Platform) -> str | None:
-        """The problem, also where there is nothing to look at any more, which its API refuses or answers with none."""
+        """The problem, also where nobody answers, or the API refuses, since there is nothing to look at any more."""
+        import psycopg
+        import redis
+        import urllib3
         from botocore.exceptions import ClientError
 
         try:
             return self.problem(platform)
-        except ClientError as refusal:
-            return str(refusal)
-        except LookupError as missing:
-            return f"it is not there: {type(missing).__name__}: {missing}"
+        except (ClientError, psycopg.Error, redis.RedisError, urllib3.exceptions.HTTPError) as refusal:
+            return f"{type(refusal).__name__}: {refusal}"
 
 
-def _stack(module: str) -> Check:
-    def problem(platform: Platform) -> str | None:
-        name = stacks.stack_name(platform.environment.suffix, module)
-        resources = platform.client("cloudformation").list_stack_resources(StackName=name)["StackResourceSummaries"]
-        if not resources:
-            return f"stack {name} holds no resource"
-        bad = [
-            f"{r['LogicalResourceId']} {r['ResourceStatus']}"
-            for r in resources
-            if "COMPLETE" not in r["ResourceStatus"]
-        ]
-        return f"stack {name}: {', '.join(bad)}" if bad else None
-
-    return Check(module=module, name="stack is complete", problem=problem)
+def _incomplete(module: str, platform: Platform) -> str | None:
+    name = stacks.stack_name(platform.environment.suffix, module)
+    resources = stacks.resources(platform.client("cloudformation"), name)
+    bad = [
+        f"{r['LogicalResourceId']} {r['ResourceStatus']}" for r in resources if "COMPLETE" not in r["ResourceStatus"]
+    ]
+    return None if resources and not bad else f"stack {name}: {', '.join(bad) or 'holds no resource'}"
 
 
-def _tagged(module: str, what: str, read: Callable[[Platform], Tags]) -> Check:
-    def problem(platform: Platform) -> str | None:
-        wanted = {"Project": "cloudcafe", "Environment": platform.environment.suffix, "Module": module}
-        found = read(platform)
-        missing = {key: value for key, value in wanted.items() if found.get(key) != value}
-        return f"tags wanted {missing}, found {dict(found)}" if missing else None
-
-    return Check(module=module, name=f"{what} exists and is tagged", problem=problem)
-
-
-def _pairs(tags: list[dict[str, str]], key: str = "Key", value: str = "Value") -> Tags:
-    return {tag[key]: tag[value] for tag in tags}
-
-
-def _ec2(output: str) -> Callable[[Platform], Tags]:
-    def read(platform: Platform) -> Tags:
-        identifier = platform.output(output).split(",")[0]
-        filters = [{"Name": "resource-id", "Values": [identifier]}]
-        return _pairs(platform.client("ec2").describe_tags(Filters=filters)["Tags"])
-
-    return read
-
-
-def _table(output: str) -> Callable[[Platform], Tags]:
-    return lambda platform: _pairs(
-        platform.client("dynamodb").list_tags_of_resource(ResourceArn=platform.output(output))["Tags"]
-    )
+def _untagged(module: str, platform: Platform) -> str | None:
+    """What the template tags and nothing is found for. Names are counted: a cluster and its subnet group share one."""
+    environment = platform.environment.suffix
+    tags, template = stacks.tags(environment, module), templates.read(module)
+    wanted = {
+        resource["LogicalResourceId"]: _name(resource["PhysicalResourceId"])
+        for resource in stacks.resources(platform.client("cloudformation"), stacks.stack_name(environment, module))
+        if resource["LogicalResourceId"] in template.tagged and resource["ResourceType"] not in _NOT_FOUND_BY_TAGS
+    }
+    pages = platform.client("resourcegroupstaggingapi").get_paginator("get_resources")
+    filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
+    arns = [
+        each["ResourceARN"] for page in pages.paginate(TagFilters=filters) for each in page["ResourceTagMappingList"]
+    ]
+    missing = Counter(wanted.values()) - Counter(map(_name, arns))
+    if not missing:
+        return None
+    who = ", ".join(f"{resource} ({name})" for resource, name in wanted.items() if name in missing)
+    others = [arn for arn in arns if _name(arn) in missing]
+    return f"not found by the tags {tags}: {who}" + (f"; of that name is only {', '.join(others)}" if others else "")
 
 
-def _cache(platform: Platform) -> Tags:
-    client = platform.client("elasticache")
-    name = platform.output("CacheReplicationGroupId")
-    group = client.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"][0]
-    return _pairs(client.list_tags_for_resource(ResourceName=group["ARN"])["TagList"])
+def _name(identifier: str) -> str:
+    """The name in an ARN or in a queue's URL; CloudFormation knows a resource by one of these, or by the name."""
+    if identifier.startswith("arn:"):
+        return re.sub(r"^/?[\w-]+[:/]", "", identifier.split(":", 5)[5], count=1)
+    return identifier.rpartition("/")[2] if "://" in identifier else identifier
 
 
-def _queue(output: str) -> Callable[[Platform], Tags]:
-    def read(platform: Platform) -> Tags:
-        tags: Tags = platform.client("sqs").list_queue_tags(QueueUrl=platform.output(output)).get("Tags", {})
-        return tags
+def _unhealthy(path: str, platform: Platform) -> str | None:
+    import urllib3
 
-    return read
-
-
-def _stream(platform: Platform) -> Tags:
-    name = platform.output("OrderStreamName")
-    return _pairs(platform.client("kinesis").list_tags_for_stream(StreamName=name)["Tags"])
-
-
-def _balancing(output: str) -> Callable[[Platform], Tags]:
-    return lambda platform: _pairs(
-        platform.client("elbv2").describe_tags(ResourceArns=[platform.output(output)])["TagDescriptions"][0]["Tags"]
-    )
-
-
-def _ecs(output: str) -> Callable[[Platform], Tags]:
-    return lambda platform: _pairs(
-        platform.client("ecs").list_tags_for_resource(resourceArn=platform.output(output))["tags"], "key", "value"
-    )
-
-
-def _service(platform: Platform) -> Tags:
-    described = platform.client("ecs").describe_services(
-        cluster=platform.output("ClusterName"), services=[platform.output("OrderServiceName")], include=["TAGS"]
-    )["services"][0]
-    return _pairs(described["tags"], "key", "value")
-
-
-def _bucket(platform: Platform) -> Tags:
-    name = platform.output("ArtifactBucketName")
-    return _pairs(platform.client("s3").get_bucket_tagging(Bucket=name)["TagSet"])
-
-
-def _cluster(platform: Platform) -> Mapping[str, Any]:
-    name = platform.output("AuroraClusterIdentifier")
-    found: Mapping[str, Any] = platform.client("rds").describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
-    return found
-
-
-def _instance(number: int) -> Callable[[Platform], Tags]:
-    def read(platform: Platform) -> Tags:
-        name = platform.output("AuroraInstanceIds").split(",")[number]
-        found = platform.client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
-        return _pairs(found["TagList"])
-
-    return read
-
-
-def _function(platform: Platform) -> Tags:
-    tags: Tags = platform.client("lambda").list_tags(Resource=platform.output("PaymentFunctionArn"))["Tags"]
-    return tags
-
-
-def _secret(platform: Platform) -> Tags:
-    secret = platform.client("secretsmanager").describe_secret(SecretId=platform.output("OperatorTokenSecretArn"))
-    return _pairs(secret["Tags"])
-
-
-def _health(path: str) -> Callable[[Platform], str | None]:
-    def problem(platform: Platform) -> str | None:
-        parts = urllib.parse.urlsplit(platform.endpoint("alb"))
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_ANSWER_S)
-        try:
-            connection.request("GET", path)
-            status = connection.getresponse().status
-        except (OSError, http.client.HTTPException) as failure:
-            return f"{parts.geturl()}{path} does not answer: {failure}"
-        finally:
-            connection.close()
-        return None if status == http.client.OK else f"{parts.geturl()}{path} answers {status}"
-
-    return problem
+    url = f"{platform.endpoint('alb')}{path}"
+    with urllib3.PoolManager(timeout=_ANSWER_S, retries=False) as pool:
+        status = pool.request("GET", url).status
+    return None if status == 200 else f"{url} answers {status}"
 
 
 def _targets(platform: Platform) -> str | None:
@@ -180,109 +102,71 @@ def _targets(platform: Platform) -> str | None:
     return None if healthy >= wanted else f"{healthy} healthy targets of {len(described)}, at least {wanted} wanted"
 
 
-def _cache_answers(platform: Platform) -> str | None:
+def _cache(platform: Platform) -> str | None:
     """PING where it can be reached from here; on AWS the cache lies in private subnets, and ElastiCache is asked."""
+    import redis
+
     if platform.target == "aws":
         name = platform.output("CacheReplicationGroupId")
-        group: Mapping[str, Any] = platform.client("elasticache").describe_replication_groups(ReplicationGroupId=name)
-        status = str(group["ReplicationGroups"][0]["Status"])
+        found = platform.client("elasticache").describe_replication_groups(ReplicationGroupId=name)
+        status = found["ReplicationGroups"][0]["Status"]
         return None if status == "available" else f"replication group {name} is {status}"
-    parts = urllib.parse.urlsplit(platform.endpoint("elasticache"))
-    try:
-        with socket.create_connection((parts.hostname or "", parts.port or 6379), timeout=_ANSWER_S) as connection:
-            connection.sendall(b"PING\r\n")
-            answer = connection.recv(64)
-    except OSError as failure:
-        return f"{parts.geturl()} does not answer: {failure}"
-    return None if answer.startswith(b"+PONG") else f"{parts.geturl()} answers {answer!r} to PING"
-
-
-def _roles(platform: Platform) -> str | None:
-    """One writer, the rest readers, all of them available."""
-    cluster = _cluster(platform)
-    writers = sum(member["IsClusterWriter"] for member in cluster["DBClusterMembers"])
-    wanted = len(platform.output("AuroraInstanceIds").split(","))
-    if (cluster["Status"], writers, len(cluster["DBClusterMembers"])) == ("available", 1, wanted):
-        return None
-    return f"the cluster is {cluster['Status']} with {writers} writers among {len(cluster['DBClusterMembers'])} members"
-
-
-def _database_answers(platform: Platform) -> str | None:
-    """The writer writes and the reader does not; on AWS both lie in private subnets, and RDS is asked for the roles."""
-    if platform.target == "aws":
-        return None
-    import psycopg
-
-    login = platform.database_login()
-    for endpoint, wanted in (("aurora_writer", "off"), ("aurora_reader", "on")):
-        url = platform.endpoint(endpoint)
-        given: dict[str, Any] = {"user": login.username, "password": login.password, "connect_timeout": int(_ANSWER_S)}
-        try:
-            with psycopg.connect(url, **given) as connection:
-                found = connection.execute("SHOW transaction_read_only").fetchone()
-        except psycopg.Error as failure:
-            return f"{url} does not answer: {failure}"
-        if found != (wanted,):
-            return f"{url}: transaction_read_only is {found}, not {wanted}"
+    with redis.Redis.from_url(platform.endpoint("elasticache"), socket_timeout=_ANSWER_S) as client:
+        client.ping()
     return None
 
 
-def _source_is_enabled(platform: Platform) -> str | None:
+def _database(platform: Platform) -> str | None:
+    """One writer, the rest readers, all available; and they say so themselves, but on AWS lie in private subnets."""
+    import psycopg
+
+    name, wanted = platform.output("AuroraClusterIdentifier"), len(platform.output("AuroraInstanceIds").split(","))
+    cluster = platform.client("rds").describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
+    members, status = cluster["DBClusterMembers"], cluster["Status"]
+    writers = sum(member["IsClusterWriter"] for member in members)
+    if (status, writers, len(members)) != ("available", 1, wanted):
+        return f"the cluster is {status} with {writers} writers among {len(members)} members"
+    if platform.target == "aws":
+        return None
+    login = platform.database_login()
+    for endpoint, is_read_only in (("aurora_writer", "off"), ("aurora_reader", "on")):
+        url = platform.endpoint(endpoint)
+        with psycopg.connect(
+            url, user=login.username, password=login.password, connect_timeout=_ANSWER_S
+        ) as connection:
+            found = connection.execute("SHOW transaction_read_only").fetchone()
+        if found != (is_read_only,):
+            return f"{url}: transaction_read_only is {found}, not {is_read_only}"
+    return None
+
+
+def _source(platform: Platform) -> str | None:
     identifier = platform.output("PaymentEventSourceId")
-    state = str(platform.client("lambda").get_event_source_mapping(UUID=identifier)["State"])
+    state = platform.client("lambda").get_event_source_mapping(UUID=identifier)["State"]
     return None if state == "Enabled" else f"the event source mapping {identifier} is {state}"
 
 
-def _function_answers(platform: Platform) -> str | None:
+def _function(platform: Platform) -> str | None:
     """Asked after its health, the function says that it is well."""
     name = platform.output("PaymentFunctionName")
     answer = platform.client("lambda").invoke(FunctionName=name, Payload=b'{"health": true}')
     payload = answer["Payload"].read().decode(errors="replace")
-    if "FunctionError" in answer:
-        return f"{name} fails: {payload}"
-    status = json.loads(payload).get("status")
-    return None if status == "ok" else f"{name} says {status}"
+    is_well = "FunctionError" not in answer and json.loads(payload).get("status") == "ok"
+    return None if is_well else f"{name} says {payload}"
 
 
 CHECKS: tuple[Check, ...] = (
-    *(_stack(module) for module in MODULES),
-    _tagged("networking", "VPC", _ec2("VpcId")),
-    _tagged("networking", "public subnet", _ec2("PublicSubnetIds")),
-    _tagged("networking", "private subnet", _ec2("PrivateSubnetIds")),
-    _tagged("networking", "load balancer's security group", _ec2("LoadBalancerSecurityGroupId")),
-    _tagged("networking", "services' security group", _ec2("ServiceSecurityGroupId")),
-    _tagged("networking", "cache's security group", _ec2("CacheSecurityGroupId")),
-    _tagged("networking", "database's security group", _ec2("DatabaseSecurityGroupId")),
-    _tagged("networking", "payment's security group", _ec2("PaymentSecurityGroupId")),
-    _tagged("databases", "orders table", _table("OrdersTableArn")),
-    _tagged("databases", "outbox table", _table("OutboxTableArn")),
-    _tagged("databases", "payments table", _table("PaymentsTableArn")),
-    _tagged("databases", "artifact bucket", _bucket),
-    _tagged("databases", "database cluster", lambda platform: _pairs(_cluster(platform)["TagList"])),
-    _tagged("databases", "first database instance", _instance(0)),
-    _tagged("databases", "second database instance", _instance(1)),
-    Check(module="databases", name="database has its roles", problem=_roles),
-    Check(module="databases", name="database answers", problem=_database_answers),
-    _tagged("caching", "replication group", _cache),
-    Check(module="caching", name="cache answers", problem=_cache_answers),
-    _tagged("messaging", "payments queue", _queue("PaymentQueueUrl")),
-    _tagged("messaging", "dead-letter queue", _queue("PaymentDeadLetterQueueUrl")),
-    _tagged("messaging", "order events", _stream),
-    _tagged("loadbalancing", "load balancer", _balancing("AlbArn")),
-    _tagged("loadbalancing", "orders' target group", _balancing("OrderTargetGroupArn")),
-    _tagged("loadbalancing", "empty target group", _balancing("MaintenanceTargetGroupArn")),
+    *(Check(module=each, name="stack is complete", problem=partial(_incomplete, each)) for each in MODULES),
+    *(Check(module=each, name="resources exist and are tagged", problem=partial(_untagged, each)) for each in MODULES),
+    Check(module="databases", name="database answers in its roles", problem=_database),
+    Check(module="caching", name="cache answers", problem=_cache),
     Check(module="loadbalancing", name="every target is healthy", problem=_targets),
-    _tagged("compute", "cluster", _ecs("ClusterArn")),
-    _tagged("compute", "task definition", _ecs("OrderTaskDefinitionArn")),
-    _tagged("compute", "order service", _service),
-    _tagged("compute", "operators' token", _secret),
     *(
-        Check(module="compute", name=f"{service.name} answers", problem=_health(service.health_path))
+        Check(module="compute", name=f"{service.name} answers", problem=partial(_unhealthy, service.health_path))
         for service in http_services()
     ),
-    _tagged("serverless", "payment function", _function),
-    Check(module="serverless", name="event source is enabled", problem=_source_is_enabled),
-    Check(module="serverless", name="payment answers", problem=_function_answers),
+    Check(module="serverless", name="event source is enabled", problem=_source),
+    Check(module="serverless", name="payment answers", problem=_function),
 )
 """Every check there is, by module in the order of deployment within each kind."""
 
@@ -290,9 +174,3 @@ CHECKS: tuple[Check, ...] = (
 def of(module: str) -> tuple[Check, ...]:
     """The checks of one module."""
     return tuple(check for check in CHECKS if check.module == module)
-
-
-def problems(platform: Platform, module: str) -> tuple[str, ...]:
-    """What does not hold of `module`, each with the check that found it; empty when all is well."""
-    found = ((check.name, check.found(platform)) for check in of(module))
-    return tuple(f"{name}: {problem}" for name, problem in found if problem is not None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Platform = Literal["ecs", "eks", "lambda", "ec2"]
+Entrance = Literal["alb", "nlb"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +57,14 @@ class Service:
     entry: str
     edges: tuple[Edge, ...]
 
+    def key(self, what: str) -> str:
+        """The parameter or output of the templates that is this service's `what`: `OrderServiceName`, for one."""
+        return f"{self.name.capitalize()}{what}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpService(Service):
-    """A service that answers HTTP under a path of the load balancer.
+    """A service that answers HTTP under a path of a load balancer, its `entrance`.
 
     `image` is the repository name that a task definition refers to; `entry` is `module:function` of a callable
     that takes no argument, reads its settings from the environment and serves until SIGTERM.
@@ -68,6 +73,7 @@ class HttpService(Service):
     image: str
     route: str
     stress: StressScenario
+    entrance: Entrance = "alb"
 
     @property
     def health_path(self) -> str:
@@ -148,6 +154,11 @@ SERVICES: tuple[Service, ...] = (
         ),
     ),
 )
+
+
+def services_on(platform: Platform) -> tuple[Service, ...]:
+    """Those that run on `platform`."""
+    return tuple(one for one in SERVICES if one.platform == platform)
 
 
 def http_services() -> tuple[HttpService, ...]:

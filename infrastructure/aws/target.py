@@ -2,11 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from infrastructure import artifacts, stacks
-from infrastructure.connection import Connection
+from infrastructure.connection import Clients, Connection
 from infrastructure.environment import Environment
 from infrastructure.errors import EnvironmentFault
 from infrastructure.status import PlatformStatus, ProcessStatus
@@ -23,7 +24,7 @@ class AwsTarget:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._connection = Connection(region=environment.region)
-        self._session: Any = None
+        self._client = Clients(self._connection)
 
     @property
     def metric_period_s(self) -> float:
@@ -46,7 +47,12 @@ class AwsTarget:
 
     def attach(self) -> Connection:
         self._check_configured()
-        self._check_account()
+        if (account := self._account()) not in self._environment.accounts:
+            raise EnvironmentFault(
+                f"the credentials belong to account {account}, environment {self._environment.name!r} may only be"
+                f" deployed into {', '.join(self._environment.accounts)}: use other credentials, or list the account in"
+                f" environments/{self._environment.name}.toml"
+            )
         return self._connection
 
     def settle(self, connection: Connection, outputs: Mapping[str, str]) -> None:
@@ -67,8 +73,8 @@ class AwsTarget:
         arns = [arn for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster) for arn in page["taskArns"]]
         tasks = [
             task
-            for some in _in_batches(arns, _TASKS_DESCRIBED)
-            for task in ecs.describe_tasks(cluster=cluster, tasks=some)["tasks"]
+            for first in range(0, len(arns), _TASKS_DESCRIBED)
+            for task in ecs.describe_tasks(cluster=cluster, tasks=arns[first : first + _TASKS_DESCRIBED])["tasks"]
         ]
         return PlatformStatus(
             platform_id=outputs["ClusterArn"],
@@ -91,19 +97,16 @@ class AwsTarget:
 
     def destroy(self, talk: Callable[[str], None]) -> None:
         self.attach()
-        s3 = self._client("s3")
         stacks.destroy(
             self._client("cloudformation"),
             self._environment.suffix,
             poll_s=self.poll_s,
             talk=talk,
-            empty=lambda bucket: artifacts.empty(s3, bucket),
+            empty=partial(artifacts.empty, self._client("s3")),
         )
 
-    def _client(self, service: str) -> Any:
-        if self._session is None:
-            self._session = self._connection.session()
-        return self._connection.client(self._session, service)
+    def _account(self) -> str:
+        return str(self._client("sts").get_caller_identity()["Account"])
 
     def _check_configured(self) -> None:
         """Everything that can be known to be missing without a call, in one message."""
@@ -124,21 +127,12 @@ class AwsTarget:
             listed = "".join(f"\n  - {item}" for item in missing)
             raise EnvironmentFault(f"environment {name!r} targets AWS, nothing was called; what is missing:{listed}")
 
-    def _check_account(self) -> None:
-        account = str(self._client("sts").get_caller_identity()["Account"])
-        if account not in self._environment.accounts:
-            raise EnvironmentFault(
-                f"the credentials belong to account {account}, environment {self._environment.name!r} may only be"
-                f" deployed into {', '.join(self._environment.accounts)}: use other credentials, or list the account in"
-                f" environments/{self._environment.name}.toml"
-            )
-
     def _check_images(self) -> None:
         """Images are built with Docker, which the framework does without: it looks for them, and says how."""
-        account = str(self._client("sts").get_caller_identity()["Account"])
         missing = [service.image for service in http_services() if not self._has_image(service.image)]
         if missing:
-            commands = "\n".join(_build_commands(image, account, self._environment.region) for image in missing)
+            registry = f"{self._account()}.dkr.ecr.{self._environment.region}.amazonaws.com"
+            commands = "\n".join(_build_commands(image, registry, self._environment.region) for image in missing)
             raise EnvironmentFault(
                 f"no image tagged {IMAGE_TAG!r} in ECR for {', '.join(missing)}. Build and push it first:\n{commands}"
             )
@@ -152,17 +146,12 @@ class AwsTarget:
         return True
 
 
-def _in_batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
 def _aurora(outputs: Mapping[str, str], endpoint: str) -> str:
     """As psql takes it; user and password are in the secret `AuroraSecretArn`."""
     return f"postgresql://{outputs[endpoint]}:{outputs['AuroraPort']}/{outputs['AuroraDatabaseName']}"
 
 
-def _build_commands(image: str, account: str, region: str) -> str:
-    registry = f"{account}.dkr.ecr.{region}.amazonaws.com"
+def _build_commands(image: str, registry: str, region: str) -> str:
     return "\n".join(
         (
             f"  aws ecr create-repository --region {region} --repository-name {image}   # once",

@@ -1,4 +1,4 @@
-"""`cafe`: the command-line face of `infrastructure.cloud`. Data on stdout, talk on stderr."""
+"""`cafe`: the command-line face of `infrastructure.cloud`. Data on stdout, progress on stderr."""
 
 import sys
 from typing import NoReturn

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-from infrastructure.cli.speech import say
+from infrastructure.cli.output import report
 from infrastructure.connection import fault_of
 from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
 
@@ -98,10 +98,10 @@ def run(arguments: list[str]) -> int:
         refusal.show()
         return ExitCode.USAGE
     except CafeError as problem:
-        say(f"cafe: {problem}")
+        report(f"cafe: {problem}")
         return problem.exit_code
     except (click.Abort, KeyboardInterrupt):
-        say("cafe: interrupted")
+        report("cafe: interrupted")
         return ExitCode.INTERRUPTED
     except _NobodyReads:
         # The reader of our output has gone (`cafe logs | head`); nothing is left to say, and nothing to flush at exit.
@@ -111,7 +111,7 @@ def run(arguments: list[str]) -> int:
         fault = _fault_of(problem)
         if fault is None:
             raise  # a defect of ours: the traceback is what finds it
-        say(f"cafe: {fault}")
+        report(f"cafe: {fault}")
         return fault.exit_code
     return outcome if isinstance(outcome, int) else ExitCode.PASSED
 

@@ -7,7 +7,8 @@ import time
 import click
 
 from infrastructure import cloud
-from infrastructure.cli.options import pace_option, resolve, talk, where
+from infrastructure.cli.options import pace_option, resolve, where
+from infrastructure.cli.output import progress
 from infrastructure.cloud import Platform
 from infrastructure.embedded.pace import pace
 from infrastructure.environment import Target
@@ -28,12 +29,12 @@ def up(env: str, target: Target | None, pace_name: str, *, attached: bool) -> No
     """
     environment, place = resolve(env, target)
     started = time.monotonic()
-    platform = cloud.up(environment, place, pace(pace_name), detached=not attached, talk=talk)
+    platform = cloud.up(environment, place, pace(pace_name), detached=not attached, talk=progress)
     if attached:
         _serve_until_end_of_input(platform)
         return
     verb = "is up" if platform.is_new else "was up already"
-    talk(f"{environment.name} {verb}, every service healthy ({time.monotonic() - started:.1f} s)")
+    progress(f"{environment.name} {verb}, every service healthy ({time.monotonic() - started:.1f} s)")
     _show(platform)
 
 
@@ -42,8 +43,8 @@ def up(env: str, target: Target | None, pace_name: str, *, attached: bool) -> No
 def down(env: str, target: Target | None) -> None:
     """Take the platform down and leave nothing."""
     environment, place = resolve(env, target)
-    cloud.down(environment, place, talk=talk)
-    talk(f"{environment.name} is down")
+    cloud.down(environment, place, talk=progress)
+    progress(f"{environment.name} is down")
 
 
 def _serve_until_end_of_input(platform: Platform) -> None:
@@ -62,5 +63,5 @@ def _show(platform: Platform) -> None:
     rows = {"control plane": platform.shell().get("AWS_ENDPOINT_URL"), **platform.endpoints()}
     for name, url in rows.items():
         if url is not None:
-            talk(f"  {name:14} {url}")
-    talk(f'  point tools at it with: eval "$(cafe env --env {platform.environment.name})"')
+            progress(f"  {name:14} {url}")
+    progress(f'  point tools at it with: eval "$(cafe env --env {platform.environment.name})"')

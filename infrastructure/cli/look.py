@@ -45,10 +45,8 @@ def validate(env: str, target: Target | None) -> None:
     problems = []
     for check in validation.CHECKS:
         found = check.found(platform)
-        click.echo(
-            f"{'ok   ' if found is None else 'FAIL '} {check.module:14} {check.name}" + (f": {found}" if found else "")
-        )
-        problems += [check.name] if found else []
+        click.echo(f"{'FAIL' if found else 'ok':5} {check.module:14} {check.name}{f': {found}' if found else ''}")
+        problems += [f"{check.module}: {check.name}"] if found else []
     if problems:
         raise EnvironmentFault(f"{len(problems)} of {len(validation.CHECKS)} checks failed: {', '.join(problems)}")
 

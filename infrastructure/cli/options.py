@@ -1,13 +1,11 @@
 """Options that several commands share."""
 
-import sys
 from collections.abc import Callable
 from typing import Any, get_args
 
 import click
 
 from infrastructure import environment
-from infrastructure.cli.speech import say
 from infrastructure.embedded.pace import FAST, PACES
 from infrastructure.environment import Environment, Target
 
@@ -38,8 +36,3 @@ def resolve(env: str, target: Target | None) -> tuple[Environment, Target]:
     """The environment and the target it runs on."""
     chosen = environment.load(env)
     return chosen, target or chosen.target
-
-
-def talk(line: str) -> None:
-    """One line for a person, on stderr; dimmed where that is a terminal."""
-    say(click.style(line, dim=sys.stderr is not None and sys.stderr.isatty()))

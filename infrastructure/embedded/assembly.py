@@ -5,9 +5,11 @@ Opening uses both cores: the zygote imports the services' libraries and Envoy st
 
 import asyncio
 import importlib
+import pkgutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.reconciler import Reconciler
 from infrastructure.embedded.host import binaries
@@ -19,7 +21,6 @@ from infrastructure.embedded.status_pages import StatusPages
 from services import catalog
 
 if TYPE_CHECKING:
-    from infrastructure.embedded.control.controller import Controller
     from infrastructure.embedded.control.metrics import Metrics
     from infrastructure.embedded.daemon import Options
     from infrastructure.embedded.gateway.control_plane import ControlPlane
@@ -60,21 +61,21 @@ class EmbeddedCloud:
         with ThreadPoolExecutor(1) as thread:  # so that a signal, or the owner's death, is acted on meanwhile
             backends = await asyncio.get_running_loop().run_in_executor(thread, _load, self._options.region)
         from infrastructure.embedded.apis.ecs import metadata
-        from infrastructure.embedded.control.controller import Answering
         from infrastructure.embedded.gateway import interceptors as registry
         from infrastructure.embedded.gateway.control_plane import ControlPlane
+        from infrastructure.embedded.gateway.routing import Router
 
         endpoint = Endpoint(LOOPBACK, self._ports.allocate())
-        reconciler, controllers = self._wired(backends, _url(endpoint))
+        reconciler = self._wired(backends, _url(endpoint))
         self._reconciler = reconciler
         status = StatusPages(self._options, self._supervisor, self._network, reconciler, _url(endpoint))
         self._control_plane = ControlPlane(
             region=self._options.region,
-            account=ACCOUNT,
+            router=Router(PROVIDERS),
+            operations=backends.operations,
             interceptors=registry.chain(backends),
             pages={**status.pages, metadata.PAGE: metadata.page(backends.ecs)},
-            on_mutation=lambda call: reconciler.notify(call.service),
-            natives={each.name: each.answer for each in controllers if isinstance(each, Answering)},
+            on_mutation=backends.operations.changed,
         )
         if self._metrics is not None:
             self._metrics.register(self._control_plane.collector.tick)
@@ -92,9 +93,8 @@ class EmbeddedCloud:
             await self._control_plane.close()
         self._ports.close()
 
-    def _wired(self, backends: "Backends", url: str) -> "tuple[Reconciler, list[Controller]]":
+    def _wired(self, backends: "Backends", url: str) -> Reconciler:
         """Make the context and the controllers in it."""
-        from infrastructure.embedded.control import controllers as registry
         from infrastructure.embedded.control.metrics import Metrics
 
         options = self._options
@@ -114,29 +114,26 @@ class EmbeddedCloud:
             wake=reconciler.wake,
             url=url,
         )
-        controllers = [build(context) for build in registry.CONTROLLERS]
-        reconciler.adopt(controllers)
+        reconciler.adopt([pkgutil.resolve_name(api.controller)(context) for api in PROVIDERS if api.controller])
+        backends.operations.changed = lambda service, _name: reconciler.notify(service)
         self._measuring = asyncio.create_task(self._metrics.run(), name="metrics")
-        return reconciler, controllers
+        return reconciler
 
 
 def _load(region: str) -> "Backends":
     """Import what costs seconds: moto with all APIs that are served, and what builds on it. The order is moto's."""
-    from infrastructure.embedded.gateway import providers, rest_json
     from infrastructure.embedded.moto import imports
     from infrastructure.embedded.moto.records import Backends
 
     backends = Backends(ACCOUNT, region)
-    for api in providers.APIS:
-        if api.protocol == "rest-json":
-            rest_json.operations(api.name)  # loads the service's model
+    for api in PROVIDERS:
         if api.moto:
             imports.models(api.moto)
         if api.handler:
             imports.handler(api.moto, api.handler)
     for module in (
         "infrastructure.embedded.gateway.control_plane",
-        "infrastructure.embedded.control.controllers",
+        *(api.controller.partition(":")[0] for api in PROVIDERS if api.controller),
         "infrastructure.embedded.gateway.interceptors",
     ):
         importlib.import_module(module)

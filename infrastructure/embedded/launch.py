@@ -5,17 +5,18 @@ does, by whatever signal, and whatever the owner's other children have inherited
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import IO
 
 from infrastructure.embedded.host import proctree, residue
 from infrastructure.embedded.host.logfile import tail
@@ -27,6 +28,7 @@ DAEMON: tuple[str, ...] = (sys.executable, "-P", "-m", "infrastructure.embedded"
 START_S = 30.0
 STOP_S = 25.0
 _KILLED_S = 5.0
+_LOOK_S = 0.05
 _SOURCE_ROOT = Path(__file__).parents[__name__.count(".")]
 
 # Ours to wait for once they end. A detached daemon stays here until this process ends, and then is init's.
@@ -187,15 +189,22 @@ def _log_of(state: StateFolder) -> tuple[str, ...]:
 def _locked(state: StateFolder) -> Iterator[None]:
     """Hold off every other start and stop of this environment. The lock dies with its holder."""
     make_private(state.lock.parent)
-    lock = FileLock(state.lock, timeout=START_S + STOP_S)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise EnvironmentFault(
-            f"another process has been starting or stopping the platform in {state.root} for more than "
-            f"{START_S + STOP_S:.0f} s; `fuser {state.lock}` shows which"
-        ) from None
-    try:
+    deadline = time.monotonic() + START_S + STOP_S
+    with state.lock.open("a") as lock:
+        while not _is_taken(lock):
+            if time.monotonic() >= deadline:
+                raise EnvironmentFault(
+                    f"another process has been starting or stopping the platform in {state.root} for more than "
+                    f"{START_S + STOP_S:.0f} s; `fuser {state.lock}` shows which"
+                )
+            time.sleep(_LOOK_S)  # flock waits for ever or not at all
         yield
-    finally:
-        lock.release()
+
+
+def _is_taken(lock: IO[str]) -> bool:
+    """Take the lock if nobody has it; whether it is ours now."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,89 +1,110 @@
 """What the embedded cloud does of each AWS API, from the code that does it: `python -m infrastructure.embedded.parity`.
 
-A call has a **real effect** (a controller or the API's entry declares it), is a **record only** (moto implements it:
-what was written is read back, and nothing else happens), or is **refused** with status 501. The committed PARITY.md is
-this module's output; a test compares the two.
+A call has a **real effect**, is a **record only** for a reason that is given, is a **read**, or is **refused** with
+status 501. It is the table of operations that the gateway goes by. The committed PARITY.md is this module's output; a
+test compares the two.
 """
 
+import importlib
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import botocore.session
 
-from infrastructure.embedded.gateway.providers import APIS, Api
+from infrastructure.embedded.apis import PROVIDERS
+from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.gateway.operations import Operation, declared
 from infrastructure.embedded.moto import imports, patches
 from infrastructure.embedded.stacks.types import BY_NAME
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
-_CLIENTS: Mapping[str, str] = {
-    "elasticloadbalancing": "elbv2",
-    "monitoring": "cloudwatch",
-    "tagging": "resourcegroupstaggingapi",
-}
-"""SDK names of APIs that are signed by another one."""
 _HEAD = """\
 # Parity with AWS
 
 Written by `python -m infrastructure.embedded.parity`; do not edit. Per API call:
 
 - **real effect**: on this machine it does to real processes and data what it does on AWS;
-- **record only**: what was written is read back; no process, packet or bill follows it;
+- **record only**: what was written is read back; no process, packet or bill follows it, for the reason given;
+- **read**: answers what the others did;
 - **refused**: error `UnsupportedOperation`, status 501, which no SDK retries. So is every API that is not listed.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
-    """One API: its real effects by call, the calls that are records only; what AWS has beyond is refused."""
+    """One API: its real effects by call, its records by reason, its reads; what AWS has beyond is refused."""
 
     api: Api
     effects: Mapping[str, str]
-    records: tuple[str, ...]
+    records: Mapping[str, tuple[str, ...]]
+    reads: tuple[str, ...]
     has_refused: bool
+
+    @property
+    def answered(self) -> frozenset[str]:
+        """Every operation that is not refused."""
+        recorded = {name for names in self.records.values() for name in names}
+        return frozenset({*self.effects, *recorded, *self.reads})
 
 
 def table() -> tuple[Parity, ...]:
     """All APIs, by name."""
     imports.prepare(account=ACCOUNT, region=REGION)
-    declared = _declared_by_controllers()
-    return tuple(_of(api, {**api.effects, **declared.get(api.name, {})}) for api in APIS)
+    return tuple(sorted((_of(api) for api in PROVIDERS), key=lambda parity: parity.api.name))
 
 
 def operations(api: Api) -> frozenset[str]:
     """All operations that AWS has in this API."""
-    session = botocore.session.get_session()
-    return frozenset(session.get_service_model(_CLIENTS.get(api.name, api.name)).operation_names)
+    return frozenset(botocore.session.get_session().get_service_model(api.model_name).operation_names)
 
 
-def _of(api: Api, effects: Mapping[str, str]) -> Parity:
-    known = operations(api)
+def _of(api: Api) -> Parity:
+    known, own = operations(api), _own(api)
+    answered = {name for name in known if name in own or (api.allows(name) and _is_in_moto(api, name))}
+    effects = {name: text for name in answered if (text := _effect(api, own.get(name), name))}
+    reasons: dict[str, list[str]] = {}
+    for name in sorted(answered - set(effects)):
+        reason = own[name].record if name in own else api.reason(name)
+        if not api.is_read(name):
+            reasons.setdefault(reason or "data", []).append(name)
+    return Parity(
+        api=api,
+        effects=effects,
+        records={reason: tuple(names) for reason, names in reasons.items()},
+        reads=tuple(sorted(name for name in answered - set(effects) if api.is_read(name))),
+        has_refused=bool(known - answered),
+    )
+
+
+def _effect(api: Api, own: Operation | None, name: str) -> str:
+    return own.effect if own is not None else api.effects.get(name, "kept in memory" if name in api.data else "")
+
+
+def _own(api: Api) -> dict[str, Operation]:
+    if not api.controller:
+        return {}
+    imports.models(api.moto or "s3")
+    module, _, name = api.controller.partition(":")
+    return declared(getattr(importlib.import_module(module), name))
+
+
+def _is_in_moto(api: Api, name: str) -> bool:
     if not api.moto:
-        records = _recorded_by_controllers().get(api.name, ())
-        return Parity(api=api, effects=effects, records=records, has_refused=bool(known - set(effects) - set(records)))
+        return False
     if not api.handler:
-        return Parity(api=api, effects=effects, records=(), has_refused=False)
+        return True  # its WSGI application alone can tell
+    return inspect.isfunction(getattr(imports.handler(api.moto, api.handler), _underscored(name), None))
+
+
+def _underscored(name: str) -> str:
     from moto.core.utils import camelcase_to_underscores
 
-    methods = {name for name, _ in inspect.getmembers(imports.handler(api.moto, api.handler), inspect.isfunction)}
-    done = {name for name in known if camelcase_to_underscores(name) in methods and api.provides(name)}
-    records = tuple(sorted(done - set(effects)))
-    return Parity(api=api, effects=effects, records=records, has_refused=bool(known - done - set(effects)))
-
-
-def _declared_by_controllers() -> dict[str, Mapping[str, str]]:
-    from infrastructure.embedded.control.controllers import CONTROLLERS
-
-    return {each.name: getattr(each, "effects", {}) for each in CONTROLLERS if hasattr(each, "name")}
-
-
-def _recorded_by_controllers() -> dict[str, tuple[str, ...]]:
-    """Where a controller keeps the records itself, the calls that are nothing more."""
-    from infrastructure.embedded.control.controllers import CONTROLLERS
-
-    return {each.name: getattr(each, "records", ()) for each in CONTROLLERS if hasattr(each, "name")}
+    found: Any = camelcase_to_underscores(name)
+    return str(found)
 
 
 def document() -> str:
@@ -100,8 +121,10 @@ def _apis() -> Iterator[str]:
             yield "| call | real effect |\n|---|---|"
             yield from (f"| {call} | {effect} |" for call, effect in sorted(parity.effects.items()))
             yield ""
-        if parity.records:
-            yield f"Record only ({len(parity.records)}): {', '.join(parity.records)}.\n"
+        for reason, names in sorted(parity.records.items()):
+            yield f"Record only ({reason}): {', '.join(names)}.\n"
+        if parity.reads:
+            yield f"Read ({len(parity.reads)}): {', '.join(parity.reads)}.\n"
         if parity.has_refused:
             yield "Refused: every other call of this API.\n"
 

@@ -6,7 +6,6 @@ import json
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from infrastructure.connection import Connection
@@ -14,7 +13,7 @@ from infrastructure.embedded.host.logfile import tail
 from infrastructure.embedded.pace import FAST, Pace, pace
 from infrastructure.environment import Environment
 from infrastructure.errors import EnvironmentFault
-from infrastructure.state import PlatformRecord, StateFolder
+from infrastructure.state import PlatformRecord, StateFolder, written_at
 from infrastructure.status import PlatformStatus, ProcessStatus
 
 SETTLE_S = 30.0
@@ -101,7 +100,7 @@ class EmbeddedTarget:
 
     def evidence(self) -> tuple[str, ...]:
         """The ends of the logs written to last: whatever went wrong, one of them was at it."""
-        logs = sorted(self._state.logs.glob("*.log"), key=_written_at)[-_LOGS_SHOWN:]
+        logs = sorted(self._state.logs.glob("*.log"), key=written_at)[-_LOGS_SHOWN:]
         return tuple(f"{log.stem}: {line}" for log in logs for line in tail(log, _LINES_SHOWN))
 
     def close(self) -> None:
@@ -194,14 +193,6 @@ class EmbeddedTarget:
                 f" ({type(problem).__name__}: {problem}). If it was brought up by another version, end it:"
                 f" cafe down --env {self._environment.name}"
             ) from problem
-
-
-def _written_at(log: Path) -> float:
-    """When the file was last written; long ago for one that has gone since it was listed."""
-    try:
-        return log.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
 
 
 def _reasons(body: bytes) -> str:

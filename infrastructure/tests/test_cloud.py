@@ -33,7 +33,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, str]]:
         _client: object, *, parameters: Mapping[str, str], overrides: Mapping[str, str], **_more: object
     ) -> Deployment:
         found.append({**parameters, **overrides})
-        return Deployment(outputs=OUTPUTS, created=(), updated=(), unchanged=("networking",))
+        return Deployment(outputs=OUTPUTS, changes={"networking": "unchanged"})
 
     monkeypatch.setattr(stacks, "deploy", deploy)
     monkeypatch.setattr(stacks, "outputs", lambda _client, _environment: OUTPUTS)
@@ -76,7 +76,7 @@ def test_the_deployment_gets_what_the_functions_templates_take(monkeypatch: pyte
 
     def deploy(_client: object, *, supplier: Supplier, **_more: object) -> Deployment:
         suppliers.append(supplier)
-        return Deployment(outputs=OUTPUTS, created=(), updated=(), unchanged=())
+        return Deployment(outputs=OUTPUTS, changes={})
 
     driven_by(monkeypatch, FakeDriver())
     monkeypatch.setattr(stacks, "deploy", deploy)

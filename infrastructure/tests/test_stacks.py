@@ -83,23 +83,23 @@ def names(client: Any) -> list[str]:
 def test_a_stack_goes_up_after_those_whose_outputs_it_takes(client: Any, bodies: tuple[Template, ...]) -> None:
     deployment = deploy(client, bodies)
     assert deployment.outputs == {"FirstName": "first-dev", "FreeName": "free-dev", "LastName": "first-dev-free-dev"}
-    assert deployment.created[-1] == "compute"
+    assert list(deployment.changes.items())[-1] == ("compute", "created")
     assert deployment.is_new
 
 
 def test_deploying_twice_changes_nothing(client: Any, bodies: tuple[Template, ...]) -> None:
     first = deploy(client, bodies)
     again = deploy(client, bodies)
-    assert (again.created, again.updated, set(again.unchanged)) == ((), (), {"compute", "networking", "databases"})
+    assert again.changes == dict.fromkeys(("compute", "networking", "databases"), "unchanged")
     assert again.outputs == first.outputs
     assert not again.is_new
 
 
 def test_an_override_updates_the_one_stack_that_knows_it(client: Any, bodies: tuple[Template, ...]) -> None:
     deploy(client, bodies)
-    changed = deploy(client, bodies, overrides={"Seconds": "31"})
-    assert changed.updated == ("databases",)
-    assert deploy(client, bodies).updated == ("databases",), "without it the stack goes back to its default"
+    one = {"networking": "unchanged", "databases": "updated", "compute": "unchanged"}
+    assert deploy(client, bodies, overrides={"Seconds": "31"}).changes == one
+    assert deploy(client, bodies).changes == one, "without it the stack goes back to its default"
 
 
 def test_an_unknown_override_is_refused_with_the_known_ones(client: Any, bodies: tuple[Template, ...]) -> None:
@@ -220,7 +220,7 @@ def test_an_update_with_nothing_to_do_is_no_failure(before: str, bodies: tuple[T
     fake = FakeCloudFormation({"cafe-dev-networking": ["NOTHING"]})
     fake.put("cafe-dev-networking", before)
     deployment = deploy(fake, tuple(body for body in bodies if body.module == "networking"))
-    assert deployment.unchanged == ("networking",)
+    assert deployment.changes == {"networking": "unchanged"}
 
 
 def test_an_update_with_nothing_to_do_after_one_that_failed_is_no_failure(bodies: tuple[Template, ...]) -> None:
@@ -229,7 +229,7 @@ def test_an_update_with_nothing_to_do_after_one_that_failed_is_no_failure(bodies
     fake.put("cafe-dev-networking", "UPDATE_ROLLBACK_COMPLETE")
     fake.fails("cafe-dev-networking", "Queue", "You have reached your limit")
     deployment = deploy(fake, tuple(body for body in bodies if body.module == "networking"))
-    assert deployment.unchanged == ("networking",)
+    assert deployment.changes == {"networking": "unchanged"}
 
 
 @pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"])
@@ -238,7 +238,7 @@ def test_what_an_interrupted_command_left_under_way_is_waited_for(status: str, b
     fake = FakeCloudFormation({"cafe-dev-networking": [status, status, "CREATE_COMPLETE", "UPDATE_COMPLETE"]})
     fake.put("cafe-dev-networking", status)
     networking = tuple(body for body in bodies if body.module == "networking")
-    assert deploy(fake, networking).updated == ("networking",)
+    assert deploy(fake, networking).changes == {"networking": "updated"}
 
 
 def test_what_is_under_way_is_waited_for_before_it_is_deleted() -> None:

@@ -28,7 +28,7 @@ _NAMES = [figure.name for figure in FIGURES]
 def main(only: Sequence[str], repeats: int) -> None:
     """Measure the platform and print one JSON line per figure: name, unit, median, p95, p99, n.
 
-    A figure that cannot be measured is told on stderr, and by the exit code in the end.
+    A figure that cannot be measured is reported on stderr, and by the exit code in the end.
     """
     chosen = [figure for figure in FIGURES if not only or figure.name in only]
     with tempfile.TemporaryDirectory(prefix="cafe-bench-") as folder:

@@ -15,7 +15,7 @@ _SEED = 20261122
 
 
 class Books100kOrders:
-    """The comparison alone, on made-up books that balance: reading them depends on the stores, not on the judge."""
+    """The comparison alone, on made-up books that balance: reading them depends on the platform, not on the judge."""
 
     name: ClassVar[str] = "books_100k_orders"
     unit: ClassVar[str] = "s"

@@ -10,7 +10,7 @@ from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
 
 _LIMIT_S = 120
-_SAID = 2000
+_TAIL = 2000
 
 
 class PlatformColdStart:
@@ -44,5 +44,5 @@ def cafe(command: str) -> None:
 
 
 def _end_of(error: subprocess.CalledProcessError | subprocess.TimeoutExpired) -> str:
-    said: bytes = error.stderr or b""
-    return said.decode("utf-8", "replace").strip()[-_SAID:] or "it said nothing"
+    output: bytes = error.stderr or b""
+    return output.decode("utf-8", "replace").strip()[-_TAIL:] or "it printed nothing"

@@ -6,7 +6,7 @@ from typing import ClassVar
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
 from plugins.stress.surge.runner import Surge, restored, retire
-from services.catalog import function
+from services.catalog import functions
 
 
 class ColdStart:
@@ -18,7 +18,7 @@ class ColdStart:
 
     def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
         assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
-        surge = Surge.of(platform, function("payment"))
+        surge = Surge.of(platform, functions()[0])
         with restored(surge.functions, surge.name) as environment:
             for _ in range(repeats):
                 retire(surge.functions, surge.name, environment)

@@ -7,10 +7,12 @@ from plugins.load.result import Window
 def all_answered(window: Window) -> Window:
     """`window`, if every arrival was offered and answered well: a request that fails fast makes every figure better.
 
-    `EnvironmentFault` tells what went wrong otherwise.
+    `EnvironmentFault` names what went wrong otherwise.
     """
     wrong = {"dropped": window.dropped, "unanswered": window.unanswered, **window.errors}
-    told = ", ".join(f"{count} x {kind}" for kind, count in wrong.items() if count)
-    if told or not window.due:
-        raise EnvironmentFault(f"of {window.due} requests offered {told or 'none'}: no figure can be read off this run")
+    errors = ", ".join(f"{count} x {kind}" for kind, count in wrong.items() if count)
+    if errors or not window.due:
+        raise EnvironmentFault(
+            f"of {window.due} requests offered {errors or 'none'}: no figure can be read off this run"
+        )
     return window

@@ -6,7 +6,9 @@ from typing import ClassVar
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
+from services.catalog import services_on
 
+_SERVICE = services_on("ecs")[0]
 _DEADLINE_S = 30.0
 
 
@@ -22,7 +24,9 @@ class StopTaskRecovery:
         ecs, cluster = platform.client("ecs"), platform.output("ClusterName")
         for _ in range(repeats):
             before = healthy(platform)
-            task = ecs.list_tasks(cluster=cluster, serviceName=platform.output("OrderServiceName"))["taskArns"][0]
+            task = ecs.list_tasks(cluster=cluster, serviceName=platform.output(_SERVICE.key("ServiceName")))[
+                "taskArns"
+            ][0]
             ecs.stop_task(cluster=cluster, task=task, reason="make bench")
             stopped = time.monotonic()
             _until_replaced(platform, before, stopped)
@@ -30,8 +34,10 @@ class StopTaskRecovery:
 
 
 def healthy(platform: Platform) -> frozenset[tuple[str, int]]:
-    """Address and port of every healthy target of the order service."""
-    found = platform.client("elbv2").describe_target_health(TargetGroupArn=platform.output("OrderTargetGroupArn"))
+    """Address and port of every healthy target of the service."""
+    found = platform.client("elbv2").describe_target_health(
+        TargetGroupArn=platform.output(_SERVICE.key("TargetGroupArn"))
+    )
     return frozenset(
         (one["Target"]["Id"], one["Target"]["Port"])
         for one in found["TargetHealthDescriptions"]

@@ -8,12 +8,14 @@ import urllib3
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
+from services.catalog import http_services
 
+_SERVICE = http_services()[0]
 _DEADLINE_S = 10.0
 
 
 class RuleChangeEffect:
-    """The orders rule is sent to the empty maintenance group and back; both directions are samples."""
+    """A service's rule is sent to the empty maintenance group and back; both directions are samples."""
 
     name: ClassVar[str] = "rule_change_effect"
     unit: ClassVar[str] = "s"
@@ -21,18 +23,18 @@ class RuleChangeEffect:
 
     def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
         assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
-        orders, empty = platform.output("OrderTargetGroupArn"), platform.output("MaintenanceTargetGroupArn")
+        own, empty = platform.output(_SERVICE.key("TargetGroupArn")), platform.output("MaintenanceTargetGroupArn")
         with urllib3.PoolManager(retries=False, timeout=5.0) as http:
             for _ in range(repeats):
-                for group, status in ((empty, 503), (orders, 200)):
+                for group, status in ((empty, 503), (own, 200)):
                     yield self._change(platform, http, group, status)
 
     def _change(self, platform: Platform, http: urllib3.PoolManager, group: str, status: int) -> float:
         platform.client("elbv2").modify_rule(
-            RuleArn=platform.output("OrderRuleArn"), Actions=[{"Type": "forward", "TargetGroupArn": group}]
+            RuleArn=platform.output(_SERVICE.key("RuleArn")), Actions=[{"Type": "forward", "TargetGroupArn": group}]
         )
         changed = time.monotonic()
-        url = f"{platform.endpoint('alb')}/api/orders/health"
+        url = f"{platform.endpoint('alb')}{_SERVICE.health_path}"
         while time.monotonic() - changed < _DEADLINE_S:
             if http.request("GET", url).status == status:
                 return time.monotonic() - changed

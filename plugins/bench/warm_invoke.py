@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
+from services import catalog
 
 _NAME = "bench-warm-invoke"
 _CODE = "def handle(event, context):\n    return event\n"
@@ -51,7 +52,8 @@ def _bare_handler() -> Callable[[], object]:
 def _deployed(platform: Platform) -> Iterator[Callable[[], object]]:
     """The function, made for this figure and deleted after it, as something to invoke."""
     functions = platform.client("lambda")
-    like = functions.get_function_configuration(FunctionName=platform.output("PaymentFunctionName"))
+    name = catalog.functions()[0].key("FunctionName")
+    like = functions.get_function_configuration(FunctionName=platform.output(name))
     functions.create_function(
         FunctionName=_NAME,
         Runtime=like["Runtime"],

@@ -1,1 +1,1 @@
-"""The books: for every order acknowledged, each store says the same. `reconcile.reconcile` is the way in."""
+"""The books: for every order acknowledged, each book says the same. `reconcile.reconcile` is the way in."""

@@ -44,7 +44,7 @@ class Trial:
 
     @cached_property
     def ours(self) -> frozenset[str]:
-        """The orders of `attempts`, whether or not their customers were told."""
+        """The orders of `attempts`, whether or not they were acknowledged."""
         ids = {attempt.order_id for attempt in self.attempts if attempt.order_id is not None}
         by_key = self.index.by_key
         ids.update(row.order_id for one in self.attempts for row in by_key.get(one.idempotency_key, ()))
@@ -107,7 +107,7 @@ def _acknowledged(attempt: Attempt, rows: Sequence[OrderRow], index: Index) -> I
 
 
 def _stored(attempt: Attempt, rows: Sequence[OrderRow], index: Index) -> Iterator[Discrepancy]:
-    """Every rule for an order that exists, whether or not anybody was told."""
+    """Every rule for an order that exists, whether or not it was acknowledged."""
     if len(rows) > 1:
         ids = ", ".join(sorted({row.order_id for row in rows}))
         yield _wrong(attempt, rows[0].order_id, "order doubled", f"{len(rows)} rows for one key: {ids}")

@@ -1,6 +1,6 @@
-"""The books: what each store says about orders, as plain data. One kind of entry a store.
+"""The books: what the platform holds of orders, as plain data. One kind of entry a book.
 
-An amount is in cents or, where the store keeps a decimal text, a Decimal; times are Unix seconds.
+An amount is in cents or, where the book keeps a decimal text, a Decimal; times are Unix seconds.
 """
 
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ class OrderEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A message given up on. `reason` is what the payment function says; None when nobody said why.
+    """A message given up on. `reason` is the payment function's; None when nobody gave one.
 
     `order_id` is None where the body names none; `body` is its beginning.
     """
@@ -104,9 +104,9 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """What every store holds, read when no order was under way. `waiting` messages are still in the payment queue.
+    """What every book holds, read when no order was under way. `waiting` messages are still in the payment queue.
 
-    `doubts` say what could not be seen, `notes` what a reader of the report should know.
+    `doubts` are what could not be seen, `notes` what a reader of the report should know.
     """
 
     orders: tuple[OrderRow, ...] = ()

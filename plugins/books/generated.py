@@ -22,7 +22,7 @@ _ITEMS = ("latte-tall", "mocha-grande", "bagel-piece", "muffin-piece")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Orders as customers remember them and as every store does."""
+    """Orders as customers remember them and as every book does."""
 
     attempts: tuple[Attempt, ...]
     books: Books
@@ -142,7 +142,7 @@ def entries(of: Attempt) -> tuple[LedgerEntry, LedgerEntry]:
 
 
 def event(kind: EventType, of: Attempt) -> OrderEvent:
-    """What the order stream says of it."""
+    """What the order stream holds of it."""
     return OrderEvent(
         type=kind,
         order_id=order_id(of),

@@ -1,4 +1,4 @@
-"""What the load generator says it ordered: one JSON line for each order it attempted, once its outcome is settled."""
+"""What the load generator ordered: one JSON line for each order it attempted, once its outcome is settled."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def read_history(path: Path) -> tuple[Attempt, ...]:
 
 
 def is_torn(path: Path) -> bool:
-    """Was whoever wrote it killed in the middle of a line? Then there was one order more than `read_history` tells."""
+    """Was whoever wrote it killed in the middle of a line? Then there was one order more than `read_history` has."""
     with path.open("rb") as file:
         end = file.seek(0, os.SEEK_END)
         return end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"

@@ -1,4 +1,4 @@
-"""The books by order id: what each store says of one order, found at once."""
+"""The books by order id: what each book holds of one order, found at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class Index:
             dead=_by_order(letter for letter in books.dead_letters if letter.order_id is not None),
         )
 
-    def says(self, order_id: str) -> tuple[tuple[str, str], ...]:
+    def of_order(self, order_id: str) -> tuple[tuple[str, str], ...]:
         """(book, entry) for every entry of an order, `nothing` where a book has none."""
         return tuple(
             (name, line(entry)) for name in BOOK_NAMES for entry in getattr(self, name).get(order_id, ("nothing",))

@@ -64,12 +64,12 @@ def read_ledger(cloud: DatabaseCloud) -> Ledger:
     )
 
 
-def _capture(order: str, authorization: str, customer: str, store: str, cents: int, at: float) -> LedgerCapture:
+def _capture(order: str, authorization: str, customer: str, store_id: str, cents: int, at: float) -> LedgerCapture:
     return LedgerCapture(
         order_id=order,
         authorization_id=authorization,
         customer_id=customer,
-        store_id=store,
+        store_id=store_id,
         amount_cents=cents,
         captured_at=at,
     )

@@ -1,4 +1,4 @@
-"""The whole story of each offending order: what is wrong with it, what every book says, its ids in the logs."""
+"""The whole story of each offending order: what is wrong with it, what every book holds, its ids in the logs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -7,7 +7,7 @@ from plugins.books.index import Index, line
 from plugins.books.report import Discrepancy, Page
 
 SHOWN = 50
-"""Orders told in full; a broken platform can make thousands, and the first few tell the story."""
+"""Orders shown in full; a broken platform can make thousands, and the first few show what went wrong."""
 
 
 def pages(found: Iterable[Discrepancy], index: Index, attempts: Iterable[Attempt]) -> tuple[Page, ...]:
@@ -45,8 +45,8 @@ def _page(wrongs: tuple[Discrepancy, ...], index: Index, history: Mapping[str, A
     if order_id is None:
         return Page(discrepancies=wrongs)
     attempt = history.get(order_id)
-    says = (("history", line(attempt) if attempt else "nothing"), *index.says(order_id))
-    return Page(discrepancies=wrongs, ids=_ids(order_id, attempt, index), says=says)
+    entries = (("history", line(attempt) if attempt else "nothing"), *index.of_order(order_id))
+    return Page(discrepancies=wrongs, ids=_ids(order_id, attempt, index), entries=entries)
 
 
 def _ids(order_id: str, attempt: Attempt | None, index: Index) -> frozenset[str]:

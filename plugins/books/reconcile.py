@@ -30,7 +30,7 @@ def reconcile(
 
     Orders of nobody in `history` are ignored unless it is `exclusive`: all that was ever ordered. What is still under
     way when it got no less for `patience_s` (`settling.settle`) is judged as it is. Books that cannot be read give an
-    inconclusive report, no exception; so does an `exclusive` history whose last line is torn: it does not tell all.
+    inconclusive report, no exception; so does an `exclusive` history whose last line is torn: it does not hold all.
     """
     try:
         attempts = read_history(history)

@@ -1,4 +1,4 @@
-"""The verdict over the books, with every order that does not add up and what each book says about it."""
+"""The verdict over the books, with every order that does not add up and what each book holds of it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from plugins.slo import Verdict
 
 _LOST = ("order lost", "capture missing")
 _DISCREPANCIES = 50
-"""Discrepancies told where there are no pages."""
+"""Discrepancies shown where there are no pages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,27 +30,27 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The whole story of one order: its discrepancies, (book, entry) of what every book says, and log lines.
+    """The whole story of one order: its discrepancies, (book, entry) of what every book holds, and log lines.
 
     `ids` are what its log lines are known by: its order id and its correlation ids.
     """
 
     discrepancies: tuple[Discrepancy, ...]
     ids: frozenset[str] = frozenset()
-    says: tuple[tuple[str, str], ...] = ()
+    entries: tuple[tuple[str, str], ...] = ()
     log: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         wrongs = (f"{wrong.name}: {wrong.kind}: {wrong.what}" for wrong in self.discrepancies)
-        says = (f"    {book:9} {entry}" for book, entry in self.says)
-        return "\n".join((*wrongs, *says, *(f"    log       {line}" for line in self.log)))
+        entries = (f"    {book:9} {entry}" for book, entry in self.entries)
+        return "\n".join((*wrongs, *entries, *(f"    log       {line}" for line in self.log)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BooksReport:
-    """`counts` are entries per book and attempts per outcome; `doubts` say why nothing could be proven.
+    """`counts` are entries per book and attempts per outcome; `doubts` are why nothing could be proven.
 
-    `pages` tell the first offending orders in full.
+    `pages` show the first offending orders in full.
     """
 
     discrepancies: tuple[Discrepancy, ...]
@@ -92,9 +92,9 @@ class BooksReport:
         return "\n".join([f"books: {self.verdict.upper()} ({counts})", *reasons, *self._stories(), *notes])
 
     def _stories(self) -> Iterator[str]:
-        told = self.pages or self.discrepancies[:_DISCREPANCIES]
-        for one in told:
+        listed = self.pages or self.discrepancies[:_DISCREPANCIES]
+        for one in listed:
             yield from (f"  {line}" for line in str(one).splitlines())
-        shown = sum(len(page.discrepancies) for page in self.pages) if self.pages else len(told)
+        shown = sum(len(page.discrepancies) for page in self.pages) if self.pages else len(listed)
         if hidden := len(self.discrepancies) - shown:
             yield f"  and {hidden} more"

@@ -29,7 +29,7 @@ Wrong = tuple[str, str]
 """Kind, a short name to count by, and what is wrong in words."""
 
 RECEIVABLE, SALES = "card-receivable", "store-sales"
-"""The accounts of a capture: what the card network owes us, and what the store sold."""
+"""The accounts of a capture: what the card network owes us, and what the shop sold."""
 
 _FINAL = {"paid": "captured", "declined": "declined"}
 """The last statuses of an order, and what its payment then is."""
@@ -185,7 +185,7 @@ def _one_authorization(case: Case, found: list[Wrong]) -> None:
         found.append(("captured twice", "; ".join(f"authorization {name} in {book}" for name, book in seen.items())))
 
 
-def _told_of_payment(case: Case, found: list[Wrong]) -> None:
+def _announced_payment(case: Case, found: list[Wrong]) -> None:
     if case.is_captured and not case.paid:
         found.append(("paid event missing", "captured, and no order_paid in the order stream"))
     for event in _distinct(case.paid):
@@ -233,7 +233,7 @@ RULES: tuple[Rule, ...] = (
     _paid_for,
     _in_the_ledger,
     _one_authorization,
-    _told_of_payment,
+    _announced_payment,
     _declined_for_good,
     _not_dead,
 )

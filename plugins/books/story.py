@@ -9,7 +9,7 @@ from pathlib import Path
 from plugins.books.report import BooksReport
 
 LINES = 40
-"""Log lines of an order that are told; the first ones, where it began to go wrong."""
+"""Log lines of an order that are shown; the first ones, where it began to go wrong."""
 
 _NAMED = re.compile(rb'"(?:correlation_id|order_id)":\s*"([^"]+)"')
 """How a structured line names whom it is about (`services.chassis.log`)."""
@@ -21,7 +21,7 @@ _CONSTANT = frozenset((*_HEAD, "logger", "service", "task", "correlation_id"))
 def with_logs(report: BooksReport, folder: Path) -> BooksReport:
     """The report with each page's log lines, oldest first, found by order id and correlation ids in `folder`'s logs.
 
-    One pass over all logs, however many orders are told. Without a folder, as on AWS, the report stays as it is. A log
+    One pass over all logs, however many orders are shown. Without a folder, as on AWS, the report stays as it is. A log
     that cannot be read is noted: what the books found stands without it.
     """
     wanted = {one: number for number, page in enumerate(report.pages) for one in page.ids}
@@ -35,7 +35,7 @@ def with_logs(report: BooksReport, folder: Path) -> BooksReport:
                 found.setdefault(number, []).append(line)
         except OSError as error:
             notes.append(f"the log {log.name} could not be read: {error.strerror}")
-    pages = (replace(page, log=_told(found.get(number, ()))) for number, page in enumerate(report.pages))
+    pages = (replace(page, log=_first(found.get(number, ()))) for number, page in enumerate(report.pages))
     return replace(report, pages=tuple(pages), notes=(*report.notes, *notes))
 
 
@@ -61,7 +61,7 @@ def _readable(process: str, line: str) -> str:
     return f"{at} {process}: {rest}{more}".replace("\n", " | ")
 
 
-def _told(lines: Iterable[str]) -> tuple[str, ...]:
+def _first(lines: Iterable[str]) -> tuple[str, ...]:
     """By time, which each line of ours begins with."""
     ordered = sorted(lines)
     hidden = len(ordered) - LINES

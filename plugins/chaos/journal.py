@@ -6,7 +6,7 @@
       └─ the plan and the fingerprint before; file and folder fsynced
 
 A crash leaves at most a torn last line. Every event can be written by another process than the one that planned:
-the watchdog, `cafe restore`, the next run. A closed experiment has nothing more to say and its file is removed; so a
+the watchdog, `cafe restore`, the next run. A closed experiment has nothing more to report and its file is removed; so a
 run that was taken for dead and wakes up finds no file any more, and knows that it must not inject.
 """
 
@@ -44,7 +44,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One experiment as its file tells it. `fingerprint` is of the state before the fault."""
+    """One experiment as its file has it. `fingerprint` is of the state before the fault."""
 
     path: Path
     origin: Origin
@@ -154,13 +154,13 @@ def read(path: Path) -> Entry | None:
         )
     except (KeyError, TypeError, ValueError) as unreadable:
         raise EnvironmentFault(
-            f"the journal {path} does not begin with a plan that this version can read; undo by hand what it tells,"
+            f"the journal {path} does not begin with a plan that this version can read; undo by hand what it holds,"
             " then delete it"
         ) from unreadable
 
 
 def sweep(folder: Path, now: float, is_in_use: Callable[[Entry], bool] = lambda _entry: False) -> None:
-    """Remove what says nothing: closed experiments, and files whose run died in the middle of its plan.
+    """Remove what holds nothing: closed experiments, and files whose run died in the middle of its plan.
 
     A closed one that `is_in_use` stays: its run is alive, and puts the file into its report before it removes it.
     """

@@ -5,15 +5,13 @@ doubt    no symptom, unsteady baseline, crash, interruption   one makes the run 
 claim    SLOs, anomalies, error budget, alarms                the system's own answer, once the two above are silent
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from plugins.chaos.measure import Figures
-from plugins.chaos.scenario import Scenario
-from plugins.chaos.trace import Phase, Trace
+from plugins.chaos.evidence import Evidence
+from plugins.chaos.trace import Phase
 from plugins.slo import SloReport, Verdict
-from plugins.telemetry.anomaly import AnomalyResult
 
 Weight = Literal["proof", "doubt", "claim"]
 _WEIGHTS: tuple[Weight, ...] = ("proof", "doubt", "claim")
@@ -27,33 +25,6 @@ class Finding:
     weight: Weight
     verdict: Verdict
     reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BooksResult:
-    """What the reconciliation said: its verdict, why, and how many acknowledged orders are lost (RPO), if it knows."""
-
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    lost: int | None
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """All that is known of a run. `books` is None when they could not be opened.
-
-    `rto_s` (of requests) and `capture_rto_s` (of captures) as `measure.recovery_time` gives them.
-    """
-
-    scenario: Scenario
-    trace: Trace
-    figures: Mapping[Phase, Figures]
-    rto_s: float | None
-    books: BooksResult | None
-    anomalies: tuple[AnomalyResult, ...]
-    capture_rto_s: float | None = None
-    latency_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ def windows(trace: Trace) -> Mapping[Phase, Span]:
 
 
 def whole_periods(spans: Mapping[Phase, Span], period_s: float) -> tuple[Span, Span, Span]:
-    """Before, during and after as CloudWatch's points tell them apart: a point is stamped with its period's start.
+    """Before, during and after as CloudWatch's points keep them apart: a point is stamped with its period's start.
 
     A period that the fault only touches belongs to the fault, on both of its sides.
     """

@@ -10,12 +10,13 @@ import pytest
 from infrastructure import cloud, environment
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
+from plugins.chaos.experiment_run import ExperimentRun
 from plugins.chaos.fault import Fault, Plan
 from plugins.chaos.guard import Watchdog
 from plugins.chaos.preview import preview
 from plugins.chaos.reach import reach
 from plugins.chaos.restore import check_clear, restore
-from plugins.chaos.runner import Run, perform
+from plugins.chaos.runner import perform
 from plugins.chaos.sabotage import NoOp
 from plugins.chaos.scenario import Scenario
 from plugins.environment.conclusion import conclude
@@ -38,7 +39,7 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 def _restore_before(config: pytest.Config, ids: list[str]) -> None:
     if config.option.plan or not need_platform(ids):
         return
-    # What cannot be undone is told by the fixture below, where a fault shows as a message and not as an internal error.
+    # What cannot be undone is reported by the fixture below: there it shows as a message, here as an internal error.
     with contextlib.suppress(EnvironmentFault):
         restore(cloud.state_folder(environment.load(config.option.env)), reach)
 
@@ -90,7 +91,7 @@ def _perform(request: pytest.FixtureRequest, settings: Settings, scenario: Scena
     )
     with lease.hold(f"chaos {scenario.id}") as held:
         outcome = perform(
-            Run(
+            ExperimentRun(
                 scenario=scenario,
                 fault=fault,
                 windows=scenario.windows(settings.profile),
@@ -104,7 +105,7 @@ def _perform(request: pytest.FixtureRequest, settings: Settings, scenario: Scena
     reporter.publish(outcome.record)
     if outcome.is_interrupted:
         raise KeyboardInterrupt
-    conclude(outcome.verdict, outcome.told)
+    conclude(outcome.verdict, outcome.text)
 
 
 def _planned(settings: Settings, fault: Fault) -> Plan | None:

@@ -1,4 +1,4 @@
-"""Finds the platform that an experiment touched, and tells it from one that has taken its place."""
+"""Finds the platform that an experiment touched, and knows it from one that has taken its place."""
 
 import json
 import os

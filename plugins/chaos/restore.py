@@ -74,11 +74,11 @@ def check_clear(restored: Iterable[Restored]) -> None:
     """Refuse to begin on residue; `EnvironmentFault` names each experiment that could not be undone."""
     stuck = [each for each in restored if each.outcome is Outcome.STUCK]
     if stuck:
-        told = "".join(
+        listed = "".join(
             f"\n  {each.experiment} ({each.fault} on {', '.join(each.targets)}): {each.detail}" for each in stuck
         )
         raise EnvironmentFault(
-            f"the platform still carries an earlier experiment that cannot be undone:{told}\n"
+            f"the platform still carries an earlier experiment that cannot be undone:{listed}\n"
             "Put it right by hand, then `cafe restore --accept EXPERIMENT`"
         )
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from plugins.chaos.fault import Fault
 from plugins.chaos.stop import Deadline, StopCondition
+from plugins.load.journeys import PlaceOrder
 from plugins.slo import MIN_SAMPLES, Slo
 from plugins.telemetry.anomaly import Anomaly
 
@@ -126,7 +127,7 @@ class Scenario:
     hypothesis: str
     fault: Fault
     rate: float
-    mix: tuple[tuple[str, float], ...] = (("order", 1.0),)
+    mix: tuple[tuple[str, float], ...] = ((PlaceOrder.name, 1.0),)
     baseline: Slo
     during: Slo
     recovered: Slo
@@ -160,11 +161,11 @@ class Scenario:
 
     def _per_s(self, indicator: str) -> float:
         """How many samples of `indicator` a second brings: only orders are captured."""
-        orders = sum(share for journey, share in self.mix if journey == "order")
+        orders = sum(share for journey, share in self.mix if journey == PlaceOrder.name)
         return self.rate * (orders / sum(share for _, share in self.mix) if is_of_captures(indicator) else 1.0)
 
     def __repr__(self) -> str:
-        """The id: Allure shows a test's parameter by it, and tells by it which earlier run was the same test."""
+        """The id: Allure shows a test's parameter by it, and knows by it which earlier run was the same test."""
         return self.id
 
     def windows(self, profile: Profile) -> Windows:

@@ -34,7 +34,7 @@ UNDO_WITHIN_S = 6.0
 
 
 class Heartbeat:
-    """Tells whether the run's heartbeat stands still. `clock` is monotonic seconds."""
+    """Knows whether the run's heartbeat stands still. `clock` is monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -69,7 +69,7 @@ def watch(state: StateFolder, run_fd: int, run_pid: int, platform_id: str | None
         holder = lease.read(state.lease)
         silent_s = heartbeat.silent_s(holder)
         if holder is not None and silent_s > HUNG_AFTER_S and holder.pid == run_pid and _open(state, run_pid):
-            _say(f"process {run_pid} has not given a sign of life for {silent_s:.1f} s: it is taken for hung")
+            _report(f"process {run_pid} has not given a sign of life for {silent_s:.1f} s: it is taken for hung")
             break
     return undo(state, run_pid, restorer)
 
@@ -83,7 +83,7 @@ def undo(state: StateFolder, run_pid: int, restorer: Restorer) -> int:
     while True:
         restored = restorer(state, lambda entry: entry.origin.pid == run_pid)
         for each in restored:
-            _say(each.to_json())
+            _report(each.to_json())
         if not _stuck(restored) or time.monotonic() >= deadline:
             return 1 if _stuck(restored) else 0
         time.sleep(LOOK_S)
@@ -97,7 +97,7 @@ def _open(state: StateFolder, run_pid: int) -> tuple[Entry, ...]:
     return tuple(entry for entry in journal.open_entries(state.journal) if entry.origin.pid == run_pid)
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} watchdog: {line}", flush=True)  # noqa: T201 - its log is its stdout
 
 

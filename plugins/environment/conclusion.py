@@ -1,4 +1,4 @@
-"""How a verdict ends the test that was judged: the one place that says it to pytest."""
+"""How a verdict ends the test that was judged: the one place that reports it to pytest."""
 
 import pytest
 
@@ -6,9 +6,9 @@ from plugins.environment.outcome import Inconclusive
 from plugins.slo import Verdict
 
 
-def conclude(verdict: Verdict, told: str) -> None:
-    """Return for PASS; else end the test as failed, or as `Inconclusive`, with `told` and no traceback of ours."""
+def conclude(verdict: Verdict, text: str) -> None:
+    """Return for PASS; else end the test as failed, or as `Inconclusive`, with `text` and no traceback of ours."""
     if verdict is Verdict.INCONCLUSIVE:
-        raise Inconclusive(told)
+        raise Inconclusive(text)
     if verdict is Verdict.FAIL:
-        pytest.fail(told, pytrace=False)
+        pytest.fail(text, pytrace=False)

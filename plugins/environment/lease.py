@@ -126,7 +126,7 @@ class Lease:
 
     def _acquire(self, purpose: str) -> Held:
         started = time.monotonic()
-        is_told = False
+        is_reported = False
         while True:
             held = self._try(purpose)
             if held is not None:
@@ -134,9 +134,9 @@ class Lease:
             holder = read(self._path)
             if holder is None:
                 continue
-            if not is_told:
+            if not is_reported:
                 self._talk(f"waiting for the lease: {_described(holder)}")
-                is_told = True
+                is_reported = True
             limit = _SAME_RUN_WAIT_S if holder.run_id == self._run_id else self._wait_s
             if time.monotonic() - started > limit:
                 raise TakenError(

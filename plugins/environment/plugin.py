@@ -170,7 +170,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """In the controller: tell a worker whom to die with. By itself it would outlive a killed controller by seconds."""
+    """In the controller: the process a worker dies with. By itself it would outlive a killed controller by seconds."""
     node.workerinput[_CONTROLLER] = os.getpid()
 
 
@@ -263,15 +263,15 @@ def pytest_report_teststatus(
     report: pytest.TestReport | pytest.CollectReport,
 ) -> tuple[str, str, tuple[str, Mapping[str, bool]]] | None:
     """`I` for a test that proved nothing, `p` for one that was only planned."""
-    if report.failed and _said(report, _OUTCOME) == (Outcome.INCONCLUSIVE.value,):
+    if report.failed and _noted(report, _OUTCOME) == (Outcome.INCONCLUSIVE.value,):
         return "inconclusive", "I", ("INCONCLUSIVE", {"yellow": True})
-    if report.passed and _said(report, _PLAN):
+    if report.passed and _noted(report, _PLAN):
         return "planned", "p", ("PLANNED", {"cyan": True})
     return None
 
 
 class Recorder:
-    """Counts what came of each test, and says it at the end. One a run."""
+    """Counts what came of each test, and reports it at the end. One a run."""
 
     def __init__(self, config: pytest.Config, run: Run) -> None:
         self._config = config
@@ -281,16 +281,16 @@ class Recorder:
         """Count, and keep what is shown at the end; reports of workers arrive here in the controller."""
         if report.failed:
             # A report without our note is not from a test: xdist writes one for a worker that crashed.
-            kind = Outcome(next(iter(_said(report, _OUTCOME)), Outcome.FAILED))
+            kind = Outcome(next(iter(_noted(report, _OUTCOME)), Outcome.FAILED))
             self._run.tally.add(kind)
             if kind is Outcome.INCONCLUSIVE:
                 self._run.doubts.append((report.nodeid, str(report.longrepr)))
-        for text in _said(report, _PLAN):
+        for text in _noted(report, _PLAN):
             self._run.plans.show(report.nodeid, text)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Take down what the controller brought up, and make the exit status tell the outcomes apart."""
+        """Take down what the controller brought up, and make the exit status keep the outcomes apart."""
         run = self._run
         if worker(self._config):
             vars(self._config)["workeroutput"][_KNOWN] = list(run.known)
@@ -335,7 +335,7 @@ class Recorder:
             )
 
 
-def _said(report: pytest.TestReport | pytest.CollectReport, name: str) -> tuple[str, ...]:
+def _noted(report: pytest.TestReport | pytest.CollectReport, name: str) -> tuple[str, ...]:
     """What our hooks noted on a report; user properties are what travels from xdist's workers to the controller.
 
     A report of a failed collection has none.

@@ -41,7 +41,7 @@ class Owner:
     def take_down(self) -> None:
         """End what `bring_up` started, unless it is to be kept; one that was up before is left as it was found.
 
-        What is left up is told in `farewell`.
+        `farewell` then names what is left up.
         """
         platform, self._platform = self._platform, None
         if platform is None:

@@ -4,8 +4,9 @@ Nothing imported here imports Locust: its monkey-patching stays out of whoever s
 """
 
 from plugins.load.errors import LoadError
-from plugins.load.plan import LoadPlan, Retry
+from plugins.load.plan import LoadPlan
 from plugins.load.result import LoadResult, Window
+from plugins.load.retry import Retry
 from plugins.load.runner import LoadRun, start, start_at
 
 __all__ = ["LoadError", "LoadPlan", "LoadResult", "LoadRun", "Retry", "Window", "start", "start_at"]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from plugins.load.arrivals import Constant
+from plugins.load.journeys import PlaceOrder
 from plugins.load.plan import LoadPlan
 from plugins.load.result import Window
 from plugins.load.runner import start_at
@@ -11,7 +12,7 @@ from plugins.slo import Slo, Verdict
 
 
 def offer(
-    url: str, *, per_s: float, seconds: float, folder: Path, warm_up_s: float = 0.0, journey: str = "order"
+    url: str, *, per_s: float, seconds: float, folder: Path, warm_up_s: float = 0.0, journey: str = PlaceOrder.name
 ) -> Window:
     """Offer `per_s` arrivals a second to the load balancer at `url` for `seconds`: the run as one window.
 

@@ -35,7 +35,7 @@ def now() -> float:
 
 
 Observed = Callable[[Journey, float, str | None], None]
-"""Told of each ending: the journey, its latency in seconds from the scheduled start, the kind of its error."""
+"""Called with each ending: the journey, its latency in seconds from the scheduled start, the kind of its error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

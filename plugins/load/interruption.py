@@ -28,7 +28,7 @@ def as_usual() -> None:
     customer that was just answered, whose order is then in no history, or in whoever writes that history down.
     """
     if signal.getsignal(signal.SIGINT) is _leave:
-        gevent.signal_handler(signal.SIGINT, _tell_locust)
+        gevent.signal_handler(signal.SIGINT, _stop_locust)
 
 
 def on_sigterm(end_run: Callable[[], None]) -> None:
@@ -52,7 +52,7 @@ def bind_forks() -> None:
     os.register_at_fork(after_in_child=bind)
 
 
-def _tell_locust() -> None:
+def _stop_locust() -> None:
     gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
 
 

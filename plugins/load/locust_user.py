@@ -107,7 +107,7 @@ class Session:
             self._is_cut |= not self._generator.is_through
             if self._is_worker and not self._is_done:
                 self._is_done = True
-                self._tell(DONE, {"is_cut": self._is_cut})
+                self._send(DONE, {"is_cut": self._is_cut})
 
     def _end_run(self) -> None:
         """Headless there is nothing left to do; with the web UI another run may follow."""
@@ -133,7 +133,7 @@ class Session:
         code = known.exit_code if known else ExitCode.INTERNAL
         self._fail(code)
         if self._is_worker:
-            self._tell(DEFECT, {"error": str(known or repr(error)), "exit_code": int(code)})
+            self._send(DEFECT, {"error": str(known or repr(error)), "exit_code": int(code)})
 
     def _fail(self, code: int) -> None:
         self._environment.process_exit_code = int(code)
@@ -180,7 +180,7 @@ class Session:
         self._doubts = ()
         if self._is_worker:
             if self._assignment is not None and self._share is not None:
-                self._generator = self._generate(self._assignment, _ToMaster(self._tell), self._share[0])
+                self._generator = self._generate(self._assignment, _ToMaster(self._send), self._share[0])
             return
         assignment = self._assignment = self._source.assignment(self._environment)
         if self._sink is not None:
@@ -193,7 +193,7 @@ class Session:
             self._generator = self._generate(assignment, self._sink, Share())
 
     def _on_test_stopping(self, **_: object) -> None:
-        """The master goes deaf half a second after telling its workers to quit, so it hears them out before."""
+        """The master goes deaf half a second after asking its workers to quit, so it hears them out before."""
         self._is_stopping = True
         if self._assignment is None or not self._waiting_for:
             return
@@ -273,7 +273,7 @@ class Session:
         _log.error("the load generator of worker %s failed: %s", msg.node_id, msg.data["error"])
         self._fail(msg.data["exit_code"])
 
-    def _tell(self, kind: str, data: dict[str, object]) -> None:
+    def _send(self, kind: str, data: dict[str, object]) -> None:
         try:
             self._environment.runner.send_message(kind, data)
         except RPCError:
@@ -318,11 +318,11 @@ class Session:
 class _ToMaster:
     """A worker's lines travel; the master has the files."""
 
-    def __init__(self, tell: Callable[[str, dict[str, object]], None]) -> None:
-        self._tell = tell
+    def __init__(self, send: Callable[[str, dict[str, object]], None]) -> None:
+        self._send = send
 
     def write(self, lines: Lines) -> None:
-        self._tell(LINES, {"samples": lines.samples, "history": lines.history})
+        self._send(LINES, {"samples": lines.samples, "history": lines.history})
 
 
 class _Failed(Exception):

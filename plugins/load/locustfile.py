@@ -9,7 +9,7 @@
 The stages are judged, the books are not: nobody waits here for payments that are still to come. `pytest suites/load`
 does. The history that is left holds every order that was attempted.
 
-Locust's own exit code is replaced: 0 every stage met its SLO, 99 one did not, 7 there were too few arrivals to tell,
+Locust's own exit code is replaced: 0 every stage met its SLO, 99 one did not, 7 there were too few arrivals to judge,
 the run was stopped before the end of its schedule, or a worker was lost and with it its share of the load.
 """
 
@@ -136,7 +136,7 @@ class _Declared:
         stages, folder, at = self._run
         reports = judge_stages(stages, self._scenario.slos, LoadResult.read(folder), at)
         verdict = Verdict.all_of((verdict_of(reports), *(Verdict.INCONCLUSIVE for _ in doubts)))
-        self._text = _told(self._scenario, reports, verdict, doubts, folder)
+        self._text = _render(self._scenario, reports, verdict, doubts, folder)
         return _EXIT[verdict]
 
     def report(self) -> str:
@@ -176,7 +176,7 @@ def _refuse(problem: CafeError) -> NoReturn:
     sys.exit(int(problem.exit_code))
 
 
-def _told(
+def _render(
     scenario: LoadScenario,
     reports: tuple[StageReport, ...],
     verdict: Verdict,

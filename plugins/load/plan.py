@@ -6,25 +6,14 @@ from pathlib import Path
 
 from plugins.load.arrivals import Arrivals, shape
 from plugins.load.arrivals.codec import decode, encode
+from plugins.load.journeys import PlaceOrder
+from plugins.load.retry import Retry
 
 PLAN_VARIABLE = "CAFE_LOAD_PLAN"
 """Environment variable that names the plan's file to a Locust process started by `runner.start`."""
 
 LOCUSTFILE = Path(__file__).with_name("open_model.py")
 """The locustfile that does what its plan says and nothing of its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """What a storefront does about a failed order: the same Idempotency-Key again, after a jittered, growing pause.
-
-    `attempts` counts the first one. A Retry-After of the server replaces the pause. Latency runs from the scheduled
-    start to the last answer. Off by default: a journey records what the server did, not what patience made of it.
-    """
-
-    attempts: int = 3
-    base_s: float = 0.1
-    cap_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +26,7 @@ class LoadPlan:
     """
 
     arrivals: Arrivals
-    journey: str = "order"
+    journey: str = PlaceOrder.name
     mix: tuple[tuple[str, float], ...] = ()
     duration_s: float | None = None
     max_in_flight: int = 200

@@ -13,12 +13,13 @@ from plugins.environment.conclusion import conclude
 from plugins.environment.outcome import Inconclusive
 from plugins.environment.settings import Settings
 from plugins.load.errors import LoadError
+from plugins.load.evidence import LoadEvidence
 from plugins.load.folder import run_name
 from plugins.load.judge import judge_stages
 from plugins.load.preview import preview
+from plugins.load.report import record, record_without_load, render
 from plugins.load.runner import start
 from plugins.load.scenario import LoadScenario
-from plugins.load.telling import Evidence, record, record_without_load, told
 from plugins.reporting.progress import Progress
 from plugins.reporting.record import RunRecord
 from plugins.telemetry.dashboard import charted
@@ -39,7 +40,7 @@ def load_test(request: pytest.FixtureRequest, settings: Settings) -> Callable[[L
         with published(scenario, folder, reporter.publish), lease.hold(f"load {scenario.name}"):
             evidence = perform(scenario, settings, platform, progress, folder)
         reporter.publish(record(evidence))
-        conclude(evidence.verdict, told(evidence))
+        conclude(evidence.verdict, render(evidence))
 
     return run
 
@@ -57,7 +58,7 @@ def published(scenario: LoadScenario, folder: Path, publish: Callable[[RunRecord
 
 def perform(
     scenario: LoadScenario, settings: Settings, platform: Platform, progress: Progress, folder: Path
-) -> Evidence:
+) -> LoadEvidence:
     """Offer the load, wait for the last answer, reconcile the books. `LoadError` if the generator gave way."""
     arrivals = scenario.arrivals(settings.profile)
     with (
@@ -70,11 +71,11 @@ def perform(
     reconciling = time.time()
     with progress.phase("books", 0.0):
         books = reconcile(platform, result.history)
-    return Evidence(
+    return LoadEvidence(
         scenario=scenario,
         result=result,
         stages=judge_stages(arrivals, slos, result, started_at),
         books=books,
         reconciled=(reconciling, time.time()),
-        dashboard=charted(platform, "order", result.started, result.ended, progress.note),
+        dashboard=charted(platform, result.started, result.ended, progress.note),
     )

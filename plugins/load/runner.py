@@ -31,7 +31,7 @@ READY_VARIABLE = "CAFE_LOAD_READY_FD"
 READY_WITHIN_S = 30.0
 """Importing Locust takes a CPU second; on a loaded machine several."""
 
-_PROJECT = Path(__file__).resolve().parents[2]
+_PROJECT = Path(__file__).resolve().parents[__name__.count(".")]
 _GRACE_S = 5.0
 _TAIL = 40
 
@@ -119,7 +119,7 @@ class LoadRun:
         self._is_stopped = True
         grace_s = self.plan.longest_s + _GRACE_S
         if _end(self._process, grace_s):
-            self._why = f": it had not ended {grace_s:g} s after it was told to, and was killed"
+            self._why = f": it had not ended {grace_s:g} s after it was asked to, and was killed"
 
     def _ends_by(self) -> float:
         return self.started_at + self.plan.length_s + self.plan.longest_s + 2 * _GRACE_S

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from plugins.load.arrivals import Stage, Stages
-from plugins.load.plan import LoadPlan, Retry
+from plugins.load.journeys import PlaceOrder
+from plugins.load.plan import LoadPlan
+from plugins.load.retry import Retry
 from plugins.slo import Slo
 
 Profile = Literal["quick", "full"]
@@ -26,7 +28,7 @@ class LoadScenario:
     quick: Stages
     full: Stages
     slos: Mapping[str, Slo]
-    mix: tuple[tuple[str, float], ...] = (("order", 1.0),)
+    mix: tuple[tuple[str, float], ...] = ((PlaceOrder.name, 1.0),)
     max_in_flight: int = 200
     timeout_s: float = 5.0
     retry: Retry | None = None
@@ -42,7 +44,7 @@ class LoadScenario:
             raise ValueError(f"load scenario {self.name!r}: {'; '.join(lacking)}")
 
     def __repr__(self) -> str:
-        """The name: Allure shows a test's parameter by it, and tells by it which earlier run was the same test."""
+        """The name: Allure shows a test's parameter by it, and knows by it which earlier run was the same test."""
         return self.name
 
     def arrivals(self, profile: Profile, *, peak_per_s: float | None = None, duration_s: float | None = None) -> Stages:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from plugins.books.history import Attempt
-from plugins.load.plan import Retry
+from plugins.load.retry import Retry
 
 _REMEMBERED = 1000
 

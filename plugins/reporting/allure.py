@@ -1,6 +1,6 @@
 """Writes a record into the Allure result of the running test: steps per phase, charts, tables, metrics.
 
-Allure is an exporter of our results, not their store: with allure-pytest inactive this module does nothing.
+Allure is an exporter of our results, not their archive: with allure-pytest inactive this module does nothing.
 Metrics go beside the results as `<slug>-perf.json`, the form Allure 3 reads:
 https://allurereport.org/docs/performance-metrics/
 """
@@ -14,10 +14,10 @@ import allure
 import pytest
 from allure_commons.model2 import Status, TestStepResult
 
+from plugins.reporting.archive import slug
 from plugins.reporting.chart import draw
 from plugins.reporting.record import Attachment, RunRecord, Step
 from plugins.reporting.redact import redact
-from plugins.reporting.store import slug
 from plugins.slo import Verdict
 
 _STATUS = {Verdict.PASS: Status.PASSED, Verdict.FAIL: Status.FAILED, Verdict.INCONCLUSIVE: Status.BROKEN}

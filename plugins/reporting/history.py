@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
+from plugins.reporting.archive import SummaryRow
 from plugins.reporting.chart import draw
-from plugins.reporting.store import SummaryRow
 from plugins.telemetry import Series, Timeline
 
 KEEP = 2000

@@ -8,7 +8,7 @@ import pytest
 
 from infrastructure import environment
 from infrastructure.errors import EnvironmentFault, ExitCode
-from plugins.reporting import allure, history, store, summary
+from plugins.reporting import allure, archive, history, summary
 from plugins.reporting.progress import Progress
 from plugins.reporting.record import RunRecord
 from plugins.reporting.unjudged import Unjudged
@@ -31,7 +31,7 @@ class Reporter:
     def publish(self, record: RunRecord) -> None:
         """Keep `record` and attach it to the test that is running; `EnvironmentFault` when it cannot be written."""
         try:
-            store.save(record, self._records)
+            archive.save(record, self._records)
             self._unjudged.published(record)
             allure.export(record, self._config)
         except OSError as problem:
@@ -121,7 +121,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def _write(config: pytest.Config) -> None:
     folder = config.stash[_ACTIVE]
     folder.mkdir(exist_ok=True)
-    rows = store.load(folder / "records")
+    rows = archive.load(folder / "records")
     page = summary.render(rows, _environment(config), tuple(config.stash[_UNJUDGED].nodes))
     (folder / "summary.md").write_text(page, encoding="utf-8")
     _describe_environment(config)
@@ -140,7 +140,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.ensure_newline()
         terminalreporter.section("no report", red=True)
         terminalreporter.write_line(config.stash[_UNWRITTEN])
-    rows = store.load(folder / "records")
+    rows = archive.load(folder / "records")
     if not rows:
         return
     terminalreporter.ensure_newline()  # else the first line below does it, and leaves the header alone

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from plugins.reporting.store import SummaryRow
+from plugins.reporting.archive import SummaryRow
 from plugins.slo import Verdict, plain
 
 _MARK = {Verdict.PASS: "✅ pass", Verdict.FAIL: "❌ fail", Verdict.INCONCLUSIVE: "❔ inconclusive"}

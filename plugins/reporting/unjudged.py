@@ -8,19 +8,19 @@ from plugins.reporting.record import RunRecord
 from plugins.slo import Verdict
 
 _PROPERTY = "cafe-unwell"
-"""On the report of a test whose own record says why it did not pass; travels from xdist's workers."""
+"""On the report of a test whose own record shows why it did not pass; travels from xdist's workers."""
 
 
 class Unjudged:
     """Notes in each process which tests published why they are unwell, and collects all others that failed."""
 
     def __init__(self) -> None:
-        self._is_told = False
+        self._is_explained = False
         self.nodes: dict[str, None] = {}
 
     def published(self, record: RunRecord) -> None:
-        """The running test has a record; one that is no PASS tells why the test fails."""
-        self._is_told = self._is_told or record.verdict is not Verdict.PASS
+        """The running test has a record; one that is no PASS shows why the test fails."""
+        self._is_explained = self._is_explained or record.verdict is not Verdict.PASS
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -35,9 +35,9 @@ class Unjudged:
         """Mark the report of the call, in the process that runs the test."""
         report = yield
         if call.when == "call":
-            if self._is_told:
+            if self._is_explained:
                 report.user_properties.append((_PROPERTY, True))
-            self._is_told = False
+            self._is_explained = False
         return report
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

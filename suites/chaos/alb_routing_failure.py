@@ -4,12 +4,13 @@ from plugins.chaos.faults.alb_routing_failure import AlbRoutingFailure
 from plugins.chaos.scenario import Expected, Recovery, Scenario, Source
 from plugins.slo import Slo
 from plugins.telemetry.anomaly import Anomaly
+from services.catalog import http_service
 
 ALB_ROUTING_FAILURE = Scenario(
     id="01-alb-routing-failure",
     title="ALB routing failure",
     hypothesis="While the orders rule leads nowhere, errors are fast and clean; restored, every order passes again.",
-    fault=AlbRoutingFailure(),
+    fault=AlbRoutingFailure(service=http_service("order")),
     rate=40.0,
     clean_statuses=frozenset({503}),
     baseline=Slo.of("before the fault", "p95 <= 250 ms", "errors <= 0 %", "dropped <= 0 %"),

@@ -4,12 +4,13 @@ from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
 from plugins.chaos.scenario import Expected, Recovery, Scenario, Source
 from plugins.slo import Slo
 from plugins.telemetry.anomaly import Anomaly
+from services.catalog import http_service
 
 ECS_TASK_KILL = Scenario(
     id="06-ecs-task-kill",
     title="ECS task kill",
     hypothesis="A stopped task is drained, routed round and replaced: customers notice nothing, and no order is lost.",
-    fault=EcsTaskKill(),
+    fault=EcsTaskKill(service=http_service("order")),
     rate=40.0,
     baseline=Slo.of("before the kill", "p95 <= 250 ms", "errors <= 0 %", "dropped <= 0 %"),
     during=Slo.of("routed round", "p99 <= 500 ms", "errors <= 0 %", "dropped <= 0 %"),

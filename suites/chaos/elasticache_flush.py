@@ -2,6 +2,7 @@
 
 from plugins.chaos.faults.elasticache_flush import ElastiCacheFlush
 from plugins.chaos.scenario import Expected, Recovery, Scenario, Source
+from plugins.load.journeys import BrowseBack, PlaceOrder
 from plugins.slo import Slo
 from plugins.telemetry.anomaly import Anomaly
 
@@ -13,7 +14,7 @@ ELASTICACHE_FLUSH = Scenario(
     hypothesis="An empty cache costs time and nothing else: every answer stays correct, and the cache warms again.",
     fault=ElastiCacheFlush(),
     rate=40.0,
-    mix=(("order", 0.5), ("browse", 0.5)),
+    mix=((PlaceOrder.name, 0.5), (BrowseBack.name, 0.5)),
     baseline=Slo.of("before the flush", "p95 <= 250 ms", "errors <= 0 %", "dropped <= 0 %"),
     during=Slo.of("without a warm cache", "p99 <= 500 ms", "errors <= 0 %", "dropped <= 0 %"),
     recovered=Slo.of("warm again", "p99 <= 250 ms", "errors <= 0 %", "rto <= 3 s", "rpo <= 0"),

@@ -4,12 +4,13 @@ from plugins.chaos.faults.lambda_concurrency_exhaustion import LambdaConcurrency
 from plugins.chaos.scenario import Expected, Recovery, Scenario, Source, Windows
 from plugins.slo import Slo
 from plugins.telemetry.anomaly import Anomaly
+from services.catalog import function
 
 LAMBDA_CONCURRENCY_EXHAUSTION = Scenario(
     id="08-lambda-concurrency-exhaustion",
     title="Lambda concurrency exhaustion",
     hypothesis="While no payment can be captured, orders are taken and wait for theirs; none ends as a dead letter.",
-    fault=LambdaConcurrencyExhaustion(),
+    fault=LambdaConcurrencyExhaustion(service=function("payment")),
     rate=30.0,
     warm_up_s=4.0,
     baseline=Slo.of("before it", "p95 <= 250 ms", "capture.p95 <= 1000 ms", "errors <= 0 %", "dropped <= 0 %"),

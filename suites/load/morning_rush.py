@@ -4,6 +4,7 @@ A normal locustfile: `locust -f suites/load/morning_rush.py`, with the web UI, o
 """
 
 from plugins.load.arrivals import Constant, Ramp, Stage, Stages
+from plugins.load.journeys import BrowseBack, PlaceOrder
 from plugins.load.scenario import LoadScenario
 from plugins.slo import Slo
 
@@ -39,7 +40,7 @@ SCENARIO = LoadScenario(
     quick=morning(opening_s=2.5, rush_s=6.0, settling_s=2.5, peak_per_s=60.0),
     full=morning(opening_s=60.0, rush_s=180.0, settling_s=60.0, peak_per_s=60.0),
     slos={OPENING: RAMP, RUSH: PEAK, SETTLING: RAMP},
-    mix=(("order", 0.8), ("browse", 0.2)),
+    mix=((PlaceOrder.name, 0.8), (BrowseBack.name, 0.2)),
 )
 
 # Locust loads this file as a top-level module; pytest imports it as part of the suites, and stays free of gevent.

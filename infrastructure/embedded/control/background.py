@@ -1,10 +1,9 @@
 """Tasks that nobody awaits: what ends one is said when it happens, not when the task is collected, or never."""
 
+import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 
 def tell_defect(task: "asyncio.Task[Any]", log: logging.Logger, what: str) -> None:
@@ -15,3 +14,30 @@ def tell_defect(task: "asyncio.Task[Any]", log: logging.Logger, what: str) -> No
             log.error("%s failed inside", what, exc_info=defect)
 
     task.add_done_callback(ended)
+
+
+async def end(*tasks: "asyncio.Task[Any] | None") -> None:
+    """Cancel what still runs of these, and wait until nothing does; how they ended is nobody's business any more."""
+    started = [task for task in tasks if task is not None]
+    for task in started:
+        task.cancel()
+    await asyncio.gather(*started, return_exceptions=True)
+
+
+class Background:
+    """The tasks that run beside their owner, each until it is done; those that are left end with `close`."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Let `work` run; a defect that ends it is logged as one of `what`."""
+        task = asyncio.create_task(work, name=what)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        tell_defect(task, self._log, what)
+
+    async def close(self) -> None:
+        """End what runs. Idempotent."""
+        await end(*self.tasks)

@@ -1,7 +1,7 @@
 """What a controller gets: the one object that holds the parts of a running embedded cloud."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from infrastructure.embedded.host.ports import Ports
@@ -14,6 +14,14 @@ if TYPE_CHECKING:  # controllers are built from these; at run time only the asse
     from infrastructure.embedded.moto.records import Backends
     from infrastructure.embedded.network.edges import Network
     from infrastructure.embedded.network.envoy.process import Envoy
+
+
+@dataclass(slots=True)
+class Couplings:
+    """What one API does for another beyond AWS's calls; the controller that does it sets it, None until then."""
+
+    set_master_password: Callable[[str, str], Awaitable[None]] | None = None
+    """RDS's, for rotations: changes the password of a cluster's master user. `EnvironmentFault`: not now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +44,4 @@ class Context:
     backends: "Backends"
     wake: Callable[[str], None]
     url: str = ""
+    couplings: Couplings = field(default_factory=Couplings)

@@ -4,9 +4,8 @@ A controller is level-triggered: `reconcile` compares the record with the world 
 one of the APIs it `watches` wakes it, a death it was told of, and a slow tick. Running it twice changes nothing.
 """
 
+from collections.abc import Collection
 from typing import ClassVar, Protocol, runtime_checkable
-
-from infrastructure.embedded.gateway.call import Answer, Call
 
 
 class Controller(Protocol):
@@ -17,21 +16,28 @@ class Controller(Protocol):
     watches: ClassVar[frozenset[str]]
     """Signing names of the APIs whose mutating calls wake it; normally its own."""
 
-    async def reconcile(self) -> None:
-        """Close the gap between record and world. An exception is logged, counted, and tried again at the next wake."""
-        ...
+    async def reconcile(self, key: str, /) -> float | None:
+        """Close the gap between record and world for one object; seconds until it is to look again, if nobody wakes it.
 
-    async def close(self) -> None:
-        """Stop what this controller started. Must be idempotent."""
+        The object is the controller's own name for one that is not `Keyed`. Objects are looked at side by side, each by
+        one pass at a time. An exception is logged and counted, and the object looked at again, ever later.
+        """
         ...
 
 
 @runtime_checkable
-class Answering(Protocol):
-    """A controller that keeps its API's records itself: it answers the calls, and moto is not asked."""
+class Keyed(Protocol):
+    """A controller of many objects, each of which is woken, fails and waits by itself."""
 
-    name: ClassVar[str]
+    def keys(self) -> Collection[str]:
+        """All objects there are, with those that are gone and still to be cleared away. Cheap, and never raises."""
+        ...
 
-    async def answer(self, call: Call) -> Answer:
-        """The answer to a call of its API; whatever goes wrong is in it."""
+
+@runtime_checkable
+class Closing(Protocol):
+    """A controller that starts something: processes, checks, questions."""
+
+    async def close(self) -> None:
+        """Stop it. Must be idempotent."""
         ...

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from infrastructure.embedded.apis.cloudwatch import api
+from infrastructure.embedded.apis.cloudwatch.api import MetricCalls
 from infrastructure.embedded.control.metric_store import Key, MetricStore
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ class Metrics:
     """Collects from the registered sources and answers CloudWatch's metric calls out of the same store."""
 
     def __init__(self, backends: "Backends", pace: "Pace", *, clock: Callable[[], float] = time.time) -> None:
-        self._period = pace.metric_period_s
+        self.period_s = pace.metric_period_s
         self._clock = clock
         self._sources: list[Source] = []
         self._task: asyncio.Task[None] | None = None
         self.store = MetricStore()
-        api.serve(backends.cloudwatch, self.store, clock)
+        backends.operations.bind("monitoring", MetricCalls(backends.cloudwatch, self.store, clock))
 
     def put(
         self,
@@ -62,9 +62,10 @@ class Metrics:
         key = Key.of(namespace, name, dimensions)
         self.store.bucket(key, unit, self._clock() if at is None else at).add(value)
 
-    def record(self, datum: Datum) -> None:
-        """Record `datum`."""
-        self.put(datum.namespace, datum.name, datum.value, datum.unit, datum.dimensions, datum.at)
+    def record(self, datum: Datum, at: float | None = None) -> None:
+        """Record `datum`; one that carries no time of its own at `at`."""
+        at = at if datum.at is None else datum.at
+        self.put(datum.namespace, datum.name, datum.value, datum.unit, datum.dimensions, at)
 
     def register(self, source: Source) -> None:
         """Ask `source` every period from now on."""
@@ -75,8 +76,7 @@ class Metrics:
         for source in self._sources:
             try:
                 for datum in source(elapsed_s):
-                    at = period_start if datum.at is None else datum.at
-                    self.put(datum.namespace, datum.name, datum.value, datum.unit, datum.dimensions, at)
+                    self.record(datum, period_start)
             except Exception:  # noqa: BLE001  one source's defect must not silence the others; it is logged
                 _log.exception("a metric source failed; its numbers of this period are missing")
 
@@ -87,16 +87,16 @@ class Metrics:
         while True:
             boundary = self._next_boundary()
             if boundary == last:  # woken a hair too early: that boundary is done
-                boundary += self._period
+                boundary += self.period_s
             last = boundary
             await asyncio.sleep(max(boundary - self._clock(), 0.0))
             now = time.monotonic()
-            self.collect(now - asked, boundary - self._period)
+            self.collect(now - asked, boundary - self.period_s)
             asked = now
             self.store.prune(boundary)
 
     def _next_boundary(self) -> float:
-        return (self._clock() // self._period + 1) * self._period
+        return (self._clock() // self.period_s + 1) * self.period_s
 
     async def close(self) -> None:
         """Stop collecting. Safe to call twice, and when `run` never ran."""

@@ -9,7 +9,6 @@ import orjson
 
 from infrastructure.embedded.gateway.call import Answer, Call, Handler
 from infrastructure.embedded.gateway.pages import Page, json_answer
-from infrastructure.embedded.gateway.providers import api_of
 
 KEPT = 2_000
 LONGEST = 200
@@ -44,8 +43,7 @@ class Audit:
     async def __call__(self, call: Call, handle: Handler) -> Answer:
         """Pass on; note what came of it, also when it was refused."""
         answer = await handle(call)
-        api = api_of(call.service)
-        if api is not None and api.is_mutation(call.action):
+        if call.is_mutation:
             self._number += 1
             self.records.append(
                 AuditRecord(

@@ -1,38 +1,73 @@
-"""What stands between a caller and the control plane, one file each, in the order of `INTERCEPTORS`."""
+"""What passes through the gateway: a request as it came, the call that it is, the answer that goes back."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+from botocore.model import OperationModel
+
+from infrastructure.embedded.gateway.api import Api
+
+_FORM = "application/x-www-form-urlencoded"
+_SIGNING = ("X-Amz-", "AWSAccessKeyId", "Signature", "SecurityToken")
+"""How the names of query members begin that sign a request and say nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One request, whole. Header names are lower case; `path` is as it came, still percent-encoded."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_form(self) -> bool:
+        return self.headers.get("content-type", "").startswith(_FORM)
+
+    def form(self) -> dict[str, str]:
+        """The members of a query protocol, flat: from the body, or from the query where there is none."""
+        text = self.body.decode("utf-8", "replace") if self.body and self.is_form else self.query
+        return {k: v for k, v in parse_qsl(text, keep_blank_values=True) if not k.startswith(_SIGNING)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One AWS API call as it arrived. `service` is the signing name (`dynamodb`), `action` the operation (`PutItem`).
+    """One AWS API call. `service` is the signing name (`dynamodb`), `action` the operation (`PutItem`).
 
-    `parameters` is the parsed body of a JSON protocol or the flattened form of a query protocol; empty for REST
-    protocols. `caller` is the access key id, which names the service or person that called.
+    `parameters` are its members under AWS's names: as they came in a JSON protocol, with the types of the model in
+    any other. `caller` is the access key id, which names the service or person that called. `api` is None for what
+    the embedded cloud does not have, `operation` for what AWS does not.
     """
 
     service: str
     action: str
     region: str
     caller: str
-    parameters: dict[str, object]
-    method: str
-    path: str
-    query: str
-    headers: dict[str, str]
-    body: bytes
+    parameters: dict[str, Any]
+    request: HttpRequest
+    protocol: str
+    api: Api | None = None
+    operation: OperationModel | None = None
     at: float = field(default=0.0)
+
+    @property
+    def is_mutation(self) -> bool:
+        """Whether it changes what controllers follow, if it succeeds."""
+        return self.api is not None and self.api.is_mutation(self.action)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What goes back: status, headers, body."""
+    """What goes back: status, headers, and a body, whole or, for what goes on for a while, a `stream` of its parts."""
 
     status: int
     headers: dict[str, str]
-    body: bytes
+    body: bytes = b""
+    stream: AsyncGenerator[bytes, None] | None = None
 
     @property
     def is_success(self) -> bool:

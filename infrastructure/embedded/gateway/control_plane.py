@@ -1,65 +1,60 @@
 """The AWS APIs of the embedded cloud on one loopback port.
 
-    HTTP -> Host, Origin -> parse -> audit -> injected errors -> throttling -> long poll -> moto | controller -> notify
+    HTTP -> Host, Origin -> request -> allowed? valid? -> audit -> injected errors -> throttling -> long poll
+         -> our own operation | moto -> notify
 
 Runs inside the daemon's event loop, and never holds it for longer than one moto call takes.
 """
 
+import inspect
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-import orjson
-
-from infrastructure.embedded.gateway import rest_json
-from infrastructure.embedded.gateway.call import Answer, Call, Handler, Interceptor
+from infrastructure.embedded.gateway import codec, request
+from infrastructure.embedded.gateway.call import Answer, Call, Handler, HttpRequest, Interceptor
 from infrastructure.embedded.gateway.errors import error, not_provided
-from infrastructure.embedded.gateway.listener import HttpRequest, HttpServer
+from infrastructure.embedded.gateway.listener import HttpServer
+from infrastructure.embedded.gateway.operations import Method, Operations
 from infrastructure.embedded.gateway.pages import PREFIX, Page, Pages
-from infrastructure.embedded.gateway.providers import api_of
-from infrastructure.embedded.gateway.request import Unsigned, call_of, is_object
+from infrastructure.embedded.gateway.refused import Refused
+from infrastructure.embedded.gateway.routing import Router
 from infrastructure.embedded.host.garbage import Collector
-from infrastructure.embedded.moto import direct, wsgi
+from infrastructure.embedded.moto import direct, imports, wsgi
 from infrastructure.embedded.stacks import progress
 
 _LOG = logging.getLogger(__name__)
-BODY_LIMITS: Mapping[str, int] = {
-    "s3": 64 << 20,
-    "lambda": 70 << 20,
-    "dynamodb": 17 << 20,
-    "kinesis": 11 << 20,
-    "sqs": 2 << 20,
-}
-"""Bytes a body may have, by API: AWS's own limits for batches, base64 included; S3's is this machine's memory."""
-BODY_LIMIT = 1 << 20
+_BODY_LIMIT = 1 << 20
+"""Bytes that a body may have whose API is not known."""
 
 
 class ControlPlane:
-    """Serves every API. `pages`: name (`status`) to handler; `on_mutation` hears of each change that succeeded.
+    """Serves every API. `pages`: name (`status`) to handler; `on_mutation` hears of each call that
+    changed something: its API and its operation.
 
     Interceptors are asked in their order; each may answer itself. Interceptors with `pages` of their own add them.
-    `natives` answer the APIs that moto has no part in, by signing name.
+    `operations` are asked before moto.
     """
 
     def __init__(
         self,
         *,
         region: str,
-        account: str,
+        router: Router,
+        operations: Operations,
         interceptors: Sequence[Interceptor],
         pages: Mapping[str, Page],
-        on_mutation: Callable[[Call], None],
-        natives: Mapping[str, Handler] | None = None,
+        on_mutation: Callable[[str, str], None],
     ) -> None:
         self._region = region
-        self._account = account
+        self._router = router
+        self._operations = operations
         self._on_mutation = on_mutation
         self.collector = Collector()
         own = {name: page for each in interceptors for name, page in getattr(each, "pages", {}).items()}
         self._pages = Pages({**own, **pages})
-        self._natives = natives or {}
         self._chain = _chained(interceptors, self._last)
-        self._server = HttpServer(self._answer, limit_of=_limit_of)
+        self._server = HttpServer(self._answer, limit_of=self._limit_of)
 
     async def serve(self, port: int) -> None:
         """Listen on 127.0.0.1:`port`; returns once connections are accepted. `OSError` when the port is taken."""
@@ -74,73 +69,69 @@ class ControlPlane:
 
     async def handle(self, call: Call) -> Answer:
         """The answer to `call` by way of all interceptors; also for calls made inside the daemon."""
-        api = api_of(call.service)
-        if api is None:
+        api, method = call.api, self._operations.find(call.service, call.action)
+        if api is None or call.operation is None or not (method or api.allows(call.action)):
             return not_provided(call)
         if call.region != self._region and not api.is_global:
-            return error(
-                call, "UnrecognizedClientException", f"the embedded cloud runs in {self._region} only", status=403
-            )
-        if api.protocol == "json" and not call.parameters and not is_object(call.body):
-            return error(call, "SerializationException", "the body is not a JSON object")
+            text = f"the embedded cloud runs in {self._region} only"
+            return error(call, "UnrecognizedClientException", text, status=403)
+        try:
+            valid = request.read(call, api, call.operation)
+        except Refused as refused:
+            return direct.failed(call, refused)
         self.collector.note_call()
-        answer = await self._chain(call)
-        if answer.is_success and api.is_mutation(call.action):
-            self._on_mutation(call)
+        answer = await self._chain(valid)
+        if answer.is_success and call.is_mutation:
+            self._on_mutation(call.service, call.action)
         return answer
 
     def _progressed(self) -> None:
         """A stack took a step of its own: whoever follows CloudFormation's calls should look."""
-        self._on_mutation(
-            Call(
-                service="cloudformation",
-                action="Progress",
-                region=self._region,
-                caller="cloudformation",
-                parameters={},
-                method="POST",
-                path="/",
-                query="",
-                headers={},
-                body=b"",
-                at=time.time(),
-            )
-        )
+        self._on_mutation("cloudformation", "Progress")
 
-    async def _answer(self, request: HttpRequest) -> Answer:
-        if request.path.startswith(PREFIX):
-            return await self._pages.answer(request)
+    async def _answer(self, asked: HttpRequest) -> Answer:
+        if asked.path.startswith(PREFIX):
+            return await self._pages.answer(asked)
         try:
-            call = call_of(
-                method=request.method,
-                path=request.path,
-                query=request.query,
-                headers=request.headers,
-                body=request.body,
-                at=time.time(),
-            )
-        except Unsigned:
+            call = request.call_of(asked, self._router, at=time.time())
+        except request.Unsigned:
             return Answer(
                 status=403,
                 headers={"content-type": "application/json"},
                 body=b'{"__type":"MissingAuthenticationToken","message":"the request is not signed (SigV4)"}',
             )
-        except rest_json.Malformed as problem:
-            headers = {"content-type": "application/json", "x-amzn-errortype": "ValidationException"}
-            return Answer(status=400, headers=headers, body=orjson.dumps({"message": str(problem)}))
         return await self.handle(call)
 
     async def _last(self, call: Call) -> Answer:
         """Who keeps the API's records answers."""
-        native = self._natives.get(call.service)
-        return await native(call) if native is not None else self._moto(call)
+        method = self._operations.find(call.service, call.action)
+        try:
+            return await _own(method, call) if method is not None else _moto(call)
+        except Exception as failure:  # noqa: BLE001  # whatever it is must become an answer of the service's protocol
+            return direct.failed(call, failure)
 
-    def _moto(self, call: Call) -> Answer:
-        api = api_of(call.service)
-        target = call.headers.get("x-amz-target", "")
-        if api is None or not api.moto or not api.provides(call.action) or not api.serves(target, call.parameters):
-            return not_provided(call)
-        return direct.answer(api, call) if api.handler else wsgi.answer(api, call)
+    def _limit_of(self, headers: Mapping[str, str]) -> int:
+        scope = headers.get("authorization", "").partition("Credential=")[2].split("/")
+        api = self._router.named(scope[3]) if len(scope) > 3 else None
+        return api.body_limit if api is not None else _BODY_LIMIT
+
+
+async def _own(method: Method, call: Call) -> Answer:
+    """Our own answer. Its members are typed as in the model, also those that JSON has no type for."""
+    api, of = call.api, call.operation
+    if api is None or of is None:
+        raise NotImplementedError
+    given = codec.members("json", of, call.request, {}) if call.protocol == "json" else call.parameters
+    output = method(given)
+    found = await output if inspect.isawaitable(output) else output
+    names = imports.attribute_names(api.moto, api.handler) if api.handler else None
+    return codec.answer(call.protocol, of, found or {}, names)
+
+
+def _moto(call: Call) -> Answer:
+    if call.api is None or not call.api.moto:
+        raise NotImplementedError
+    return direct.answer(call.api, call) if call.api.handler else wsgi.answer(call.api, call)
 
 
 def _chained(interceptors: Sequence[Interceptor], last: Handler) -> Handler:
@@ -155,8 +146,3 @@ def _before(interceptor: Interceptor, handler: Handler) -> Handler:
         return await interceptor(call, handler)
 
     return handle
-
-
-def _limit_of(headers: Mapping[str, str]) -> int:
-    scope = headers.get("authorization", "").partition("Credential=")[2].split("/")
-    return BODY_LIMITS.get(scope[3], BODY_LIMIT) if len(scope) > 3 else BODY_LIMIT

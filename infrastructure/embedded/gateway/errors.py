@@ -10,18 +10,16 @@ from xml.sax.saxutils import escape
 import orjson
 
 from infrastructure.embedded.gateway.call import Answer, Call
-from infrastructure.embedded.gateway.providers import api_of
+from infrastructure.embedded.gateway.refused import unsupported
 
 
 def error(call: Call, code: str, message: str, *, status: int = 400, **more: object) -> Answer:
     """`code` with `message` as the caller's SDK expects it; `more` are further members of a JSON error."""
-    api = api_of(call.service)
-    form = call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-    protocol = api.protocol if api else ("query" if form else "json")
+    protocol = call.protocol
     request_id = str(uuid4())
     headers = {"x-amzn-requestid": request_id}
     if protocol in ("json", "rest-json"):
-        kind = call.headers.get("content-type") or "application/x-amz-json-1.0"
+        kind = call.request.headers.get("content-type") or "application/x-amz-json-1.0"
         typed = {"__type": code} if protocol == "json" else {}
         kind = kind if protocol == "json" else "application/json"
         body = orjson.dumps({**typed, "message": message, "Message": message, **more})
@@ -38,6 +36,6 @@ def error(call: Call, code: str, message: str, *, status: int = 400, **more: obj
 
 
 def not_provided(call: Call) -> Answer:
-    """The refusal of what the embedded cloud does not do; 501 because no SDK retries it."""
-    message = f"not provided by the embedded cloud: {call.service}:{call.action}; see PARITY.md"
-    return error(call, "UnsupportedOperation", message, status=501)
+    """The refusal of a call that the embedded cloud does not answer."""
+    refused = unsupported(f"{call.service}:{call.action}")
+    return error(call, refused.code, refused.message, status=refused.status)

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, fields
 
 import orjson
 
+from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.gateway.call import Answer, Call, Handler
 from infrastructure.embedded.gateway.errors import error
 from infrastructure.embedded.gateway.pages import BODY, METHOD, Page, json_answer
-from infrastructure.embedded.gateway.providers import APIS
 
 ANY = "*"
 LIMIT = 100
@@ -108,7 +108,7 @@ def _problems(wanted: Mapping[str, object]) -> list[str]:
     problems += [
         f"{name} is a text, not {wanted[name]!r}" for name in texts if not isinstance(wanted.get(name, ""), str)
     ]
-    services = [ANY, *(api.name for api in APIS)]
+    services = [ANY, *sorted(api.name for api in PROVIDERS)]
     if wanted.get("service") not in services:
         problems.append(f"service {wanted.get('service')!r} is not one of {', '.join(services)}")
     code = wanted.get("code", "Code")

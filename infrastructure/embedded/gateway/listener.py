@@ -5,9 +5,9 @@ a port is taken. Loopback is not private: a web page can post to it, so foreign 
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from infrastructure.embedded.gateway.call import Answer
+from infrastructure.embedded.gateway.call import Answer, HttpRequest
 
 Message = dict[str, Any]
 """An ASGI message: its members differ by type (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
@@ -29,17 +29,6 @@ HEAD_LIMIT = 64 << 10
 _LINGER_S = 5.0
 """How long who sent too much may go on sending before it is cut off: an answer that meets a reset is lost."""
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
-    """One request, whole. Header names are lower case; `path` is as it came, still percent-encoded."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class TooLarge(Exception):
@@ -149,7 +138,7 @@ class HttpServer:
                         body=body,
                     )
                 )
-        await _send(send, answer, is_head=scope["method"] == "HEAD")
+        await _send(send, receive, answer, is_head=scope["method"] == "HEAD")
 
     async def _guarded(self, request: HttpRequest) -> Answer:
         try:
@@ -213,12 +202,36 @@ async def _body(receive: Receive, headers: Mapping[str, str], limit: int) -> byt
             return b"".join(parts)
 
 
-async def _send(send: Send, answer: Answer, *, is_head: bool) -> None:
+async def _send(send: Send, receive: Receive, answer: Answer, *, is_head: bool) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
-    if not (is_head and "content-length" in answer.headers):
+    if answer.stream is None and not (is_head and "content-length" in answer.headers):
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers, "trailers": False})
+    if answer.stream is not None:
+        await _send_parts(send, receive, answer.stream, is_head=is_head)
     await send({"type": "http.response.body", "body": b"" if is_head else answer.body, "more_body": False})
+
+
+async def _send_parts(send: Send, receive: Receive, stream: AsyncGenerator[bytes, None], *, is_head: bool) -> None:
+    """Send every part when it is there; end the stream when it has ended, or when nobody listens any more."""
+
+    async def send_all() -> None:
+        async for part in stream:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+
+    async with contextlib.aclosing(stream):
+        if is_head:
+            return
+        sending, gone = asyncio.ensure_future(send_all()), asyncio.ensure_future(receive())
+        try:
+            await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            if not sending.done():
+                sending.cancel()
+            await asyncio.gather(sending, gone, return_exceptions=True)
+        if not sending.cancelled():
+            sending.result()
 
 
 def _text(status: int, text: str) -> Answer:

@@ -5,8 +5,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from infrastructure.embedded.gateway.call import Answer
-from infrastructure.embedded.gateway.listener import HttpRequest
+from infrastructure.embedded.gateway.call import Answer, HttpRequest
 
 PREFIX = "/_cafe/"
 _JSON = {"content-type": "application/json", "cache-control": "no-store"}

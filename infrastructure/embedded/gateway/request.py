@@ -5,14 +5,18 @@ are not verified: the port is on loopback and its callers are the machine's own.
 """
 
 import re
-from collections.abc import Mapping
-from urllib.parse import parse_qs, parse_qsl
+import zlib
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs
 
-import orjson
+from botocore.model import OperationModel
 
-from infrastructure.embedded.gateway import rest_json
-from infrastructure.embedded.gateway.call import Call
-from infrastructure.embedded.gateway.providers import api_of
+from infrastructure.embedded.gateway import codec, validation
+from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.gateway.call import Call, HttpRequest
+from infrastructure.embedded.gateway.refused import Refused
+from infrastructure.embedded.gateway.routing import Router
 
 _SCOPE = re.compile(r"Credential=([^/\s,]+)/\d{8}/([^/\s,]+)/([^/\s,]+)/aws4_request")
 
@@ -21,69 +25,81 @@ class Unsigned(Exception):
     """The request carries no SigV4 credential scope, so nothing says which API it is for."""
 
 
-def call_of(*, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes, at: float) -> Call:
-    """The call in an HTTP request with lower-case `headers`; `Unsigned` when it has no credential scope.
+def call_of(request: HttpRequest, router: Router, *, at: float) -> Call:
+    """The call in a request; `Unsigned` when it has no credential scope.
 
-    `action` of REST-XML, and of a path that no operation has, is made up from method and path. `rest_json.Malformed`
-    when a REST-JSON operation is not given what it takes.
+    Its members are not read yet, but for what names the operation: that is `read`'s.
     """
-    caller, region, service = _scope(headers, query)
-    target = headers.get("x-amz-target")
-    api = api_of(service)
-    if api is not None and api.protocol == "rest-json":
-        found = rest_json.request_of(service, method=method, path=path, query=query, headers=headers, body=body)
-        action, parameters = (found.action, found.parameters) if found else (f"{method} {path}", {})
-    elif target is not None:
-        action, parameters = target.rpartition(".")[2], _json(body)
-    elif headers.get("content-type", "").startswith("application/x-www-form-urlencoded") or "Action=" in query:
-        fields: dict[str, object] = dict(parse_qsl(body.decode("utf-8", "replace") or query, keep_blank_values=True))
-        action, parameters = str(fields.get("Action", "")), fields
+    caller, region, service = _scope(request)
+    api = router.find(service, request)
+    target = request.headers.get("x-amz-target")
+    if target is not None and (api is None or not api.protocol.startswith("rest")):
+        action, protocol = target.rpartition(".")[2], "json"
+    elif (api is None or not api.protocol.startswith("rest")) and (request.is_form or "Action=" in request.query):
+        action = request.form().get("Action", "")
+        protocol = "ec2" if api is not None and api.protocol == "ec2" else "query"
     else:
-        action, parameters = _rest_action(service, method, path), {}
+        found = codec.route(api.model_name, request) if api is not None and api.protocol.startswith("rest") else None
+        action = found[0].name if found else f"{request.method} {request.path}"
+        protocol = api.protocol if api is not None else "json"
+    operation = codec.operation(api.model_name, action) if api is not None else None
     return Call(
         service=service,
         action=action,
         region=region,
         caller=caller,
-        parameters=parameters,
-        method=method,
-        path=path,
-        query=query,
-        headers=dict(headers),
-        body=body,
+        parameters={},
+        request=request,
+        protocol=protocol,
+        api=api,
+        operation=operation,
         at=at,
     )
 
 
-def _scope(headers: Mapping[str, str], query: str) -> tuple[str, str, str]:
-    match = _SCOPE.search(headers.get("authorization", ""))
+def read(call: Call, api: Api, of: OperationModel) -> Call:
+    """The call with its members, which are what the operation takes; `Refused` says what is not."""
+    request = _decompressed(call.request, api.body_limit)
+    if call.protocol == "json":
+        given = codec.json_members(request.body)
+    else:
+        document = _document(call.protocol, of, request)
+        found = codec.route(api.model_name, request) if call.protocol.startswith("rest") else None
+        given = codec.members(call.protocol, of, request, found[1] if found else {})
+        if call.protocol in ("query", "ec2"):
+            validation.check_form(api, of, request.form())
+        elif call.protocol == "rest-json":
+            validation.check_document(api, of, document)
+    validation.check(api, of, given)
+    return replace(call, parameters=given, request=request)
+
+
+def _document(protocol: str, of: OperationModel, request: HttpRequest) -> dict[str, Any]:
+    """The JSON object of a REST body; empty where the body is something else."""
+    shape = of.input_shape
+    is_document = protocol == "rest-json" and shape is not None and not shape.serialization.get("payload")
+    return codec.json_members(request.body) if is_document else {}
+
+
+def _decompressed(request: HttpRequest, limit: int) -> HttpRequest:
+    """The request with a body that is not compressed: SDKs compress what is larger than 10 KiB for some APIs."""
+    if request.headers.get("content-encoding") != "gzip":
+        return request
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        body = stream.decompress(request.body, limit + 1)
+    except zlib.error as problem:
+        raise Refused("SerializationException", f"the body is not gzip: {problem}") from problem
+    if len(body) > limit or not stream.eof:
+        raise Refused("RequestEntityTooLarge", f"the body is more than {limit} bytes when decompressed", status=413)
+    headers = {name: value for name, value in request.headers.items() if name != "content-encoding"}
+    return replace(request, body=body, headers={**headers, "content-length": str(len(body))})
+
+
+def _scope(request: HttpRequest) -> tuple[str, str, str]:
+    match = _SCOPE.search(request.headers.get("authorization", ""))
     if match is None:
-        match = _SCOPE.search(f"Credential={parse_qs(query).get('X-Amz-Credential', [''])[0]}")
+        match = _SCOPE.search(f"Credential={parse_qs(request.query).get('X-Amz-Credential', [''])[0]}")
     if match is None:
         raise Unsigned
     return match[1], match[2], match[3].lower()
-
-
-def _json(body: bytes) -> dict[str, object]:
-    """The JSON object in `body`; empty when it is none: moto then answers with the error that AWS gives."""
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def is_object(body: bytes) -> bool:
-    """Whether `body` is a JSON object; an empty body stands for an empty one."""
-    try:
-        return not body or isinstance(orjson.loads(body), dict)
-    except orjson.JSONDecodeError:
-        return False
-
-
-def _rest_action(service: str, method: str, path: str) -> str:
-    """A name for a REST call: in the manner of S3's operations (`GetObject`, `PutBucket`), else method and path."""
-    if service != "s3":
-        return f"{method} {path}"
-    verb = {"GET": "Get", "HEAD": "Head", "PUT": "Put", "POST": "Post", "DELETE": "Delete"}.get(method, method.title())
-    return verb + ("Object" if path.strip("/").count("/") else "Bucket")

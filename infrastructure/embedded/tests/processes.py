@@ -19,7 +19,7 @@ LIGHT_ZYGOTE = (
     sys.executable,
     "-P",
     "-c",
-    "import sys; from infrastructure.embedded.host import zygote as z; sys.exit(z.main(sys.argv[1:], preload=lambda: None))",
+    "from sys import argv; from infrastructure.embedded.host.zygote import main; raise SystemExit(main(argv[1:], int))",
 )
 MINIMAL_CLOUD = (sys.executable, "-P", "-m", "infrastructure.embedded.tests.minimal_cloud")
 PAUSE = "signal:pause"

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -59,6 +61,19 @@ def owned(state: StateFolder, how: str) -> Iterator[tuple[subprocess.Popen[str],
 def still_there(pids: set[int]) -> set[int]:
     deadline = time.monotonic() + WITHIN_S
     return {pid for pid in pids if not has_ended(pid, max(deadline - time.monotonic(), 0.0))}
+
+
+def test_whoever_waits_too_long_for_another_start_or_stop_is_told_the_file(
+    state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "START_S", 0.1)
+    monkeypatch.setattr(launch, "STOP_S", 0.0)
+    state.lock.parent.mkdir(parents=True, exist_ok=True)
+    with state.lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(EnvironmentFault, match=f"`fuser {re.escape(str(state.lock))}`"):
+            launch.stop(state)
+    launch.stop(state)
 
 
 def test_a_launched_cloud_is_up_and_recorded(state: StateFolder) -> None:

@@ -31,7 +31,7 @@ class Unhealthy:
     def __init__(self, reasons: tuple[str, ...]) -> None:
         self.reasons = reasons
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> None:
         """Nothing to do."""
 
     async def close(self) -> None:

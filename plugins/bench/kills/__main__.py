@@ -1,6 +1,6 @@
 """`make kills`: prints the seed, one line per kill, and what was found.
 
-Exits 1 when anything was left behind, 7 when nobody was struck, or too seldom inside INJECT or ROLLBACK to tell.
+Exits 1 when anything was left behind, 7 when nobody was struck, or too seldom inside INJECT or ROLLBACK to judge.
 """
 
 import json

@@ -10,6 +10,8 @@ from pathlib import Path
 from infrastructure.cloud import Platform
 from infrastructure.embedded.host import proctree
 from infrastructure.state import StateFolder
+from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
+from services.catalog import functions, http_services
 
 CAMPAIGN = "CLOUDCAFE_CAMPAIGN"
 """Environment variable of every process a run starts. The platform's own processes carry the platform's marker."""
@@ -58,10 +60,11 @@ def last_event(texts: tuple[str, ...]) -> str:
 
 def touched(platform: Platform) -> dict[str, object]:
     """The state that the reversible faults change: where the rule leads, the capacity, the concurrency."""
-    rule = platform.client("elbv2").describe_rules(RuleArns=[platform.output("OrderRuleArn")])["Rules"][0]
-    table = platform.client("dynamodb").describe_table(TableName=platform.output("OrdersTableName"))["Table"]
+    routed, run, table_output = http_services()[0], functions()[0], DynamoDbThrottle().table_output
+    rule = platform.client("elbv2").describe_rules(RuleArns=[platform.output(routed.key("RuleArn"))])["Rules"][0]
+    table = platform.client("dynamodb").describe_table(TableName=platform.output(table_output))["Table"]
     capacity = table["ProvisionedThroughput"]
-    function = platform.client("lambda").get_function_concurrency(FunctionName=platform.output("PaymentFunctionName"))
+    function = platform.client("lambda").get_function_concurrency(FunctionName=platform.output(run.key("FunctionName")))
     return {
         "rule": [action.get("TargetGroupArn") for action in rule["Actions"]],
         "capacity": (capacity["ReadCapacityUnits"], capacity["WriteCapacityUnits"]),

@@ -28,7 +28,7 @@ def test_with_few_samples_the_p99_is_the_largest() -> None:
 
 
 @pytest.mark.parametrize("values", [[], [1.0, math.inf], [math.nan]], ids=["none", "infinite", "no number"])
-def test_values_that_make_no_figure_are_told_and_not_quoted(values: list[float]) -> None:
+def test_values_that_make_no_figure_are_reported_and_not_quoted(values: list[float]) -> None:
     with pytest.raises(EnvironmentFault, match="there is no figure in the"):
         Line.of("latency", "ms", values)
 
@@ -54,7 +54,7 @@ def test_a_latency_is_that_of_requests_that_went_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("window", "told"),
+    ("window", "error"),
     [
         (offered(good=7, errors={"http 503": 3}), "of 10 requests offered 3 x http 503"),
         (offered(good=8, dropped=2), "of 10 requests offered 2 x dropped"),
@@ -63,13 +63,13 @@ def test_a_latency_is_that_of_requests_that_went_well() -> None:
     ],
     ids=["errors", "dropped", "unanswered", "nothing"],
 )
-def test_a_run_in_which_something_failed_has_no_figure(window: Window, told: str) -> None:
+def test_a_run_in_which_something_failed_has_no_figure(window: Window, error: str) -> None:
     for read in (all_answered, p99_ms):
-        with pytest.raises(EnvironmentFault, match=told):
+        with pytest.raises(EnvironmentFault, match=error):
             read(window)
 
 
-def test_a_platform_that_does_not_come_up_says_why() -> None:
+def test_a_platform_that_does_not_come_up_reports_why() -> None:
     with pytest.raises(EnvironmentFault, match=r"(?s)cafe sideways failed \(exit code [0-9]+\): .*No such command"):
         cafe("sideways")
 
@@ -90,7 +90,7 @@ class Made:
             raise EnvironmentFault("3 orders were lost")
 
 
-def test_a_figure_that_fails_is_told_not_quoted_and_stops_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_figure_that_fails_is_reported_not_quoted_and_stops_no_other(capsys: pytest.CaptureFixture[str]) -> None:
     assert not measure_all([Made(fails=True), Made(fails=False)], repeats=2)
     printed = capsys.readouterr()
     assert [json.loads(line)["n"] for line in printed.out.splitlines()] == [2]

@@ -106,9 +106,9 @@ def test_a_campaign_that_missed_its_moments_shows_nothing(scarce: str, inside: i
     assert exit_code(outcomes(planned[0], *Counter(events).elements()), planned) == expected
 
 
-def test_what_is_never_undone_is_told_in_json_that_any_reader_takes() -> None:
+def test_what_is_never_undone_is_reported_in_json_that_any_reader_takes() -> None:
     (kill,) = draw(1, SCENARIOS, 3)
     found = outcomes(kill, "injecting", undo_s=math.inf) + outcomes(kill, "injecting", undo_s=2.0)
-    told = json.loads(summary(found, 3), parse_constant=pytest.fail)
-    assert (told["never_undone"], told["undo_s_max"]) == (1, 2.0)
+    found_in_json = json.loads(summary(found, 3), parse_constant=pytest.fail)
+    assert (found_in_json["never_undone"], found_in_json["undo_s_max"]) == (1, 2.0)
     assert exit_code(found, (kill,)) == 1

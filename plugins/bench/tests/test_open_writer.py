@@ -100,7 +100,7 @@ def test_writes_that_fail_are_counted_and_hold_up_no_other(server: Server) -> No
     assert writer.dropped == 0
 
 
-def test_a_committed_row_that_is_not_there_is_told(server: Server) -> None:
+def test_a_committed_row_that_is_not_there_is_reported(server: Server) -> None:
     server.is_forgetful = True
     with OpenWriter(DATABASE) as writer:
         _wait_for(server, 20)

@@ -91,13 +91,13 @@ def _running(folder: Path, port: int) -> Iterator[None]:
     command = _as_user(binaries.find("postgres").path, "-D", str(folder / "data"), *options)
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=folder, text=True) as server:
         assert server.stderr is not None
-        said = []
+        lines = []
         for line in server.stderr:
-            said.append(line)
+            lines.append(line)
             if "ready to accept connections" in line:
                 break
         else:
-            raise AssertionError(f"PostgreSQL did not start: {''.join(said)}")
+            raise AssertionError(f"PostgreSQL did not start: {''.join(lines)}")
         try:
             yield
         finally:

@@ -32,7 +32,7 @@ def test_the_rate_counts_what_was_captured_in_the_window_whenever_it_was_placed(
     assert drained.window(114.5, 115.5).indicators()["capture.rate"] == 50
 
 
-def test_where_nothing_was_placed_nothing_is_said_of_latency() -> None:
+def test_where_nothing_was_placed_nothing_is_known_of_latency() -> None:
     assert STEADY.window(200, 210).indicators() == {
         "capture.p50": None, "capture.p95": None, "capture.p99": None, "capture.max": None, "capture.rate": 0
     }  # fmt: skip

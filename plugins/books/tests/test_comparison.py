@@ -1,4 +1,4 @@
-"""What may exist and what must, whose orders are whose, and what a reader of the report is told."""
+"""What may exist and what must, whose orders are whose, and what a reader of the report is shown."""
 
 import gc
 from dataclasses import replace
@@ -22,7 +22,7 @@ VICTIM = next(one for one in PLACED[40:] if TRUTH.payments[PLACED.index(one)].st
 CENT = Decimal("0.01")
 
 
-def untold(one: Attempt, outcome: Outcome, status: int | None = None, tries: int = 1) -> Attempt:
+def unacknowledged(one: Attempt, outcome: Outcome, status: int | None = None, tries: int = 1) -> Attempt:
     """The same order, and its customer does not know of it."""
     return replace(one, outcome=outcome, status=status, tries=tries, order_id=None, acknowledged_at=None)
 
@@ -64,10 +64,10 @@ def test_books_that_balance_are_counted() -> None:
 def test_what_was_not_acknowledged_may_exist_only_where_nobody_can_know(
     outcome: Outcome, status: int | None, tries: int, exists: bool, expected: set[str]
 ) -> None:
-    open_one = untold(PLACED[-1], outcome, status, tries)
-    told = PLACED[:-1]
-    books = books_of((*told, open_one) if exists else told)
-    assert kinds(books, (*told, open_one)) == expected
+    open_one = unacknowledged(PLACED[-1], outcome, status, tries)
+    acknowledged = PLACED[:-1]
+    books = books_of((*acknowledged, open_one) if exists else acknowledged)
+    assert kinds(books, (*acknowledged, open_one)) == expected
 
 
 def test_a_repeated_event_is_no_discrepancy_but_one_that_differs_is() -> None:
@@ -93,7 +93,7 @@ def test_a_dead_letter_of_others_is_theirs_and_one_of_nobody_is_everybodys() -> 
         assert kinds(replace(TRUTH, dead_letters=(letter(unknown, None),)), PLACED) == {"dead-lettered silently"}
 
 
-def test_a_dead_letter_with_a_reason_is_explained_and_told() -> None:
+def test_a_dead_letter_with_a_reason_is_explained_and_shown() -> None:
     forged = replace(TRUTH, dead_letters=(letter(order_id(VICTIM), "amount differs"), letter(None, "malformed")))
     report = compare(forged, PLACED)
     assert report.verdict is Verdict.PASS
@@ -121,7 +121,7 @@ def test_two_orders_captured_in_the_same_instant_are_in_order() -> None:
 
 
 def test_no_acknowledged_order_proves_nothing() -> None:
-    report = compare(Books(), [untold(PLACED[0], "refused", 503)])
+    report = compare(Books(), [unacknowledged(PLACED[0], "refused", 503)])
     assert report.verdict is Verdict.INCONCLUSIVE
     assert report.reasons == ("books: no order was acknowledged, so there is nothing to balance",)
 
@@ -133,7 +133,7 @@ def test_what_could_not_be_seen_leaves_a_doubt_but_excuses_nothing() -> None:
     assert report.reasons == ("books: 1 x payment missing", "books: fog")
 
 
-def test_the_report_shows_what_each_book_says_of_each_offending_order() -> None:
+def test_the_report_shows_what_each_book_holds_of_each_offending_order() -> None:
     wrong = replace(generated.captured_row(VICTIM), total_amount=CENT)
     payments = tuple(wrong if p.order_id == wrong.order_id else p for p in TRUTH.payments)
     text = str(compare(replace(TRUTH, payments=payments), PLACED))
@@ -143,7 +143,7 @@ def test_the_report_shows_what_each_book_says_of_each_offending_order() -> None:
         assert f"\n      {book}" in text
 
 
-def test_an_order_is_told_once_with_all_that_is_wrong_with_it() -> None:
+def test_an_order_is_shown_once_with_all_that_is_wrong_with_it() -> None:
     rows = tuple(replace(r, status="accepted") if r.order_id == VICTIM.order_id else r for r in TRUTH.orders)
     payments = tuple(p for p in TRUTH.payments if p.order_id != VICTIM.order_id)
     report = compare(replace(TRUTH, orders=rows, payments=payments), PLACED)
@@ -153,7 +153,7 @@ def test_an_order_is_told_once_with_all_that_is_wrong_with_it() -> None:
     assert str(report).count("      history") == 1
 
 
-def test_a_thousand_lost_orders_are_counted_and_the_first_told() -> None:
+def test_a_thousand_lost_orders_are_counted_and_the_first_shown() -> None:
     many = world(1000, seed=5)
     report = compare(Books(), many.attempts)
     assert report.lost == 1000

@@ -51,7 +51,7 @@ MUTANTS = (
     mutant("amount and cents of the order apart", m.shifted("orders", "total_cents", 1), "order altered"),
     mutant("wrong items", m.change("orders", items=(("latte-tall", 99),)), "order altered"),
     mutant("wrong customer", m.change("orders", customer_id="customer-none"), "order altered"),
-    mutant("wrong store", m.change("orders", store_id="store-none"), "order altered"),
+    mutant("wrong shop", m.change("orders", store_id="store-none"), "order altered"),
     mutant("stored under another key", m.change("orders", idempotency_key="none"), "order altered"),
     # on its way
     mutant("never relayed", m.waiting, "never relayed"),
@@ -72,7 +72,7 @@ MUTANTS = (
     mutant("wrong amount in the payment", m.shifted("payments", "total_amount", -CENT), "payment altered"),
     mutant("wrong cents in the payment", m.shifted("payments", "total_cents", -1), "payment altered"),
     mutant("wrong customer in the payment", m.change("payments", customer_id="customer-none"), "payment altered"),
-    mutant("wrong store in the payment", m.change("payments", store_id="store-none"), "payment altered"),
+    mutant("wrong shop in the payment", m.change("payments", store_id="store-none"), "payment altered"),
     mutant("captured without an authorization", m.change("payments", authorization_id=None), "payment altered"),
     mutant("captured at no time", m.change("payments", captured_at=None), "payment altered"),
     # twice
@@ -100,7 +100,7 @@ MUTANTS = (
     mutant("wrong amount in an entry", m.shifted("entries", "amount_cents", 1), "ledger unbalanced"),
     mutant("debit and credit exchanged", m.sides_exchanged, "ledger altered"),
     mutant("entry of another account", m.change("entries", account="petty-cash"), "ledger row twice"),
-    # told
+    # announced
     mutant("paid event missing", m.drop("paid"), "paid event missing"),
     mutant("wrong amount in the paid event", m.shifted("paid", "total_amount", CENT), "paid event altered"),
     mutant("no authorization in the paid event", m.change("paid", authorization_id=None), "paid event altered"),
@@ -109,7 +109,7 @@ MUTANTS = (
     declined("declined, yet published as paid", m.published_after_all, "declined, yet captured"),
     declined("paid, though declined", m.change("orders", status="paid"), "status wrong"),
     declined("declined without a reason", m.change("payments", reason=None), "payment altered"),
-    declined("declined, and the order never told", ACCEPTED, "never paid"),
+    declined("declined, and the order left as it was", ACCEPTED, "never paid"),
     # in sequence
     unordered("out of order", m.out_of_order("payments", "captures")),
     unordered("out of order by the payments table", m.out_of_order("payments")),
@@ -142,7 +142,7 @@ UNTOLD = {
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: one.name)
-def test_an_order_nobody_was_told_of_is_held_to_the_same_rules(mutant: Mutant) -> None:
+def test_an_order_that_was_never_acknowledged_is_held_to_the_same_rules(mutant: Mutant) -> None:
     """Its customer does not know whether it exists. If it does, it has to be whole; only its loss is nobody's loss."""
     made = WORLDS[1]
     books, victims = mutant.planted(made, 1)

@@ -57,7 +57,9 @@ def test_every_book_reads_back_what_was_written(platform: MotoPlatform) -> None:
     assert (set(ledger.captures), set(ledger.entries)) == (set(BOOKS.captures), set(BOOKS.entries))
 
 
-def test_a_ledger_that_no_payment_ever_reached_is_empty_and_said_to_be(platform: MotoPlatform, tmp_path: Path) -> None:
+def test_a_ledger_that_no_payment_ever_reached_is_empty_and_noted_as_such(
+    platform: MotoPlatform, tmp_path: Path
+) -> None:
     assert platform.database is not None
     platform.database.clear(schema=False)
     assert read_ledger(platform).is_made is False
@@ -202,7 +204,7 @@ def test_what_is_still_under_way_in_the_end_is_judged_as_it_is(platform: MotoPla
     )
 
 
-def test_a_second_reconciliation_of_the_same_platform_says_the_same(platform: MotoPlatform, tmp_path: Path) -> None:
+def test_a_second_reconciliation_of_the_same_platform_finds_the_same(platform: MotoPlatform, tmp_path: Path) -> None:
     platform.hold(replace(BOOKS, payments=BOOKS.payments[1:]))
     platform.send(DEAD, json.dumps({"order_id": order_id(WORLD.attempts[0])}), group="c-1", reason="amount differs")
     history = history_file(tmp_path, WORLD.attempts)
@@ -210,7 +212,7 @@ def test_a_second_reconciliation_of_the_same_platform_says_the_same(platform: Mo
     assert first.discrepancies == second.discrepancies != ()
 
 
-def test_a_checker_that_crashes_is_inconclusive_and_says_why(
+def test_a_checker_that_crashes_is_inconclusive_and_reports_why(
     platform: MotoPlatform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(*_: object, **__: object) -> None:

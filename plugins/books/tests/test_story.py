@@ -31,7 +31,7 @@ def write(folder: Path, name: str, *lines: str) -> None:
     (folder / name).write_text("".join(f"{one}\n" for one in lines))
 
 
-def test_an_order_is_told_by_the_lines_of_every_process_in_their_order(tmp_path: Path) -> None:
+def test_an_order_is_shown_by_the_lines_of_every_process_in_their_order(tmp_path: Path) -> None:
     write(
         tmp_path, "order-1.log",
         line(1, "order accepted", FIRST.correlation_id, order_id=FIRST.order_id),
@@ -54,19 +54,19 @@ def test_an_order_is_told_by_the_lines_of_every_process_in_their_order(tmp_path:
     assert f"log       {first.log[0]}" in str(with_logs(report(), tmp_path))
 
 
-def test_a_line_cut_off_by_a_kill_is_told_as_it_is(tmp_path: Path) -> None:
+def test_a_line_cut_off_by_a_kill_is_shown_as_it_is(tmp_path: Path) -> None:
     whole = line(1, "order accepted", FIRST.correlation_id, order_id=FIRST.order_id)
     write(tmp_path, "order-1.log", whole[:-5])
     assert with_logs(report(), tmp_path).pages[0].log == (f"order-1: {whole[:-5]}",)
 
 
-def test_a_line_that_names_two_orders_is_told_of_both(tmp_path: Path) -> None:
+def test_a_line_that_names_two_orders_is_shown_with_both(tmp_path: Path) -> None:
     orders = [{"order_id": FIRST.order_id}, {"order_id": SECOND.order_id}]
     write(tmp_path, "payment-1.log", line(1, "batch", orders=orders))
     assert all(page.log for page in with_logs(report(), tmp_path).pages)
 
 
-def test_an_order_with_very_many_lines_is_told_by_the_first_of_them(tmp_path: Path) -> None:
+def test_an_order_with_very_many_lines_is_shown_by_the_first_of_them(tmp_path: Path) -> None:
     write(tmp_path, "order-1.log", *(line(1, f"retry {n:03}", FIRST.correlation_id) for n in range(LINES + 7)))
     log = with_logs(report(), tmp_path).pages[0].log
     assert (len(log), log[-1]) == (LINES + 1, "and 7 more lines")
@@ -75,10 +75,10 @@ def test_an_order_with_very_many_lines_is_told_by_the_first_of_them(tmp_path: Pa
 def test_a_log_that_cannot_be_read_takes_nothing_from_what_the_books_found(tmp_path: Path) -> None:
     write(tmp_path, "order-1.log", line(1, "order accepted", FIRST.correlation_id))
     (tmp_path / "payment-1.log").symlink_to(tmp_path / "gone")
-    told = with_logs(report(), tmp_path)
-    assert (told.verdict, told.discrepancies) == (report().verdict, report().discrepancies)
-    assert told.pages[0].log == ("2026-01-01T00:00:01.000+00:00 order-1: INFO order accepted",)
-    assert told.notes[-1] == "the log payment-1.log could not be read: No such file or directory"
+    found = with_logs(report(), tmp_path)
+    assert (found.verdict, found.discrepancies) == (report().verdict, report().discrepancies)
+    assert found.pages[0].log == ("2026-01-01T00:00:01.000+00:00 order-1: INFO order accepted",)
+    assert found.notes[-1] == "the log payment-1.log could not be read: No such file or directory"
 
 
 def test_without_logs_on_this_machine_the_report_stays_as_it_is(tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
-"""The faults there are. One file each; adding one is its file and its line in `FAULTS`."""
+"""The faults there are. One file each; adding one is its file and its line in `FAULTS`.
+
+One that is done to a service has the first of its kind here, which is what the contract tests need; a scenario names
+its own. Whoever undoes goes by the plan: it holds the targets.
+"""
 
 from infrastructure.errors import UsageError
 from plugins.chaos.fault import Fault
@@ -8,14 +12,15 @@ from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
 from plugins.chaos.faults.elasticache_flush import ElastiCacheFlush
 from plugins.chaos.faults.lambda_concurrency_exhaustion import LambdaConcurrencyExhaustion
 from plugins.chaos.faults.rds_failover import RdsFailover
+from services.catalog import functions, http_services, services_on
 
 FAULTS: tuple[Fault, ...] = (
-    AlbRoutingFailure(),
+    AlbRoutingFailure(service=http_services()[0]),
     RdsFailover(),
     DynamoDbThrottle(),
     ElastiCacheFlush(),
-    EcsTaskKill(),
-    LambdaConcurrencyExhaustion(),
+    EcsTaskKill(service=services_on("ecs")[0]),
+    LambdaConcurrencyExhaustion(service=functions()[0]),
 )
 
 

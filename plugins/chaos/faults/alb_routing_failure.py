@@ -1,4 +1,4 @@
-"""The orders rule of the load balancer is sent to the standing empty target group: every request is answered 503."""
+"""A service's rule of the load balancer is sent to the standing empty target group: every request is answered 503."""
 
 import urllib.error
 import urllib.request
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from infrastructure.errors import EnvironmentFault
 from plugins.chaos.fault import Call, Cloud, EmptyTargetError, Json, Kind, Plan
+from services.catalog import HttpService
 
 _CHANGEABLE = ("Type", "Order", "TargetGroupArn", "ForwardConfig", "FixedResponseConfig", "RedirectConfig")
 
@@ -18,17 +19,19 @@ class AlbRoutingFailure:
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html#http-503-issues
     """
 
+    service: HttpService
     name: str = "alb-routing-failure"
-    title: str = "the load balancer's orders rule forwards to an empty target group"
     kind: Kind = "reversible"
     reads: tuple[str, ...] = ("elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTargetHealth")
     writes: tuple[str, ...] = ("elasticloadbalancing:ModifyRule",)
-    rule_output: str = "OrderRuleArn"
     empty_group_output: str = "MaintenanceTargetGroupArn"
-    probe_path: str = "/api/orders/health"
+
+    @property
+    def title(self) -> str:
+        return f"the load balancer's rule of the {self.service.name} service forwards to an empty target group"
 
     def plan(self, cloud: Cloud, at: float) -> Plan:
-        rule, empty = cloud.output(self.rule_output), cloud.output(self.empty_group_output)
+        rule, empty = cloud.output(self.service.key("RuleArn")), cloud.output(self.empty_group_output)
         actions = self._rule(cloud, rule)["actions"]
         if cloud.client("elbv2").describe_target_health(TargetGroupArn=empty)["TargetHealthDescriptions"]:
             raise EnvironmentFault(f"target group {empty} should be empty but has targets; deregister them first")
@@ -46,13 +49,14 @@ class AlbRoutingFailure:
         cloud.client("elbv2").modify_rule(RuleArn=plan.saved("rule"), Actions=plan.saved("actions"))
 
     def symptom(self, cloud: Cloud, plan: Plan) -> str | None:
-        url = cloud.endpoint("alb").rstrip("/") + self.probe_path
+        path = self.service.health_path
+        url = cloud.endpoint("alb").rstrip("/") + path
         try:
             with urllib.request.urlopen(url, timeout=2.0) as answer:  # noqa: S310 - the platform's own http endpoint
                 status: int = answer.status
         except urllib.error.HTTPError as refused:
             status = refused.code
-        return f"GET {self.probe_path} through the load balancer answers {status}" if status == 503 else None
+        return f"GET {path} through the load balancer answers {status}" if status == 503 else None
 
     def fingerprint(self, cloud: Cloud, plan: Plan) -> Mapping[str, Json]:
         return self._rule(cloud, plan.saved("rule"))

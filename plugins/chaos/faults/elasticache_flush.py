@@ -1,4 +1,4 @@
-"""Every key of the cache is dropped at once: the service must work from its store while the cache warms again."""
+"""Every key of the cache is dropped at once: the service must work from its table while the cache warms again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from plugins.chaos.fault import Cloud, EmptyTargetError, Json, Kind, Patience, P
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElastiCacheFlush:
-    """The keys are gone for good, but a cache holds nothing that its store does not: it heals by being used.
+    """The keys are gone for good, but a cache holds nothing that its table does not: it heals by being used.
 
     FLUSHALL is a command of the data plane, so IAM has no action for it; the security group lets the caller in.
     """
 
     name: str = "elasticache-flush"
-    title: str = "every key of the order service's cache is dropped (FLUSHALL)"
+    title: str = "every key of the cache is dropped (FLUSHALL)"
     kind: Kind = "self-healing"
     reads: tuple[str, ...] = ("elasticache:DescribeReplicationGroups",)
     writes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The payment function may no longer run: its reserved concurrency is 0, and every invocation is throttled."""
+"""A function may no longer run: its reserved concurrency is 0, and every invocation is throttled."""
 
 import math
 from collections.abc import Mapping
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from plugins.chaos.fault import Call, Cloud, EmptyTargetError, Json, Kind, Plan
+from services.catalog import FunctionService
 
-_PERIOD_S = 60
-"""CloudWatch's own resolution for AWS/Lambda: any shorter one is refused for it."""
+_PERIOD_S = 60  # CloudWatch's own resolution for AWS/Lambda: any shorter one is refused for it
 _REACH = timedelta(hours=6)  # how far after the plan throttles are looked for
 
 
@@ -20,16 +20,18 @@ class LambdaConcurrencyExhaustion:
     reserved concurrency to zero." The event source keeps its messages, and tries again.
     """
 
+    service: FunctionService
     name: str = "lambda-concurrency-exhaustion"
-    title: str = "the payment function's reserved concurrency is set to 0"
     kind: Kind = "reversible"
     reads: tuple[str, ...] = ("lambda:GetFunctionConcurrency", "cloudwatch:GetMetricStatistics")
     writes: tuple[str, ...] = ("lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency")
-    name_output: str = "PaymentFunctionName"
-    arn_output: str = "PaymentFunctionArn"
+
+    @property
+    def title(self) -> str:
+        return f"the {self.service.name} function's reserved concurrency is set to 0"
 
     def plan(self, cloud: Cloud, at: float) -> Plan:
-        name, arn = cloud.output(self.name_output), cloud.output(self.arn_output)
+        name, arn = (cloud.output(self.service.key(what)) for what in ("FunctionName", "FunctionArn"))
         reserved = _reserved(cloud, name)
         if reserved == 0:
             raise EmptyTargetError(f"function {name} may not run already: reserved concurrency 0; run `cafe restore`")
@@ -47,7 +49,7 @@ class LambdaConcurrencyExhaustion:
         _reserve(cloud, plan, plan.saved("reserved"))
 
     def symptom(self, cloud: Cloud, plan: Plan) -> str | None:
-        """Throttles are counted where an invocation was refused, so they tell of the event source's real attempts."""
+        """Throttles are counted where an invocation was refused, so they count the event source's real attempts."""
         more = _throttles(cloud, plan.saved("function"), plan.saved("since")) - plan.saved("throttles")
         return f"{more:g} invocations of {plan.saved('function')} were throttled" if more > 0 else None
 

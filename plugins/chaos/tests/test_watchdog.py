@@ -45,7 +45,7 @@ class Watched:
         poll.register(self.watchdog, select.POLLIN)
         return bool(poll.poll(within_s * 1000))
 
-    def say(self, words: str) -> str:
+    def send(self, words: str) -> str:
         """End the run's input; the rest of what it prints."""
         return self.run.communicate(words, timeout=WITHIN_S)[0].strip()
 
@@ -89,12 +89,12 @@ def test_a_stopped_run_is_undone_within_ten_seconds_and_loses_its_lease_for_good
         assert "taken for hung" in seen.log
         assert seen.text == "whole"
         seen.run.send_signal(signal.SIGCONT)
-        assert seen.say("") == "False"
+        assert seen.send("") == "False"
 
 
 def test_a_run_that_ends_cleanly_takes_its_watchdog_along(tmp_path: Path) -> None:
     with watched(tmp_path) as seen:
-        assert seen.say("clean") == "True"
+        assert seen.send("clean") == "True"
         assert seen.watchdog_ends(0.0), "the run waits for its end; by itself it would end too, once the run is gone"
         assert seen.text == "whole"
 
@@ -102,7 +102,7 @@ def test_a_run_that_ends_cleanly_takes_its_watchdog_along(tmp_path: Path) -> Non
 def test_a_run_that_ends_with_an_open_experiment_leaves_its_watchdog_to_undo_it(tmp_path: Path) -> None:
     """A second Ctrl-C ends pytest at once, and its fixtures still close what they opened."""
     with watched(tmp_path) as seen:
-        assert seen.say("interrupted twice") == "True"
+        assert seen.send("interrupted twice") == "True"
         assert seen.watchdog_ends(WITHIN_S)
         assert seen.text == "whole"
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from plugins import chaos
 from plugins.chaos.tests.fakes import Table
 
-PACKAGE = str(Path(__file__).parents[1])
+PACKAGE = chaos.__path__[0]
 
 
 class Countdown:

@@ -15,7 +15,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Runner:
     events = pytester.path / "events"
     monkeypatch.setenv(fake_cloud.EVENTS, str(events))
     monkeypatch.setenv("CLOUDCAFE_HOME", str(pytester.path))
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[__name__.count(".")]))
     # Only what these runs need: other plugins' imports would cost each of them more than the run itself.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     for name in ("up", "attach", "down"):

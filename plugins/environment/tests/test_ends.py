@@ -155,7 +155,7 @@ def test_a_cloud_that_answers_no_more_ends_the_run_with_the_next_step(suite: str
     assert "passed" not in result.stdout.str(), "the second test would only have waited for the same time-out"
 
 
-def test_a_platform_that_another_run_experiments_on_is_told_once(run: Runner) -> None:
+def test_a_platform_that_another_run_experiments_on_is_reported_once(run: Runner) -> None:
     """Each test would wait for the lease again, and some get it in the end: half a run, with no word of why."""
     result = run(suites=(TAKEN,))
     assert result.ret == ExitCode.ENVIRONMENT
@@ -169,7 +169,7 @@ def is_readable(descriptor: int) -> bool:
 
 
 def test_workers_die_with_their_controller(pytester: pytest.Pytester, run: Runner) -> None:
-    """Killed, it cannot tell them to end, and a test that runs for minutes would go on against the platform."""
+    """Killed, it cannot ask them to end, and a test that runs for minutes would go on against the platform."""
     run.write(HANGS)
     pids = pytester.path / "pids"
     os.mkfifo(pids)
@@ -178,10 +178,10 @@ def test_workers_die_with_their_controller(pytester: pytest.Pytester, run: Runne
     with ExitStack() as undo:
         undo.callback(controller.wait)
         undo.callback(controller.kill)
-        told = os.open(pids, os.O_RDWR)  # for writing too: opening it for reading alone would wait for the worker
-        undo.callback(os.close, told)
-        assert is_readable(told), "no worker came to its test"
-        worker = os.pidfd_open(int(os.read(told, 32)))
+        pipe = os.open(pids, os.O_RDWR)  # for writing too: opening it for reading alone would wait for the worker
+        undo.callback(os.close, pipe)
+        assert is_readable(pipe), "no worker came to its test"
+        worker = os.pidfd_open(int(os.read(pipe, 32)))
         undo.callback(os.close, worker)
         controller.kill()
         assert is_readable(worker), "the worker lives on"

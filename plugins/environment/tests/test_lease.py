@@ -119,11 +119,11 @@ def test_the_heart_beats_while_a_lease_is_held(state: StateFolder) -> None:
 
 
 def test_a_second_run_is_refused_with_the_holder(state: StateFolder, other: Holder) -> None:
-    told: list[str] = []
-    mine = Lease(state, run_id="mine", wait_s=0.0, talk=told.append)
+    lines: list[str] = []
+    mine = Lease(state, run_id="mine", wait_s=0.0, talk=lines.append)
     with pytest.raises(TakenError, match=rf"process {other.process.pid} holds it for 'chaos 06'"), mine.hold("x"):
         pass
-    assert len(told) == 1
+    assert len(lines) == 1
     assert other.ask() == "True"
 
 

@@ -117,7 +117,7 @@ def test_a_home_that_cannot_be_is_one_message(run: Runner, monkeypatch: pytest.M
     assert "Traceback" not in result.stderr.str() + result.stdout.str()
 
 
-def test_the_header_says_where_the_run_takes_place(run: Runner) -> None:
+def test_the_header_shows_where_the_run_takes_place(run: Runner) -> None:
     result = run("--profile", "full", suites=(PASSES,))
     result.stdout.fnmatch_lines(
         ["cafe: environment dev, target embedded, profile full, pace fast, platform none is up"]

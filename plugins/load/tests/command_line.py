@@ -10,7 +10,7 @@ from pathlib import Path
 from infrastructure.embedded.tests.processes import interruptible
 from plugins.load.result import LoadResult
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parents[__name__.count(".")]
 MORNING_RUSH = PROJECT / "suites" / "load" / "morning_rush.py"
 PATIENCE_S = 40.0
 SHORT = ("-t", "3s", "--rate", "200")

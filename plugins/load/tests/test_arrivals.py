@@ -84,7 +84,7 @@ def test_a_schedule_ascends_within_the_duration(arrivals: Arrivals) -> None:
 
 
 @each_shape
-def test_a_schedule_has_as_many_arrivals_as_the_count_says(arrivals: Arrivals) -> None:
+def test_a_schedule_has_as_many_arrivals_as_it_counts(arrivals: Arrivals) -> None:
     expected = arrivals.count(arrivals.duration_s)
     tolerance = 4 * math.sqrt(expected) if isinstance(arrivals, Poisson) else 1
     assert abs(len(list(schedule(arrivals))) - expected) <= tolerance

@@ -47,7 +47,7 @@ def test_a_platform_that_does_not_come_up_is_a_fault_of_the_environment(monkeypa
 
 
 def test_a_platform_that_is_still_coming_up_ends_with_a_ctrl_c(tmp_path: Path) -> None:
-    """It hears of the end of its standard input only once it is up: until then it has to be told."""
+    """It hears of the end of its standard input only once it is up: until then it has to be ended."""
     keeper = (
         "import os, signal, sys\n"
         "def takes_back(*_):\n"

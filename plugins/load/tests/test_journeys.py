@@ -11,7 +11,7 @@ import pytest
 from plugins.books.history import Attempt
 from plugins.load.basket import Basket
 from plugins.load.journeys import JOURNEYS, BrowseBack, PlaceOrder, journey
-from plugins.load.plan import Retry
+from plugins.load.retry import Retry
 from plugins.load.visit import Ending, Memory, Reply, Visit
 from services.order.menu import PRICES_CENTS
 
@@ -76,7 +76,7 @@ class Customer:
     ],
     ids=["201", "503", "422", "no answer", "cut off", "never sent", "201 with nonsense", "201 without id", "200"],
 )
-def test_the_history_says_what_became_of_an_order(
+def test_the_history_holds_what_became_of_an_order(
     reply: Reply, outcome: str, status: int | None, error: str | None
 ) -> None:
     customer = Customer(Server([reply]))
@@ -159,7 +159,7 @@ def test_browsing_back_without_an_order_places_one() -> None:
     assert len(customer.attempts) == 1
 
 
-def test_a_basket_costs_what_the_menu_says() -> None:
+def test_a_basket_costs_what_the_menu_asks() -> None:
     for seed in range(50):
         basket = Basket.fill(random.Random(seed))  # noqa: S311 - repeatable, no secret
         assert basket.total_amount * 100 == sum(PRICES_CENTS[item] * quantity for item, quantity in basket.items)

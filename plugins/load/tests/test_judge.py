@@ -17,14 +17,15 @@ from plugins.load import plugin
 from plugins.load.arrivals import Constant, Ramp, Stage, Stages
 from plugins.load.capacity import breakpoint_rate, offer
 from plugins.load.errors import LoadError
+from plugins.load.evidence import LoadEvidence, reasons
 from plugins.load.histogram import Histogram, bucket_of
 from plugins.load.judge import judge_stages, verdict_of
 from plugins.load.plan import LoadPlan
 from plugins.load.preview import preview
 from plugins.load.recorder import FileSink, Recorder
+from plugins.load.report import record, render
 from plugins.load.result import LoadResult, Window
 from plugins.load.scenario import LoadScenario
-from plugins.load.telling import Evidence, reasons, record, told
 from plugins.load.tests.shop import Shop
 from plugins.slo import Slo, Verdict
 
@@ -68,9 +69,9 @@ def measured(
     return LoadResult.read(folder)
 
 
-def evidence(result: LoadResult, books: BooksReport = BALANCED) -> Evidence:
+def evidence(result: LoadResult, books: BooksReport = BALANCED) -> LoadEvidence:
     stages = judge_stages(STAGES, SCENARIO.slos, result, T)
-    return Evidence(scenario=SCENARIO, result=result, stages=stages, books=books, reconciled=(T + 3, T + 4))
+    return LoadEvidence(scenario=SCENARIO, result=result, stages=stages, books=books, reconciled=(T + 3, T + 4))
 
 
 def test_each_stage_is_judged_on_its_own(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_the_record_has_a_step_a_stage_the_books_and_the_figures(tmp_path: Path)
 
 
 def test_the_text_shows_every_objective_the_errors_by_kind_and_where_the_data_lies(tmp_path: Path) -> None:
-    text = told(evidence(measured(tmp_path, peak_error="timeout"), LOST))
+    text = render(evidence(measured(tmp_path, peak_error="timeout"), LOST))
     for part in ("up: calm: PASS", "peak: calm: FAIL", "60 x timeout", "o-1: gone", str(tmp_path)):
         assert part in text
 
@@ -174,7 +175,7 @@ class Silent:
         return nullcontext()
 
     def note(self, text: str) -> None:
-        """A shop without a CloudWatch has no CPU to chart, and says so here."""
+        """A shop without a CloudWatch has no CPU to chart, and that is noted here."""
         assert text.startswith("no CPU in the chart")
 
 
@@ -192,7 +193,7 @@ def test_a_scenario_is_run_judged_and_reconciled(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(plugin, "reconcile", balanced)
     with Shop() as shop:
         found = plugin.perform(SCENARIO, settings(), cast("Any", shop), cast("Any", Silent()), tmp_path)
-    assert found.verdict is Verdict.PASS, told(found)
+    assert found.verdict is Verdict.PASS, render(found)
     assert sum(stage.window.samples for stage in found.stages) == len(shop.requests) == 80
     assert histories == [tmp_path / "history.jsonl"]
     assert json.loads((tmp_path / "plan.json").read_text())["arrivals"]["shape"] == "stages"
@@ -274,6 +275,6 @@ def test_a_plan_has_no_more_shares_than_it_names() -> None:
     assert LoadPlan(arrivals=STAGES).shares == (("order", 1.0),)
 
 
-def test_telling_needs_no_gevent() -> None:
-    code = "import sys, plugins.load.plugin; sys.exit(bool({'gevent', 'locust'} & set(sys.modules)))"
+def test_reporting_needs_no_gevent() -> None:
+    code = "import sys; from plugins.load import plugin; sys.exit(bool({'gevent', 'locust'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

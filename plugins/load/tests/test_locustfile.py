@@ -56,7 +56,7 @@ def test_a_missed_objective_exits_99_and_shows_every_objective(tmp_path: Path, p
     assert "x http 503" in output
 
 
-def test_too_few_arrivals_to_tell_exit_7_after_a_schedule_of_the_length_given(tmp_path: Path) -> None:
+def test_too_few_arrivals_to_judge_exit_7_after_a_schedule_of_the_length_given(tmp_path: Path) -> None:
     with Shop() as shop:
         code, output = run(tmp_path, "--host", shop.url, "-t", "2s", "--rate", "30")
     assert code == 7
@@ -192,7 +192,7 @@ def test_a_run_that_is_cut_short_is_no_pass(tmp_path: Path, number: signal.Signa
 def test_a_second_ctrl_c_leaves_at_once_and_without_a_traceback(tmp_path: Path) -> None:
     """While the last orders are still being answered, which may take as long as their time-outs."""
     under_way, hung_up = Event(), Event()
-    locustfile = tmp_path / "telling.py"
+    locustfile = tmp_path / "finishing.py"
     locustfile.write_text(
         "from suites.load import morning_rush\n"
         "from plugins.load.generator import Generator\n"
@@ -272,7 +272,7 @@ def test_workers_die_with_a_killed_master(tmp_path: Path) -> None:
         assert (len(workers), alive) == (2, [])
 
 
-def test_a_master_that_cannot_write_ends_the_run_and_says_why(tmp_path: Path, patient: tuple[str, str]) -> None:
+def test_a_master_that_cannot_write_ends_the_run_and_reports_why(tmp_path: Path, patient: tuple[str, str]) -> None:
     """Its workers' samples would be missing from a verdict that nobody doubts."""
     file = Path(patient[1])
     full = "def full(self, lines):\n    raise OSError(28, 'No space left on device')\nFileSink.write = full\n"

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from plugins.load.arrivals import Constant, Poisson
-from plugins.load.plan import Assignment, LoadPlan, Retry, of_json, to_json
+from plugins.load.plan import Assignment, LoadPlan, of_json, to_json
+from plugins.load.retry import Retry
 
 STEADY = Constant(per_s=10, duration_s=60)
 

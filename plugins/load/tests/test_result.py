@@ -56,7 +56,7 @@ def test_dropped_and_unanswered_arrivals_are_neither_good_nor_forgotten(tmp_path
     assert window.indicators()["dropped"] == 50
 
 
-def test_errors_besides_the_clean_ones_are_told_apart(tmp_path: Path) -> None:
+def test_errors_besides_the_clean_ones_are_kept_apart(tmp_path: Path) -> None:
     recorder = Recorder()
     for error in ("http 503", "http 503", "timeout", None):
         answered(recorder, T, 0.1, error)
@@ -133,7 +133,7 @@ def test_series_have_a_point_a_second_and_a_gap_where_nothing_was_answered(tmp_p
     assert series["dropped"].values == (0, 1, 0)
 
 
-def test_journeys_can_be_told_apart(tmp_path: Path) -> None:
+def test_journeys_can_be_kept_apart(tmp_path: Path) -> None:
     recorder = Recorder()
     answered(recorder, T, 0.1)
     recorder.started("browse", T, 0.0)

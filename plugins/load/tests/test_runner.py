@@ -18,8 +18,9 @@ import pytest
 from plugins.load import runner
 from plugins.load.arrivals import Constant
 from plugins.load.errors import LoadError
-from plugins.load.plan import LoadPlan, Retry
+from plugins.load.plan import LoadPlan
 from plugins.load.result import LoadResult
+from plugins.load.retry import Retry
 from plugins.load.runner import start, start_at
 from plugins.load.tests.shop import Request, Shop, accept, announcing
 
@@ -132,7 +133,7 @@ def test_a_server_that_is_not_there_was_never_asked(tmp_path: Path) -> None:
     assert result.whole().errors == {"connection refused": 10}
 
 
-def test_a_retrying_storefront_gets_through_and_says_how_often_it_tried(tmp_path: Path) -> None:
+def test_a_retrying_storefront_gets_through_and_reports_how_often_it_tried(tmp_path: Path) -> None:
     def every_other(request: Request, number: int) -> int:
         return 503 if number % 2 else 201
 
@@ -192,7 +193,7 @@ def test_a_generator_that_had_to_be_killed_proves_nothing(tmp_path: Path, monkey
     plan = LoadPlan(arrivals=Constant(per_s=100, duration_s=600), timeout_s=0.05)
     with Shop() as shop, start(plan, shop, tmp_path) as run:
         os.kill(run.pid, signal.SIGSTOP)  # hears nothing any more, as one does that hangs
-        with pytest.raises(LoadError, match=r"SIGKILL\) on its way out: it had not ended 0\.3 s after it was told to"):
+        with pytest.raises(LoadError, match=r"SIGKILL\) on its way out: it had not ended 0\.3 s after it was asked to"):
             run.stop()
         with pytest.raises(LoadError, match="SIGKILL"):
             run.result()
@@ -257,7 +258,7 @@ def test_a_journeys_own_bug_ends_the_run_as_a_crash(tmp_path: Path) -> None:
     assert any("ZeroDivisionError" in line for line in caught.value.log)
 
 
-def test_what_cannot_be_recorded_ends_the_run_at_once_and_is_told(tmp_path: Path) -> None:
+def test_what_cannot_be_recorded_ends_the_run_at_once_and_is_reported(tmp_path: Path) -> None:
     locustfile = tmp_path / "full.py"
     locustfile.write_text(
         "from plugins.load.open_model import Customers\n"
@@ -307,5 +308,8 @@ def test_the_generator_dies_with_the_process_that_started_it(tmp_path: Path) -> 
 
 
 def test_starting_a_run_brings_no_gevent_into_this_process() -> None:
-    code = "import sys, plugins.load, suites.load; sys.exit(bool({'gevent', 'locust'} & set(sys.modules)))"
+    code = (
+        "import sys; from plugins.load import start; from suites import load;"
+        " sys.exit(bool({'gevent', 'locust'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

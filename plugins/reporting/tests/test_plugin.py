@@ -53,7 +53,7 @@ def test_verdicts_stand_in_columns_and_only_figures_in_parentheses(suites: pytes
     ]
 
 
-def test_a_report_that_cannot_be_written_is_said_and_takes_the_exit_code(suites: pytest.Pytester) -> None:
+def test_a_report_that_cannot_be_written_is_reported_and_takes_the_exit_code(suites: pytest.Pytester) -> None:
     (suites.path / "reports" / "summary.md").mkdir(parents=True)
     result = run(suites)
     assert result.ret == ExitCode.ENVIRONMENT

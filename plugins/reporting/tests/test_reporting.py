@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins.reporting import history, store, summary
+from plugins.reporting import archive, history, summary
 from plugins.reporting.allure import perf
 from plugins.reporting.chart import draw
 from plugins.reporting.progress import line
@@ -34,21 +34,21 @@ def _record(name: str = "06-ecs-task-kill", verdict: Verdict = Verdict.PASS, **m
 
 
 def test_the_summary_puts_failures_and_their_reasons_before_the_objectives(tmp_path: Path) -> None:
-    store.save(_record(), tmp_path)
-    store.save(_record("04-throttle", Verdict.FAIL), tmp_path)
-    page = summary.render(store.load(tmp_path), {"env": "dev"})
+    archive.save(_record(), tmp_path)
+    archive.save(_record("04-throttle", Verdict.FAIL), tmp_path)
+    page = summary.render(archive.load(tmp_path), {"env": "dev"})
     assert page.startswith("# CloudCafe: 1 pass, 1 fail\n")
     assert page.index("p99 was 900 ms") < page.index("## Objectives")
     assert "recovery: PASS" in page
 
 
-def test_a_run_that_judged_nothing_says_so() -> None:
+def test_a_run_that_judged_nothing_shows_it() -> None:
     assert "Nothing was judged" in summary.render((), {"env": "dev"})
 
 
 def test_a_record_survives_the_store(tmp_path: Path) -> None:
-    store.save(_record(), tmp_path)
-    (row,) = store.load(tmp_path)
+    archive.save(_record(), tmp_path)
+    (row,) = archive.load(tmp_path)
     assert (row.name, row.verdict, row.duration_s, row.metrics) == (
         "06-ecs-task-kill",
         Verdict.PASS,
@@ -58,13 +58,13 @@ def test_a_record_survives_the_store(tmp_path: Path) -> None:
 
 
 def test_a_table_cell_cannot_break_the_table(tmp_path: Path) -> None:
-    store.save(_record(title="a | b\nc"), tmp_path)
-    assert "a \\| b c" in summary.render(store.load(tmp_path), {})
+    archive.save(_record(title="a | b\nc"), tmp_path)
+    assert "a \\| b c" in summary.render(archive.load(tmp_path), {})
 
 
 def test_the_history_drops_a_torn_last_line_and_keeps_the_rest(tmp_path: Path) -> None:
-    store.save(_record(), tmp_path / "records")
-    rows, file = store.load(tmp_path / "records"), tmp_path / "history.jsonl"
+    archive.save(_record(), tmp_path / "records")
+    rows, file = archive.load(tmp_path / "records"), tmp_path / "history.jsonl"
     history.append(rows, file)
     file.write_text(file.read_text() + '{"at": 12, "run', encoding="utf-8")
     history.append(rows, file)
@@ -127,7 +127,7 @@ NOON = 1_790_000_000.0
     ],
     ids=["a quick run", "an hour", "a working day", "a month", "a year"],
 )
-def test_time_is_told_in_what_people_read_it_in(length_s: float, first: str, last: str) -> None:
+def test_time_is_shown_in_what_people_read_it_in(length_s: float, first: str, last: str) -> None:
     points = ((NOON, 1_500_000.0), (NOON + length_s, 2_000_000.0))
     page = draw(Timeline(series=(Series(name="n", unit="items", points=points),)), "t")
     texts = [t.text or "" for t in ET.fromstring(page).findall(f"{SVG}text")]  # noqa: S314 - our own output
@@ -137,7 +137,7 @@ def test_time_is_told_in_what_people_read_it_in(length_s: float, first: str, las
     assert "2000000" in texts, "and no power of ten beside it"
 
 
-def test_a_chart_without_data_says_so() -> None:
+def test_a_chart_without_data_shows_it() -> None:
     assert "no data was recorded" in draw(Timeline(), "empty")
 
 
@@ -168,9 +168,9 @@ def test_what_looks_like_a_secret_never_reaches_a_report(text: str) -> None:
     ids=["quoted", "json", "backslash"],
 )
 def test_a_secret_in_a_reason_is_withheld_and_the_record_stays_readable(reason: str, tmp_path: Path) -> None:
-    file = store.save(_record(verdict=Verdict.FAIL, reasons=(reason,)), tmp_path)
+    file = archive.save(_record(verdict=Verdict.FAIL, reasons=(reason,)), tmp_path)
     assert "abcdef123456" not in file.read_text(encoding="utf-8")
-    (row,) = store.load(tmp_path)
+    (row,) = archive.load(tmp_path)
     assert "characters withheld" in row.reasons[0]
 
 
@@ -187,8 +187,8 @@ def test_the_progress_line_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_page_shows_what_looks_like_markup(tmp_path: Path) -> None:
     """GitHub takes `<Response [500]>` for an element, and shows nothing of it."""
     reason = "AssertionError: <Response [500]> & more\n# no heading"
-    store.save(_record("04", Verdict.FAIL, title="a <b> & c", reasons=(reason,)), tmp_path)
-    page = summary.render(store.load(tmp_path), {})
+    archive.save(_record("04", Verdict.FAIL, title="a <b> & c", reasons=(reason,)), tmp_path)
+    page = summary.render(archive.load(tmp_path), {})
     assert "- AssertionError: &lt;Response [500]&gt; &amp; more # no heading\n" in page
     assert "<details><summary>chaos: a &lt;b&gt; &amp; c</summary>" in page
     assert "| chaos: a &lt;b&gt; &amp; c |" in page
@@ -197,8 +197,8 @@ def test_a_page_shows_what_looks_like_markup(tmp_path: Path) -> None:
 
 
 def test_a_summary_has_no_powers_of_ten(tmp_path: Path) -> None:
-    store.save(_record(metrics=(("p99", 15000.0, "ms"),)), tmp_path)
-    assert "p99 15000 ms" in summary.render(store.load(tmp_path), {})
+    archive.save(_record(metrics=(("p99", 15000.0, "ms"),)), tmp_path)
+    assert "p99 15000 ms" in summary.render(archive.load(tmp_path), {})
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_verdicts_combine_to_the_worst(verdicts: list[Verdict], expected: Verdic
     assert Verdict.all_of(verdicts) == expected
 
 
-def test_a_percentile_of_too_few_samples_is_inconclusive_and_says_why() -> None:
+def test_a_percentile_of_too_few_samples_is_inconclusive_and_reports_why() -> None:
     slo = Slo.of("checkout", "p99 <= 250 ms", "errors <= 1 %")
     report = slo.judge({"p99": 10.0, "errors": 0.0}, samples=298)
     assert report.verdict == INCONCLUSIVE

@@ -35,7 +35,7 @@ class StressEvidence:
 
 def run(platform: Platform, claim: "CpuClaim", length_s: float, progress: Progress) -> StressEvidence:
     """Drive the service for `length_s` seconds, then watch it come to rest."""
-    base, story = platform.endpoint("alb"), claim.service.stress
+    base, story = platform.endpoint(claim.service.entrance), claim.service.stress
     with StressApi(base, claim.service.stress_path, platform.operator_token()) as api, _Prober(base, claim) as prober:
         started = time.time()
         run_id = api.start(length_s, story.target_cpu)
@@ -44,7 +44,7 @@ def run(platform: Platform, claim: "CpuClaim", length_s: float, progress: Progre
         ended = time.time()
     with progress.phase("calm afterwards", _CALM_S):
         threading.Event().wait(_CALM_S + platform.metric_period_s)
-    cpu = read(platform, cpu_metric(platform, claim.service.name), started, time.time())
+    cpu = read(platform, cpu_metric(platform, claim.service), started, time.time())
     spans = _spans(claim, started, ended)
     health = Series(
         name="health request", unit="ms", points=tuple((p.at, p.took_s * 1000) for p in prober.probes if p.took_s)

@@ -31,7 +31,7 @@ surge takes it out, as does a deployment that changes the function's environment
 _THROTTLED = "TooManyRequestsException"
 _ARRIVE_S = 30.0
 _CHECKOUTS = 1  # of one event
-_SAID_BYTES = 300
+_EXCERPT_BYTES = 300
 
 
 class Platform(Protocol):
@@ -98,7 +98,7 @@ class Surge:
         """The surge of the story of `service`."""
         return cls(
             functions=platform.client("lambda"),
-            name=platform.output(f"{service.name.capitalize()}FunctionName"),
+            name=platform.output(service.key("FunctionName")),
             payload=checkout_event(service.stress.name, platform.operator_token()),
             at_once=service.stress.at_once,
         )
@@ -123,7 +123,7 @@ class Surge:
             return moment.checkout("failed", detail=f"{type(lost).__name__}: {lost}")
         report = Report.parse(base64.b64decode(answer.get("LogResult", "")).decode("utf-8", "replace"))
         is_ok = "FunctionError" not in answer and _has_checked_out(body)
-        return moment.checkout("ok" if is_ok else "failed", report, "" if is_ok else _said(body))
+        return moment.checkout("ok" if is_ok else "failed", report, "" if is_ok else _excerpt(body))
 
 
 def _has_checked_out(body: bytes) -> bool:
@@ -135,9 +135,9 @@ def _has_checked_out(body: bytes) -> bool:
     return isinstance(answer, dict) and answer.get("checkouts") == _CHECKOUTS
 
 
-def _said(body: bytes) -> str:
+def _excerpt(body: bytes) -> str:
     """The beginning of an answer, which may be cut off inside a character."""
-    return body[:_SAID_BYTES].decode("utf-8", "replace")
+    return body[:_EXCERPT_BYTES].decode("utf-8", "replace")
 
 
 class _Moment:

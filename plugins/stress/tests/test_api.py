@@ -77,7 +77,7 @@ def test_another_ones_run_is_left_alone() -> None:
         assert asked == ["POST"]
 
 
-def test_a_service_that_is_not_there_is_told_in_words() -> None:
+def test_a_service_that_is_not_there_is_reported_in_words() -> None:
     with service(None) as (url, _):
         pass
     refusal = r"POST http.*got no answer: .*Connection refused"
@@ -85,7 +85,7 @@ def test_a_service_that_is_not_there_is_told_in_words() -> None:
         found.start(10, 95)
 
 
-def test_a_run_that_cannot_be_ended_is_told_beside_what_went_wrong_first() -> None:
+def test_a_run_that_cannot_be_ended_is_reported_beside_what_went_wrong_first() -> None:
     def breaks_off() -> None:
         with ExitStack() as services:
             url, _ = services.enter_context(service((202, b'{"run_id": "r-1"}')))

@@ -63,13 +63,13 @@ def test_cold_and_warm_waves_are_judged_apart(
     assert bool(record.reasons) == (expected is not Verdict.PASS)
 
 
-def test_init_and_duration_are_told_apart_from_what_the_caller_waited() -> None:
+def test_init_and_duration_are_kept_apart_from_what_the_caller_waited() -> None:
     found = indicators((*checkouts(3, 900.0, init_ms=150.0), *checkouts(1, 30.0)))
     assert (found["p50"], found["max"], found["cold"]) == (900.0, 900.0, 75.0)
     assert (found["init.p50"], found["init.p99"], found["duration.p99"], found["errors"]) == (150.0, 150.0, 9.0, 0.0)
 
 
-def test_a_record_says_what_failed_and_how_often() -> None:
+def test_a_record_shows_what_failed_and_how_often() -> None:
     failed = checkouts(2, 5.0, ending="failed", detail="Runtime.ExitError")
     record = judge(CLAIM, evidence((*COLD, *failed), WARM))
     assert "2 checkouts failed: Runtime.ExitError" in record.reasons
@@ -165,7 +165,7 @@ GONE = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
 
 
 @pytest.mark.parametrize(("failure", "ending"), [(THROTTLE, "throttled"), (GONE, "failed")], ids=["throttled", "lost"])
-def test_an_invocation_that_is_refused_is_told_and_does_not_end_the_wave(failure: Exception, ending: str) -> None:
+def test_an_invocation_that_is_refused_is_reported_and_does_not_end_the_wave(failure: Exception, ending: str) -> None:
     functions = Functions(answer=lambda number: failure if number == 3 else None)
     wave = surge(functions).wave(is_cold=True)
     assert sorted(one.ending for one in wave.checkouts) == sorted(["ok"] * 7 + [ending])
@@ -182,7 +182,7 @@ def test_an_invocation_that_is_refused_is_told_and_does_not_end_the_wave(failure
         pytest.param(b'"' + b"x" * 298 + "\u2026".encode() + b'"', "Unhandled", id="cut off inside a character"),
     ],
 )
-def test_only_an_answer_that_tells_of_the_checkout_counts_as_one(body: bytes, error: str | None) -> None:
+def test_only_an_answer_that_reports_the_checkout_counts_as_one(body: bytes, error: str | None) -> None:
     wave = surge(Functions(body=body, error=error)).wave(is_cold=True)
     assert {one.ending for one in wave.checkouts} == {"failed"}
     assert all(one.detail for one in wave.checkouts)

@@ -61,7 +61,7 @@ def test_an_effect_inside_the_period_of_the_injection_is_seen() -> None:
     assert result.verdict == Verdict.PASS
 
 
-def test_the_result_says_what_was_expected_and_what_was_seen() -> None:
+def test_the_result_shows_what_was_expected_and_what_was_seen() -> None:
     result = Anomaly(name="5XX", direction="up", by=5).check(
         _series(*[0] * 5, *[2] * 5, *[0] * 5), BEFORE, DURING, AFTER
     )

@@ -8,6 +8,7 @@ import pytest
 
 from infrastructure.errors import EnvironmentFault
 from plugins.telemetry import Metric, charted, read
+from services.catalog import SERVICES, Service
 
 
 class _Platform:
@@ -44,16 +45,17 @@ def test_a_metric_nobody_reported_is_an_empty_series(platform: _Platform) -> Non
     assert read(platform, metric, time.time() - 5, time.time()).points == ()
 
 
-def test_a_chart_shows_the_cpu_of_the_service_or_says_why_not(platform: _Platform) -> None:
-    told: list[str] = []
+def test_a_chart_shows_the_cpu_of_each_service_or_notes_why_not(platform: _Platform) -> None:
+    notes: list[str] = []
     start = int(time.time()) - 60
     dimensions = [{"Name": "ClusterName", "Value": "cafe"}, {"Name": "ServiceName", "Value": "order"}]
     datum = {"MetricName": "CPUUtilization", "Value": 42.0, "Timestamp": start, "Dimensions": dimensions}
     platform.client("cloudwatch").put_metric_data(Namespace="AWS/ECS", MetricData=[datum])
-    (series,) = charted(platform, "order", start, start + 1, told.append)
-    assert (series.name, series.values, told) == ("CPU of order", (42.0,), [])
-    assert charted(platform, "nobody", start, start + 1, told.append) == ()
-    assert told == ["no CPU in the chart: KeyError: 'NobodyServiceName'"]
+    (series,) = charted(platform, start, start + 1, notes.append)
+    assert (series.name, series.values, notes) == ("CPU of order", (42.0,), [])
+    nobody = Service(name="nobody", platform="ecs", entry="", edges=())
+    assert charted(platform, start, start + 1, notes.append, (nobody, *SERVICES)) == (series,)
+    assert notes == ["no CPU in the chart of nobody: KeyError: 'NobodyServiceName'"]
 
 
 class _Paginator:

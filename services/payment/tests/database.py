@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from services.chassis.postgres.connection import Address, Connection, Login
 from services.chassis.postgres.wire import PostgresError, Query, Row
 
@@ -99,10 +101,12 @@ class Server:
         await_that(lambda: self._answers("SELECT 1"), "PostgreSQL answers", START_S)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT: sessions are cut; SIGKILL: a crash, whose child processes notice by themselves."""
+        """SIGINT: sessions are cut; SIGKILL: a crash, noticed by its child processes when this returns."""
         if self._process is not None:
+            sessions = psutil.Process(self._process.pid).children()
             self._process.send_signal(how)
             self._process.wait(START_S)
+            psutil.wait_procs(sessions, timeout=START_S)  # one that has not noticed yet answers still
             self._process = None
             (self.folder / "postmaster.pid").unlink(missing_ok=True)
 

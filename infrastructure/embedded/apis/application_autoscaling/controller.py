@@ -1,16 +1,14 @@
 """Application Auto Scaling: target tracking moves the desired count of ECS services between its bounds."""
 
-import asyncio
-import importlib
-import json
 import logging
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from infrastructure.embedded.apis.application_autoscaling.api import Record, ScalingApi, metric_of, service_of
 from infrastructure.embedded.apis.application_autoscaling.policy import (
     LOW_FRACTION,
     LOW_PERIODS,
@@ -27,17 +25,7 @@ from infrastructure.embedded.control.metric_store import Key
 
 _log = logging.getLogger(__name__)
 
-Record = Any  # moto's scaling policy, scalable target or ECS service, which publish no types
-
-ECS = "ecs"
-PREDEFINED: Mapping[str, str] = {
-    "ECSServiceAverageCPUUtilization": "CPUUtilization",
-    "ECSServiceAverageMemoryUtilization": "MemoryUtilization",
-}
-"""Predefined metric types that are followed, and their metric in AWS/ECS."""
 DEFAULT_COOLDOWN_S = 300.0
-ACTIVITIES = 200
-"""Scaling activities kept; AWS keeps those of six weeks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,23 +43,19 @@ class ApplicationAutoScalingController:
 
     name: ClassVar[str] = "application-autoscaling"
     watches: ClassVar[frozenset[str]] = frozenset({"application-autoscaling"})
-    effects: ClassVar[Mapping[str, str]] = {
-        "RegisterScalableTarget": "bounds of an ECS service's desired count",
-        "PutScalingPolicy": "target tracking of an ECS service's CPU, memory or a metric of one's own",
-        "DescribeScalingActivities": "every change that target tracking made, with its cause",
-    }
+    PARTS: ClassVar[tuple[type, ...]] = (ScalingApi,)
 
     def __init__(self, context: Context, clock: Callable[[], float] = time.time) -> None:
         self._context = context
         self._clock = clock
         self._backend = context.backends.applicationautoscaling
         self._past: dict[tuple[str, str], Past] = {}
-        self._activities: deque[dict[str, object]] = deque(maxlen=ACTIVITIES)
+        self._operations = context.backends.operations
+        self._api = ScalingApi(self._backend, self._operations)
+        self._operations.bind(self.name, self._api)
         self._next_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self._install()
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> float:
         now = self._clock()
         interval_s = self._context.pace.scaling_interval_s
         is_due = not self._next_at - interval_s <= now < self._next_at  # the clock may have been set back
@@ -85,18 +69,13 @@ class ApplicationAutoScalingController:
                 targets.setdefault((record.resource_id, record.scalable_dimension), []).append(tracked)
         for identity, policies in targets.items() if is_due else ():
             self._scale(identity, policies, now)
-        if self._timer is not None:
-            self._timer.cancel()
-        delay = max(self._next_at - now, 0.0)
-        self._timer = asyncio.get_running_loop().call_later(delay, self._context.wake, self.name)
+        return max(self._next_at - now, 0.0)
 
     def _tracked(self, record: Record) -> _Tracked | None:
-        """A policy with what it needs to be carried out; None for one of another API, of nothing, or of no metric."""
+        """A policy with what it needs to be carried out; None while its service is not there."""
         configured = record.target_tracking_scaling_policy_configuration
-        if record.service_namespace != ECS or not configured:
-            return None
         target = self._backend.targets.get(record.scalable_dimension, {}).get(record.resource_id)
-        service = self._service(record.resource_id)
+        service = service_of(self._context.backends.ecs, record.resource_id)
         key = metric_of(configured, record.resource_id)
         if target is None or service is None or key is None:
             return None
@@ -111,11 +90,6 @@ class ApplicationAutoScalingController:
             self._past[identity] = replace(past, **{"out_at" if step.alarm == "AlarmHigh" else "in_at": now})
             chosen = policies[steps.index(step)]
             self._apply(chosen.record, chosen.service, step, now)
-
-    def _service(self, resource_id: str) -> Record | None:
-        _, cluster, name = resource_id.split("/")
-        found = self._context.backends.ecs.services.get(f"{cluster}:{name}")
-        return found if found is not None and found.status == "ACTIVE" else None
 
     def _policy(self, configured: Mapping[str, Any], target: Record) -> Policy:
         suspended = target.suspended_state or {}
@@ -151,13 +125,13 @@ class ApplicationAutoScalingController:
 
     def _apply(self, record: Record, service: Record, step: Step, now: float) -> None:
         before = service.desired_count
-        self._context.backends.ecs.update_service(
-            {"cluster": service.cluster_name, "service": service.name, "desired_count": step.capacity}
-        )
+        where = {"cluster": service.cluster_name, "service": service.name}
+        self._operations.call("ecs", "UpdateService", **where, desiredCount=step.capacity)
         alarm = next((a.name for a in record.alarms if step.alarm in a.name), step.alarm)
         cause = f"monitor alarm {alarm} in state ALARM triggered policy {record.policy_name}"
+        at = datetime.fromtimestamp(now, UTC)
         _log.info("%s: desired count %d to %d, metric %.1f", record.resource_id, before, step.capacity, step.value)
-        self._activities.appendleft(
+        self._api.activities.appendleft(
             {
                 "ActivityId": str(uuid.uuid4()),
                 "ServiceNamespace": record.service_namespace,
@@ -165,50 +139,14 @@ class ApplicationAutoScalingController:
                 "ScalableDimension": record.scalable_dimension,
                 "Description": f"Setting desired count to {step.capacity}.",
                 "Cause": cause,
-                "StartTime": now,
-                "EndTime": now,
+                "StartTime": at,
+                "EndTime": at,
                 "StatusCode": "Successful",
                 "StatusMessage": f"Successfully set desired count to {step.capacity}.",
             }
         )
-        self._context.wake("ecs")
-
-    def _install(self) -> None:
-        """moto keeps no scaling activities: let its back end and its handler have them."""
-        self._backend.cafe_activities = self._activities
-        handlers = importlib.import_module("moto.applicationautoscaling.responses")
-        handlers.ApplicationAutoScalingResponse.describe_scaling_activities = _handle_describe_scaling_activities
-
-    async def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-
-def metric_of(configured: Mapping[str, Any], resource_id: str) -> Key | None:
-    """The metric a target-tracking configuration follows; None for one that nothing here reports."""
-    _, cluster, service = resource_id.split("/")
-    custom = configured.get("CustomizedMetricSpecification")
-    if custom and "MetricName" in custom:
-        dimensions = {d["Name"]: d["Value"] for d in custom.get("Dimensions", ())}
-        return Key.of(custom["Namespace"], custom["MetricName"], dimensions)
-    kind = configured.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType", "")
-    name = PREDEFINED.get(kind)
-    return Key.of("AWS/ECS", name, {"ClusterName": cluster, "ServiceName": service}) if name else None
 
 
 def _is_true(value: object) -> bool:
     """A flag from JSON or, by way of CloudFormation, from text."""
     return str(value).lower() == "true"
-
-
-# `handler` is moto's response object of one request.
-def _handle_describe_scaling_activities(handler: Any) -> str:
-    wanted = {name: handler._get_param(name) for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
-    found = [
-        activity
-        for activity in handler.applicationautoscaling_backend.cafe_activities
-        if all(value in (None, activity[name]) for name, value in wanted.items())
-    ]
-    most = int(handler._get_param("MaxResults") or 50)
-    return json.dumps({"ScalingActivities": found[:most]})

@@ -1,1 +1,22 @@
-"""cloudformation."""
+"""CloudFormation: the stacks that are the only description of the infrastructure."""
+
+from infrastructure.embedded.gateway.api import Api, names
+
+API = Api(
+    name="cloudformation",
+    moto="cloudformation",
+    handler="CloudFormationResponse",
+    protocol="query",
+    reads=names(
+        "DescribeStackEvents DescribeStackResource DescribeStackResources DescribeStacks GetTemplate "
+        "ListExports ListStackResources ListStacks"
+    ),
+    effects={
+        "CreateStack": "its resources are made by the APIs' own calls, or rolled back with reasons",
+        "DeleteStack": "its resources are deleted, the last made first; waits for services to drain",
+        "DescribeStackEvents": "every step of every resource, with its reason",
+        "UpdateStack": "what resolved properties say has changed is changed, or put back",
+    },
+    note="A stack is complete once its resources are recorded: it does not wait for an ECS service to be stable. "
+    "No change sets, nested stacks, macros or drift detection.",
+)

@@ -17,33 +17,15 @@ class DynamoDbController:
 
     name: ClassVar[str] = "dynamodb"
     watches: ClassVar[frozenset[str]] = frozenset({"dynamodb"})
-    effects: ClassVar[Mapping[str, str]] = {
-        "BatchGetItem": "items; those of throttled tables come back as unprocessed keys",
-        "BatchWriteItem": "items; those of throttled tables come back as unprocessed",
-        "CreateTable": "a table with token buckets and metrics in AWS/DynamoDB",
-        "DeleteItem": "an item less, throttled as provisioned",
-        "DeleteTable": "the table, its items and its buckets are gone",
-        "GetItem": "the item, throttled as provisioned",
-        "PutItem": "an item, throttled as provisioned",
-        "Query": "items, throttled as provisioned by what was read",
-        "Scan": "items, throttled as provisioned by what was read",
-        "TransactGetItems": "items, at double cost",
-        "TransactWriteItems": "all or nothing, at double cost; throttled: cancelled with reasons",
-        "UpdateItem": "a changed item, throttled as provisioned",
-        "UpdateTable": "the buckets fill at the new rate from the next call on; on demand they are never empty",
-    }
 
     def __init__(self, context: "Context") -> None:
         self._backends = context.backends
         self._backends.capacity.burst_s = context.pace.dynamodb_burst_s
         context.metrics.register(self._measured)
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> None:
         """Forget the buckets of tables that are gone."""
         self._backends.capacity.keep(frozenset(self._backends.dynamodb.tables))
-
-    async def close(self) -> None:
-        """Nothing was started."""
 
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
         drained = self._backends.capacity.drain()

@@ -95,7 +95,8 @@ class Throttling:
         asked: dict[str, Any] = dict(_items(call.parameters, "RequestItems"))
         left = {name: asked.pop(name) for name in tuple(asked) if _last(name) in starved}
         parameters = {**call.parameters, "RequestItems": asked}
-        part = replace(call, parameters=parameters, body=orjson.dumps(parameters))
+        request = replace(call.request, body=orjson.dumps(parameters))
+        part = replace(call, parameters=parameters, request=request)
         answer = await self._pass(part, handle, kind, tuple(each for each in touched if each.table not in starved))
         if not answer.is_success:
             return answer

@@ -1,1 +1,39 @@
-"""ec2."""
+"""EC2: networks and security groups on record; instances are not here yet."""
+
+from infrastructure.embedded.gateway.api import Api
+
+API = Api(
+    name="ec2",
+    moto="ec2",
+    handler="EC2Response",
+    protocol="ec2",
+    missing="MissingParameter",
+    records={
+        "all processes share the loopback interface: networks, their gateways and addresses are records": (
+            "AllocateAddress AssociateAddress AssociateDhcpOptions AssociateRouteTable AssociateSubnetCidrBlock "
+            "AssociateVpcCidrBlock AttachInternetGateway AttachNetworkInterface CreateDefaultSubnet "
+            "CreateDefaultVpc CreateDhcpOptions CreateEgressOnlyInternetGateway CreateFlowLogs "
+            "CreateInternetGateway CreateManagedPrefixList CreateNatGateway CreateNetworkAcl CreateNetworkAclEntry "
+            "CreateNetworkInterface CreateRoute CreateRouteTable CreateSubnet CreateVpc CreateVpcEndpoint "
+            "DeleteDhcpOptions DeleteEgressOnlyInternetGateway DeleteFlowLogs DeleteInternetGateway "
+            "DeleteManagedPrefixList DeleteNatGateway DeleteNetworkAcl DeleteNetworkAclEntry DeleteNetworkInterface "
+            "DeleteRoute DeleteRouteTable DeleteSubnet DeleteVpc DeleteVpcEndpoints DetachInternetGateway "
+            "DetachNetworkInterface DisassociateAddress DisassociateRouteTable DisassociateSubnetCidrBlock "
+            "DisassociateVpcCidrBlock ModifyManagedPrefixList ModifyNetworkInterfaceAttribute ModifySubnetAttribute "
+            "ModifyVpcAttribute ModifyVpcEndpoint ReleaseAddress ReplaceNetworkAclAssociation "
+            "ReplaceNetworkAclEntry ReplaceRoute ReplaceRouteTableAssociation"
+        ),
+        "edges between services are not filtered yet": (
+            "AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateSecurityGroup DeleteSecurityGroup "
+            "ModifySecurityGroupRules RevokeSecurityGroupEgress RevokeSecurityGroupIngress "
+            "UpdateSecurityGroupRuleDescriptionsEgress UpdateSecurityGroupRuleDescriptionsIngress"
+        ),
+        "nothing is launched from them yet": (
+            "CreateKeyPair DeleteKeyPair ImportKeyPair CreateLaunchTemplate CreateLaunchTemplateVersion "
+            "DeleteLaunchTemplate ModifyLaunchTemplate"
+        ),
+        "tags": "CreateTags DeleteTags",
+    },
+    note="Networks, security groups and addresses are records: all processes share the loopback interface.",
+    resources="infrastructure.embedded.apis.ec2.resources",
+)

@@ -1,247 +1,268 @@
 """ECS calls that moto answers in its own way, answered as AWS does.
 
-Replaced on one back end: ListTasks filters by service and leaves stopped tasks out unless asked; StopTask marks a task
-as unwanted instead of pretending that it stopped; UpdateService opens a deployment; DeleteService drains; RunTask makes
-tasks that have yet to start. CreateService keeps its deployment configuration and grace period.
+StopTask marks a task as unwanted instead of pretending that it stopped; UpdateService opens a deployment; DeleteService
+drains; RunTask makes tasks that have yet to start. What follows is the controller's.
 Sources: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/
 """
 
-import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any
 
-from infrastructure.embedded.moto.refusals import refusal
+from botocore import xform_name
 
-# moto publishes no types. A record is one of its Task, Service, Cluster or TaskDefinition objects; what is read and
-# written of it is named in this module and `ecs_record`.
-Record = Any
+from infrastructure.embedded.apis.ecs.record import DEPLOYMENT_CONFIGURATION, EcsRecord, Record, open_deployment
+from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
+from infrastructure.embedded.gateway.paging import page
+from infrastructure.embedded.gateway.refused import Refused
 
-DEPLOYMENT_CONFIGURATION: Mapping[str, object] = {
-    "deploymentCircuitBreaker": {"enable": False, "rollback": False},
-    "maximumPercent": 200,
-    "minimumHealthyPercent": 100,
-}
 ROLLS = ("network_configuration", "load_balancers", "platform_version", "service_registries")
 """Properties whose change starts new tasks, beside the task definition."""
+FARGATE = frozenset({"FARGATE", "FARGATE_SPOT"})
+MOST_RUN = 10
+MOST_DESCRIBED = 100
+_ABOUT = frozenset({"cluster", "service", "forceNewDeployment"})
+"""Members of UpdateService that are no property of the service."""
 
 
-class EcsCalls:
-    """The replaced calls. `prepare` makes a task record of moto's one that has yet to start."""
+class EcsApi:
+    """The operations; clusters, services and tasks stay moto's records."""
 
-    def __init__(self, backend: Record, prepare: Callable[[Record], None]) -> None:
-        self._backend = backend
-        self._prepare = prepare
-        self._moto_create_service = backend.create_service
-        self._moto_run_task = backend.run_task
+    def __init__(self, record: EcsRecord, operations: Operations) -> None:
+        self._record = record
+        self._backend = record.backend
+        self._operations = operations
 
-    def list_tasks(
-        self,
-        cluster_str: str | None = None,
-        container_instance: str | None = None,
-        family: str | None = None,
-        started_by: str | None = None,
-        service_name: str | None = None,
-        desiredStatus: str | None = None,  # noqa: N803  moto calls it by this name
-    ) -> list[Record]:
-        cluster = self._backend._get_cluster(cluster_str) if cluster_str else None
-        wanted = {
-            "cluster_arn": cluster.arn if cluster else None,
-            "container_instance_arn": container_instance,
-            "started_by": started_by,
-            "group": f"service:{service_name.rsplit('/', 1)[-1]}" if service_name else None,
-            "desired_status": desiredStatus or ("RUNNING" if cluster else None),
-        }
-        return [task for task in self._tasks() if _fits(task, wanted) and _is_of_family(task, family)]
+    # --- clusters -----------------------------------------------------------------------------------------------------
 
-    def _tasks(self) -> list[Record]:
-        return [task for tasks in self._backend.tasks.values() for task in tasks.values()]
+    @operation("CreateCluster", effect="tasks can be placed in it")
+    def _create_cluster(self, given: Members) -> Output:
+        """Who asks again for one that stands gets that one."""
+        standing = self._backend.clusters.get(given.get("clusterName") or "default")
+        if standing is not None and standing.status == "ACTIVE":
+            return {"cluster": standing}
+        return self._moto("CreateCluster", given)
 
-    def stop_task(self, cluster_str: str, task_str: str, reason: str | None) -> Record:
-        tasks = self._backend.tasks.get(self._backend._get_cluster(cluster_str).name, {})
-        wanted = task_str.rsplit("/", 1)[-1]
-        for task in tasks.values():
-            if task.id == wanted:
-                if task.desired_status != "STOPPED":
-                    task.desired_status = "STOPPED"
-                    task.stop_code = "UserInitiated"
-                    task.stopped_reason = reason or "Task stopped by user"
-                    task.stopping_at = datetime.now(UTC)
-                return task
-        raise refusal("ecs", "InvalidParameterException", "The referenced task was not found.")
+    @operation("DeleteCluster", effect="no task can be placed in it")
+    def _delete_cluster(self, given: Members) -> Output:
+        cluster = self._cluster(given)
+        services = (s for s in self._backend.services.values() if s.status != "INACTIVE")
+        tasks = (task for task in self._record.tasks() if task.last_status != "STOPPED")
+        for kind, records in (("Services", services), ("Tasks", tasks)):
+            if any(record.cluster_arn == cluster.arn for record in records):
+                text = f"The Cluster cannot be deleted while {kind} are active."
+                raise Refused(f"ClusterContains{kind}Exception", text)
+        cluster.status = "INACTIVE"
+        return {"cluster": cluster}
 
-    def run_task(
-        self,
-        cluster_str: str,
-        task_definition_str: str,
-        count: int,
-        overrides: Record,
-        started_by: str | None,
-        tags: Record,
-        launch_type: str | None,
-        networking_configuration: Record = None,
-        *rest: Record,
-    ) -> list[Record]:
-        cluster = self._backend._get_cluster(cluster_str)
-        if launch_type in (None, "EC2") and not self._backend.container_instances.get(cluster.name):
-            raise refusal("ecs", "InvalidParameterException", "No Container Instances were found in your cluster.")
-        network = with_groups(networking_configuration)
-        tasks: list[Record] = self._moto_run_task(
-            cluster_str, task_definition_str, count, overrides, started_by, tags, launch_type, network, *rest
-        )
-        for task in tasks:
-            self._prepare(task)
-        return tasks
+    @operation("ListClusters")
+    def _list_clusters(self, given: Members) -> Output:
+        active = [cluster.arn for cluster in self._backend.clusters.values() if cluster.status == "ACTIVE"]
+        return _paged(given, "clusterArns", active)
 
-    def create_service(self, cluster_str: str, service_name: str, *arguments: Record, **keywords: Record) -> Record:
-        cluster = self._backend._get_cluster(cluster_str)
-        standing = self._backend.services.get(f"{cluster.name}:{service_name}")
+    def _cluster(self, given: Members) -> Record:
+        found = self._backend.clusters.get(_name(given.get("cluster") or "default"))
+        if found is None or found.status != "ACTIVE":
+            raise Refused("ClusterNotFoundException", "Cluster not found.")
+        return found
+
+    # --- services -----------------------------------------------------------------------------------------------------
+
+    @operation("CreateService", effect="its tasks start as processes and join their target groups")
+    def _create_service(self, given: Members) -> Output:
+        cluster = self._cluster(given)
+        standing = self._backend.services.get(f"{cluster.name}:{given['serviceName']}")
+        if standing is not None and standing.status == "DRAINING":
+            raise _invalid("Unable to Start a service that is still Draining.")
         if standing is not None and standing.status != "INACTIVE":
-            raise refusal("ecs", "InvalidParameterException", "Creation of service was not idempotent.")
-        configuration = keywords.pop("deployment_configuration", None) or {}
-        grace = keywords.pop("health_check_grace_period_seconds", None)
-        keywords["network_configuration"] = with_groups(keywords.get("network_configuration"))
-        service = self._moto_create_service(cluster_str, service_name, *arguments, **keywords)
-        service.deployment_configuration = {**DEPLOYMENT_CONFIGURATION, **configuration}
-        service.health_check_grace_period_seconds = grace or 0
+            raise _invalid("Creation of service was not idempotent.")
+        if not _is_fargate(given, cluster):
+            raise _not_provided("services on container instances; their launchType is FARGATE")
+        output = self._moto("CreateService", {**self._checked(given), "launchType": "FARGATE"})
+        service = output["service"]
+        service.deployment_configuration = {**DEPLOYMENT_CONFIGURATION, **given.get("deploymentConfiguration", {})}
+        service.health_check_grace_period_seconds = given.get("healthCheckGracePeriodSeconds", 0)
+        service.capacity_provider_strategy = given.get("capacityProviderStrategy", [])
         service.created_at = datetime.now(UTC)
         service.pending_count = 0
-        return service
+        return output
 
-    def update_service(self, service_properties: dict[str, Record]) -> Record:
-        changes = {name: value for name, value in service_properties.items() if value is not None}
-        cluster = self._backend._get_cluster(changes.pop("cluster", "default"))
-        service = self._backend._get_service(cluster.name, changes.pop("service").rsplit("/", 1)[-1])
+    @operation("UpdateService", effect="rolling deployment within the health percents; no circuit breaker")
+    def _update_service(self, given: Members) -> Output:
+        service = self._service(given, given["service"])
         if service.status != "ACTIVE":
-            raise refusal("ecs", "ECSException", "ServiceNotActiveException", "Service was not ACTIVE.")
-        forced = changes.pop("force_new_deployment", False)
-        if "task_definition" in changes:
-            changes["task_definition"] = self._backend.describe_task_definition(changes["task_definition"]).arn
-        if changes.get("desired_count", 0) < 0:
-            raise refusal("ecs", "InvalidParameterException", "desiredCount must not be negative")
+            raise Refused("ServiceNotActiveException", "Service was not ACTIVE.")
+        changes = {xform_name(name): value for name, value in self._checked(given).items() if name not in _ABOUT}
         if "deployment_configuration" in changes:
             standing = getattr(service, "deployment_configuration", DEPLOYMENT_CONFIGURATION)
             changes["deployment_configuration"] = {**standing, **changes["deployment_configuration"]}
-        if "network_configuration" in changes:
-            changes["network_configuration"] = with_groups(changes["network_configuration"])
         rolls = any(getattr(service, name, None) != changes[name] for name in ROLLS if name in changes)
         for name, value in changes.items():
             setattr(service, name, value)
-        if forced or rolls:
+        if given.get("forceNewDeployment") or rolls:
             open_deployment(service)
-        return service
+        return {"service": service}
 
-    def delete_service(self, cluster_name: str, service_name: str, force: bool) -> Record:
-        service = self._backend._get_service(cluster_name, service_name)
-        if service.desired_count > 0 and not force:
-            raise refusal(
-                "ecs", "InvalidParameterException", "The service cannot be stopped while it is scaled above 0."
-            )
+    @operation("DeleteService", effect="its tasks stop, then the service is INACTIVE")
+    def _delete_service(self, given: Members) -> Output:
+        service = self._service(given, given["service"])
+        if service.status == "INACTIVE":
+            raise _no_service()
+        if service.desired_count > 0 and not given.get("force"):
+            raise _invalid("The service cannot be stopped while it is scaled above 0.")
         service.desired_count = 0
         service.status = "DRAINING"
-        return service
+        return {"service": service}
 
-    def list_services(
-        self, cluster_str: str, scheduling_strategy: str | None = None, launch_type: str | None = None
-    ) -> list[str]:
-        cluster = self._backend._get_cluster(cluster_str)
+    @operation("ListServices")
+    def _list_services(self, given: Members) -> Output:
         wanted = {
-            "cluster_arn": cluster.arn,
-            "scheduling_strategy": scheduling_strategy,
-            "launch_type": launch_type,
+            "cluster_arn": self._cluster(given).arn,
+            "scheduling_strategy": given.get("schedulingStrategy"),
+            "launch_type": given.get("launchType"),
         }
-        services = self._backend.services.values()
-        return sorted(s.arn for s in services if s.status != "INACTIVE" and _fits(s, wanted))
+        active = (service for service in self._backend.services.values() if service.status != "INACTIVE")
+        return _paged(given, "serviceArns", sorted(each.arn for each in active if _fits(each, wanted)), usual=10)
 
+    def _service(self, given: Members, name: str) -> Record:
+        found = self._backend.services.get(f"{self._cluster(given).name}:{_name(name)}")
+        if found is None:
+            raise _no_service()
+        return found
 
-def install(backend: Record, prepare: Callable[[Record], None]) -> None:
-    """Answer these calls of this moto back end as AWS does."""
-    calls = EcsCalls(backend, prepare)
-    for name in (
-        "list_tasks",
-        "stop_task",
-        "run_task",
-        "create_service",
-        "update_service",
-        "delete_service",
-        "list_services",
-    ):
-        setattr(backend, name, getattr(calls, name))
-    # moto adds up None for a container without a memory size of its own, which is how Fargate is normally used.
-    backend._calculate_task_resource_requirements = _no_requirements
-    # moto reads a task interface's DNS name, and gives it one only where the VPC has DNS host names.
-    interfaces = importlib.import_module("moto.ec2.models.elastic_network_interfaces")
-    interfaces.NetworkInterface.private_dns_name = None
-    # moto's handler drops what its back end has no parameter for.
-    handlers = importlib.import_module("moto.ecs.responses")
-    handlers.EC2ContainerServiceResponse.create_service = _handle_create_service
+    # --- tasks --------------------------------------------------------------------------------------------------------
 
+    @operation("RunTask", effect="a process starts; it belongs to no service")
+    def _run_task(self, given: Members) -> Output:
+        cluster, checked = self._cluster(given), self._checked(given)
+        if not 1 <= given.get("count", 1) <= MOST_RUN:
+            raise _invalid(f"Count must be between 1 and {MOST_RUN}.")
+        if not _is_fargate(given, cluster):
+            raise _invalid("No Container Instances were found in your cluster.")
+        if any(each.get("command") for each in given.get("overrides", {}).get("containerOverrides", ())):
+            raise _not_provided("overrides of a container's command; a task runs the service that its image names")
+        output = self._moto("RunTask", checked)
+        for task in output["tasks"]:
+            self._record.prepare(task)
+        return output
 
-def _no_requirements(_definition: Record) -> dict[str, object]:
-    """What a task takes of a container instance: nothing, there are none."""
-    return {"CPU": 0, "MEMORY": 0, "PORTS": [], "PORTS_UDP": []}
-
-
-def with_groups(network: Record) -> Record:
-    """A network configuration that names its security groups, if only none: moto asks for them, AWS does not."""
-    if not network:
-        return None
-    return {"awsvpcConfiguration": {"securityGroups": [], **network.get("awsvpcConfiguration", {})}}
-
-
-def open_deployment(service: Record) -> None:
-    """A new primary deployment of the service's task definition; the others stand until their tasks are gone."""
-    if not service.deployments:  # an external deployment controller: not scheduled here
-        return
-    now = datetime.now(UTC)
-    number = importlib.import_module("moto.moto_api._internal").mock_random.randint(0, 32**12)
-    identity = f"ecs-svc/{number}"
-    for deployment in service.deployments:
-        deployment["status"] = "ACTIVE"
-    newest = dict(service.deployments[0])
-    newest |= {
-        "id": identity,
-        "status": "PRIMARY",
-        "taskDefinition": service.task_definition,
-        "desiredCount": service.desired_count,
-        "networkConfiguration": service.network_configuration or None,
-        "createdAt": now,
-        "updatedAt": now,
-        "runningCount": 0,
-        "pendingCount": 0,
-        "failedTasks": 0,
-        "rolloutState": "IN_PROGRESS",
-        "rolloutStateReason": f"ECS deployment {identity} in progress.",
-    }
-    service.deployments.insert(0, newest)
-
-
-# `handler` is moto's response object of one request.
-def _handle_create_service(handler: Any) -> Any:
-    names = {
-        "cluster_str": "cluster",
-        "service_name": "serviceName",
-        "task_definition_str": "taskDefinition",
-        "load_balancers": "loadBalancers",
-        "scheduling_strategy": "schedulingStrategy",
-        "service_registries": "serviceRegistries",
-        "tags": "tags",
-        "deployment_controller": "deploymentController",
-        "launch_type": "launchType",
-        "platform_version": "platformVersion",
-        "network_configuration": "networkConfiguration",
-        "role_arn": "role",
-        "deployment_configuration": "deploymentConfiguration",
-        "health_check_grace_period_seconds": "healthCheckGracePeriodSeconds",
-    }
-    values = {name: handler._get_param(parameter) for name, parameter in names.items()}
-    values["cluster_str"] = values["cluster_str"] or "default"
-    service = handler.ecs_backend.create_service(
-        desired_count=handler._get_int_param("desiredCount"),
-        propagate_tags=handler._get_param("propagateTags") or "NONE",
-        **values,
+    @operation(
+        "StopTask", effect="the process leaves its target group and gets SIGTERM, later SIGKILL; it is replaced at once"
     )
-    return importlib.import_module("moto.core.responses").ActionResult({"service": service})
+    def _stop_task(self, given: Members) -> Output:
+        task = self._tasks(given).get(_name(given["task"]))
+        if task is None:
+            raise _invalid("The referenced task was not found.")
+        if task.desired_status != "STOPPED":
+            task.desired_status = "STOPPED"
+            task.stop_code = "UserInitiated"
+            task.stopped_reason = given.get("reason") or "Task stopped by user"
+            task.stopping_at = datetime.now(UTC)
+        return {"task": task}
+
+    @operation("DescribeTasks", effect="states, zone, exit code and stop reason are those of the process")
+    def _describe_tasks(self, given: Members) -> Output:
+        if not 1 <= len(given["tasks"]) <= MOST_DESCRIBED:
+            raise _invalid(f"Tasks must be between 1 and {MOST_DESCRIBED}.")
+        known, wanted = self._tasks(given), dict.fromkeys(map(_name, given["tasks"]))
+        found = [known[name] for name in wanted if name in known]
+        prefix = self._cluster(given).arn.replace(":cluster/", ":task/")
+        return {
+            "tasks": found if "TAGS" in given.get("include", ()) else [_without_tags(task) for task in found],
+            "failures": [{"arn": f"{prefix}/{name}", "reason": "MISSING"} for name in wanted if name not in known],
+        }
+
+    @operation("ListTasks", effect="filters by service; stopped tasks only when asked for")
+    def _list_tasks(self, given: Members) -> Output:
+        service, family = given.get("serviceName"), given.get("family")
+        wanted = {
+            "container_instance_arn": given.get("containerInstance"),
+            "desired_status": given.get("desiredStatus", "RUNNING"),
+            "group": f"service:{self._service(given, service).name}" if service else None,
+            "launch_type": given.get("launchType"),
+            "started_by": given.get("startedBy"),
+        }
+        found = [each for each in self._tasks(given).values() if _fits(each, wanted) and _is_of_family(each, family)]
+        return _paged(given, "taskArns", [task.task_arn for task in found])
+
+    def _tasks(self, given: Members) -> dict[str, Record]:
+        """The tasks of the cluster, by id."""
+        cluster = self._cluster(given)
+        return {task.id: task for task in self._record.tasks() if task.cluster_arn == cluster.arn}
+
+    # --- what services and tasks have in common -----------------------------------------------------------------------
+
+    def _moto(self, name: str, given: Members) -> Output:
+        return self._operations.moto("ecs", name, given)
+
+    def _checked(self, given: Members) -> dict[str, Any]:
+        """`given` with the ARN of its task definition and a whole network; refused where AWS refuses it."""
+        checked = dict(given)
+        if given.get("desiredCount", 0) < 0:
+            raise _invalid("desiredCount must not be negative")
+        if "taskDefinition" in given:
+            checked["taskDefinition"] = self._definition(given["taskDefinition"]).arn
+        if "networkConfiguration" in given:
+            checked["networkConfiguration"] = self._network(given["networkConfiguration"])
+        return checked
+
+    def _definition(self, name: str) -> Record:
+        """A revision that tasks may start from: the one that is named, or the family's latest."""
+        family, _, number = _name(name).partition(":")
+        revisions = self._backend.task_definitions.get(family, {})
+        latest = max((revision for revision, each in revisions.items() if each.status == "ACTIVE"), default=0)
+        found = revisions.get(int(number) if number.isdecimal() else 0 if number else latest)
+        if found is None:
+            raise Refused("ClientException", "TaskDefinition not found.")
+        if found.status != "ACTIVE":
+            raise Refused("ClientException", "TaskDefinition is inactive")
+        return found
+
+    def _network(self, given: Mapping[str, Any]) -> dict[str, Any] | None:
+        """It names its security groups, if only none: moto asks for them, AWS does not."""
+        if not given.get("awsvpcConfiguration"):
+            return None
+        network = {"securityGroups": [], **given["awsvpcConfiguration"]}
+        if not network["subnets"]:
+            raise _invalid("subnets can not be empty.")
+        _require_known("subnet", network["subnets"], self._record.zones(), "The subnet ID '{}'", "InvalidSubnetID")
+        groups = self._record.security_groups()
+        _require_known("security group", network["securityGroups"], groups, "The security group '{}'", "InvalidGroup")
+        return {"awsvpcConfiguration": network}
+
+
+def _require_known(kind: str, named: Sequence[str], known: Any, said: str, code: str) -> None:
+    for name in named:
+        if name not in known:
+            why = f"{said.format(name)} does not exist (ErrorCode: {code}.NotFound)"
+            raise _invalid(f"Error retrieving {kind} information for [{name}]: {why}")
+
+
+def _is_fargate(given: Members, cluster: Record) -> bool:
+    """Whether tasks need no container instance: by launch type, else by capacity provider."""
+    strategy = given.get("capacityProviderStrategy") or cluster.default_capacity_provider_strategy
+    first = strategy[0]["capacityProvider"] if strategy else "EC2"
+    return str(given.get("launchType") or first) in FARGATE
+
+
+def _paged(given: Members, name: str, arns: list[str], usual: int = 100) -> Output:
+    try:
+        found, following = page(arns, given.get("nextToken"), min(given.get("maxResults") or usual, 100))
+    except ValueError:
+        raise _invalid("Invalid token.") from None
+    return {name: found, "nextToken": following}
+
+
+def _name(arn: str) -> str:
+    """The name in an ARN, or the name that it is."""
+    return arn.split("/")[-1]
+
+
+def _without_tags(task: Record) -> Record:
+    shown = copy(task)
+    shown.tags = []
+    return shown
 
 
 def _fits(record: Record, wanted: Mapping[str, object]) -> bool:
@@ -249,4 +270,16 @@ def _fits(record: Record, wanted: Mapping[str, object]) -> bool:
 
 
 def _is_of_family(task: Record, family: str | None) -> bool:
-    return family is None or task.task_definition_arn.rsplit("/", 1)[-1].split(":")[0] == family
+    return family is None or _name(task.task_definition_arn).partition(":")[0] == family
+
+
+def _invalid(message: str) -> Refused:
+    return Refused("InvalidParameterException", message)
+
+
+def _no_service() -> Refused:
+    return Refused("ServiceNotFoundException", "Service not found.")
+
+
+def _not_provided(what: str) -> Refused:
+    return Refused("UnsupportedOperation", f"not provided by the embedded cloud: {what}", status=501)

@@ -4,16 +4,15 @@ The record says what is wanted, `ecs_schedule` decides, `ecs_tasks` carries it o
 call, a task's death and a fork that is done each wake it, so nothing waits for a tick.
 """
 
-import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from infrastructure.embedded.apis.ecs.api import Record
+from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.metrics import EcsMetrics
-from infrastructure.embedded.apis.ecs.record import Deployment, EcsRecord, Exit
+from infrastructure.embedded.apis.ecs.record import Deployment, EcsRecord, Exit, Record
 from infrastructure.embedded.apis.ecs.schedule import FREE_FAILURES, ServiceView, TaskView, decide, hold_s
 from infrastructure.embedded.apis.ecs.tasks import Live, Tasks
 from infrastructure.embedded.control.context import Context
@@ -43,28 +42,20 @@ class EcsController:
 
     name: ClassVar[str] = "ecs"
     watches: ClassVar[frozenset[str]] = frozenset({"ecs", "elasticloadbalancing"})
-    effects: ClassVar[Mapping[str, str]] = {
-        "CreateService": "its tasks start as processes and join their target groups",
-        "UpdateService": "rolling deployment within the health percents; no circuit breaker",
-        "DeleteService": "its tasks stop, then the service is INACTIVE",
-        "RunTask": "a process starts; it belongs to no service",
-        "StopTask": "the process leaves its target group and gets SIGTERM, later SIGKILL; it is replaced at once",
-        "ListTasks": "filters by service; stopped tasks only when asked for",
-        "DescribeTasks": "states, zone, exit code and stop reason are those of the process",
-        "DescribeServices": "counts, deployments and events are those of the processes",
-    }
+    PARTS: ClassVar[tuple[type, ...]] = (EcsApi,)
 
     def __init__(self, context: Context, clock: Callable[[], float] = time.time) -> None:
         self._context = context
         self._clock = clock
         self._record = EcsRecord(context.backends.ecs, context.backends.ec2, context.region)
+        operations = context.backends.operations
+        operations.bind(self.name, EcsApi(self._record, operations))
         self._tasks = Tasks(context, self._record, self._on_ended)
         self._failures: dict[str, Failures] = {}
         self._defects: dict[str, str] = {}
-        self._timer: asyncio.TimerHandle | None = None
         context.metrics.register(EcsMetrics(self._tasks).collect)
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> float | None:
         now = self._clock()
         self._tasks.adopt(now)
         self._tasks.finish_ended(now)
@@ -73,7 +64,7 @@ class EcsController:
         looks.append(self._tasks.advance(now))
         self._tasks.finish_ended(now)
         self._write_back(now)
-        self._arm(now, [at for at in looks if at is not None])
+        return min((max(at - now, 0.0) for at in looks if at is not None), default=None)
 
     def _scheduled(self, service: Record, now: float) -> float | None:
         """When to look at `service` again. One that cannot be scheduled does not keep the others from it."""
@@ -185,15 +176,6 @@ class EcsController:
         self._record.count_clusters()
         self._record.forget_stopped(now)
 
-    def _arm(self, now: float, looks: list[float]) -> None:
-        """Look again when the earliest of `looks` comes."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if looks:
-            delay = max(min(looks) - now, 0.0)
-            self._timer = asyncio.get_running_loop().call_later(delay, self._context.wake, self.name)
-
     def unsettled(self) -> tuple[str, ...]:
         """Why services do not have their desired count of healthy tasks, with the log of the last failure."""
         return tuple(reason for service in self._record.services() if (reason := self._unsettled(service)))
@@ -216,8 +198,6 @@ class EcsController:
         return f"service {service.name}: {healthy} of {service.desired_count} tasks are healthy{others}{last}{log}"
 
     async def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         await self._tasks.close()
 
 

@@ -1,18 +1,16 @@
-"""From a task's record to the process that stands for its container: image, environment, secrets, edges, share of CPU.
+"""From a task's record to the workload that stands for its container: image, environment, secrets, share of CPU.
 
 A container image resolves through the services' catalogue to an entry point; the environment is the container's own,
-then the run's overrides, then what only the platform knows: credentials, port, zone, the address of every edge.
+then the run's overrides, then what only the platform knows.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from infrastructure.embedded.apis.ecs import metadata
-from infrastructure.embedded.apis.ecs.api import Record
-from infrastructure.embedded.host.process import ProcessSpec
-from infrastructure.embedded.network.envoy.model import Endpoint
+from infrastructure.embedded.apis.ecs.record import Record
+from infrastructure.embedded.engines.workload import Surroundings, Workload
 from infrastructure.embedded.pace import Pace
 from services import catalog
 
@@ -21,24 +19,10 @@ CPU_UNITS = 1024
 DEFAULT_STOP_TIMEOUT_S = 30.0
 """Seconds between SIGTERM and SIGKILL on Fargate when the container does not say."""
 MOST_STOP_TIMEOUT_S = 120.0
-_SECRET_ARN_PARTS = 7
 
 
 class CannotStart(Exception):
     """The task cannot start; the text is what AWS would show as the reason."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Region:
-    """Where tasks run: what a launch needs of the platform beside the task itself."""
-
-    name: str
-    url: str
-    """The control plane's, where tasks ask who they are."""
-    pace: Pace
-    edge: Callable[[str, str], Endpoint]
-    secret: Callable[[str], str]
-    """The value of a secret by name or ARN; any exception of it means that the secret cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,22 +62,18 @@ def process_id(task: Record, definition: Record) -> str:
     return f"{definition.family}-{task.id.replace('-', '')[:8]}"
 
 
-def spec_of(task: Record, definition: Record, port: int, region: Region) -> ProcessSpec:
-    """The process for `task`; `CannotStart` when its image or a secret is not to be had."""
-    service = service_of(definition)
-    return ProcessSpec(
+def workload_of(task: Record, definition: Record, port: int, around: Surroundings) -> Workload:
+    """What runs for `task`; `CannotStart` when its image or a secret is not to be had."""
+    own = _configured(task, definition.container_definitions[0], around)
+    return Workload(
         id=process_id(task, definition),
         kind="ecs-task",
         resource=task.task_arn,
-        service=service.name,
-        entry=service.entry,
+        service=service_of(definition),
         port=port,
         az=task.availability_zone,
-        env={
-            **_configured(task, definition.container_definitions[0], region.secret),
-            **_given(task, definition, service, port, region),
-            **_edges(service, region.edge),
-        },
+        vcpu=Allotment.of(definition).vcpu,
+        environment={**own, metadata.VARIABLE: metadata.address(around.url, task.id)},
     )
 
 
@@ -104,7 +84,7 @@ def stop_timeout_s(definition: Record, pace: Pace) -> float:
     return pace.seconds(seconds, at_least=2.0)
 
 
-def _configured(task: Record, container: Mapping[str, Any], secret: Callable[[str], str]) -> dict[str, str]:
+def _configured(task: Record, container: Mapping[str, Any], around: Surroundings) -> dict[str, str]:
     overrides = [
         entry
         for override in (task.overrides or {}).get("containerOverrides", ())
@@ -112,38 +92,13 @@ def _configured(task: Record, container: Mapping[str, Any], secret: Callable[[st
         for entry in override.get("environment", ())
     ]
     plain = {e["name"]: str(e["value"]) for e in (*(container.get("environment") or ()), *overrides)}
-    return plain | {s["name"]: _secret(s["valueFrom"], secret) for s in container.get("secrets") or ()}
+    return plain | {s["name"]: _secret(s["valueFrom"], around) for s in container.get("secrets") or ()}
 
 
-def _secret(source: str, read: Callable[[str], str]) -> str:
-    """Resolve `valueFrom`: a secret's name or ARN, which may go on with `:json-key:version-stage:version-id`."""
-    parts = source.split(":")
-    is_long = source.startswith("arn:") and len(parts) > _SECRET_ARN_PARTS
-    identity = ":".join(parts[:_SECRET_ARN_PARTS]) if is_long else source
-    json_key = parts[_SECRET_ARN_PARTS] if is_long else ""
+def _secret(source: str, around: Surroundings) -> str:
     try:
-        value = read(identity)
-        return str(json.loads(value)[json_key]) if json_key else value
+        return around.secret_of(source)
     except Exception as problem:
         raise CannotStart(
             f"ResourceInitializationError: unable to pull secrets or registry auth: {source}: {problem}"
         ) from problem
-
-
-def _given(task: Record, definition: Record, service: catalog.Service, port: int, region: Region) -> dict[str, str]:
-    return {
-        "AWS_ACCESS_KEY_ID": service.name,
-        "AWS_SECRET_ACCESS_KEY": f"embedded-{service.name}",
-        "AWS_REGION": region.name,
-        "AWS_DEFAULT_REGION": region.name,
-        "PORT": str(port),
-        metadata.VARIABLE: metadata.address(region.url, task.id),
-        "CAFE_AVAILABILITY_ZONE": task.availability_zone,
-        "CAFE_VCPU": f"{Allotment.of(definition).vcpu:g}",
-        "CAFE_METRIC_PERIOD_S": f"{region.pace.metric_period_s:g}",
-    }
-
-
-def _edges(service: catalog.Service, edge: Callable[[str, str], Endpoint]) -> dict[str, str]:
-    addresses = {e: edge(service.name, e.upstream) for e in service.edges}
-    return {e.variable: e.form.format(host=a.host, port=a.port) for e, a in addresses.items()}

@@ -1,21 +1,23 @@
-"""An ECS cluster that is deleted is gone, as on AWS after a while.
+"""Tasks on Fargate: no container instance gives them room, and their network needs no DNS host names.
 
-Replaces in `moto.ecs.models` (moto 5.2): `EC2ContainerServiceBackend.delete_cluster`, which keeps it for ever.
+Replaces `EC2ContainerServiceBackend._calculate_task_resource_requirements` of `moto.ecs.models` (moto 5.2), which adds
+up None for a container without a memory size of its own, as is usual on Fargate; and gives
+`moto.ec2.models.elastic_network_interfaces.NetworkInterface` a DNS name of None, which a task reads and moto sets only
+where the VPC has DNS host names.
 """
 
 from typing import Any
 
+from moto.ec2.models import elastic_network_interfaces
 from moto.ecs import models
 
-_moto_delete_cluster = models.EC2ContainerServiceBackend.delete_cluster
 
-
-def _delete_cluster(self: Any, cluster_str: str) -> Any:
-    cluster = _moto_delete_cluster(self, cluster_str)
-    self.clusters.pop(cluster.name, None)
-    return cluster
+def _no_requirements(_definition: Any) -> dict[str, object]:
+    """What a task takes of a container instance: nothing, there are none."""
+    return {"CPU": 0, "MEMORY": 0, "PORTS": [], "PORTS_UDP": []}
 
 
 def install() -> None:
-    """Replace it."""
-    models.EC2ContainerServiceBackend.delete_cluster = _delete_cluster
+    """Replace them on moto's classes."""
+    models.EC2ContainerServiceBackend._calculate_task_resource_requirements = staticmethod(_no_requirements)
+    elastic_network_interfaces.NetworkInterface.private_dns_name = None

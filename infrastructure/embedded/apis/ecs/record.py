@@ -6,15 +6,22 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecyc
 
 import importlib
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from infrastructure.embedded.apis.ecs import api
-from infrastructure.embedded.apis.ecs.api import DEPLOYMENT_CONFIGURATION, Record
 from infrastructure.embedded.apis.ecs.schedule import Subnet
 
+# moto publishes no types. A record is one of its Task, Service, Cluster or TaskDefinition objects; what is read and
+# written of it is named in this module and `api`.
+Record = Any
+
+DEPLOYMENT_CONFIGURATION: Mapping[str, object] = {
+    "deploymentCircuitBreaker": {"enable": False, "rollback": False},
+    "maximumPercent": 200,
+    "minimumHealthyPercent": 100,
+}
 MAX_EVENTS = 100
 """Events a service remembers; AWS's own number."""
 STOPPED_KEPT_S = 3600.0
@@ -35,44 +42,48 @@ class EcsRecord:
     """Reads and writes one region's ECS records. Times are Unix seconds."""
 
     def __init__(self, backend: Record, ec2: Record, region: str) -> None:
-        self._backend = backend
+        self.backend = backend
         self._ec2 = ec2
         self._region = region
-        api.install(backend, self.prepare)
 
     def services(self) -> tuple[Record, ...]:
         """Services that ECS itself deploys and that are not gone yet."""
-        return tuple(s for s in self._backend.services.values() if s.status != "INACTIVE" and s.deployments)
+        return tuple(s for s in self.backend.services.values() if s.status != "INACTIVE" and s.deployments)
 
     def tasks(self) -> Iterator[Record]:
-        return (task for tasks in self._backend.tasks.values() for task in tasks.values())
+        return (task for tasks in self.backend.tasks.values() for task in tasks.values())
 
     def definition(self, arn: str) -> Record:
-        return self._backend.describe_task_definition(arn)
+        return self.backend.describe_task_definition(arn)
 
     def subnets(self, service: Record) -> tuple[Subnet, ...]:
         """Where the service's tasks may run; without a network configuration, one nameless subnet in the first zone."""
         configuration = (service.network_configuration or {}).get("awsvpcConfiguration")
         if configuration is None:
             return (Subnet(id="", az=f"{self._region}a"),)
-        zones = {name: subnet for zone in self._ec2.subnets.values() for name, subnet in zone.items()}
-        named = (name for name in configuration["subnets"] if name in zones)
-        return tuple(Subnet(id=name, az=str(zones[name].availability_zone)) for name in named)
+        zones = self.zones()
+        return tuple(Subnet(id=name, az=zones[name]) for name in configuration["subnets"] if name in zones)
 
-    def _az(self, subnet: str) -> str:
-        return str(self._ec2.get_subnet(subnet).availability_zone)
+    def zones(self) -> dict[str, str]:
+        """The zone of every subnet there is."""
+        known = (zone.items() for zone in self._ec2.subnets.values())
+        return {name: str(subnet.availability_zone) for subnets in known for name, subnet in subnets}
+
+    def security_groups(self) -> set[str]:
+        """Ids of every security group there is."""
+        return {name for groups in self._ec2.groups.values() for name in groups}
 
     def create_task(self, service: Record, subnet: Subnet) -> Record:
         """A task of the service's primary deployment, yet to start."""
         deployment = service.deployments[0]
-        cluster = self._backend._get_cluster(service.cluster_name)
+        cluster = self.backend._get_cluster(service.cluster_name)
         definition = self.definition(deployment["taskDefinition"])
         task = importlib.import_module("moto.ecs.models").Task(
             cluster=cluster,
             task_definition=definition,
             container_instance_arn=None,
             resource_requirements=None,
-            backend=self._backend,
+            backend=self.backend,
             group=f"service:{service.name}",
             launch_type="FARGATE",
             started_by=deployment["id"],
@@ -80,7 +91,7 @@ class EcsRecord:
             networking_configuration=_in_one_subnet(service.network_configuration, subnet),
             platform_version="1.4.0",
         )
-        self._backend.tasks.setdefault(cluster.name, {})[task.task_arn] = task
+        self.backend.tasks.setdefault(cluster.name, {})[task.task_arn] = task
         self.prepare(task, subnet.az)
         return task
 
@@ -89,10 +100,11 @@ class EcsRecord:
         task._transitions = []  # moto would let it stop by being described
         definition = self.definition(task.task_definition_arn)
         configuration = getattr(task, "network_configuration", {}).get("awsvpcConfiguration", {})
-        subnet = next(iter(configuration.get("subnets", ())), None)
-        task.availability_zone = az or (self._az(subnet) if subnet else f"{self._region}a")
+        subnet = next(iter(configuration.get("subnets", ())), "")
+        task.availability_zone = az or self.zones().get(subnet, f"{self._region}a")
         task.created_at = datetime.now(UTC)
         task.cpu, task.memory = definition.cpu, definition.memory
+        task.launch_type = "FARGATE"  # moto leaves it out where a capacity provider says it
         task.health_status = "UNKNOWN"
         task.platform_family = "Linux"
         task.last_status = "PROVISIONING"
@@ -160,7 +172,7 @@ class EcsRecord:
         """Open a deployment when the service's task definition is not the one being deployed, whoever changed it."""
         service.task_definition = self.definition(service.task_definition).arn
         if service.deployments[0]["taskDefinition"] != service.task_definition:
-            api.open_deployment(service)
+            open_deployment(service)
 
     def count(self, service: Record, *, is_steady: bool) -> bool:
         """Bring the service's counts and deployments up to date; True when it has just reached its steady state."""
@@ -184,11 +196,11 @@ class EcsRecord:
 
     def count_clusters(self) -> None:
         """Bring every cluster's counts up to date."""
-        for cluster in self._backend.clusters.values():
+        for cluster in self.backend.clusters.values():
             tasks = [t for t in self.tasks() if t.cluster_arn == cluster.arn]
             cluster.running_tasks_count, cluster.pending_tasks_count = _counts(tasks)
             cluster.active_services_count = sum(
-                s.cluster_arn == cluster.arn and s.status == "ACTIVE" for s in self._backend.services.values()
+                s.cluster_arn == cluster.arn and s.status == "ACTIVE" for s in self.backend.services.values()
             )
 
     def forget_stopped(self, now: float) -> tuple[str, ...]:
@@ -198,7 +210,7 @@ class EcsRecord:
         )
         surplus = len(stopped) - STOPPED_KEPT
         gone = tuple(arn for number, (at, arn) in enumerate(stopped) if number < surplus or now - at > STOPPED_KEPT_S)
-        for tasks in self._backend.tasks.values():
+        for tasks in self.backend.tasks.values():
             for arn in gone:
                 tasks.pop(arn, None)
         return gone
@@ -220,6 +232,32 @@ class Deployment:
             maximum_percent=int(configured["maximumPercent"]),
             grace_s=float(getattr(service, "health_check_grace_period_seconds", 0) or 0),
         )
+
+
+def open_deployment(service: Record) -> None:
+    """A new primary deployment of the service's task definition; the others stand until their tasks are gone."""
+    if not service.deployments:  # an external deployment controller: not scheduled here
+        return
+    now = datetime.now(UTC)
+    identity = f"ecs-svc/{uuid.uuid4().int % 10**19}"
+    for deployment in service.deployments:
+        deployment["status"] = "ACTIVE"
+    newest = dict(service.deployments[0])
+    newest |= {
+        "id": identity,
+        "status": "PRIMARY",
+        "taskDefinition": service.task_definition,
+        "desiredCount": service.desired_count,
+        "networkConfiguration": service.network_configuration or None,
+        "createdAt": now,
+        "updatedAt": now,
+        "runningCount": 0,
+        "pendingCount": 0,
+        "failedTasks": 0,
+        "rolloutState": "IN_PROGRESS",
+        "rolloutStateReason": f"ECS deployment {identity} in progress.",
+    }
+    service.deployments.insert(0, newest)
 
 
 def _counts(tasks: Iterable[Record]) -> tuple[int, int]:

@@ -1,10 +1,14 @@
-"""The target groups as the ECS scheduler uses them: it registers its tasks, takes them out, and asks how they are."""
+"""The target groups as the ECS scheduler uses them: it registers its tasks, takes them out, and asks how they are.
 
-from collections.abc import Callable
+By the calls that anybody makes; a target group may be gone at any time.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from infrastructure.embedded.apis.ecs.schedule import Health
+from infrastructure.embedded.gateway.operations import Operations, Output
 from infrastructure.embedded.network.envoy.model import LOOPBACK
 
 _HEALTH: dict[str, Health] = {"healthy": "healthy", "unhealthy": "unhealthy"}
@@ -19,40 +23,34 @@ class Target:
 
 
 class Targets:
-    """Over moto's load balancing records of one region. `changed` is called after each change."""
+    """Over the load balancing API. `groups` are the target groups that there are, by ARN."""
 
-    def __init__(self, backend: Any, changed: Callable[[], None]) -> None:  # a moto back end, which has no types
-        self._backend = backend
-        self._changed = changed
+    def __init__(self, operations: Operations, groups: Mapping[str, Any]) -> None:
+        self._operations = operations
+        self._groups = groups
 
     def register(self, target: Target) -> bool:
         """Register it; False when the target group is gone."""
-        if target.group not in self._backend.target_groups:
-            return False
-        self._backend.register_targets(target.group, [_described(target)])
-        self._changed()
-        return True
+        return self._call("RegisterTargets", target) is not None
 
     def deregister(self, target: Target) -> None:
         """Take it out, if nobody else has."""
-        if self._state(target) is None:
-            return
-        self._backend.deregister_targets(target.group, [_described(target)])
-        self._changed()
+        self._call("DeregisterTargets", target)
 
     def health(self, target: Target) -> Health:
         """What the load balancer says of it. One that somebody took out gets no requests and counts as initial."""
-        return _HEALTH.get(self._state(target) or "", "initial")
+        output = self._call("DescribeTargetHealth", target) or {}
+        states = [_state(each) for each in output.get("TargetHealthDescriptions", ())]
+        return _HEALTH.get(states[0], "initial") if states else "initial"
 
-    def _state(self, target: Target) -> str | None:
-        """The target's state, None when it is not in the group or on its way out."""
-        if target.group not in self._backend.target_groups:
+    def _call(self, name: str, target: Target) -> Output | None:
+        if target.group not in self._groups:
             return None
-        for health in self._backend.describe_target_health(target.group, []):
-            if (health.instance_id, int(health.port)) == (LOOPBACK, target.port):
-                return None if health.status == "draining" else str(health.status)
-        return None
+        described = [{"Id": LOOPBACK, "Port": target.port}]
+        return self._operations.call("elasticloadbalancing", name, TargetGroupArn=target.group, Targets=described)
 
 
-def _described(target: Target) -> dict[str, object]:
-    return {"Id": LOOPBACK, "Port": target.port}
+def _state(described: Any) -> str:
+    """From a description's members, or from moto's object for one."""
+    health = described["TargetHealth"] if isinstance(described, Mapping) else described.target_health
+    return str(health["State"])

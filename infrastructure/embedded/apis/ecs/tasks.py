@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from infrastructure.embedded.apis.ecs import launch as ecs_launch
-from infrastructure.embedded.apis.ecs.api import Record
 from infrastructure.embedded.apis.ecs.launch import Allotment, CannotStart
-from infrastructure.embedded.apis.ecs.record import EcsRecord, Exit
+from infrastructure.embedded.apis.ecs.record import EcsRecord, Exit, Record
 from infrastructure.embedded.apis.ecs.schedule import Health
 from infrastructure.embedded.apis.ecs.targets import Target, Targets
+from infrastructure.embedded.control.background import end
 from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.engines.workload import Surroundings
 from infrastructure.embedded.host.process import Process
 from infrastructure.errors import CafeError
 
@@ -71,14 +72,8 @@ class Tasks:
         self._context = context
         self._record = record
         self._ended = ended
-        self._targets = Targets(context.backends.elbv2, lambda: context.wake("elasticloadbalancing"))
-        self._region = ecs_launch.Region(
-            name=context.region,
-            url=context.url,
-            pace=context.pace,
-            edge=context.network.edge,
-            secret=self._secret,
-        )
+        self._targets = Targets(context.backends.operations, context.backends.elbv2.target_groups)
+        self._around = Surroundings.of(context)
         self._live: dict[str, Live] = {}
         self._by_process: dict[str, Live] = {}
         context.supervisor.on_exit(self._on_exit)
@@ -138,7 +133,7 @@ class Tasks:
         self._record.pending(live.record, now)
         try:
             live.port = self._context.ports.allocate()
-            spec = ecs_launch.spec_of(live.record, live.definition, live.port, self._region)
+            spec = ecs_launch.workload_of(live.record, live.definition, live.port, self._around).process(self._around)
             live.process = await self._context.supervisor.start(spec)
         except (CannotStart, CafeError) as problem:
             live.problem = str(problem)
@@ -160,9 +155,10 @@ class Tasks:
                 live.registered.add(group)
 
     def _deregister(self, live: Live) -> None:
-        for group in live.groups:
+        for group in live.registered:
             if live.port is not None:
                 self._targets.deregister(Target(group, live.port))
+        live.registered.clear()
 
     def _stop(self, live: Live) -> None:
         """Out of the target groups and SIGTERM in the same moment, as on AWS: draining is the task's own business."""
@@ -196,16 +192,9 @@ class Tasks:
             self._context.ports.release(live.port)
         self._ended(live, now)
 
-    def _secret(self, identity: str) -> str:
-        found = self._context.backends.secretsmanager.get_secret_value(identity, None, None)
-        return str(found["SecretString"])
-
     async def close(self) -> None:
         """Kill every task's process and wait for its end."""
-        pending = [task for live in self for task in (live.launch, live.stop) if task is not None]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await end(*(task for live in self for task in (live.launch, live.stop)))
         processes = [live.process for live in self if live.process is not None and live.process.state != "exited"]
         for process in processes:
             process.kill()

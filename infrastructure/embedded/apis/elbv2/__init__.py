@@ -1,1 +1,28 @@
-"""elbv2."""
+"""Elastic Load Balancing: Application Load Balancers are listeners of Envoy."""
+
+from infrastructure.embedded.gateway.api import Api
+
+API = Api(
+    name="elasticloadbalancing",
+    model="elbv2",
+    moto="elbv2",
+    handler="ELBV2Response",
+    protocol="query",
+    version="2015-12-01",
+    effects={
+        "CreateLoadBalancer": "its listeners listen",
+        "CreateTargetGroup": "its targets are checked once a listener sends to it",
+        "DeleteListener": "the port stops listening",
+        "DeleteTargetGroup": "its targets are checked no more",
+        "ModifyTargetGroup": "health checks change",
+    },
+    records={
+        "listeners speak plain HTTP here": (
+            "AddListenerCertificates RemoveListenerCertificates ModifyListenerAttributes"
+        ),
+        "all processes share the loopback interface": "SetIpAddressType SetSecurityGroups SetSubnets",
+        "tags": "AddTags RemoveTags",
+    },
+    controller="infrastructure.embedded.apis.elbv2.controller:Elbv2Controller",
+    resources="infrastructure.embedded.apis.elbv2.resources",
+)

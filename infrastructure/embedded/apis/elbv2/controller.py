@@ -9,18 +9,19 @@ whose first checks are under way do not. With neither: 503. A request under way 
 turns unhealthy, is finished; unlike on AWS it is not cut off at the end of the deregistration delay.
 """
 
-import asyncio
 import logging
 import math
 from collections.abc import Collection, Mapping
 from typing import ClassVar, Literal
 
 from infrastructure.embedded.apis.elbv2 import record as records
+from infrastructure.embedded.apis.elbv2.checks import Checks
 from infrastructure.embedded.apis.elbv2.metrics import Directory, Hosts, LoadBalancerMetrics
 from infrastructure.embedded.apis.elbv2.record import ListenerRecord, LoadBalancerRecord, TargetGroupRecord
 from infrastructure.embedded.apis.elbv2.routes import routes
 from infrastructure.embedded.apis.elbv2.targets import Target, Targets
 from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.control.endpoints import is_platforms
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment, HttpListener, Upstream
 from infrastructure.embedded.network.health import Check, Health, HealthChecks, Policy
 
@@ -43,52 +44,34 @@ class Elbv2Controller:
 
     name: ClassVar[str] = "elasticloadbalancing"
     watches: ClassVar[frozenset[str]] = frozenset({"elasticloadbalancing"})
-    effects: ClassVar[Mapping[str, str]] = {
-        "CreateListener": "a port listens",
-        "DeleteListener": "the port stops listening",
-        "ModifyListener": "default action changes",
-        "CreateRule": "routes change",
-        "ModifyRule": "routes change",
-        "DeleteRule": "routes change",
-        "SetRulePriorities": "routes change",
-        "DeleteLoadBalancer": "its ports stop listening",
-        "ModifyLoadBalancerAttributes": "idle_timeout.timeout_seconds applies",
-        "ModifyTargetGroup": "health checks change",
-        "ModifyTargetGroupAttributes": "deregistration delay and algorithm apply",
-        "RegisterTargets": "health checks start; a healthy target gets requests",
-        "DeregisterTargets": "no new requests at once; drains, then is gone",
-        "DescribeTargetHealth": "answers what the health checks found",
-    }
+    PARTS: ClassVar[tuple[type, ...]] = (Checks, Targets)
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._backend = context.backends.elbv2
         self._checks: HealthChecks[Target] = HealthChecks(self._health_changed)
         self._targets = Targets(self._backend, context.pace, self._checks.health)
+        operations = context.backends.operations
+        operations.bind(self.name, Checks(self._backend, operations), self._targets)
         self._ports: dict[str, int] = {}
         self._refused: set[str] = set()
-        self._drained: asyncio.TimerHandle | None = None
-        self._metrics = LoadBalancerMetrics(
-            context.metrics, context.envoy, context.pace.metric_period_s, self._directory
-        )
-        context.metrics.register(self._metrics)
+        self._metrics = LoadBalancerMetrics(context.metrics, context.envoy, self._directory)
 
-    async def reconcile(self) -> None:
-        """Make health checks and data plane follow the records."""
+    async def reconcile(self, _key: str, /) -> float | None:
+        """Make health checks and data plane follow the records; again when the next target has drained."""
         balancers, groups = self._read()
         in_use = records.groups_in_use(balancers)
         for arn, group in self._backend.target_groups.items():
             group.load_balancer_arns = list(in_use.get(arn, ()))  # moto only ever adds to it
-        self._wake_when_drained(self._targets.forget_departed())
+        drained_s = self._targets.forget_departed()
         self._checks.follow(self._wanted_checks(groups, in_use))
         self._publish(balancers, groups)
         self._metrics.note_hosts()
+        return drained_s
 
     async def close(self) -> None:
         """Stop checking; Envoy is closed by its owner."""
-        if self._drained is not None:
-            self._drained.cancel()
-        await self._metrics.close()
+        await self._metrics.asking.close()
         await self._checks.close()
 
     def unsettled(self) -> tuple[str, ...]:
@@ -117,8 +100,9 @@ class Elbv2Controller:
         listeners = tuple(self._listener(balancer, entry, names) for balancer, entry in carried)
         upstreams = tuple(self._upstream(group) for group in groups.values())
         self._context.envoy.publish(OWNER, Fragment(listeners=listeners, upstreams=upstreams))
-        for _, entry in reversed(carried):  # the oldest one on port 80 is the platform's
-            if entry.port == HTTP_PORT:
+        tags = self._backend.tagging_service.list_tags_for_resource
+        for balancer, entry in reversed(carried):
+            if entry.port == HTTP_PORT and is_platforms(tags(balancer.arn)["Tags"]):
                 self._context.network.expose("alb", f"http://{LOOPBACK}:{self._ports[entry.arn]}")
 
     def _is_carried(self, balancer: LoadBalancerRecord, listener: ListenerRecord) -> bool:
@@ -196,14 +180,6 @@ class Elbv2Controller:
     def _health_changed(self, target: Target, health: Health) -> None:
         self._context.wake(self.name)
         self._context.wake("ecs")  # its scheduler replaces a task whose target turned unhealthy
-
-    def _wake_when_drained(self, delay_s: float | None) -> None:
-        if self._drained is not None:
-            self._drained.cancel()
-            self._drained = None
-        if delay_s is not None:
-            loop = asyncio.get_running_loop()
-            self._drained = loop.call_later(delay_s, self._context.wake, self.name)
 
     # --- for readiness and metrics ------------------------------------------------------------------------------------
 

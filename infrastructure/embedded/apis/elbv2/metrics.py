@@ -5,14 +5,12 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balance
 TargetResponseTime is the mean of a period's requests: one data point, so only its Average means what it does on AWS.
 """
 
-import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.asking import Asking
 from infrastructure.embedded.control.metrics import Datum, Metrics
 
 NAMESPACE = "AWS/ApplicationELB"
@@ -65,28 +63,15 @@ class StatisticsSource(Protocol):
 
 
 class LoadBalancerMetrics:
-    """A metric source: at each period's end it reports the hosts at once, the counters as soon as Envoy has told."""
+    """Reports at each period's end the hosts at once, the counters as soon as Envoy has told."""
 
-    def __init__(
-        self, metrics: Metrics, envoy: StatisticsSource, period_s: float, directory: Callable[[], Directory]
-    ) -> None:
+    def __init__(self, metrics: Metrics, envoy: StatisticsSource, directory: Callable[[], Directory]) -> None:
         self._metrics = metrics
-        self._envoy = envoy
-        self._period_s = period_s
         self._directory = directory
         self._before: Mapping[str, float] = {}
         self._hosts: tuple[Hosts, ...] = ()
-        self._reading: asyncio.Task[None] | None = None
-
-    def __call__(self, elapsed_s: float) -> Iterable[Datum]:
-        if self._reading is not None and not self._reading.done():
-            _log.warning("Envoy has not told its statistics for %.1f s; they count for the next period", elapsed_s)
-        else:
-            # Asked on the boundary, so the period that has just ended began one period before the nearest boundary.
-            at = (round(time.time() / self._period_s) - 1) * self._period_s
-            self._reading = asyncio.create_task(self._read(at))
-            tell_defect(self._reading, _log, "a look at Envoy's statistics")
-        return _host_counts(self._directory().hosts)
+        metrics.register(lambda _: _host_counts(directory().hosts))
+        self.asking = Asking(metrics, "load balancers", lambda: (envoy,), self._read, self._missed)
 
     def note_hosts(self) -> None:
         """Report host counts that have changed at once: a target that was missing for less than a period was missing.
@@ -100,21 +85,12 @@ class LoadBalancerMetrics:
             for datum in _host_counts(now):
                 self._metrics.record(datum)
 
-    async def close(self) -> None:
-        """Stop reading. Idempotent."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.wait((self._reading,))
+    async def _read(self, envoy: StatisticsSource, _elapsed_s: float) -> Iterable[Datum]:
+        before, self._before = self._before, await envoy.stats(PATTERN)
+        return datums(increase(before, self._before), self._directory())
 
-    async def _read(self, at: float) -> None:
-        try:
-            now = await self._envoy.stats(PATTERN)
-        except OSError as error:
-            _log.warning("the load balancers' statistics of a period are missing: %s", error)
-            return
-        for datum in datums(increase(self._before, now), self._directory(), at):
-            self._metrics.record(datum)
-        self._before = now
+    def _missed(self, _envoy: StatisticsSource) -> None:
+        _log.warning("Envoy has not told its statistics; those of the load balancers count for the next period")
 
 
 def increase(before: Mapping[str, float], now: Mapping[str, float]) -> Mapping[str, float]:
@@ -124,8 +100,8 @@ def increase(before: Mapping[str, float], now: Mapping[str, float]) -> Mapping[s
     }
 
 
-def datums(grown: Mapping[str, float], directory: Directory, at: float) -> Iterator[Datum]:
-    """The metrics of a period that began at `at`. RequestCount is reported always, the others when not zero."""
+def datums(grown: Mapping[str, float], directory: Directory) -> Iterator[Datum]:
+    """The metrics of a period. RequestCount is reported always, the others when not zero."""
     tallies: dict[tuple[str, str], _Tally] = {(group, ""): _Tally() for group in directory.load_balancers}
     for name, value in grown.items():
         _count(tallies, name.split("."), value)
@@ -137,7 +113,7 @@ def datums(grown: Mapping[str, float], directory: Directory, at: float) -> Itera
         dimensions = {"LoadBalancer": balancer}
         if target_group is not None:
             dimensions["TargetGroup"] = target_group
-        yield from _tally_datums(tally, dimensions, at)
+        yield from _tally_datums(tally, dimensions)
 
 
 def _count(tallies: dict[tuple[str, str], _Tally], parts: list[str], value: float) -> None:
@@ -165,7 +141,7 @@ def _count_own(tally: _Tally, status: int, value: float, *, chose_target: bool) 
     tally.own_statuses[status] = tally.own_statuses.get(status, 0.0) + value
 
 
-def _tally_datums(tally: _Tally, dimensions: Dimensions, at: float) -> Iterator[Datum]:
+def _tally_datums(tally: _Tally, dimensions: Dimensions) -> Iterator[Datum]:
     numbers = {"RequestCount": tally.requests}
     for first, count in sorted(tally.target_classes.items()):
         numbers[f"HTTPCode_Target_{first}XX_Count"] = count
@@ -177,17 +153,17 @@ def _tally_datums(tally: _Tally, dimensions: Dimensions, at: float) -> Iterator[
             numbers[f"HTTPCode_ELB_{status}_Count"] = count
     for name, value in numbers.items():
         if value or name == "RequestCount":
-            yield _datum(name, value, "Count", dimensions, at)
+            yield _datum(name, value, "Count", dimensions)
     if tally.answered:
-        yield _datum("TargetResponseTime", tally.response_time_s / tally.answered, "Seconds", dimensions, at)
+        yield _datum("TargetResponseTime", tally.response_time_s / tally.answered, "Seconds", dimensions)
 
 
 def _host_counts(hosts: Iterable[Hosts]) -> Iterator[Datum]:
     for entry in hosts:
         dimensions = {"LoadBalancer": entry.load_balancer, "TargetGroup": entry.target_group}
-        yield _datum("HealthyHostCount", entry.healthy, "Count", dimensions, None)
-        yield _datum("UnHealthyHostCount", entry.unhealthy, "Count", dimensions, None)
+        yield _datum("HealthyHostCount", entry.healthy, "Count", dimensions)
+        yield _datum("UnHealthyHostCount", entry.unhealthy, "Count", dimensions)
 
 
-def _datum(name: str, value: float, unit: str, dimensions: Dimensions, at: float | None) -> Datum:
-    return Datum(namespace=NAMESPACE, name=name, value=value, unit=unit, dimensions=dimensions, at=at)
+def _datum(name: str, value: float, unit: str, dimensions: Dimensions) -> Datum:
+    return Datum(namespace=NAMESPACE, name=name, value=value, unit=unit, dimensions=dimensions)

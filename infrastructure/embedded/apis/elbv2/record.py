@@ -10,6 +10,7 @@ from typing import Any
 
 DEFAULT_DEREGISTRATION_DELAY_S = 300.0
 DEFAULT_IDLE_TIMEOUT_S = 60.0
+ALGORITHMS = ("round_robin", "least_outstanding_requests")
 
 Wire = Mapping[str, Any]
 """A condition or action as an AWS client sent it: nested dictionaries in AWS's spelling."""

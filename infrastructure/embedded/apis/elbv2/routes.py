@@ -37,10 +37,7 @@ def _route(rule: RuleRecord, upstreams: Mapping[str, str]) -> Route:
 
 
 def _action(rule: RuleRecord, upstreams: Mapping[str, str]) -> Forward | Respond | Redirect:
-    """The routing action comes last; an authentication before it is not carried, so nobody gets past it."""
-    for wire in rule.actions:
-        if str(wire["Type"]).startswith("authenticate-"):
-            return Respond(status=501, body=f"The embedded cloud does not carry out {wire['Type']} actions.")
+    """The routing action comes last; HTTP listeners have no other one."""
     wire = rule.actions[-1]
     match wire["Type"]:
         case "fixed-response":
@@ -73,5 +70,4 @@ def _redirect(config: Wire) -> Redirect:
 
 
 def _values(wire: Wire, config: str) -> tuple[str, ...]:
-    """A condition's values, in the newer form or in the older one that path and host conditions have."""
-    return tuple(str(value) for value in (wire.get(config) or wire)["Values"])
+    return tuple(str(value) for value in wire[config]["Values"])

@@ -1,21 +1,19 @@
-"""The registered targets and their health: what RegisterTargets, DeregisterTargets and DescribeTargetHealth do.
+"""The registered targets and their health: RegisterTargets, DeregisterTargets and DescribeTargetHealth.
 
-Replaces `register_targets`, `deregister_targets` and `describe_target_health` of one `moto.elbv2.models.ELBv2Backend`
-instance. Against moto 5.2 (`FakeTargetGroup.register`, `.deregister`, `.health_for`): a target is an address *and* a
-port instead of an address alone, a deregistered one drains before it is gone, and health is what the checks found.
+Against moto 5.2 (`FakeTargetGroup.register`, `.deregister`, `.health_for`): a target is an address *and* a port instead
+of an address alone, a deregistered one drains before it is gone, and health is what the checks found.
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
 """
 
 import ipaddress
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from moto.elbv2.exceptions import TargetGroupNotFoundError, TargetNotRunning
-from moto.elbv2.models import FakeHealthStatus
-
 from infrastructure.embedded.apis.elbv2.record import Wire, groups_in_use, load_balancers, target_group
+from infrastructure.embedded.gateway.operations import Members, Output, operation
+from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.network.envoy.model import Endpoint
 from infrastructure.embedded.network.health import Health
 from infrastructure.embedded.pace import Pace
@@ -77,38 +75,41 @@ class Targets:
         self._clock = clock
         self._registered: dict[Target, None] = {}
         self._draining: dict[Target, float] = {}
-        backend.register_targets = self.register
-        backend.deregister_targets = self.deregister
-        backend.describe_target_health = self.describe
 
     # --- the three calls ----------------------------------------------------------------------------------------------
 
-    def register(self, target_group_arn: str, instances: Sequence[Wire]) -> None:
-        """Add targets; one that is registered stays as it is, one that drains comes back as a new one."""
-        for target in self._named(target_group_arn, instances):
+    @operation("RegisterTargets", effect="health checks start; a healthy target gets requests")
+    def _register(self, given: Members) -> None:
+        """One that is registered stays as it is, one that drains comes back as a new one."""
+        arn = given["TargetGroupArn"]
+        for target in self._named(arn, given["Targets"]):
             self._refuse_stopped_instance(target.id)
             self._draining.pop(target, None)
             self._registered[target] = None
-        self._mirror(target_group_arn)
+        self._mirror(arn)
 
-    def deregister(self, target_group_arn: str, instances: Sequence[Wire]) -> None:
-        """Begin to drain targets; without a port every target of that address. AWS ignores what is not registered."""
-        delay_s = self._pace.seconds(target_group(self._group(target_group_arn)).deregistration_delay_s)
-        asked = self._named(target_group_arn, [wire for wire in instances if "Port" in wire])
-        whole = {str(wire["Id"]) for wire in instances if "Port" not in wire}
-        asked += [target for target in self._of(target_group_arn) if target.id in whole]
+    @operation("DeregisterTargets", effect="no new requests at once; drains, then is gone")
+    def _deregister(self, given: Members) -> None:
+        """Without a port every target of that address drains. AWS ignores what is not registered."""
+        arn, wires = given["TargetGroupArn"], given["Targets"]
+        delay_s = self._pace.seconds(target_group(self._group(arn)).deregistration_delay_s)
+        asked = self._named(arn, [wire for wire in wires if "Port" in wire])
+        whole = {str(wire["Id"]) for wire in wires if "Port" not in wire}
+        asked += [target for target in self._of(arn) if target.id in whole]
         for target in asked:
             if target in self._registered:
                 del self._registered[target]
                 self._draining[target] = self._clock() + delay_s
-        self._mirror(target_group_arn)
+        self._mirror(arn)
 
-    def describe(self, target_group_arn: str, targets: Sequence[Wire]) -> list[FakeHealthStatus]:
-        """The health of `targets`, or of all that are registered or draining."""
-        group = self._group(target_group_arn)
-        asked = self._named(target_group_arn, targets) if targets else self._of(target_group_arn)
-        is_used = target_group_arn in groups_in_use(load_balancers(self._backend))
-        return [self._status(target, group, is_used=is_used) for target in asked]
+    @operation("DescribeTargetHealth", effect="answers what the health checks found")
+    def _describe(self, given: Members) -> Output:
+        """Of the targets that are asked for, or of all that are registered or draining."""
+        arn = given["TargetGroupArn"]
+        group = self._group(arn)
+        asked = self._named(arn, given["Targets"]) if given.get("Targets") else self._of(arn)
+        is_used = arn in groups_in_use(load_balancers(self._backend))
+        return {"TargetHealthDescriptions": [self._described(target, group, is_used=is_used) for target in asked]}
 
     # --- for the controller -------------------------------------------------------------------------------------------
 
@@ -139,7 +140,7 @@ class Targets:
     def _group(self, arn: str) -> Any:
         group = self._backend.target_groups.get(arn)
         if group is None:
-            raise TargetGroupNotFoundError
+            raise Refused("TargetGroupNotFound", "One or more target groups not found")
         return group
 
     def _named(self, arn: str, wires: Iterable[Wire]) -> list[Target]:
@@ -156,7 +157,8 @@ class Targets:
             return
         instance = self._backend.ec2_backend.get_instance_by_id(target_id)
         if instance is not None and instance.state != "running":
-            raise TargetNotRunning(instance_id=target_id)
+            text = f"The following targets are not in a running state and cannot be registered: '{target_id}'"
+            raise Refused("InvalidTarget", text)
 
     def _mirror(self, arn: str) -> None:
         """Keep moto's own record complete: other parts of moto read it."""
@@ -167,10 +169,15 @@ class Targets:
         group.targets.clear()
         group.targets.update(records)
 
-    def _status(self, target: Target, group: Any, *, is_used: bool) -> FakeHealthStatus:
+    def _described(self, target: Target, group: Any, *, is_used: bool) -> Output:
         health = self.health(target, is_used=is_used)
         configured = str(group.health_check_port or "traffic-port")
-        port = str(target.port) if configured == "traffic-port" else configured
-        return FakeHealthStatus(
-            target.id, target.port, port, health.state, health.reason or None, health.description or None
-        )
+        return {
+            "Target": {"Id": target.id, "Port": target.port},
+            "HealthCheckPort": str(target.port) if configured == "traffic-port" else configured,
+            "TargetHealth": {
+                "State": health.state,
+                "Reason": health.reason or None,
+                "Description": health.description or None,
+            },
+        }

@@ -2,12 +2,10 @@
 
 import random
 import uuid
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_.calls import (
-    CallHandler,
     Output,
     Parameters,
     conflict,
@@ -17,29 +15,15 @@ from infrastructure.embedded.apis.lambda_.calls import (
 from infrastructure.embedded.apis.lambda_.functions import paged
 from infrastructure.embedded.apis.lambda_.record import LATEST, Alias, Configuration, Function, Records
 from infrastructure.embedded.apis.lambda_.settings import require_revision
+from infrastructure.embedded.gateway.operations import operation
 
 
 class LambdaAliases:
     """Keeps aliases in the functions' records."""
 
-    effects: Mapping[str, str] = {
-        "CreateAlias": "invocations by its name run the version it points to, or two by weight",
-        "DeleteAlias": "invocations by its name find no function",
-        "GetAlias": "what it points to",
-        "ListAliases": "as GetAlias",
-        "UpdateAlias": "the next invocations run what it points to now",
-    }
-
     def __init__(self, records: Records) -> None:
         self._records = records
         self._random = random.Random(7)  # noqa: S311  # reproducible runs, nothing secret
-        self.calls: Mapping[str, CallHandler] = {
-            "CreateAlias": self._create,
-            "DeleteAlias": self._delete,
-            "GetAlias": self._get,
-            "ListAliases": self._list,
-            "UpdateAlias": self._update,
-        }
 
     def chosen(self, function: Function, qualifier: str) -> Configuration | None:
         """The version that an invocation runs: an alias with weights draws one."""
@@ -53,6 +37,7 @@ class LambdaAliases:
             drawn -= weight
         return function.version(alias.version)
 
+    @operation("CreateAlias", effect="invocations by its name run the version it points to, or two by weight")
     def _create(self, given: Parameters) -> Output:
         function, name = self._records.function(given["FunctionName"]), str(given["Name"])
         if name in function.aliases:
@@ -68,6 +53,7 @@ class LambdaAliases:
         function.aliases[name] = alias
         return _written(function, alias)
 
+    @operation("UpdateAlias", effect="the next invocations run what it points to now")
     def _update(self, given: Parameters) -> Output:
         function, alias = self._found(given)
         require_revision(given, alias.revision_id)
@@ -81,14 +67,17 @@ class LambdaAliases:
         function.aliases[alias.name] = replace(alias, **members)
         return _written(function, function.aliases[alias.name])
 
+    @operation("GetAlias", effect="what it points to")
     def _get(self, given: Parameters) -> Output:
         return _written(*self._found(given))
 
+    @operation("ListAliases", effect="as GetAlias")
     def _list(self, given: Parameters) -> Output:
         function, version = self._records.function(given["FunctionName"]), given.get("FunctionVersion")
         aliases = [a for _, a in sorted(function.aliases.items()) if version in (None, a.version)]
         return paged(given, "Aliases", [_written(function, alias) for alias in aliases])
 
+    @operation("DeleteAlias", effect="invocations by its name find no function")
     def _delete(self, given: Parameters) -> Output:
         self._records.function(given["FunctionName"]).aliases.pop(str(given["Name"]), None)
         return {}

@@ -1,50 +1,35 @@
-"""How the parts of the Lambda controller fit together: calls by action name, and what invokes functions.
+"""How the parts of the Lambda controller fit together, and what invokes functions.
 
-Every part (functions, layers, aliases, event source mappings, asynchronous invokes) has a table `calls` from the
-operation's name to its handler, and the controller answers from all the tables together. A handler gets the call's
-members under the names of botocore's service model, from path, query, headers and body alike, and gives back the
-output's members; a refusal is a `LambdaError`. Handlers run on the daemon's loop and do not block. All but Invoke are
-plain functions, since CloudFormation makes its resources by them, through `native.call("lambda", action, …)`.
+Each part (functions, layers, aliases, event source mappings, asynchronous invokes) answers its own operations, on the
+daemon's loop and without blocking; all but Invoke at once, since CloudFormation makes its resources by them.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from infrastructure.embedded.engines.functions.report import Invocation
+from infrastructure.embedded.gateway.refused import Refused
 
 Parameters = Mapping[str, Any]
 """A call's members, as botocore names them; their types are those of AWS's service model."""
 Output = dict[str, Any]
 """The answer's members; times are strings or numbers as AWS writes them."""
-CallHandler = Callable[[Parameters], Output | Awaitable[Output]]
-"""A plain function wherever possible: a coroutine cannot be called by CloudFormation."""
 
 
-class LambdaError(Exception):
-    """A refusal in AWS's own words: exception name, message, status; `more` are further members of the document."""
-
-    def __init__(self, code: str, message: str, *, status: int = 400, **more: object) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.status = status
-        self.more = more
-
-
-def not_found(message: str) -> LambdaError:
+def not_found(message: str) -> Refused:
     """ResourceNotFoundException, 404."""
-    return LambdaError("ResourceNotFoundException", message, status=404, Type="User")
+    return Refused("ResourceNotFoundException", message, status=404, Type="User")
 
 
-def invalid(message: str) -> LambdaError:
+def invalid(message: str) -> Refused:
     """InvalidParameterValueException, 400."""
-    return LambdaError("InvalidParameterValueException", message, Type="User")
+    return Refused("InvalidParameterValueException", message, Type="User")
 
 
-def conflict(message: str) -> LambdaError:
+def conflict(message: str) -> Refused:
     """ResourceConflictException, 409."""
-    return LambdaError("ResourceConflictException", message, status=409, Type="User")
+    return Refused("ResourceConflictException", message, status=409, Type="User")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +53,7 @@ class Invoker(Protocol):
     """Called when an invocation ended or a limit changed: a slot may be free."""
 
     def target(self, name: str, qualifier: str = "") -> Target:
-        """Resolve a name or ARN; `LambdaError` (ResourceNotFoundException) when there is none."""
+        """Resolve a name or ARN; `Refused` (ResourceNotFoundException) when there is none."""
         ...
 
     def reserved(self, name: str) -> int | None:
@@ -86,23 +71,12 @@ class Invoker(Protocol):
 
         `source` says who asked (`api`, `async`, `sqs` …), for the log; `request_id` is kept by the retries of an
         asynchronous invoke, empty makes one; `context` is the base64 client context. Errors of the function and
-        throttling are in the result; an unknown function raises `LambdaError`.
+        throttling are in the result; an unknown function raises `Refused`.
         """
         ...
 
 
-class CallTable(Protocol):
-    """One part of the API: its calls, their real effects (for PARITY.md), and its end."""
-
-    effects: Mapping[str, str]
-    calls: Mapping[str, CallHandler]
-
-    async def close(self) -> None:
-        """Stop what was started; idempotent."""
-        ...
-
-
-class FunctionFollower(CallTable, Protocol):
+class FunctionFollower(Protocol):
     """A part that keeps something per function: told when one changed or went."""
 
     async def reconcile(self) -> None:
@@ -111,6 +85,10 @@ class FunctionFollower(CallTable, Protocol):
 
     def function_deleted(self, name: str) -> None:
         """Forget what belongs to the function (its mappings stay, as on AWS, but find no function)."""
+        ...
+
+    async def close(self) -> None:
+        """Stop what was started; idempotent."""
         ...
 
 
@@ -125,35 +103,8 @@ class AsyncRequest:
 
 
 class AsyncInvokes(FunctionFollower, Protocol):
-    """`controllers/lambda_async.py`: `LambdaAsync(context: Context, invoker: Invoker)`.
-
-    Its `calls`: Put/Update/Get/Delete/ListFunctionEventInvokeConfig(s).
-    """
+    """Asynchronous invokes, and the operations about their settings."""
 
     def submit(self, request: AsyncRequest) -> None:
         """Queue the request: returns at once, the caller has its 202."""
         ...
-
-
-class EventSourceMappings(FunctionFollower, Protocol):
-    """`controllers/lambda_event_source.py`: `LambdaEventSources(context: Context, invoker: Invoker)`.
-
-    Its `calls`: Create/Get/Update/Delete/ListEventSourceMapping(s).
-    """
-
-
-@dataclass(slots=True)
-class Nothing:
-    """A part that is not there; for tests of the others."""
-
-    effects: Mapping[str, str] = field(default_factory=dict)
-    calls: Mapping[str, CallHandler] = field(default_factory=dict)
-
-    async def reconcile(self) -> None:
-        """Nothing to do."""
-
-    def function_deleted(self, name: str) -> None:
-        """Nothing to forget."""
-
-    async def close(self) -> None:
-        """Nothing was started."""

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infrastructure.embedded.apis.lambda_.calls import LambdaError, invalid
+from infrastructure.embedded.apis.lambda_.calls import invalid
 from infrastructure.embedded.engines.functions.engine import BadPackage, Functions, Package
+from infrastructure.embedded.gateway.refused import Refused
 
 DIRECT_LIMIT = 50 << 20
 """Bytes of an archive that comes with the call; larger ones come from S3."""
@@ -27,7 +28,7 @@ def _archive(given: Mapping[str, Any], s3: Any) -> bytes:
     if archive is not None:
         if len(archive) > DIRECT_LIMIT:
             message = f"Request must be smaller than {DIRECT_LIMIT} bytes for the direct upload; use S3"
-            raise LambdaError("RequestTooLargeException", message, status=413, Type="User")
+            raise Refused("RequestTooLargeException", message, status=413, Type="User")
         return archive
     bucket, key = given.get("S3Bucket"), given.get("S3Key")
     if not bucket or not key:
@@ -44,5 +45,5 @@ def _object(s3: Any, bucket: str, key: str, version: str | None) -> bytes:
     return bytes(found.value)
 
 
-def _missing(code: str, message: str) -> LambdaError:
+def _missing(code: str, message: str) -> Refused:
     return invalid(f"Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}")

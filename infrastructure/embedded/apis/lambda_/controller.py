@@ -1,16 +1,14 @@
 """Lambda: functions that run, in processes of AWS's own runtime client.
 
 The parts (functions, aliases, layers, policies, invokes, event source mappings, asynchronous invokes) each answer their
-own calls; this puts them together. The file is not called like the API, since `lambda` is a word of the language.
+own operations; this puts them together.
 """
 
-import inspect
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from infrastructure.embedded.apis.lambda_.aliases import LambdaAliases
 from infrastructure.embedded.apis.lambda_.asynchronous.invokes import LambdaAsync
-from infrastructure.embedded.apis.lambda_.calls import LambdaError, Output
 from infrastructure.embedded.apis.lambda_.concurrency import Concurrency
 from infrastructure.embedded.apis.lambda_.event_source.mappings import LambdaEventSources
 from infrastructure.embedded.apis.lambda_.functions import LambdaFunctions
@@ -20,36 +18,27 @@ from infrastructure.embedded.apis.lambda_.policies import LambdaPolicies
 from infrastructure.embedded.apis.lambda_.record import Records
 from infrastructure.embedded.control.metrics import Datum
 from infrastructure.embedded.engines.functions.engine import Functions
-from infrastructure.embedded.gateway import internal, rest_json
-from infrastructure.embedded.gateway.call import Answer, Call
-from infrastructure.embedded.gateway.errors import error, not_provided
 
 if TYPE_CHECKING:
     from infrastructure.embedded.control.context import Context
 
-_PARTS = (
-    LambdaFunctions,
-    LambdaAliases,
-    LambdaLayers,
-    LambdaPolicies,
-    LambdaInvoke,
-    LambdaEventSources,
-    LambdaAsync,
-)
-
 
 class LambdaController:
-    """Keeps the records of the API itself and answers its calls: an `Answering` controller."""
+    """Keeps the records of the API itself; its parts answer the calls."""
 
     name: ClassVar[str] = "lambda"
     watches: ClassVar[frozenset[str]] = frozenset({"lambda", "sqs"})
-    effects: ClassVar[Mapping[str, str]] = {
-        action: effect for part in _PARTS for action, effect in part.effects.items()
-    }
-    records: ClassVar[tuple[str, ...]] = LambdaPolicies.records
+    PARTS: ClassVar[tuple[type, ...]] = (
+        LambdaFunctions,
+        LambdaAliases,
+        LambdaLayers,
+        LambdaPolicies,
+        LambdaInvoke,
+        LambdaEventSources,
+        LambdaAsync,
+    )
 
     def __init__(self, context: "Context") -> None:
-        self._context = context
         self._records = Records(context.account, context.region)
         self._engine = Functions(context.supervisor, context.state, context.pace.function_idle_s)
         self._concurrency = Concurrency()
@@ -62,35 +51,12 @@ class LambdaController:
         invoke = LambdaInvoke(self.invocations, self._followers[1])
         policies = LambdaPolicies(self._records, self._followers[0].tags)
         parts = (self._functions, aliases, layers, policies, invoke, *self._followers)
-        self._calls = {action: handler for part in parts for action, handler in part.calls.items()}
+        context.backends.operations.bind(self.name, *parts)
+        context.backends.operations.tag(self._tagged)
         context.metrics.register(self._measured)
-        internal.provide(self.name, self.call)
 
-    async def answer(self, call: Call) -> Answer:
-        """The answer to an API call."""
-        handler = self._calls.get(call.action)
-        if handler is None:
-            return not_provided(call)
-        try:
-            output = handler(call.parameters)
-            found = await output if inspect.isawaitable(output) else output
-        except LambdaError as refusal:
-            return error(call, refusal.code, refusal.message, status=refusal.status, **refusal.more)
-        return rest_json.answer_of(self.name, call.action, found)
-
-    def call(self, action: str, parameters: Mapping[str, Any]) -> Output:
-        """A call from inside the daemon; `LambdaError` when it is refused, `LookupError` when it is not to be had."""
-        handler = self._calls.get(action)
-        if handler is None or inspect.iscoroutinefunction(handler):
-            raise LookupError(f"lambda:{action} cannot be called from inside the daemon")
-        output = handler(parameters)
-        if inspect.isawaitable(output):
-            raise LookupError(f"lambda:{action} cannot be called from inside the daemon")
-        self._context.wake(self.name)
-        return output
-
-    async def reconcile(self) -> None:
-        """Tell the parts that follow other records; drop what is of no function any more."""
+    async def reconcile(self, _key: str, /) -> None:
+        """Let the parts that follow other records look; drop what is of no function any more."""
         for follower in self._followers:
             await follower.reconcile()
         functions = self._records.functions.values()
@@ -105,7 +71,6 @@ class LambdaController:
 
     async def close(self) -> None:
         """End all sandboxes, after nobody asks for more."""
-        internal.withdraw(self.name, self.call)
         for follower in self._followers:
             await follower.close()
         await self.invocations.close()
@@ -114,6 +79,10 @@ class LambdaController:
     def _deleted(self, name: str) -> None:
         for follower in self._followers:
             follower.function_deleted(name)
+
+    def _tagged(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        yield from ((each.arn, each.tags) for each in self._records.functions.values())
+        yield from self._followers[0].tagged()
 
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
         """The most that ran side by side since last time, by function and in all."""

@@ -1,13 +1,10 @@
-"""From a function's version on record to what its sandboxes run with: credentials, and the addresses of what it calls.
-
-A handler that the services' catalogue knows gets that service's edges, each of which can fail by itself, whatever the
-template says; any other function reaches every AWS API at the control plane.
-"""
+"""From a function's version on record to what its sandboxes run with; the catalogue's services are known by handler."""
 
 from typing import TYPE_CHECKING
 
 from infrastructure.embedded.apis.lambda_.record import Configuration
 from infrastructure.embedded.engines.functions.engine import FunctionSpec
+from infrastructure.embedded.engines.workload import Surroundings
 from services import catalog
 
 if TYPE_CHECKING:
@@ -40,13 +37,6 @@ def service_of(handler: str) -> catalog.FunctionService | None:
 def _environment(
     configuration: Configuration, service: catalog.FunctionService | None, context: "Context"
 ) -> dict[str, str]:
-    caller = service.name if service is not None else configuration.name
-    identity = {
-        "AWS_REGION": context.region,
-        "AWS_DEFAULT_REGION": context.region,
-        "AWS_ACCESS_KEY_ID": caller,
-        "AWS_SECRET_ACCESS_KEY": f"embedded-{caller}",
-    }
     logging = configuration.details.get("LoggingConfig") or {}
     log = {
         "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat"),
@@ -54,12 +44,5 @@ def _environment(
         "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel"),
     }
     given = {**configuration.environment, **{name: str(value) for name, value in log.items() if value}}
-    if service is None:
-        return {"AWS_ENDPOINT_URL": context.url, **given, **identity}
-    period = {"CAFE_METRIC_PERIOD_S": f"{context.pace.metric_period_s:g}"}
-    return {**given, **identity, **period, **_edges(service, context)}
-
-
-def _edges(service: catalog.FunctionService, context: "Context") -> dict[str, str]:
-    addresses = {edge: context.network.edge(service.name, edge.upstream) for edge in service.edges}
-    return {edge.variable: edge.form.format(host=at.host, port=at.port) for edge, at in addresses.items()}
+    caller = service.name if service is not None else configuration.name
+    return Surroundings.of(context).environment(given, caller, service)

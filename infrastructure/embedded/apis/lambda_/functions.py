@@ -6,8 +6,6 @@ from typing import Any
 
 from infrastructure.embedded.apis.lambda_ import code as lambda_code
 from infrastructure.embedded.apis.lambda_.calls import (
-    CallHandler,
-    LambdaError,
     Output,
     Parameters,
     conflict,
@@ -25,28 +23,14 @@ from infrastructure.embedded.apis.lambda_.settings import (
     written,
 )
 from infrastructure.embedded.engines.functions.engine import Functions
+from infrastructure.embedded.gateway.operations import operation
+from infrastructure.embedded.gateway.refused import Refused
 
 _PAGE = 50
 
 
 class LambdaFunctions:
     """Creates, changes and deletes functions. `deleted` is told the name of each that goes."""
-
-    effects: Mapping[str, str] = {
-        "CreateFunction": "its package is checked and unpacked; active when that is done",
-        "DeleteFunction": "its sandboxes end after what they do",
-        "DeleteFunctionConcurrency": "the function shares what nobody has reserved",
-        "GetAccountSettings": "limits and what is used of them",
-        "GetFunction": "its configuration and state",
-        "GetFunctionConcurrency": "what is reserved",
-        "GetFunctionConfiguration": "its configuration and state",
-        "ListFunctions": "as GetFunctionConfiguration",
-        "ListVersionsByFunction": "as GetFunctionConfiguration",
-        "PublishVersion": "code and configuration as they are, for good, with sandboxes of its own",
-        "PutFunctionConcurrency": "invocations beyond it are throttled; 0 stops the function",
-        "UpdateFunctionCode": "the next invocations run it, in new sandboxes",
-        "UpdateFunctionConfiguration": "the next invocations run with it, in new sandboxes",
-    }
 
     def __init__(
         self, records: Records, engine: Functions, concurrency: Concurrency, s3: Any, deleted: Callable[[str], None]
@@ -56,22 +40,8 @@ class LambdaFunctions:
         self._concurrency = concurrency
         self._s3 = s3
         self._deleted = deleted
-        self.calls: Mapping[str, CallHandler] = {
-            "CreateFunction": self._create,
-            "DeleteFunction": self._delete,
-            "DeleteFunctionConcurrency": self._unreserve,
-            "GetAccountSettings": self._account,
-            "GetFunction": self._get,
-            "GetFunctionConcurrency": self._reserved,
-            "GetFunctionConfiguration": self._get_configuration,
-            "ListFunctions": self._list,
-            "ListVersionsByFunction": self._list_versions,
-            "PublishVersion": self._publish,
-            "PutFunctionConcurrency": self._reserve,
-            "UpdateFunctionCode": self._update_code,
-            "UpdateFunctionConfiguration": self._update_configuration,
-        }
 
+    @operation("CreateFunction", effect="its package is checked and unpacked; active when that is done")
     def _create(self, given: Parameters) -> Output:
         name, qualifier = self._records.split(given["FunctionName"])
         if qualifier:
@@ -98,6 +68,7 @@ class LambdaFunctions:
         function = self._records.functions[name] = Function(latest=latest, tags=dict(given.get("Tags") or {}))
         return self._publish_version(function) if given.get("Publish") else self.write(latest)
 
+    @operation("GetFunction", effect="its configuration and state")
     def _get(self, given: Parameters) -> Output:
         configuration = self._records.configuration(given["FunctionName"], given.get("Qualifier", ""))
         function = self._records.functions[configuration.name]
@@ -110,6 +81,7 @@ class LambdaFunctions:
         reserved = self._concurrency.reserved(configuration.name)
         return output if reserved is None else {**output, "Concurrency": {"ReservedConcurrentExecutions": reserved}}
 
+    @operation("GetFunctionConfiguration", effect="its configuration and state")
     def _get_configuration(self, given: Parameters) -> Output:
         return self._asked(given, self._records.configuration(given["FunctionName"], given.get("Qualifier", "")))
 
@@ -119,6 +91,7 @@ class LambdaFunctions:
         output = self.write(configuration)
         return {**output, "FunctionArn": f"{configuration.arn}:{qualifier}"} if qualifier else output
 
+    @operation("ListFunctions", effect="as GetFunctionConfiguration")
     def _list(self, given: Parameters) -> Output:
         functions = [self._records.functions[name] for name in sorted(self._records.functions)]
         if given.get("FunctionVersion") == "ALL":
@@ -127,10 +100,12 @@ class LambdaFunctions:
             found = [self.write(function.latest) for function in functions]
         return paged(given, "Functions", found)
 
+    @operation("ListVersionsByFunction", effect="as GetFunctionConfiguration")
     def _list_versions(self, given: Parameters) -> Output:
         function = self._records.function(given["FunctionName"])
         return paged(given, "Versions", [self.write(each, qualified=True) for each in function.configurations])
 
+    @operation("UpdateFunctionCode", effect="the next invocations run it, in new sandboxes")
     def _update_code(self, given: Parameters) -> Output:
         function = self._records.function(given["FunctionName"])
         before = function.latest
@@ -145,6 +120,7 @@ class LambdaFunctions:
         self._replace(function, after)
         return self._publish_version(function) if given.get("Publish") else self.write(after)
 
+    @operation("UpdateFunctionConfiguration", effect="the next invocations run with it, in new sandboxes")
     def _update_configuration(self, given: Parameters) -> Output:
         function = self._records.function(given["FunctionName"])
         before = function.latest
@@ -160,6 +136,7 @@ class LambdaFunctions:
         before, function.latest = function.latest, after
         self._engine.retire(before.key)
 
+    @operation("PublishVersion", effect="code and configuration as they are, for good, with sandboxes of its own")
     def _publish(self, given: Parameters) -> Output:
         function = self._records.function(given["FunctionName"])
         require_revision(given, function.latest.revision_id)
@@ -180,6 +157,7 @@ class LambdaFunctions:
             function.versions[last.version] = last
         return self.write(last, qualified=True)
 
+    @operation("DeleteFunction", effect="its sandboxes end after what they do")
     def _delete(self, given: Parameters) -> Output:
         name, qualifier = self._records.split(given["FunctionName"], given.get("Qualifier", ""))
         function = self._records.function(name)
@@ -203,6 +181,7 @@ class LambdaFunctions:
             raise conflict(f"Version {version} is pointed to by the aliases {', '.join(users)}; change or delete them.")
         self._engine.retire(function.versions.pop(version).key)
 
+    @operation("PutFunctionConcurrency", effect="invocations beyond it are throttled; 0 stops the function")
     def _reserve(self, given: Parameters) -> Output:
         function, wanted = self._records.function(given["FunctionName"]), int(given["ReservedConcurrentExecutions"])
         if not self._concurrency.may_reserve(function.latest.name, wanted):
@@ -213,14 +192,17 @@ class LambdaFunctions:
         self._concurrency.reserve(function.latest.name, wanted)
         return {"ReservedConcurrentExecutions": wanted}
 
+    @operation("DeleteFunctionConcurrency", effect="the function shares what nobody has reserved")
     def _unreserve(self, given: Parameters) -> Output:
         self._concurrency.reserve(self._records.function(given["FunctionName"]).latest.name, None)
         return {}
 
+    @operation("GetFunctionConcurrency", effect="what is reserved")
     def _reserved(self, given: Parameters) -> Output:
         name = self._records.function(given["FunctionName"]).latest.name
         return {"ReservedConcurrentExecutions": self._concurrency.reserved(name)}
 
+    @operation("GetAccountSettings", effect="limits and what is used of them")
     def _account(self, given: Parameters) -> Output:
         del given
         functions = self._records.functions.values()
@@ -265,6 +247,6 @@ def paged(given: Parameters, name: str, found: list[Any]) -> Output:
     try:
         start = int(given.get("Marker") or 0)
     except ValueError:
-        raise LambdaError("InvalidParameterValueException", f"Marker {given['Marker']!r} is none of ours") from None
+        raise Refused("InvalidParameterValueException", f"Marker {given['Marker']!r} is none of ours") from None
     end = start + min(int(given.get("MaxItems") or _PAGE), _PAGE)
     return {name: found[start:end], "NextMarker": str(end) if end < len(found) else None}

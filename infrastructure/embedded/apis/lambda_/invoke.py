@@ -6,10 +6,9 @@ measured (AWS/Lambda: Invocations, Errors, Throttles, Duration; by FunctionName)
 
 import asyncio
 import base64
-import json
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import orjson
@@ -18,8 +17,6 @@ from infrastructure.embedded.apis.lambda_.aliases import LambdaAliases
 from infrastructure.embedded.apis.lambda_.calls import (
     AsyncInvokes,
     AsyncRequest,
-    CallHandler,
-    LambdaError,
     Output,
     Parameters,
     Target,
@@ -28,8 +25,11 @@ from infrastructure.embedded.apis.lambda_.calls import (
 from infrastructure.embedded.apis.lambda_.concurrency import Concurrency
 from infrastructure.embedded.apis.lambda_.environment import spec_of
 from infrastructure.embedded.apis.lambda_.record import LATEST, Configuration, Records
+from infrastructure.embedded.control.background import end
 from infrastructure.embedded.engines.functions.engine import BadPackage, Functions
 from infrastructure.embedded.engines.functions.report import Invocation
+from infrastructure.embedded.gateway.operations import operation
+from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.errors import EnvironmentFault
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Invocations:
         self._concurrency.watchers = watchers
 
     def target(self, name: str, qualifier: str = "") -> Target:
-        """Resolve a name or ARN; `LambdaError` when there is none."""
+        """Resolve a name or ARN; `Refused` when there is none."""
         configuration = self._records.configuration(name, qualifier)
         qualifier = self._records.split(name, qualifier)[1]
         return Target(
@@ -128,7 +128,7 @@ class Invocations:
             self._measure(configuration.name, duration_ms=0.0, is_error=True)
             return Invocation(status="function_error", request_id=request_id, payload=document)
         except EnvironmentFault as fault:
-            raise LambdaError("ServiceException", str(fault), status=500, Type="Service") from fault
+            raise Refused("ServiceException", str(fault), status=500, Type="Service") from fault
         finally:
             self._concurrency.leave(configuration.name)
         self._measure(configuration.name, duration_ms=ran.report.duration_ms, is_error=ran.is_error)
@@ -143,9 +143,7 @@ class Invocations:
 
     async def close(self) -> None:
         """Give up what is under way; its sandboxes are about to end."""
-        for run in tuple(self._under_way):
-            run.cancel()
-        await asyncio.gather(*tuple(self._under_way), return_exceptions=True)
+        await end(*self._under_way)
 
     def _measure(self, name: str, *, duration_ms: float, is_error: bool) -> None:
         self._put(name, "Invocations", 1.0)
@@ -160,22 +158,21 @@ class Invocations:
 class LambdaInvoke:
     """The API's Invoke, in its three ways."""
 
-    effects: Mapping[str, str] = {
-        "Invoke": "the handler runs in a sandbox; RequestResponse, Event, DryRun; log tail, qualifier, client context",
-    }
-
     def __init__(self, invocations: Invocations, asynchronous: AsyncInvokes) -> None:
         self._invocations = invocations
         self._asynchronous = asynchronous
-        self.calls: Mapping[str, CallHandler] = {"Invoke": self._invoke}
 
+    @operation(
+        "Invoke",
+        effect="the handler runs in a sandbox; RequestResponse, Event, DryRun; log tail, qualifier, client context",
+    )
     async def _invoke(self, given: Parameters) -> Output:
         name, qualifier = given["FunctionName"], given.get("Qualifier", "")
         target = self._invocations.target(name, qualifier)
         kind, context = given.get("InvocationType", "RequestResponse"), _context(given)
         if kind not in ("RequestResponse", "Event", "DryRun"):
             message = f"InvocationType {kind!r} is not one of RequestResponse, Event, DryRun"
-            raise LambdaError("InvalidParameterValueException", message, Type="User")
+            raise Refused("InvalidParameterValueException", message, Type="User")
         payload = _payload(given.get("Payload") or b"{}", ASYNCHRONOUS_LIMIT if kind == "Event" else SYNCHRONOUS_LIMIT)
         if kind == "DryRun":
             return {"StatusCode": 204}
@@ -194,7 +191,7 @@ class LambdaInvoke:
 def _answer(invocation: Invocation, *, with_log: bool) -> Output:
     if invocation.status == "throttled":
         message = "Rate Exceeded."
-        raise LambdaError("TooManyRequestsException", message, status=429, Type="User", Reason=invocation.reason)
+        raise Refused("TooManyRequestsException", message, status=429, Type="User", Reason=invocation.reason)
     return {
         "StatusCode": 200,
         "FunctionError": "Unhandled" if invocation.status == "function_error" else None,
@@ -207,12 +204,12 @@ def _answer(invocation: Invocation, *, with_log: bool) -> Output:
 def _payload(payload: bytes, limit: int) -> bytes:
     if len(payload) > limit:
         message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
-        raise LambdaError("RequestTooLargeException", message, status=413, Type="User")
+        raise Refused("RequestTooLargeException", message, status=413, Type="User")
     try:
         orjson.loads(payload)
     except orjson.JSONDecodeError as problem:
         message = f"Could not parse request body into json: {problem}"
-        raise LambdaError("InvalidRequestContentException", message, Type="User") from problem
+        raise Refused("InvalidRequestContentException", message, Type="User") from problem
     return payload
 
 
@@ -222,8 +219,8 @@ def _context(given: Parameters) -> str:
     if not encoded:
         return ""
     try:
-        document = json.loads(base64.b64decode(encoded, validate=True))
-    except (ValueError, RecursionError) as problem:
+        document = orjson.loads(base64.b64decode(encoded, validate=True))  # refuses the same depth on every Python
+    except ValueError as problem:
         raise _bad_context(str(problem)) from problem
     if not isinstance(document, dict):
         raise _bad_context(f"it is a {type(document).__name__}")
@@ -232,6 +229,6 @@ def _context(given: Parameters) -> str:
     return encoded
 
 
-def _bad_context(problem: str) -> LambdaError:
+def _bad_context(problem: str) -> Refused:
     message = f"Client context must be a valid Base64-encoded JSON object: {problem}"
-    return LambdaError("InvalidRequestContentException", message, Type="User")
+    return Refused("InvalidRequestContentException", message, Type="User")

@@ -1,13 +1,10 @@
 """The calls about layers: archives that functions find under /opt on AWS, here on their import path."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_ import code
 from infrastructure.embedded.apis.lambda_.calls import (
-    CallHandler,
-    LambdaError,
     Output,
     Parameters,
     not_found,
@@ -15,6 +12,8 @@ from infrastructure.embedded.apis.lambda_.calls import (
 from infrastructure.embedded.apis.lambda_.functions import paged
 from infrastructure.embedded.apis.lambda_.record import LayerVersion, Records, timestamp
 from infrastructure.embedded.engines.functions.engine import Functions
+from infrastructure.embedded.gateway.operations import operation
+from infrastructure.embedded.gateway.refused import Refused
 
 _DETAILS = ("CompatibleArchitectures", "CompatibleRuntimes", "Description", "LicenseInfo")
 
@@ -22,30 +21,16 @@ _DETAILS = ("CompatibleArchitectures", "CompatibleRuntimes", "Description", "Lic
 class LambdaLayers:
     """Keeps the versions of layers; a deleted one stays with the functions that have it."""
 
-    effects: Mapping[str, str] = {
-        "DeleteLayerVersion": "no function can take it any more; those that have it keep it",
-        "GetLayerVersion": "what it is",
-        "GetLayerVersionByArn": "what it is",
-        "ListLayerVersions": "as GetLayerVersion",
-        "ListLayers": "the latest version of each",
-        "PublishLayerVersion": "its archive is checked and unpacked; functions import from its `python` folder",
-    }
-
     def __init__(self, records: Records, engine: Functions, s3: Any) -> None:
         self._records = records
         self._engine = engine
         self._s3 = s3
         self._latest: dict[str, int] = {}
         """Numbers are never given twice, whatever was deleted."""
-        self.calls: Mapping[str, CallHandler] = {
-            "DeleteLayerVersion": self._delete,
-            "GetLayerVersion": self._get,
-            "GetLayerVersionByArn": self._get_by_arn,
-            "ListLayerVersions": self._list_versions,
-            "ListLayers": self._list,
-            "PublishLayerVersion": self._publish,
-        }
 
+    @operation(
+        "PublishLayerVersion", effect="its archive is checked and unpacked; functions import from its `python` folder"
+    )
     def _publish(self, given: Parameters) -> Output:
         name = _name(given["LayerName"])
         package, folder = code.stored(given["Content"], self._engine, self._s3)
@@ -62,6 +47,7 @@ class LambdaLayers:
         self._records.layers.setdefault(name, {})[number] = version
         return _whole(version)
 
+    @operation("GetLayerVersion", effect="what it is")
     def _get(self, given: Parameters) -> Output:
         name, number = _name(given["LayerName"]), int(given["VersionNumber"])
         found = self._records.layers.get(name, {}).get(number)
@@ -69,16 +55,19 @@ class LambdaLayers:
             raise not_found(f"Layer version {self._records.layer_arn(name)}:{number} does not exist.")
         return _whole(found)
 
+    @operation("GetLayerVersionByArn", effect="what it is")
     def _get_by_arn(self, given: Parameters) -> Output:
         try:
             return _whole(self._records.layer_version(given["Arn"]))
-        except LambdaError as refusal:
+        except Refused as refusal:
             raise not_found(refusal.message) from refusal
 
+    @operation("ListLayerVersions", effect="as GetLayerVersion")
     def _list_versions(self, given: Parameters) -> Output:
         versions = self._records.layers.get(_name(given["LayerName"]), {}).values()
         return paged(given, "LayerVersions", [_written(version) for version in reversed(tuple(versions))])
 
+    @operation("ListLayers", effect="the latest version of each")
     def _list(self, given: Parameters) -> Output:
         latest = [versions[max(versions)] for _, versions in sorted(self._records.layers.items()) if versions]
         found = [
@@ -87,6 +76,7 @@ class LambdaLayers:
         ]
         return paged(given, "Layers", found)
 
+    @operation("DeleteLayerVersion", effect="no function can take it any more; those that have it keep it")
     def _delete(self, given: Parameters) -> Output:
         self._records.layers.get(_name(given["LayerName"]), {}).pop(int(given["VersionNumber"]), None)
         return {}
@@ -96,7 +86,7 @@ def _name(identifier: str) -> str:
     """Of a layer's name or ARN."""
     name = identifier.rpartition(":layer:")[2]
     if not re.fullmatch(r"[a-zA-Z0-9-_]{1,140}", name):
-        raise LambdaError("ValidationException", f"{identifier!r} is no layer's name or ARN", Type="User")
+        raise Refused("ValidationException", f"{identifier!r} is no layer's name or ARN", Type="User")
     return name
 
 

@@ -1,37 +1,27 @@
 """Records that nothing follows from: resource-based policies and tags."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_.calls import (
-    CallHandler,
     Output,
     Parameters,
     conflict,
     not_found,
 )
 from infrastructure.embedded.apis.lambda_.record import Function, Records
+from infrastructure.embedded.gateway.operations import operation
 
 
 class LambdaPolicies:
     """Keeps permissions and tags in the functions' records; `mapping_tags` has those of event source mappings."""
 
-    effects: Mapping[str, str] = {}
-    records = ("AddPermission", "GetPolicy", "ListTags", "RemovePermission", "TagResource", "UntagResource")
-
     def __init__(self, records: Records, mapping_tags: Callable[[str], dict[str, str]]) -> None:
         self._records = records
         self._mapping_tags = mapping_tags
-        self.calls: Mapping[str, CallHandler] = {
-            "AddPermission": self._add,
-            "GetPolicy": self._get,
-            "ListTags": self._tags,
-            "RemovePermission": self._remove,
-            "TagResource": self._tag,
-            "UntagResource": self._untag,
-        }
 
+    @operation("AddPermission", record="no call is authorised by policies")
     def _add(self, given: Parameters) -> Output:
         function, qualifier = self._found(given)
         key = (qualifier, str(given["StatementId"]))
@@ -40,12 +30,14 @@ class LambdaPolicies:
         statement = function.statements[key] = _statement(function, qualifier, given)
         return {"Statement": json.dumps(statement)}
 
+    @operation("RemovePermission", record="no call is authorised by policies")
     def _remove(self, given: Parameters) -> Output:
         function, qualifier = self._found(given)
         if function.statements.pop((qualifier, str(given["StatementId"])), None) is None:
             raise not_found(f"Statement {given['StatementId']} is not found in resource policy.")
         return {}
 
+    @operation("GetPolicy")
     def _get(self, given: Parameters) -> Output:
         function, qualifier = self._found(given)
         statements = [each for (where, _), each in function.statements.items() if where == qualifier]
@@ -54,13 +46,16 @@ class LambdaPolicies:
         policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
         return {"Policy": json.dumps(policy), "RevisionId": function.latest.revision_id}
 
+    @operation("ListTags")
     def _tags(self, given: Parameters) -> Output:
         return {"Tags": dict(self._tagged(given))}
 
+    @operation("TagResource", record="tags")
     def _tag(self, given: Parameters) -> Output:
         self._tagged(given).update(given["Tags"])
         return {}
 
+    @operation("UntagResource", record="tags")
     def _untag(self, given: Parameters) -> Output:
         tags = self._tagged(given)
         for key in given["TagKeys"]:

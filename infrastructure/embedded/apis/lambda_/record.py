@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from infrastructure.embedded.apis.lambda_.calls import LambdaError, invalid, not_found
+from infrastructure.embedded.apis.lambda_.calls import invalid, not_found
 from infrastructure.embedded.engines.functions.engine import Package
+from infrastructure.embedded.gateway.refused import Refused
 
 LATEST = "$LATEST"
 _NAME = r"[a-zA-Z0-9-_]{1,64}"
@@ -145,7 +146,7 @@ class Records:
         """Name and qualifier of a name, a partial ARN or an ARN; a refusal when it is none or contradicts itself."""
         match = _FUNCTION.fullmatch(identifier)
         if match is None:
-            raise LambdaError("ValidationException", f"{identifier!r} is no function's name or ARN", Type="User")
+            raise Refused("ValidationException", f"{identifier!r} is no function's name or ARN", Type="User")
         own, inside = match["name"], match["qualifier"] or ""
         if qualifier and inside and qualifier != inside:
             raise invalid("The derived qualifier from the function name does not match the specified qualifier.")

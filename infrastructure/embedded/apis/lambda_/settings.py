@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from infrastructure.embedded.apis.lambda_.calls import LambdaError, Output, Parameters, invalid
+from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, invalid
 from infrastructure.embedded.apis.lambda_.record import Configuration, LayerVersion, Records
 from infrastructure.embedded.engines.functions.package import UNPACKED_LIMIT, Package
 from infrastructure.embedded.engines.functions.spec import PYTHON
+from infrastructure.embedded.gateway.refused import Refused
 
 LAYERS_LIMIT = 5
 ENVIRONMENT_LIMIT = 4096
@@ -108,7 +109,7 @@ def require_zip(given: Parameters) -> None:
 def require_revision(given: Parameters, current: str) -> None:
     """Refuse a change of what the caller has not seen."""
     if given.get("RevisionId") not in (None, current):
-        raise LambdaError(
+        raise Refused(
             "PreconditionFailedException",
             "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to "
             "retrieve the latest Revision Id",
@@ -134,13 +135,13 @@ def _runtime(runtime: str) -> str:
 
 def _role(role: str) -> str:
     if not _ROLE.fullmatch(role):
-        raise LambdaError("ValidationException", f"Role {role!r} is no ARN of an IAM role", Type="User")
+        raise Refused("ValidationException", f"Role {role!r} is no ARN of an IAM role", Type="User")
     return role
 
 
 def _handler(handler: str) -> str:
     if not re.fullmatch(r"\S{1,128}", handler):
-        raise LambdaError("ValidationException", f"Handler {handler!r} is no module.function", Type="User")
+        raise Refused("ValidationException", f"Handler {handler!r} is no module.function", Type="User")
     return handler
 
 
@@ -155,7 +156,7 @@ def _environment(wanted: Mapping[str, Any]) -> dict[str, str]:
         )
     wrong = sorted(name for name in variables if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]+", name))
     if wrong:
-        raise LambdaError("ValidationException", f"{wrong} are no names of environment variables", Type="User")
+        raise Refused("ValidationException", f"{wrong} are no names of environment variables", Type="User")
     size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
     if size > ENVIRONMENT_LIMIT:
         raise invalid(
@@ -168,7 +169,7 @@ def _environment(wanted: Mapping[str, Any]) -> dict[str, str]:
 def _between(name: str, low: int, high: int) -> Any:
     def check(value: int) -> int:
         if not low <= value <= high:
-            raise LambdaError(
+            raise Refused(
                 "ValidationException",
                 f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must "
                 f"have value between {low} and {high}",

@@ -1,1 +1,37 @@
-"""rds."""
+"""RDS: Aurora PostgreSQL clusters of real servers, one writer and its readers."""
+
+from infrastructure.embedded.gateway.api import Api
+
+API = Api(
+    name="rds",
+    moto="rds",
+    handler="RDSResponse",
+    protocol="query",
+    version="2014-10-31",
+    effects={
+        "DescribeDBClusters": "true roles and states",
+        "DescribeDBInstances": "true states; each instance's own endpoint",
+    },
+    invalid="InvalidParameterValue",
+    missing="MissingParameter",
+    records={
+        "servers run with settings of their own": (
+            "CopyDBClusterParameterGroup CopyDBParameterGroup CreateDBClusterParameterGroup CreateDBParameterGroup "
+            "CreateOptionGroup DeleteDBClusterParameterGroup DeleteDBParameterGroup DeleteOptionGroup "
+            "ModifyDBClusterParameterGroup ModifyDBParameterGroup ModifyOptionGroup"
+        ),
+        "all processes share the loopback interface": "CreateDBSubnetGroup DeleteDBSubnetGroup ModifyDBSubnetGroup",
+        "nothing is restored from them: snapshots hold no data": (
+            "CopyDBClusterSnapshot CopyDBSnapshot CreateDBClusterSnapshot CreateDBSnapshot DeleteDBClusterSnapshot "
+            "DeleteDBSnapshot ModifyDBClusterSnapshotAttribute ModifyDBSnapshotAttribute"
+        ),
+        "no call is authorised by roles": "AddRoleToDBCluster AddRoleToDBInstance",
+        "events are read with DescribeEvents": "CreateEventSubscription DeleteEventSubscription",
+        "tags": "AddTagsToResource RemoveTagsFromResource",
+    },
+    note="Clusters of Aurora PostgreSQL are PostgreSQL servers of one version, whatever EngineVersion is recorded; "
+    "their reader endpoint has the writer's port on 127.0.0.2. Other engines and instances outside a cluster are "
+    "refused; snapshots are records, nothing is restored.",
+    controller="infrastructure.embedded.apis.rds.controller:RdsController",
+    resources="infrastructure.embedded.apis.rds.resources",
+)

@@ -1,23 +1,26 @@
-"""RDS calls that moto answers in its own way, for clusters of Aurora PostgreSQL.
+"""RDS calls about clusters of Aurora PostgreSQL and their instances; any other engine is refused.
 
 A cluster's endpoints and port are true from the moment it exists, since the outputs of a stack read them at once.
 Failovers, reboots and stops are noted here and carried out by the controller; so are states and roles, which only the
-controller writes. Instances outside a cluster and clusters of other engines stay moto's: records only.
+controller writes. Codes and rules: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Operations.html
 """
 
+import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from infrastructure.embedded.apis.rds.events import Events
-from infrastructure.embedded.moto.refusals import refusal
+from infrastructure.embedded.gateway.operations import Members, Output, operation
+from infrastructure.embedded.gateway.refused import Refused
+from infrastructure.embedded.moto.records import Backends
 
 Record = Any  # moto's clusters, instances and back end, which publish no types
 
 ENGINE = "aurora-postgresql"
 DEFAULT_VERSION = "16.6"
-SetMasterPassword = Callable[[str, str], Awaitable[None]]
+_IDENTIFIER = re.compile(r"(?!.*--)[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]|[A-Za-z]")
 
 
 @dataclass(slots=True)
@@ -30,76 +33,71 @@ class Requests:
     """Instance ids."""
 
 
-def is_aurora(record: Record) -> bool:
-    """Whether a cluster, or an instance, is one whose servers run here."""
-    return record.engine == ENGINE and (hasattr(record, "reader_endpoint") or bool(record.db_cluster_identifier))
-
-
 class RdsCalls:
-    """The replaced calls of one back end. `allocate` gives a free port.
+    """Answers them, with moto's records. `allocate` gives a free port."""
 
-    `set_master_password(cluster id, password)` is the controller's: it changes the password in the running cluster.
-    """
-
-    def __init__(self, backend: Record, allocate: Callable[[], int], set_master_password: SetMasterPassword) -> None:
-        self._backend = backend
+    def __init__(self, backends: Backends, allocate: Callable[[], int]) -> None:
+        self._operations = backends.operations
+        self._backend = backends.rds
         self._allocate = allocate
-        self._moto_create_cluster = backend.create_db_cluster
-        self._moto_create_instance = backend.create_db_instance
-        self._moto_delete_cluster = backend.delete_db_cluster
-        self._moto_delete_instance = backend.delete_db_instance
-        self._moto_modify_cluster = backend.modify_db_cluster
         self.ports: set[int] = set()
         """Those that clusters were given; the controller releases them."""
-        self.events = Events(backend)
+        self.events = Events()
         self.requests = Requests()
-        self.set_master_password = set_master_password
 
     # --- clusters -----------------------------------------------------------------------------------------------------
 
-    def create_db_cluster(self, wanted: Record) -> Record:
-        identity = str(wanted["db_cluster_identifier"]).lower()
+    @operation("CreateDBCluster", effect="endpoints that refuse until an instance runs; Aurora PostgreSQL only")
+    def _create_cluster(self, given: Members) -> Output:
+        if given["Engine"] != ENGINE:
+            raise _not_served(f"the engine {given['Engine']}")
+        identity, subnets = _identifier(given, "DBClusterIdentifier"), given.get("DBSubnetGroupName")
         if identity in self._backend.clusters:
-            raise self._refusal(
-                "RDSClientError", "DBClusterAlreadyExistsFault", f"DB cluster {identity} already exists"
-            )
-        if wanted.get("engine") != ENGINE:
-            return self._moto_create_cluster(wanted)
-        version = wanted.get("engine_version") or DEFAULT_VERSION
-        group = wanted.get("db_cluster_parameter_group_name") or f"default.{ENGINE}{str(version).partition('.')[0]}"
-        own = {"engine_version": version, "db_cluster_parameter_group_name": group, "port": self._port()}
-        cluster = self._moto_create_cluster({**wanted, **own})
-        self.events.tell("RDS-EVENT-0170", cluster)
-        return cluster
+            raise Refused("DBClusterAlreadyExistsFault", f"DB cluster {identity} already exists")
+        if subnets is not None and subnets not in self._backend.subnet_groups:
+            raise Refused("DBSubnetGroupNotFoundFault", f"DB subnet group {subnets} does not exist.", status=404)
+        version = given.get("EngineVersion") or DEFAULT_VERSION
+        group = given.get("DBClusterParameterGroupName") or f"default.{ENGINE}{str(version).partition('.')[0]}"
+        own = {"DBClusterIdentifier": identity, "EngineVersion": version, "DBClusterParameterGroupName": group}
+        output = self._moto("CreateDBCluster", {**given, **own, "Port": self._port()})
+        self.events.tell("RDS-EVENT-0170", output["DBCluster"])
+        return output
 
     def _port(self) -> int:
         port = self._allocate()
         self.ports.add(port)
         return port
 
-    def modify_db_cluster(self, wanted: Record) -> Record:
-        cluster = self._cluster(wanted["db_cluster_identifier"])
-        if is_aurora(cluster) and wanted.get("new_db_cluster_identifier"):
-            raise self._refusal(
-                "InvalidParameterCombination",
-                "the embedded cloud does not rename clusters: their servers carry the name",
-            )
-        status, port = cluster.status, cluster.port
+    @operation("ModifyDBCluster", effect="a new master password counts at once; other settings are records")
+    def _modify_cluster(self, given: Members) -> Output:
+        cluster = self._cluster(given)
+        _check_changes(cluster, given)
+        changes = {name: value for name, value in given.items() if name != "RotateMasterUserPassword"}
+        status = cluster.status
         try:
-            answer = self._moto_modify_cluster(wanted)
+            output = self._moto("ModifyDBCluster", {**changes, "DBClusterIdentifier": cluster.resource_id})
         finally:  # moto takes it off the record before it looks at what is wanted
             self._backend.clusters.setdefault(cluster.resource_id, cluster)
-        if is_aurora(cluster):
-            cluster.status, cluster.port = status, port
-        return answer
+            cluster.status = status
+        if given.get("RotateMasterUserPassword"):
+            self._operations.call("secretsmanager", "RotateSecret", SecretId=cluster.master_user_secret.secret_arn)
+        return output
 
-    def delete_db_cluster(self, cluster_identifier: str, snapshot_name: str | None = None) -> Record:
-        cluster = self._moto_delete_cluster(cluster_identifier, snapshot_name)
-        if is_aurora(cluster):
-            cluster.status = "deleting"
-            self._forget_backups(cluster)
-            self.events.tell("RDS-EVENT-0171", cluster)
-        return cluster
+    @operation("DeleteDBCluster", effect="its data is gone, its endpoints refuse")
+    def _delete_cluster(self, given: Members) -> Output:
+        cluster, is_skipped = self._cluster(given), bool(given.get("SkipFinalSnapshot"))
+        if is_skipped == bool(given.get("FinalDBSnapshotIdentifier")):
+            raise Refused(
+                "InvalidParameterCombination",
+                "FinalDBSnapshotIdentifier cannot be specified when deleting a cluster with SkipFinalSnapshot."
+                if is_skipped
+                else "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
+            )
+        output = self._moto("DeleteDBCluster", {**given, "DBClusterIdentifier": cluster.resource_id})
+        cluster.status = "deleting"
+        self._forget_backups(cluster)
+        self.events.tell("RDS-EVENT-0171", cluster)
+        return output
 
     def _forget_backups(self, cluster: Record) -> None:
         """Automated ones go with their cluster, and leave their names to the next one's."""
@@ -108,57 +106,64 @@ class RdsCalls:
             if snapshot.snapshot_type == "automated" and snapshot.cluster.resource_id == cluster.resource_id:
                 del snapshots[name]
 
-    def failover_db_cluster(
-        self, db_cluster_identifier: str, target_db_instance_identifier: str | None = None
-    ) -> Record:
-        cluster = self._cluster(db_cluster_identifier)
+    @operation(
+        "FailoverDBCluster", effect="a reader with every commit is promoted, connections are cut, endpoints follow"
+    )
+    def _fail_over(self, given: Members) -> Output:
+        cluster = self._cluster(given)
         if cluster.status != "available":
-            raise self._bad_state(f"DB cluster {cluster.resource_id} is {cluster.status}; it must be available")
+            raise _bad_state(f"DB cluster {cluster.resource_id} is {cluster.status}; it must be available")
         readers = [member.resource_id for member in cluster.members if not member.is_cluster_writer]
         if not readers:
-            raise self._bad_state(
+            raise _bad_state(
                 f"DB cluster {cluster.resource_id} has no reader to fail over to; it needs at least two instances"
             )
-        if target_db_instance_identifier is not None and target_db_instance_identifier.lower() not in readers:
-            raise self._refusal(
-                "InvalidParameterValue",
-                f"{target_db_instance_identifier} is no reader of {cluster.resource_id}; it has {', '.join(readers)}",
+        target = given.get("TargetDBInstanceIdentifier")
+        if target is not None and target.lower() not in readers:
+            raise Refused(
+                "InvalidParameterValue", f"{target} is no reader of {cluster.resource_id}; it has {', '.join(readers)}"
             )
         cluster.status = "failing-over"
-        target = target_db_instance_identifier
         self.requests.failovers[cluster.resource_id] = target.lower() if target else None
-        return cluster
+        return {"DBCluster": cluster}
 
-    def stop_db_cluster(self, cluster_identifier: str) -> Record:
-        return self._switch(cluster_identifier, "available", "stopping")
+    @operation("StopDBCluster", effect="the servers end in order, the data stays")
+    def _stop_cluster(self, given: Members) -> Output:
+        return self._switch(self._cluster(given), "available", "stopping")
 
-    def start_db_cluster(self, cluster_identifier: str) -> Record:
-        return self._switch(cluster_identifier, "stopped", "starting")
+    @operation("StartDBCluster", effect="the servers run again on their data")
+    def _start_cluster(self, given: Members) -> Output:
+        return self._switch(self._cluster(given), "stopped", "starting")
 
-    def _switch(self, identity: str, before: str, after: str) -> Record:
-        cluster = self._cluster(identity)
+    def _switch(self, cluster: Record, before: str, after: str) -> Output:
         if cluster.status != before:
-            raise self._bad_state(f"DbCluster {identity} is in {cluster.status} state but expected it to be {before}.")
+            raise _bad_state(
+                f"DbCluster {cluster.resource_id} is in {cluster.status} state but expected it to be {before}."
+            )
         cluster.status = after
         for member in cluster.members:
             member.status = after
-        return cluster
+        return {"DBCluster": cluster}
 
     # --- instances ----------------------------------------------------------------------------------------------------
 
-    def create_db_instance(self, wanted: Record) -> Record:
-        cluster = self._backend.clusters.get(wanted.get("db_cluster_identifier") or "")
-        if cluster is None or not is_aurora(cluster):
-            return self._moto_create_instance(wanted)
-        zone = wanted.get("availability_zone") or self._zone_of_fewest(cluster)
-        told = len(self._backend.events)
+    @operation(
+        "CreateDBInstance",
+        effect="in a cluster: a PostgreSQL server, the first as writer, others as synchronous readers; refused outside",
+    )
+    def _create_instance(self, given: Members) -> Output:
+        if "DBClusterIdentifier" not in given:
+            raise _not_served("DB instances outside a cluster")
+        _identifier(given, "DBInstanceIdentifier")
+        cluster = self._cluster(given)
         group = cluster.db_subnet_group_name
-        placed = {"db_subnet_group_name": group} if group in self._backend.subnet_groups else {}
-        instance = self._moto_create_instance({**wanted, **placed, "availability_zone": zone})
-        del self._backend.events[told:]  # moto tells of backups nobody made
+        placed = {"DBSubnetGroupName": group} if group in self._backend.subnet_groups else {}
+        zone = given.get("AvailabilityZone") or self._zone_of_fewest(cluster)
+        output = self._moto("CreateDBInstance", {**given, **placed, "AvailabilityZone": zone})
+        instance = output["DBInstance"]
         instance.status = "creating"
         instance.port = cluster.port
-        return instance
+        return output
 
     def _zone_of_fewest(self, cluster: Record) -> str:
         """One of the subnet group's zones, in which the cluster has the fewest instances."""
@@ -168,51 +173,100 @@ class RdsCalls:
         candidates = sorted(set(zones)) or sorted(cluster.availability_zones)[:2]
         return str(min(candidates, key=lambda zone: (used[zone], zone)))
 
-    def delete_db_instance(self, db_instance_identifier: str, **how: Record) -> Record:
-        instance = self._moto_delete_instance(db_instance_identifier, **how)
-        if is_aurora(instance):
-            self.events.tell("RDS-EVENT-0003", instance)
-        return instance
+    @operation("ModifyDBInstance", effect="its settings; the server stays as it is")
+    def _modify_instance(self, given: Members) -> Output:
+        instance = self._instance(given)
+        if given.get("NewDBInstanceIdentifier"):
+            raise _not_served("renaming instances, whose servers carry the name,")
+        return self._moto("ModifyDBInstance", {**given, "DBInstanceIdentifier": instance.resource_id})
 
-    def reboot_db_instance(self, db_instance_identifier: str) -> Record:
-        [instance] = self._backend.describe_db_instances(db_instance_identifier)
-        if not is_aurora(instance):
-            return instance
+    @operation("DeleteDBInstance", effect="its server ends; a reader takes over from a writer")
+    def _delete_instance(self, given: Members) -> Output:
+        instance = self._instance(given)
+        output = self._moto("DeleteDBInstance", {**given, "DBInstanceIdentifier": instance.resource_id})
+        self.events.tell("RDS-EVENT-0003", instance)
+        return output
+
+    @operation("RebootDBInstance", effect="the server restarts in its role")
+    def _reboot_instance(self, given: Members) -> Output:
+        instance = self._instance(given)
         if instance.status != "available":
-            raise self._refusal(
-                "InvalidDBInstanceStateFault",
+            raise Refused(
+                "InvalidDBInstanceState",
                 f"DB instance {instance.resource_id} is {instance.status}; only an available one can be rebooted",
             )
         instance.status = "rebooting"
         self.requests.reboots.add(instance.resource_id)
-        return instance
+        return {"DBInstance": instance}
 
-    def _cluster(self, identity: str) -> Record:
-        [cluster] = self._backend.describe_db_clusters(identity)
-        return cluster
+    @operation("StopDBInstance", effect="refused, as on AWS: an instance of a cluster stops with it")
+    def _stop_instance(self, given: Members) -> Output:
+        raise self._not_alone(given)
 
-    def _bad_state(self, message: str) -> Exception:
-        return self._refusal("InvalidDBClusterStateFault", message)
+    @operation("StartDBInstance", effect="refused, as on AWS: an instance of a cluster starts with it")
+    def _start_instance(self, given: Members) -> Output:
+        raise self._not_alone(given)
 
-    @staticmethod
-    def _refusal(name: str, *arguments: str) -> Exception:
-        return refusal("rds", name, *arguments)
+    def _not_alone(self, given: Members) -> Refused:
+        engine = self._instance(given).engine
+        return Refused(
+            "InvalidParameterCombination", f"{engine} DB instances are not eligible for stopping and starting."
+        )
+
+    # --- what they share ----------------------------------------------------------------------------------------------
+
+    def _cluster(self, given: Members) -> Record:
+        identity = str(given["DBClusterIdentifier"])
+        if identity not in self._backend.clusters:
+            raise Refused("DBClusterNotFoundFault", f"DBCluster {identity} not found.", status=404)
+        return self._backend.clusters[identity]
+
+    def _instance(self, given: Members) -> Record:
+        identity = str(given["DBInstanceIdentifier"])
+        if identity not in self._backend.databases:
+            raise Refused("DBInstanceNotFound", f"DBInstance {identity} not found.", status=404)
+        return self._backend.databases[identity]
+
+    def _moto(self, name: str, given: Members) -> Output:
+        return self._operations.moto("rds", name, given)
 
 
-def install(backend: Record, allocate: Callable[[], int], set_master_password: SetMasterPassword) -> RdsCalls:
-    """Answer these calls of this moto back end as AWS does; the result is also `backend.cafe_calls`."""
-    calls = RdsCalls(backend, allocate, set_master_password)
-    for name in (
-        "create_db_cluster",
-        "modify_db_cluster",
-        "delete_db_cluster",
-        "failover_db_cluster",
-        "stop_db_cluster",
-        "start_db_cluster",
-        "create_db_instance",
-        "delete_db_instance",
-        "reboot_db_instance",
-    ):
-        setattr(backend, name, getattr(calls, name))
-    backend.cafe_calls = calls
-    return calls
+def _not_served(what: str) -> Refused:
+    text = f"not provided by the embedded cloud: {what}; it runs clusters of {ENGINE}; see PARITY.md"
+    return Refused("UnsupportedOperation", text, status=501)
+
+
+def _identifier(given: Members, member: str) -> str:
+    identity = str(given[member])
+    if not _IDENTIFIER.fullmatch(identity):
+        raise Refused(
+            "InvalidParameterValue",
+            f"The parameter {member} is not a valid identifier. Identifiers must begin with a letter; "
+            "must contain only ASCII letters, digits, and hyphens; "
+            "and must not end with a hyphen or contain two consecutive hyphens.",
+        )
+    return identity.lower()
+
+
+def _check_changes(cluster: Record, given: Members) -> None:
+    if given.get("NewDBClusterIdentifier") or given.get("Port") not in (None, cluster.port):
+        raise _not_served("another name or port for a cluster")
+    was_managed, has_password = hasattr(cluster, "master_user_secret"), "MasterUserPassword" in given
+    is_managed = given.get("ManageMasterUserPassword", was_managed)
+    if is_managed and has_password:
+        reason = "You can't specify MasterUserPassword with ManageMasterUserPassword enabled."
+    elif was_managed and not is_managed and not has_password:
+        reason = "You must specify MasterUserPassword when you disable ManageMasterUserPassword."
+    elif not given.get("RotateMasterUserPassword"):
+        return
+    elif not given.get("ApplyImmediately"):
+        reason = "You must specify apply immediately when rotating the master user password."
+    elif not was_managed or not is_managed:
+        reason = "You can't rotate the master user password without ManageMasterUserPassword enabled."
+    else:
+        return
+    raise Refused("InvalidParameterCombination", reason)
+
+
+def _bad_state(message: str) -> Refused:
+    return Refused("InvalidDBClusterStateFault", message)

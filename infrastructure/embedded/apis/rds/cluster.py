@@ -32,8 +32,10 @@ _log = logging.getLogger(__name__)
 class AuroraCluster:
     """Keeps servers level with what is wanted. `step` is called by one task at a time."""
 
-    def __init__(self, identity: str, engine: PostgresEngine, owner: Owner) -> None:
+    def __init__(self, identity: str, port: int, engine: PostgresEngine, owner: Owner) -> None:
         self.id = identity
+        self.port = port
+        """Of its endpoints, which a namesake never has."""
         self.members: dict[str, Member] = {}
         self.writer: Member | None = None
         self.is_switching = False

@@ -6,29 +6,30 @@
 Roles stand with the servers; the record follows them.
 """
 
-import asyncio
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import ClassVar
 
-from infrastructure.embedded.apis.rds import api
-from infrastructure.embedded.apis.rds.api import Record, is_aurora
+from infrastructure.embedded.apis.rds.api import RdsCalls, Record
 from infrastructure.embedded.apis.rds.cluster import AuroraCluster
+from infrastructure.embedded.apis.rds.events import Events
 from infrastructure.embedded.apis.rds.member import Credentials, Member, Wanted
 from infrastructure.embedded.apis.rds.metrics import RdsMetrics
 from infrastructure.embedded.apis.rds.provision import set_password
 from infrastructure.embedded.control.context import Context
-from infrastructure.embedded.control.failures import raise_all
+from infrastructure.embedded.control.endpoints import Entrance, Entrances, is_platforms
+from infrastructure.embedded.control.failures import all_of
+from infrastructure.embedded.control.fleet import Fleet
 from infrastructure.embedded.engines.postgres.engine import PostgresEngine
 from infrastructure.embedded.host.process import Process
-from infrastructure.embedded.network.envoy.model import LOOPBACK, Fragment, TcpListener, Upstream
+from infrastructure.embedded.network.envoy.model import LOOPBACK
 from infrastructure.errors import EnvironmentFault
 
 _log = logging.getLogger(__name__)
 
 WRITER, READER = "aurora-writer", "aurora-reader"
-"""The names by which services know the platform's database: its first cluster."""
+"""The names by which services know the platform's database."""
 READER_HOST = "127.0.0.2"
 _STATES: Mapping[str, str] = {
     "new": "creating",
@@ -44,31 +45,26 @@ class RdsController:
 
     name: ClassVar[str] = "rds"
     watches: ClassVar[frozenset[str]] = frozenset({"rds"})
-    effects: ClassVar[Mapping[str, str]] = {
-        "CreateDBCluster": "endpoints that refuse until an instance runs; Aurora PostgreSQL only",
-        "CreateDBInstance": "in a cluster: a PostgreSQL server, the first as writer, others as synchronous readers",
-        "DeleteDBCluster": "its data is gone, its endpoints refuse",
-        "DeleteDBInstance": "its server ends; a reader takes over from a writer",
-        "DescribeDBClusters": "true roles and states",
-        "DescribeDBInstances": "true states; each instance's own endpoint",
-        "DescribeEvents": "failovers, restarts, creations as they happened",
-        "FailoverDBCluster": "a reader with every commit is promoted, connections are cut, endpoints follow",
-        "ModifyDBCluster": "a new master password counts at once; other settings are records",
-        "RebootDBInstance": "the server restarts in its role",
-        "StartDBCluster": "the servers run again on their data",
-        "StopDBCluster": "the servers end in order, the data stays",
-    }
+    PARTS: ClassVar[tuple[type, ...]] = (RdsCalls, Events)
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._backend = context.backends.rds
         self._engine = PostgresEngine(context.supervisor, context.ports, context.state)
-        self._calls = api.install(self._backend, self._engine.allocate, self.set_master_password)
-        self._clusters: dict[str, AuroraCluster] = {}
-        self._ports: dict[str, int] = {}
+        self._calls = RdsCalls(context.backends, self._engine.allocate)
+        context.backends.operations.bind(self.name, self._calls, self._calls.events)
+        context.couplings.set_master_password = self.set_master_password
+        self._fleet = Fleet(
+            wanted=self._records,
+            make=lambda identity, record: AuroraCluster(identity, record.port, self._engine, self),
+            is_of=lambda record, cluster: record.port == cluster.port,  # each creation has a port of its own
+            step=self._step,
+            remove=self._remove,
+            changed=self.changed,
+        )
+        self._entrances = Entrances(context, self.name, WRITER, READER)
         self._passwords: dict[str, str] = {}
-        self._metrics = RdsMetrics(context.metrics, context.pace.metric_period_s, self._clusters, self.wake)
-        context.metrics.register(self._metrics.collect)
+        self._metrics = RdsMetrics(context.metrics, self._fleet.running, self.wake)
         context.supervisor.on_exit(self._on_exit)
 
     async def set_master_password(self, cluster_id: str, password: str) -> None:
@@ -77,7 +73,7 @@ class RdsController:
         `EnvironmentFault` when the cluster is unknown or has no writer now: nothing has changed then. The same when the
         writer does not answer, as in a failover: then nobody knows, and the same password is to be set again.
         """
-        cluster = self._clusters.get(cluster_id.lower())
+        cluster = self._fleet.running.get(cluster_id.lower())
         record = self._records().get(cluster_id.lower())
         if cluster is None or record is None or not cluster.writers or cluster.writer is None:
             raise EnvironmentFault(
@@ -97,33 +93,20 @@ class RdsController:
 
     # --- the controller's part ----------------------------------------------------------------------------------------
 
-    async def reconcile(self) -> None:
-        records = self._records()
-        gone = {identity: cluster for identity, cluster in self._clusters.items() if not self._is_of(cluster, records)}
-        for identity in gone:
-            del self._clusters[identity]
-        for identity, record in records.items():
-            if identity not in self._clusters and identity not in gone:
-                self._clusters[identity] = AuroraCluster(identity, self._engine, self)
-                self._ports[identity] = record.port
-        self.changed()
-        steps = [self._step(records[identity], cluster) for identity, cluster in self._clusters.items()]
-        forgets = [self._forget(cluster) for cluster in gone.values()]
-        results = await asyncio.gather(*steps, *forgets, return_exceptions=True)
-        self._release_ports()
-        if gone.keys() & records.keys():
-            self.wake()  # a cluster of the same name comes once the old one has left
-        self.changed()
-        failures = [result for result in results if isinstance(result, Exception)]
-        raise_all("rds", failures)
+    def keys(self) -> Collection[str]:
+        """The clusters, and the ports of all of them together under the controller's own name."""
+        return {self.name: None, **dict.fromkeys(self._fleet.keys())}
 
-    def _is_of(self, cluster: AuroraCluster, records: Mapping[str, Record]) -> bool:
-        """Whether it is one on record, and not a namesake that was deleted: each creation has a port of its own."""
-        return cluster.id in records and records[cluster.id].port == self._ports[cluster.id]
+    async def reconcile(self, key: str, /) -> float | None:
+        try:
+            return await self._fleet.reconcile(key)
+        finally:
+            self._release_ports()
 
     def _release_ports(self) -> None:
         """Give back the ports of clusters that are gone, refused ones and those nobody has ever looked at included."""
-        held = {record.port for record in self._records().values()} | set(self._ports.values())
+        held = {record.port for record in self._records().values()}
+        held |= {cluster.port for cluster in (*self._fleet.running.values(), *self._fleet.leaving.values())}
         for port in self._calls.ports - held:
             self._calls.ports.remove(port)
             self._engine.release(port)
@@ -163,11 +146,7 @@ class RdsController:
 
     def _records(self) -> dict[str, Record]:
         """The clusters whose servers run here, by id."""
-        return {
-            record.resource_id: record
-            for record in self._backend.clusters.values()
-            if is_aurora(record) and record.status != "deleting"
-        }
+        return {record.resource_id: record for record in self._backend.clusters.values() if record.status != "deleting"}
 
     def _wanted(self, record: Record) -> Iterator[Wanted]:
         for member in record.members:
@@ -188,14 +167,10 @@ class RdsController:
             await self.set_master_password(cluster.id, self.credentials(cluster.id).password)
             self._passwords[cluster.id] = given
 
-    async def _forget(self, cluster: AuroraCluster) -> None:
-        try:
-            await cluster.remove()
-        finally:
-            self._passwords.pop(cluster.id, None)
-            self._calls.requests.failovers.pop(cluster.id, None)
-            self._ports.pop(cluster.id)
-            self.changed()
+    async def _remove(self, cluster: AuroraCluster) -> None:
+        self._passwords.pop(cluster.id, None)
+        self._calls.requests.failovers.pop(cluster.id, None)
+        await cluster.remove()
 
     def _on_exit(self, process: Process) -> None:
         if process.spec.kind == "postgres":
@@ -205,7 +180,7 @@ class RdsController:
         """Clusters and instances that are not what they are to be."""
         reasons = []
         for identity, record in self._records().items():
-            cluster = self._clusters.get(identity)
+            cluster = self._fleet.running.get(identity)
             if record.status not in ("available", "stopped"):
                 reasons.append(f"database cluster {identity} is {record.status}")
             elif cluster is not None and record.status == "available" and not cluster.is_available:
@@ -216,9 +191,8 @@ class RdsController:
 
     async def close(self) -> None:
         """Kill every server."""
-        await self._metrics.close()
-        await asyncio.gather(*(cluster.close() for cluster in self._clusters.values()))
-        self._clusters.clear()
+        await self._metrics.asking.close()
+        await all_of("rds", (cluster.close() for cluster in self._fleet.clear()))
 
     # --- the owner's part ---------------------------------------------------------------------------------------------
 
@@ -243,13 +217,13 @@ class RdsController:
 
     def changed(self) -> None:
         """Publish where the endpoints lead, and write roles and states into the record."""
-        self._publish()
-        for identity, record in self._records().items():
-            cluster = self._clusters.get(identity)
-            if cluster is not None:
-                for member in cluster.members.values():
-                    self._write_instance(record, cluster, member)
-                self._write_cluster(record, cluster)
+        entrances: list[Entrance] = []
+        for record, cluster in self._fleet.matched():
+            for member in cluster.members.values():
+                self._write_instance(record, cluster, member)
+            self._write_cluster(record, cluster)
+            entrances += _entrances(record, cluster)
+        self._entrances.publish(entrances)
 
     def _write_instance(self, record: Record, cluster: AuroraCluster, member: Member) -> None:
         instance = self._backend.databases.get(member.id)
@@ -276,30 +250,18 @@ class RdsController:
         elif record.status == "failing-over" or (record.status == "creating" and cluster.is_available):
             record.status = "available"
 
-    def _publish(self) -> None:
-        """Writer and reader endpoints of every cluster; the first cluster is the one services know."""
-        listeners: list[TcpListener] = []
-        upstreams: list[Upstream] = []
-        for identity, cluster in self._clusters.items():
-            names = f"aurora-{identity}-writer", f"aurora-{identity}-reader"
-            port = self._ports[identity]
-            listeners.append(TcpListener(name=names[0], port=port, upstream=names[0]))
-            listeners.append(TcpListener(name=names[1], port=port, upstream=names[1], host=READER_HOST))
-            upstreams.append(Upstream(name=names[0], endpoints=cluster.writers))
-            upstreams.append(Upstream(name=names[1], endpoints=cluster.readers))
-        self._context.envoy.publish(self.name, Fragment(listeners=tuple(listeners), upstreams=tuple(upstreams)))
-        first = next(iter(self._clusters.values()), None)
-        self._context.network.set_upstream(WRITER, first.writers if first else ())
-        self._context.network.set_upstream(READER, first.readers if first else ())
-        if first is not None:
-            self._expose(first)
 
-    def _expose(self, cluster: AuroraCluster) -> None:
-        record = self._records().get(cluster.id)
-        if record is not None:
-            path = f"{self._ports[cluster.id]}/{record.database_name or 'postgres'}"
-            self._context.network.expose("aurora_writer", f"postgresql://{LOOPBACK}:{path}")
-            self._context.network.expose("aurora_reader", f"postgresql://{READER_HOST}:{path}")
+def _entrances(record: Record, cluster: AuroraCluster) -> Iterator[Entrance]:
+    """Writer and reader endpoints."""
+    for role, host, servers in ((WRITER, LOOPBACK, cluster.writers), (READER, READER_HOST, cluster.readers)):
+        yield Entrance(
+            name=role.replace("-", f"-{cluster.id}-"),
+            host=host,
+            port=cluster.port,
+            servers=servers,
+            known_as=role if is_platforms(record.tags) else "",
+            url="postgresql://{host}:{port}/" + (record.database_name or "postgres"),
+        )
 
 
 def _given_password(record: Record) -> str:

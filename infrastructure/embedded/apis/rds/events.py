@@ -6,10 +6,14 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_Events.Message
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-Record = Any  # moto's clusters, instances and back end, which publish no types
+from infrastructure.embedded.gateway.operations import Members, Output, operation
+from infrastructure.embedded.gateway.refused import Refused
+
+Record = Any  # moto's clusters and instances, which publish no types
+_DEFAULT_MINUTES = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,7 @@ EVENTS: Mapping[str, EventKind] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event, with the attributes moto's answers read. `event_id` is not part of DescribeEvents' answer."""
+    """One event, with the attributes that answers read. `event_id` is not part of DescribeEvents' answer."""
 
     event_id: str
     source_identifier: str
@@ -59,15 +63,15 @@ class Event:
 
 
 class Events:
-    """Writes events into a back end's list."""
+    """All there were, oldest first."""
 
-    def __init__(self, backend: Record) -> None:
-        self._backend = backend
+    def __init__(self) -> None:
+        self.told: list[Event] = []
 
     def tell(self, event_id: str, record: Record, name: str = "") -> None:
         """File the event `event_id` of AWS's table about a cluster or an instance; `KeyError` for an unknown id."""
         kind = EVENTS[event_id]
-        self._backend.events.append(
+        self.told.append(
             Event(
                 event_id=event_id,
                 source_identifier=record.resource_id,
@@ -77,3 +81,26 @@ class Events:
                 event_categories=(kind.category,),
             )
         )
+
+    @operation("DescribeEvents", effect="failovers, restarts, creations as they happened")
+    def _describe(self, given: Members) -> Output:
+        """The events of a span; without one those of the last hour, or the last `Duration` minutes."""
+        source, kind, wanted = given.get("SourceIdentifier"), given.get("SourceType"), given.get("EventCategories")
+        if source is not None and kind is None:
+            raise Refused("InvalidParameterCombination", "Cannot specify source identifier without source type")
+        until = _aware(given.get("EndTime") or datetime.now(UTC))
+        since = _aware(given.get("StartTime") or until - timedelta(minutes=given.get("Duration") or _DEFAULT_MINUTES))
+        found = [
+            event
+            for event in self.told
+            if since <= event.date <= until
+            and source in (None, event.source_identifier)
+            and kind in (None, event.source_type)
+            and (not wanted or set(wanted) & set(event.event_categories))
+        ]
+        return {"Events": found}
+
+
+def _aware(moment: datetime) -> datetime:
+    """Times on the wire are UTC and may not say so."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

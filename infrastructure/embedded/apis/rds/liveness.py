@@ -7,6 +7,7 @@ and an answer that came meanwhile is heard before the next one.
 
 import asyncio
 
+from infrastructure.embedded.control.background import end
 from infrastructure.embedded.engines.postgres.engine import PostgresNode
 from infrastructure.embedded.engines.postgres.wire import PostgresError
 from infrastructure.embedded.host import proctree
@@ -32,8 +33,7 @@ async def is_hung(node: PostgresNode) -> bool:
                 return True
         return True
     finally:
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        await end(asking)
 
 
 async def _ask(node: PostgresNode) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from infrastructure.embedded.control.background import end
 from infrastructure.embedded.engines.postgres.engine import NodeSpec, PostgresEngine, PostgresNode
 from infrastructure.embedded.engines.postgres.settings import Size
 
@@ -108,9 +109,7 @@ class Member:
 
     async def give_up(self) -> None:
         """Cancel what is being done with it, and wait until it is not."""
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         self._task = None
 
 

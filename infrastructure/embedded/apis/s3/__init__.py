@@ -1,1 +1,39 @@
-"""s3."""
+"""S3: buckets and objects, kept in memory."""
+
+from infrastructure.embedded.gateway.api import Api
+
+API = Api(
+    name="s3",
+    moto="s3",
+    protocol="rest-xml",
+    is_global=True,
+    body_limit=64 << 20,
+    effects={
+        "AbortMultipartUpload": "its parts are gone",
+        "CompleteMultipartUpload": "an object of its parts",
+        "CopyObject": "another object",
+        "CreateBucket": "a bucket",
+        "CreateMultipartUpload": "parts can be put",
+        "DeleteBucket": "the bucket is gone",
+        "DeleteObject": "the object is gone",
+        "DeleteObjects": "the objects are gone",
+        "PutBucketVersioning": "versions are kept",
+        "PutObject": "an object",
+        "UploadPart": "a part of an object",
+        "UploadPartCopy": "a part of an object",
+    },
+    records={
+        "no call is authorised by policies": (
+            "PutBucketPolicy DeleteBucketPolicy PutBucketAcl PutObjectAcl PutPublicAccessBlock DeletePublicAccessBlock "
+            "PutBucketOwnershipControls DeleteBucketOwnershipControls"
+        ),
+        "objects are kept as they are, in memory": (
+            "PutBucketEncryption DeleteBucketEncryption PutBucketLifecycleConfiguration DeleteBucketLifecycle "
+            "PutBucketCors DeleteBucketCors PutBucketLogging PutBucketNotificationConfiguration PutBucketWebsite "
+            "DeleteBucketWebsite"
+        ),
+        "tags": "PutBucketTagging DeleteBucketTagging PutObjectTagging DeleteObjectTagging",
+    },
+    note="Buckets and objects are kept in memory, by path-style addresses.",
+    resources="infrastructure.embedded.apis.s3.resources",
+)

@@ -1,1 +1,25 @@
-"""secretsmanager."""
+"""Secrets Manager: values in memory, and the rotation of those that RDS manages."""
+
+from infrastructure.embedded.gateway.api import Api
+
+API = Api(
+    name="secretsmanager",
+    moto="secretsmanager",
+    handler="SecretsManagerResponse",
+    protocol="json",
+    target="secretsmanager",
+    effects={
+        "CancelRotateSecret": "rotated no more when asked",
+        "DeleteSecret": "gone, or scheduled to go",
+        "GetRandomPassword": "a random password",
+        "GetSecretValue": "the value that was put",
+        "PutSecretValue": "another version",
+        "RestoreSecret": "there again",
+        "UpdateSecret": "another version",
+        "UpdateSecretVersionStage": "another version is current",
+    },
+    records={"tags and policies": "TagResource UntagResource PutResourcePolicy DeleteResourcePolicy"},
+    note="Only the secrets that RDS manages are rotated, and only when asked: nothing here lives for days.",
+    controller="infrastructure.embedded.apis.secretsmanager.controller:SecretsManagerController",
+    resources="infrastructure.embedded.apis.secretsmanager.resources",
+)

@@ -1,1 +1,34 @@
-"""sqs."""
+"""SQS: queues in the control plane itself."""
+
+from infrastructure.embedded.gateway.api import Api, names
+
+API = Api(
+    name="sqs",
+    moto="sqs",
+    handler="SQSResponse",
+    protocol="json",
+    target="AmazonSQS",
+    body_limit=2 << 20,
+    data=names(
+        "ChangeMessageVisibility ChangeMessageVisibilityBatch DeleteMessage DeleteMessageBatch SendMessage "
+        "SendMessageBatch"
+    ),
+    effects={
+        "ChangeMessageVisibility": "the delivery ends then; zero gives the message back at once",
+        "ChangeMessageVisibilityBatch": "as the single call",
+        "CreateQueue": "a queue with metrics in AWS/SQS",
+        "DeleteMessage": "gone; unlocks its message group",
+        "DeleteMessageBatch": "as the single call",
+        "DeleteQueue": "the queue and its messages are gone",
+        "PurgeQueue": "empty at once, once a minute",
+        "ReceiveMessage": "visibility time-outs, locked groups, redrive to the dead letter queue, long polling",
+        "SendMessage": "kept in order; FIFO: de-duplicated for five minutes; answers who polls",
+        "SendMessageBatch": "as the single call",
+        "SetQueueAttributes": "counts from the next call on",
+    },
+    records={"no call is authorised by policies": "AddPermission RemovePermission", "tags": "TagQueue UntagQueue"},
+    invalid="InvalidParameterValue",
+    missing="MissingParameter",
+    controller="infrastructure.embedded.apis.sqs.controller:SqsController",
+    resources="infrastructure.embedded.apis.sqs.resources",
+)

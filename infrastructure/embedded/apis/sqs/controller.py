@@ -1,6 +1,6 @@
 """SQS: the queues are in the control plane itself; what they hold and move goes to CloudWatch (AWS/SQS)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from infrastructure.embedded.control.metrics import Datum
@@ -16,32 +16,16 @@ class SqsController:
 
     name: ClassVar[str] = "sqs"
     watches: ClassVar[frozenset[str]] = frozenset({"sqs"})
-    effects: ClassVar[Mapping[str, str]] = {
-        "ChangeMessageVisibility": "the delivery ends then; zero gives the message back at once",
-        "ChangeMessageVisibilityBatch": "as the single call",
-        "CreateQueue": "a queue with metrics in AWS/SQS",
-        "DeleteMessage": "gone; unlocks its message group",
-        "DeleteMessageBatch": "as the single call",
-        "DeleteQueue": "the queue and its messages are gone",
-        "PurgeQueue": "empty at once, once a minute",
-        "ReceiveMessage": "visibility time-outs, locked groups, redrive to the dead letter queue, long polling",
-        "SendMessage": "kept in order; FIFO: de-duplicated for five minutes; answers who polls",
-        "SendMessageBatch": "as the single call",
-        "SetQueueAttributes": "counts from the next call on",
-    }
 
     def __init__(self, context: "Context") -> None:
         self._backends = context.backends
         self._reported: dict[str, tuple[int, ...]] = {}
         context.metrics.register(self._measured)
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> None:
         """Forget the counters of queues that are gone."""
         queues = self._backends.sqs.queues
         self._reported = {name: counters for name, counters in self._reported.items() if name in queues}
-
-    async def close(self) -> None:
-        """Nothing was started."""
 
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
         for queue in self._backends.sqs.queues.values():

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
-from infrastructure.embedded.apis.cloudwatch import api
+from infrastructure.embedded.apis.cloudwatch.api import MetricCalls
 from infrastructure.embedded.control.metric_store import (
     FINE_S,
     KEEP_S,
@@ -19,6 +20,7 @@ from infrastructure.embedded.control.metric_store import (
     MetricStore,
 )
 from infrastructure.embedded.control.metrics import Datum, Metrics
+from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.tests.ecs_world import world
 from infrastructure.state import StateFolder
 
@@ -31,12 +33,17 @@ def metrics(state: StateFolder) -> Metrics:
     return world(state).context.metrics
 
 
+Call = Callable[..., Any]
+"""A CloudWatch operation by its name and members."""
+
+
 @pytest.fixture
-def cloudwatch(state: StateFolder) -> Any:
+def cloudwatch(state: StateFolder) -> Call:
     """Where it is a minute after `START`."""
     backends = world(state).backends
-    api.serve(backends.cloudwatch, MetricStore(), lambda: START + 60.0)
-    return backends.cloudwatch
+    calls = MetricCalls(backends.cloudwatch, MetricStore(), lambda: START + 60.0)
+    backends.operations.bind("monitoring", calls)
+    return partial(backends.operations.call, "monitoring")
 
 
 def moment(at: float) -> datetime:
@@ -48,16 +55,27 @@ def query(stat: str, *, period: int = 1, namespace: str = "N", **more: Any) -> d
     return {"Id": "q", "MetricStat": {"Metric": metric, "Period": period, "Stat": stat}, **more}
 
 
-def put(cloudwatch: Any, at: float, **entry: Any) -> None:
+def put(cloudwatch: Call, at: float, **entry: Any) -> None:
     datum = {"MetricName": "M", "Dimensions": [{"Name": "D", "Value": "1"}], "Timestamp": moment(at), **entry}
-    cloudwatch.put_metric_data("N", [datum])
+    put_all(cloudwatch, datum)
 
 
-def ask(cloudwatch: Any, *queries: dict[str, Any], seconds: float = 10.0, **more: Any) -> list[dict[str, Any]]:
-    answer: list[dict[str, Any]] = cloudwatch.get_metric_data(
-        list(queries), moment(START), moment(START + seconds), **more
-    )
-    return answer
+def put_all(cloudwatch: Call, *data: dict[str, Any]) -> None:
+    cloudwatch("PutMetricData", Namespace="N", MetricData=list(data))
+
+
+def ask(
+    cloudwatch: Call, *queries: dict[str, Any], seconds: float = 10.0, order: str = "TimestampAscending"
+) -> list[dict[str, Any]]:
+    window = {"StartTime": moment(START), "EndTime": moment(START + seconds)}
+    answer = cloudwatch("GetMetricData", MetricDataQueries=list(queries), ScanBy=order, **window)
+    results: list[dict[str, Any]] = answer["MetricDataResults"]
+    return results
+
+
+def listed(cloudwatch: Call, **wanted: Any) -> list[dict[str, Any]]:
+    metrics: list[dict[str, Any]] = cloudwatch("ListMetrics", Namespace="N", **wanted)["Metrics"]
+    return metrics
 
 
 @pytest.mark.parametrize(
@@ -73,18 +91,18 @@ def ask(cloudwatch: Any, *queries: dict[str, Any], seconds: float = 10.0, **more
         ("p99.9", 4.0),
     ],
 )
-def test_every_statistic_of_single_values(cloudwatch: Any, stat: str, expected: float) -> None:
+def test_every_statistic_of_single_values(cloudwatch: Call, stat: str, expected: float) -> None:
     for value in (4.0, 1.0, 3.0, 2.0):
         put(cloudwatch, START, Value=value)
     assert ask(cloudwatch, query(stat))[0]["Values"] == [expected]
 
 
-def test_values_with_counts_keep_their_percentiles(cloudwatch: Any) -> None:
+def test_values_with_counts_keep_their_percentiles(cloudwatch: Call) -> None:
     put(cloudwatch, START, Values=[1.0, 100.0], Counts=[99.0, 1.0])
     assert [ask(cloudwatch, query(stat))[0]["Values"] for stat in ("p50", "p99", "p100")] == [[1.0], [1.0], [100.0]]
 
 
-def test_statistic_sets_add_up_and_have_no_percentiles(cloudwatch: Any) -> None:
+def test_statistic_sets_add_up_and_have_no_percentiles(cloudwatch: Call) -> None:
     put(cloudwatch, START, StatisticValues={"Minimum": 1, "Maximum": 9, "Sum": 20, "SampleCount": 4})
     put(cloudwatch, START, Value=0.0)
     assert [ask(cloudwatch, query(s))[0]["Values"] for s in ("Sum", "Minimum", "Maximum", "SampleCount", "p99")] == [
@@ -96,7 +114,7 @@ def test_statistic_sets_add_up_and_have_no_percentiles(cloudwatch: Any) -> None:
     ]
 
 
-def test_periods_are_aligned_and_empty_ones_left_out(cloudwatch: Any) -> None:
+def test_periods_are_aligned_and_empty_ones_left_out(cloudwatch: Call) -> None:
     for second in (0, 4, 5, 19):
         put(cloudwatch, START + second, Value=float(second))
     [found] = ask(cloudwatch, query("Sum", period=5), seconds=20)
@@ -104,10 +122,10 @@ def test_periods_are_aligned_and_empty_ones_left_out(cloudwatch: Any) -> None:
     assert found["Values"] == [4.0, 5.0, 19.0]
 
 
-def test_the_order_of_time_can_be_chosen(cloudwatch: Any) -> None:
+def test_the_order_of_time_can_be_chosen(cloudwatch: Call) -> None:
     for second in range(3):
         put(cloudwatch, START + second, Value=float(second))
-    assert ask(cloudwatch, query("Sum"), scan_by="TimestampDescending")[0]["Values"] == [2.0, 1.0, 0.0]
+    assert ask(cloudwatch, query("Sum"), order="TimestampDescending")[0]["Values"] == [2.0, 1.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -118,34 +136,74 @@ def test_the_order_of_time_can_be_chosen(cloudwatch: Any) -> None:
     ],
     ids=["another namespace", "no dimensions"],
 )
-def test_another_metric_is_another_metric(cloudwatch: Any, other: dict[str, Any]) -> None:
+def test_another_metric_is_another_metric(cloudwatch: Call, other: dict[str, Any]) -> None:
     put(cloudwatch, START, Value=1.0)
     assert ask(cloudwatch, other)[0]["Values"] == []
 
 
-def test_an_expression_may_name_a_query_and_nothing_else(cloudwatch: Any) -> None:
+def test_an_expression_may_name_a_query_and_nothing_else(cloudwatch: Call) -> None:
     put(cloudwatch, START, Value=1.0)
     named = ask(cloudwatch, query("Sum", ReturnData=False), {"Id": "e", "Expression": "q"})
     assert [(found["Id"], found["Values"]) for found in named] == [("e", [1.0])]
-    with pytest.raises(Exception, match="not evaluated by the embedded cloud"):
+    with pytest.raises(Refused, match="not provided by the embedded cloud: the expression"):
         ask(cloudwatch, query("Sum"), {"Id": "e", "Expression": "q * 2"})
 
 
 @pytest.mark.parametrize("stat", ["TM(1%:99%)", "IQM", "average", "p101"])
-def test_a_statistic_that_is_not_computed_is_refused(cloudwatch: Any, stat: str) -> None:
+def test_a_statistic_that_is_not_computed_is_refused(cloudwatch: Call, stat: str) -> None:
     with pytest.raises(Exception, match="is not supported"):
         ask(cloudwatch, query(stat))
 
 
-def test_an_empty_window_is_refused(cloudwatch: Any) -> None:
+def test_an_empty_window_is_refused(cloudwatch: Call) -> None:
     with pytest.raises(Exception, match="must be less than"):
         ask(cloudwatch, query("Sum"), seconds=0)
 
 
-def test_a_value_that_is_no_number_is_refused_and_nothing_kept(cloudwatch: Any) -> None:
+def test_a_value_that_is_no_number_is_refused_and_nothing_kept(cloudwatch: Call) -> None:
     with pytest.raises(Exception, match="NaN"):
-        cloudwatch.put_metric_data("N", [{"MetricName": "M", "Value": 1.0}, {"MetricName": "M", "Value": float("nan")}])
-    assert cloudwatch.list_metrics(None, "N", None, None) == (None, [])
+        put_all(cloudwatch, {"MetricName": "M", "Value": 1.0}, {"MetricName": "M", "Value": float("nan")})
+    assert listed(cloudwatch) == []
+
+
+@pytest.mark.parametrize(
+    ("figures", "refusal"),
+    [
+        ({}, "MissingParameter: .*member.1.Value is required"),
+        ({"Value": 1.0, "Values": [1.0]}, "InvalidParameterCombination: .*Value and .*Values are mutually exclusive"),
+        ({"Value": float("inf")}, "The value inf for parameter MetricData.member.1.Value is invalid"),
+        ({"Values": [1.0, float("nan")]}, "The value NaN for parameter MetricData.member.1.Values is invalid"),
+        ({"Values": [1.0] * 151}, "member.1.Values must not have a size greater than 150"),
+        ({"Values": [1.0, 2.0], "Counts": [1.0]}, "Values and .*Counts must be of the same size"),
+    ],
+    ids=["none", "two", "infinite", "NaN", "too-many", "counts"],
+)
+def test_a_datum_has_figures_of_one_kind(cloudwatch: Call, figures: dict[str, Any], refusal: str) -> None:
+    with pytest.raises(Refused, match=refusal):
+        put_all(cloudwatch, {"MetricName": "M", **figures})
+
+
+def test_a_call_holds_a_thousand_data_at_most(cloudwatch: Call) -> None:
+    with pytest.raises(Refused, match="MetricData must not have a size greater than 1000"):
+        put_all(cloudwatch, *[{"MetricName": "M", "Value": 1.0}] * 1001)
+    with pytest.raises(Refused, match="MetricData is required"):
+        put_all(cloudwatch)
+
+
+def test_a_caller_cannot_put_into_the_platforms_namespaces(state: StateFolder) -> None:
+    made = world(state)
+    datum = {"MetricName": "CPUUtilization", "Value": 1.0}
+    with pytest.raises(Refused, match="InvalidParameterValue: The value AWS/ for parameter Namespace is invalid"):
+        made.backends.operations.call("monitoring", "PutMetricData", Namespace="AWS/ECS", MetricData=[datum])
+    made.context.metrics.put("AWS/ECS", "CPUUtilization", 1.0, "Percent", {})
+    found = made.backends.operations.call("monitoring", "ListMetrics", Namespace="AWS/ECS")["Metrics"]
+    assert [metric["MetricName"] for metric in found] == ["CPUUtilization"]
+
+
+def test_data_of_an_entity_is_kept_too(cloudwatch: Call) -> None:
+    entity = {"Entity": {}, "MetricData": [{"MetricName": "M", "Value": 1.0}]}
+    cloudwatch("PutMetricData", Namespace="N", EntityMetricData=[entity])
+    assert len(listed(cloudwatch)) == 1
 
 
 @pytest.mark.parametrize(
@@ -158,58 +216,77 @@ def test_a_value_that_is_no_number_is_refused_and_nothing_kept(cloudwatch: Any) 
     ],
     ids=["too-far-ahead", "too-old", "just-near-enough", "just-young-enough"],
 )
-def test_a_data_point_lies_two_weeks_back_to_two_hours_ahead(cloudwatch: Any, ahead_s: float, message: str) -> None:
+def test_a_data_point_lies_two_weeks_back_to_two_hours_ahead(cloudwatch: Call, ahead_s: float, message: str) -> None:
     at = START + 60.0 + ahead_s
     data = [{"MetricName": "M", "Timestamp": moment(each), "Value": 1.0} for each in (START, at)]
     if message:
         with pytest.raises(Exception, match=message):
-            cloudwatch.put_metric_data("N", data)
-        assert cloudwatch.list_metrics(None, "N", None, None)[1] == [], "nothing of the call is kept"
+            put_all(cloudwatch, *data)
+        assert listed(cloudwatch) == [], "nothing of the call is kept"
     else:
-        cloudwatch.put_metric_data("N", data)
-        assert len(cloudwatch.list_metrics(None, "N", None, None)[1]) == 1
+        put_all(cloudwatch, *data)
+        assert len(listed(cloudwatch)) == 1
 
 
-def test_metrics_can_be_listed_by_each_part_of_their_name(cloudwatch: Any) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [
+        ({}, 3),
+        ({"MetricName": "A"}, 2),
+        ({"Dimensions": [{"Name": "D", "Value": "1"}]}, 2),
+        ({"Dimensions": [{"Name": "D"}]}, 3),
+        ({"Dimensions": [{"Name": "E"}]}, 0),
+    ],
+    ids=["all", "name", "dimension", "dimension-name", "none"],
+)
+def test_metrics_can_be_listed_by_each_part_of_their_name(cloudwatch: Call, wanted: dict[str, Any], count: int) -> None:
     for name, dimension in (("A", "1"), ("A", "2"), ("B", "1")):
-        cloudwatch.put_metric_data(
-            "N", [{"MetricName": name, "Dimensions": [{"Name": "D", "Value": dimension}], "Value": 1}]
-        )
-
-    def listed(name: str | None, dimensions: list[dict[str, str]] | None) -> int:
-        return len(cloudwatch.list_metrics(None, "N", name, dimensions)[1])
-
-    assert listed(None, None) == 3
-    assert listed("A", None) == 2
-    assert listed(None, [{"Name": "D", "Value": "1"}]) == 2
-    assert listed(None, [{"Name": "D"}]) == 3
-    assert listed(None, [{"Name": "E"}]) == 0
+        put_all(cloudwatch, {"MetricName": name, "Dimensions": [{"Name": "D", "Value": dimension}], "Value": 1})
+    assert len(listed(cloudwatch, **wanted)) == count
 
 
-def test_many_metrics_are_listed_in_pages(cloudwatch: Any) -> None:
-    for number in range(501):
-        cloudwatch.put_metric_data("N", [{"MetricName": f"M{number:03}", "Value": 1}])
-    token, first = cloudwatch.list_metrics(None, "N", None, None)
-    assert (len(first), len(cloudwatch.list_metrics(token, "N", None, None)[1])) == (500, 1)
+def test_many_metrics_are_listed_in_pages(cloudwatch: Call) -> None:
+    put_all(cloudwatch, *[{"MetricName": f"M{number:03}", "Value": 1} for number in range(501)])
+    token = cloudwatch("ListMetrics", Namespace="N")["NextToken"]
+    assert (len(listed(cloudwatch)), len(listed(cloudwatch, NextToken=token))) == (500, 1)
+    with pytest.raises(Refused, match="NextToken is invalid"):
+        listed(cloudwatch, NextToken="nope")
 
 
-def test_metric_statistics_know_unit_and_percentiles(cloudwatch: Any) -> None:
+def test_metric_statistics_know_unit_and_percentiles(cloudwatch: Call) -> None:
     put(cloudwatch, START, Value=2.0, Unit="Seconds")
-    [found] = cloudwatch.get_metric_statistics(
-        "N", "M", moment(START), moment(START + 5), 5, ["Sum"], [{"Name": "D", "Value": "1"}], extended=["p90"]
-    )
-    assert found == {
-        "Timestamp": moment(START),
-        "Unit": "Seconds",
-        "Sum": 2.0,
-        "ExtendedStatistics": {"p90": 2.0},
-    }
+    assert statistics_of(cloudwatch, Period=5, Statistics=["Sum"], ExtendedStatistics=["p90"]) == [
+        {"Timestamp": moment(START), "Unit": "Seconds", "Sum": 2.0, "ExtendedStatistics": {"p90": 2.0}}
+    ]
 
 
-def test_naive_times_mean_utc(cloudwatch: Any) -> None:
+@pytest.mark.parametrize(
+    ("asked", "refusal"),
+    [
+        ({"Period": 7, "Statistics": ["Sum"]}, "InvalidParameterValue: The parameter Period must be"),
+        ({"Period": 90, "Statistics": ["Sum"]}, "InvalidParameterValue: The parameter Period must be"),
+        ({"Period": 60}, "InvalidParameterCombination: Must specify either Statistics or ExtendedStatistics"),
+        ({"Period": 60, "ExtendedStatistics": ["tm99"]}, "tm99 for parameter ExtendedStatistics is not supported"),
+    ],
+    ids=["7-s", "90-s", "no-statistic", "trimmed-mean"],
+)
+def test_statistics_that_cannot_be_had_are_refused(cloudwatch: Call, asked: dict[str, Any], refusal: str) -> None:
+    with pytest.raises(Refused, match=refusal):
+        statistics_of(cloudwatch, **asked)
+
+
+def statistics_of(cloudwatch: Call, **asked: Any) -> list[dict[str, Any]]:
+    metric = {"Namespace": "N", "MetricName": "M", "Dimensions": [{"Name": "D", "Value": "1"}]}
+    window = {"StartTime": moment(START), "EndTime": moment(START + 5)}
+    points: list[dict[str, Any]] = cloudwatch("GetMetricStatistics", **metric, **window, **asked)["Datapoints"]
+    return points
+
+
+def test_naive_times_mean_utc(cloudwatch: Call) -> None:
     put(cloudwatch, START, Value=1.0, Timestamp=moment(START).replace(tzinfo=None))
     naive = moment(START).replace(tzinfo=None)
-    [found] = cloudwatch.get_metric_data([query("Sum")], naive, naive + timedelta(seconds=5))
+    window = {"StartTime": naive, "EndTime": naive + timedelta(seconds=5)}
+    [found] = cloudwatch("GetMetricData", MetricDataQueries=[query("Sum")], **window)["MetricDataResults"]
     assert found["Values"] == [1.0]
 
 

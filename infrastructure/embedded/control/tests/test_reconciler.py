@@ -1,13 +1,14 @@
 """Controllers are woken, kept going and asked whether they are settled."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
 import pytest
 
 from infrastructure.embedded.control.controller import Controller
-from infrastructure.embedded.control.reconciler import Reconciler
+from infrastructure.embedded.control.reconciler import Backoff, Reconciler
 
 NEVER_S = 3600.0
 
@@ -22,14 +23,16 @@ class Counting:
         self.passes = 0
         self.is_closed = False
         self.reasons: tuple[str, ...] = ()
+        self.look_s: float | None = None
         self._during = during
         self._passed = asyncio.Condition()
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, _key: str, /) -> float | None:
         self.passes += 1
         async with self._passed:
             self._passed.notify_all()
         self._during()
+        return self.look_s
 
     async def close(self) -> None:
         self.is_closed = True
@@ -47,11 +50,44 @@ class Watching(Counting):
     watches: ClassVar[frozenset[str]] = frozenset({"elasticloadbalancing", "ecs"})
 
 
+class Groups:
+    """Keeps a group for each key of `there`; one whose key is in `broken` fails. A `held` group's passes wait."""
+
+    name: ClassVar[str] = "elasticache"
+    watches: ClassVar[frozenset[str]] = frozenset({"elasticache"})
+
+    def __init__(self, *there: str, broken: tuple[str, ...] = ()) -> None:
+        self.there, self.broken, self.held = set(there), set(broken), set[str]()
+        self.passes: Counter[str] = Counter()
+        self._passed = asyncio.Condition()
+
+    def keys(self) -> frozenset[str]:
+        return frozenset(self.there)
+
+    async def reconcile(self, key: str, /) -> None:
+        self.passes[key] += 1
+        async with self._passed:
+            self._passed.notify_all()
+        if key in self.broken:
+            raise RuntimeError("no memory")
+        if key in self.held:
+            await asyncio.Event().wait()
+
+    async def close(self) -> None: ...
+
+    async def passed(self, key: str, count: int) -> None:
+        async with asyncio.timeout(5.0), self._passed:
+            await self._passed.wait_for(lambda: self.passes[key] >= count)
+
+
 def run(
-    controllers: Sequence[Controller], body: Callable[[Reconciler], Awaitable[None]], resync_s: float = NEVER_S
+    controllers: Sequence[Controller],
+    body: Callable[[Reconciler], Awaitable[None]],
+    resync_s: float = NEVER_S,
+    backoff: Backoff | None = None,
 ) -> None:
     async def all_of_it() -> None:
-        reconciler = Reconciler(resync_s)
+        reconciler = Reconciler(resync_s, backoff)
         reconciler.adopt(controllers)
         reconciler.start()
         await body(reconciler)
@@ -189,3 +225,82 @@ def test_one_controller_that_does_not_close_keeps_no_other_open() -> None:
 
     run([first, last], body)
     assert first.is_closed
+
+
+@pytest.mark.parametrize(
+    ("failures", "delay_s"), [(1, 1.0), (2, 2.0), (3, 4.0), (5, 16.0), (6, 30.0), (10_000, 30.0)], ids=str
+)
+def test_each_failure_in_a_row_waits_twice_as_long_up_to_the_cap(failures: int, delay_s: float) -> None:
+    assert Backoff(first_s=1.0, most_s=30.0).delay_s(failures) == delay_s
+
+
+def test_a_failing_pass_is_tried_again_without_a_wake_and_success_ends_it() -> None:
+    def fail_thrice() -> None:
+        if controller.passes <= 3:
+            raise RuntimeError("no such cluster")
+
+    controller = Counting(fail_thrice)
+
+    async def body(reconciler: Reconciler) -> None:
+        assert await reconciler.settled(5.0) == ()
+        assert (controller.passes, reconciler.failures) == (4, {"ecs": 3})
+
+    run([controller], body, backoff=Backoff(first_s=0.001, most_s=0.002))
+
+
+def test_the_slow_tick_does_not_shorten_the_wait_after_a_failure_and_a_wake_does() -> None:
+    def fail() -> None:
+        raise RuntimeError("no such cluster")
+
+    controller, ticking = Counting(fail), Watching()
+
+    async def body(reconciler: Reconciler) -> None:
+        await ticking.passed(5)
+        assert controller.passes == 1
+        reconciler.wake("ecs")
+        await controller.passed(2)
+
+    run([controller, ticking], body, resync_s=0.01, backoff=Backoff(first_s=NEVER_S, most_s=NEVER_S))
+
+
+def test_a_pass_says_when_to_look_again() -> None:
+    controller = Counting()
+    controller.look_s = 0.01
+    run([controller], lambda _: controller.passed(3))
+
+
+def test_every_object_has_passes_of_its_own() -> None:
+    """One that hangs or fails keeps no other from its passes, and is named."""
+    controller = Groups("cafe", "other", "third", broken=("other",))
+    controller.held.add("third")
+
+    async def body(reconciler: Reconciler) -> None:
+        await controller.passed("cafe", 1)
+        await controller.passed("third", 1)
+        for count in (2, 3):
+            reconciler.wake("elasticache")
+            await controller.passed("cafe", count)
+            await controller.passed("other", count)
+        assert controller.passes["third"] == 1, "one pass at a time"
+        assert await reconciler.settled(0.05) == (
+            "elasticache other fails: no memory",
+            "elasticache has not looked at the latest changes yet",
+        )
+
+    run([controller], body)
+
+
+def test_objects_come_and_go() -> None:
+    controller = Groups(broken=("cafe",))
+
+    async def body(reconciler: Reconciler) -> None:
+        assert await reconciler.settled(1.0) == ()
+        controller.there.add("cafe")
+        reconciler.notify("elasticache")
+        assert await reconciler.settled(0.05) == ("elasticache cafe fails: no memory",)
+        controller.there.clear()
+        reconciler.notify("elasticache")
+        assert await reconciler.settled(1.0) == (), "what is gone is not waited for"
+        assert controller.passes == {"cafe": 1}
+
+    run([controller], body)

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.background import Background, end
 from infrastructure.embedded.engines.functions import package as functions_package
 from infrastructure.embedded.engines.functions import runtime as functions_runtime
 from infrastructure.embedded.engines.functions.fleet import Fleet, Host
@@ -53,7 +53,7 @@ class Functions:
         """Where content is or will be unpacked, by its hash; never where anything was before."""
         self._unpacking: dict[Path, asyncio.Task[Process | None]] = {}
         """What unpacks a folder; its result is the process that compiles what is in there."""
-        self._removals: set[asyncio.Task[None]] = set()
+        self._removals = Background(_log)
         self._fleets: dict[str, Fleet] = {}
         self._retired: set[Fleet] = set()
         self._in_use: Counter[Path] = Counter()
@@ -106,10 +106,7 @@ class Functions:
         folders = folders.union(self._in_use, *((each.spec.code, *each.spec.layers) for each in fleets))
         self._folders = {sha256: folder for sha256, folder in self._folders.items() if folder in folders}
         for folder in [known for known in self._unpacking if known not in folders]:
-            removal = asyncio.create_task(_remove(folder, self._unpacking.pop(folder)), name=f"remove {folder.name}")
-            self._removals.add(removal)
-            removal.add_done_callback(self._removals.discard)
-            tell_defect(removal, _log, f"the removal of {folder.name}")
+            self._removals.spawn(_remove(folder, self._unpacking.pop(folder)), f"the removal of {folder.name}")
 
     async def run(
         self, spec: FunctionSpec, key: str, request_id: str, payload: bytes, *, arn: str = "", context: str = ""
@@ -149,9 +146,8 @@ class Functions:
 
     async def close(self) -> None:
         """End everything at once."""
-        for task in self._unpacking.values():
-            task.cancel()
-        await asyncio.gather(*self._unpacking.values(), *self._removals, return_exceptions=True)
+        await end(*self._unpacking.values())
+        await asyncio.gather(*self._removals.tasks, return_exceptions=True)
         await asyncio.gather(*(fleet.close() for fleet in (*self._fleets.values(), *self._retired)))
         self._fleets.clear()
         self._retired.clear()

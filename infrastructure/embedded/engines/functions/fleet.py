@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
-from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.background import Background
 from infrastructure.embedded.engines.functions.report import Report
 from infrastructure.embedded.engines.functions.sandbox import InitFailed, Ran, Sandbox
 from infrastructure.embedded.engines.functions.spec import FunctionSpec
@@ -49,7 +49,7 @@ class Fleet:
         self._failures = 0
         self._not_before = 0.0
         self._reaper: asyncio.TimerHandle | None = None
-        self._endings: set[asyncio.Task[None]] = set()
+        self._endings = Background(_log)
 
     @property
     def size(self) -> int:
@@ -59,7 +59,7 @@ class Fleet:
     @property
     def is_over(self) -> bool:
         """Nothing of it runs any more, not even what is being ended."""
-        return not self._sandboxes and not self._endings
+        return not self._sandboxes and not self._endings.tasks
 
     async def run(self, request_id: str, payload: bytes, arn: str, context: str = "") -> Ran:
         """One invocation. An Init phase that fails is the invocation's error, as on AWS."""
@@ -82,7 +82,7 @@ class Fleet:
         if self._reaper is not None:
             self._reaper.cancel()
         await asyncio.gather(*(sandbox.stop() for sandbox in tuple(self._sandboxes)))
-        await asyncio.gather(*tuple(self._endings))
+        await asyncio.gather(*self._endings.tasks)
         self._sandboxes.clear()
         self._idle.clear()
 
@@ -177,10 +177,7 @@ class Fleet:
 
     def _dismiss(self, sandbox: Sandbox) -> None:
         """End a sandbox that nobody uses, in the background."""
-        ending = self._loop.create_task(sandbox.stop(), name=f"end {sandbox.id}")
-        self._endings.add(ending)
-        ending.add_done_callback(self._endings.discard)
-        tell_defect(ending, _log, f"the end of sandbox {sandbox.id}")
+        self._endings.spawn(sandbox.stop(), f"the end of sandbox {sandbox.id}")
         self._sandboxes.discard(sandbox)
 
     def _reap_later(self) -> None:

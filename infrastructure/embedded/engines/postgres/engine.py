@@ -16,13 +16,15 @@ import pwd
 import shutil
 import signal
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infrastructure.embedded.engines.postgres.copies import Copies, Tools, own, system_user
 from infrastructure.embedded.engines.postgres.settings import ADMIN, Settings, Size, access, configuration, synchronous
-from infrastructure.embedded.engines.postgres.wire import PostgresConnection, PostgresError, Row, literal
+from infrastructure.embedded.engines.postgres.wire import PostgresConnection, Row, literal
 from infrastructure.embedded.host import binaries, proctree, sysv
+from infrastructure.embedded.host.answering import answer_of
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process, ProcessSpec
 from infrastructure.embedded.host.supervisor import Supervisor
@@ -114,7 +116,8 @@ class PostgresNode:
             signal_file.touch()
         self.process = await self._engine.launch(self)
         try:
-            await self._ready(self.process)
+            self._connection = await self._engine.answer_of(self.process, self.connect)
+            sysv.free_with({self.process.pid})  # else every SIGKILL from now on leaves its segment behind
         except BaseException:
             await self.kill()
             raise
@@ -256,21 +259,6 @@ class PostgresNode:
         draft.write_text(configuration(self._settings), encoding="utf-8")
         draft.replace(self.configuration)
 
-    async def _ready(self, process: Process) -> None:
-        """PostgreSQL sends no event to outsiders: ask until it takes connections or gives up."""
-        deadline = time.monotonic() + START_S
-        while process.state != "exited" and time.monotonic() < deadline:
-            with contextlib.suppress(OSError, TimeoutError, PostgresError):
-                self._connection = await self.connect()
-                sysv.free_with({process.pid})  # else every SIGKILL from now on leaves its segment behind
-                return
-            await asyncio.sleep(_LOOK_S)
-        ending = f"ended with {process.returncode}" if process.state == "exited" else f"was not ready in {START_S:g} s"
-        raise EnvironmentFault(
-            f"PostgreSQL {self.spec.name} on port {self.spec.port} {ending}; `cafe logs {self.spec.id}` shows its log",
-            log=self._engine.tail(self),
-        )
-
 
 class PostgresEngine:
     """Makes nodes and starts their processes through the supervisor."""
@@ -326,8 +314,9 @@ class PostgresEngine:
         """The server's unix socket, as the kernel names it."""
         return f"\0{self.sockets[1:]}/.s.PGSQL.{port}"
 
-    def tail(self, node: PostgresNode) -> tuple[str, ...]:
-        return self._supervisor.tail(node.spec.id)
+    async def answer_of(self, process: Process, ask: Callable[[], Awaitable[PostgresConnection]]) -> PostgresConnection:
+        """The first connection to a server that has just been launched; `EnvironmentFault` when there is none."""
+        return await answer_of(self._supervisor, process, ask, within_s=START_S)
 
 
 def _name_of(uid: int) -> str:

@@ -1,26 +1,28 @@
-"""Redis servers: one process per cache node, in memory only, on loopback only.
+"""Redis servers: one process per node, on loopback only.
 
-Nothing is ever saved, so a node that was killed comes back empty, as an ElastiCache node without backups does.
+Without a log nothing is ever saved, so a node that was killed comes back empty, as an ElastiCache node without backups
+does. With one, every write is in the append-only file before it is acknowledged, as in MemoryDB's transaction log.
 """
 
 import asyncio
-import contextlib
-import time
+import functools
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from infrastructure.embedded.engines.redis.resp import RespConnection, RespError
+from infrastructure.embedded.engines.redis.resp import RespConnection
 from infrastructure.embedded.host import binaries
+from infrastructure.embedded.host.answering import answer_of
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process, ProcessSpec
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
-from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 
 _READY_S = 10.0
-_LOOK_S = 0.01
-"""Between two attempts to connect to a server that has just been started."""
+_HAND_OVER_S = 5.0
+_LOOK_S = 0.005
 
 GIB = 1024**3
 MEMORY: Mapping[str, float] = {
@@ -42,10 +44,13 @@ class NodeSpec:
 
     id: str
     resource: str
+    service: str = "elasticache"
     az: str
     port: int
     node_type: str
     primary: Endpoint | None = None
+    log: Path | None = None
+    """Folder of its append-only file; None: it keeps nothing."""
 
 
 class RedisNode:
@@ -72,6 +77,19 @@ class RedisNode:
     async def follow(self, primary: Endpoint) -> None:
         """Copy `primary` from now on, whatever was here before."""
         await (await self._connected()).call("REPLICAOF", primary.host, primary.port)
+
+    async def hand_over(self, replica: Endpoint) -> None:
+        """Let `replica` be primary once it has everything; writes wait meanwhile, and this one is its replica then.
+
+        `OSError` when that takes longer than `_HAND_OVER_S`: then this one goes on. Source: Redis, "FAILOVER".
+        """
+        connection = await self._connected()
+        await connection.call("FAILOVER", "TO", replica.host, replica.port, "TIMEOUT", int(_HAND_OVER_S * 1000))
+        async with asyncio.timeout(_HAND_OVER_S + 1.0):
+            while (info := await self.info()).get("master_failover_state") != "no-failover":  # noqa: ASYNC110  no event
+                await asyncio.sleep(_LOOK_S)
+        if info.get("role") != "slave":
+            raise OSError(f"the replica at {replica.host}:{replica.port} did not catch up within {_HAND_OVER_S} s")
 
     async def info(self) -> Mapping[str, str]:
         """The server's INFO; `OSError` or `TimeoutError` when it does not answer."""
@@ -126,35 +144,32 @@ class RedisEngine:
                 kind="redis",
                 resource=spec.resource,
                 env={},
-                service="elasticache",
+                service=spec.service,
                 port=spec.port,
                 az=spec.az,
                 argv=self._command(spec),
             )
         )
-        try:
-            return RedisNode(spec, process, await self._connected(spec, process))
-        except BaseException:
-            process.kill()
-            await process.wait()  # else the next attempt finds its name taken
-            raise
+        ask = functools.partial(_connected_to, process.pid, spec.port)
+        return RedisNode(spec, process, await answer_of(self._supervisor, process, ask, within_s=_READY_S))
 
-    async def _connected(self, spec: NodeSpec, process: Process) -> RespConnection:
-        deadline = time.monotonic() + _READY_S
-        while process.state != "exited" and time.monotonic() < deadline:
-            with contextlib.suppress(OSError, TimeoutError, RespError):
-                connection = await RespConnection.open(LOOPBACK, spec.port)
-                if await _is_answered_by(connection, process.pid):
-                    return connection
-            await asyncio.sleep(_LOOK_S)
-        ending = f"ended with {process.returncode}" if process.state == "exited" else f"was not ready in {_READY_S:g} s"
-        raise EnvironmentFault(
-            f"redis {spec.id} on port {spec.port} {ending}; `cafe logs {spec.id}` shows all of its log",
-            log=self._supervisor.tail(spec.id),
-        )
+    def logs(self, group: str) -> Path:
+        """The folder for the append-only files of a group that has them."""
+        return self._state.run / "redis" / group
+
+    @staticmethod
+    def hand_on(log: Path, successor: Path) -> None:
+        """Make the log of one node that of another; neither may run."""
+        shutil.rmtree(successor, ignore_errors=True)
+        shutil.copytree(log, successor)
+
+    @staticmethod
+    def forget(logs: Path) -> None:
+        """Drop the logs of a group that is gone."""
+        shutil.rmtree(logs, ignore_errors=True)
 
     def _command(self, spec: NodeSpec) -> tuple[str, ...]:
-        folder = self._state.run / "redis"
+        folder = spec.log or self._state.run / "redis"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = {
             "port": str(spec.port),
@@ -165,7 +180,8 @@ class RedisEngine:
             # A title is written over the environment, and with it over the marker by which left-overs are found.
             "set-proc-title": "no",
             "save": "",
-            "appendonly": "no",
+            "appendonly": "yes" if spec.log else "no",
+            "appendfsync": "always",  # written before it is acknowledged
             "maxmemory": str(int(MEMORY.get(spec.node_type, 1.0) * GIB)),
             "maxmemory-policy": "volatile-lru",  # ElastiCache's default
             "repl-diskless-sync": "yes",
@@ -178,13 +194,14 @@ class RedisEngine:
         return (str(binaries.find("redis").path), *words, *replication)
 
 
-async def _is_answered_by(connection: RespConnection, pid: int) -> bool:
-    """Whether it is this server that answers, and not another one on its port; closes the connection if not."""
+async def _connected_to(pid: int, port: int) -> RespConnection | None:
+    """A connection to this very server; None when another one answers on its port."""
+    connection = await RespConnection.open(LOOPBACK, port)
     try:
         if (await connection.info()).get("process_id") == str(pid):
-            return True
+            return connection
     except BaseException:
         connection.close()
         raise
     connection.close()
-    return False
+    return None

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from infrastructure.embedded.gateway.call import Answer, Call
+from infrastructure.embedded.gateway.call import Answer
 from infrastructure.embedded.gateway.control_plane import ControlPlane
 from infrastructure.embedded.gateway.pages import json_answer
-from infrastructure.embedded.tests.control import ACCOUNT, REGION, fresh_backends, headers_of
+from infrastructure.embedded.tests.control import REGION, ROUTER, fresh_backends, headers_of
 
 
 @dataclass(frozen=True)
@@ -59,18 +59,19 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(changes: list[Call] | None = None, **more: Any) -> AsyncIterator[tuple[ControlPlane, Client]]:
-    fresh_backends()
+async def serving(changes: list[str] | None = None, **more: Any) -> AsyncIterator[tuple[ControlPlane, Client]]:
+    backends = fresh_backends()
 
     async def page(query: dict[str, str]) -> bytes | Answer:
         return json_answer(418, {"name": query["name"]}) if "name" in query else b"{}"
 
     plane = ControlPlane(
         region=REGION,
-        account=ACCOUNT,
+        router=ROUTER,
+        operations=backends.operations,
         interceptors=more.get("interceptors", ()),
         pages={"status": page},
-        on_mutation=(changes if changes is not None else []).append,
+        on_mutation=lambda _service, name: (changes if changes is not None else []).append(name),
     )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

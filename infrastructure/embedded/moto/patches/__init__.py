@@ -27,6 +27,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "elasticache": ("infrastructure.embedded.apis.elasticache.patches",),
     "kinesis": ("infrastructure.embedded.apis.kinesis.patches",),
     "rds": ("infrastructure.embedded.apis.rds.patches",),
+    "resourcegroupstaggingapi": ("infrastructure.embedded.apis.tagging.patches",),
     "secretsmanager": ("infrastructure.embedded.apis.secretsmanager.patches",),
     "sqs": ("infrastructure.embedded.apis.sqs.patches",),
 }

@@ -23,16 +23,15 @@ def answers(steps: Iterable[Step]) -> list[tuple[int, Any]]:
 
 
 def _main() -> None:
-    from infrastructure.embedded.gateway.providers import api_of
     from infrastructure.embedded.moto import direct, patches
     from infrastructure.embedded.moto.imports import prepare
-    from infrastructure.embedded.tests.control import ACCOUNT, REGION, call
+    from infrastructure.embedded.tests.control import ACCOUNT, REGION, ROUTER, call
 
     patches.PATCHES = {}
     prepare(account=ACCOUNT, region=REGION)
     found = []
     for service, action, parameters in json.load(sys.stdin):
-        api = api_of(service)
+        api = ROUTER.named(service)
         assert api is not None
         answer = direct.answer(api, call(service, action, parameters))
         found.append((answer.status, json.loads(answer.body) if answer.body else {}))

@@ -6,50 +6,20 @@ The files are the whole state: a restarted Envoy reads them and is what the one 
 """
 
 import asyncio
-import contextlib
 import logging
 import shutil
-import time
 from collections.abc import Mapping
 from itertools import chain, repeat
 from urllib.parse import quote
 
-from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.background import end, tell_defect
 from infrastructure.embedded.host import binaries
+from infrastructure.embedded.host.answering import answer_of
 from infrastructure.embedded.host.supervisor import Process, ProcessSpec, Supervisor
 from infrastructure.embedded.network.envoy import admin, xds
-from infrastructure.embedded.network.envoy.model import (
-    Condition,
-    Endpoint,
-    Forward,
-    Fragment,
-    HttpListener,
-    Listener,
-    Redirect,
-    Respond,
-    Route,
-    Share,
-    TcpListener,
-    Upstream,
-)
+from infrastructure.embedded.network.envoy.model import Fragment
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
-
-__all__ = [
-    "Condition",
-    "Endpoint",
-    "Envoy",
-    "Forward",
-    "Fragment",
-    "HttpListener",
-    "Listener",
-    "Redirect",
-    "Respond",
-    "Route",
-    "Share",
-    "TcpListener",
-    "Upstream",
-]
 
 PROCESS_ID = "envoy"
 START_DEADLINE_S = 15.0
@@ -91,10 +61,7 @@ class Envoy:
     async def close(self) -> None:
         """Stop Envoy and remove its files. Idempotent."""
         self._is_wanted = False
-        for task in (self._restart, self._verification):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait((task,))
+        await end(self._restart, self._verification)
         if self._process is not None:
             await self._process.stop(STOP_GRACE_S)
         admin.remove(self._socket, self._folder)
@@ -111,24 +78,9 @@ class Envoy:
         spec = ProcessSpec(id=PROCESS_ID, kind="envoy", resource="envoy", env={}, argv=argv)
         process = await self._supervisor.start(spec)
         self._process = process
-        if not await self._is_ready(process):
-            code = await process.stop(0.0)
-            raise EnvironmentFault(
-                f"Envoy ({binary.source}) did not start serving within {START_DEADLINE_S:.0f} s; it ended with {code}; "
-                "`cafe doctor` checks the program",
-                log=self._supervisor.tail(PROCESS_ID),
-            )
+        # It is not listening yet, or answers 503 while it initialises.
+        await answer_of(self._supervisor, process, lambda: admin.get(self._socket, "/ready"), within_s=START_DEADLINE_S)
         self._refused = 0.0
-
-    async def _is_ready(self, process: Process) -> bool:
-        """Envoy offers no event for it, so its admin API is asked until it says so or the process gives up."""
-        deadline = time.monotonic() + START_DEADLINE_S
-        while process.returncode is None and time.monotonic() < deadline:
-            with contextlib.suppress(OSError):  # not listening yet, or answering 503 while it initialises
-                await admin.get(self._socket, "/ready")
-                return process.returncode is None
-            await asyncio.sleep(0.01)
-        return False
 
     def _ended(self, process: Process) -> None:
         if process is self._process and self._is_wanted and (self._restart is None or self._restart.done()):

@@ -35,7 +35,9 @@ Cluster: {{Type: AWS::ECS::Cluster, Properties: {{ClusterName: c}}}}
 Task:
   Type: AWS::ECS::TaskDefinition
   Properties: {{Family: f, ContainerDefinitions: [{{Name: main, Image: main, Memory: 1}}]}}
-Service: {{Type: AWS::ECS::Service, Properties: {{ServiceName: s, Cluster: !Ref Cluster, TaskDefinition: !Ref Task}}}}
+Service:
+  Type: AWS::ECS::Service
+  Properties: {{ServiceName: s, Cluster: !Ref Cluster, TaskDefinition: !Ref Task, LaunchType: FARGATE}}
 Queue: {{Type: AWS::SQS::Queue, Properties: {{QueueName: source}}}}
 Function:
   Type: AWS::Lambda::Function
@@ -58,7 +60,6 @@ TAGGED: Mapping[str, str] = {
         {TableName: t, BillingMode: PAY_PER_REQUEST, KeySchema: [{AttributeName: id, KeyType: HASH}],
          AttributeDefinitions: [{AttributeName: id, AttributeType: S}]}""",
     "AWS::EC2::EIP": "{Domain: vpc}",
-    "AWS::EC2::Instance": "{ImageId: ami-12c6146b, SubnetId: !Ref North}",
     "AWS::EC2::InternetGateway": "{}",
     "AWS::EC2::NatGateway": "{SubnetId: !Ref North, AllocationId: !GetAtt Address.AllocationId}",
     "AWS::EC2::NetworkInterface": "{SubnetId: !Ref North}",
@@ -69,7 +70,8 @@ TAGGED: Mapping[str, str] = {
     "AWS::EC2::VPCEndpoint": "{VpcId: !Ref Network, ServiceName: com.amazonaws.us-east-1.s3}",
     "AWS::ECR::Repository": "{RepositoryName: r}",
     "AWS::ECS::Cluster": "{ClusterName: it}",
-    "AWS::ECS::Service": "{ServiceName: it, Cluster: !Ref Cluster, TaskDefinition: !Ref Task}",
+    "AWS::ECS::Service": """
+        {ServiceName: it, Cluster: !Ref Cluster, TaskDefinition: !Ref Task, LaunchType: FARGATE}""",
     "AWS::ECS::TaskDefinition": "{Family: it, ContainerDefinitions: [{Name: main, Image: main, Memory: 1}]}",
     "AWS::ElastiCache::ReplicationGroup": """
         {ReplicationGroupId: it, ReplicationGroupDescription: r, Engine: redis, CacheNodeType: cache.t4g.small,

@@ -24,6 +24,7 @@ Resources:
   Role:
     Type: AWS::IAM::Role
     Properties: {RoleName: role, AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: []}}
+  Cluster: {Type: AWS::ECS::Cluster, Properties: {ClusterName: cluster}}
   Task:
     Type: AWS::ECS::TaskDefinition
     Properties: {Family: task, ContainerDefinitions: [{Name: main, Image: main, Memory: 1}]}
@@ -40,6 +41,7 @@ BY_HAND: dict[str, Callable[[Any], object]] = {
     "stream": lambda b: b.kinesis.delete_stream(b.kinesis.streams["stream"].arn, "stream"),
     "log group": lambda b: _logs(b).delete_log_group("logs"),
     "role": lambda b: backend("iam", account=b.account, region="aws").delete_role("role"),
+    "cluster": lambda b: b.operations.call("ecs", "DeleteCluster", cluster="cluster"),
     "task definition": lambda b: b.ecs.deregister_task_definition("task:1"),
 }
 

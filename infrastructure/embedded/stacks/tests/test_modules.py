@@ -44,7 +44,7 @@ def _left(backends: Any) -> dict[str, int]:
         "databases": len(backends.rds.clusters) + len(backends.rds.databases) + len(backends.rds.subnet_groups),
         "parameter groups": len(backends.rds.db_cluster_parameter_groups),
         "services": sum(service.status != "INACTIVE" for service in backends.ecs.services.values()),
-        "clusters": len(backends.ecs.clusters),
+        "clusters": sum(cluster.status != "INACTIVE" for cluster in backends.ecs.clusters.values()),
         "secrets": len(dict(backends.secretsmanager.secrets)),
         "alarms": len(backends.cloudwatch.alarms),
         "scaling": len(backends.applicationautoscaling.policies)
@@ -88,7 +88,7 @@ def test_a_deletion_waits_for_what_drains_and_tells_the_controllers() -> None:
         for service in stacks.backends.ecs.services.values():
             service.status = "INACTIVE"
         await until(partial(is_gone, stacks, "compute"))
-        assert stacks.backends.ecs.clusters == {}
+        assert stacks.backends.ecs.clusters["cafe-test"].status == "INACTIVE"
 
     run(scenario())
 
@@ -101,7 +101,7 @@ def test_a_deletion_that_never_ends_fails(monkeypatch: pytest.MonkeyPatch) -> No
         await until(lambda: stack_of(stacks, "compute").status != "DELETE_IN_PROGRESS")
         assert await stacks.status("compute") == "DELETE_FAILED"
         failed = {name for name, status, _ in await stacks.events("compute") if status == "DELETE_FAILED"}
-        assert failed == {"OrderService", "compute"}
+        assert failed == {"OrderService", "Cluster", "compute"}, "a cluster with a service cannot be deleted"
 
     run(scenario())
 

@@ -17,10 +17,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from infrastructure.embedded.apis.ecs import api as ecs_api
-from infrastructure.embedded.apis.elasticache import api as elasticache_api
+from infrastructure.embedded.apis.ecs.api import EcsApi
+from infrastructure.embedded.apis.ecs.record import EcsRecord
+from infrastructure.embedded.apis.elasticache.api import ElastiCacheApi
 from infrastructure.embedded.apis.lambda_.controller import LambdaController
-from infrastructure.embedded.apis.rds import api as rds_api
+from infrastructure.embedded.apis.rds.api import RdsCalls
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.stacks import progress, template
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control
@@ -65,9 +66,10 @@ class Stacks:
         self.control = Control()
         self.backends = self.control.backends
         ports = iter(range(50_000, 60_000))
-        ecs_api.install(self.backends.ecs, lambda _task: None)
-        elasticache_api.install(self.backends.elasticache, ports.__next__)
-        rds_api.install(self.backends.rds, ports.__next__, _set_no_password)
+        operations = self.backends.operations
+        operations.bind("ecs", EcsApi(EcsRecord(self.backends.ecs, self.backends.ec2, REGION), operations))
+        operations.bind("elasticache", ElastiCacheApi(self.backends.elasticache, operations, ports.__next__))
+        operations.bind("rds", RdsCalls(self.backends, ports.__next__))
         self.functions = LambdaController(_context(self))
 
     def put(self, bucket: str, key: str, **files: str) -> None:
@@ -130,10 +132,6 @@ class Still:
 
     async def start(self, spec: object) -> None:
         """Code is not compiled ahead of its first start, which never comes."""
-
-
-async def _set_no_password(_cluster: str, _password: str) -> None:
-    """There is no server whose password it would be."""
 
 
 def _context(stacks: Stacks) -> Any:

@@ -1,22 +1,18 @@
 """Target tracking: when it scales, by how much, and when it leaves well alone."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
 
-from infrastructure.embedded.apis.application_autoscaling.controller import (
-    ApplicationAutoScalingController,
-    _handle_describe_scaling_activities,
-    metric_of,
-)
+from infrastructure.embedded.apis.application_autoscaling.api import metric_of
+from infrastructure.embedded.apis.application_autoscaling.controller import ApplicationAutoScalingController
 from infrastructure.embedded.apis.application_autoscaling.policy import Past, Policy, Step, agreed, decide
 from infrastructure.embedded.apis.ecs.controller import EcsController
 from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 NOW = 10_000.0
@@ -100,23 +96,40 @@ CONFIGURATION = {
     "ScaleOutCooldown": 100,
     "ScaleInCooldown": 200,
 }
+MEMORY = {"PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageMemoryUtilization"}}
 RESOURCE = "service/cafe-test/order"
-WHERE = {"service_namespace": "ecs", "resource_id": RESOURCE, "scalable_dimension": "ecs:service:DesiredCount"}
+WHERE = {"ServiceNamespace": "ecs", "ResourceId": RESOURCE, "ScalableDimension": "ecs:service:DesiredCount"}
+KIND = "TargetTrackingScaling"
+
+
+def scale(made: World, name: str, **members: Any) -> Any:
+    """The output of an operation on the service's scaling."""
+    return made.backends.operations.call("application-autoscaling", name, **{**WHERE, **members})
+
+
+def put_policy(made: World, name: str, **changes: Any) -> Any:
+    configured = CONFIGURATION | changes
+    return scale(
+        made,
+        "PutScalingPolicy",
+        PolicyName=name,
+        PolicyType=KIND,
+        TargetTrackingScalingPolicyConfiguration=configured,
+    )
 
 
 async def tracked(state: StateFolder, **changes: Any) -> tuple[World, ApplicationAutoScalingController, Any]:
     made = world(state)
     made.now[0] = NOW
     EcsController(made.context, made.clock)
-    ecs, scaling = made.backends.ecs, made.backends.applicationautoscaling
+    ecs, call = made.backends.ecs, made.backends.operations.call
     ecs.create_cluster("cafe-test")
     ecs.register_task_definition(family="order", container_definitions=[{"name": "o", "image": "i", "memory": 1}])
-    service = ecs.create_service("cafe-test", "order", 2, "order", launch_type="FARGATE")
+    wanted = {"serviceName": "order", "desiredCount": 2, "taskDefinition": "order", "launchType": "FARGATE"}
+    service = call("ecs", "CreateService", cluster="cafe-test", **wanted)["service"]
     controller = ApplicationAutoScalingController(made.context, made.clock)
-    scaling.register_scalable_target("ecs", RESOURCE, "ecs:service:DesiredCount", 2, 4, "role", None)
-    scaling.put_scaling_policy(
-        policy_name="cpu", policy_type="TargetTrackingScaling", policy_body=CONFIGURATION | changes, **WHERE
-    )
+    scale(made, "RegisterScalableTarget", MinCapacity=2, MaxCapacity=4)
+    put_policy(made, "cpu", **changes)
     return made, controller, service
 
 
@@ -125,7 +138,7 @@ async def live(made: World, controller: ApplicationAutoScalingController, cpu: f
     for _ in range(periods):
         put(made, "CPUUtilization", cpu)
         made.now[0] += 1.3
-        await controller.reconcile()
+        await reconcile(controller)
         made.now[0] -= 0.3
 
 
@@ -143,34 +156,12 @@ async def test_a_service_under_stress_grows_and_shrinks_back(state: StateFolder)
     assert service.desired_count == 4
     assert "ecs" in made.woken
     await live(made, controller, 5.0, 25)
-    await controller.close()
     assert service.desired_count == 2
-
-
-async def test_a_policy_of_another_api_keeps_nobody_from_growing(state: StateFolder) -> None:
-    """A table's capacity can be tracked, too; here that is a record only."""
-    made, controller, service = await tracked(state)
-    scaling, dimension = made.backends.applicationautoscaling, "dynamodb:table:WriteCapacityUnits"
-    scaling.register_scalable_target("dynamodb", "table/orders", dimension, 1, 10, "role", None)
-    scaling.put_scaling_policy(
-        policy_name="table",
-        service_namespace="dynamodb",
-        resource_id="table/orders",
-        scalable_dimension=dimension,
-        policy_type="TargetTrackingScaling",
-        policy_body={"TargetValue": 70.0},
-    )
-    await live(made, controller, 95.0, 3)
-    await controller.close()
-    assert service.desired_count == 3
 
 
 async def test_a_service_shrinks_only_when_all_of_its_policies_agree(state: StateFolder) -> None:
     made, controller, service = await tracked(state)
-    memory = {"PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageMemoryUtilization"}}
-    made.backends.applicationautoscaling.put_scaling_policy(
-        policy_name="memory", policy_type="TargetTrackingScaling", policy_body=CONFIGURATION | memory, **WHERE
-    )
+    put_policy(made, "memory", **MEMORY)
     service.desired_count = 4
     for used in (*[68.0] * 20, *[10.0] * 14):
         put(made, "MemoryUtilization", used)
@@ -178,7 +169,6 @@ async def test_a_service_shrinks_only_when_all_of_its_policies_agree(state: Stat
         assert service.desired_count == 4
     put(made, "MemoryUtilization", 10.0)
     await live(made, controller, 10.0, 1)
-    await controller.close()
     assert service.desired_count == 2
 
 
@@ -188,7 +178,6 @@ async def test_a_clock_that_is_set_back_stops_no_scaling(state: StateFolder) -> 
     assert service.desired_count == 3
     made.now[0] -= 3600.0
     await live(made, controller, 95.0, 3)
-    await controller.close()
     assert service.desired_count == 4
 
 
@@ -196,11 +185,10 @@ async def test_a_period_that_has_just_ended_is_waited_for(state: StateFolder) ->
     """Its data points are written on the boundary, as the pass may be: it must not look as if they were missing."""
     made, controller, service = await tracked(state)
     for _ in range(4):
-        await controller.reconcile()
+        await reconcile(controller)
         put(made, "CPUUtilization", 95.0)
         made.now[0] += 1.0
-    await controller.reconcile()
-    await controller.close()
+    await reconcile(controller)
     assert service.desired_count == 3
 
 
@@ -229,12 +217,10 @@ def test_several_policies_agree_as_on_aws(
 async def test_every_change_is_an_activity_with_its_cause(state: StateFolder) -> None:
     made, controller, _ = await tracked(state)
     await live(made, controller, 95.0, 4)
-    await controller.close()
-    parameters = {"ServiceNamespace": "ecs", "ResourceId": RESOURCE}
-    handler = SimpleNamespace(
-        applicationautoscaling_backend=made.backends.applicationautoscaling, _get_param=parameters.get
-    )
-    [activity] = json.loads(_handle_describe_scaling_activities(handler))["ScalingActivities"]
+    where = {"ServiceNamespace": "ecs", "ResourceId": RESOURCE}
+    [activity] = made.backends.operations.call("application-autoscaling", "DescribeScalingActivities", **where)[
+        "ScalingActivities"
+    ]
     assert activity["Description"] == "Setting desired count to 3."
     assert activity["Cause"].endswith("in state ALARM triggered policy cpu")
     assert activity["Cause"].startswith(f"monitor alarm TargetTracking-{RESOURCE}-AlarmHigh-")
@@ -242,18 +228,14 @@ async def test_every_change_is_an_activity_with_its_cause(state: StateFolder) ->
 
 async def test_the_policys_alarms_have_its_thresholds(state: StateFolder) -> None:
     made, controller, _ = await tracked(state)
-    await controller.reconcile()
-    await controller.close()
+    await reconcile(controller)
     assert sorted(alarm.threshold for alarm in made.backends.cloudwatch.alarms.values()) == [63.0, 70.0]
 
 
 async def test_a_suspended_target_is_left_alone(state: StateFolder) -> None:
     made, controller, service = await tracked(state)
-    made.backends.applicationautoscaling.register_scalable_target(
-        "ecs", RESOURCE, "ecs:service:DesiredCount", None, None, "role", {"DynamicScalingOutSuspended": True}
-    )
+    scale(made, "RegisterScalableTarget", SuspendedState={"DynamicScalingOutSuspended": True})
     await live(made, controller, 95.0, 10)
-    await controller.close()
     assert service.desired_count == 2
 
 
@@ -261,7 +243,6 @@ async def test_a_policy_without_its_service_does_nothing(state: StateFolder) -> 
     made, controller, service = await tracked(state)
     service.status = "INACTIVE"
     await live(made, controller, 95.0, 5)
-    await controller.close()
     assert service.desired_count == 2
 
 
@@ -269,10 +250,7 @@ async def test_a_policy_without_its_service_does_nothing(state: StateFolder) -> 
     ("configured", "expected"),
     [
         (CONFIGURATION, "CPUUtilization"),
-        (
-            {"PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageMemoryUtilization"}},
-            "MemoryUtilization",
-        ),
+        (MEMORY, "MemoryUtilization"),
         ({"CustomizedMetricSpecification": {"Namespace": "N", "MetricName": "M", "Dimensions": []}}, "M"),
         ({"PredefinedMetricSpecification": {"PredefinedMetricType": "ALBRequestCountPerTarget"}}, None),
     ],

@@ -1,15 +1,18 @@
 """Alarms: AWS's own tables of missing data, M out of N, states and history."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from infrastructure.embedded.apis.cloudwatch.alarm import Rule, State, judge
-from infrastructure.embedded.apis.cloudwatch.controller import CloudWatchController, period_at, rule_of
+from infrastructure.embedded.apis.cloudwatch.controller import CloudWatchController, period_at
 from infrastructure.embedded.control.metric_store import Key, MetricStore
+from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.pace import AWS, FAST, Pace
 from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 START = 1_800_000_000.0
@@ -83,19 +86,24 @@ def alarmed(state: StateFolder, **changes: Any) -> tuple[World, CloudWatchContro
 
 def put(made: World, **changes: Any) -> None:
     wanted = {
-        "name": "high",
-        "namespace": "N",
-        "metric_name": "M",
-        "comparison_operator": "GreaterThanThreshold",
-        "evaluation_periods": 2,
-        "period": 60,
-        "threshold": 10.0,
-        "statistic": "Average",
-        "description": "",
-        "dimensions": [],
-        "alarm_actions": [],
+        "AlarmName": "high",
+        "Namespace": "N",
+        "MetricName": "M",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "EvaluationPeriods": 2,
+        "Period": 60,
+        "Threshold": 10.0,
+        "Statistic": "Average",
     }
-    made.backends.cloudwatch.put_metric_alarm(**(wanted | changes))
+    call(made, "PutMetricAlarm", **(wanted | changes))
+
+
+def call(made: World, action: str, **members: Any) -> Any:
+    return made.backends.operations.call("monitoring", action, **members)
+
+
+def set_state(made: World, state: str, reason: str, *, name: str = "high", **more: Any) -> None:
+    call(made, "SetAlarmState", AlarmName=name, StateValue=state, StateReason=reason, **more)
 
 
 async def feed(made: World, controller: CloudWatchController, *values: float) -> None:
@@ -104,7 +112,7 @@ async def feed(made: World, controller: CloudWatchController, *values: float) ->
         made.context.metrics.put("N", "M", value, "None", {}, made.now[0])
         made.now[0] += 1.0
         made.now[0] += 0.3
-        await controller.reconcile()
+        await reconcile(controller)
         made.now[0] -= 0.3
 
 
@@ -116,7 +124,6 @@ async def test_an_alarm_follows_its_metric_and_remembers(state: StateFolder) -> 
     for value in (1.0, 20.0, 20.0, 1.0):
         await feed(made, controller, value)
         seen.append(alarm.state_value)
-    await controller.close()
     assert seen == ["OK", "OK", "ALARM", "OK"]
     changes = [json.loads(item["HistoryData"]) for item in alarm.history if item["HistoryItemType"] == "StateUpdate"]
     assert [change["newState"]["stateValue"] for change in changes] == ["OK", "ALARM", "OK"]
@@ -128,7 +135,6 @@ async def test_a_clock_that_is_set_back_stops_no_alarm(state: StateFolder) -> No
     await feed(made, controller, 1.0)
     made.now[0] -= 3600.0
     await feed(made, controller, 20.0, 20.0)
-    await controller.close()
     assert made.backends.cloudwatch.alarms["high"].state_value == "ALARM"
 
 
@@ -136,43 +142,45 @@ async def test_an_alarm_without_data_loses_its_state(state: StateFolder) -> None
     made, controller = alarmed(state)
     await feed(made, controller, 1.0)
     made.now[0] += 10.0
-    await controller.reconcile()
-    await controller.close()
+    await reconcile(controller)
     assert made.backends.cloudwatch.alarms["high"].state_value == "INSUFFICIENT_DATA"
 
 
 async def test_a_state_that_was_set_by_hand_lasts_until_the_next_evaluation(state: StateFolder) -> None:
     made, controller = alarmed(state)
     await feed(made, controller, 1.0)
-    made.backends.cloudwatch.set_alarm_state("high", "a drill", "{}", "ALARM")
+    set_state(made, "ALARM", "a drill")
     alarm = made.backends.cloudwatch.alarms["high"]
     assert (alarm.state_value, alarm.state_reason) == ("ALARM", "a drill")
     await feed(made, controller, 1.0)
-    await controller.close()
     assert alarm.state_value == "OK"
 
 
 async def test_setting_the_same_state_again_is_not_an_event(state: StateFolder) -> None:
-    made, controller = alarmed(state)
+    made, _controller = alarmed(state)
     before = len(made.backends.cloudwatch.alarms["high"].history)
-    made.backends.cloudwatch.set_alarm_state("high", "again", "{}", "INSUFFICIENT_DATA")
-    await controller.close()
+    set_state(made, "INSUFFICIENT_DATA", "again")
     assert len(made.backends.cloudwatch.alarms["high"].history) == before
 
 
-@pytest.mark.parametrize("name", ["none", "high"])
-async def test_an_unknown_alarm_or_state_is_refused(state: StateFolder, name: str) -> None:
-    made, controller = alarmed(state)
-    with pytest.raises(Exception, match=r"ResourceNotFound|constraint"):
-        made.backends.cloudwatch.set_alarm_state(name, "x", "{}", "BROKEN" if name == "high" else "OK")
-    await controller.close()
+@pytest.mark.parametrize(
+    ("wanted", "refusal"),
+    [
+        ({"name": "none"}, "ResourceNotFound: Alarm none does not exist"),
+        ({"StateReasonData": "{"}, "InvalidFormat: Data was not syntactically valid JSON"),
+    ],
+    ids=["alarm", "data"],
+)
+async def test_a_state_that_cannot_be_set_is_refused(state: StateFolder, wanted: dict[str, Any], refusal: str) -> None:
+    made, _controller = alarmed(state)
+    with pytest.raises(Refused, match=refusal):
+        set_state(made, "OK", "x", **wanted)
 
 
 async def test_updating_an_alarm_keeps_its_state(state: StateFolder) -> None:
     made, controller = alarmed(state)
     await feed(made, controller, 20.0, 20.0)
-    put(made, threshold=5.0)
-    await controller.close()
+    put(made, Threshold=5.0)
     alarm = made.backends.cloudwatch.alarms["high"]
     assert (alarm.state_value, alarm.threshold) == ("ALARM", 5.0)
     assert [item["HistoryItemType"] for item in alarm.history].count("ConfigurationUpdate") == 2
@@ -181,26 +189,91 @@ async def test_updating_an_alarm_keeps_its_state(state: StateFolder) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"threshold": None}, "Threshold must be specified"),
-        ({"period": None}, "Period must be specified"),
-        ({"statistic": None}, "Must specify either Statistic or ExtendedStatistic"),
-        ({"datapoints_to_alarm": 3}, "DatapointsToAlarm, 3, must not be greater than EvaluationPeriods, 2"),
-        ({"treat_missing_data": "never"}, "Option never is not supported. .* breaching, notBreaching, ignore, missing"),
+        ({"Threshold": None}, "Threshold must be specified"),
+        ({"Period": None}, "Period must be specified"),
+        ({"EvaluationPeriods": None}, "EvaluationPeriods must be specified"),
+        ({"Statistic": None}, "Must specify either Statistic or ExtendedStatistic"),
+        ({"ExtendedStatistic": "p99"}, "Must specify either Statistic or ExtendedStatistic"),
+        ({"Statistic": None, "ExtendedStatistic": "tm99"}, "tm99 for parameter ExtendedStatistic is not supported"),
+        ({"Period": 7}, "Period must be one of 10, 20, 30 or a multiple of 60"),
+        ({"DatapointsToAlarm": 3}, "DatapointsToAlarm, 3, must not be greater than EvaluationPeriods, 2"),
+        ({"TreatMissingData": "never"}, "Option never is not supported. .* breaching, notBreaching, ignore, missing"),
+        ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "anomaly detection band"),
+        ({"Metrics": [{"Id": "e", "Expression": "m * 2"}]}, "UnsupportedOperation: .*PutMetricAlarm with Metrics"),
+        ({"ThresholdMetricId": "band"}, "UnsupportedOperation: .*PutMetricAlarm with ThresholdMetricId"),
+        ({"EvaluationCriteria": {"PromQLCriteria": {}}}, "UnsupportedOperation: .*with EvaluationCriteria"),
     ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+    ids=[
+        "threshold",
+        "period",
+        "evaluation-periods",
+        "no-statistic",
+        "two-statistics",
+        "trimmed-mean",
+        "7-s",
+        "more-than-all",
+        "missing-data",
+        "anomaly-operator",
+        "metric-math",
+        "anomaly-band",
+        "PromQL",
+    ],
 )
 async def test_an_alarm_that_could_not_be_judged_is_refused_and_stops_no_other(
     state: StateFolder, change: dict[str, object], reason: str
 ) -> None:
     made, controller = alarmed(state)
-    with pytest.raises(Exception, match=reason):
-        put(made, name="another", **change)
+    with pytest.raises(Refused, match=reason):
+        put(made, AlarmName="another", **change)
     await feed(made, controller, 20.0, 20.0)
-    await controller.close()
     assert {alarm.name: alarm.state_value for alarm in made.backends.cloudwatch.alarms.values()} == {"high": "ALARM"}
 
 
-async def test_an_alarm_over_metric_math_is_a_record_only(state: StateFolder) -> None:
-    made, controller = alarmed(state, name="math", metric_data_queries=[object()])
-    await controller.close()
-    assert rule_of(made.backends.cloudwatch.alarms["math"], FAST) is None
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        ({}, ["high", "low", "lowest"]),
+        ({"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}, ["high", "low", "lowest"]),
+        ({"AlarmTypes": ["CompositeAlarm"]}, []),
+        ({"AlarmNames": ["low", "none"]}, ["low"]),
+        ({"AlarmNamePrefix": "low", "StateValue": "OK"}, ["low"]),
+        ({"AlarmNamePrefix": "low", "ActionPrefix": "arn:aws:sns"}, ["lowest"]),
+        ({"MaxRecords": 2}, ["high", "low"]),
+        ({"MaxRecords": 2, "NextToken": "2"}, ["lowest"]),
+    ],
+    ids=["all", "both-types", "composite", "names", "state", "action", "first-page", "second-page"],
+)
+async def test_alarms_are_described_by_what_is_asked(
+    state: StateFolder, wanted: dict[str, Any], names: list[str]
+) -> None:
+    made, _controller = alarmed(state)
+    put(made, AlarmName="low")
+    put(made, AlarmName="lowest", OKActions=["arn:aws:sns:us-east-1:1:told"])
+    set_state(made, "OK", "a drill", name="low")
+    answer = call(made, "DescribeAlarms", **wanted)
+    assert [alarm.name for alarm in answer["MetricAlarms"]] == names
+    assert answer["NextToken"] == ("2" if wanted == {"MaxRecords": 2} else None)
+
+
+async def test_history_is_told_by_alarm_kind_and_time(state: StateFolder) -> None:
+    made, _controller = alarmed(state)
+    put(made, AlarmName="low")
+    set_state(made, "ALARM", "a drill")
+
+    def told(**wanted: Any) -> list[tuple[str, str]]:
+        items = call(made, "DescribeAlarmHistory", **wanted)["AlarmHistoryItems"]
+        return [(item["AlarmName"], item["HistoryItemType"]) for item in items]
+
+    change, created = ("high", "StateUpdate"), ("high", "ConfigurationUpdate")
+    assert told(AlarmName="high") == [change, created]
+    assert told(AlarmName="high", ScanBy="TimestampAscending") == [created, change]
+    assert told(HistoryItemType="StateUpdate") == [change]
+    assert told(MaxRecords=1) == [change]
+    assert told(EndDate=datetime(2020, 1, 1, tzinfo=UTC)) == told(AlarmTypes=["CompositeAlarm"]) == []
+
+
+async def test_an_update_leaves_the_tags_alone(state: StateFolder) -> None:
+    made, _controller = alarmed(state, Tags=[{"Key": "Project", "Value": "cloudcafe"}])
+    put(made, Tags=[{"Key": "Project", "Value": "other"}])
+    arn = made.backends.cloudwatch.alarms["high"].alarm_arn
+    assert made.backends.cloudwatch.list_tags_for_resource(arn) == {"Project": "cloudcafe"}

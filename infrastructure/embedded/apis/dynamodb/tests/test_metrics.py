@@ -8,6 +8,7 @@ from infrastructure.embedded.apis.sqs.controller import SqsController
 from infrastructure.embedded.control.metrics import Datum
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.tests.control import ACCOUNT, Control, run, table
+from infrastructure.embedded.tests.passes import reconcile
 
 URL = f"http://127.0.0.1/{ACCOUNT}/q"
 
@@ -51,10 +52,9 @@ def test_a_table_that_is_gone_is_forgotten() -> None:
         for number in range(2):
             await control.answer("dynamodb", "PutItem", TableName="orders", Item={"id": {"S": str(number)}})
         await control.ask("dynamodb", "DeleteTable", TableName="orders")
-        await controller.reconcile()
+        await reconcile(controller)
         await control.ask("dynamodb", "CreateTable", **table("orders", write=1))
         await control.ask("dynamodb", "PutItem", TableName="orders", Item={"id": {"S": "a"}})
-        await controller.close()
 
     run(scenario())
 
@@ -80,8 +80,7 @@ def test_a_queue_reports_what_it_holds_and_what_moved_since() -> None:
         assert (first["ApproximateNumberOfMessagesVisible"], first["ApproximateAgeOfOldestMessage"]) == (2.0, 7.0)
         assert _values(list(sources[0](1.0)), QueueName="q")["NumberOfMessagesSent"] == 0.0
         await control.ask("sqs", "DeleteQueue", QueueUrl=URL)
-        await controller.reconcile()
+        await reconcile(controller)
         assert list(sources[0](1.0)) == []
-        await controller.close()
 
     run(scenario())

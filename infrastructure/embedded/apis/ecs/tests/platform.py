@@ -1,4 +1,4 @@
-"""A platform of one cluster for the tests of ECS: calls by way of the records that a real call would reach."""
+"""A platform of one cluster for the tests of ECS, and calls on it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,6 +9,7 @@ from typing import Any
 from infrastructure.embedded.apis.ecs.controller import EcsController
 from infrastructure.embedded.pace import FAST, Pace
 from infrastructure.embedded.tests.ecs_world import FakeProcess, World, world
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 CLUSTER, SERVICE = "cafe-test", "order"
@@ -16,14 +17,30 @@ CLUSTER, SERVICE = "cafe-test", "order"
 
 @dataclass(slots=True)
 class Ecs:
-    """A platform with one cluster, and calls on it by way of the records a real call would reach."""
+    """A platform with one cluster, and calls on it."""
 
     world: World
     controller: EcsController
+    looks_again_s: float | None = None
 
     @property
     def api(self) -> Any:
+        """moto's records."""
         return self.world.backends.ecs
+
+    def call(self, name: str, **members: Any) -> Any:
+        """The output of an operation on the cluster."""
+        return self.world.backends.operations.call("ecs", name, cluster=CLUSTER, **members)
+
+    def run(self, *subnets: str, **members: Any) -> Any:
+        """A task that belongs to no service."""
+        network = {"awsvpcConfiguration": {"subnets": list(subnets or self.world.subnets)}}
+        given = {"taskDefinition": self.define(), "launchType": "FARGATE", "networkConfiguration": network, **members}
+        [task] = self.call("RunTask", **given)["tasks"]
+        return task
+
+    def stop(self, task: Any, reason: str | None = None) -> Any:
+        return self.call("StopTask", task=task.task_arn, reason=reason)["task"]
 
     @property
     def service(self) -> Any:
@@ -43,7 +60,7 @@ class Ecs:
         for _ in range(passes):
             if "ecs" in self.world.woken:
                 self.world.woken.discard("ecs")
-                await self.controller.reconcile()
+                self.looks_again_s = await reconcile(self.controller)
             for _ in range(5):
                 await asyncio.sleep(0)
 
@@ -68,26 +85,21 @@ class Ecs:
     def create_service(
         self, *, desired: int = 2, definition: str | None = None, group: str | None = None, **more: Any
     ) -> Any:
-        return self.api.create_service(
-            CLUSTER,
-            SERVICE,
-            desired,
-            definition or self.define(),
-            launch_type="FARGATE",
-            load_balancers=[{"targetGroupArn": group, "containerName": "order", "containerPort": 80}] if group else [],
-            network_configuration=more.pop("network_configuration", None)
-            or {
-                "awsvpcConfiguration": {
-                    "subnets": self.world.subnets,
-                    "securityGroups": [],
-                    "assignPublicIp": "DISABLED",
-                }
-            },
-            **more,
-        )
+        network = {"subnets": self.world.subnets, "securityGroups": [], "assignPublicIp": "DISABLED"}
+        given = {
+            "serviceName": SERVICE,
+            "desiredCount": desired,
+            "taskDefinition": definition or self.define(),
+            "launchType": "FARGATE",
+            "loadBalancers": [{"targetGroupArn": group, "containerName": "order", "containerPort": 80}]
+            if group
+            else [],
+            "networkConfiguration": {"awsvpcConfiguration": network},
+        }
+        return self.call("CreateService", **{**given, **more})["service"]
 
     def update(self, **changes: Any) -> Any:
-        return self.api.update_service({"cluster": CLUSTER, "service": SERVICE, **changes})
+        return self.call("UpdateService", service=SERVICE, **changes)["service"]
 
     def wanted(self) -> list[Any]:
         return [task for task in self.tasks if task.desired_status == "RUNNING"]

@@ -1,6 +1,5 @@
 """The ECS controller over moto's real records: what is wanted becomes processes, what becomes of them is recorded."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -38,8 +37,7 @@ async def test_a_network_without_dns_host_names_is_no_obstacle(state: StateFolde
         vpc = ec2.create_vpc("10.1.0.0/16")
         ec2.modify_vpc_attribute(vpc.id, "enable_dns_hostnames", False)
         subnet = ec2.create_subnet(vpc.id, "10.1.0.0/24", availability_zone="us-east-1c")
-        network = {"awsvpcConfiguration": {"subnets": [subnet.id], "securityGroups": []}}
-        [task] = ecs.api.run_task(CLUSTER, ecs.define(), 1, None, "me", None, "FARGATE", network)
+        task = ecs.run(subnet.id)
         assert task.availability_zone == "us-east-1c"
         assert "privateDnsName" not in {detail["name"] for detail in task.attachments[0]["details"]}
 
@@ -51,7 +49,7 @@ async def test_a_stopped_task_is_replaced_while_it_still_stops(state: StateFolde
         await ecs.settle()
         ecs.world.supervisor.obeys = False
         stopped = ecs.tasks[0]
-        ecs.api.stop_task(CLUSTER, stopped.task_arn, "chaos")
+        ecs.stop(stopped, "chaos")
         await ecs.settle()
         [stopping] = [p for p in ecs.running if p.spec.resource == stopped.task_arn]
         assert stopping.signals == ["TERM, KILL after 2 s"]
@@ -103,15 +101,13 @@ async def test_a_process_that_cannot_start_fails_its_task(state: StateFolder) ->
 
 
 async def test_tasks_that_wait_for_their_first_healthy_check_are_looked_at_when_it_comes(
-    state: StateFolder, monkeypatch: pytest.MonkeyPatch
+    state: StateFolder,
 ) -> None:
     async with platform(state) as ecs:
-        delays: list[float] = []
-        monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda delay, *_: delays.append(delay))
         ecs.world.targets.otherwise = "initial"
         ecs.create_service(group=ecs.group())
         await ecs.settle(passes=20)
-        assert (delays, [task.last_status for task in ecs.tasks]) == ([], ["RUNNING", "RUNNING"])
+        assert (ecs.looks_again_s, [task.last_status for task in ecs.tasks]) == (None, ["RUNNING", "RUNNING"])
         assert ecs.controller.unsettled() == ("service order: 0 of 2 tasks are healthy",)
         ecs.world.targets.otherwise = "healthy"
         await ecs.settle()  # as a change of health wakes it
@@ -162,7 +158,7 @@ async def test_a_task_stopped_before_it_started_never_starts(state: StateFolder)
         ecs.create_service(desired=1)
         await ecs.settle()
         first = ecs.tasks[0]
-        ecs.api.stop_task(CLUSTER, first.task_arn, None)
+        ecs.stop(first)
         await ecs.settle()
         assert first.last_status == "STOPPED"
         assert len(ecs.wanted()) == 1
@@ -174,14 +170,14 @@ async def test_deleting_a_service_stops_its_tasks_and_frees_what_they_held(state
         interfaces = len(ecs.world.backends.ec2.enis)
         ecs.create_service(group=ecs.group())
         await ecs.settle()
-        ecs.api.delete_service(CLUSTER, SERVICE, force=True)
+        ecs.call("DeleteService", service=SERVICE, force=True)
         assert ecs.service.status == "DRAINING"
         await ecs.settle()
         assert ecs.service.status == "INACTIVE"
         assert not ecs.running
         assert not ecs.world.ports.given
         assert len(ecs.world.backends.ec2.enis) == interfaces
-        assert ecs.api.list_services(CLUSTER) == []
+        assert ecs.call("ListServices")["serviceArns"] == []
 
 
 async def test_tasks_of_a_service_whose_record_is_gone_are_stopped(state: StateFolder) -> None:

@@ -21,7 +21,7 @@ async def test_a_new_task_definition_rolls_out_behind_healthy_tasks(state: State
         ecs.world.targets.otherwise = "initial"
         for process in ecs.running:
             ecs.world.targets.states[process.spec.port or 0] = "healthy"
-        ecs.update(task_definition=ecs.define(environment=[{"name": "REVISION", "value": "2"}]))
+        ecs.update(taskDefinition=ecs.define(environment=[{"name": "REVISION", "value": "2"}]))
         await ecs.settle()
         assert old < {process.spec.resource for process in ecs.running}, "old tasks serve until new ones are healthy"
         assert [d["status"] for d in ecs.service.deployments] == ["PRIMARY", "ACTIVE"]
@@ -39,7 +39,7 @@ async def test_force_new_deployment_replaces_every_task(state: StateFolder) -> N
         ecs.create_service()
         await ecs.settle()
         before = {process.spec.resource for process in ecs.running}
-        ecs.update(force_new_deployment=True)
+        ecs.update(forceNewDeployment=True)
         await ecs.settle()
         after = {process.spec.resource for process in ecs.running}
         assert len(after) == 2
@@ -51,7 +51,7 @@ async def test_the_desired_count_can_be_changed(state: StateFolder, desired: int
     async with platform(state) as ecs:
         ecs.create_service()
         await ecs.settle()
-        ecs.update(desired_count=desired)
+        ecs.update(desiredCount=desired)
         await ecs.settle()
         assert len(ecs.running) == ecs.service.running_count == desired
 
@@ -98,7 +98,7 @@ async def test_a_service_without_a_subnet_waits_for_one(state: StateFolder) -> N
         await ecs.settle()
         assert not ecs.running
         assert ecs.controller.unsettled() == ("service order: 0 of 2 tasks are healthy",)
-        ecs.update(network_configuration={"awsvpcConfiguration": {"subnets": ecs.world.subnets}})
+        ecs.update(networkConfiguration={"awsvpcConfiguration": {"subnets": ecs.world.subnets}})
         await ecs.settle()
         assert len(ecs.running) == 2
 

@@ -9,17 +9,17 @@ import pytest
 from infrastructure.embedded.apis.ecs.launch import (
     Allotment,
     CannotStart,
-    Region,
     service_of,
-    spec_of,
     stop_timeout_s,
+    workload_of,
 )
+from infrastructure.embedded.engines.workload import Surroundings
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
 from infrastructure.embedded.pace import AWS, FAST
 
 SECRETS = {"token": "t0ken", "arn:aws:secretsmanager:us-east-1:1:secret:db-AbCdEf": json.dumps({"password": "p4ss"})}
-REGION = Region(
-    name="us-east-1",
+AROUND = Surroundings(
+    region="us-east-1",
     url="http://127.0.0.1:4566",
     pace=FAST,
     edge=lambda service, upstream: Endpoint(LOOPBACK, len(service) * 1000 + len(upstream)),
@@ -39,7 +39,7 @@ def task(**overrides: Any) -> SimpleNamespace:
 
 
 def environment(container: dict[str, Any], **overrides: Any) -> dict[str, str]:
-    return dict(spec_of(task(**overrides), definition(**container), 4321, REGION).env)
+    return dict(workload_of(task(**overrides), definition(**container), 4321, AROUND).process(AROUND).env)
 
 
 def test_the_platforms_values_win_over_the_containers() -> None:

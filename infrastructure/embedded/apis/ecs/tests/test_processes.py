@@ -40,7 +40,7 @@ def light_service(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass(slots=True)
 class Platform:
-    api: Any
+    backends: Any
     controller: EcsController
     supervisor: Supervisor
     reconciler: Reconciler
@@ -58,8 +58,11 @@ class Platform:
                 await asyncio.sleep(0.002)
         return time.monotonic() - began
 
+    def stop(self, arn: str, reason: str | None = None) -> None:
+        self.backends.operations.call("ecs", "StopTask", cluster=CLUSTER, task=arn, reason=reason)
+
     def record(self, arn: str) -> Any:
-        return self.api.tasks[CLUSTER][arn]
+        return self.backends.ecs.tasks[CLUSTER][arn]
 
     async def settle(self) -> None:
         assert await self.reconciler.settled(10.0) == ()
@@ -89,10 +92,20 @@ async def platform(state: StateFolder) -> AsyncIterator[Platform]:
         memory="512",
     )
     network = {"awsvpcConfiguration": {"subnets": made.subnets}}
-    api.create_service(CLUSTER, "light", 2, "light", launch_type="FARGATE", network_configuration=network)
+    made.backends.operations.changed = lambda service, _name: reconciler.notify(service)
+    made.backends.operations.call(
+        "ecs",
+        "CreateService",
+        cluster=CLUSTER,
+        serviceName="light",
+        desiredCount=2,
+        taskDefinition="light",
+        launchType="FARGATE",
+        networkConfiguration=network,
+    )
     reconciler.start()
     try:
-        yield Platform(api, controller, supervisor, reconciler)
+        yield Platform(made.backends, controller, supervisor, reconciler)
     finally:
         await reconciler.close()
         await supervisor.close()
@@ -115,8 +128,7 @@ async def test_a_stopped_task_gets_sigterm_and_is_replaced_within_the_deadline(s
     async with platform(state) as cloud:
         await cloud.settle()
         victim = next(iter(cloud.living))
-        cloud.api.stop_task(CLUSTER, victim, "a drill")
-        cloud.reconciler.notify("ecs")
+        cloud.stop(victim, "a drill")
         took = await cloud.until(lambda: victim not in cloud.living and len(cloud.living) == 2)
         await cloud.settle()
         assert took < RECOVERY_S
@@ -131,8 +143,7 @@ async def test_a_frozen_task_that_is_stopped_gets_sigkill_after_its_time(state: 
         process.pause()
         # Until it has stopped, a SIGTERM would come first: pending signals are taken in the order of their numbers.
         await cloud.until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
-        cloud.api.stop_task(CLUSTER, victim, None)
-        cloud.reconciler.notify("ecs")
+        cloud.stop(victim)
         replaced = await cloud.until(lambda: len(set(cloud.living) - {victim}) == 2)
         assert replaced < RECOVERY_S, "the replacement does not wait"
         await cloud.until(lambda: victim not in cloud.living)

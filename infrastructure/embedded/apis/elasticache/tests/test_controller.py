@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from infrastructure.embedded.apis.elasticache.controller import ElastiCacheController, Member
-from infrastructure.embedded.apis.elasticache.metrics import Reading, metrics_between
+from infrastructure.embedded.apis.elasticache.controller import ElastiCacheController
 from infrastructure.embedded.control.metric_store import Key
+from infrastructure.embedded.engines.redis.group import Member
+from infrastructure.embedded.engines.redis.reading import Reading, metrics_between
 from infrastructure.embedded.engines.redis.resp import Reply, RespConnection
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment
 from infrastructure.embedded.tests import processes
 from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.embedded.tests.passes import measure, reconcile
 from infrastructure.state import StateFolder
 
 GROUP = "cafe-test"
@@ -47,11 +49,11 @@ class Cache:
 
     @property
     def primary(self) -> Member:
-        return self.controller._groups[GROUP].primary
+        return self.controller._fleet.running[GROUP].primary
 
     @property
     def replica(self) -> Member:
-        [replica] = self.controller._groups[GROUP].replicas
+        [replica] = self.controller._fleet.running[GROUP].replicas
         return replica
 
     @property
@@ -64,25 +66,35 @@ class Cache:
         [upstream] = [u for u in self.fragment.upstreams if u.name == name]
         return upstream.endpoints[0].port
 
+    def call(self, action: str, **members: Any) -> Any:
+        """What the operation gives, from inside the daemon."""
+        return self.world.backends.operations.call("elasticache", action, **members)
+
     def create(self, **changes: Any) -> Any:
-        names = self.api._moto_parameters
         wanted = {
-            "replication_group_id": GROUP,
-            "replication_group_description": "",
-            "num_cache_clusters": 2,
-            "automatic_failover_enabled": True,
-            "engine": "redis",
-            "cache_node_type": "cache.t4g.small",
-            "preferred_cache_cluster_azs": ["us-east-1a", "us-east-1b"],
-            "node_group_configuration": [],
-            "log_delivery_configurations": [],
-            "user_group_ids": [],
-            "tags": [],
+            "ReplicationGroupId": GROUP,
+            "ReplicationGroupDescription": "",
+            "NumCacheClusters": 2,
+            "AutomaticFailoverEnabled": True,
+            "Engine": "redis",
+            "CacheNodeType": "cache.t4g.small",
+            "PreferredCacheClusterAZs": ["us-east-1a", "us-east-1b"],
+            "Tags": [{"Key": "Project", "Value": "cloudcafe"}],
         }
-        return self.api.create_replication_group(**(dict.fromkeys(names) | wanted | changes))
+        return self.call("CreateReplicationGroup", **wanted | changes)["ReplicationGroup"]
+
+    def create_alone(self) -> Any:
+        wanted = {"CacheClusterId": "alone", "CacheNodeType": "cache.t4g.micro", "Engine": "redis"}
+        return self.call("CreateCacheCluster", **wanted)["CacheCluster"]
+
+    def delete_alone(self) -> None:
+        self.call("DeleteCacheCluster", CacheClusterId="alone")
+
+    def delete(self) -> None:
+        self.call("DeleteReplicationGroup", ReplicationGroupId=GROUP)
 
     async def settle(self) -> None:
-        await self.controller.reconcile()
+        await reconcile(self.controller)
 
     async def die(self, member: Member) -> None:
         """SIGKILL the member's server, wait until the controller was told, and let it act."""
@@ -131,7 +143,7 @@ async def test_a_group_is_addressed_before_it_runs_and_answers_there_later(state
         shard = group.node_groups[0]
         address = shard["primary_endpoint"]
         assert address["address"] == LOOPBACK
-        assert cache.controller.unsettled() == (f"cache {GROUP} is not running yet",)
+        assert cache.controller.unsettled() == (f"elasticache {GROUP} is not running yet",)
         await cache.settle()
         assert cache.controller.unsettled() == ()
         listeners = {listener.name: listener.port for listener in cache.fragment.listeners}
@@ -172,7 +184,7 @@ async def test_a_dead_primary_fails_over_and_comes_back_as_a_replica(state: Stat
 
 async def test_without_automatic_failover_a_dead_primary_comes_back_empty(state: StateFolder) -> None:
     async with platform(state) as cache:
-        cache.create(automatic_failover_enabled=False)
+        cache.create(AutomaticFailoverEnabled=False)
         await cache.settle()
         await call(cache.primary.port, "SET", "key", "1")
         await until(cache.replica.port, ("GET", "key"), "1")
@@ -211,7 +223,10 @@ async def test_test_failover_switches_roles_and_keeps_the_data(state: StateFolde
         await cache.settle()
         await call(cache.primary.port, "SET", "key", "1")
         await until(cache.replica.port, ("GET", "key"), "1")
-        assert cache.api.cafe_calls.test_failover(GROUP, "0001").status == "modifying"
+        assert (
+            cache.call("TestFailover", ReplicationGroupId=GROUP, NodeGroupId="0001")["ReplicationGroup"].status
+            == "modifying"
+        )
         await cache.settle()
         assert cache.roles == {f"{GROUP}-001": "replica", f"{GROUP}-002": "primary"}
         assert cache.record.status == "available"
@@ -227,7 +242,9 @@ async def test_a_rebooted_primary_stays_primary_and_forgets(state: StateFolder) 
         await call(cache.primary.port, "SET", "key", "1")
         assert cache.primary.node is not None
         before = cache.primary.node.process.pid
-        rebooting = cache.api.cafe_calls.reboot_cache_cluster(f"{GROUP}-001", ["0001"])
+        rebooting = cache.call("RebootCacheCluster", CacheClusterId=f"{GROUP}-001", CacheNodeIdsToReboot=["0001"])[
+            "CacheCluster"
+        ]
         assert rebooting.cache_cluster_status == "rebooting cluster nodes"
         await cache.settle()
         assert cache.primary.node.process.pid != before
@@ -238,15 +255,12 @@ async def test_a_rebooted_primary_stays_primary_and_forgets(state: StateFolder) 
 
 async def test_a_cluster_that_stands_alone_answers_at_its_endpoint(state: StateFolder) -> None:
     async with platform(state) as cache:
-        code = cache.controller._calls._moto_create_cluster.__func__.__code__
-        wanted = dict.fromkeys(code.co_varnames[1 : code.co_argcount])
-        wanted |= {"cache_cluster_id": "alone", "cache_node_type": "cache.t4g.micro", "engine": "redis"}
-        cluster = cache.api.create_cache_cluster(**wanted)
+        cluster = cache.create_alone()
         await cache.settle()
         [listener] = cache.fragment.listeners
         assert cluster.cache_nodes[0]["Endpoint"] == {"Address": LOOPBACK, "Port": listener.port}
         assert await call(cache.served_at("elasticache-alone"), "PING") == "PONG"
-        cache.api.delete_cache_cluster("alone")
+        cache.delete_alone()
         await cache.settle()
         assert cache.api.cache_clusters == {}
 
@@ -256,7 +270,7 @@ async def test_a_deleted_group_leaves_nothing(state: StateFolder) -> None:
         cache.create()
         await cache.settle()
         port = cache.primary.port
-        cache.api.delete_replication_group(GROUP, None)
+        cache.delete()
         await cache.settle()
         assert (cache.api.replication_groups, cache.api.cache_clusters) == ({}, {})
         assert cache.fragment == Fragment()
@@ -268,9 +282,9 @@ async def test_a_deleted_group_leaves_nothing(state: StateFolder) -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"num_node_groups": 2}, "groups of one shard"),
-        ({"cluster_mode": "enabled"}, "groups of one shard"),
-        ({"num_cache_clusters": 1}, "NumCacheClusters must be 2 or more"),
+        ({"NumNodeGroups": 2}, "groups of one shard"),
+        ({"ClusterMode": "enabled"}, "groups of one shard"),
+        ({"NumCacheClusters": 1}, "NumCacheClusters must be 2 or more"),
     ],
     ids=["shards", "cluster mode", "failover without replica"],
 )
@@ -281,24 +295,32 @@ async def test_a_group_that_cannot_be_had_is_refused(state: StateFolder, wanted:
         assert cache.api.replication_groups == {}
 
 
+def failover(group: str, node_group: str) -> tuple[str, dict[str, Any]]:
+    return "TestFailover", {"ReplicationGroupId": group, "NodeGroupId": node_group}
+
+
+def reboot(cluster: str, node: str) -> tuple[str, dict[str, Any]]:
+    return "RebootCacheCluster", {"CacheClusterId": cluster, "CacheNodeIdsToReboot": [node]}
+
+
 @pytest.mark.parametrize(
-    ("call_it", "message"),
+    ("asked", "message"),
     [
-        (lambda calls: calls.test_failover(GROUP, "0002"), "no node group 0002"),
-        (lambda calls: calls.test_failover("other", "0001"), "other not found"),
-        (lambda calls: calls.test_failover(GROUP, "0001"), "must be enabled"),
-        (lambda calls: calls.reboot_cache_cluster("other", ["0001"]), "other not found"),
-        (lambda calls: calls.reboot_cache_cluster(f"{GROUP}-001", ["0002"]), "no node 0002"),
+        (failover(GROUP, "0002"), "NodeGroupNotFoundFault: .* no node group 0002"),
+        (failover("other", "0001"), "other not found"),
+        (failover(GROUP, "0001"), "must be enabled"),
+        (reboot("other", "0001"), "other not found"),
+        (reboot(f"{GROUP}-001", "0002"), "no node 0002"),
     ],
     ids=["node group", "group", "failover off", "cluster", "node"],
 )
 async def test_what_is_not_there_cannot_be_failed_over_or_rebooted(
-    state: StateFolder, call_it: Any, message: str
+    state: StateFolder, asked: tuple[str, dict[str, Any]], message: str
 ) -> None:
     async with platform(state) as cache:
-        cache.create(automatic_failover_enabled=False)
+        cache.create(AutomaticFailoverEnabled=False)
         with pytest.raises(Exception, match=message):
-            call_it(cache.api.cafe_calls)
+            cache.call(asked[0], **asked[1])
 
 
 async def test_hits_and_items_are_counted_per_node(state: StateFolder) -> None:
@@ -308,10 +330,9 @@ async def test_hits_and_items_are_counted_per_node(state: StateFolder) -> None:
         await call(cache.primary.port, "SET", "key", "1")
         await call(cache.primary.port, "GET", "key")
         await call(cache.primary.port, "GET", "other")
-        assert list(cache.controller._metrics.collect(1.0)) == []
-        assert cache.controller._metrics._task is not None
-        await cache.controller._metrics._task
-        store = cache.world.context.metrics.store
+        metrics = cache.world.context.metrics
+        await measure(metrics, cache.controller._metrics.asking)
+        store = metrics.store
 
         def value(name: str) -> float:
             key = Key.of("AWS/ElastiCache", name, {"CacheClusterId": f"{GROUP}-001"})

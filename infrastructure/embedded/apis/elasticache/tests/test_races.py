@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.embedded.apis.elasticache.tests.test_controller import GROUP, Cache, call, platform
+from infrastructure.embedded.apis.elasticache.tests.test_controller import GROUP, call, platform
 from infrastructure.embedded.engines.redis.engine import RedisNode
 from infrastructure.embedded.engines.redis.resp import RespConnection
 from infrastructure.embedded.network.envoy.model import LOOPBACK
@@ -22,22 +22,15 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def create_alone(cache: Cache) -> Any:
-    code = cache.controller._calls._moto_create_cluster.__func__.__code__
-    wanted = dict.fromkeys(code.co_varnames[1 : code.co_argcount])
-    wanted |= {"cache_cluster_id": "alone", "cache_node_type": "cache.t4g.micro", "engine": "redis"}
-    return cache.api.create_cache_cluster(**wanted)
-
-
 @pytest.mark.parametrize("is_group", [True, False], ids=["group", "cluster"])
 async def test_what_is_deleted_before_anybody_looked_is_gone(state: StateFolder, is_group: bool) -> None:
     async with platform(state) as cache:
         if is_group:
             cache.create()
-            cache.api.delete_replication_group(GROUP, None)
+            cache.delete()
         else:
-            create_alone(cache)
-            cache.api.delete_cache_cluster("alone")
+            cache.create_alone()
+            cache.delete_alone()
         await cache.settle()
         assert (cache.api.replication_groups, cache.api.cache_clusters) == ({}, {})
         assert cache.world.context.ports._allocated == set()
@@ -47,11 +40,11 @@ async def test_a_cluster_that_is_deleted_while_it_starts_is_gone(
     state: StateFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with platform(state) as cache:
-        create_alone(cache)
+        cache.create_alone()
         start = cache.controller._engine.start
 
         async def delete_and_start(spec: Any) -> RedisNode:
-            cache.api.delete_cache_cluster("alone")
+            cache.delete_alone()
             return await start(spec)
 
         monkeypatch.setattr(cache.controller._engine, "start", delete_and_start)
@@ -107,7 +100,7 @@ async def test_one_group_that_cannot_start_keeps_no_other_from_it(
 ) -> None:
     async with platform(state) as cache:
         cache.create()
-        create_alone(cache)
+        cache.create_alone()
         start = cache.controller._engine.start
 
         async def refuse_the_group(spec: Any) -> RedisNode:
@@ -121,11 +114,21 @@ async def test_one_group_that_cannot_start_keeps_no_other_from_it(
         assert [name for name, _ in cache.controller._running()] == ["alone"]
 
 
+async def test_what_was_there_before_is_not_taken_for_the_platforms_cache(state: StateFolder) -> None:
+    async with platform(state) as cache:
+        cache.create_alone()
+        await cache.settle()
+        assert (cache.world.network.upstreams["elasticache"], cache.world.network.endpoints) == ((), {})
+        cache.create()
+        await cache.settle()
+        assert cache.world.network.upstreams["elasticache"] == (cache.primary.endpoint,)
+
+
 async def test_a_member_of_a_group_is_not_deleted_by_itself(state: StateFolder) -> None:
     async with platform(state) as cache:
         cache.create()
         await cache.settle()
         with pytest.raises(Exception, match=f"{GROUP}-002 is a member of replication group {GROUP}"):
-            cache.api.delete_cache_cluster(f"{GROUP}-002")
+            cache.call("DeleteCacheCluster", CacheClusterId=f"{GROUP}-002")
         await cache.settle()
         assert cache.roles == {f"{GROUP}-001": "primary", f"{GROUP}-002": "replica"}

@@ -10,11 +10,13 @@ from typing import Any
 from infrastructure.embedded.apis.elbv2.controller import Elbv2Controller
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metrics import Metrics
+from infrastructure.embedded.control.reconciler import Reconciler
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.moto.records import Backends
 from infrastructure.embedded.network.edges import Network
-from infrastructure.embedded.network.envoy.process import Envoy, Fragment
+from infrastructure.embedded.network.envoy.model import Fragment
+from infrastructure.embedded.network.envoy.process import Envoy
 from infrastructure.embedded.pace import FAST, Pace
 from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE
 from infrastructure.embedded.tests.wire import Response, Target, eventually, request
@@ -52,7 +54,7 @@ class Cloud:
     """The controller over moto's own records, and the calls a client would make on them."""
 
     context: Context
-    woken: asyncio.Event
+    reconciler: Reconciler
     controller: Elbv2Controller
     totals: Mapping[tuple[str, str], float]
     subnets: list[str]
@@ -70,7 +72,7 @@ class Cloud:
         return int(self.context.network.endpoints["alb"].rpartition(":")[2])
 
     def wake(self) -> None:
-        self.woken.set()
+        self.reconciler.wake(Elbv2Controller.name)
 
     def group(self, name: str, *, interval: int = 5, **attributes: str) -> str:
         made = self.elbv2.create_target_group(
@@ -89,27 +91,40 @@ class Cloud:
         self.groups[name] = made.arn
         return str(made.arn)
 
+    def call(self, action: str, **members: Any) -> Any:
+        """An operation from inside the daemon; the controller is told of a change."""
+        output = self.context.backends.operations.call("elasticloadbalancing", action, **members)
+        if not action.startswith("Describe"):
+            self.wake()
+        return output
+
     def register(self, group: str, *targets: Target) -> None:
-        self.elbv2.register_targets(self.groups[group], [{"Id": "127.0.0.1", "Port": t.port} for t in targets])
-        self.wake()
+        self.call("RegisterTargets", TargetGroupArn=self.groups[group], Targets=[_described(t) for t in targets])
 
     def deregister(self, group: str, *targets: Target) -> None:
-        self.elbv2.deregister_targets(self.groups[group], [{"Id": "127.0.0.1", "Port": t.port} for t in targets])
-        self.wake()
+        self.call("DeregisterTargets", TargetGroupArn=self.groups[group], Targets=[_described(t) for t in targets])
 
     def rule(self, priority: int, path: str, *actions: Wire) -> str:
-        conditions = [{"Field": "path-pattern", "Values": [path]}]
-        rule = self.elbv2.create_rule(self.listener, conditions, priority, list(actions))
-        self.wake()
+        return self.rule_on({"Field": "path-pattern", "Values": [path]}, priority, *actions)
+
+    def rule_on(self, condition: Wire, priority: int, *actions: Wire) -> str:
+        wanted = {"Conditions": [condition], "Priority": priority, "Actions": list(actions)}
+        [rule] = self.call("CreateRule", ListenerArn=self.listener, **wanted)["Rules"]
         return str(rule.arn)
+
+    def change(self, rule: str, *actions: Wire) -> None:
+        self.call("ModifyRule", RuleArn=rule, Actions=list(actions))
 
     def forward(self, group: str) -> Wire:
         return {"Type": "forward", "TargetGroupArn": self.groups[group]}
 
     def health(self, group: str) -> dict[int, tuple[str, str | None]]:
         """Port to (state, reason)."""
-        described = self.elbv2.describe_target_health(self.groups[group], [])
-        return {status.target["Port"]: (status.status, status.reason) for status in described}
+        described = self.call("DescribeTargetHealth", TargetGroupArn=self.groups[group])["TargetHealthDescriptions"]
+        return {
+            each["Target"]["Port"]: (each["TargetHealth"]["State"], each["TargetHealth"]["Reason"])
+            for each in described
+        }
 
     async def is_(self, group: str, states: dict[Target, str]) -> None:
         """Wait until these are exactly the targets of the group and their states."""
@@ -147,8 +162,7 @@ class Machine:
 
     @asynccontextmanager
     async def _cloud(self, pace: Pace) -> AsyncIterator[Cloud]:
-        woken = asyncio.Event()
-        woken.set()
+        reconciler = Reconciler(resync_s=60.0)
         backends = Backends(ACCOUNT, REGION)
         backends.elbv2.reset()
         metrics = Recorded(backends, pace)
@@ -164,9 +178,10 @@ class Machine:
             network=Network(self.envoy, ports),
             metrics=metrics,
             backends=backends,
-            wake=lambda _: woken.set(),
+            wake=lambda name: reconciler.wake(name) if name == Elbv2Controller.name else None,
         )
         controller = Elbv2Controller(context)
+        reconciler.adopt([controller])
         vpc = backends.ec2.create_vpc("10.0.0.0/16")
         subnets = [
             backends.ec2.create_subnet(vpc.id, f"10.0.{n}.0/24", availability_zone=f"{REGION}{zone}").id
@@ -174,36 +189,30 @@ class Machine:
         ]
         cloud = Cloud(
             context=context,
-            woken=woken,
+            reconciler=reconciler,
             controller=controller,
             totals=metrics.totals,
             subnets=subnets,
             vpc=vpc.id,
         )
-        cloud.balancer = cloud.elbv2.create_load_balancer("shop", [], subnets).arn
+        cloud.elbv2.create_listener(
+            cloud.elbv2.create_load_balancer("somebody-elses", [], subnets).arn, "HTTP", "80", "", None, [fixed("418")]
+        )
+        tags = [{"Key": "Project", "Value": "cloudcafe"}]
+        cloud.balancer = cloud.elbv2.create_load_balancer("shop", [], subnets, tags=tags).arn
         closed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"}}
         cloud.listener = cloud.elbv2.create_listener(cloud.balancer, "HTTP", "80", "", None, [closed]).arn
-        tasks = [asyncio.create_task(metrics.run()), asyncio.create_task(_follow(controller, woken))]
+        measuring = asyncio.create_task(metrics.run())
+        reconciler.start()
         try:
             await eventually(lambda: _is_served(cloud))
             yield cloud
         finally:
-            for task in tasks:
-                if task.done():
-                    task.result()  # a pass that failed is the cause of whatever came of it
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await controller.close()
+            await reconciler.close()
+            await metrics.close()
+            assert (reconciler.failures, measuring.cancelled()) == ({}, True), "the cause of whatever came of it"
             self.envoy.publish("elbv2", Fragment())
             ports.close()
-
-
-async def _follow(controller: Elbv2Controller, woken: asyncio.Event) -> None:
-    """What the daemon does: a pass for each wake."""
-    while True:
-        await woken.wait()
-        woken.clear()
-        await controller.reconcile()
 
 
 async def _is_served(cloud: Cloud) -> bool:
@@ -225,6 +234,10 @@ def machine_on(state: StateFolder) -> Iterator[Machine]:
         finally:
             runner.run(envoy.close())
             runner.run(supervisor.close())
+
+
+def _described(target: Target) -> Wire:
+    return {"Id": "127.0.0.1", "Port": target.port}
 
 
 def by(name: str) -> Callable[[Response], bool]:

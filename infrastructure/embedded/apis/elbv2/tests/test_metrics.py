@@ -28,7 +28,7 @@ COUNTERS = {
 def reported(target_group: str | None) -> dict[str, tuple[float, str]]:
     """Name to (value, unit) of what has these dimensions."""
     wanted = {"LoadBalancer": ALB} if target_group is None else {"LoadBalancer": ALB, "TargetGroup": target_group}
-    return {d.name: (d.value, d.unit) for d in datums(COUNTERS, DIRECTORY, at=60.0) if d.dimensions == wanted}
+    return {d.name: (d.value, d.unit) for d in datums(COUNTERS, DIRECTORY) if d.dimensions == wanted}
 
 
 TARGETS = {
@@ -60,12 +60,12 @@ def test_a_load_balancer_adds_what_reached_no_group() -> None:
 
 
 def test_a_quiet_load_balancer_reports_no_requests() -> None:
-    (datum,) = datums({}, DIRECTORY, at=60.0)
-    assert (datum.namespace, datum.name, datum.value, datum.at) == ("AWS/ApplicationELB", "RequestCount", 0.0, 60.0)
+    (datum,) = datums({}, DIRECTORY)
+    assert (datum.namespace, datum.name, datum.value) == ("AWS/ApplicationELB", "RequestCount", 0.0)
 
 
 def test_what_was_deleted_is_no_longer_reported() -> None:
-    assert list(datums(COUNTERS, Directory(), at=60.0)) == []
+    assert list(datums(COUNTERS, Directory())) == []
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,9 @@ def test_rules_are_tried_by_priority(machine: Machine) -> None:
         low = cloud.rule(200, "/api/*", fixed("202"))
         cloud.rule(30, "/api/*", fixed("203"))
         await cloud.answers(status(203), "/api/x")
-        cloud.elbv2.set_rule_priorities([{"RuleArn": low, "Priority": 4}])
-        cloud.wake()
+        cloud.call("SetRulePriorities", RulePriorities=[{"RuleArn": low, "Priority": 4}])
         await cloud.answers(status(202), "/api/x")
-        cloud.elbv2.delete_rule(low)
-        cloud.wake()
+        cloud.call("DeleteRule", RuleArn=low)
         await cloud.answers(status(203), "/api/x")
 
     machine.run(test)
@@ -68,8 +66,7 @@ def test_rules_are_tried_by_priority(machine: Machine) -> None:
 )
 def test_every_kind_of_condition_is_read(machine: Machine, condition: Wire, asked: dict[str, Any]) -> None:
     async def test(cloud: Cloud) -> None:
-        cloud.elbv2.create_rule(cloud.listener, [condition], 10, [fixed("203")])
-        cloud.wake()
+        cloud.rule_on(condition, 10, fixed("203"))
 
         async def fits() -> bool:
             return (await request(cloud.port, **asked)).status == 203
@@ -110,19 +107,9 @@ def test_a_redirect_reaches_the_client(machine: Machine) -> None:
     machine.run(test)
 
 
-def test_an_authentication_that_is_not_carried_out_lets_nobody_pass(machine: Machine) -> None:
-    async def test(cloud: Cloud) -> None:
-        cloud.group("orders")
-        cloud.rule(10, "*", {"Type": "authenticate-oidc"}, cloud.forward("orders"))
-        await cloud.answers(status(501))
-
-    machine.run(test)
-
-
 def test_a_default_action_can_be_changed(machine: Machine) -> None:
     async def test(cloud: Cloud) -> None:
-        cloud.elbv2.modify_listener(cloud.listener, actions=[fixed("206")])
-        cloud.wake()
+        cloud.call("ModifyListener", ListenerArn=cloud.listener, DefaultActions=[fixed("206")])
         await cloud.answers(status(206))
 
     machine.run(test)
@@ -131,8 +118,7 @@ def test_a_default_action_can_be_changed(machine: Machine) -> None:
 def test_a_deleted_load_balancer_stops_listening(machine: Machine) -> None:
     async def test(cloud: Cloud) -> None:
         port = cloud.port
-        cloud.elbv2.delete_load_balancer(cloud.balancer)
-        cloud.wake()
+        cloud.call("DeleteLoadBalancer", LoadBalancerArn=cloud.balancer)
 
         async def is_refused() -> bool:
             try:
@@ -153,8 +139,7 @@ def test_the_load_balancers_of_a_group_follow_its_rules(machine: Machine) -> Non
         cloud.group("orders")
         cloud.group("spare")
         rule = cloud.rule(10, "*", cloud.forward("orders"))
-        cloud.elbv2.modify_rule(rule, [], [cloud.forward("spare")])
-        cloud.wake()
+        cloud.change(rule, cloud.forward("spare"))
 
         async def is_true() -> bool:
             groups = cloud.elbv2.describe_target_groups(cloud.balancer, [], None)

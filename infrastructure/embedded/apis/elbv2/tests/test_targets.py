@@ -113,12 +113,10 @@ def test_a_group_nobody_sends_to_is_not_checked(machine: Machine) -> None:
             rule = cloud.rule(10, "*", cloud.forward("orders"))
             cloud.register("orders", one)
             await cloud.is_("orders", {one: "healthy"})
-            cloud.elbv2.modify_rule(rule, [], [cloud.forward("spare")])
-            cloud.wake()
+            cloud.change(rule, cloud.forward("spare"))
             assert cloud.health("orders") == {one.port: ("unused", "Target.NotInUse")}
             await cloud.answers(status(503))
-            cloud.elbv2.modify_rule(rule, [], [cloud.forward("orders")])
-            cloud.wake()
+            cloud.change(rule, cloud.forward("orders"))
             await cloud.answers(by("one"))
 
     machine.run(test)
@@ -127,10 +125,12 @@ def test_a_group_nobody_sends_to_is_not_checked(machine: Machine) -> None:
 def test_an_unknown_target_is_not_registered(machine: Machine) -> None:
     async def test(cloud: Cloud) -> None:
         cloud.group("orders")
-        asked = [{"Id": "127.0.0.1", "Port": 9}]
-        (described,) = cloud.elbv2.describe_target_health(cloud.groups["orders"], asked)
-        assert (described.status, described.reason) == ("unused", "Target.NotRegistered")
-        cloud.elbv2.deregister_targets(cloud.groups["orders"], asked)
+        asked = {"TargetGroupArn": cloud.groups["orders"], "Targets": [{"Id": "127.0.0.1", "Port": 9}]}
+        [described] = cloud.call("DescribeTargetHealth", **asked)["TargetHealthDescriptions"]
+        assert described["Target"] == asked["Targets"][0]
+        assert described["TargetHealth"]["State"] == "unused"
+        assert described["TargetHealth"]["Reason"] == "Target.NotRegistered"
+        cloud.call("DeregisterTargets", **asked)
 
     machine.run(test)
 
@@ -141,8 +141,8 @@ def test_an_address_outside_this_machine_is_never_contacted(machine: Machine, mo
     async def test(cloud: Cloud) -> None:
         cloud.group("orders")
         cloud.rule(10, "*", cloud.forward("orders"))
-        cloud.elbv2.register_targets(cloud.groups["orders"], [{"Id": "192.0.2.1", "Port": 80}])
-        cloud.wake()
+        elsewhere = [{"Id": "192.0.2.1", "Port": 80}]
+        cloud.call("RegisterTargets", TargetGroupArn=cloud.groups["orders"], Targets=elsewhere)
 
         async def is_unhealthy() -> bool:
             return cloud.health("orders") == {80: ("unhealthy", "Target.FailedHealthChecks")}

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -17,17 +17,17 @@ from infrastructure.embedded.apis.lambda_.asynchronous import settings as settin
 from infrastructure.embedded.apis.lambda_.asynchronous.settings import Again, Attempts, EventInvokeSettings, Over
 from infrastructure.embedded.apis.lambda_.calls import (
     AsyncRequest,
-    CallHandler,
     Invoker,
-    LambdaError,
     Output,
     Parameters,
     Target,
     invalid,
     not_found,
 )
-from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.background import Background
 from infrastructure.embedded.engines.functions.report import Invocation
+from infrastructure.embedded.gateway.operations import operation
+from infrastructure.embedded.gateway.refused import Refused
 
 if TYPE_CHECKING:
     from infrastructure.embedded.control.context import Context
@@ -56,14 +56,6 @@ class Undeliverable(Exception):
 class LambdaAsync:
     """Implements `AsyncInvokes`. Ages go by `clock`, which nobody sets; times shown by `wall`, in Unix seconds."""
 
-    effects: Mapping[str, str] = {
-        "DeleteFunctionEventInvokeConfig": "AWS's defaults hold again",
-        "GetFunctionEventInvokeConfig": "what was put",
-        "ListFunctionEventInvokeConfigs": "as the single call",
-        "PutFunctionEventInvokeConfig": "retries, age and destinations (SQS queues, functions) of asynchronous invokes",
-        "UpdateFunctionEventInvokeConfig": "as Put, for what it names",
-    }
-
     def __init__(
         self,
         context: "Context",
@@ -77,22 +69,15 @@ class LambdaAsync:
         self._clock = clock
         self._wall = wall
         self._configs: dict[_Key, _Config] = {}
-        self._events: set[asyncio.Task[None]] = set()
-        self.calls: Mapping[str, CallHandler] = {
-            "DeleteFunctionEventInvokeConfig": self._delete,
-            "GetFunctionEventInvokeConfig": self._get,
-            "ListFunctionEventInvokeConfigs": self._list,
-            "PutFunctionEventInvokeConfig": self._put,
-            "UpdateFunctionEventInvokeConfig": self._update,
-        }
+        self._events = Background(_log)
 
     def submit(self, request: AsyncRequest) -> None:
         """Queue the request: returns at once, the caller has its 202."""
         self._count("AsyncEventsReceived", request.target)
-        event = asyncio.create_task(self._carry_out(request, self._clock()), name=f"event {request.request_id}")
-        self._events.add(event)
-        event.add_done_callback(self._events.discard)
-        tell_defect(event, _log, f"an asynchronous invoke of {request.target.name}")
+        self._events.spawn(
+            self._carry_out(request, self._clock()),
+            f"event {request.request_id}, an asynchronous invoke of {request.target.name},",
+        )
 
     async def reconcile(self) -> None:
         """Nothing follows from other records."""
@@ -103,10 +88,7 @@ class LambdaAsync:
 
     async def close(self) -> None:
         """Drop what is queued."""
-        events = tuple(self._events)
-        for event in events:
-            event.cancel()
-        await asyncio.gather(*events, return_exceptions=True)
+        await self._events.close()
 
     async def _carry_out(self, request: AsyncRequest, received_at: float) -> None:
         """Attempt it until it is over, then send on what there is to send."""
@@ -116,7 +98,7 @@ class LambdaAsync:
             self._count("AsyncEventAge", target, waited * 1000.0, unit="Milliseconds")
             try:
                 invocation = await self._attempt(request)
-            except LambdaError as error:
+            except Refused as error:
                 self._count("AsyncEventsDropped", target)
                 _log.warning("event %s of %s is dropped: %s", request.request_id, target.name, error.message)
                 return
@@ -139,7 +121,7 @@ class LambdaAsync:
                 request_id=request.request_id,
                 context=request.context,
             )
-        except LambdaError as error:
+        except Refused as error:
             if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
             _log.warning("event %s of %s is tried again: %s", request.request_id, target.name, error.message)
@@ -176,7 +158,7 @@ class LambdaAsync:
         """The function's dead letter queue as it is now, or as it was when the function has gone."""
         try:
             return self._invoker.target(target.name, target.qualifier).dead_letter_arn
-        except LambdaError:
+        except Refused:
             return target.dead_letter_arn
 
     def _try(self, metric: str, request: AsyncRequest, deliver: Callable[[], None]) -> None:
@@ -192,7 +174,7 @@ class LambdaAsync:
             return
         try:
             target = self._invoker.target(arn)
-        except LambdaError as error:
+        except Refused as error:
             raise Undeliverable(error.message) from error
         self.submit(AsyncRequest(target=target, payload=record, request_id=str(uuid.uuid4())))
 
@@ -211,9 +193,14 @@ class LambdaAsync:
         config = self._configs.get(_key(target))
         return config.settings if config is not None else EventInvokeSettings()
 
+    @operation(
+        "PutFunctionEventInvokeConfig",
+        effect="retries, age and destinations (SQS queues, functions) of asynchronous invokes",
+    )
     def _put(self, parameters: Parameters) -> Output:
         return self._keep(parameters, EventInvokeSettings())
 
+    @operation("UpdateFunctionEventInvokeConfig", effect="as Put, for what it names")
     def _update(self, parameters: Parameters) -> Output:
         return self._keep(parameters, self._of(parameters).settings)
 
@@ -224,14 +211,17 @@ class LambdaAsync:
         self._configs[_key(target)] = config
         return _shown(config)
 
+    @operation("GetFunctionEventInvokeConfig", effect="what was put")
     def _get(self, parameters: Parameters) -> Output:
         return _shown(self._of(parameters))
 
+    @operation("DeleteFunctionEventInvokeConfig", effect="AWS's defaults hold again")
     def _delete(self, parameters: Parameters) -> Output:
         self._of(parameters)
         del self._configs[_key(self._target(parameters))]
         return {}
 
+    @operation("ListFunctionEventInvokeConfigs", effect="as the single call")
     def _list(self, parameters: Parameters) -> Output:
         """In pages; a marker is the number of configurations before it."""
         name = self._target(parameters).name

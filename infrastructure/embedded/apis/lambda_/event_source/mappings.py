@@ -7,14 +7,12 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infrastructure.embedded.apis.lambda_.calls import (
-    CallHandler,
     Invoker,
-    LambdaError,
     Output,
     Parameters,
     conflict,
@@ -24,7 +22,9 @@ from infrastructure.embedded.apis.lambda_.calls import (
 from infrastructure.embedded.apis.lambda_.event_source import settings as settings_of
 from infrastructure.embedded.apis.lambda_.event_source.poller import Poller, Queue
 from infrastructure.embedded.apis.lambda_.event_source.settings import Settings, Source
-from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.background import Background
+from infrastructure.embedded.gateway.operations import operation
+from infrastructure.embedded.gateway.refused import Refused
 
 if TYPE_CHECKING:
     from infrastructure.embedded.control.context import Context
@@ -51,27 +51,12 @@ class _Record:
 class LambdaEventSources:
     """Implements `EventSourceMappings`."""
 
-    effects: Mapping[str, str] = {
-        "CreateEventSourceMapping": "messages of an SQS queue invoke the function in batches; no other sources",
-        "DeleteEventSourceMapping": "takes no more; batches that were begun are finished",
-        "GetEventSourceMapping": "its state, and what came of the latest batch",
-        "ListEventSourceMappings": "as the single call",
-        "UpdateEventSourceMapping": "counts for the next batch; Enabled=false takes no more",
-    }
-
     def __init__(self, context: "Context", invoker: Invoker, *, clock: Callable[[], float] = time.time) -> None:
         self._context = context
         self._invoker = invoker
         self._clock = clock
         self._records: dict[str, _Record] = {}
-        self._endings: set[asyncio.Task[None]] = set()
-        self.calls: Mapping[str, CallHandler] = {
-            "CreateEventSourceMapping": self._create,
-            "DeleteEventSourceMapping": self._delete,
-            "GetEventSourceMapping": self._get,
-            "ListEventSourceMappings": self._list,
-            "UpdateEventSourceMapping": self._update,
-        }
+        self._endings = Background(_log)
 
     async def reconcile(self) -> None:
         """Let every poller look again: its queue or its function may have come or gone."""
@@ -84,18 +69,23 @@ class LambdaEventSources:
             if record.settings.function == name:
                 record.poller.poke()
 
+    def tagged(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """The ARN and the tags of every mapping."""
+        return ((self._arn(record), record.settings.tags) for record in self._records.values())
+
     def tags(self, identifier: str) -> dict[str, str]:
-        """The tags of a mapping, to be read and changed; `LambdaError` when there is none of that id."""
+        """The tags of a mapping, to be read and changed; refused when there is none of that id."""
         return self._of({"UUID": identifier}).settings.tags
 
     async def close(self) -> None:
         """Stop every poller."""
-        for ending in tuple(self._endings):
-            ending.cancel()
-        await asyncio.gather(*self._endings, return_exceptions=True)
+        await self._endings.close()
         records, self._records = self._records, {}
         await asyncio.gather(*(record.poller.close() for record in records.values()))
 
+    @operation(
+        "CreateEventSourceMapping", effect="messages of an SQS queue invoke the function in batches; no other sources"
+    )
     def _create(self, parameters: Parameters) -> Output:
         arn = str(parameters.get("EventSourceArn") or "")
         source = self._source(arn)
@@ -113,10 +103,11 @@ class LambdaEventSources:
         poller.start()
         return self._shown(record)
 
+    @operation("UpdateEventSourceMapping", effect="counts for the next batch; Enabled=false takes no more")
     def _update(self, parameters: Parameters) -> Output:
         record = self._of(parameters)
         if record.is_deleting:
-            raise LambdaError(
+            raise Refused(
                 "ResourceInUseException",
                 f"Cannot update the event source mapping {record.id}: it is being deleted",
                 Type="User",
@@ -131,23 +122,23 @@ class LambdaEventSources:
         record.poller.poke()
         return self._shown(record, state="Updating" if record.settings.is_enabled else "Disabling")
 
+    @operation("DeleteEventSourceMapping", effect="takes no more; batches that were begun are finished")
     def _delete(self, parameters: Parameters) -> Output:
         record = self._of(parameters)
         if not record.is_deleting:
             record.is_deleting = True
-            ending = asyncio.create_task(self._end(record), name=f"delete event source {record.id}")
-            self._endings.add(ending)
-            ending.add_done_callback(self._endings.discard)
-            tell_defect(ending, _log, f"the deletion of the event source mapping {record.id}")
+            self._endings.spawn(self._end(record), f"the deletion of the event source mapping {record.id}")
         return self._shown(record)
 
     async def _end(self, record: _Record) -> None:
         await record.poller.drain()
         self._records.pop(record.id, None)
 
+    @operation("GetEventSourceMapping", effect="its state, and what came of the latest batch")
     def _get(self, parameters: Parameters) -> Output:
         return self._shown(self._of(parameters))
 
+    @operation("ListEventSourceMappings", effect="as the single call")
     def _list(self, parameters: Parameters) -> Output:
         """In pages; a marker is the number of mappings before it."""
         name = self._function_name(str(parameters.get("FunctionName") or ""))
@@ -165,7 +156,7 @@ class LambdaEventSources:
         """The name of a function given by name or ARN; also of one that has gone and left mappings."""
         try:
             return self._invoker.target(wanted).name if wanted else ""
-        except LambdaError:
+        except Refused:
             if any(record.settings.function == wanted for record in self._records.values()):
                 return wanted
             raise
@@ -190,13 +181,14 @@ class LambdaEventSources:
         queue: Queue | None = self._context.backends.sqs.queues.get(name)
         return queue
 
+    def _arn(self, record: _Record) -> str:
+        return f"arn:aws:lambda:{self._context.region}:{self._context.account}:event-source-mapping:{record.id}"
+
     def _shown(self, record: _Record, *, state: str = "") -> Output:
         """EventSourceMappingConfiguration."""
         shown: dict[str, Any] = {
             "UUID": record.id,
-            "EventSourceMappingArn": (
-                f"arn:aws:lambda:{self._context.region}:{self._context.account}:event-source-mapping:{record.id}"
-            ),
+            "EventSourceMappingArn": self._arn(record),
             **record.settings.members(),
             "LastModified": record.modified_at,
             "LastProcessingResult": record.poller.last_result,

@@ -17,14 +17,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from infrastructure.embedded.apis.lambda_.calls import Invoker, LambdaError
+from infrastructure.embedded.apis.lambda_.calls import Invoker
 from infrastructure.embedded.apis.lambda_.event_source import events
 from infrastructure.embedded.apis.lambda_.event_source.events import Delivery
 from infrastructure.embedded.apis.lambda_.event_source.scaling import Scaling
 from infrastructure.embedded.apis.lambda_.event_source.settings import Settings
 from infrastructure.embedded.apis.sqs.queue import MailBox
-from infrastructure.embedded.control.background import tell_defect
+from infrastructure.embedded.control.background import end, tell_defect
 from infrastructure.embedded.engines.functions.report import Invocation
+from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.pace import Pace
 
 _log = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ class Poller:
         """Begin; on the running event loop."""
         self._invoker.watchers.add(self.poke)
         self._task = asyncio.create_task(self._run(), name=f"event source {self.settings.source_arn}")
+        tell_defect(self._task, _log, f"the poller of {self.settings.source_arn}")
 
     def poke(self) -> None:
         """Look again."""
@@ -120,18 +122,12 @@ class Poller:
     async def close(self) -> None:
         """Stop at once; messages that were taken come back when their visibility ends."""
         await self._stop()
-        running = tuple(self._running.values())
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await end(*self._running.values())
 
     async def _stop(self) -> None:
         self._invoker.watchers.discard(self.poke)
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end(task)
         self._watch(None)
         self._held.clear()
 
@@ -174,7 +170,7 @@ class Poller:
             return None
         try:
             self._invoker.target(self.settings.function, self.settings.qualifier)
-        except LambdaError as error:
+        except Refused as error:
             self.last_result = f"PROBLEM: {error.message}"
             return None
         queue = self._find_queue(self.settings.queue)
@@ -252,7 +248,7 @@ class Poller:
             invocation = await self._invoker.invoke(
                 settings.function, settings.qualifier, events.event(batch.deliveries), source="sqs"
             )
-        except LambdaError as error:  # the function has gone since the step
+        except Refused as error:  # the function has gone since the step
             self.last_result = f"PROBLEM: {error.message}"
             return
         finally:

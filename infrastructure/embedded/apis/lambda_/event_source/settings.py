@@ -76,7 +76,7 @@ class Settings:
 
 
 def source_of(arn: str, *, region: str, account: str) -> str:
-    """The queue's name in an event source ARN; `LambdaError` when it is not of a queue of this cloud."""
+    """The queue's name in an event source ARN; `Refused` when it is not of a queue of this cloud."""
     parts = arn.split(":")
     if len(parts) != 6 or parts[0] != "arn":
         raise invalid(f"Value {arn!r} at 'eventSourceArn' failed to satisfy constraint: it must be the ARN of a queue")

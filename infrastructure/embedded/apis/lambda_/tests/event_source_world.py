@@ -31,7 +31,7 @@ class World:
         return str(self.call("CreateEventSourceMapping", **wanted)["UUID"])
 
     def call(self, action: str, **parameters: Any) -> Any:
-        return self.sources.calls[action](parameters)
+        return self.control.backends.operations.call("lambda", action, **parameters)
 
     def shown(self, identity: str) -> Any:
         return self.call("GetEventSourceMapping", UUID=identity)
@@ -75,6 +75,7 @@ async def world(*, queue: str = "orders.fifo", max_receives: int = 3, **attribut
     for each in control.backends.sqs.queues.values():
         each.clock = clock
     sources = LambdaEventSources(context(control), functions)
+    control.backends.operations.bind("lambda", sources)
     try:
         yield World(control=control, clock=clock, functions=functions, sources=sources, queue=queue)
     finally:

@@ -13,7 +13,7 @@ import pytest
 from infrastructure.embedded.apis.lambda_.asynchronous import settings as settings_of
 from infrastructure.embedded.apis.lambda_.asynchronous.invokes import LambdaAsync
 from infrastructure.embedded.apis.lambda_.asynchronous.settings import Again, Attempts, EventInvokeSettings, Over
-from infrastructure.embedded.apis.lambda_.calls import AsyncRequest, LambdaError
+from infrastructure.embedded.apis.lambda_.calls import AsyncRequest
 from infrastructure.embedded.apis.lambda_.tests.fake_functions import (
     FUNCTION,
     FUNCTION_ARN,
@@ -23,6 +23,7 @@ from infrastructure.embedded.apis.lambda_.tests.fake_functions import (
     quiet,
 )
 from infrastructure.embedded.engines.functions.report import Invocation
+from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, run
 
@@ -43,14 +44,14 @@ class World:
     totals: Counter[str]
 
     def call(self, action: str, **parameters: Any) -> Any:
-        return self.invokes.calls[action]({"FunctionName": FUNCTION, **parameters})
+        return self.control.backends.operations.call("lambda", action, FunctionName=FUNCTION, **parameters)
 
     def submit(self, payload: bytes = EVENT) -> None:
         self.invokes.submit(AsyncRequest(target=self.functions.target(FUNCTION), payload=payload, request_id="id-1"))
 
     async def ended(self) -> None:
         """Until no event is on its way."""
-        while self.invokes._events:
+        while self.invokes._events.tasks:
             await quiet()
 
     def received(self, queue: str) -> Any:
@@ -66,6 +67,7 @@ async def world(wall: Callable[[], float] = time.time) -> AsyncIterator[World]:
         await control.ask("sqs", "CreateQueue", QueueName=name, Attributes=attributes)
     surroundings = context(control, PACE)
     invokes = LambdaAsync(surroundings, functions, clock=Clock(), wall=wall)
+    control.backends.operations.bind("lambda", invokes)
     try:
         yield World(control=control, functions=functions, invokes=invokes, totals=surroundings.metrics.by_name)
     finally:
@@ -237,7 +239,7 @@ def test_an_event_that_met_a_failure_of_lambda_itself_is_tried_again() -> None:
         async with world() as it:
             it.submit()
             refused = await it.functions.next()
-            refused.answer.set_exception(LambdaError("ServiceException", "no process to be had", status=500))
+            refused.answer.set_exception(Refused("ServiceException", "no process to be had", status=500))
             again = await it.functions.next()
             assert again.request_id == refused.request_id
             again.succeed()
@@ -310,7 +312,7 @@ def test_put_replaces_everything_and_update_only_what_it_names() -> None:
             listed = it.call("ListFunctionEventInvokeConfigs")["FunctionEventInvokeConfigs"]
             assert len(listed) == 2
             it.invokes.function_deleted(FUNCTION)
-            with pytest.raises(LambdaError, match="doesn't have an EventInvokeConfig") as refusal:
+            with pytest.raises(Refused, match="doesn't have an EventInvokeConfig") as refusal:
                 it.call("GetFunctionEventInvokeConfig")
             assert refusal.value.status == 404
 
@@ -329,5 +331,5 @@ def test_put_replaces_everything_and_update_only_what_it_names() -> None:
     ids=["nothing", "retries", "age", "no-arn", "bucket"],
 )
 def test_settings_that_cannot_be_are_refused(parameters: dict[str, Any], message: str) -> None:
-    with pytest.raises(LambdaError, match=message):
+    with pytest.raises(Refused, match=message):
         settings_of.put(parameters, EventInvokeSettings())

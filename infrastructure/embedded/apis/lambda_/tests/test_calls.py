@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infrastructure.embedded.apis.lambda_.calls import LambdaError
 from infrastructure.embedded.apis.lambda_.tests.cloud import Cloud, lambda_cloud
 from infrastructure.embedded.engines.functions.report import Report
 from infrastructure.embedded.engines.functions.spec import PYTHON
 from infrastructure.embedded.gateway import internal
+from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.tests.control import ACCOUNT, REGION
 from infrastructure.embedded.tests.function_world import ECHO, ROLE, zipped
+from infrastructure.embedded.tests.passes import reconcile
 
 VERSION = "import os\ndef handle(event, context):\n    return [os.environ['STAGE'], context.function_version]\n"
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
@@ -238,7 +239,7 @@ def test_a_handler_of_the_catalogue_gets_its_services_edges(cloud: Cloud) -> Non
             for name, context in {
                 "context-is-no-object": b"[1]",
                 "context-too-large": b'{"k": "' + b"v" * 2700 + b'"}',
-                "context-too-deep": b'{"k": ' + b"[" * 1010 + b"]" * 1010 + b"}",
+                "context-too-deep": b'{"k": ' + b"[" * 1030 + b"]" * 1030 + b"}",
             }.items()
         ),
         pytest.param(
@@ -321,7 +322,7 @@ def test_calls_from_inside_the_daemon_are_answered_at_once(cloud: Cloud) -> None
     cloud.create("inside")
     found = cloud.inside(call("GetFunctionConfiguration", FunctionName="inside", Qualifier=None))
     assert found["Handler"] == "app.handle"
-    with pytest.raises(LambdaError, match="Function not found"):
+    with pytest.raises(Refused, match="Function not found"):
         cloud.inside(call("DeleteFunction", FunctionName="no-such"))
     with pytest.raises(LookupError, match="cannot be called from inside"):
         cloud.inside(call("Invoke", FunctionName="inside"))
@@ -334,6 +335,6 @@ def test_unreferenced_packages_are_removed_from_disk(cloud: Cloud) -> None:
     cloud.settle(lambda: not cloud.world.controller.unsettled())
     before = len(list(root.iterdir()))
     cloud.do("delete_function", FunctionName="dropped")
-    cloud.inside(cloud.world.controller.reconcile())
+    cloud.inside(reconcile(cloud.world.controller))
     cloud.settle(lambda: len(list(root.iterdir())) < before)
     assert cloud.invoke("kept", 1)["Payload"] == 1

@@ -2,9 +2,9 @@
 
 import pytest
 
-from infrastructure.embedded.apis.lambda_.calls import LambdaError
 from infrastructure.embedded.apis.lambda_.tests.event_source_world import ARN, world
 from infrastructure.embedded.apis.lambda_.tests.fake_functions import FUNCTION, quiet
+from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.tests.control import run
 
 
@@ -39,7 +39,7 @@ def test_a_deleted_mapping_is_there_until_its_batches_are_done() -> None:
             running.succeed()
             await quiet()
             assert it.held() == ["b"]
-            with pytest.raises(LambdaError, match="does not exist"):
+            with pytest.raises(Refused, match="does not exist"):
                 it.shown(identity)
             assert not it.functions.watchers
             assert not it.control.backends.sqs.queues[it.queue].watchers
@@ -90,7 +90,7 @@ def test_a_second_mapping_of_the_same_queue_and_function_is_refused() -> None:
     async def scenario() -> None:
         async with world() as it:
             identity = it.map()
-            with pytest.raises(LambdaError, match=identity) as refusal:
+            with pytest.raises(Refused, match=identity) as refusal:
                 it.map()
             assert (refusal.value.code, refusal.value.status) == ("ResourceConflictException", 409)
 

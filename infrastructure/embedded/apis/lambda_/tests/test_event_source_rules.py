@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from infrastructure.embedded.apis.lambda_.calls import LambdaError, Target
+from infrastructure.embedded.apis.lambda_.calls import Target
 from infrastructure.embedded.apis.lambda_.event_source import events
 from infrastructure.embedded.apis.lambda_.event_source import settings as settings_of
 from infrastructure.embedded.apis.lambda_.event_source.events import Delivery
 from infrastructure.embedded.apis.lambda_.event_source.scaling import FEWEST, START, Scaling
 from infrastructure.embedded.apis.lambda_.event_source.settings import Source
 from infrastructure.embedded.engines.functions.report import Invocation
+from infrastructure.embedded.gateway.refused import Refused
 
 FIFO = Source(arn="arn:aws:sqs:us-east-1:123456789012:orders.fifo", is_fifo=True, visibility_s=60.0)
 STANDARD = Source(arn="arn:aws:sqs:us-east-1:123456789012:orders", is_fifo=False, visibility_s=60.0)
@@ -57,7 +58,7 @@ def test_the_defaults_are_awss() -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_settings_that_cannot_be_are_refused(source: Source, parameters: dict[str, Any], message: str) -> None:
-    with pytest.raises(LambdaError, match=message) as refusal:
+    with pytest.raises(Refused, match=message) as refusal:
         settings_of.created(parameters, source, TARGET)
     assert refusal.value.code == "InvalidParameterValueException"
 
@@ -85,7 +86,7 @@ def test_an_update_changes_what_it_names_and_nothing_else() -> None:
     ids=["no-arn", "kinesis", "region", "account"],
 )
 def test_a_source_that_is_no_queue_of_this_cloud_is_refused(arn: str, message: str) -> None:
-    with pytest.raises(LambdaError, match=message):
+    with pytest.raises(Refused, match=message):
         settings_of.source_of(arn, region="us-east-1", account="123456789012")
 
 

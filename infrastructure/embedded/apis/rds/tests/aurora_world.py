@@ -19,6 +19,7 @@ from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.network.envoy.model import Fragment
 from infrastructure.embedded.tests import processes
 from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 CLUSTER, FIRST, SECOND = "cafe-test", "cafe-test-1", "cafe-test-2"
@@ -45,7 +46,7 @@ class Aurora:
 
     @property
     def cluster(self) -> AuroraCluster:
-        return self.controller._clusters[CLUSTER]
+        return self.controller._fleet.running[CLUSTER]
 
     @property
     def writer(self) -> Member:
@@ -70,36 +71,54 @@ class Aurora:
     def states(self) -> dict[str, str]:
         return {name: instance.status for name, instance in self.api.databases.items()}
 
+    def call(self, name: str, **members: Any) -> Any:
+        """What an RDS call answers; its records are moto's."""
+        return self.world.backends.operations.call("rds", name, **members)
+
     def messages(self, source: str) -> list[str]:
-        return [event.message for event in self.api.events if event.source_identifier == source]
+        return [event.message for event in self.events() if event.source_identifier == source]
+
+    def events(self, **wanted: Any) -> list[Any]:
+        return list(self.call("DescribeEvents", **wanted)["Events"])
 
     def create(self, *instances: str, **changes: Any) -> Any:
         wanted = {
-            "db_cluster_identifier": CLUSTER,
-            "engine": "aurora-postgresql",
-            "master_username": "cafe",
-            "master_user_password": PASSWORD,
-            "database_name": "cafe",
+            "DBClusterIdentifier": CLUSTER,
+            "Engine": "aurora-postgresql",
+            "MasterUsername": "cafe",
+            "MasterUserPassword": PASSWORD,
+            "DatabaseName": "cafe",
+            "Tags": [{"Key": "Project", "Value": "cloudcafe"}],
         }
-        cluster = self.api.create_db_cluster(wanted | changes)
+        cluster = self.call("CreateDBCluster", **(wanted | changes))["DBCluster"]
         for instance in instances:
             self.add(instance)
         return cluster
 
     def add(self, instance: str, **changes: Any) -> Any:
         wanted = {
-            "db_instance_identifier": instance,
-            "db_cluster_identifier": CLUSTER,
-            "engine": "aurora-postgresql",
-            "db_instance_class": "db.t4g.medium",
+            "DBInstanceIdentifier": instance,
+            "DBClusterIdentifier": CLUSTER,
+            "Engine": "aurora-postgresql",
+            "DBInstanceClass": "db.t4g.medium",
         }
-        return self.api.create_db_instance(wanted | changes)
+        return self.call("CreateDBInstance", **(wanted | changes))["DBInstance"]
+
+    def delete(self, *instances: str) -> None:
+        for instance in instances:
+            self.call("DeleteDBInstance", DBInstanceIdentifier=instance, SkipFinalSnapshot=True)
+
+    def delete_cluster(self) -> None:
+        self.call("DeleteDBCluster", DBClusterIdentifier=CLUSTER, SkipFinalSnapshot=True)
+
+    def fail_over(self, target: str | None = None, cluster: str = CLUSTER) -> None:
+        self.call("FailoverDBCluster", DBClusterIdentifier=cluster, TargetDBInstanceIdentifier=target)
 
     async def settle(self) -> None:
         """Let the controller work until it has nothing more to do."""
         deadline = time.monotonic() + SETTLED_S
         while True:
-            await self.controller.reconcile()
+            await reconcile(self.controller)
             if not self.is_busy and not self.controller.unsettled():
                 return
             assert time.monotonic() < deadline, f"not settled: {self.controller.unsettled()}, {self.states}"
@@ -107,7 +126,7 @@ class Aurora:
 
     @property
     def is_busy(self) -> bool:
-        clusters = self.controller._clusters.values()
+        clusters = self.controller._fleet.running.values()
         return any(member.is_busy for cluster in clusters for member in cluster.members.values())
 
     def session(self, member: Member, **changes: Any) -> psycopg.Connection[Any]:

@@ -19,6 +19,7 @@ from infrastructure.embedded.apis.rds.tests.aurora_world import (
 )
 from infrastructure.embedded.host import proctree
 from infrastructure.embedded.network.envoy.model import Endpoint, Fragment, TcpListener
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.errors import EnvironmentFault
 
 pytestmark = pytest.mark.anyio
@@ -82,7 +83,7 @@ async def test_only_the_master_user_is_let_in(single: Aurora, how: dict[str, Any
 
 
 async def test_a_managed_password_is_in_its_secret_and_opens_the_database(db: Aurora) -> None:
-    cluster = db.create(FIRST, master_user_password=None, manage_master_user_password=True)
+    cluster = db.create(FIRST, MasterUserPassword=None, ManageMasterUserPassword=True)
     await db.settle()
     secret = cluster.master_user_secret
     assert secret.secret.name.startswith("rds!cluster-")
@@ -93,6 +94,13 @@ async def test_a_managed_password_is_in_its_secret_and_opens_the_database(db: Au
 
 async def test_with_one_instance_the_reader_endpoint_serves_the_writer(single: Aurora) -> None:
     assert single.cluster.readers == single.cluster.writers == (single.writer.node.endpoint,)
+
+
+async def test_a_cluster_of_somebody_elses_is_not_the_one_services_know(db: Aurora) -> None:
+    db.create(tags=[{"Key": "Project", "Value": "another"}])
+    await reconcile(db.controller)
+    assert len(db.fragment.listeners) == 2
+    assert (db.world.network.upstreams["aurora-writer"], db.world.network.endpoints) == ((), {})
 
 
 async def test_a_reader_that_is_added_later_has_what_was_there_before(db: Aurora) -> None:
@@ -109,7 +117,7 @@ async def test_a_reader_that_is_added_later_has_what_was_there_before(db: Aurora
 
 
 async def test_when_the_writer_is_deleted_a_reader_takes_over(pair: Aurora) -> None:
-    pair.api.delete_db_instance(db_instance_identifier=FIRST, skip_final_snapshot=True)
+    pair.delete(FIRST)
     await pair.settle()
     assert pair.roles == {SECOND: True}
     assert await pair.count(pair.writer) == 1
@@ -118,7 +126,7 @@ async def test_when_the_writer_is_deleted_a_reader_takes_over(pair: Aurora) -> N
 
 async def test_the_data_outlives_the_last_instance(pair: Aurora) -> None:
     for instance in (SECOND, FIRST):
-        pair.api.delete_db_instance(db_instance_identifier=instance, skip_final_snapshot=True)
+        pair.delete(instance)
         await pair.settle()
     assert pair.cluster.writers == ()
     pair.add("cafe-test-3")
@@ -129,9 +137,9 @@ async def test_the_data_outlives_the_last_instance(pair: Aurora) -> None:
 async def test_a_deleted_cluster_leaves_nothing(pair: Aurora) -> None:
     folder = pair.writer.node.folder.parent
     for instance in (FIRST, SECOND):
-        pair.api.delete_db_instance(db_instance_identifier=instance, skip_final_snapshot=True)
-    pair.api.delete_db_cluster(cluster_identifier=CLUSTER)
-    await pair.controller.reconcile()
+        pair.delete(instance)
+    pair.delete_cluster()
+    await reconcile(pair.controller)
     assert (pair.fragment, pair.world.network.upstreams["aurora-writer"]) == (Fragment(), ())
     assert list(folder.iterdir()) == []
     assert list(proctree.servers_below(str(folder), "postgres")) == []
@@ -140,13 +148,13 @@ async def test_a_deleted_cluster_leaves_nothing(pair: Aurora) -> None:
 
 async def test_a_new_master_password_counts_at_once_and_cuts_nobody(pair: Aurora) -> None:
     with contextlib.closing(pair.session(pair.writer)) as session:
-        await pair.api.cafe_calls.set_master_password(CLUSTER, "battery-staple")
+        await pair.controller.set_master_password(CLUSTER, "battery-staple")
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             await pair.ask(pair.writer, "SELECT 1")
         await pair.replayed()
         assert await pair.ask(pair.reader, "SELECT 1", password="battery-staple") == [(1,)]
         assert session.execute("SELECT 1").fetchone() == (1,)
-    pair.api.modify_db_cluster({"db_cluster_identifier": CLUSTER, "master_user_password": PASSWORD + "!"})
+    pair.call("ModifyDBCluster", DBClusterIdentifier=CLUSTER, MasterUserPassword=PASSWORD + "!")
     await pair.settle()
     assert await pair.ask(pair.writer, "SELECT 1", password=PASSWORD + "!") == [(1,)]
 
@@ -155,7 +163,7 @@ async def test_a_password_of_nothing_that_runs_is_refused(db: Aurora) -> None:
     with pytest.raises(EnvironmentFault, match="no such Aurora PostgreSQL cluster"):
         await db.controller.set_master_password("other", "battery-staple")
     db.create()
-    await db.controller.reconcile()
+    await reconcile(db.controller)
     with pytest.raises(EnvironmentFault, match="it has no writer now"):
         await db.controller.set_master_password(CLUSTER, "battery-staple")
 
@@ -164,17 +172,18 @@ async def test_a_password_of_nothing_that_runs_is_refused(db: Aurora) -> None:
     ("ask", "message"),
     [
         (lambda db: db.create(), "already exists"),
-        (lambda db: db.api.failover_db_cluster(CLUSTER), "has no reader to fail over to"),
-        (lambda db: db.api.failover_db_cluster("other"), "other not found"),
-        (lambda db: db.api.stop_db_cluster("other"), "other not found"),
-        (lambda db: db.api.start_db_cluster(CLUSTER), "is in available state but expected it to be stopped"),
-        (lambda db: db.api.reboot_db_instance("other"), "other not found"),
-        (lambda db: db.api.delete_db_cluster(CLUSTER), "active members|still contains DB instances"),
+        (lambda db: db.fail_over(), "has no reader to fail over to"),
+        (lambda db: db.fail_over(cluster="other"), "other not found"),
+        (lambda db: db.call("StopDBCluster", DBClusterIdentifier="other"), "other not found"),
         (
-            lambda db: db.api.modify_db_cluster(
-                {"db_cluster_identifier": CLUSTER, "new_db_cluster_identifier": "other"}
-            ),
-            "does not rename",
+            lambda db: db.call("StartDBCluster", DBClusterIdentifier=CLUSTER),
+            "is in available state but expected it to be stopped",
+        ),
+        (lambda db: db.call("RebootDBInstance", DBInstanceIdentifier="other"), "other not found"),
+        (lambda db: db.delete_cluster(), "active members|still contains DB instances"),
+        (
+            lambda db: db.call("ModifyDBCluster", DBClusterIdentifier=CLUSTER, NewDBClusterIdentifier="other"),
+            "another name or port",
         ),
     ],
     ids=["twice", "no reader", "no cluster", "stop nothing", "start started", "reboot nothing", "members", "rename"],
@@ -185,23 +194,11 @@ async def test_what_cannot_be_done_is_refused(single: Aurora, ask: Callable[[Aur
 
 
 async def test_events_are_found_by_source_category_and_time(single: Aurora) -> None:
-    everything = single.api.describe_events()
+    everything = single.events()
     assert len(everything) == 2
-    assert [event.message for event in single.api.describe_events(FIRST, "db-instance")] == ["DB instance created"]
-    assert single.api.describe_events(event_categories=["failover"]) == []
-    assert single.api.describe_events(end_time=everything[0].date, duration=5) == everything[:1]
+    found = single.events(SourceIdentifier=FIRST, SourceType="db-instance")
+    assert [event.message for event in found] == ["DB instance created"]
+    assert single.events(EventCategories=["failover"]) == []
+    assert single.events(EndTime=everything[0].date, Duration=5) == everything[:1]
     with pytest.raises(Exception, match="source type"):
-        single.api.describe_events(FIRST)
-
-
-async def test_other_engines_are_records(db: Aurora) -> None:
-    db.api.create_db_cluster(
-        {
-            "db_cluster_identifier": "other",
-            "engine": "aurora-mysql",
-            "master_username": "cafe",
-            "master_user_password": PASSWORD,
-        }
-    )
-    await db.controller.reconcile()
-    assert db.fragment == Fragment()
+        single.events(SourceIdentifier=FIRST)

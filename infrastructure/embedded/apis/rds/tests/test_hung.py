@@ -4,16 +4,17 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from infrastructure.embedded.apis.rds import liveness
-from infrastructure.embedded.apis.rds import metrics as rds_metrics
 from infrastructure.embedded.apis.rds.tests.aurora_world import FIRST, SECOND, Aurora
 from infrastructure.embedded.engines.postgres.engine import PostgresNode
 from infrastructure.embedded.host import proctree
+from infrastructure.embedded.tests.passes import measure
 from infrastructure.embedded.tests.processes import has_ended
 
 pytestmark = pytest.mark.anyio
@@ -58,7 +59,7 @@ async def test_a_frozen_writer_is_ended_and_the_reader_takes_over(
 async def test_a_server_that_seems_to_hang_wakes_the_controller(
     pair: Aurora, sign: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rds_metrics, "_ASK_S", 0.05)
+    monkeypatch.setattr(pair.controller._metrics.asking, "within_s", 0.05)
     process = pair.writer.node.process
     assert process is not None
     if sign == "its state":
@@ -69,9 +70,7 @@ async def test_a_server_that_seems_to_hang_wakes_the_controller(
     else:
         freeze(*proctree.children_of(process.pid))
     pair.world.woken.clear()
-    list(pair.controller._metrics.collect(1.0))
-    assert pair.controller._metrics._task is not None
-    await pair.controller._metrics._task
+    await measure(pair.world.context.metrics, pair.controller._metrics.asking)
     assert "rds" in pair.world.woken
 
 
@@ -85,8 +84,8 @@ async def test_a_stop_is_seen_while_a_question_is_still_open(pair: Aurora, monke
         raise TimeoutError
 
     monkeypatch.setattr(PostgresNode, "value", unanswered)
-    metrics = pair.controller._metrics
-    list(metrics.collect(1.0))
+    metrics = pair.world.context.metrics
+    metrics.collect(1.0, time.time() - 1.0)
     await asked.wait()
     process = pair.writer.node.process
     assert process is not None
@@ -95,7 +94,7 @@ async def test_a_stop_is_seen_while_a_question_is_still_open(pair: Aurora, monke
         while not proctree.is_stopped(process.pid):  # noqa: ASYNC110  the kernel tells nobody
             await asyncio.sleep(0.005)
     pair.world.woken.clear()
-    list(metrics.collect(1.0))
+    metrics.collect(1.0, time.time())
     assert "rds" in pair.world.woken
 
 

@@ -10,6 +10,7 @@ from infrastructure.embedded.apis.rds.member import Credentials, Member
 from infrastructure.embedded.apis.rds.tests.aurora_world import CLUSTER, FIRST, SECOND, Aurora
 from infrastructure.embedded.engines.postgres.engine import PostgresNode
 from infrastructure.embedded.host import proctree
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.errors import EnvironmentFault
 
 pytestmark = pytest.mark.anyio
@@ -18,11 +19,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-def delete(db: Aurora, *instances: str) -> None:
-    for instance in instances:
-        db.api.delete_db_instance(db_instance_identifier=instance, skip_final_snapshot=True)
 
 
 def is_left_nothing(db: Aurora, folder: Path) -> bool:
@@ -42,12 +38,12 @@ async def test_a_reader_that_could_not_be_confirmed_comes_up_again(
     await pair.die(pair.reader)
     with monkeypatch.context() as slow:
         slow.setattr(Confirmation, "add", too_slow)
-        await pair.controller.reconcile()
+        await reconcile(pair.controller)
         [task] = [member._task for member in pair.cluster.members.values() if member.is_busy]
         assert task is not None
         await task
     with pytest.raises(TimeoutError):
-        await pair.controller.reconcile()
+        await reconcile(pair.controller)
     await pair.settle()
     assert pair.cluster.is_confirming(pair.reader)
 
@@ -59,12 +55,12 @@ async def test_a_writer_that_could_not_be_opened_comes_up_again(db: Aurora, monk
     db.create(FIRST)
     with monkeypatch.context() as slow:
         slow.setattr(rds_cluster, "provision", too_slow)
-        await db.controller.reconcile()
+        await reconcile(db.controller)
         task = db.writer._task
         assert task is not None
         await task
     with pytest.raises(TimeoutError):
-        await db.controller.reconcile()
+        await reconcile(db.controller)
     await db.settle()
     assert await db.ask(db.writer, "SELECT 1") == [(1,)]
 
@@ -77,11 +73,11 @@ async def test_a_reader_that_is_deleted_while_the_writer_hangs_is_ended(
 
     reader = pair.reader
     ports = set(pair.world.context.ports._allocated)
-    delete(pair, reader.id)
+    pair.delete(reader.id)
     with monkeypatch.context() as hung:
         hung.setattr(Confirmation, "silent", hangs)
         with pytest.raises(TimeoutError):
-            await pair.controller.reconcile()
+            await reconcile(pair.controller)
     await pair.settle()
     assert not reader.node.is_alive
     assert not reader.node.folder.exists()
@@ -98,11 +94,11 @@ async def test_a_writer_that_did_not_hear_that_a_reader_is_lost_is_told_again(
         raise TimeoutError
 
     reader = pair.reader
-    delete(pair, reader.id)
+    pair.delete(reader.id)
     with monkeypatch.context() as deaf:
         deaf.setattr(PostgresNode, "confirm_by", unheard)
         with pytest.raises(TimeoutError):
-            await pair.controller.reconcile()
+            await reconcile(pair.controller)
     await pair.settle()
     assert await pair.writer.node.newly_asked("SHOW synchronous_standby_names") == ""
 
@@ -130,18 +126,18 @@ async def test_a_password_that_a_writer_did_not_answer_is_a_fault(
 
 async def test_a_cluster_that_is_deleted_after_a_failover_leaves_nothing(pair: Aurora) -> None:
     folder = pair.writer.node.folder.parent
-    pair.api.failover_db_cluster(CLUSTER)
+    pair.fail_over()
     await pair.settle()
     assert pair.roles == {FIRST: False, SECOND: True}
-    delete(pair, FIRST, SECOND)
-    pair.api.delete_db_cluster(cluster_identifier=CLUSTER)
-    await pair.controller.reconcile()
+    pair.delete(FIRST, SECOND)
+    pair.delete_cluster()
+    await reconcile(pair.controller)
     assert is_left_nothing(pair, folder)
 
 
 async def test_a_cluster_of_the_same_name_is_another_cluster(pair: Aurora) -> None:
-    delete(pair, FIRST, SECOND)
-    pair.api.delete_db_cluster(cluster_identifier=CLUSTER)
+    pair.delete(FIRST, SECOND)
+    pair.delete_cluster()
     port = pair.create(FIRST).port
     await pair.settle()
     assert await pair.ask(pair.writer, "SELECT to_regclass('orders')::text") == [(None,)], "the old data is gone"
@@ -151,15 +147,15 @@ async def test_a_cluster_of_the_same_name_is_another_cluster(pair: Aurora) -> No
 
 async def test_a_cluster_that_is_deleted_before_anybody_looked_keeps_no_port(db: Aurora) -> None:
     db.create()
-    db.api.delete_db_cluster(cluster_identifier=CLUSTER)
-    await db.controller.reconcile()
+    db.delete_cluster()
+    await reconcile(db.controller)
     assert db.world.context.ports._allocated == set()
 
 
 async def test_a_cluster_that_is_refused_keeps_no_port(db: Aurora) -> None:
     with pytest.raises(Exception, match="MasterUserPassword"):
-        db.create(master_user_password="short")
-    await db.controller.reconcile()
+        db.create(MasterUserPassword="short")
+    await reconcile(db.controller)
     assert db.world.context.ports._allocated == set()
 
 
@@ -167,15 +163,15 @@ async def test_a_cluster_that_is_refused_keeps_no_port(db: Aurora) -> None:
 
 
 async def test_a_change_that_is_refused_leaves_the_cluster_where_it_is(pair: Aurora) -> None:
-    with pytest.raises(Exception, match="apply immediately"):
-        pair.api.modify_db_cluster({"db_cluster_identifier": CLUSTER, "rotate_master_user_password": True})
+    with pytest.raises(Exception, match="shorter than 8 characters"):
+        pair.call("ModifyDBCluster", DBClusterIdentifier=CLUSTER, MasterUserPassword="short")
     await pair.settle()
     assert await pair.count(pair.writer) == 1
 
 
 async def test_a_failover_that_nobody_is_left_for_is_given_up(pair: Aurora) -> None:
-    pair.api.failover_db_cluster(CLUSTER)
-    delete(pair, SECOND)
+    pair.fail_over()
+    pair.delete(SECOND)
     await pair.settle()
     assert (pair.record.status, pair.roles) == ("available", {FIRST: True})
     assert any("Cluster failover failed" in message for message in pair.messages(CLUSTER))
@@ -185,9 +181,9 @@ async def test_a_promotion_tier_counts_from_its_change_on(pair: Aurora) -> None:
     third = "cafe-test-3"
     pair.add(third)
     await pair.settle()
-    pair.api.modify_db_instance(SECOND, {"promotion_tier": 15})
-    pair.api.modify_db_instance(third, {"promotion_tier": 0})
-    pair.api.failover_db_cluster(CLUSTER)
+    pair.call("ModifyDBInstance", DBInstanceIdentifier=SECOND, PromotionTier=15)
+    pair.call("ModifyDBInstance", DBInstanceIdentifier=third, PromotionTier=0)
+    pair.fail_over()
     await pair.settle()
     assert pair.writer.id == third
 
@@ -202,10 +198,10 @@ async def test_a_failover_that_is_asked_for_while_a_writer_is_let_go_is_done_too
     remove = old.remove
 
     async def ask_and_remove() -> None:
-        pair.api.failover_db_cluster(CLUSTER)
+        pair.fail_over()
         await remove()
 
     monkeypatch.setattr(old, "remove", ask_and_remove)
-    delete(pair, FIRST)
+    pair.delete(FIRST)
     await pair.settle()
     assert pair.cluster.switches == 2

@@ -14,6 +14,7 @@ from infrastructure.embedded.apis.rds import cluster as rds_cluster
 from infrastructure.embedded.apis.rds.member import Member
 from infrastructure.embedded.apis.rds.tests.aurora_world import CLUSTER, FIRST, SECOND, Aurora, aurora, own_state
 from infrastructure.embedded.host import proctree
+from infrastructure.embedded.tests.passes import measure, reconcile
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +35,7 @@ async def shared(postgres_home: Path) -> AsyncIterator[Aurora]:
 async def pair(shared: Aurora) -> Aurora:
     """A writer and a reader, whichever is which, and a table with one row; each test leaves such a pair."""
     await shared.settle()
-    shared.api.events.clear()
+    shared.controller._calls.events.told.clear()
     await shared.fill()
     return shared
 
@@ -60,7 +61,7 @@ async def until_waiting(writer: Member) -> None:
 
 async def test_a_failover_swaps_the_roles_and_keeps_every_row(pair: Aurora) -> None:
     old, new = pair.writer, pair.reader
-    pair.api.failover_db_cluster(CLUSTER)
+    pair.fail_over()
     assert pair.record.status == "failing-over"
     await pair.settle()
     assert (pair.writer, pair.reader) == (new, old)
@@ -80,7 +81,7 @@ async def test_a_failover_cuts_every_session(pair: Aurora) -> None:
         contextlib.closing(pair.session(pair.writer)) as writing,
         contextlib.closing(pair.session(pair.reader)) as reading,
     ):
-        pair.api.failover_db_cluster(CLUSTER)
+        pair.fail_over()
         await pair.settle()
         for session in (writing, reading):
             with pytest.raises(psycopg.OperationalError):
@@ -96,7 +97,7 @@ async def test_nobody_is_served_while_roles_change(pair: Aurora, monkeypatch: py
         await promote()
 
     monkeypatch.setattr(pair.reader.node, "promote", look)
-    pair.api.failover_db_cluster(CLUSTER)
+    pair.fail_over()
     await pair.settle()
     assert seen == [((), ())]
 
@@ -107,7 +108,7 @@ async def test_a_failover_may_name_its_target(postgres_home: Path) -> None:
         own.create(FIRST, SECOND, third)
         await own.settle()
         await own.fill()
-        own.api.failover_db_cluster(CLUSTER, third)
+        own.fail_over(third)
         await own.settle()
         assert own.roles == {FIRST: False, SECOND: False, third: True}
         assert [await own.count(member) for member in own.cluster.members.values()] == [1, 1, 1]
@@ -116,13 +117,13 @@ async def test_a_failover_may_name_its_target(postgres_home: Path) -> None:
 async def test_a_target_that_is_no_reader_is_refused(pair: Aurora) -> None:
     writer, reader = pair.writer.id, pair.reader.id
     with pytest.raises(Exception, match=f"{writer} is no reader of {CLUSTER}; it has {reader}"):
-        pair.api.failover_db_cluster(CLUSTER, writer)
+        pair.fail_over(writer)
 
 
 async def test_a_failover_that_was_asked_for_waits_for_a_reader(pair: Aurora) -> None:
     reader = pair.reader
     await pair.die(reader)
-    pair.api.failover_db_cluster(CLUSTER)
+    pair.fail_over()
     await pair.settle()
     assert pair.writer is reader
 
@@ -167,11 +168,11 @@ async def test_a_reader_that_may_lack_a_commit_is_never_promoted(pair: Aurora, m
 
     monkeypatch.setattr(rds_cluster, "join", never)
     await pair.die(pair.reader)
-    await pair.controller.reconcile()
+    await reconcile(pair.controller)
     await pair.ask(old, "INSERT INTO orders VALUES (2)")
     await pair.die(old)
-    pair.api.failover_db_cluster(CLUSTER)
-    await pair.controller.reconcile()
+    pair.fail_over()
+    await reconcile(pair.controller)
     monkeypatch.undo()
     await pair.settle()
     assert await pair.count(pair.writer) == 2, "the writer came back where it was; only then was there a failover"
@@ -180,7 +181,7 @@ async def test_a_reader_that_may_lack_a_commit_is_never_promoted(pair: Aurora, m
 
 async def test_a_dead_reader_holds_nobody_up_and_confirms_again(pair: Aurora) -> None:
     await pair.die(pair.reader)
-    await pair.controller.reconcile()
+    await reconcile(pair.controller)
     assert pair.cluster.readers == ()
     await pair.ask(pair.writer, "INSERT INTO orders VALUES (2)")
     await pair.settle()
@@ -204,7 +205,7 @@ async def test_a_reboot_restarts_the_server_in_its_role(pair: Aurora, is_writer:
     roles = pair.roles
     member = pair.writer if is_writer else pair.reader
     before = await pair.ask(member, "SELECT pg_postmaster_start_time()")
-    assert pair.api.reboot_db_instance(member.id).status == "rebooting"
+    assert pair.call("RebootDBInstance", DBInstanceIdentifier=member.id)["DBInstance"].status == "rebooting"
     await pair.settle()
     assert await pair.ask(member, "SELECT pg_postmaster_start_time()") > before
     assert pair.roles == roles
@@ -213,11 +214,11 @@ async def test_a_reboot_restarts_the_server_in_its_role(pair: Aurora, is_writer:
 
 
 async def test_a_stopped_cluster_starts_again_with_its_data(pair: Aurora) -> None:
-    pair.api.stop_db_cluster(CLUSTER)
+    pair.call("StopDBCluster", DBClusterIdentifier=CLUSTER)
     await pair.settle()
     assert (pair.record.status, pair.states) == ("stopped", {FIRST: "stopped", SECOND: "stopped"})
     assert pair.cluster.writers == ()
-    pair.api.start_db_cluster(CLUSTER)
+    pair.call("StartDBCluster", DBClusterIdentifier=CLUSTER)
     await pair.settle()
     assert (pair.record.status, pair.states) == ("available", {FIRST: "available", SECOND: "available"})
     assert await pair.count(pair.reader) == 1
@@ -225,9 +226,7 @@ async def test_a_stopped_cluster_starts_again_with_its_data(pair: Aurora) -> Non
 
 async def test_servers_are_measured_by_instance_and_role(pair: Aurora) -> None:
     with contextlib.closing(pair.session(pair.reader)):
-        assert list(pair.controller._metrics.collect(1.0)) == []
-        assert pair.controller._metrics._task is not None
-        await pair.controller._metrics._task
+        await measure(pair.world.context.metrics, pair.controller._metrics.asking)
     store = pair.world.context.metrics.store
     found = {(key.name, dict(key.dimensions).get("DBInstanceIdentifier")) for key in store.metrics()}
     assert {(name, each) for name in ("CPUUtilization", "DatabaseConnections") for each in (FIRST, SECOND)} <= found

@@ -36,7 +36,8 @@ def test_a_group_that_is_modified_stays(description: str | None, expected: str) 
 def test_a_group_that_is_not_there_is_not_found() -> None:
     async def scenario() -> None:
         world = World()
-        answer = await world.control.answer("rds", "ModifyDBSubnetGroup", DBSubnetGroupName="lost")
+        lost = {"DBSubnetGroupName": "lost", "SubnetIds.SubnetIdentifier.1": world.subnets[0]}
+        answer = await world.control.answer("rds", "ModifyDBSubnetGroup", **lost)
         assert (answer.status, b"DBSubnetGroupNotFoundFault" in answer.body) == (404, True)
         assert world.placed == world.subnets[:2]
 

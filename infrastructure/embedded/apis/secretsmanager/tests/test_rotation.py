@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.apis.secretsmanager.controller import SecretsManagerController
-from infrastructure.embedded.moto.imports import backend
+from infrastructure.embedded.control.context import Couplings
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, run
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.errors import EnvironmentFault
 
 FIRST = {"username": "cafe", "password": "first"}
@@ -22,11 +23,15 @@ class World:
         self.control = Control()
         self.passwords: list[str] = []
         self.is_down = False
-        self.calls = SimpleNamespace(set_master_password=self.set_master_password)
+        self.couplings = Couplings(set_master_password=self.set_master_password)
         self.clusters: dict[str, SimpleNamespace] = {}
-        rds = SimpleNamespace(clusters=self.clusters, cafe_calls=self.calls)
-        self.secrets = backend("secretsmanager", account=ACCOUNT, region=REGION)
-        context: Any = SimpleNamespace(backends=SimpleNamespace(secretsmanager=self.secrets, rds=rds))
+        self.secrets = self.control.backends.secretsmanager
+        backends = SimpleNamespace(
+            secretsmanager=self.secrets,
+            rds=SimpleNamespace(clusters=self.clusters),
+            operations=self.control.backends.operations,
+        )
+        context: Any = SimpleNamespace(backends=backends, couplings=self.couplings)
         self.controller = SecretsManagerController(context)
         self.secret = self.manage("cafe-test")
 
@@ -66,14 +71,14 @@ def test_a_rotation_changes_the_password_in_the_cluster_and_then_the_labels() ->
         begun = await world.rotate()
         assert (await world.value(), world.passwords) == (FIRST, []), "until the cluster has it the old one counts"
         pending = await world.value("AWSPENDING")
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert world.passwords == [pending["password"]]
         assert await world.value() == pending == {"username": "cafe", "password": pending["password"]}
         assert await world.value("AWSPREVIOUS") == FIRST
         described = await world.control.ask("secretsmanager", "DescribeSecret", SecretId=world.secret)
         assert described["VersionIdsToStages"][begun["VersionId"]] == ["AWSCURRENT"]
         assert described["LastRotatedDate"]
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert len(world.passwords) == 1, "once is enough"
 
     run(scenario())
@@ -84,7 +89,7 @@ def test_every_rotation_makes_another_password() -> None:
         world = World()
         for _ in range(3):
             await world.rotate()
-            await world.controller.reconcile()
+            await reconcile(world.controller)
         assert len(set(world.passwords)) == 3
         assert (await world.value("AWSPREVIOUS"))["password"] == world.passwords[1]
 
@@ -96,11 +101,11 @@ def test_without_a_writer_the_rotation_waits_and_the_old_password_counts() -> No
         world = World()
         world.is_down = True
         await world.rotate()
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert await world.value() == FIRST
         assert "previous rotation isn't complete" in await world.refusal(world.secret)
         world.is_down = False
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert (await world.value())["password"] == world.passwords[0]
 
     run(scenario())
@@ -117,11 +122,11 @@ def test_a_rotation_that_takes_its_time_delays_no_other() -> None:
                 is_done.set()
             await is_done.wait()
 
-        world.calls.set_master_password = first_waits_for_second
+        world.couplings.set_master_password = first_waits_for_second
         await world.rotate()
         await world.control.ask("secretsmanager", "RotateSecret", SecretId=second)
         async with asyncio.timeout(10):
-            await world.controller.reconcile()
+            await reconcile(world.controller)
         assert (await world.value("AWSPREVIOUS")) == FIRST
 
     run(scenario())
@@ -137,11 +142,11 @@ def test_a_rotation_that_fails_keeps_no_other_from_its_end() -> None:
                 raise RuntimeError("a defect")
             await world.set_master_password(cluster, password)
 
-        world.calls.set_master_password = only_the_second_is_sound
+        world.couplings.set_master_password = only_the_second_is_sound
         await world.rotate()
         await world.control.ask("secretsmanager", "RotateSecret", SecretId=second)
         with pytest.raises(RuntimeError, match="a defect"):
-            await world.controller.reconcile()
+            await reconcile(world.controller)
         assert (await world.value(), len(world.passwords)) == (FIRST, 1)
 
     run(scenario())
@@ -152,9 +157,9 @@ def test_the_same_request_again_begins_nothing() -> None:
         world = World()
         token = "0" * 32
         first = await world.rotate(ClientRequestToken=token)
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert await world.rotate(ClientRequestToken=token) == first
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert len(world.passwords) == 1
 
     run(scenario())
@@ -163,8 +168,9 @@ def test_the_same_request_again_begins_nothing() -> None:
 def test_rules_are_kept_without_rotating_at_once() -> None:
     async def scenario() -> None:
         world = World()
-        await world.rotate(RotateImmediately=False, RotationRules={"AutomaticallyAfterDays": 30})
-        await world.controller.reconcile()
+        answer = await world.rotate(RotateImmediately=False, RotationRules={"AutomaticallyAfterDays": 30})
+        assert "VersionId" not in answer
+        await reconcile(world.controller)
         described = await world.control.ask("secretsmanager", "DescribeSecret", SecretId=world.secret)
         assert (described["RotationRules"]["AutomaticallyAfterDays"], world.passwords) == (30, [])
 
@@ -197,7 +203,7 @@ def test_a_secret_of_ones_own_is_not_rotated(more: dict[str, str], reason: str) 
     ("more", "reason"),
     [
         ({"RotationLambdaARN": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:rotate"}, "leave RotationLambdaARN out"),
-        ({"RotationRules": {"AutomaticallyAfterDays": 1001}}, "must be within 1-1000"),
+        ({"RotationRules": {"AutomaticallyAfterDays": 1001}}, "Member must have value less than or equal to 1000"),
     ],
     ids=["by a function", "too rarely"],
 )
@@ -205,7 +211,7 @@ def test_a_managed_secret_is_not_rotated_otherwise(more: dict[str, Any], reason:
     async def scenario() -> None:
         world = World()
         assert reason in await world.refusal(world.secret, **more)
-        await world.controller.reconcile()
+        await reconcile(world.controller)
         assert (await world.value(), world.passwords) == (FIRST, [])
 
     run(scenario())
@@ -214,5 +220,20 @@ def test_a_managed_secret_is_not_rotated_otherwise(more: dict[str, Any], reason:
 def test_a_secret_that_is_not_there_is_not_found() -> None:
     async def scenario() -> None:
         assert "ResourceNotFoundException" in await World().refusal("lost")
+
+    run(scenario())
+
+
+def test_a_name_that_is_scheduled_for_deletion_is_not_free_yet() -> None:
+    async def scenario() -> None:
+        world = World()
+        binary = {"Name": "mine", "SecretBinary": "AAH/"}
+        await world.control.ask("secretsmanager", "CreateSecret", **binary)
+        found = await world.control.ask("secretsmanager", "GetSecretValue", SecretId="mine")
+        assert found["SecretBinary"] == binary["SecretBinary"]
+        taken = await world.control.refusal("secretsmanager", "CreateSecret", **binary)
+        await world.control.ask("secretsmanager", "DeleteSecret", SecretId="mine")
+        scheduled = await world.control.refusal("secretsmanager", "CreateSecret", **binary)
+        assert (taken["__type"], scheduled["__type"]) == ("ResourceExistsException", "InvalidRequestException")
 
     run(scenario())

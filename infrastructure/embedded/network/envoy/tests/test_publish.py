@@ -7,7 +7,8 @@ import pytest
 
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.network.envoy import process
-from infrastructure.embedded.network.envoy.process import Endpoint, Envoy, Fragment, Upstream
+from infrastructure.embedded.network.envoy.model import Endpoint, Fragment, Upstream
+from infrastructure.embedded.network.envoy.process import Envoy
 from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE
 from infrastructure.embedded.tests.wire import eventually
 from infrastructure.state import StateFolder

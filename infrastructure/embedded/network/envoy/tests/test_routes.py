@@ -5,15 +5,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.embedded.network.envoy.process import (
-    Condition,
-    Forward,
-    Redirect,
-    Respond,
-    Route,
-    Share,
-    Upstream,
-)
+from infrastructure.embedded.network.envoy.model import Condition, Forward, Redirect, Respond, Route, Share, Upstream
 from infrastructure.embedded.network.envoy.tests.data_plane import Plane, running
 from infrastructure.embedded.tests.wire import request, target
 from infrastructure.state import StateFolder

@@ -1,56 +1,20 @@
-"""A load run as a record for the report. Pure."""
+"""A load run as a record, and as text for the terminal. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from plugins.books.report import BooksReport
 from plugins.load.errors import LoadError
+from plugins.load.evidence import LoadEvidence, reasons
 from plugins.load.hdr import to_text
-from plugins.load.judge import StageReport
-from plugins.load.result import LoadResult
 from plugins.load.scenario import LoadScenario
 from plugins.reporting.record import Attachment, RunRecord, Step
 from plugins.slo import Verdict
-from plugins.telemetry.timeline import Series, Timeline
+from plugins.telemetry.timeline import Timeline
 
 _FIGURES = (("p50", "ms"), ("p95", "ms"), ("p99", "ms"), ("errors", "%"), ("goodput", "/s"), ("slip", "ms"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """All that is known of a run."""
-
-    scenario: LoadScenario
-    result: LoadResult
-    stages: tuple[StageReport, ...]
-    books: BooksReport
-    reconciled: tuple[float, float]
-    """When the books were being read, Unix seconds."""
-    dashboard: tuple[Series, ...] = ()
-    """What CloudWatch adds to the chart."""
-
-    @property
-    def verdict(self) -> Verdict:
-        return Verdict.all_of((*(stage.verdict for stage in self.stages), self.books.verdict))
-
-
-def reasons(evidence: Evidence) -> tuple[str, ...]:
-    """Why the verdict is not PASS: books that do not balance first, then missed objectives, then doubts."""
-    results = [(stage, result) for stage in evidence.stages for result in stage.slo.results]
-    missed = tuple(f"{stage.span.name}: {r.objective}" for stage, r in results if r.verdict is Verdict.FAIL)
-    doubted = tuple(f"{s.span.name}: {r.objective}: {r.doubt}" for s, r in results if r.verdict is Verdict.INCONCLUSIVE)
-    books = evidence.books.reasons
-    is_wrong = evidence.books.verdict is Verdict.FAIL
-    return (
-        *(books if is_wrong else ()),
-        *missed,
-        *doubted,
-        *books[: 0 if is_wrong else None],
-    )
-
-
-def told(evidence: Evidence) -> str:
+def render(evidence: LoadEvidence) -> str:
     """The whole verdict as text: every objective of every stage, errors by kind, the books."""
     lines = [f"{evidence.scenario.title}: {evidence.verdict.upper()}"]
     for stage in evidence.stages:
@@ -59,7 +23,7 @@ def told(evidence: Evidence) -> str:
     return "\n".join((*lines, str(evidence.books), f"raw data: {evidence.result.folder}"))
 
 
-def record(evidence: Evidence) -> RunRecord:
+def record(evidence: LoadEvidence) -> RunRecord:
     """The record of the run: a step for each stage and one for the books."""
     spans = tuple(stage.span for stage in evidence.stages)
     folder = evidence.result.folder
@@ -84,7 +48,7 @@ def record(evidence: Evidence) -> RunRecord:
 def record_without_load(
     scenario: LoadScenario, reason: LoadError, started: float, ended: float, folder: Path
 ) -> RunRecord:
-    """The record of a run whose generator gave way: it proves nothing, and says why. Times in Unix seconds."""
+    """The record of a run whose generator gave way: it proves nothing, and holds why. Times in Unix seconds."""
     return RunRecord(
         kind="load",
         name=scenario.name,
@@ -99,7 +63,7 @@ def record_without_load(
     )
 
 
-def _steps(evidence: Evidence) -> Iterator[Step]:
+def _steps(evidence: LoadEvidence) -> Iterator[Step]:
     for stage in evidence.stages:
         yield Step(
             name=stage.span.name,
@@ -112,8 +76,8 @@ def _steps(evidence: Evidence) -> Iterator[Step]:
     yield Step(name="books", start=start, end=end, verdict=evidence.books.verdict, detail=str(evidence.books))
 
 
-def _attachments(evidence: Evidence, folder: Path) -> Iterator[Attachment]:
-    yield Attachment(name="verdict", media_type="text/plain", body=told(evidence))
+def _attachments(evidence: LoadEvidence, folder: Path) -> Iterator[Attachment]:
+    yield Attachment(name="verdict", media_type="text/plain", body=render(evidence))
     yield Attachment(name="plan", media_type="application/json", body=(folder / "plan.json").read_text("utf-8"))
     for stage in evidence.stages:
         if stage.window.samples:
@@ -124,7 +88,7 @@ def _attachments(evidence: Evidence, folder: Path) -> Iterator[Attachment]:
             )
 
 
-def _metrics(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
+def _metrics(evidence: LoadEvidence) -> Iterator[tuple[str, float, str]]:
     for stage in evidence.stages:
         indicators = stage.window.indicators()
         for name, unit in _FIGURES:

@@ -1,11 +1,11 @@
-"""What is said to a person goes to stderr, and whether somebody reads it changes nothing."""
+"""What a person is to read goes to stderr, and whether somebody reads it changes nothing."""
 
 import sys
 
 import click
 
 
-def say(text: str) -> None:
+def report(text: str) -> None:
     """One message on stderr. It may be closed (`2>&-`), or its reader gone: what is under way does not end with it."""
     if sys.stderr is None:
         return
@@ -13,3 +13,8 @@ def say(text: str) -> None:
         click.echo(text, err=True)
     except OSError:
         sys.stderr = None  # or the interpreter tries again as it exits, and says 120
+
+
+def progress(line: str) -> None:
+    """One line of progress on stderr; dimmed where that is a terminal."""
+    report(click.style(line, dim=sys.stderr is not None and sys.stderr.isatty()))

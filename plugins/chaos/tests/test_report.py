@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from plugins.chaos.evidence import record, told
 from plugins.chaos.fault import Call, Plan
 from plugins.chaos.judge import judge
 from plugins.chaos.preview import UNKNOWN, preview
+from plugins.chaos.report import record, render
 from plugins.chaos.scenario import Recovery, Scenario
 from plugins.chaos.tests.fakes import WINDOWS, FileFault, scenario
 from plugins.chaos.tests.test_judge import CASES
@@ -37,7 +37,7 @@ def test_a_preview_names_targets_calls_undo_policy_and_time() -> None:
     assert json.loads(text.split("  policy\n")[1])["Statement"][1]["Resource"] == ["arn:a"]
 
 
-def test_a_preview_without_a_platform_says_what_it_cannot_know() -> None:
+def test_a_preview_without_a_platform_shows_what_it_cannot_know() -> None:
     text = preview(scenario(), FileFault(), None, WINDOWS)
     assert f"targets  {UNKNOWN}" in text
     assert "calls    file:Write" in text
@@ -47,9 +47,9 @@ def test_a_report_shows_a_scenario_by_its_id() -> None:
     assert repr(scenario()) == "99-file"
 
 
-def test_the_terminal_hears_the_verdict_and_its_reason_first() -> None:
+def test_the_terminal_shows_the_verdict_and_its_reason_first() -> None:
     evidence = CASES["SLO missed during"].evidence()
-    lines = told(evidence, judge(evidence)).splitlines()
+    lines = render(evidence, judge(evidence)).splitlines()
     assert lines[0] == "99-file: FAIL"
     assert lines[1].startswith("  because during: FAIL errors ≤ 10 %: measured 50 %")
     assert any(line.startswith("  symptom: felt (seen 0.50 s after") for line in lines)

@@ -1,0 +1,169 @@
+"""The calls about scalable targets and policies, refused where nothing here would follow from them.
+
+Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from infrastructure.embedded.control.metric_store import Key
+from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
+from infrastructure.embedded.gateway.paging import page
+from infrastructure.embedded.gateway.refused import Refused
+
+Record = Any  # moto's scaling policy, scalable target or ECS service, which publish no types
+
+PREDEFINED: Mapping[str, str] = {
+    "ECSServiceAverageCPUUtilization": "CPUUtilization",
+    "ECSServiceAverageMemoryUtilization": "MemoryUtilization",
+}
+"""Predefined metric types that are followed, and their metric in AWS/ECS."""
+ACTIVITIES = 200
+"""Scaling activities kept; AWS keeps those of six weeks."""
+MOST_ACTIVITIES = 50
+_PLACE = ("ServiceNamespace", "ResourceId", "ScalableDimension")
+
+
+class ScalingApi:
+    """The operations. `activities` are the changes that were made, the latest first, as AWS describes them."""
+
+    def __init__(self, backend: Record, operations: Operations) -> None:
+        self._backend = backend
+        self._operations = operations
+        self.activities: deque[Output] = deque(maxlen=ACTIVITIES)
+
+    # --- targets ------------------------------------------------------------------------------------------------------
+
+    @operation("RegisterScalableTarget", effect="bounds of an ECS service's desired count")
+    def _register(self, given: Members) -> Output:
+        if given["ServiceNamespace"] != "ecs":
+            raise _not_provided(f"scaling of {given['ServiceNamespace']}; ECS services are scaled")
+        if given["ResourceId"].count("/") != 2:
+            raise _invalid("Unsupported service namespace, resource type or scalable dimension")
+        if service_of(self._backend.ecs_backend, given["ResourceId"]) is None:
+            raise _invalid(f"ECS service doesn't exist: {given['ResourceId']}")
+        standing = self._target(given)
+        least = given.get("MinCapacity", getattr(standing, "min_capacity", None))
+        most = given.get("MaxCapacity", getattr(standing, "max_capacity", None))
+        if least is None or most is None:
+            raise _invalid("MinCapacity and MaxCapacity are required to register a scalable target")
+        if least < 0:
+            raise _invalid("Minimum capacity must be greater than or equal to 0")
+        if most < least:
+            raise _invalid("Maximum capacity cannot be less than minimum capacity")
+        return self._moto("RegisterScalableTarget", given)
+
+    @operation("DeregisterScalableTarget", effect="tracking ends; the target's policies and their alarms go")
+    def _deregister(self, given: Members) -> Output:
+        if self._target(given) is None:
+            raise _not_found("No scalable target found for", given)
+        for policy in self._policies(given):
+            self._moto("DeleteScalingPolicy", {**given, "PolicyName": policy.policy_name})
+        return self._moto("DeregisterScalableTarget", given)
+
+    def _target(self, given: Members) -> Record:
+        """None when it is not registered."""
+        return self._backend.targets.get(given["ScalableDimension"], {}).get(given["ResourceId"])
+
+    # --- policies -----------------------------------------------------------------------------------------------------
+
+    @operation("PutScalingPolicy", effect="target tracking of an ECS service's CPU, memory or a metric of one's own")
+    def _put(self, given: Members) -> Output:
+        if self._target(given) is None:
+            raise _not_found("No scalable target registered for", given)
+        known = self._policy(given)
+        kind = given.get("PolicyType") or getattr(known, "policy_type", None)
+        if kind is None:
+            raise _invalid("PolicyType is required to create a scaling policy")
+        if kind != "TargetTrackingScaling":
+            raise _not_provided(f"{kind} policies; a TargetTrackingScaling one is carried out")
+        self._require_metric(given, known)
+        output = self._moto("PutScalingPolicy", given)
+        if known is not None:  # moto makes another one: on AWS its ARN stays, and the old one's alarms go
+            known.delete_alarms(self._backend.account_id, self._backend.region_name)
+            self._policy(given).policy_arn = known.policy_arn
+            return {**output, "PolicyARN": known.policy_arn}
+        return output
+
+    def _require_metric(self, given: Members, known: Record | None) -> None:
+        configured = given.get("TargetTrackingScalingPolicyConfiguration")
+        if configured is None:
+            if known is None:
+                raise _invalid("TargetTrackingScalingPolicyConfiguration is required")
+            return
+        key = metric_of(configured, given["ResourceId"])
+        if key is None:
+            raise _not_provided(f"tracking of this metric; of the predefined ones, {' and '.join(PREDEFINED)} are")
+        others = [p.target_tracking_scaling_policy_configuration for p in self._policies(given) if p is not known]
+        if any(key == metric_of(other, given["ResourceId"]) for other in others):
+            raise _invalid("Only one TargetTrackingScaling policy for a given metric specification is allowed.")
+
+    @operation("DeleteScalingPolicy", effect="tracking ends; its alarms go")
+    def _delete(self, given: Members) -> Output:
+        if self._policy(given) is None:
+            raise _not_found("No scaling policy found for", given, f", policy name: {given['PolicyName']}")
+        return self._moto("DeleteScalingPolicy", given)
+
+    @operation("DescribeScalingPolicies")
+    def _describe(self, given: Members) -> Output:
+        """moto knows no PolicyNames."""
+        output, names = self._moto("DescribeScalingPolicies", given), given.get("PolicyNames")
+        found = [each for each in output["ScalingPolicies"] if not names or each["PolicyName"] in names]
+        return {**output, "ScalingPolicies": found}
+
+    def _policy(self, given: Members) -> Record:
+        """None when there is none of that name."""
+        return next((each for each in self._policies(given) if each.policy_name == given["PolicyName"]), None)
+
+    def _policies(self, given: Members) -> list[Record]:
+        place = tuple(given[name] for name in _PLACE)
+        policies = self._backend.policies.values()
+        return [p for p in policies if (p.service_namespace, p.resource_id, p.scalable_dimension) == place]
+
+    # --- activities ---------------------------------------------------------------------------------------------------
+
+    @operation("DescribeScalingActivities", effect="every change that target tracking made, with its cause")
+    def _activities(self, given: Members) -> Output:
+        found = [each for each in self.activities if all(given.get(name, each[name]) == each[name] for name in _PLACE)]
+        try:
+            most = min(given.get("MaxResults") or MOST_ACTIVITIES, MOST_ACTIVITIES)
+            shown, following = page(found, given.get("NextToken"), most)
+        except ValueError:
+            raise Refused("InvalidNextTokenException", "The next token is invalid") from None
+        return {"ScalingActivities": shown, "NextToken": following}
+
+    def _moto(self, name: str, given: Members) -> Output:
+        return self._operations.moto("application-autoscaling", name, given)
+
+
+def service_of(ecs: Record, resource_id: str) -> Record | None:
+    """moto's record of the active ECS service that `service/CLUSTER/NAME` is."""
+    _, cluster, name = resource_id.split("/")
+    found = ecs.services.get(f"{cluster}:{name}")
+    return found if found is not None and found.status == "ACTIVE" else None
+
+
+def metric_of(configured: Mapping[str, Any], resource_id: str) -> Key | None:
+    """The metric a target-tracking configuration follows; None for one that nothing here reports."""
+    _, cluster, service = resource_id.split("/")
+    custom = configured.get("CustomizedMetricSpecification")
+    if custom and "MetricName" in custom:
+        dimensions = {d["Name"]: d["Value"] for d in custom.get("Dimensions", ())}
+        return Key.of(custom["Namespace"], custom["MetricName"], dimensions)
+    kind = configured.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType", "")
+    name = PREDEFINED.get(kind)
+    return Key.of("AWS/ECS", name, {"ClusterName": cluster, "ServiceName": service}) if name else None
+
+
+def _invalid(message: str) -> Refused:
+    return Refused("ValidationException", message)
+
+
+def _not_found(what: str, given: Members, more: str = "") -> Refused:
+    place = "service namespace: {}, resource ID: {}, scalable dimension: {}".format(*(given[name] for name in _PLACE))
+    return Refused("ObjectNotFoundException", f"{what} {place}{more}")
+
+
+def _not_provided(what: str) -> Refused:
+    return Refused("UnsupportedOperation", f"not provided by the embedded cloud: {what}", status=501)

@@ -1,0 +1,22 @@
+"""MemoryDB: a primary and its replicas with an append-only file: what is acknowledged outlives any of them."""
+
+from infrastructure.embedded.gateway.api import Api
+
+API = Api(
+    name="memorydb",
+    moto="memorydb",
+    handler="MemoryDBResponse",
+    protocol="json",
+    target="AmazonMemoryDB",
+    invalid="InvalidParameterValueException",
+    records={
+        "all processes share the loopback interface": "CreateSubnetGroup DeleteSubnetGroup",
+        "servers ask for no password yet": "CreateUser UpdateUser DeleteUser",
+        "nothing here lives for days": "CreateSnapshot DeleteSnapshot",
+        "tags": "TagResource UntagResource",
+    },
+    note="A cluster has one shard, and its servers speak Redis's protocol with cluster mode disabled, without TLS. "
+    "Access control lists and users are records: servers ask for no password yet.",
+    controller="infrastructure.embedded.apis.memorydb.controller:MemoryDbController",
+    resources="infrastructure.embedded.apis.memorydb.resources",
+)

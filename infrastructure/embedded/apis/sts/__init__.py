@@ -1,0 +1,12 @@
+"""STS: who a caller is."""
+
+from infrastructure.embedded.gateway.api import Api
+
+API = Api(
+    name="sts",
+    moto="sts",
+    handler="TokenResponse",
+    protocol="query",
+    is_global=True,
+    records={"credentials are not checked": "AssumeRoleWithSAML AssumeRoleWithWebIdentity"},
+)

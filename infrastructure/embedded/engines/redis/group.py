@@ -1,0 +1,150 @@
+"""A primary and its replicas, whoever asked for them: started, revived, failed over.
+
+    started, answering ──▶ primary died ──▶ a replica is promoted ──▶ the old one starts again as a replica
+                                 └────────▶ started again (no replica, none alive, or no failover)
+
+In memory only, a replica that is promoted has what reached it, and a node that starts alone is empty. With a log, what
+was acknowledged is on disk before its answer: a replica takes over the dead primary's log, and nothing is lost.
+"""
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from infrastructure.embedded.control.failures import all_of
+from infrastructure.embedded.engines.redis.engine import NodeSpec, RedisEngine, RedisNode
+from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Member:
+    """One node of a group: the port is its own for good, the server behind it comes and goes."""
+
+    id: str
+    az: str
+    port: int
+    is_primary: bool
+    node: RedisNode | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(LOOPBACK, self.port)
+
+    @property
+    def is_alive(self) -> bool:
+        return self.node is not None and self.node.is_alive
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """The servers of a group. `logs`: the folder of their append-only files; None: in memory only.
+
+    `changed` is called when another one is primary.
+    """
+
+    id: str
+    service: str
+    node_type: str
+    members: list[Member]
+    engine: RedisEngine
+    changed: Callable[["Group"], None]
+    logs: Path | None = None
+
+    @property
+    def primary(self) -> Member:
+        return next(member for member in self.members if member.is_primary)
+
+    @property
+    def replicas(self) -> list[Member]:
+        return [member for member in self.members if not member.is_primary]
+
+    async def reboot(self, asked: Collection[str]) -> None:
+        """End these members' servers and start them again in the roles they have."""
+        members = [member for member in self.members if member.id in asked]
+        await all_of(self.id, (m.node.stop() for m in members if m.node is not None))
+        await self._start(members)
+
+    async def fail_over(self) -> None:
+        """Promote the answering replica with the most of a dead primary's data; nothing when there is none."""
+        successor = None if self.primary.is_alive else await self._successor()
+        if successor is None or successor.node is None:
+            return
+        if self.logs is None:
+            await successor.node.promote()
+        else:
+            await successor.node.kill()
+            self.engine.hand_on(self._log_of(self.primary), self._log_of(successor))
+        await self._succeed(successor)
+        if self.logs is not None:
+            await self._start([successor])
+
+    async def hand_over(self) -> None:
+        """Make a replica the primary once it has all that the primary acknowledged; no write is lost."""
+        successor = await self._successor()
+        if successor is not None and self.primary.node is not None and self.primary.is_alive:
+            await self.primary.node.hand_over(successor.endpoint)
+            await self._succeed(successor)
+
+    async def revive(self) -> None:
+        """Start whatever does not run."""
+        await self._start([member for member in self.members if not member.is_alive])
+
+    async def kill(self) -> None:
+        """End every server at once."""
+        await all_of(self.id, (member.node.kill() for member in self.members if member.node is not None))
+
+    async def remove(self) -> None:
+        """End every server, and give their ports and logs back."""
+        await all_of(self.id, (member.node.stop() for member in self.members if member.node is not None))
+        for member in self.members:
+            self.engine.release(member.port)
+        if self.logs is not None:
+            self.engine.forget(self.logs)
+
+    def running(self) -> list[tuple[str, RedisNode]]:
+        """The nodes that run, by their members' ids."""
+        return [(m.id, m.node) for m in self.members if m.node is not None and m.is_alive]
+
+    async def _successor(self) -> Member | None:
+        """None before the group ran, or when no replica answers."""
+        if self.primary.node is None:
+            return None
+        alive = [(member, member.node) for member in self.replicas if member.node is not None and member.is_alive]
+        offsets = [(await node.offset(), member) for member, node in alive]
+        able = [found for found in offsets if found[0] >= 0]
+        return max(able, key=lambda found: found[0])[1] if able else None
+
+    async def _succeed(self, successor: Member) -> None:
+        old = self.primary
+        old.is_primary, successor.is_primary = False, True
+        self.changed(self)
+        _log.warning("%s: %s is primary now, after %s", self.id, successor.id, old.id)
+        followers = [m.node for m in self.replicas if m.node is not None and m.is_alive]
+        await all_of(self.id, (node.follow(successor.endpoint) for node in followers))
+
+    async def _start(self, members: list[Member]) -> None:
+        """Start servers, a primary before its replicas."""
+        for is_primary in (True, False):
+            await all_of(self.id, (self._start_one(m) for m in members if m.is_primary is is_primary))
+
+    async def _start_one(self, member: Member) -> None:
+        if member.node is not None:
+            await member.node.kill()
+        member.node = await self.engine.start(
+            NodeSpec(
+                id=f"redis-{self.service}-{member.id}" if self.logs else f"redis-{member.id}",
+                resource=member.id,
+                service=self.service,
+                az=member.az,
+                port=member.port,
+                node_type=self.node_type,
+                primary=None if member.is_primary else self.primary.endpoint,
+                log=self._log_of(member) if self.logs else None,
+            )
+        )
+
+    def _log_of(self, member: Member) -> Path:
+        return (self.logs or Path()) / member.id

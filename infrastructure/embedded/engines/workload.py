@@ -1,0 +1,99 @@
+"""What a program is given by the platform, whatever runs it: who it is, whom it calls, its place and its share of CPU.
+
+Tasks, pods, instances and functions differ in their records; what their programs see of the platform is the same.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infrastructure.embedded.host.process import ProcessSpec
+from infrastructure.embedded.network.envoy.model import Endpoint
+from infrastructure.embedded.pace import Pace
+from services import catalog
+
+if TYPE_CHECKING:
+    from infrastructure.embedded.control.context import Context
+
+_SECRET_ARN_PARTS = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a launch needs of the platform. `secret` gives a secret's value by name or ARN, or raises anything."""
+
+    region: str
+    url: str
+    """The control plane's."""
+    pace: Pace
+    edge: Callable[[str, str], Endpoint]
+    secret: Callable[[str], str]
+
+    @classmethod
+    def of(cls, context: "Context") -> "Surroundings":
+        """The running platform's."""
+        secrets = context.backends.secretsmanager
+        return cls(
+            region=context.region,
+            url=context.url,
+            pace=context.pace,
+            edge=context.network.edge,
+            secret=lambda identity: str(secrets.get_secret_value(identity, None, None)["SecretString"]),
+        )
+
+    def environment(
+        self, configured: Mapping[str, str], caller: str, service: catalog.Service | None
+    ) -> dict[str, str]:
+        """What was configured, under who it is and where it reaches what it calls.
+
+        A service of the catalogue gets its edges, each of which can fail alone; any other program, unless it was
+        configured otherwise, every API at the control plane.
+        """
+        identity = {
+            "AWS_ACCESS_KEY_ID": caller,
+            "AWS_SECRET_ACCESS_KEY": f"embedded-{caller}",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+        if service is None:
+            return {"AWS_ENDPOINT_URL": self.url, **configured, **identity}
+        addresses = {edge: self.edge(service.name, edge.upstream) for edge in service.edges}
+        edges = {edge.variable: edge.form.format(host=at.host, port=at.port) for edge, at in addresses.items()}
+        return {**configured, **identity, "CAFE_METRIC_PERIOD_S": f"{self.pace.metric_period_s:g}", **edges}
+
+    def secret_of(self, source: str) -> str:
+        """Resolve a secret's name or ARN, which may go on with `:json-key:version-stage:version-id`, as in ECS."""
+        parts = source.split(":")
+        is_long = source.startswith("arn:") and len(parts) > _SECRET_ARN_PARTS
+        value = self.secret(":".join(parts[:_SECRET_ARN_PARTS]) if is_long else source)
+        json_key = parts[_SECRET_ARN_PARTS] if is_long else ""
+        return str(json.loads(value)[json_key]) if json_key else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A service's process as a record wants it: a task, a pod, an instance. `environment` is the record's own."""
+
+    id: str
+    kind: str
+    resource: str
+    service: catalog.Service
+    port: int
+    az: str
+    vcpu: float
+    environment: Mapping[str, str]
+
+    def process(self, around: Surroundings) -> ProcessSpec:
+        """What to start."""
+        place = {"PORT": str(self.port), "CAFE_AVAILABILITY_ZONE": self.az, "CAFE_VCPU": f"{self.vcpu:g}"}
+        return ProcessSpec(
+            id=self.id,
+            kind=self.kind,
+            resource=self.resource,
+            service=self.service.name,
+            entry=self.service.entry,
+            port=self.port,
+            az=self.az,
+            env=around.environment({**self.environment, **place}, self.service.name, self.service),
+        )

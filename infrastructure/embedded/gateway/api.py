@@ -1,0 +1,94 @@
+"""What an AWS API is here, as data: how its calls are recognised, who keeps its records, which of its calls count.
+
+An operation may be answered when it is a read, a declared effect, or a declared record with the reason why nothing else
+happens. Any other is refused: a chaos test must never pass on a call that did nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Protocol = Literal["json", "query", "ec2", "rest-json", "rest-xml"]
+
+_READS = ("BatchGet", "Check", "Describe", "Download", "Estimate", "Filter", "Get", "Head", "List", "Lookup")
+_READS_TOO = frozenset(
+    {
+        "AssumeRole",
+        "BatchCheckLayerAvailability",
+        "Query",
+        "ReceiveMessage",
+        "Scan",
+        "TransactGetItems",
+        "ValidateTemplate",
+    }
+)
+
+
+def names(text: str) -> frozenset[str]:
+    """The operations in a text that lists them."""
+    return frozenset(text.split())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """One AWS API. `name` is its signing name; `version`, `target` and `path` tell apart those that share one."""
+
+    name: str
+    model: str = ""
+    """Its name in botocore, whose service model describes its operations; empty: as it is signed."""
+    moto: str = ""
+    """Package below `moto` that keeps its records; empty when a controller keeps them and answers the calls itself."""
+    handler: str = ""
+    """Class in `moto.<moto>.responses`; empty for REST-XML, which only moto's WSGI application can route."""
+    protocol: Protocol
+    version: str = ""
+    target: str = ""
+    """Prefix of X-Amz-Target in the JSON protocol."""
+    path: str = ""
+    """How the path of every call begins, where another API shares the signing name (API Gateway's two versions)."""
+    engines: frozenset[str] = frozenset()
+    """Values of `Engine`, or of an `engine` filter, that are its own, where another shares all else (DocumentDB)."""
+    data: frozenset[str] = frozenset()
+    """Operations of the data plane: no controller needs to hear of them, no audit keeps them."""
+    reads: frozenset[str] | None = None
+    """The reads that are answered, where moto has others that would be answered wrongly; None: all of moto's."""
+    effects: Mapping[str, str] = field(default_factory=dict)
+    """Operations of moto's that do here what they do on AWS, and what that is. Our own declare theirs themselves."""
+    records: Mapping[str, str] = field(default_factory=dict)
+    """Operations that are records only, by the reason why nothing else happens; `*` for all that moto has."""
+    note: str = ""
+    """What else a caller must know; for PARITY.md."""
+    is_global: bool = False
+    """Signed for us-east-1 wherever the caller is."""
+    body_limit: int = 1 << 20
+    """Bytes that a body may have: AWS's own limit for batches, base64 included."""
+    invalid: str = ""
+    """Error code for a member that is not as the model says; empty: the protocol's usual one."""
+    missing: str = ""
+    """Error code for a required member that is not there; empty: as `invalid`."""
+    controller: str = ""
+    """`module:class` of its controller, imported once moto is; empty: its records are all there is."""
+    resources: str = ""
+    """Module of its CloudFormation types, imported with the first stack; empty: it has none."""
+
+    @property
+    def model_name(self) -> str:
+        return self.model or self.name
+
+    def is_read(self, operation: str) -> bool:
+        return operation in _READS_TOO or operation.startswith(_READS)
+
+    def is_mutation(self, operation: str) -> bool:
+        """Whether `operation` changes what controllers follow."""
+        return operation not in self.data and not self.is_read(operation)
+
+    def reason(self, operation: str) -> str | None:
+        """Why `operation` is a record only; None when it is not declared as one."""
+        found = (why for why, listed in self.records.items() if operation in listed.split() or listed == "*")
+        return next(found, None)
+
+    def allows(self, operation: str) -> bool:
+        """Whether moto may answer `operation`, if it implements it."""
+        if self.is_read(operation):
+            return self.reads is None or operation in self.reads
+        return operation in self.data or operation in self.effects or self.reason(operation) is not None

@@ -1,0 +1,129 @@
+"""The one way to answer a call by our own code: a method under `@operation("StopTask", effect="…")`.
+
+It takes the operation's members under AWS's names and gives those of its output, at once or as an awaitable; it may go
+on to moto, whose objects may be leaves of what it gives. What is bound here is asked before moto; calls from inside the
+daemon (CloudFormation, scaling) take the same way, without the wire.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from infrastructure.embedded.gateway.api import Api
+
+Members = Mapping[str, Any]
+"""An operation's members under AWS's names."""
+Output = Mapping[str, Any]
+Method = Callable[[Members], "Output | Awaitable[Output | None] | None"]
+Tagged = Callable[[], Iterable[tuple[str, Mapping[str, str]]]]
+"""The ARN and the tags of every resource on record."""
+_MARK = "__operation__"
+_Answering = TypeVar("_Answering", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One operation that our code answers. `effect`: what it does for real; `record`: why it is a record only.
+
+    Exactly one of the two, but for reads, which may have neither.
+    """
+
+    name: str
+    effect: str = ""
+    record: str = ""
+
+
+def operation(name: str, *, effect: str = "", record: str = "") -> Callable[[_Answering], _Answering]:
+    """Mark a method as the answer to the operation `name`."""
+    if effect and record:
+        raise ValueError(f"{name} has a real effect or is a record only, not both")
+
+    def mark(method: _Answering) -> _Answering:
+        setattr(method, _MARK, Operation(name=name, effect=effect, record=record))
+        return method
+
+    return mark
+
+
+def declared(answering: type) -> dict[str, Operation]:
+    """The operations that instances of a class answer, and of the classes in its `PARTS`, by name."""
+    found = {each.name: each for each, _ in _marked(answering)}
+    for part in getattr(answering, "PARTS", ()):
+        found |= declared(part)
+    return found
+
+
+def _marked(answering: object) -> Iterator[tuple[Operation, str]]:
+    for attribute in dir(answering):
+        mark = getattr(inspect.getattr_static(answering, attribute), _MARK, None)
+        if mark is not None:
+            yield mark, attribute
+
+
+class Moto(Protocol):
+    """The way into moto without a wire; see `moto.direct`."""
+
+    def __call__(self, service: str, name: str, members: Members) -> Output: ...
+
+
+_latest: "list[Operations]" = []
+
+
+def current() -> "Operations":
+    """Those of the cloud that was made last: moto's records belong to the process, and so does who answers."""
+    return _latest[-1]
+
+
+class Operations:
+    """Who answers what of `apis`, by signing name. `moto` is asked where nothing is bound."""
+
+    def __init__(self, apis: Mapping[str, Api], moto: Moto) -> None:
+        self._apis = apis
+        self._moto = moto
+        self._bound: dict[tuple[str, str], Method] = {}
+        self._tagged: list[Tagged] = []
+        _latest[:] = [self]
+        self.changed: Callable[[str, str], None] = lambda _service, _name: None
+        """Hears of each mutating call from inside the daemon; the assembly sets it."""
+
+    def bind(self, service: str, *parts: object) -> None:
+        """Answer `service` (a signing name) by the operations of `parts` from now on; the latest one bound wins."""
+        for part in parts:
+            for mark, attribute in _marked(type(part)):
+                self._bound[service, mark.name] = getattr(part, attribute)
+
+    def tag(self, tagged: Tagged) -> None:
+        """List what `tagged` gives in the tagging API too: resources that moto has no records of."""
+        self._tagged.append(tagged)
+
+    def tagged(self) -> Iterable[tuple[str, Mapping[str, str]]]:
+        """The ARN and the tags of every resource that controllers keep themselves."""
+        return (pair for each in self._tagged for pair in each())
+
+    def find(self, service: str, name: str) -> Method | None:
+        """Our own answer to the operation, or None."""
+        return self._bound.get((service, name))
+
+    def call(self, service: str, name: str, /, **members: Any) -> Output:
+        """A call from inside the daemon; members that are None are left out. Raises what the API refuses with.
+
+        `LookupError` for an operation that takes its time: nobody here could wait for it.
+        """
+        given = {member: value for member, value in members.items() if value is not None}
+        method = self.find(service, name)
+        if method is None:
+            output: Any = self._moto(service, name, given)
+        else:
+            output = method(given)
+            if inspect.isawaitable(output):
+                if inspect.iscoroutine(output):
+                    output.close()
+                raise LookupError(f"{service}:{name} cannot be called from inside the daemon: it takes its time")
+        if self._apis[service].is_mutation(name):
+            self.changed(service, name)
+        return output or {}
+
+    def moto(self, service: str, name: str, members: Members) -> Output:
+        """What moto makes of the operation: for those of ours that go on to it."""
+        return self._moto(service, name, members)

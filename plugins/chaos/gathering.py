@@ -1,0 +1,93 @@
+"""Gathers what is known of an experiment that is over: the load's result, books and captures, then the evidence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from plugins.books.captures import CaptureTimeline, read_captures
+from plugins.books.reconcile import reconcile
+from plugins.chaos.cloudwatch import anomalies, with_ratios
+from plugins.chaos.evidence import BooksResult, Evidence
+from plugins.chaos.experiment_run import ExperimentRun
+from plugins.chaos.measure import Figures, measure, recovery_time, windows, with_captures
+from plugins.chaos.scenario import Recovery
+from plugins.chaos.trace import Phase, Trace
+from plugins.load.result import LoadResult
+from plugins.slo import Verdict
+from plugins.telemetry.dashboard import charted
+from plugins.telemetry.timeline import Series, Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawData:
+    """What a run left; None for each that there is none of."""
+
+    result: LoadResult | None
+    books: BooksResult | None = None
+    captures: CaptureTimeline | None = None
+
+
+def collect(run: ExperimentRun, trace: Trace, result: LoadResult) -> RawData:
+    """The load's result with its books, and with its captures where they are a part of the claim."""
+    return RawData(result=result, books=_books(run, result), captures=_captures(run, trace, result))
+
+
+def gather(run: ExperimentRun, trace: Trace, data: RawData) -> Evidence:
+    """Measure every window and ask CloudWatch; nothing more is asked of an interrupted run."""
+    scenario, spans = run.scenario, windows(trace)
+    return Evidence(
+        scenario=scenario,
+        trace=trace,
+        figures=_figures(run, trace, data, spans),
+        rto_s=_rto_s(run, trace, scenario.recovery, data.result),
+        capture_rto_s=_rto_s(run, trace, scenario.capture_recovery, data.captures),
+        books=data.books,
+        anomalies=() if trace.is_interrupted else tuple(anomalies(run, spans)),
+        latency_scale=run.platform.environment.slo.latency_scale,
+    )
+
+
+def charts(run: ExperimentRun, data: RawData) -> tuple[Series, ...]:
+    """The lines of the run's timeline; none of a run without load."""
+    result, captures = data.result, data.captures
+    if result is None:
+        return ()
+    cpu = charted(run.platform, result.started, result.ended, run.progress.note)
+    return *result.series(), *cpu, *(captures.series() if captures else ())
+
+
+def _figures(run: ExperimentRun, trace: Trace, data: RawData, spans: Mapping[Phase, Span]) -> Mapping[Phase, Figures]:
+    if data.result is None:
+        return {}
+    window, captures, clean = data.result.window, data.captures, run.scenario.clean_statuses
+    figures = {phase: measure(span, window, clean) for phase, span in spans.items()}
+    if captures:
+        figures = {phase: with_captures(known, captures.window) for phase, known in figures.items()}
+    if Phase.OBSERVE in figures and not trace.is_interrupted:
+        figures[Phase.OBSERVE] = with_ratios(run, figures[Phase.OBSERVE])
+    return figures
+
+
+def _rto_s(
+    run: ExperimentRun, trace: Trace, recovery: Recovery | None, source: LoadResult | CaptureTimeline | None
+) -> float | None:
+    if recovery is None or source is None:
+        return None
+    return recovery_time(trace, recovery.stretched(run.platform.environment.slo.latency_scale), source.window)
+
+
+def _books(run: ExperimentRun, result: LoadResult) -> BooksResult:
+    report = reconcile(run.platform, result.history)
+    lost = None if report.verdict is Verdict.INCONCLUSIVE else report.lost
+    return BooksResult(verdict=report.verdict, reasons=report.reasons, lost=lost, text=str(report))
+
+
+def _captures(run: ExperimentRun, trace: Trace, result: LoadResult) -> CaptureTimeline | None:
+    """The captures of the run's own orders, once the books have settled; None where they are no part of the claim."""
+    if run.scenario.capture_recovery is None:
+        return None
+    try:
+        ours = {attempt.order_id for attempt in result.attempts if attempt.order_id}
+        return CaptureTimeline(tuple(capture for capture in read_captures(run.platform) if capture.order_id in ours))
+    except Exception as crash:  # noqa: BLE001 - whatever it was: unread captures prove nothing, and that is in the verdict
+        trace.crashes.append(f"captures: {type(crash).__name__}: {crash}")
+        return None

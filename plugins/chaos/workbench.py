@@ -1,0 +1,58 @@
+"""Sets up the bench of an experiment: journal and origin, lease, watchdog, alarms, and the phases on the terminal."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from plugins.chaos.cloudwatch import alarms
+from plugins.chaos.experiment import Bench, Load
+from plugins.chaos.experiment_run import ExperimentRun
+from plugins.chaos.journal import Journal, Origin
+from plugins.chaos.pulse import Pulse
+from plugins.chaos.reach import reach
+from plugins.chaos.restore import check_clear, restore
+from plugins.chaos.trace import Phase
+from plugins.reporting.progress import Progress
+
+
+@contextmanager
+def bench(run: ExperimentRun, name: str, load: Load, pulse: Pulse, journal: Journal) -> Iterator[Bench]:
+    """The bench of the experiment called `name`; the last phase that it shows ends with the block."""
+    with ExitStack() as shown:
+        yield Bench(
+            cloud=run.platform,
+            load=load,
+            pulse=pulse,
+            journal=journal,
+            origin=_origin(run, name),
+            is_held=run.held.is_valid,
+            clear=lambda: check_clear(restore(run.platform.state, reach)),
+            arm=run.watchdog.arm if run.watchdog else lambda: None,
+            alarms=alarms(run),
+            enter=_shown(run.progress, shown),
+        )
+
+
+def _origin(run: ExperimentRun, name: str) -> Origin:
+    return Origin(
+        experiment=name,
+        scenario=run.scenario.id,
+        environment=run.platform.environment.name,
+        target=run.platform.target,
+        platform_id=run.platform.status().platform_id,
+        pid=os.getpid(),
+        lease_id=run.held.id,
+    )
+
+
+def _shown(progress: Progress, shown: ExitStack) -> Callable[[Phase, float], None]:
+    """Each phase ends the line of the one before; phases without a length of their own are notes."""
+
+    def enter(phase: Phase, seconds: float) -> None:
+        shown.close()
+        if seconds:
+            shown.enter_context(progress.phase(phase, seconds))
+        else:
+            progress.note(phase)
+
+    return enter
