@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: run test check fix bench kills lock clean help
+.PHONY: run test check fix bench conformance kills lock clean help
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -31,6 +31,9 @@ fix: $(READY)  ## let ruff mend what it can
 
 bench: $(READY)  ## measure; prints one JSON line per figure
 	@$(BIN)/python -m plugins.bench
+
+conformance: $(READY)  ## ask every AWS call that is answered, rightly and wrongly: minutes; SEED=n repeats a run
+	@$(BIN)/python -m infrastructure.embedded.tests.conformance $(if $(SEED),--seed $(SEED))
 
 kills: $(READY)  ## 50 kills at random moments of a run: no orphan, no residue, every undo proven
 	@$(BIN)/python -m plugins.bench.kills

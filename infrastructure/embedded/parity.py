@@ -97,7 +97,15 @@ def _is_in_moto(api: Api, name: str) -> bool:
         return False
     if not api.handler:
         return True  # its WSGI application alone can tell
-    return inspect.isfunction(getattr(imports.handler(api.moto, api.handler), _underscored(name), None))
+    method = getattr(imports.handler(api.moto, api.handler), _underscored(name), None)
+    return inspect.isfunction(method) and not _is_empty(method)
+
+
+def _is_empty(method: Any) -> bool:
+    """Whether all that moto has of the operation is its name."""
+    return "NotImplementedError" in method.__code__.co_names and not {"ActionResult", "EmptyResult"} & {
+        *method.__code__.co_names
+    }
 
 
 def _underscored(name: str) -> str:

@@ -52,6 +52,8 @@ class Api:
     """Operations of the data plane: no controller needs to hear of them, no audit keeps them."""
     reads: frozenset[str] | None = None
     """The reads that are answered, where moto has others that would be answered wrongly; None: all of moto's."""
+    refused: frozenset[str] = frozenset()
+    """Operations of moto's that tell of what is not there; they are not answered."""
     effects: Mapping[str, str] = field(default_factory=dict)
     """Operations of moto's that do here what they do on AWS, and what that is. Our own declare theirs themselves."""
     records: Mapping[str, str] = field(default_factory=dict)
@@ -66,6 +68,10 @@ class Api:
     """Error code for a member that is not as the model says; empty: the protocol's usual one."""
     missing: str = ""
     """Error code for a required member that is not there; empty: as `invalid`."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Operations in which moto fails when what they are about is not there or not given; AWS's error code for that."""
+    codes: Mapping[str, str] = field(default_factory=dict)
+    """Error codes of moto's that are none of this API's, and what AWS says instead; `Operation:Code` for one alone."""
     controller: str = ""
     """`module:class` of its controller, imported once moto is; empty: its records are all there is."""
     resources: str = ""
@@ -89,6 +95,8 @@ class Api:
 
     def allows(self, operation: str) -> bool:
         """Whether moto may answer `operation`, if it implements it."""
+        if operation in self.refused:
+            return False
         if self.is_read(operation):
             return self.reads is None or operation in self.reads
         return operation in self.data or operation in self.effects or self.reason(operation) is not None

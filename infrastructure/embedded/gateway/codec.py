@@ -69,7 +69,12 @@ def members(protocol: str, of: OperationModel, wire: HttpRequest, labels: Mappin
         parsed = PROTOCOL_PARSERS[protocol](of, blob_parser=_blob).parse(request)
     except Exception as problem:
         raise Refused(_MALFORMED[protocol], f"the request cannot be read: {problem}") from problem
-    return {name: value for name, value in parsed.items() if value is not None}
+    return {name: value for name, value in parsed.items() if value is not None and (value != [] or _is_said(of, name))}
+
+
+def _is_said(of: OperationModel, name: str) -> bool:
+    """Whether an empty list stands in the request: parsers give one for a member of the query that is not there."""
+    return of.input_shape is None or of.input_shape.members[name].serialization.get("location") != "querystring"
 
 
 def _blob(text: str) -> bytes:

@@ -4,18 +4,24 @@ JSON 1.0 and 1.1: `__type`, `message`; REST-JSON: the type in a header; query: `
 `Response/Errors/Error`; REST-XML: `Error`; see "AWS JSON 1.0 protocol" and its siblings in the Smithy documentation.
 """
 
+import re
+from typing import Any
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
 import orjson
+from botocore.model import OperationModel
 
 from infrastructure.embedded.gateway.call import Answer, Call
 from infrastructure.embedded.gateway.refused import unsupported
 
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML document may hold, though a refused value may."""
+
 
 def error(call: Call, code: str, message: str, *, status: int = 400, **more: object) -> Answer:
     """`code` with `message` as the caller's SDK expects it; `more` are further members of a JSON error."""
-    protocol = call.protocol
+    protocol, message = call.protocol, message or code
     request_id = str(uuid4())
     headers = {"x-amzn-requestid": request_id}
     if protocol in ("json", "rest-json"):
@@ -25,7 +31,7 @@ def error(call: Call, code: str, message: str, *, status: int = 400, **more: obj
         body = orjson.dumps({**typed, "message": message, "Message": message, **more})
         return Answer(status=status, headers={**headers, "content-type": kind, "x-amzn-errortype": code}, body=body)
     side = "Sender" if status < 500 else "Receiver"
-    core = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    core = f"<Code>{escape(code)}</Code><Message>{escape(_NOT_XML.sub('?', message))}</Message>"
     asked = f"<RequestId>{request_id}</RequestId>"
     text = {
         "query": f"<ErrorResponse><Error><Type>{side}</Type>{core}</Error>{asked}</ErrorResponse>",
@@ -39,3 +45,10 @@ def not_provided(call: Call) -> Answer:
     """The refusal of a call that the embedded cloud does not answer."""
     refused = unsupported(f"{call.service}:{call.action}")
     return error(call, refused.code, refused.message, status=refused.status)
+
+
+def status_of(of: OperationModel | None, code: str) -> int:
+    """The HTTP status that the service's model gives an error; 400 where it gives none."""
+    shapes: Any = of.error_shapes if of is not None else ()
+    found = (shape.metadata.get("error", {}).get("httpStatusCode", 400) for shape in shapes if shape.error_code == code)
+    return int(next(found, 400))

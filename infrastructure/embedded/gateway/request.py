@@ -59,7 +59,7 @@ def call_of(request: HttpRequest, router: Router, *, at: float) -> Call:
 
 def read(call: Call, api: Api, of: OperationModel) -> Call:
     """The call with its members, which are what the operation takes; `Refused` says what is not."""
-    request = _decompressed(call.request, api.body_limit)
+    request = call.request if _is_stream(of) else _decompressed(call.request, api.body_limit)
     if call.protocol == "json":
         given = codec.json_members(request.body)
     else:
@@ -68,10 +68,21 @@ def read(call: Call, api: Api, of: OperationModel) -> Call:
         given = codec.members(call.protocol, of, request, found[1] if found else {})
         if call.protocol in ("query", "ec2"):
             validation.check_form(api, of, request.form())
-        elif call.protocol == "rest-json":
+        else:
+            validation.check_head(api, of, request)
+        if call.protocol == "rest-json":
             validation.check_document(api, of, document)
+        elif call.protocol == "rest-xml":
+            validation.check_xml(of, request.body)
     validation.check(api, of, given)
     return replace(call, parameters=given, request=request)
+
+
+def _is_stream(of: OperationModel) -> bool:
+    """Whether the body is data, not members: an object that is compressed is kept so."""
+    shape = of.input_shape
+    payload = shape.serialization.get("payload") if shape else None
+    return shape is not None and payload is not None and shape.members[payload].type_name in ("blob", "string")
 
 
 def _document(protocol: str, of: OperationModel, request: HttpRequest) -> dict[str, Any]:

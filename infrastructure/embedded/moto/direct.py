@@ -10,9 +10,11 @@ import importlib
 import io
 import json
 import logging
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+from xml.sax.saxutils import unescape
 
 from botocore.exceptions import ClientError
 from botocore.model import OperationNotFoundError
@@ -20,9 +22,9 @@ from werkzeug.exceptions import HTTPException
 
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Answer, Call
-from infrastructure.embedded.gateway.errors import error, not_provided
+from infrastructure.embedded.gateway.errors import error, not_provided, status_of
 from infrastructure.embedded.gateway.refused import Refused
-from infrastructure.embedded.moto import imports
+from infrastructure.embedded.moto import imports, mistakes
 
 _LOG = logging.getLogger(__name__)
 _DROPPED = frozenset({"status", "server", "date", "content-length"})
@@ -32,7 +34,7 @@ _DROPPED = frozenset({"status", "server", "date", "content-length"})
 def answer(api: Api, call: Call) -> Answer:
     """moto's answer to `call`; raises what moto raises."""
     handler = imports.handler(api.moto, api.handler)
-    return plain(*handler.dispatch(_moto("core.request", "Request")(environ_of(call)), _url(call)))
+    return _corrected(call, plain(*handler.dispatch(_moto("core.request", "Request")(environ_of(call)), _url(call))))
 
 
 class Direct:
@@ -105,38 +107,57 @@ def failed(call: Call, failure: Exception) -> Answer:
     if isinstance(failure, Refused):
         return error(call, failure.code, failure.message, status=failure.status, **failure.more)
     if isinstance(failure, (NotImplementedError, OperationNotFoundError)):
+        unknown = mistakes.unknown_filter(call, failure)
+        if unknown is not None:
+            return failed(call, unknown)
         _LOG.info("refused %s:%s: %s", call.service, call.action, failure)
         return not_provided(call)
     if isinstance(failure, ClientError):
         fault = failure.response["Error"]
         return error(call, fault["Code"], fault["Message"])
     if isinstance(failure, _moto("core.exceptions", "ServiceException")):
-        return error(call, failure.code, failure.message, status=_status(call, failure.code))
+        code = _code(call, failure.code)
+        return error(call, code, failure.message, status=status_of(call.operation, code))
     if isinstance(failure, HTTPException):
-        return plain(failure.code or 400, dict(failure.get_headers() or ()), failure.get_body())
+        return _corrected(call, plain(failure.code or 400, dict(failure.get_headers() or ()), failure.get_body()))
     if isinstance(failure, _moto("core.parse", "RequestParserError")):
         return error(call, "SerializationException", str(failure))
-    missing = _missing(call, failure)
-    if missing is not None:
-        return error(call, "ValidationException", f"The request must contain the parameter {missing}.")
+    mistake = mistakes.explained(call, failure)
+    if mistake is not None:
+        _LOG.info("%s:%s refused as %s, for moto failed", call.service, call.action, mistake, exc_info=failure)
+        return failed(call, mistake)
     _LOG.error("no answer to %s:%s", call.service, call.action, exc_info=failure)
     return error(call, "InternalFailure", f"the embedded cloud failed in {call.service}:{call.action}", status=500)
 
 
-def _status(call: Call, code: str) -> int:
-    """The HTTP status that the service's model gives an error; 400 where it gives none."""
-    shapes = call.operation.error_shapes if call.operation else ()
-    faults = [(shape.name, shape.metadata.get("error", {})) for shape in shapes]
-    found = (fault.get("httpStatusCode", 400) for name, fault in faults if fault.get("code", name) == code)
-    return int(next(found, 400))
+def _corrected(call: Call, answer: Answer) -> Answer:
+    """moto's answer, unless it is an error of another protocol, without a text, or with a code of another API."""
+    if answer.status < 400 or not answer.body:
+        return answer
+    is_json = answer.body.startswith(b"{")
+    code, message = _said_in_json(answer.body) if is_json else _said_in_xml(answer.body)
+    wanted = _code(call, code)
+    if not code or (wanted == code and message and is_json == ("json" in call.protocol)):
+        return answer
+    status = answer.status if wanted == code else status_of(call.operation, wanted)
+    return error(call, wanted, message, status=status)
 
 
-def _missing(call: Call, failure: Exception) -> str | None:
-    """The member of the request that moto looked for in vain: required, though the service's model does not say so."""
-    name = failure.args[0] if isinstance(failure, KeyError) and failure.args else None
-    shape = call.operation.input_shape if call.operation else None
-    is_member = isinstance(name, str) and shape is not None and name in shape.members and name not in call.parameters
-    return name if is_member else None
+def _said_in_json(body: bytes) -> tuple[str, str]:
+    said = json.loads(body)
+    return str(said.get("__type", "")).rpartition("#")[2], str(said.get("message") or said.get("Message") or "")
+
+
+def _said_in_xml(body: bytes) -> tuple[str, str]:
+    found = [re.search(rf"<{name}>(.*?)</{name}>".encode(), body, re.DOTALL) for name in ("Code", "Message")]
+    code, message = (unescape(match[1].decode()) if match else "" for match in found)
+    return code, message
+
+
+def _code(call: Call, code: str) -> str:
+    """AWS's code for one of moto's."""
+    codes = call.api.codes if call.api is not None else {}
+    return codes.get(f"{call.action}:{code}") or codes.get(code, code)
 
 
 @cache

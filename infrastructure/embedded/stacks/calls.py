@@ -1,7 +1,7 @@
 """The one seam between CloudFormation and the AWS APIs: a signing name, an action and its members in, the output's out.
 
-Nothing of a resource type knows what lies behind it: today the daemon's operations, whose outputs may have objects of
-moto's for leaves. They are written and read once as on the wire, so that what comes out has AWS's own member names.
+Nothing of a resource type knows what lies behind it. A request is written as an SDK would write it and answered by
+whoever answers the operation, so that what comes out has AWS's own member names.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,11 @@ from uuid import uuid4
 from botocore.model import OperationModel
 from botocore.parsers import create_parser
 
-from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.gateway import codec, operations
 from infrastructure.embedded.gateway.api import Api
-from infrastructure.embedded.moto import imports
-from infrastructure.embedded.stacks.errors import ApiError
-
-_APIS: Mapping[str, Api] = {api.name: api for api in PROVIDERS}
+from infrastructure.embedded.gateway.call import Answer, Call, HttpRequest
+from infrastructure.embedded.moto import direct, imports, wsgi
+from infrastructure.embedded.stacks.errors import ApiError, Refused
 
 
 class CallApi(Protocol):
@@ -27,39 +25,77 @@ class CallApi(Protocol):
     def __call__(self, service: str, action: str, /, **parameters: Any) -> Mapping[str, Any]: ...
 
 
-def operation_model(service: str, action: str) -> OperationModel:
-    """AWS's model of the operation, of the service that signs as `service`."""
-    found = codec.operation(_APIS[service].model_name, action)
-    if found is None:
-        raise LookupError(f"AWS has no operation {service}:{action}")
-    return found
+def service_model(service: str) -> ServiceModel:
+    """AWS's model of the service that signs as `service`; moto has loaded it, or will."""
+    model: ServiceModel = codec.model(_api(service).model_name)
+    return model
 
 
-def call(service: str, action: str, /, **parameters: Any) -> Mapping[str, Any]:
-    """`CallApi` by the operations of the daemon."""
-    of = operation_model(service, action)
-    tokens = {name: str(uuid4()) for name in of.idempotent_members}  # as an SDK adds them
+def _api(service: str) -> Api:
+    api = operations.current().api(service)
+    if api is None:
+        raise Refused(f"the embedded cloud does not provide {service}")
+    return api
+
+
+class ApiCalls:
+    """`CallApi` for calls in one region."""
+
+
+    def __call__(self, service: str, action: str, /, **parameters: Any) -> Mapping[str, Any]:
+        given = {name: value for name, value in parameters.items() if value is not None}
+        api, operation = _api(service), service_model(service).operation_model(action)
+        serializer, parser = _codec(api.protocol)
+        tokens = {name: str(uuid4()) for name in operation.idempotent_members}  # as an SDK adds them
+        members = {**tokens, **given}
+        call = self._call(api, operation, members, serializer.serialize_to_request(members, operation))
+        answer = _answer(api, operation, call)
+        document = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
+        output: dict[str, Any] = parser.parse(document, operation.output_shape)
+        if not answer.is_success:
+            raise ApiError(output["Error"]["Code"], output["Error"]["Message"])
+        if call.is_mutation:
+            operations.current().changed(service, action)
+        return output
+
+    def _call(self, api: Api, operation: OperationModel, members: dict[str, Any], request: Mapping[str, Any]) -> Call:
+        path, _, fixed = request["url_path"].partition("?")
+        query = "&".join(part for part in (fixed, urlencode(request["query_string"])) if part)
+        body = urlencode(request["body"]) if isinstance(request["body"], dict) else request["body"]
+        scope = f"cloudformation/20260101/{self._region}/{api.name}/aws4_request"
+        headers = {
+            **{name.lower(): str(value) for name, value in request["headers"].items()},
+            "host": f"{api.name}.{self._region}.amazonaws.com",
+            "authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+        }
+        body = body if isinstance(body, bytes) else body.encode()
+        return Call(
+            service=api.name,
+            action=operation.name,
+            region=self._region,
+            caller="cloudformation",
+            parameters=members,
+            request=HttpRequest(method=request["method"], path=path, query=query, headers=headers, body=body),
+            protocol=api.protocol,
+            api=api,
+            operation=operation,
+            at=time.time(),
+        )
+
+
+def _answer(api: Api, operation: OperationModel, call: Call) -> Answer:
+    """Our own answer, or moto's; a refusal is one too."""
+    method = operations.current().find(call.service, call.action)
     try:
-        output = operations.current().call(service, action, **{**tokens, **parameters})
-    except Exception as refusal:
-        codes = [getattr(refusal, name, None) for name in ("error_type", "code")]  # moto's exceptions have either
-        code = next((each for each in codes if isinstance(each, str)), None)
-        if code is None:
-            raise
-        raise ApiError(code, str(getattr(refusal, "message", refusal))) from refusal
-    return _read(_APIS[service], of, output)
-
-
-def _read(api: Api, of: OperationModel, output: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The output as a client reads it."""
-    if not api.handler or of.output_shape is None:
-        return output  # it has AWS's names already
-    answer = codec.answer(api.protocol, of, output, imports.attribute_names(api.moto, api.handler))
-    document = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
-    found: Mapping[str, Any] = _parser(api.protocol).parse(document, of.output_shape)
-    return found
+        if method is None:
+            return direct.answer(api, call) if api.handler else wsgi.answer(api, call)
+        output: Any = method(call.parameters)
+        names = imports.attribute_names(api.moto, api.handler) if api.handler else None
+        return codec.answer(api.protocol, operation, output or {}, names)
+    except Exception as failure:  # noqa: BLE001  # whatever it is must become an answer of the service's protocol
+        return direct.failed(call, failure)
 
 
 @cache
-def _parser(protocol: str) -> Any:
-    return create_parser(protocol)
+def _codec(protocol: str) -> tuple[Any, Any]:
+    return create_serializer(protocol, include_validation=False), create_parser(protocol)

@@ -11,6 +11,7 @@ API = Api(
         "DescribeStackEvents DescribeStackResource DescribeStackResources DescribeStacks GetTemplate "
         "ListExports ListStackResources ListStacks"
     ),
+    codes={"NoSuchBucket": "ValidationError", "NoSuchKey": "ValidationError"},
     effects={
         "CreateStack": "its resources are made by the APIs' own calls, or rolled back with reasons",
         "DeleteStack": "its resources are deleted, the last made first; waits for services to drain",

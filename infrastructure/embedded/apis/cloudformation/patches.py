@@ -65,6 +65,8 @@ def _check(template: dict[str, Any], parameters: Mapping[str, Any]) -> None:
 
 def _create_stack(response: Any) -> Any:
     """Remember what the caller wants done when a resource fails."""
+    if not response._get_param("TemplateBody") and not response._get_param("TemplateURL"):
+        raise ValidationError(message="Either Template URL or Template Body must be specified.")
     is_kept = response._get_bool_param("DisableRollback", False)  # moto's way to read a parameter
     token = _on_failure.set(response._get_param("OnFailure") or ("DO_NOTHING" if is_kept else "ROLLBACK"))
     try:

@@ -9,10 +9,7 @@ API = Api(
     protocol="json",
     target="DynamoDB_20120810",
     body_limit=17 << 20,
-    data=names(
-        "BatchExecuteStatement BatchWriteItem DeleteItem ExecuteStatement ExecuteTransaction PutItem "
-        "TransactWriteItems UpdateItem"
-    ),
+    data=names("BatchWriteItem DeleteItem PutItem TransactWriteItems UpdateItem"),
     effects={
         "BatchGetItem": "items; those of throttled tables come back as unprocessed keys",
         "BatchWriteItem": "items; those of throttled tables come back as unprocessed",
@@ -35,6 +32,12 @@ API = Api(
         ),
         "items are not expired": "UpdateTimeToLive",
     },
+    codes={
+        "ResourceNotFound": "ResourceNotFoundException",
+        "SourceTableNotFoundException": "TableNotFoundException",
+    },
+    note="PartiQL is refused: moto's statements insert an item twice, find nothing by a compound key and know no "
+    "numbers.",
     controller="infrastructure.embedded.apis.dynamodb.controller:DynamoDbController",
     resources="infrastructure.embedded.apis.dynamodb.resources",
 )

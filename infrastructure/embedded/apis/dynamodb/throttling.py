@@ -4,7 +4,7 @@ Single operations get ProvisionedThroughputExceededException; a transaction is c
 each item concerned; a batch comes back with the items of such tables unprocessed, unless that is all of them.
 Sources: Amazon DynamoDB API Reference (TransactWriteItems, BatchWriteItem), Developer Guide "Capacity unit
 consumption": transactions cost double, a write as much as the larger of the item before and after.
-PartiQL statements are not throttled. A Query or Scan counts the mean size of its first items for each item scanned,
+A Query or Scan counts the mean size of its first items for each item scanned,
 1 KB where its filter lets nothing through.
 """
 

@@ -8,6 +8,14 @@ API = Api(
     handler="EC2Response",
     protocol="ec2",
     missing="MissingParameter",
+    absent={
+        "CreateLaunchTemplateVersion": "MissingParameter",
+        "DeleteManagedPrefixList": "InvalidPrefixListID.NotFound",
+        "DeleteNatGateway": "NatGatewayNotFound",
+        "DescribeImageAttribute": "InvalidAMIID.NotFound",
+        "ModifyManagedPrefixList": "InvalidPrefixListID.NotFound",
+        "ReplaceNetworkAclAssociation": "InvalidAssociationID.NotFound",
+    },
     records={
         "all processes share the loopback interface: networks, their gateways and addresses are records": (
             "AllocateAddress AssociateAddress AssociateDhcpOptions AssociateRouteTable AssociateSubnetCidrBlock "

@@ -8,6 +8,7 @@ API = Api(
     handler="ECRResponse",
     protocol="json",
     target="AmazonEC2ContainerRegistry_V20150921",
+    absent={"PutImage": "RepositoryNotFoundException"},
     invalid="InvalidParameterException",
     records={"no image is ever pulled: an image's name finds the service's entry point in the catalogue": "*"},
     note="No image is ever pulled: an image's name finds the service's entry point in the catalogue.",

@@ -14,6 +14,12 @@ API = Api(
         "DescribeServices": "counts, deployments and events are those of the processes",
         "RegisterTaskDefinition": "tasks start from it",
     },
+    absent={
+        "CreateCapacityProvider": "InvalidParameterException",
+        "DeleteCapacityProvider": "ClientException",
+        "PutAttributes": "TargetNotFoundException",
+        "UpdateCapacityProvider": "ClientException",
+    },
     invalid="InvalidParameterException",
     records={
         "there are no container instances: tasks are processes of this machine": (

@@ -12,6 +12,7 @@ API = Api(
         "ModifyReplicationGroup": "its settings; the number of nodes stays",
     },
     invalid="InvalidParameterValue",
+    codes={"InvalidSubnetID.NotFound": "InvalidSubnet", "InvalidToken": "InvalidParameterValue"},
     missing="MissingParameter",
     records={
         "all processes share the loopback interface": (

@@ -9,6 +9,7 @@ API = Api(
     handler="ELBV2Response",
     protocol="query",
     version="2015-12-01",
+    codes={"InvalidSubnetID.NotFound": "SubnetNotFound"},
     effects={
         "CreateLoadBalancer": "its listeners listen",
         "CreateTargetGroup": "its targets are checked once a listener sends to it",

@@ -28,6 +28,10 @@ API = Api(
         "throughput is not limited": "UpdateStreamMode RegisterStreamConsumer DeregisterStreamConsumer",
         "tags and policies": "AddTagsToStream RemoveTagsFromStream PutResourcePolicy DeleteResourcePolicy",
     },
+    absent=dict.fromkeys(
+        ("DeregisterStreamConsumer", "DescribeStreamConsumer", "ListStreamConsumers", "UpdateStreamMode"),
+        "ResourceNotFoundException",
+    ),
     note="A shard keeps its latest 100,000 records. Shard throughput is not limited; nothing is encrypted.",
     resources="infrastructure.embedded.apis.kinesis.resources",
 )

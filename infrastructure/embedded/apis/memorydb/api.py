@@ -144,6 +144,29 @@ class MemoryDbApi:
         found = [self._list(given["ACLName"])] if given.get("ACLName") else list(self._lists.values())
         return {"ACLs": [self._described(each) for each in found]}
 
+    @operation("ListTags")
+    def list_tags(self, given: Members) -> Output:
+        return self._tags("ListTags", given)
+
+    @operation("TagResource", record="tags")
+    def tag_resource(self, given: Members) -> Output:
+        return self._tags("TagResource", given)
+
+    @operation("UntagResource", record="tags")
+    def untag_resource(self, given: Members) -> Output:
+        return self._tags("UntagResource", given)
+
+    def _tags(self, name: str, given: Members) -> Output:
+        """The tags after the call: moto's, but for the lists, which it does not know."""
+        arn = given["ResourceArn"]
+        if ":acl/" not in arn:
+            return self._operations.moto("memorydb", name, given)
+        self._list(arn.rpartition("/")[2])
+        tagger = self._backend.tagger
+        tagger.tag_resource(arn, given.get("Tags", []))
+        tagger.untag_resource_using_names(arn, given.get("TagKeys", []))
+        return {"TagList": tagger.list_tags_for_resource(arn)["Tags"]}
+
     def _add_list(self, name: str, users: list[str]) -> AccessControlList:
         arn = f"arn:aws:memorydb:{self._backend.region_name}:{self._backend.account_id}:acl/{name}"
         made = self._lists[name] = AccessControlList(name, arn, users)

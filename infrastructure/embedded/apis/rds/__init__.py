@@ -1,6 +1,6 @@
 """RDS: Aurora PostgreSQL clusters of real servers, one writer and its readers."""
 
-from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.gateway.api import Api, names
 
 API = Api(
     name="rds",
@@ -13,6 +13,8 @@ API = Api(
         "DescribeDBInstances": "true states; each instance's own endpoint",
     },
     invalid="InvalidParameterValue",
+    codes={"InvalidSubnetID.NotFound": "InvalidSubnet", "InvalidToken": "InvalidParameterValue"},
+    refused=names("DescribeBlueGreenDeployments DescribeDBLogFiles"),
     missing="MissingParameter",
     records={
         "servers run with settings of their own": (

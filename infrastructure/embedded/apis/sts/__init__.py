@@ -8,5 +8,6 @@ API = Api(
     handler="TokenResponse",
     protocol="query",
     is_global=True,
+    absent={"AssumeRoleWithSAML": "InvalidIdentityToken"},
     records={"credentials are not checked": "AssumeRoleWithSAML AssumeRoleWithWebIdentity"},
 )

@@ -31,6 +31,7 @@ Listener:
     Port: 80
     Protocol: HTTP
     DefaultActions: [{{Type: forward, TargetGroupArn: !Ref Targets}}]
+Nodes: {{Type: AWS::MemoryDB::SubnetGroup, Properties: {{SubnetGroupName: n, SubnetIds: [!Ref North]}}}}
 Cluster: {{Type: AWS::ECS::Cluster, Properties: {{ClusterName: c}}}}
 Task:
   Type: AWS::ECS::TaskDefinition
@@ -70,8 +71,7 @@ TAGGED: Mapping[str, str] = {
     "AWS::EC2::VPCEndpoint": "{VpcId: !Ref Network, ServiceName: com.amazonaws.us-east-1.s3}",
     "AWS::ECR::Repository": "{RepositoryName: r}",
     "AWS::ECS::Cluster": "{ClusterName: it}",
-    "AWS::ECS::Service": """
-        {ServiceName: it, Cluster: !Ref Cluster, TaskDefinition: !Ref Task, LaunchType: FARGATE}""",
+    "AWS::ECS::Service": "{ServiceName: it, Cluster: !Ref Cluster, TaskDefinition: !Ref Task, LaunchType: FARGATE}",
     "AWS::ECS::TaskDefinition": "{Family: it, ContainerDefinitions: [{Name: main, Image: main, Memory: 1}]}",
     "AWS::ElastiCache::ReplicationGroup": """
         {ReplicationGroupId: it, ReplicationGroupDescription: r, Engine: redis, CacheNodeType: cache.t4g.small,
@@ -100,6 +100,13 @@ TAGGED: Mapping[str, str] = {
     "AWS::RDS::DBInstance": """
         {DBInstanceIdentifier: it, DBClusterIdentifier: !Ref Database, DBInstanceClass: db.t4g.medium,
          Engine: aurora-postgresql}""",
+    "AWS::MemoryDB::ACL": "{ACLName: it}",
+    "AWS::MemoryDB::Cluster": """
+        {ClusterName: it, NodeType: db.t4g.small, ACLName: open-access, SubnetGroupName: !Ref Nodes}""",
+    "AWS::MemoryDB::SubnetGroup": "{SubnetGroupName: it, SubnetIds: [!Ref North]}",
+    "AWS::MemoryDB::User": """
+        {UserName: it, AccessString: on ~* +@all,
+         AuthenticationMode: {Type: password, Passwords: [correct-horse-battery]}}""",
     "AWS::RDS::DBSubnetGroup": """
         {DBSubnetGroupName: it, DBSubnetGroupDescription: s, SubnetIds: [!Ref North, !Ref South]}""",
     "AWS::S3::Bucket": "{BucketName: it-is}",
@@ -111,6 +118,7 @@ _ASKED: Mapping[str, tuple[str, str]] = {
     "dynamodb": ("ListTagsOfResource", "Tags"),
     "kinesis": ("ListTagsForStream", "Tags"),
     "lambda": ("ListTags", "Tags"),
+    "memorydb": ("ListTags", "TagList"),
     "secretsmanager": ("DescribeSecret", "Tags"),
     "sqs": ("ListQueueTags", "Tags"),
 }

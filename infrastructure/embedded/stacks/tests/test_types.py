@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.apis.ec2.resources import permission_of
-from infrastructure.embedded.gateway import internal
-from infrastructure.embedded.parity import table as parity_table
+from infrastructure.embedded.gateway import operations
 from infrastructure.embedded.stacks import plan, template
 from infrastructure.embedded.stacks.calls import call
 from infrastructure.embedded.stacks.errors import Refused
@@ -75,7 +74,7 @@ def test_a_function_is_made_with_all_its_properties() -> None:
         assert [layer["Arn"].split(":")[-2:] for layer in configuration["Layers"]] == [["cafe-payment-test", "1"]]
         assert made["Tags"]["Module"] == "serverless"
         assert "Concurrency" not in made
-        mapping = only(internal.call("lambda", "ListEventSourceMappings")["EventSourceMappings"])
+        mapping = only(operations.current().call("lambda", "ListEventSourceMappings")["EventSourceMappings"])
         assert (mapping["UUID"], mapping["ScalingConfig"]) == (
             outputs["PaymentEventSourceId"],
             {"MaximumConcurrency": 10},
@@ -99,7 +98,7 @@ def test_another_package_is_another_layer_and_other_code_of_the_same_function() 
         after = payment_function()["Configuration"]
         assert (before["CodeSha256"] != after["CodeSha256"], before["FunctionArn"]) == (True, after["FunctionArn"])
         assert after["Layers"][0]["Arn"].endswith(":cafe-payment-test:2")
-        left = internal.call("lambda", "ListLayerVersions", LayerName="cafe-payment-test")["LayerVersions"]
+        left = operations.current().call("lambda", "ListLayerVersions", LayerName="cafe-payment-test")["LayerVersions"]
         assert [each["Version"] for each in left] == [2]
 
     run(scenario())
@@ -128,7 +127,7 @@ def test_a_function_whose_reservation_is_refused_is_taken_back() -> None:
         assert await stacks.status("work") == "ROLLBACK_COMPLETE"
         reasons = [reason for _, status, reason in await stacks.events("work") if status == "CREATE_FAILED"]
         assert "ReservedConcurrentExecutions" in only(reasons)
-        assert internal.call("lambda", "ListFunctions")["Functions"] == []
+        assert operations.current().call("lambda", "ListFunctions")["Functions"] == []
 
     run(scenario())
 

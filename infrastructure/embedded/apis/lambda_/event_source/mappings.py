@@ -74,7 +74,7 @@ class LambdaEventSources:
         return ((self._arn(record), record.settings.tags) for record in self._records.values())
 
     def tags(self, identifier: str) -> dict[str, str]:
-        """The tags of a mapping, to be read and changed; refused when there is none of that id."""
+        """The tags of a mapping, to be read and changed; `Refused` when there is none of that id."""
         return self._of({"UUID": identifier}).settings.tags
 
     async def close(self) -> None:
