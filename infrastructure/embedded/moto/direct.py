@@ -51,10 +51,6 @@ class Direct:
         Raises moto's own refusals; `LookupError` when moto keeps no records of `service`, or has no such operation.
         """
         api = self._apis.get(service)
-        if api is not None and api.protocol == "rest-xml":
-            wsgi = importlib.import_module("infrastructure.embedded.moto.wsgi")  # which needs this module
-            output: Mapping[str, Any] = wsgi.call(api, name, members, self._region)
-            return output
         if api is None or not api.handler:
             raise LookupError(f"moto does not answer {service}:{name}; it answers {', '.join(sorted(self._apis))}")
         method = getattr(self._handler(api, members), _underscored(name), None)
@@ -71,7 +67,7 @@ class Direct:
         handler = imports.handler(api.moto, api.handler)()
         handler.region, handler.current_account, handler.partition = self._region, self._account, "aws"
         handler.headers, handler.querystring, handler.data, handler.uri_match = {}, {}, {}, {}
-        handler.uri, handler.path, handler.method = f"https://{api.name}.{self._region}.amazonaws.com/", "/", "POST"
+        handler.uri, handler.path, handler.method = "http://localhost/", "/", "POST"
         handler.access_key = "cloudformation"
         handler.params = _as_parsed(dict(members), handler.PROTOCOL_PARSER_MAP_TYPE)
         handler.body = dict(members) if api.name == "dynamodb" else json.dumps(members, default=_in_json)

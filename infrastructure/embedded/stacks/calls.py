@@ -4,13 +4,16 @@ Nothing of a resource type knows what lies behind it. A request is written as an
 whoever answers the operation, so that what comes out has AWS's own member names.
 """
 
+import time
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Protocol
+from urllib.parse import urlencode
 from uuid import uuid4
 
-from botocore.model import OperationModel
+from botocore.model import OperationModel, ServiceModel
 from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
 
 from infrastructure.embedded.gateway import codec, operations
 from infrastructure.embedded.gateway.api import Api
@@ -41,6 +44,8 @@ def _api(service: str) -> Api:
 class ApiCalls:
     """`CallApi` for calls in one region."""
 
+    def __init__(self, region: str) -> None:
+        self._region = region
 
     def __call__(self, service: str, action: str, /, **parameters: Any) -> Mapping[str, Any]:
         given = {name: value for name, value in parameters.items() if value is not None}

@@ -21,7 +21,7 @@ from moto.cloudformation import parsing
 from moto.cloudformation.models import Event
 
 from infrastructure.embedded.stacks import lifecycle, progress, schemas
-from infrastructure.embedded.stacks.calls import CallApi, call
+from infrastructure.embedded.stacks.calls import ApiCalls, CallApi
 from infrastructure.embedded.stacks.errors import Refused, Unchangeable
 from infrastructure.embedded.stacks.lifecycle import Place
 from infrastructure.embedded.stacks.made import Made
@@ -55,9 +55,12 @@ class Work:
 
     stack: Stack
     map: Any
-    call: CallApi = call
+    call: CallApi = field(init=False)
     _torn: dict[str, Made] = field(init=False, default_factory=dict)
     """The resource whose update failed half-way, as one that has the properties it was to get."""
+
+    def __post_init__(self) -> None:
+        self.call = ApiCalls(self.stack.region_name)
 
     def create(self, on_failure: str) -> Iterator[None]:
         """Make everything; what happens otherwise `on_failure` says: ROLLBACK, DELETE or DO_NOTHING."""

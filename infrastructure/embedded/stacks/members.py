@@ -12,19 +12,19 @@ from typing import Any
 
 from botocore.model import Shape
 
-from infrastructure.embedded.stacks.calls import operation_model
+from infrastructure.embedded.stacks.calls import service_model
 from infrastructure.embedded.stacks.errors import Refused
 
 
 def members(service: str, action: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     """`properties` as members of the operation's input; `Refused` names those that it does not have."""
-    shape = operation_model(service, action).input_shape
+    shape = service_model(service).operation_model(action).input_shape
     return _structure(shape, properties, action)
 
 
 def named(service: str, action: str, name: str) -> str | None:
     """The operation's member of that name, whatever the case of its letters; None when it has no such one."""
-    shape = operation_model(service, action).input_shape
+    shape = service_model(service).operation_model(action).input_shape
     return None if shape is None else _name(shape, name)
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from infrastructure.embedded.apis.ec2.resources import permission_of
 from infrastructure.embedded.gateway import operations
+from infrastructure.embedded.parity import table as parity_table
 from infrastructure.embedded.stacks import plan, template
-from infrastructure.embedded.stacks.calls import call
+from infrastructure.embedded.stacks.calls import ApiCalls
 from infrastructure.embedded.stacks.errors import Refused
 from infrastructure.embedded.stacks.made import Made
 from infrastructure.embedded.stacks.resource_type import ResourceType
@@ -219,7 +220,7 @@ def test_an_attribute_that_a_type_lacks_is_refused_by_name() -> None:
         kind=BY_NAME["AWS::SecretsManager::Secret"],
         logical_id="Token",
         name="token",
-        call=call,
+        call=ApiCalls(REGION),
         region=REGION,
         physical_resource_id="arn",
         properties={},
