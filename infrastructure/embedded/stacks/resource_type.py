@@ -4,23 +4,30 @@
 of them make another resource when they change. So a type says only which call takes what:
 
     ResourceType(
-        "AWS::MemoryDB::ACL",
-        "memorydb",                                                  # signing name of the API
-        name="ACLName",                                              # names it, and is what Ref gives unless `ref` says
-        create=Step("CreateACL"),                                    # takes all properties, under their own names
-        describe=Step("DescribeACLs", {"ACLName": REF}),
-        item="ACLs",                                                 # where in the output; not there: it is gone
-        attributes={"Arn": "ARN", "Status": "Status"},               # GetAtt, as paths below the item
-        changes=(Step("UpdateACL", {"ACLName": REF, …}, on=("UserNames",)),),
-        delete=Step("DeleteACL", {"ACLName": REF}),
-        tags=Tags("TagResource", "UntagResource", {"ResourceArn": att("Arn")}),
+        "AWS::MemoryDB::SubnetGroup",
+        "memorydb",                                # signing name of the API
+        name="SubnetGroupName",                    # the property that names it; Ref gives the name unless `ref` says
+        key={"SubnetGroupName": REF},              # what tells the API which one: goes with every call but the first
+        create=Step("CreateSubnetGroup"),          # takes all properties, under their own names
+        describe=Step("DescribeSubnetGroups"),
+        item="SubnetGroups",                       # where in that output; when it is not there, the resource is gone
+        attributes={"ARN": "ARN"},                 # GetAtt, as paths below the item
+        changes=(Step("UpdateSubnetGroup"),),      # takes those that changed, of all that the schema lets change
+        delete=Step("DeleteSubnetGroup"),
+        tags=Tags("TagResource", "UntagResource", {"ResourceArn": found("ARN")}),
     )
 
-Adding one is an entry in `TYPES` of `apis/<api>/resources.py`; a new API's `TYPES` is one line in `stacks.types`. Its
-tags are tested with its line in `tests/tagged.py`, its properties against the schema by themselves. A property is given
-to a call under its own name (the case of letters does not matter, `rename` gives another one); what a call needs beyond
-is in `where`: a constant or one of the sources below. A property that none of `changes`, `elements` and `tags` names
-cannot change, unless AWS's schema says that a change of it makes another resource.
+Adding one is such an entry in `TYPES` of `apis/<api>/resources.py`, which `API.resources` of the folder's `__init__`
+names, and a line in `tests/tagged.py`, by which its tags are tested; its properties are tested against the schema, and
+its calls against what the API allows, by themselves. What differs between API and template is one more field:
+
+- A property goes in under its own name, whatever the case of its letters; `rename` gives another name, `Step.shape`
+  other members, `normal` other properties.
+- What a call needs beyond is in `where`: constants and the sources below.
+- A property that the call that creates does not take has a change with `is_setting`. A list whose elements have calls
+  of their own is one of `elements`. What must be found out or made up first is `prepare`.
+- A property that neither `changes`, `elements` nor `tags` takes cannot change, unless AWS's schema says that a change
+  of it makes another resource. `is_put`: creating it once more changes it. `is_versioned`: every change makes another.
 """
 
 from collections.abc import Callable, Mapping

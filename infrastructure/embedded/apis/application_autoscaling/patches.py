@@ -1,30 +1,16 @@
-"""A scaling policy that is put once more stays the one it was; a scalable target has tags.
+"""A scalable target has tags.
 
-Replaces in `moto.applicationautoscaling` (moto 5.2): `ApplicationAutoscalingBackend.put_scaling_policy`, which makes
-another policy of it, with another ARN, and leaves the alarms of the one before; and of the responses
-`register_scalable_target`, which drops the tags that the call brings. Adds TagResource, UntagResource and
-ListTagsForResource, which it does not have.
+Replaces in `moto.applicationautoscaling.responses` (moto 5.2): `register_scalable_target`, which drops the tags that
+the call brings. Adds TagResource, UntagResource and ListTagsForResource, which it does not have.
 """
 
 import json
 from typing import Any
 
-from moto.applicationautoscaling import models
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.core.exceptions import JsonRESTError
 
-_moto_put = models.ApplicationAutoscalingBackend.put_scaling_policy
 _moto_register = ApplicationAutoScalingResponse.register_scalable_target
-
-
-def _put_scaling_policy(self: Any, *arguments: Any, **named: Any) -> Any:
-    before = dict(self.policies)
-    policy = _moto_put(self, *arguments, **named)
-    key = next(key for key, each in self.policies.items() if each is policy)
-    if key in before:
-        before[key].delete_alarms(self.account_id, self.region_name)
-        policy.policy_arn = before[key].policy_arn
-    return policy
 
 
 def _register(self: Any) -> Any:
@@ -60,8 +46,7 @@ def _tags(self: Any, arn: str) -> dict[str, str]:
 
 
 def install() -> None:
-    """Replace and add them."""
-    models.ApplicationAutoscalingBackend.put_scaling_policy = _put_scaling_policy
+    """Replace it and add them."""
     ApplicationAutoScalingResponse.register_scalable_target = _register
     ApplicationAutoScalingResponse.tag_resource = _tag
     ApplicationAutoScalingResponse.untag_resource = _untag

@@ -1,9 +1,10 @@
 """EC2 deletions that leave nothing behind, and rules of security groups whose description can change.
 
 Replaces in `moto.ec2` (moto 5.2): of the back end `delete_nat_gateway`, which keeps the gateway and its network
-interface, and `delete_vpc_endpoints`, which keeps the endpoints (AWS shows both for a while, as deleted); of the
-responses `update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and change
-nothing of a rule for a group or a prefix list.
+interface, `delete_vpc_endpoints`, which keeps the endpoints (AWS shows both for a while, as deleted), and
+`create_vpc_endpoint`, which knows no default for their type; of the responses
+`update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and change nothing of a
+rule for a group or a prefix list; and `SecurityGroupRule.description`, which is that of an address range alone.
 """
 
 from typing import Any
@@ -11,8 +12,11 @@ from typing import Any
 from moto.core.responses import EmptyResult
 from moto.ec2 import models
 from moto.ec2.exceptions import InvalidSecurityGroupNotFoundError, InvalidSecurityGroupRuleIdNotFoundError
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.security_groups import SecurityGroups
 
+_moto_create_vpc_endpoint = models.EC2Backend.create_vpc_endpoint
+_moto_rule = SecurityGroupRule.__init__
 _moto_delete_nat_gateway = models.EC2Backend.delete_nat_gateway
 _moto_delete_vpc_endpoints = models.EC2Backend.delete_vpc_endpoints
 _moto_describe = {
@@ -27,6 +31,10 @@ def _delete_nat_gateway(self: Any, nat_gateway_id: str) -> Any:
     for address in gateway.address_set:
         self.enis.pop(address.get("networkInterfaceId"), None)
     return gateway
+
+
+def _create_vpc_endpoint(self: Any, *arguments: Any, endpoint_type: str | None = None, **named: Any) -> Any:
+    return _moto_create_vpc_endpoint(self, *arguments, endpoint_type=endpoint_type or "Gateway", **named)
 
 
 def _delete_vpc_endpoints(self: Any, vpce_ids: list[str] | None = None) -> None:
@@ -55,14 +63,29 @@ def _describe(group: Any, identifier: str, description: str | None) -> None:
     rule = group.get_rule(identifier)
     if rule is None:
         raise InvalidSecurityGroupRuleIdNotFoundError(identifier)
-    peer = rule.ip_range or rule.source_group or rule.prefix_list_id
+    peer = _described(rule)
     peer.pop("Description", None)
     if description:
         peer["Description"] = description
 
 
+def _described(rule: Any) -> dict[str, str]:
+    """Where the description of a rule is: beside what it is for; moto keeps no more than the id of a prefix list."""
+    peer: dict[str, str] = rule.ip_range or rule.source_group or rule.prefix_list
+    return peer
+
+
+def _rule(self: Any, *arguments: Any, **named: Any) -> None:
+    _moto_rule(self, *arguments, **named)
+    given = (each for each in (*arguments, *named.values()) if isinstance(each, dict) and "PrefixListId" in each)
+    self.prefix_list = dict(next(given, {}))
+
+
 def install() -> None:
     """Replace them."""
+    SecurityGroupRule.__init__ = _rule
+    SecurityGroupRule.description = property(lambda rule: _described(rule).get("Description"))
+    models.EC2Backend.create_vpc_endpoint = _create_vpc_endpoint
     models.EC2Backend.delete_nat_gateway = _delete_nat_gateway
     models.EC2Backend.delete_vpc_endpoints = _delete_vpc_endpoints
     SecurityGroups.update_security_group_rule_descriptions_ingress = _describing("ingress")

@@ -1,4 +1,4 @@
-"""AWS::EC2: the network, its security groups with their rules, addresses, and instances with their templates."""
+"""AWS::EC2: the network, its security groups with their rules, addresses and launch templates."""
 
 from typing import Any
 
@@ -88,14 +88,6 @@ def _switch(action: str, name: str, *, default: bool = False) -> Step:
     return Step(action, (name,), {name: {"Value": prop(name)}}, is_setting=True, defaults={name: default})
 
 
-def _placed(properties: Properties) -> Properties:
-    """RunInstances as it takes one instance, with its zone and its profile where it has them."""
-    given = {"MinCount": 1, "MaxCount": 1, **properties}
-    zone, profile = given.pop("AvailabilityZone", None), given.pop("IamInstanceProfile", None)
-    given |= {"Placement": {"AvailabilityZone": zone}} if zone else {}
-    return given | ({"IamInstanceProfile": {"Name": profile}} if profile else {})
-
-
 TYPES = (
     _simple(
         "Vpc",
@@ -183,24 +175,5 @@ TYPES = (
         attributes={name: name for name in ("DefaultVersionNumber", "LatestVersionNumber")},
         changes=(Step("CreateLaunchTemplateVersion", ("LaunchTemplateData", "VersionDescription"), whole=True),),
         tags=None,
-    ),
-    ResourceType(
-        "AWS::EC2::Instance",
-        "ec2",
-        key={"InstanceId": REF},
-        create=Step("RunInstances", shape=_placed),
-        ref="Instances.InstanceId",
-        describe=Step("DescribeInstances"),
-        item="Reservations.Instances",
-        gone={"State.Name": "terminated"},
-        attributes={
-            "AvailabilityZone": "Placement.AvailabilityZone",
-            "InstanceId": REF,
-            "PrivateIp": "PrivateIpAddress",
-            "PublicIp": "PublicIpAddress",
-            **{name: name for name in ("PrivateDnsName", "PublicDnsName", "VpcId")},
-        },
-        tags=_TAGS,
-        delete=Step("TerminateInstances"),
     ),
 )

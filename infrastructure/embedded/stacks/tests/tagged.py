@@ -61,7 +61,6 @@ TAGGED: Mapping[str, str] = {
         {TableName: t, BillingMode: PAY_PER_REQUEST, KeySchema: [{AttributeName: id, KeyType: HASH}],
          AttributeDefinitions: [{AttributeName: id, AttributeType: S}]}""",
     "AWS::EC2::EIP": "{Domain: vpc}",
-    "AWS::EC2::Instance": "{ImageId: ami-12c6146b, SubnetId: !Ref North}",
     "AWS::EC2::InternetGateway": "{}",
     "AWS::EC2::NatGateway": "{SubnetId: !Ref North, AllocationId: !GetAtt Address.AllocationId}",
     "AWS::EC2::NetworkInterface": "{SubnetId: !Ref North}",

@@ -1,12 +1,14 @@
 """The added resource types: what they make of their properties, what Ref and GetAtt give, what is refused."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from infrastructure.embedded.apis.ec2.resources import permission_of
 from infrastructure.embedded.gateway import operations
+from infrastructure.embedded.parity import table as parity_table
 from infrastructure.embedded.stacks import plan, template
 from infrastructure.embedded.stacks.calls import ApiCalls
 from infrastructure.embedded.stacks.errors import Refused
@@ -235,3 +237,29 @@ def test_a_type_can_be_deleted_and_is_what_awss_schema_says(kind: ResourceType) 
     known = set(schema["properties"])
     assert plan.changeable(kind) | ({kind.name} - {""}) <= known
     assert {name.partition(".")[0] for name in kind.attributes} <= known
+
+
+def test_a_type_makes_no_call_that_the_embedded_cloud_refuses_or_answers_by_nothing() -> None:
+    allowed = {
+        parity.api.name: {
+            *parity.effects,
+            *parity.reads,
+            *(name for names in parity.records.values() for name in names),
+        }
+        for parity in parity_table()
+    }
+    refused = {
+        f"{kind.type}: {action}"
+        for kind in TYPES
+        for action in _actions(kind)
+        if allowed[kind.api] and action not in allowed[kind.api]
+    }
+    assert refused == set()
+
+
+def _actions(kind: ResourceType) -> Iterator[str]:
+    steps = [kind.create, kind.describe, kind.delete, *kind.changes, *(step.without for step in kind.changes)]
+    yield from (step.action for step in steps if step is not None)
+    yield from (action for each in kind.elements for action in (each.add, each.remove))
+    if kind.tags is not None:
+        yield from (kind.tags.add, kind.tags.remove)
