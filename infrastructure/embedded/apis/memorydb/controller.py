@@ -12,6 +12,9 @@ from infrastructure.embedded.control.endpoints import Entrance, is_platforms
 from infrastructure.embedded.engines.redis.controller import RedisController
 from infrastructure.embedded.engines.redis.group import Group, Member
 
+LOOK_S = 0.1
+"""How soon a replica that could not take over yet is looked at again."""
+
 
 class MemoryDbController(RedisController):
     """Runs the nodes of every cluster."""
@@ -54,14 +57,16 @@ class MemoryDbController(RedisController):
             logs=self._engine.logs(f"memorydb-{identity}"),
         )
 
-    async def _step(self, record: Record, group: Group) -> None:
+    async def _step(self, record: Record, group: Group) -> float | None:
         await group.fail_over()
         await group.revive()
         if group.id in self._calls.failovers:
-            await group.hand_over()
+            if not await group.hand_over():
+                return LOOK_S
             self._calls.failovers.discard(group.id)
         if record.status != "deleting":
             record.status = "available"
+        return None
 
     def _addresses(self, record: Record, group: Group) -> tuple[Entrance, ...]:
         """One: the primary's."""

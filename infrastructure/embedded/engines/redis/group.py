@@ -14,6 +14,7 @@ from pathlib import Path
 
 from infrastructure.embedded.control.failures import all_of
 from infrastructure.embedded.engines.redis.engine import NodeSpec, RedisEngine, RedisNode
+from infrastructure.embedded.engines.redis.resp import RespError
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
 
 _log = logging.getLogger(__name__)
@@ -81,12 +82,21 @@ class Group:
         if self.logs is not None:
             await self._start([successor])
 
-    async def hand_over(self) -> None:
-        """Make a replica the primary once it has all that the primary acknowledged; no write is lost."""
+    async def hand_over(self) -> bool:
+        """Make a replica the primary once it has all that the primary acknowledged; no write is lost.
+
+        False when there is none yet that could take over: one that has just started is still copying.
+        """
         successor = await self._successor()
-        if successor is not None and self.primary.node is not None and self.primary.is_alive:
+        if successor is None or self.primary.node is None or not self.primary.is_alive:
+            return False
+        try:
             await self.primary.node.hand_over(successor.endpoint)
-            await self._succeed(successor)
+        except RespError as refusal:
+            _log.info("%s: %s cannot take over yet: %s", self.id, successor.id, refusal)
+            return False
+        await self._succeed(successor)
+        return True
 
     async def revive(self) -> None:
         """Start whatever does not run."""
