@@ -126,8 +126,8 @@ class MemoryDbApi:
     @operation("UpdateACL", record="servers ask for no password yet")
     def update_acl(self, given: Members) -> Output:
         found = self._list(given["ACLName"])
-        added, removed = self._known(given.get("UserNamesToAdd", [])), set(given.get("UserNamesToRemove", []))
-        found.users = [user for user in (*found.users, *added) if user not in removed]
+        kept = [user for user in found.users if user not in given.get("UserNamesToRemove", [])]
+        found.users = list(dict.fromkeys((*kept, *self._known(given.get("UserNamesToAdd", [])))))
         return {"ACL": self._described(found)}
 
     @operation("DeleteACL", record="servers ask for no password yet")
@@ -149,11 +149,11 @@ class MemoryDbApi:
         return self._tags("ListTags", given)
 
     @operation("TagResource", record="tags")
-    def tag_resource(self, given: Members) -> Output:
+    def tag(self, given: Members) -> Output:
         return self._tags("TagResource", given)
 
     @operation("UntagResource", record="tags")
-    def untag_resource(self, given: Members) -> Output:
+    def untag(self, given: Members) -> Output:
         return self._tags("UntagResource", given)
 
     def _tags(self, name: str, given: Members) -> Output:

@@ -132,10 +132,10 @@ async def test_a_failover_loses_no_acknowledged_write(state: StateFolder) -> Non
         old = database.group.primary
 
         async def fail_over() -> None:
-            assert (
-                database.call("FailoverShard", ClusterName=CLUSTER, ShardName="0001")["Cluster"]["Status"] == "updating"
-            )
-            await database.settle()
+            asked = database.call("FailoverShard", ClusterName=CLUSTER, ShardName="0001")
+            assert asked["Cluster"]["Status"] == "updating"
+            while database.cluster["Status"] == "updating":  # a replica that still copies is asked again
+                await database.settle()
 
         count, lost = await kept(database, fail_over)
         assert (count >= 50, lost) == (True, set())
@@ -250,7 +250,12 @@ async def test_an_access_control_list_is_kept_and_cannot_go_while_it_is_used(sta
         with pytest.raises(Refused, match="InvalidACLStateFault"):
             database.call("DeleteACL", ACLName="own")
         database.call("UpdateCluster", ClusterName=CLUSTER, ACLName="open-access")
-        database.call("UpdateACL", ACLName="own", UserNamesToRemove=["loyalty"])
+        database.call("UpdateACL", ACLName="own", UserNamesToAdd=["default", "loyalty"], UserNamesToRemove=["loyalty"])
+        [found] = database.call("DescribeACLs", ACLName="own")["ACLs"]
+        assert found["UserNames"] == ["default", "loyalty"], (
+            "what a stack's update says: all that are to be, none that were"
+        )
+        database.call("UpdateACL", ACLName="own", UserNamesToRemove=["default", "loyalty"])
         assert database.call("DeleteACL", ACLName="own")["ACL"]["UserNames"] == []
         assert [each["Name"] for each in database.call("DescribeACLs")["ACLs"]] == ["open-access"]
 
