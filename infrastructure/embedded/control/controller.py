@@ -1,7 +1,7 @@
 """One controller per AWS API: reads what the control plane recorded and makes the processes follow.
 
 A controller is level-triggered: `reconcile` compares the record with the world and closes the gap. A mutating call to
-one of the APIs it `watches` wakes it, a death it was told of, and a slow tick. Running it twice changes nothing.
+one of the APIs it `watches` wakes it, a death it was notified of, and a slow tick. Running it twice changes nothing.
 """
 
 from collections.abc import Collection

@@ -50,13 +50,7 @@ class Metrics:
         api.serve(backends.cloudwatch, self.store, clock)
 
     def put(
-        self,
-        namespace: str,
-        name: str,
-        value: float,
-        unit: str,
-        dimensions: Mapping[str, str],
-        at: float | None = None,
+        self, namespace: str, name: str, value: float, unit: str, dimensions: Mapping[str, str], at: float | None = None
     ) -> None:
         """Record one number now (or `at`, Unix seconds). Cheap enough for every request."""
         key = Key.of(namespace, name, dimensions)

@@ -53,7 +53,7 @@ def _collect_and_keep() -> None:
 
 
 def tame() -> None:
-    """Leave full collections to the `Collector`, what exists to nobody, and tell of a collection that took long."""
+    """Leave full collections to the `Collector`, what exists to nobody, and log a collection that took long."""
     _collect_and_keep()
     gc.set_threshold(YOUNG, MIDDLE, NEVER)
     gc.callbacks.append(_Watch())

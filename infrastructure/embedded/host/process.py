@@ -1,6 +1,6 @@
 """One child process of the embedded cloud: what to start, and the handle on what was started.
 
-          start            SIGTERM             the kernel tells
+          start            SIGTERM             the kernel reports
     spec ───────▶ running ─────────▶ stopping ─────────────────▶ exited
                    │   ▲                                           ▲
            SIGSTOP ▼   │ SIGCONT                                   │

@@ -122,7 +122,7 @@ class Supervisor:
     async def start(self, spec: ProcessSpec) -> Process:
         """The running process. `EnvironmentFault` when the program is missing or the system refuses to start it.
 
-        `ValueError` when a living process has the same id. A program that fails later is told through `on_exit`.
+        `ValueError` when a living process has the same id. A program that fails later is reported through `on_exit`.
         """
         if self._is_closing:
             raise EnvironmentFault(f"process {spec.id} is not started any more: the platform is being closed")
@@ -264,7 +264,7 @@ def _helper(name: str, argv: tuple[str, ...]) -> ProcessSpec:
 
 
 def _reap_at_end(process: Process, child: subprocess.Popen[bytes]) -> None:
-    """Wait for our own child when its pidfd tells; end what it forked while its number cannot be given away."""
+    """Wait for our own child when its pidfd is readable; end what it forked while its number cannot be given away."""
     descriptor = process.pidfd
     if descriptor is None:
         raise AssertionError(f"{process.spec.id} vanished though nobody has waited for it")

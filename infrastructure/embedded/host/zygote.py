@@ -53,7 +53,7 @@ def preload() -> None:
 
 
 def _preload_entry(entry: str) -> None:
-    """A service that cannot be imported fails in its own process, where its log tells why; here it is only said."""
+    """A service that cannot be imported fails in its own process, where its log shows why; here it is only printed."""
     module = entry.partition(":")[0]
     try:
         if importlib.util.find_spec(module) is not None:

@@ -22,7 +22,7 @@ NODE = "0001"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listeners:
+class GroupPorts:
     """The ports that clients reach a group by: its primary, and its replicas."""
 
     primary: int
@@ -46,7 +46,7 @@ class ElastiCacheApi:
         self._backend = backend
         self._operations = operations
         self._allocate = allocate
-        self.listeners: dict[str, Listeners] = {}
+        self.ports: dict[str, GroupPorts] = {}
         self.requests = Requests()
 
     @operation("CreateReplicationGroup", effect="a Redis server per node, replicating; endpoints answer")
@@ -60,7 +60,7 @@ class ElastiCacheApi:
             )
         output = self._moto("CreateReplicationGroup", {**given, "ReplicasPerNodeGroup": replicas})
         group = output["ReplicationGroup"]
-        self.listeners[group.replication_group_id] = Listeners(primary=self._allocate(), reader=self._allocate())
+        self.ports[group.replication_group_id] = GroupPorts(primary=self._allocate(), reader=self._allocate())
         self._address(group)
         for member in group.node_groups[0]["node_group_members"]:
             self._add_member(group, member)
@@ -71,7 +71,7 @@ class ElastiCacheApi:
 
     def _address(self, group: Record) -> None:
         """Write the endpoints into the record."""
-        ports = self.listeners[group.replication_group_id]
+        ports = self.ports[group.replication_group_id]
         shard = group.node_groups[0]
         group.port = shard["port"] = ports.primary
         shard["primary_endpoint_address"] = shard["reader_endpoint_address"] = LOOPBACK
@@ -103,7 +103,7 @@ class ElastiCacheApi:
         cluster = output["CacheCluster"]
         if cluster.engine in REDIS:
             port = self._allocate()
-            self.listeners[cluster.cache_cluster_id] = Listeners(primary=port, reader=port)
+            self.ports[cluster.cache_cluster_id] = GroupPorts(primary=port, reader=port)
             self.place(cluster, port)
         return output
 
@@ -158,14 +158,14 @@ class ElastiCacheApi:
         self.requests.failovers.add(group.replication_group_id)
         return {"ReplicationGroup": group}
 
-    def forget(self, identity: str) -> Listeners | None:
+    def forget(self, identity: str) -> GroupPorts | None:
         """Drop the records of a group or a cluster that is gone."""
         self._backend.replication_groups.pop(identity, None)
         clusters = self._backend.cache_clusters
         for name, cluster in tuple(clusters.items()):
             if identity in (name, getattr(cluster, "replication_group_id", None)):
                 del clusters[name]
-        return self.listeners.pop(identity, None)
+        return self.ports.pop(identity, None)
 
 
 def _invalid(message: str) -> Refused:

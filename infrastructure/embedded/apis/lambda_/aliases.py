@@ -5,13 +5,7 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from infrastructure.embedded.apis.lambda_.calls import (
-    Output,
-    Parameters,
-    conflict,
-    invalid,
-    not_found,
-)
+from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, conflict, invalid, not_found
 from infrastructure.embedded.apis.lambda_.functions import paged
 from infrastructure.embedded.apis.lambda_.record import LATEST, Alias, Configuration, Function, Records
 from infrastructure.embedded.apis.lambda_.settings import require_revision

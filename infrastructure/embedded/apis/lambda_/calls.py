@@ -33,7 +33,7 @@ def conflict(message: str) -> Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class InvokeTarget:
     """A function's version as something to invoke. `qualifier` is what the caller asked for (alias, version or '')."""
 
     name: str
@@ -52,7 +52,7 @@ class Invoker(Protocol):
     watchers: set[Callable[[], None]]
     """Called when an invocation ended or a limit changed: a slot may be free."""
 
-    def target(self, name: str, qualifier: str = "") -> Target:
+    def target(self, name: str, qualifier: str = "") -> InvokeTarget:
         """Resolve a name or ARN; `Refused` (ResourceNotFoundException) when there is none."""
         ...
 
@@ -96,7 +96,7 @@ class FunctionFollower(Protocol):
 class AsyncRequest:
     """One `InvocationType=Event` call that was answered 202. `context` as in `Invoker.invoke`."""
 
-    target: Target
+    target: InvokeTarget
     payload: bytes
     request_id: str
     context: str = ""

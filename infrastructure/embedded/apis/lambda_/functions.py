@@ -5,13 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_ import code as lambda_code
-from infrastructure.embedded.apis.lambda_.calls import (
-    Output,
-    Parameters,
-    conflict,
-    invalid,
-    not_found,
-)
+from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, conflict, invalid, not_found
 from infrastructure.embedded.apis.lambda_.concurrency import UNRESERVED_MINIMUM, Concurrency
 from infrastructure.embedded.apis.lambda_.record import LATEST, Configuration, Function, Records
 from infrastructure.embedded.apis.lambda_.settings import (
@@ -30,7 +24,7 @@ _PAGE = 50
 
 
 class LambdaFunctions:
-    """Creates, changes and deletes functions. `deleted` is told the name of each that goes."""
+    """Creates, changes and deletes functions. `deleted` gets the name of each that goes."""
 
     def __init__(
         self, records: Records, engine: Functions, concurrency: Concurrency, s3: Any, deleted: Callable[[str], None]
@@ -72,10 +66,7 @@ class LambdaFunctions:
     def _get(self, given: Parameters) -> Output:
         configuration = self._records.configuration(given["FunctionName"], given.get("Qualifier", ""))
         function = self._records.functions[configuration.name]
-        output: Output = {
-            "Configuration": self._asked(given, configuration),
-            "Code": {"RepositoryType": "S3"},
-        }
+        output: Output = {"Configuration": self._asked(given, configuration), "Code": {"RepositoryType": "S3"}}
         if function.tags:
             output["Tags"] = dict(function.tags)
         reserved = self._concurrency.reserved(configuration.name)

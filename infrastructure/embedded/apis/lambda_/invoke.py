@@ -17,9 +17,9 @@ from infrastructure.embedded.apis.lambda_.aliases import LambdaAliases
 from infrastructure.embedded.apis.lambda_.calls import (
     AsyncInvokes,
     AsyncRequest,
+    InvokeTarget,
     Output,
     Parameters,
-    Target,
     not_found,
 )
 from infrastructure.embedded.apis.lambda_.concurrency import Concurrency
@@ -48,12 +48,7 @@ class Invocations:
     """Implements `Invoker`."""
 
     def __init__(
-        self,
-        context: "Context",
-        records: Records,
-        engine: Functions,
-        concurrency: Concurrency,
-        aliases: LambdaAliases,
+        self, context: "Context", records: Records, engine: Functions, concurrency: Concurrency, aliases: LambdaAliases
     ) -> None:
         self._context = context
         self._records = records
@@ -71,11 +66,11 @@ class Invocations:
     def watchers(self, watchers: set[Callable[[], None]]) -> None:
         self._concurrency.watchers = watchers
 
-    def target(self, name: str, qualifier: str = "") -> Target:
+    def target(self, name: str, qualifier: str = "") -> InvokeTarget:
         """Resolve a name or ARN; `Refused` when there is none."""
         configuration = self._records.configuration(name, qualifier)
         qualifier = self._records.split(name, qualifier)[1]
-        return Target(
+        return InvokeTarget(
             name=configuration.name,
             arn=f"{configuration.arn}:{qualifier}" if qualifier else configuration.arn,
             version=configuration.version,

@@ -4,11 +4,7 @@ import re
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_ import code
-from infrastructure.embedded.apis.lambda_.calls import (
-    Output,
-    Parameters,
-    not_found,
-)
+from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, not_found
 from infrastructure.embedded.apis.lambda_.functions import paged
 from infrastructure.embedded.apis.lambda_.record import LayerVersion, Records, timestamp
 from infrastructure.embedded.engines.functions.engine import Functions

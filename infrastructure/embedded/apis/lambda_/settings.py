@@ -9,7 +9,7 @@ from typing import Any
 
 from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, invalid
 from infrastructure.embedded.apis.lambda_.record import Configuration, LayerVersion, Records
-from infrastructure.embedded.engines.functions.package import UNPACKED_LIMIT, Package
+from infrastructure.embedded.engines.functions.package import UNPACKED_LIMIT, CodePackage
 from infrastructure.embedded.engines.functions.spec import PYTHON
 from infrastructure.embedded.gateway.refused import Refused
 
@@ -56,7 +56,7 @@ def details(given: Parameters, before: Mapping[str, Any]) -> dict[str, Any]:
     return {**_DEFAULTS, **before, **{name: given[name] for name in _DETAILS if given.get(name) is not None}}
 
 
-def require_size(package: Package, layers: tuple[LayerVersion, ...]) -> None:
+def require_size(package: CodePackage, layers: tuple[LayerVersion, ...]) -> None:
     """Refuse code and layers that are too large together."""
     size = package.unpacked + sum(layer.package.unpacked for layer in layers)
     if size > UNPACKED_LIMIT:

@@ -10,7 +10,7 @@ from infrastructure.embedded.apis.memorydb.api import MemoryDbApi, Record
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.endpoints import Entrance, is_platforms
 from infrastructure.embedded.engines.redis.controller import RedisController
-from infrastructure.embedded.engines.redis.group import Group, Member
+from infrastructure.embedded.engines.redis.group import Group, RedisMember
 
 
 class MemoryDbController(RedisController):
@@ -46,7 +46,9 @@ class MemoryDbController(RedisController):
             service=self.name,
             node_type=record.node_type,
             members=[
-                Member(node["Name"], node["AvailabilityZone"], self._engine.allocate(), is_primary=node is nodes[0])
+                RedisMember(
+                    node["Name"], node["AvailabilityZone"], self._engine.allocate(), is_primary=node is nodes[0]
+                )
                 for node in nodes
             ],
             engine=self._engine,

@@ -35,7 +35,7 @@ class Host:
     idle_s: float
 
 
-class Fleet:
+class SandboxFleet:
     """Runs invocations of `spec`, as many side by side as are asked for."""
 
     def __init__(self, spec: FunctionSpec, host: Host) -> None:

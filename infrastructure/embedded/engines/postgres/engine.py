@@ -5,7 +5,7 @@
                                  ▲                   ▼
                                  └───────────── dead (a death is an event)
 
-We talk to them through an abstract unix socket, where the kernel vouches for us. Everybody else needs a password.
+We reach them through an abstract unix socket, where the kernel vouches for us. Everybody else needs a password.
 """
 
 import asyncio
@@ -21,7 +21,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infrastructure.embedded.engines.postgres.copies import Copies, Tools, own, system_user
-from infrastructure.embedded.engines.postgres.settings import ADMIN, Settings, Size, access, configuration, synchronous
+from infrastructure.embedded.engines.postgres.settings import (
+    ADMIN,
+    ServerSettings,
+    Size,
+    access,
+    configuration,
+    synchronous,
+)
 from infrastructure.embedded.engines.postgres.wire import PostgresConnection, Row, literal
 from infrastructure.embedded.host import binaries, proctree, sysv
 from infrastructure.embedded.host.answering import answer_of
@@ -76,7 +83,7 @@ class PostgresNode:
         self._engine = engine
         self._connection: PostgresConnection | None = None
         self._connecting = asyncio.Lock()
-        self._settings = Settings(
+        self._settings = ServerSettings(
             name=spec.name,
             port=spec.port,
             sockets=engine.sockets,
@@ -164,7 +171,7 @@ class PostgresNode:
     # --- its role -----------------------------------------------------------------------------------------------------
 
     async def promote(self) -> None:
-        """Take writes from now on. Whatever standbys are to confirm must be told again: none are, at first."""
+        """Take writes from now on. Whatever standbys are to confirm must be set again: none are, at first."""
         await self.query("SELECT pg_promote(false)")
         deadline = time.monotonic() + PROMOTION_S
         while await self.value("SELECT pg_is_in_recovery()") != "f":
@@ -186,9 +193,9 @@ class PostgresNode:
         await self.query("SELECT pg_reload_conf()")
         if not standbys:
             return
-        # A server process that already knows was forked, or told, after all others had been told.
+        # A server process that already knows was forked, or notified, after all others had been.
         while await self.newly_asked("SHOW synchronous_standby_names") != synchronous(standbys):  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_S)  # PostgreSQL tells nobody that it has read its file
+            await asyncio.sleep(_LOOK_S)  # PostgreSQL reports to nobody that it has read its file
         await self.query("CHECKPOINT", timeout_s=START_S)
 
     async def flush_log(self) -> None:

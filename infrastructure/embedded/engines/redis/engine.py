@@ -39,7 +39,7 @@ MEMORY: Mapping[str, float] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSpec:
+class RedisNodeSpec:
     """A node to run. `id` is file-name safe; `primary` is whom it copies, None for a primary."""
 
     id: str
@@ -56,7 +56,7 @@ class NodeSpec:
 class RedisNode:
     """A running server."""
 
-    def __init__(self, spec: NodeSpec, process: Process, connection: RespConnection) -> None:
+    def __init__(self, spec: RedisNodeSpec, process: Process, connection: RespConnection) -> None:
         self.spec = spec
         self.process = process
         self._connection = connection
@@ -136,7 +136,7 @@ class RedisEngine:
     def release(self, port: int) -> None:
         self._ports.release(port)
 
-    async def start(self, spec: NodeSpec) -> RedisNode:
+    async def start(self, spec: RedisNodeSpec) -> RedisNode:
         """A server that answers; `EnvironmentFault` with the log's tail when it does not within 10 s."""
         process = await self._supervisor.start(
             ProcessSpec(
@@ -168,7 +168,7 @@ class RedisEngine:
         """Drop the logs of a group that is gone."""
         shutil.rmtree(logs, ignore_errors=True)
 
-    def _command(self, spec: NodeSpec) -> tuple[str, ...]:
+    def _command(self, spec: RedisNodeSpec) -> tuple[str, ...]:
         folder = spec.log or self._state.run / "redis"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = {

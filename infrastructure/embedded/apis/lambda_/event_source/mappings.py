@@ -11,17 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from infrastructure.embedded.apis.lambda_.calls import (
-    Invoker,
-    Output,
-    Parameters,
-    conflict,
-    invalid,
-    not_found,
-)
+from infrastructure.embedded.apis.lambda_.calls import Invoker, Output, Parameters, conflict, invalid, not_found
 from infrastructure.embedded.apis.lambda_.event_source import settings as settings_of
 from infrastructure.embedded.apis.lambda_.event_source.poller import Poller, Queue
-from infrastructure.embedded.apis.lambda_.event_source.settings import Settings, Source
+from infrastructure.embedded.apis.lambda_.event_source.settings import MappingSettings, QueueSource
 from infrastructure.embedded.control.background import Background
 from infrastructure.embedded.gateway.operations import operation
 from infrastructure.embedded.gateway.refused import Refused
@@ -44,7 +37,7 @@ class _Record:
     is_deleting: bool = False
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> MappingSettings:
         return self.poller.settings
 
 
@@ -163,7 +156,7 @@ class LambdaEventSources:
             raise not_found("The resource you requested does not exist.")
         return record
 
-    def _source(self, arn: str) -> Source:
+    def _source(self, arn: str) -> QueueSource:
         name = settings_of.source_of(arn, region=self._context.region, account=self._context.account)
         queue = self._queue(name)
         if queue is None:
@@ -171,7 +164,7 @@ class LambdaEventSources:
                 "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
                 f"SQS Error Message: The specified queue {name} does not exist."
             )
-        return Source(arn=arn, is_fifo=bool(queue.fifo_queue), visibility_s=float(queue.visibility_timeout))
+        return QueueSource(arn=arn, is_fifo=bool(queue.fifo_queue), visibility_s=float(queue.visibility_timeout))
 
     def _queue(self, name: str) -> Queue | None:
         queue: Queue | None = self._context.backends.sqs.queues.get(name)

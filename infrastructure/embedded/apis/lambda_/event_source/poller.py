@@ -21,9 +21,9 @@ from infrastructure.embedded.apis.lambda_.calls import Invoker
 from infrastructure.embedded.apis.lambda_.event_source import events
 from infrastructure.embedded.apis.lambda_.event_source.events import Delivery
 from infrastructure.embedded.apis.lambda_.event_source.scaling import Scaling
-from infrastructure.embedded.apis.lambda_.event_source.settings import Settings
+from infrastructure.embedded.apis.lambda_.event_source.settings import MappingSettings
 from infrastructure.embedded.apis.sqs.queue import MailBox
-from infrastructure.embedded.control.background import end, tell_defect
+from infrastructure.embedded.control.background import end, log_defect
 from infrastructure.embedded.engines.functions.report import Invocation
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.pace import Pace
@@ -64,7 +64,7 @@ class Queue(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Batch:
+class PendingBatch:
     """Messages on their way to the function; `retry_until` is on the queue's clock."""
 
     queue: Queue
@@ -78,7 +78,7 @@ class Poller:
     """Works for one mapping from `start` to `close`. `settings` may be replaced at any time; then call `poke`."""
 
     def __init__(
-        self, settings: Settings, find_queue: Callable[[str], Queue | None], invoker: Invoker, pace: Pace
+        self, settings: MappingSettings, find_queue: Callable[[str], Queue | None], invoker: Invoker, pace: Pace
     ) -> None:
         self.settings = settings
         self.last_result = NONE_YET
@@ -88,8 +88,8 @@ class Poller:
         self._scaling = Scaling(first_s=pace.seconds(_FIRST_RETRY_S, at_least=0.1), longest_s=self._longest_s)
         self._changed = asyncio.Event()
         self._watched: Queue | None = None
-        self._held: deque[Batch] = deque()
-        self._running: dict[Batch, asyncio.Task[None]] = {}
+        self._held: deque[PendingBatch] = deque()
+        self._running: dict[PendingBatch, asyncio.Task[None]] = {}
         self._starting = 0
         self._gathering_since: float | None = None
         self._task: asyncio.Task[None] | None = None
@@ -108,7 +108,7 @@ class Poller:
         """Begin; on the running event loop."""
         self._invoker.watchers.add(self.poke)
         self._task = asyncio.create_task(self._run(), name=f"event source {self.settings.source_arn}")
-        tell_defect(self._task, _log, f"the poller of {self.settings.source_arn}")
+        log_defect(self._task, _log, f"the poller of {self.settings.source_arn}")
 
     def poke(self) -> None:
         """Look again."""
@@ -223,7 +223,9 @@ class Poller:
             # Begun any later, the invocation could outlast the visibility, and its messages would come twice.
             until = now + visibility - timeout
             groups = frozenset(each.group for each in taken[:fitting] if each.group)
-            self._held.append(Batch(queue=queue, deliveries=tuple(taken[:fitting]), retry_until=until, groups=groups))
+            self._held.append(
+                PendingBatch(queue=queue, deliveries=tuple(taken[:fitting]), retry_until=until, groups=groups)
+            )
             self._start_held(now)
 
     def _start_held(self, now: float) -> None:
@@ -234,13 +236,13 @@ class Poller:
                 self._held.remove(batch)
                 self._start(batch)
 
-    def _start(self, batch: Batch) -> None:
+    def _start(self, batch: PendingBatch) -> None:
         self._starting += 1
         task = asyncio.create_task(self._process(batch), name=f"batch of {self.settings.source_arn}")
         self._running[batch] = task
-        tell_defect(task, _log, f"a batch of {self.settings.source_arn}")
+        log_defect(task, _log, f"a batch of {self.settings.source_arn}")
 
-    async def _process(self, batch: Batch) -> None:
+    async def _process(self, batch: PendingBatch) -> None:
         self._starting -= 1  # the function's own count has it from here on
         self.poke()
         settings = self.settings
@@ -261,7 +263,7 @@ class Poller:
         else:
             self._settle(batch, invocation, settings)
 
-    def _settle(self, batch: Batch, invocation: Invocation, settings: Settings) -> None:
+    def _settle(self, batch: PendingBatch, invocation: Invocation, settings: MappingSettings) -> None:
         """Delete what was processed; the rest comes back by itself."""
         stays = events.failed(invocation, batch.deliveries, reports_failures=settings.reports_failures)
         is_ok = invocation.status == "ok"
@@ -285,7 +287,7 @@ class Poller:
                 error,
             )
 
-    def _give_up(self, batch: Batch) -> None:
+    def _give_up(self, batch: PendingBatch) -> None:
         self._held.remove(batch)
         _log.warning(
             "%d messages of %s go back to the queue: %s could not take them while they were visible to nobody else",
