@@ -62,11 +62,9 @@ class CloudParts(Protocol):
 
     async def open(self) -> str:
         """Start everything; the control plane's URL, once it answers."""
-        ...
 
     async def close(self) -> None:
         """Stop everything, in order."""
-        ...
 
 
 Assemble = Callable[[Options, Supervisor], CloudParts]

@@ -5,7 +5,6 @@ one data point of a source. A data point's time is the start of the period it co
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from infrastructure.embedded.apis.cloudwatch import api
+from infrastructure.embedded.control.background import end
 from infrastructure.embedded.control.metric_store import Key, MetricStore
 
 if TYPE_CHECKING:
@@ -94,9 +94,4 @@ class Metrics:
 
     async def close(self) -> None:
         """Stop collecting. Safe to call twice, and when `run` never ran."""
-        task, self._task = self._task, None
-        if task is None or task is asyncio.current_task():
-            return
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end(self._task)

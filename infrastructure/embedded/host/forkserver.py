@@ -1,6 +1,6 @@
 """The daemon's side of the zygote: asks it for processes and hears of their ends.
 
-The protocol is described where it is spoken, in services/chassis/forking.py. Requests may be sent before the zygote has
+The protocol is described where it is spoken, in host/forking.py. Requests may be sent before the zygote has
 finished its imports; they wait in the socket. When the zygote dies, the kernel kills what it forked; requests that
 it had not answered go to the next one.
 """

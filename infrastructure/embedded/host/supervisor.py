@@ -101,7 +101,7 @@ class Supervisor:
         self._callbacks.append(callback)
 
     def add_zygote(self, name: str, argv: tuple[str, ...]) -> None:
-        """Have another program that forks (services/chassis/forking.py), for specs whose `zygote` is `name`.
+        """Have another program that forks (host/forking.py), for specs whose `zygote` is `name`.
 
         It gets the number of its socket as last argument, and starts with `warm` or the first fork.
         """

@@ -2,7 +2,7 @@
 infrastructure.embedded.host.zygote SOCKET`.
 
 Importing FastAPI and what else a service needs costs each process more than a CPU-second; a fork of a process that has
-done so costs 4 ms, and its memory is shared. How it is asked for forks: services/chassis/forking.py.
+done so costs 4 ms, and its memory is shared. How it is asked for forks: host/forking.py.
 """
 
 import importlib

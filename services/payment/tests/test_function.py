@@ -259,7 +259,7 @@ def test_health_tells_of_every_dependency(payment: Payment, cloud: Cloud) -> Non
 def test_figures_reach_cloudwatch(payment: Payment, cloud: Cloud) -> None:
     cloud.place(Order(1))
     deliver(payment, Order(1))
-    metrics = cloud.client("cloudwatch").list_metrics(Namespace="CloudCafe/Payment")["MetricReports"]
+    metrics = cloud.client("cloudwatch").list_metrics(Namespace="CloudCafe/Payment")["Metrics"]
     assert {metric["MetricName"] for metric in metrics} >= {"PaymentsCaptured", "PaymentsDeclined", "CaptureLatency"}
     assert {str(metric["Dimensions"]) for metric in metrics} == {"[{'Name': 'Environment', 'Value': 'test'}]"}
 

@@ -6,7 +6,7 @@ are noted here and carried out by the controller.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
@@ -29,16 +29,6 @@ class GroupPorts:
     reader: int
 
 
-@dataclass(slots=True)
-class Requests:
-    """What was asked for and is still to be done."""
-
-    reboots: set[str] = field(default_factory=set)
-    """Cache cluster ids."""
-    failovers: set[str] = field(default_factory=set)
-    """Replication group ids."""
-
-
 class ElastiCacheApi:
     """The operations that moto lacks or answers in its own way. `allocate` gives a free port."""
 
@@ -47,7 +37,10 @@ class ElastiCacheApi:
         self._operations = operations
         self._allocate = allocate
         self.ports: dict[str, GroupPorts] = {}
-        self.requests = Requests()
+        self.reboots: set[str] = set()
+        """Cache cluster ids whose reboot was asked for and is still to be done."""
+        self.failovers: set[str] = set()
+        """Replication group ids, likewise."""
 
     @operation("CreateReplicationGroup", effect="a Redis server per node, replicating; endpoints answer")
     def create_replication_group(self, given: Members) -> Output:
@@ -139,7 +132,7 @@ class ElastiCacheApi:
         if unknown:
             raise _invalid(f"{cluster.cache_cluster_id} has no node {', '.join(unknown)}; its only node is {NODE}")
         cluster.cache_cluster_status = cluster.status = "rebooting cluster nodes"
-        self.requests.reboots.add(cluster.cache_cluster_id)
+        self.reboots.add(cluster.cache_cluster_id)
         return {"CacheCluster": cluster}
 
     @operation("TestFailover", effect="the primary ends, a replica takes its place, the endpoint follows")
@@ -155,7 +148,7 @@ class ElastiCacheApi:
                 f"Automatic failover must be enabled on replication group {group.replication_group_id} to test it",
             )
         group.status = "modifying"
-        self.requests.failovers.add(group.replication_group_id)
+        self.failovers.add(group.replication_group_id)
         return {"ReplicationGroup": group}
 
     def forget(self, identity: str) -> GroupPorts | None:

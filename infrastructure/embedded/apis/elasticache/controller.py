@@ -62,13 +62,12 @@ class ElastiCacheController(RedisController):
         )
 
     async def _step(self, _record: Record, group: Group) -> None:
-        requests = self._calls.requests
-        asked = requests.reboots & {member.id for member in group.members}
+        asked = self._calls.reboots & {member.id for member in group.members}
         await group.reboot(asked)
-        requests.reboots -= asked
-        if group.id in requests.failovers and group.primary.node is not None:
+        self._calls.reboots -= asked
+        if group.id in self._calls.failovers and group.primary.node is not None:
             await group.primary.node.stop()
-        requests.failovers.discard(group.id)
+        self._calls.failovers.discard(group.id)
         record = self._backend.replication_groups.get(group.id)
         if record is not None and record.automatic_failover == "enabled":
             await group.fail_over()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_ import code as lambda_code
-from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, conflict, invalid, not_found
+from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, conflict, invalid, not_found, paged
 from infrastructure.embedded.apis.lambda_.concurrency import UNRESERVED_MINIMUM, Concurrency
 from infrastructure.embedded.apis.lambda_.record import LATEST, Configuration, Function, Records
 from infrastructure.embedded.apis.lambda_.settings import (
@@ -18,9 +18,6 @@ from infrastructure.embedded.apis.lambda_.settings import (
 )
 from infrastructure.embedded.engines.functions.engine import Functions
 from infrastructure.embedded.gateway.operations import operation
-from infrastructure.embedded.gateway.refused import Refused
-
-_PAGE = 50
 
 
 class LambdaFunctions:
@@ -231,13 +228,3 @@ def _is_same(published: Configuration, latest: Configuration) -> bool:
     """Whether publishing would give the same again; the description may have been the version's own."""
     mine = ("version", "revision_id", "last_modified", "description")
     return replace(published, **{name: getattr(latest, name) for name in mine}) == latest
-
-
-def paged(given: Parameters, name: str, found: list[Any]) -> Output:
-    """One page of `found`; Marker is the place to go on from."""
-    try:
-        start = int(given.get("Marker") or 0)
-    except ValueError:
-        raise Refused("InvalidParameterValueException", f"Marker {given['Marker']!r} is none of ours") from None
-    end = start + min(int(given.get("MaxItems") or _PAGE), _PAGE)
-    return {name: found[start:end], "NextMarker": str(end) if end < len(found) else None}

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from infrastructure.embedded.apis.lambda_.aliases import LambdaAliases
+from infrastructure.embedded.apis.lambda_.asynchronous.invokes import LambdaAsync
 from infrastructure.embedded.apis.lambda_.calls import (
-    AsyncInvokes,
     AsyncRequest,
     InvokeTarget,
     Output,
@@ -59,15 +59,9 @@ class Invocations:
 
     @property
     def watchers(self) -> set[Callable[[], None]]:
-        """Called when an invocation ended or a limit changed."""
         return self._concurrency.watchers
 
-    @watchers.setter
-    def watchers(self, watchers: set[Callable[[], None]]) -> None:
-        self._concurrency.watchers = watchers
-
     def target(self, name: str, qualifier: str = "") -> InvokeTarget:
-        """Resolve a name or ARN; `Refused` when there is none."""
         configuration = self._records.configuration(name, qualifier)
         qualifier = self._records.split(name, qualifier)[1]
         return InvokeTarget(
@@ -80,11 +74,9 @@ class Invocations:
         )
 
     def reserved(self, name: str) -> int | None:
-        """The function's reserved concurrency."""
         return self._concurrency.reserved(self._records.split(name)[0])
 
     def free_slots(self, name: str) -> int:
-        """How many more invocations would not be throttled now."""
         return self._concurrency.free(self._records.split(name)[0])
 
     async def invoke(
@@ -104,9 +96,8 @@ class Invocations:
                 status="throttled", request_id=request_id, executed_version=configuration.version, reason=reason
             )
         arn = f"{configuration.arn}:{qualifier}" if qualifier else configuration.arn
-        run = asyncio.create_task(
-            self._run(configuration, request_id, payload, arn, context), name=f"invoke {function}"
-        )
+        work = self._run(configuration, request_id, payload, arn, context)
+        run = asyncio.create_task(work, name=f"invoke {function}")
         self._under_way.add(run)
         run.add_done_callback(self._under_way.discard)
         return await asyncio.shield(run)
@@ -153,7 +144,7 @@ class Invocations:
 class LambdaInvoke:
     """The API's Invoke, in its three ways."""
 
-    def __init__(self, invocations: Invocations, asynchronous: AsyncInvokes) -> None:
+    def __init__(self, invocations: Invocations, asynchronous: LambdaAsync) -> None:
         self._invocations = invocations
         self._asynchronous = asynchronous
 
@@ -165,17 +156,12 @@ class LambdaInvoke:
         name, qualifier = given["FunctionName"], given.get("Qualifier", "")
         target = self._invocations.target(name, qualifier)
         kind, context = given.get("InvocationType", "RequestResponse"), _context(given)
-        if kind not in ("RequestResponse", "Event", "DryRun"):
-            message = f"InvocationType {kind!r} is not one of RequestResponse, Event, DryRun"
-            raise Refused("InvalidParameterValueException", message, Type="User")
         payload = _payload(given.get("Payload") or b"{}", ASYNCHRONOUS_LIMIT if kind == "Event" else SYNCHRONOUS_LIMIT)
         if kind == "DryRun":
             return {"StatusCode": 204}
         if kind == "Event":
-            request_id = str(uuid.uuid4())
-            self._asynchronous.submit(
-                AsyncRequest(target=target, payload=payload, request_id=request_id, context=context)
-            )
+            request = AsyncRequest(target=target, payload=payload, request_id=str(uuid.uuid4()), context=context)
+            self._asynchronous.submit(request)
             return {"StatusCode": 202, "Payload": b""}
         invocation = await self._invocations.invoke(
             target.name, target.qualifier, payload, source="api", context=context

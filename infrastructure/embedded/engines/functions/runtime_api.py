@@ -60,19 +60,15 @@ class Runtime(Protocol):
 
     def asked(self) -> None:
         """It waits for work: the Init phase, or the last invocation, is over."""
-        ...
 
     def answered(self, request_id: str, payload: bytes, *, is_error: bool) -> bool:
         """It answered an invocation; False when that is not the one it has."""
-        ...
 
     def failed_to_init(self, payload: bytes) -> None:
         """It could not load the handler; `payload` is AWS's error document."""
-        ...
 
     def hung_up(self) -> None:
         """The connection that it asks for work on is cut: it has ended, or is about to."""
-        ...
 
 
 class RuntimeApi:

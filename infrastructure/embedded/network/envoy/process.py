@@ -74,7 +74,7 @@ class Envoy:
         admin.prepare(self._socket)
         startup = self._folder / "bootstrap.json"
         startup.write_bytes(xds.bootstrap(self._folder, self._socket))
-        argv = (str(binary.path), "-c", str(startup), *_OPTIONS)
+        argv = (str(binary.path), "-c", str(startup), *_OPTIONS, "--drain-strategy", "immediate")
         spec = ProcessSpec(id=PROCESS_ID, kind="envoy", resource="envoy", env={}, argv=argv)
         process = await self._supervisor.start(spec)
         self._process = process
@@ -153,14 +153,4 @@ class Envoy:
         return admin.parsed(await admin.get(self._socket, f"/stats?filter={quote(pattern, safe='')}"))
 
 
-_OPTIONS = (
-    "--concurrency",
-    "1",
-    "--disable-hot-restart",
-    "--log-level",
-    "warning",
-    "--drain-time-s",
-    str(DRAIN_S),
-    "--drain-strategy",
-    "immediate",
-)
+_OPTIONS = f"--concurrency 1 --disable-hot-restart --log-level warning --drain-time-s {DRAIN_S}".split()

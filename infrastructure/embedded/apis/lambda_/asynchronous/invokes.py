@@ -21,8 +21,8 @@ from infrastructure.embedded.apis.lambda_.calls import (
     InvokeTarget,
     Output,
     Parameters,
-    invalid,
     not_found,
+    paged,
 )
 from infrastructure.embedded.control.background import Background
 from infrastructure.embedded.engines.functions.report import Invocation
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _NAMESPACE = "AWS/Lambda"
-_PAGE = 50
 _Key = tuple[str, str]
 """A function's name and a qualifier, `$LATEST` for none."""
 
@@ -54,7 +53,7 @@ class Undeliverable(Exception):
 
 
 class LambdaAsync:
-    """Implements `AsyncInvokes`. Ages go by `clock`, which nobody sets; times shown by `wall`, in Unix seconds."""
+    """Queues and retries. Ages go by `clock`, which nobody sets; times shown by `wall`, in Unix seconds."""
 
     def __init__(
         self,
@@ -78,9 +77,6 @@ class LambdaAsync:
             self._carry_out(request, self._clock()),
             f"event {request.request_id}, an asynchronous invoke of {request.target.name},",
         )
-
-    async def reconcile(self) -> None:
-        """Nothing follows from other records."""
 
     def function_deleted(self, name: str) -> None:
         """Forget its settings; its events find no function."""
@@ -223,15 +219,9 @@ class LambdaAsync:
 
     @operation("ListFunctionEventInvokeConfigs", effect="as the single call")
     def _list(self, parameters: Parameters) -> Output:
-        """In pages; a marker is the number of configurations before it."""
         name = self._target(parameters).name
         found = [_shown(config) for key, config in self._configs.items() if key[0] == name]
-        marker = str(parameters.get("Marker") or "0")
-        if not marker.isdecimal():
-            raise invalid(f"Marker {marker!r} is not one that ListFunctionEventInvokeConfigs gave")
-        first, size = int(marker), int(parameters.get("MaxItems") or _PAGE)
-        output: Output = {"FunctionEventInvokeConfigs": found[first : first + size]}
-        return output | ({"NextMarker": str(first + size)} if first + size < len(found) else {})
+        return paged(parameters, "FunctionEventInvokeConfigs", found)
 
     def _target(self, parameters: Parameters) -> InvokeTarget:
         return self._invoker.target(str(parameters["FunctionName"]), str(parameters.get("Qualifier") or ""))

@@ -52,15 +52,12 @@ class Queue(Protocol):
 
     def take(self, count: int, visibility: float) -> list[Any]:
         """Deliver up to `count` messages."""
-        ...
 
     def delete_message(self, receipt_handle: str) -> None:
         """Delete a delivered message; an exception when its delivery is over."""
-        ...
 
     def give_back(self, receipt_handle: str) -> None:
         """Undo a delivery, which then does not count towards the dead letter queue."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_.calls import InvokeTarget, Parameters, invalid
+from infrastructure.embedded.gateway.api import names
 
 DEFAULT_BATCH = 10
 LARGEST_BATCH = 10_000
@@ -18,18 +19,9 @@ CONCURRENCY = (2, 1_000)
 """What ScalingConfig.MaximumConcurrency may be."""
 REPORT_FAILURES = "ReportBatchItemFailures"
 
-_KNOWN = frozenset(
-    {
-        "BatchSize",
-        "Enabled",
-        "EventSourceArn",
-        "FunctionName",
-        "FunctionResponseTypes",
-        "MaximumBatchingWindowInSeconds",
-        "ScalingConfig",
-        "Tags",
-        "UUID",
-    }
+_KNOWN = names(
+    "BatchSize Enabled EventSourceArn FunctionName FunctionResponseTypes MaximumBatchingWindowInSeconds ScalingConfig "
+    "Tags UUID"
 )
 
 
