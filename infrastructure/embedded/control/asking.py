@@ -68,5 +68,4 @@ class Asking(Generic[Member]):
             return await self._ask(member, elapsed_s)
 
     async def close(self) -> None:
-        """Stop asking. Idempotent."""
         await end(self.task)

@@ -39,5 +39,4 @@ class Background:
         log_defect(task, self._log, what)
 
     async def close(self) -> None:
-        """End what runs. Idempotent."""
         await end(*self.tasks)

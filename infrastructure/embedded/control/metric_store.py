@@ -74,7 +74,6 @@ class Bucket:
         self.values[value] = self.values.get(value, 0.0) + count
 
     def merge(self, other: "Bucket") -> None:
-        """Add all of `other`."""
         if other.values is None or self.values is None:
             self.add_set(other.low, other.high, other.total, other.count)
             self.values = None
@@ -167,7 +166,6 @@ class MetricStore:
         self._series: dict[Key, dict[str, _Series]] = {}
 
     def bucket(self, key: Key, unit: str, at: float) -> Bucket:
-        """The bucket that a data point of this metric, unit and second belongs in."""
         units = self._series.get(key)
         if units is None:
             if len(self._series) >= MAX_SERIES:
@@ -205,7 +203,6 @@ class MetricStore:
         return next(iter(self._series.get(key, {})), "None")
 
     def metrics(self) -> Iterator[Key]:
-        """Every metric that holds data."""
         return iter(sorted(self._series))
 
     def __len__(self) -> int:

@@ -62,7 +62,6 @@ class Metrics:
         self.put(datum.namespace, datum.name, datum.value, datum.unit, datum.dimensions, at)
 
     def register(self, source: Source) -> None:
-        """Ask `source` every period from now on."""
         self._sources.append(source)
 
     def collect(self, elapsed_s: float, period_start: float) -> None:

@@ -33,7 +33,6 @@ class Collector:
         self._ticked_at = self._collected_at = clock()
 
     def note_call(self) -> None:
-        """Somebody called: there may be garbage."""
         self._calls += 1
 
     def tick(self, _elapsed_s: float = 0.0) -> tuple[()]:

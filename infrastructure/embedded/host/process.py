@@ -102,13 +102,11 @@ class Process:
             self.state = "paused"
 
     def resume(self) -> None:
-        """Let a paused process run on."""
         if self.state == "paused":
             self._signal_group(signal.SIGCONT)
             self.state = "running"
 
     async def wait(self) -> int:
-        """The return code, once the process has ended."""
         return await asyncio.shield(self._done)
 
     def usage(self) -> Usage:

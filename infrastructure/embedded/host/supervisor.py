@@ -138,7 +138,6 @@ class Supervisor:
             self._starting.discard(spec.id)
 
     def tail(self, process_id: str, lines: int = 20) -> tuple[str, ...]:
-        """The last `lines` lines of the log of a living or ended process."""
         return tail(self._log_of(process_id), lines)
 
     def kill_all(self) -> None:

@@ -56,7 +56,6 @@ class Policy:
     codes: str = "200"
 
     def accepts(self, status: int) -> bool:
-        """Whether a response with `status` counts as a success."""
         return any(_low(part) <= status <= _high(part) for part in self.codes.split(","))
 
 
@@ -101,7 +100,6 @@ class TargetState:
     failures: int = 0
 
     def after(self, outcome: CheckOutcome, policy: Policy) -> "TargetState":
-        """The record once `outcome` is counted."""
         if outcome.is_success:
             enough = 1 if self.health.state == "initial" else policy.healthy_threshold
             is_up = self.health.state == "healthy" or self.successes + 1 >= enough
@@ -181,7 +179,6 @@ class HealthChecks(Generic[KeyT]):
         return None if record is None else record.health
 
     async def close(self) -> None:
-        """Stop checking. Idempotent."""
         tasks = tuple(self._tasks.values())
         self.follow({})
         if tasks:

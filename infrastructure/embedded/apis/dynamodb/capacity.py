@@ -66,7 +66,6 @@ class Capacity:
         return bucket.credit >= (SMALLEST[kind] if rate is None else min(SMALLEST[kind], rate * self.burst_s))
 
     def charge(self, table: str, kind: Kind, units: float, *, rate: float | None, now: float) -> None:
-        """Take `units` for a request that passed."""
         self._filled(table, kind, rate, now).credit -= units
         usage = self._usage.setdefault(table, TableUsage())
         if kind == "read":
@@ -75,7 +74,6 @@ class Capacity:
             usage.write += units
 
     def throttled(self, table: str, kind: Kind, operation: str) -> None:
-        """Count a request that did not pass."""
         usage = self._usage.setdefault(table, TableUsage())
         usage.throttled[operation] = usage.throttled.get(operation, 0) + 1
         if kind == "read":

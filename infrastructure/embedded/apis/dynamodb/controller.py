@@ -24,7 +24,6 @@ class DynamoDbController:
         context.metrics.register(self._measured)
 
     async def reconcile(self, _key: str, /) -> None:
-        """Forget the buckets of tables that are gone."""
         self._backends.capacity.keep(frozenset(self._backends.dynamodb.tables))
 
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:

@@ -56,7 +56,6 @@ class Throttling:
         self._clock = clock
 
     async def __call__(self, call: Call, handle: Handler) -> Answer:
-        """Refuse, or pass on and charge."""
         kind = _KINDS.get(call.action) if call.service == "dynamodb" else None
         if kind is None:
             return await handle(call)

@@ -63,7 +63,6 @@ class ElastiCacheApi:
         return self._operations.moto("elasticache", name, given)
 
     def _address(self, group: Record) -> None:
-        """Write the endpoints into the record."""
         ports = self.ports[group.replication_group_id]
         shard = group.node_groups[0]
         group.port = shard["port"] = ports.primary
@@ -113,7 +112,6 @@ class ElastiCacheApi:
 
     @staticmethod
     def place(cluster: Record, port: int) -> None:
-        """Write where the cluster's only node answers."""
         cluster.port = port
         cluster.cache_nodes = [
             {
@@ -152,7 +150,6 @@ class ElastiCacheApi:
         return {"ReplicationGroup": group}
 
     def forget(self, identity: str) -> GroupPorts | None:
-        """Drop the records of a group or a cluster that is gone."""
         self._backend.replication_groups.pop(identity, None)
         clusters = self._backend.cache_clusters
         for name, cluster in tuple(clusters.items()):

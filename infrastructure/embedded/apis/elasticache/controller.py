@@ -79,7 +79,6 @@ class ElastiCacheController(RedisController):
         self._note_roles(group)
 
     def _note_roles(self, group: Group) -> None:
-        """Make the record say which node is what, and where."""
         record = self._backend.replication_groups.get(group.id)
         for noted in record.node_groups[0]["node_group_members"] if record is not None else ():
             member = next(m for m in group.members if m.id == noted["cache_cluster_id"])
@@ -87,7 +86,6 @@ class ElastiCacheController(RedisController):
             noted["read_endpoint"] = {"address": LOOPBACK, "port": member.port}
 
     def _write_back(self, group: Group) -> None:
-        """Every node runs: say so."""
         self._note_roles(group)
         record = self._backend.replication_groups.get(group.id)
         if record is not None and record.status == "modifying":
@@ -100,7 +98,6 @@ class ElastiCacheController(RedisController):
                 self._calls.place(cluster, alone if record is None else member.port)
 
     def _addresses(self, record: Record, group: Group) -> list[Entrance]:
-        """The primary's, and the replicas' of a group."""
         tags = self._backend.tagging_service.list_tags_for_resource(record.arn)["Tags"]
         known_as, ports = self.UPSTREAM if is_platforms(tags) else "", self._calls.ports[group.id]
         name, url, primary = f"elasticache-{group.id}", "redis://{host}:{port}/0", (group.primary.endpoint,)

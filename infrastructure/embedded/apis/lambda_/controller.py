@@ -63,13 +63,11 @@ class LambdaController:
         self._engine.keep(self._records.folders(), keys)
 
     def unsettled(self) -> tuple[str, ...]:
-        """Functions whose code is still being unpacked."""
         latest = [function.latest for function in self._records.functions.values()]
         pending = [each.name for each in latest if not self._engine.is_stored(*each.folders)]
         return tuple(f"function {name} is not active yet" for name in pending)
 
     async def close(self) -> None:
-        """End all sandboxes, after nobody asks for more."""
         await self._event_sources.close()
         await self._asynchronous.close()
         await self.invocations.close()
@@ -84,7 +82,6 @@ class LambdaController:
         yield from self._event_sources.tagged()
 
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
-        """The most that ran side by side since last time, by function and in all."""
         peaks = dict(self._concurrency.peaks())
         for name, peak in peaks.items():
             yield _concurrent(float(peak), {"FunctionName": name})

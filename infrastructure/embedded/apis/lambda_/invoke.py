@@ -128,7 +128,6 @@ class Invocations:
         )
 
     async def close(self) -> None:
-        """Give up what is under way; its sandboxes are about to end."""
         await end(*self._under_way)
 
     def _measure(self, name: str, *, duration_ms: float, is_error: bool) -> None:

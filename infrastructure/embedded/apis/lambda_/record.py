@@ -84,7 +84,6 @@ class Configuration:
         return (self.folder, *(layer.folder for layer in self.layers))
 
     def changed(self, **members: Any) -> "Configuration":
-        """A next revision."""
         return replace(self, **members, revision_id=str(uuid.uuid4()), last_modified=timestamp())
 
 

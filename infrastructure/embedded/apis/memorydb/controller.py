@@ -66,7 +66,6 @@ class MemoryDbController(RedisController):
             record.status = "available"
 
     def _addresses(self, record: Record, group: Group) -> tuple[Entrance, ...]:
-        """One: the primary's."""
         known_as = self.UPSTREAM if is_platforms(self._backend.list_tags(record.arn)) else ""
         name, port, servers = f"memorydb-{group.id}", self._calls.ports[group.id], (group.primary.endpoint,)
         return (Entrance(name=name, port=port, servers=servers, known_as=known_as, url="redis://{host}:{port}/0"),)

@@ -184,13 +184,11 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
         self.changed()
 
     def give_back(self, receipt_handle: str) -> None:
-        """Undo a delivery of just now."""
         number, receipt = self._receipt(receipt_handle)
         self.box.give_back(number, receipt, now=self.clock())
         self.changed()
 
     def changed(self) -> None:
-        """Have the watchers look again."""
         for watcher in tuple(self.watchers):
             watcher()
 

@@ -214,7 +214,6 @@ class MailBox(Generic[Body]):
         self._in_flight = self._delayed = 0
 
     def counts(self, *, now: float) -> Counts:
-        """How many are visible, in flight and delayed."""
         self._settle(now)
         return Counts(len(self._held) - self._in_flight - self._delayed, self._in_flight, self._delayed)
 

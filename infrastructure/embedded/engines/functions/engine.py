@@ -145,7 +145,6 @@ class Functions:
         return fleet.size if fleet is not None else 0
 
     async def close(self) -> None:
-        """End everything at once."""
         await end(*self._unpacking.values())
         await asyncio.gather(*self._removals.tasks, return_exceptions=True)
         await asyncio.gather(*(fleet.close() for fleet in (*self._fleets.values(), *self._retired)))

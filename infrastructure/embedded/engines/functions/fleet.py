@@ -53,7 +53,6 @@ class SandboxFleet:
 
     @property
     def size(self) -> int:
-        """Sandboxes that start, run or wait."""
         return len(self._sandboxes)
 
     @property
@@ -77,7 +76,6 @@ class SandboxFleet:
             self._dismiss(sandbox)
 
     async def close(self) -> None:
-        """End every sandbox at once, and wait for that."""
         self._is_retired = True
         if self._reaper is not None:
             self._reaper.cancel()
@@ -162,7 +160,6 @@ class SandboxFleet:
         self._not_before = self._loop.time() + pause_s
 
     def _unstarted(self, request_id: str, failure: InitFailed) -> Ran:
-        """The answer to an invocation whose sandbox did not come up."""
         report = Report(
             request_id=request_id,
             duration_ms=failure.elapsed_ms,

@@ -151,7 +151,6 @@ class Sandbox:
     # What the Runtime API calls.
 
     def asked(self) -> None:
-        """The runtime waits for work."""
         self._is_waiting = True
         if not self._ready.done():
             self._ready.set_result(None)
@@ -160,14 +159,12 @@ class Sandbox:
             self._offer(work)
 
     def answered(self, request_id: str, payload: bytes, *, is_error: bool) -> bool:
-        """The handler is done."""
         if request_id != self._request_id or self._outcome is None or self._outcome.done():
             return False
         self._outcome.set_result(Answered(payload, is_error))
         return True
 
     def failed_to_init(self, payload: bytes) -> None:
-        """The handler could not be loaded; the process ends by itself."""
         self._init_error = payload
 
     def hung_up(self) -> None:

@@ -164,7 +164,6 @@ class PostgresNode:
             await asyncio.sleep(_LOOK_S)
 
     async def remove(self) -> None:
-        """End the server and forget its data."""
         await self.kill()
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
@@ -206,7 +205,6 @@ class PostgresNode:
         await self.query("SET LOCAL synchronous_commit = local; SELECT pg_logical_emit_message(true, 'cafe', 'flush')")
 
     async def followers(self) -> tuple[Follower, ...]:
-        """The standbys that stream from this primary."""
         rows = await self.query(
             "SELECT application_name, sync_state, "
             "coalesce(pg_current_wal_lsn() - flush_lsn, pg_current_wal_lsn() - '0/0')::bigint "
@@ -241,7 +239,6 @@ class PostgresNode:
         return await connection.query(statement, timeout_s)
 
     async def value(self, statement: str, timeout_s: float = 5.0) -> str:
-        """The first column of the first row."""
         return (await self.query(statement, timeout_s))[0][0] or ""
 
     async def connect(self, database: str = "postgres", timeout_s: float = 2.0) -> PostgresConnection:
@@ -296,7 +293,6 @@ class PostgresEngine:
         return node
 
     async def forget(self, folder: Path) -> None:
-        """Remove a folder with data."""
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def launch(self, node: PostgresNode) -> Process:

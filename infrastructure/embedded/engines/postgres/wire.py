@@ -92,7 +92,6 @@ class PostgresConnection:
         return self._writer.is_closing()
 
     def close(self) -> None:
-        """Drop the connection. Idempotent."""
         self._writer.close()
 
     async def _greet(self, user: str, database: str) -> None:

@@ -71,7 +71,6 @@ class RedisNode:
         return self.process.state != "exited"
 
     async def promote(self) -> None:
-        """Take writes from now on."""
         await (await self._connected()).call("REPLICAOF", "NO", "ONE")
 
     async def follow(self, primary: Endpoint) -> None:
@@ -115,7 +114,6 @@ class RedisNode:
         self._connection.close()  # of somebody who asked while it was ending
 
     async def kill(self) -> None:
-        """End the server at once."""
         self._connection.close()
         self.process.kill()
         await self.process.wait()
@@ -154,7 +152,6 @@ class RedisEngine:
         return RedisNode(spec, process, await answer_of(self._supervisor, process, ask, within_s=_READY_S))
 
     def logs(self, group: str) -> Path:
-        """The folder for the append-only files of a group that has them."""
         return self._state.run / "redis" / group
 
     @staticmethod
@@ -165,7 +162,6 @@ class RedisEngine:
 
     @staticmethod
     def forget(logs: Path) -> None:
-        """Drop the logs of a group that is gone."""
         shutil.rmtree(logs, ignore_errors=True)
 
     def _command(self, spec: RedisNodeSpec) -> tuple[str, ...]:

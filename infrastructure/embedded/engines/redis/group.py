@@ -89,11 +89,9 @@ class Group:
             await self._succeed(successor)
 
     async def revive(self) -> None:
-        """Start whatever does not run."""
         await self._start([member for member in self.members if not member.is_alive])
 
     async def kill(self) -> None:
-        """End every server at once."""
         await all_of(self.id, (member.node.kill() for member in self.members if member.node is not None))
 
     async def remove(self) -> None:

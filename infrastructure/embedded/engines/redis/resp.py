@@ -96,5 +96,4 @@ class RespConnection:
         return line[:-2]
 
     def close(self) -> None:
-        """Drop the connection. Idempotent."""
         self._writer.close()

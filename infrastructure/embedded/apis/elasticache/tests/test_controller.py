@@ -331,7 +331,7 @@ async def test_hits_and_items_are_counted_per_node(state: StateFolder) -> None:
         await call(cache.primary.port, "GET", "key")
         await call(cache.primary.port, "GET", "other")
         metrics = cache.world.context.metrics
-        await measure(metrics, cache.controller._metrics.asking)
+        await measure(metrics, cache.controller._metrics)
         store = metrics.store
 
         def value(name: str) -> float:

@@ -79,11 +79,9 @@ class LambdaAsync:
         )
 
     def function_deleted(self, name: str) -> None:
-        """Forget its settings; its events find no function."""
         self._configs = {key: config for key, config in self._configs.items() if key[0] != name}
 
     async def close(self) -> None:
-        """Drop what is queued."""
         await self._events.close()
 
     async def _carry_out(self, request: AsyncRequest, received_at: float) -> None:

@@ -56,11 +56,9 @@ class LambdaEventSources:
                 record.poller.poke()
 
     def tagged(self) -> Iterator[tuple[str, Mapping[str, str]]]:
-        """The ARN and the tags of every mapping."""
         return ((self._arn(record), record.settings.tags) for record in self._records.values())
 
     async def close(self) -> None:
-        """Stop every poller."""
         await self._endings.close()
         records, self._records = self._records, {}
         await asyncio.gather(*(record.poller.close() for record in records.values()))
@@ -162,7 +160,6 @@ class LambdaEventSources:
         return f"arn:aws:lambda:{self._context.region}:{self._context.account}:event-source-mapping:{record.id}"
 
     def _shown(self, record: _Record, *, state: str = "") -> Output:
-        """EventSourceMappingConfiguration."""
         return {
             "UUID": record.id,
             "EventSourceMappingArn": self._arn(record),

@@ -102,13 +102,11 @@ class Poller:
         return "Disabling" if self._running else "Disabled"
 
     def start(self) -> None:
-        """Begin; on the running event loop."""
         self._invoker.watchers.add(self.poke)
         self._task = asyncio.create_task(self._run(), name=f"event source {self.settings.source_arn}")
         log_defect(self._task, _log, f"the poller of {self.settings.source_arn}")
 
     def poke(self) -> None:
-        """Look again."""
         self._changed.set()
 
     async def drain(self) -> None:

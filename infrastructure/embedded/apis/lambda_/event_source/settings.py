@@ -51,11 +51,9 @@ class MappingSettings:
 
     @property
     def queue(self) -> str:
-        """The queue's name."""
         return self.source_arn.rpartition(":")[2]
 
     def members(self) -> dict[str, Any]:
-        """The members of EventSourceMappingConfiguration that say what was asked for."""
         scaling = {} if self.maximum_concurrency is None else {"MaximumConcurrency": self.maximum_concurrency}
         return {
             "EventSourceArn": self.source_arn,

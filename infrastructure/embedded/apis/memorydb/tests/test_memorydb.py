@@ -261,7 +261,7 @@ async def test_figures_are_filed_under_memorydbs_own_names(state: StateFolder) -
         await database.settle()
         await ask(database.group.primary, "SET", "points", "7")
         await ask(database.group.primary, "GET", "points")
-        await measure(database.world.context.metrics, database.controller._metrics.asking)
+        await measure(database.world.context.metrics, database.controller._metrics)
         where = {"ClusterName": CLUSTER, "NodeName": f"{CLUSTER}-0001-001"}
         store = database.world.context.metrics.store
         [(_, hits)] = store.query(Key.of("AWS/MemoryDB", "KeyspaceHits", where), 0, 1e12, 60)
