@@ -56,15 +56,8 @@ class Policy:
     codes: str = "200"
 
     def accepts(self, status: int) -> bool:
-        return any(_low(part) <= status <= _high(part) for part in self.codes.split(","))
-
-
-def _low(part: str) -> int:
-    return int(part.partition("-")[0])
-
-
-def _high(part: str) -> int:
-    return int(part.rpartition("-")[2])
+        parts = self.codes.split(",")
+        return any(int(part.partition("-")[0]) <= status <= int(part.rpartition("-")[2]) for part in parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

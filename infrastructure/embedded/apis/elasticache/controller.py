@@ -27,7 +27,7 @@ class ElastiCacheController(RedisController):
         super().__init__(context)
         self._backend = context.backends.elasticache
         operations = context.backends.operations
-        self._calls = ElastiCacheApi(self._backend, operations, self._engine.allocate)
+        self._calls = ElastiCacheApi(self._backend, operations, self._engine.ports.allocate)
         operations.bind(self.name, self._calls)
 
     def _addressed(self) -> Collection[str]:
@@ -56,7 +56,9 @@ class ElastiCacheController(RedisController):
             id=identity,
             service=self.name,
             node_type=record.cache_node_type,
-            members=[RedisMember(name, az, self._engine.allocate(), is_primary) for name, az, is_primary in nodes],
+            members=[
+                RedisMember(name, az, self._engine.ports.allocate(), is_primary) for name, az, is_primary in nodes
+            ],
             engine=self._engine,
             changed=self._role_changed,
         )

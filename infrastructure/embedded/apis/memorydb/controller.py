@@ -30,7 +30,7 @@ class MemoryDbController(RedisController):
         super().__init__(context)
         self._backend = context.backends.memorydb
         operations = context.backends.operations
-        self._calls = MemoryDbApi(self._backend, operations, self._engine.allocate)
+        self._calls = MemoryDbApi(self._backend, operations, self._engine.ports.allocate)
         operations.bind(self.name, self._calls)
 
     def _addressed(self) -> Collection[str]:
@@ -47,7 +47,7 @@ class MemoryDbController(RedisController):
             node_type=record.node_type,
             members=[
                 RedisMember(
-                    node["Name"], node["AvailabilityZone"], self._engine.allocate(), is_primary=node is nodes[0]
+                    node["Name"], node["AvailabilityZone"], self._engine.ports.allocate(), is_primary=node is nodes[0]
                 )
                 for node in nodes
             ],

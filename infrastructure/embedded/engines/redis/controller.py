@@ -78,7 +78,7 @@ class RedisController(ABC):
         look_s = await self._fleet.reconcile(key)
         if key not in self._fleet:
             for port in self._forget(key):
-                self._engine.release(port)
+                self._engine.ports.release(port)
         return look_s
 
     def _publish(self) -> None:

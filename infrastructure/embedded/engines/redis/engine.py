@@ -6,7 +6,6 @@ does. With one, every write is in the append-only file before it is acknowledged
 
 import asyncio
 import functools
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,15 +123,9 @@ class RedisEngine:
 
     def __init__(self, supervisor: Supervisor, ports: Ports, state: StateFolder) -> None:
         self._supervisor = supervisor
-        self._ports = ports
+        self.ports = ports
+        """One for each node, until it is gone for good."""
         self._state = state
-
-    def allocate(self) -> int:
-        """A port for a node; `release` it when the node is gone for good."""
-        return self._ports.allocate()
-
-    def release(self, port: int) -> None:
-        self._ports.release(port)
 
     async def start(self, spec: RedisNodeSpec) -> RedisNode:
         """A server that answers; `EnvironmentFault` with the log's tail when it does not within 10 s."""
@@ -153,16 +146,6 @@ class RedisEngine:
 
     def logs(self, group: str) -> Path:
         return self._state.run / "redis" / group
-
-    @staticmethod
-    def hand_on(log: Path, successor: Path) -> None:
-        """Make the log of one node that of another; neither may run."""
-        shutil.rmtree(successor, ignore_errors=True)
-        shutil.copytree(log, successor)
-
-    @staticmethod
-    def forget(logs: Path) -> None:
-        shutil.rmtree(logs, ignore_errors=True)
 
     def _command(self, spec: RedisNodeSpec) -> tuple[str, ...]:
         folder = spec.log or self._state.run / "redis"

@@ -8,6 +8,7 @@ was acknowledged is on disk before its answer: a replica takes over the dead pri
 """
 
 import logging
+import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,8 @@ class Group:
             await successor.node.promote()
         else:
             await successor.node.kill()
-            self.engine.hand_on(self._log_of(self.primary), self._log_of(successor))
+            shutil.rmtree(self._log_of(successor), ignore_errors=True)
+            shutil.copytree(self._log_of(self.primary), self._log_of(successor))
         await self._succeed(successor)
         if self.logs is not None:
             await self._start([successor])
@@ -98,9 +100,9 @@ class Group:
         """End every server, and give their ports and logs back."""
         await all_of(self.id, (member.node.stop() for member in self.members if member.node is not None))
         for member in self.members:
-            self.engine.release(member.port)
+            self.engine.ports.release(member.port)
         if self.logs is not None:
-            self.engine.forget(self.logs)
+            shutil.rmtree(self.logs, ignore_errors=True)
 
     def running(self) -> list[tuple[str, RedisNode]]:
         """The nodes that run, by their members' ids."""

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from infrastructure.embedded.apis.lambda_.calls import Invoker, Output, Parameters, conflict, invalid, not_found, paged
 from infrastructure.embedded.apis.lambda_.event_source import settings as settings_of
-from infrastructure.embedded.apis.lambda_.event_source.poller import Poller, Queue
+from infrastructure.embedded.apis.lambda_.event_source.poller import Poller
 from infrastructure.embedded.apis.lambda_.event_source.settings import MappingSettings, QueueSource
 from infrastructure.embedded.control.background import Background
 from infrastructure.embedded.gateway.operations import operation
 from infrastructure.embedded.gateway.refused import Refused
 
 if TYPE_CHECKING:
+    from infrastructure.embedded.apis.sqs.patches import EmbeddedQueue
     from infrastructure.embedded.control.context import Context
 
 _log = logging.getLogger(__name__)
@@ -152,8 +153,8 @@ class LambdaEventSources:
             )
         return QueueSource(arn=arn, is_fifo=bool(queue.fifo_queue), visibility_s=float(queue.visibility_timeout))
 
-    def _queue(self, name: str) -> Queue | None:
-        queue: Queue | None = self._context.backends.sqs.queues.get(name)
+    def _queue(self, name: str) -> "EmbeddedQueue | None":
+        queue: EmbeddedQueue | None = self._context.backends.sqs.queues.get(name)
         return queue
 
     def _arn(self, record: _Record) -> str:
