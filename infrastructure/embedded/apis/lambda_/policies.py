@@ -4,12 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from infrastructure.embedded.apis.lambda_.calls import (
-    Output,
-    Parameters,
-    conflict,
-    not_found,
-)
+from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, conflict, not_found
 from infrastructure.embedded.apis.lambda_.record import Function, Records
 from infrastructure.embedded.gateway.operations import operation
 
