@@ -107,7 +107,7 @@ _S3_CODES = names(
     "AccessDenied BucketAlreadyExists BucketAlreadyOwnedByYou EntityTooSmall IllegalLocationConstraintException "
     "IllegalVersioningConfigurationException "
     "InvalidBucketName InvalidObjectState InvalidPart InvalidPartOrder InvalidRange InvalidTag MalformedACLError "
-    "MalformedPolicy MethodNotAllowed MissingSecurityHeader NoSuchBucket NoSuchBucketPolicy "
+    "InvalidNamespaceHeader MalformedPolicy MethodNotAllowed MissingSecurityHeader NoSuchBucket NoSuchBucketPolicy "
     "NoSuchCORSConfiguration NoSuchKey NoSuchLifecycleConfiguration NoSuchTagSet NoSuchUpload NoSuchVersion "
     "NoSuchWebsiteConfiguration "
     "ObjectLockConfigurationNotFoundError OwnershipControlsNotFoundError PreconditionFailed "
