@@ -11,7 +11,11 @@ from typing import Any
 
 from moto.core.responses import EmptyResult
 from moto.ec2 import models
-from moto.ec2.exceptions import InvalidSecurityGroupNotFoundError, InvalidSecurityGroupRuleIdNotFoundError
+from moto.ec2.exceptions import (
+    InvalidSecurityGroupNotFoundError,
+    InvalidSecurityGroupRuleIdNotFoundError,
+    MissingParameter,
+)
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.security_groups import SecurityGroups
 
@@ -33,8 +37,10 @@ def _delete_nat_gateway(self: Any, nat_gateway_id: str) -> Any:
     return gateway
 
 
-def _create_vpc_endpoint(self: Any, *arguments: Any, endpoint_type: str | None = None, **named: Any) -> Any:
-    return _moto_create_vpc_endpoint(self, *arguments, endpoint_type=endpoint_type or "Gateway", **named)
+def _create_vpc_endpoint(self: Any, *arguments: Any, **named: Any) -> Any:
+    endpoint = _moto_create_vpc_endpoint(self, *arguments, **named)
+    endpoint.vpc_endpoint_type = endpoint.vpc_endpoint_type or "Gateway"
+    return endpoint
 
 
 def _delete_vpc_endpoints(self: Any, vpce_ids: list[str] | None = None) -> None:
@@ -48,10 +54,12 @@ def _describing(direction: str) -> Any:
         described = self._get_param("SecurityGroupRuleDescriptions")  # moto's way to read a parameter
         if not described:
             return _moto_describe[direction](self)
-        named = self._get_param("GroupId") or self._get_param("GroupName")
-        group = self.ec2_backend.get_security_group_by_name_or_id(named)
+        name = self._get_param("GroupId") or self._get_param("GroupName")
+        if name is None:
+            raise MissingParameter("The request must contain the parameter groupName or groupId")
+        group = self.ec2_backend.get_security_group_by_name_or_id(name)
         if group is None:
-            raise InvalidSecurityGroupNotFoundError(named)
+            raise InvalidSecurityGroupNotFoundError(name)
         for each in described:
             _describe(group, each["SecurityGroupRuleId"], each.get("Description"))
         return EmptyResult()
