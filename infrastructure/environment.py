@@ -35,6 +35,7 @@ class Sizes(BaseModel):
     table_read_capacity: _Capacity = 1000
     table_write_capacity: _Capacity = 1000
     cache_node_type: Annotated[str, Field(pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$")] = "cache.t4g.small"
+    memory_node_type: Annotated[str, Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.t4g.small"
     aurora_instance_class: Annotated[str, Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.t4g.medium"
     stream_shard_count: _Count = 2
     payment_memory: Annotated[int, Field(ge=128, le=10_240)] = 512

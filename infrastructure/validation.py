@@ -111,8 +111,9 @@ def _cache(platform: Platform) -> str | None:
         found = platform.client("elasticache").describe_replication_groups(ReplicationGroupId=name)
         status = found["ReplicationGroups"][0]["Status"]
         return None if status == "available" else f"replication group {name} is {status}"
-    with redis.Redis.from_url(platform.endpoint("elasticache"), socket_timeout=_ANSWER_S) as client:
-        client.ping()
+    for store in ("elasticache", "memorydb"):
+        with redis.Redis.from_url(platform.endpoint(store), socket_timeout=_ANSWER_S) as client:
+            client.ping()
     return None
 
 

@@ -14,6 +14,8 @@ from infrastructure.status import PlatformStatus, ProcessStatus
 from services.catalog import http_services
 
 IMAGE_TAG = "latest"
+MEMORYDB_PORT = 6379
+"""The one of `caching.yaml`: an output is text, and the cluster's own port is a number."""
 _TASKS_DESCRIBED = 100
 """At a time. Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html"""
 
@@ -64,6 +66,7 @@ class AwsTarget:
             "aurora_writer": _aurora(outputs, "AuroraWriterEndpoint"),
             "aurora_reader": _aurora(outputs, "AuroraReaderEndpoint"),
             "elasticache": f"rediss://{outputs['CacheEndpoint']}:{outputs['CachePort']}/0",
+            "memorydb": f"rediss://{outputs['MemoryEndpoint']}:{MEMORYDB_PORT}/0",
         }
 
     def status(self, connection: Connection, outputs: Mapping[str, str]) -> PlatformStatus:

@@ -94,7 +94,6 @@ class EmbeddedCloud:
         self._ports.close()
 
     def _wired(self, backends: "Backends", url: str) -> Reconciler:
-        """Make the context and the controllers in it."""
         from infrastructure.embedded.control.metrics import Metrics
 
         options = self._options

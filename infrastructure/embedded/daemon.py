@@ -4,7 +4,7 @@
     claim folder ─▶ guard, zygote ─▶ parts open ─▶ platform.json, ready line ─▶ serve
                                         │                                        │
                                         ▼ fault, SIGTERM, owner dead             ├─ SIGTERM, SIGINT: close the parts in
-                                     kill everything, say why                    │  order, remove the folder, exit 0
+                                     kill everything, report why                    │  order, remove the folder, exit 0
                                                                                  └─ owner dead, second signal: kill
                                                                                     everything at once, exit
 
@@ -57,23 +57,21 @@ class Options:
     started_at: float
 
 
-class Cloud(Protocol):
+class CloudParts(Protocol):
     """The parts that make the cloud, put together."""
 
     async def open(self) -> str:
         """Start everything; the control plane's URL, once it answers."""
-        ...
 
     async def close(self) -> None:
         """Stop everything, in order."""
-        ...
 
 
-Assemble = Callable[[Options, Supervisor], Cloud]
+Assemble = Callable[[Options, Supervisor], CloudParts]
 
 
 def main(arguments: Sequence[str], assemble: Assemble, zygote: tuple[str, ...] = ZYGOTE) -> int:
-    """Run until told to end; the exit code."""
+    """Run until a signal ends it; the exit code."""
     options = parse(arguments)
     options.state.create()
     residue.claim(options.state)
@@ -117,16 +115,16 @@ class Daemon:
         self._kill = asyncio.Event()
 
     async def run(self) -> int:
-        """Serve until told to end; the exit code."""
+        """Serve until a signal ends it; the exit code."""
         self._listen()
         self._supervisor.warm()
         cloud = self._assemble(self._options, self._supervisor)
         try:
             url = await self._before_the_end(cloud.open())
             self._announce(url)
-        except _ToldToEnd:
+        except _EndedEarly:
             self._end_at_once(ExitCode.PASSED)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the launcher is told and nothing stays
+        except Exception as error:  # noqa: BLE001 - whatever it was, the launcher gets it and nothing stays
             self._fail(error)
         await self._stop.wait()
         await self._close(cloud)
@@ -135,11 +133,11 @@ class Daemon:
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._told)
+            loop.add_signal_handler(number, self._on_signal)
         if self._options.owner is not None:
             loop.add_reader(self._options.owner, self._orphaned, self._options.owner)
 
-    def _told(self) -> None:
+    def _on_signal(self) -> None:
         """A signal: the first asks for an orderly end, the next for an immediate one."""
         if self._stop.is_set():
             self._kill.set()
@@ -156,12 +154,12 @@ class Daemon:
         os.close(owner)
 
     async def _before_the_end(self, opening: Coroutine[None, None, str]) -> str:
-        """What `opening` gives, unless we are told to end before it does."""
+        """What `opening` gives, unless a signal comes first."""
         task = asyncio.create_task(opening)
         end = asyncio.ensure_future(self._stop.wait())
         await asyncio.wait((task, end), return_when=asyncio.FIRST_COMPLETED)
         if self._stop.is_set():  # also when both have come at once: then there is nobody left to open for
-            raise _ToldToEnd
+            raise _EndedEarly
         end.cancel()
         return task.result()
 
@@ -180,22 +178,22 @@ class Daemon:
         )
         record.write(options.state)
         _log.info("ready at %s after %.2f s", url, time.time() - options.started_at)
-        self._tell({"url": url, "pid": record.pid})
+        self._report({"url": url, "pid": record.pid})
         if options.detached and options.owner is not None:
             self._release(options.owner)
 
-    def _tell(self, message: dict[str, object]) -> None:
-        """Tell the launcher. It may be gone: whether that ends the cloud is for its owner's death to say."""
+    def _report(self, message: dict[str, object]) -> None:
+        """Report to the launcher. It may be gone, which alone does not end the cloud: its owner's death does."""
         if self._options.ready is None:
             return
         try:
             with open(self._options.ready, "w", encoding="utf-8") as pipe:  # noqa: PTH123 - a descriptor has no path
                 pipe.write(json.dumps(message) + "\n")
         except BrokenPipeError:
-            _log.warning("the launcher has gone and was not told: %s", message)
+            _log.warning("the launcher has gone without this report: %s", message)
 
-    async def _close(self, cloud: Cloud) -> None:
-        """Close in order; at once when told to again, when the owner dies, or when it takes too long."""
+    async def _close(self, cloud: CloudParts) -> None:
+        """Close in order; at once on a second signal, when the owner dies, or when it takes too long."""
         _log.info("closing")
         closing = asyncio.ensure_future(self._close_in_order(cloud))
         kill = asyncio.ensure_future(self._kill.wait())
@@ -206,7 +204,7 @@ class Daemon:
         kill.cancel()
         closing.result()
 
-    async def _close_in_order(self, cloud: Cloud) -> None:
+    async def _close_in_order(self, cloud: CloudParts) -> None:
         try:
             await cloud.close()
         finally:
@@ -214,13 +212,13 @@ class Daemon:
         residue.remove_files(self._options.state)
 
     def _fail(self, error: Exception) -> None:
-        """Say why, leave the logs to the launcher, and nothing else."""
+        """Report why, leave the logs to the launcher, and nothing else."""
         if isinstance(error, CafeError):  # its text says it all
             _log.error("not opened: %s", error)
         else:
             traceback.print_exception(error)
         fault = str(error) if isinstance(error, CafeError) else f"{type(error).__name__}: {error}"
-        self._tell({"fault": fault})
+        self._report({"fault": fault})
         self._end_at_once(ExitCode.ENVIRONMENT if isinstance(error, EnvironmentFault) else ExitCode.INTERNAL)
 
     def _end_at_once(self, code: ExitCode) -> None:
@@ -233,7 +231,7 @@ class Daemon:
         os._exit(code)
 
 
-class _ToldToEnd(Exception):
+class _EndedEarly(Exception):
     """A signal, or the owner's death, came before the cloud was open."""
 
 

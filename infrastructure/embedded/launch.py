@@ -95,10 +95,10 @@ def stop(state: StateFolder, *, within_s: float = STOP_S) -> None:
 
 def _spawn(command: tuple[str, ...], state: StateFolder, owner: int) -> tuple[subprocess.Popen[bytes], int]:
     """The daemon, and the end of the pipe on which it says that it is ready."""
-    ready, told = os.pipe()
+    ready, written = os.pipe()
     with contextlib.ExitStack() as given, contextlib.ExitStack() as ours:
         given.callback(os.close, ready)
-        ours.callback(os.close, told)
+        ours.callback(os.close, written)
         try:
             owner_fd = os.pidfd_open(owner)
         except ProcessLookupError:
@@ -106,13 +106,13 @@ def _spawn(command: tuple[str, ...], state: StateFolder, owner: int) -> tuple[su
         ours.callback(os.close, owner_fd)
         log = ours.enter_context((state.logs / "cloud.log").open("ab"))
         child = subprocess.Popen(
-            (*command, "--owner-fd", str(owner_fd), "--ready-fd", str(told)),
+            (*command, "--owner-fd", str(owner_fd), "--ready-fd", str(written)),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=_environment(state),
             cwd=state.root,
-            pass_fds=(owner_fd, told),
+            pass_fds=(owner_fd, written),
             start_new_session=True,
         )
         given.pop_all()
@@ -136,10 +136,10 @@ def _await_ready(child: subprocess.Popen[bytes], ready: int, state: StateFolder)
         log = _log_of(state)
         why = "" if log else f"; it could not even write a log: see that {state.root} is on a disk with room"
         raise EnvironmentFault(f"the embedded cloud died while it started (exit code {code}){why}", log=log)
-    said = json.loads(line)
-    if "fault" in said:
-        raise EnvironmentFault(f"the embedded cloud did not start: {said['fault']}", log=_log_of(state))
-    return Launched(url=said["url"], pid=said["pid"])
+    report = json.loads(line)
+    if "fault" in report:
+        raise EnvironmentFault(f"the embedded cloud did not start: {report['fault']}", log=_log_of(state))
+    return Launched(url=report["url"], pid=report["pid"])
 
 
 def _end_attempt(child: subprocess.Popen[bytes], state: StateFolder) -> None:

@@ -18,6 +18,7 @@ from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.operations import Operation, declared
 from infrastructure.embedded.moto import imports, patches
+from infrastructure.embedded.stacks.types import BY_NAME
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -137,16 +138,10 @@ def _apis() -> Iterator[str]:
 
 
 def _types() -> Iterator[str]:
-    imports.models("cloudformation")
-    from infrastructure.embedded.stacks import types
-
-    own = {each.TYPE for each in types.TYPES}
     yield "## CloudFormation resource types\n"
-    yield "Made by the API's own calls, with all their properties: " + ", ".join(sorted(own)) + ".\n"
     yield (
-        "Made by moto, with those of its properties that moto knows: "
-        + ", ".join(sorted(types.provided() - own))
-        + ".\n"
+        "Made, changed and deleted by the API's own calls; properties are checked against AWS's schema of the type, "
+        "and one that the calls do not take is refused by name: " + ", ".join(sorted(BY_NAME)) + ".\n"
     )
     yield "Any other type is refused before anything is made.\n"
 

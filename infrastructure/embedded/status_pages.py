@@ -36,7 +36,6 @@ class StatusPages:
 
     @property
     def pages(self) -> Mapping[str, Page]:
-        """The handlers by their names below `/_cafe/`."""
         return {"status": self.status, "ready": self.ready}
 
     async def status(self, _query: dict[str, str]) -> bytes:

@@ -24,6 +24,7 @@ OUTPUTS = {
     "AuroraWriterEndpoint": "cafe.cluster-1.us-east-1.rds.amazonaws.com",
     "CacheEndpoint": "cache.example",
     "CachePort": "6379",
+    "MemoryEndpoint": "memory.example",
 }
 
 

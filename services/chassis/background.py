@@ -7,8 +7,8 @@ from collections.abc import Coroutine
 _log = logging.getLogger(__name__)
 
 
-class Background:
-    """Named tasks of one process. One that ends by an exception is a defect: logged with all it tells, never silent."""
+class BackgroundWork:
+    """Named tasks of one process. One that ends by an exception is a defect, and logged with its traceback."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()

@@ -29,12 +29,12 @@ class ChassisSettings(BaseSettings):
 
     port: int = Field(ge=1, le=65535)
     cafe_listen: str = Field(default="127.0.0.1", pattern=r"^[0-9a-f.:]+$")
-    """The address to listen on. Loopback unless told otherwise: a container image says 0.0.0.0."""
+    """The address to listen on. Loopback by default; a container image sets 0.0.0.0."""
     aws_region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
     cafe_environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
     cafe_vcpu: float = Field(default=0.5, gt=0, le=64)
     ecs_container_metadata_uri_v4: str = Field(default="", pattern=r"^(http://[^\s]+)?$", max_length=512)
-    """Where ECS tells a task who it is (`chassis.task`); empty outside of ECS."""
+    """Where ECS answers a task who it is (`chassis.task`); empty outside of ECS."""
     cafe_resilience: Literal["on", "off"] = "on"
     cafe_metric_period_s: float = Field(default=60.0, gt=0, le=3600)
     cafe_elasticache_url: Annotated[str, AfterValidator(_with_a_port_if_any)] = Field(pattern=r"^rediss?://[^\s]+$")

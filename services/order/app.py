@@ -11,7 +11,7 @@ from services.chassis import log
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.task import task_arn, task_id
 from services.chassis.environment import ConfigurationError
-from services.chassis.figures.metrics import Metrics
+from services.chassis.figures.metrics import MetricReports
 from services.chassis.settings import EXIT_CONFIGURATION, load
 from services.chassis.stress.coordination import Coordinator
 from services.chassis.stress.engine import Engine
@@ -20,8 +20,8 @@ from services.chassis.web import api, server
 from services.chassis.web.gateway import Gateway, Limits, Served
 from services.chassis.web.operators import Operators
 from services.order.assembly import MODES, Mode, Parts
-from services.order.catalogue import CatalogueStock
 from services.order.desk import LATENCY, REJECTED, OrderDesk
+from services.order.price_list import UnlimitedStock
 from services.order.routes import ROUTE, add_routes
 from services.order.settings import OrderSettings
 
@@ -67,7 +67,7 @@ def build(parts: Parts, mode: Mode) -> Gateway:
         traffic=parts.traffic,
     )
     desk = OrderDesk(
-        prices=mode.prices, stock=CatalogueStock(), book=mode.book, cache=parts.cache, metrics=parts.metrics
+        prices=mode.prices, stock=UnlimitedStock(), book=mode.book, cache=parts.cache, metrics=parts.metrics
     )
     operators = Operators(parts.secrets, settings.operator_token_secret)
     add_stress_routes(app, SERVICE.stress_path, SERVICE.stress, operators, stress)
@@ -93,7 +93,7 @@ async def _life(parts: Parts, mode: Mode, stress: Coordinator, engine: Engine) -
     await parts.close()
 
 
-def _observe(metrics: Metrics, served: Served) -> None:
+def _observe(metrics: MetricReports, served: Served) -> None:
     if served.method == "POST" and served.path == ROUTE:
         metrics.duration(LATENCY, served.seconds)
         if served.status >= 400:

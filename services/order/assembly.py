@@ -12,10 +12,10 @@ from typing import Final, Protocol
 
 from services.chassis.aws.client import AwsApi, Identity
 from services.chassis.aws.errors import AwsError
-from services.chassis.aws.json_apis import CLOUDWATCH, DYNAMODB, KINESIS, SECRETS, SQS, Service
+from services.chassis.aws.json_apis import CLOUDWATCH, DYNAMODB, KINESIS, SECRETS, SQS, JsonApi
 from services.chassis.aws.task import LOCAL
-from services.chassis.background import Background
-from services.chassis.figures.metrics import Metrics
+from services.chassis.background import BackgroundWork
+from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.bus import Bus
 from services.chassis.redis.cache import NAME, RedisCache, connect
 from services.chassis.resilience.budget import RetryBudget
@@ -24,15 +24,15 @@ from services.chassis.web import server
 from services.chassis.web.health import Dependencies
 from services.chassis.web.traffic import Traffic
 from services.order.books import MemoryBook, OutboxBook
-from services.order.catalogue import Prices
 from services.order.channels import Channel, OrderStream, PaymentQueue
 from services.order.desk import ACCEPTED, REJECTED
 from services.order.outbox import OutboxTable
 from services.order.ownership import BEAT_S, Ownership
+from services.order.price_list import Prices
 from services.order.prices import HITS, MISSES, CachedPrices, CacheOnlyPrices
 from services.order.relay import Relay, RelayReport
 from services.order.settings import OrderSettings
-from services.order.store import OrderBook, OrderStore
+from services.order.store import OrderBook, OrderTable
 
 NAMESPACE: Final = "CloudCafe/Order"
 RETRIES: Final = "Retries"
@@ -52,7 +52,7 @@ class Parts:
         self.task = task
         """What tells this task from the others."""
         self.traffic = Traffic()
-        self.background = Background()
+        self.background = BackgroundWork()
         self.dependencies = Dependencies("dynamodb", "sqs", "kinesis", "cloudwatch", "secretsmanager", NAME)
         self._identity = Identity()
         self._resilience: Resilience = (
@@ -61,7 +61,7 @@ class Parts:
             else Fragile()
         )
         self._apis: list[AwsApi] = []
-        self.metrics = Metrics(
+        self.metrics = MetricReports(
             self._api(CLOUDWATCH),
             namespace=NAMESPACE,
             dimensions={"Environment": settings.cafe_environment},
@@ -70,7 +70,7 @@ class Parts:
         self.metrics.declare(ACCEPTED, REJECTED, HITS, MISSES, RETRIES)
         self.dynamodb = self._api(DYNAMODB)
         self.secrets = self._api(SECRETS)
-        self.store = OrderStore(self.dynamodb, orders=settings.orders_table, outbox=settings.outbox_table)
+        self.orders = OrderTable(self.dynamodb, orders=settings.orders_table, outbox=settings.outbox_table)
         self.channels: tuple[Channel, ...] = (
             PaymentQueue(self._api(SQS), settings.payment_queue_url),
             OrderStream(self._api(KINESIS), settings.order_stream),
@@ -79,7 +79,7 @@ class Parts:
         self.cache = RedisCache(self.redis, self.dependencies)
         self.bus = Bus(self.redis, settings.cafe_elasticache_url)
 
-    def _api(self, service: Service) -> AwsApi:
+    def _api(self, service: JsonApi) -> AwsApi:
         api = AwsApi(
             service,
             region=self.settings.aws_region,
@@ -123,12 +123,12 @@ class ResilientMode:
             outbox=OutboxTable(parts.dynamodb, settings.outbox_table),
             channels=parts.channels,
             owner=self._ownership,
-            tell=lambda message: parts.bus.publish(OUTBOX_CHANNEL, message),
+            announce=lambda message: parts.bus.publish(OUTBOX_CHANNEL, message),
             report=RelayReport(on_done=lambda lag: parts.metrics.duration("RelayLag", lag)),
         )
         self._relaying: asyncio.Task[None] | None = None
         self._look_again = asyncio.Event()
-        self.book: OrderBook = OutboxBook(parts.store, self._relay.offer)
+        self.book: OrderBook = OutboxBook(parts.orders, self._relay.offer)
         self.prices: Prices = CachedPrices(parts.cache, parts.metrics)
         self.ending = server.graceful(parts.traffic, settings)
         parts.metrics.gauge("OutboxDepth", lambda: float(self._relay.depth))
@@ -141,7 +141,7 @@ class ResilientMode:
         background.start("bus", self._parts.bus.listen(handlers, self._look_again.set))
 
     async def _keep_leases(self) -> None:
-        """Tick every beat, and at once when another task says that it left."""
+        """Tick every beat, and at once when another task announces that it left."""
         while True:
             self._look_again.clear()
             try:
@@ -157,7 +157,7 @@ class ResilientMode:
                 continue
 
     async def stop(self) -> None:
-        """Hand over what is held, then leave, then say so."""
+        """Hand over what is held, then leave, then announce it."""
         self._relay.stop()
         if self._relaying is not None:
             await asyncio.wait({self._relaying}, timeout=FLUSH_S)
@@ -171,12 +171,12 @@ class ResilientMode:
 
 
 class FragileMode:
-    """Memory instead of an outbox, the cache instead of a catalogue, the end instead of a drain."""
+    """Memory instead of an outbox, the cache instead of a price list, the end instead of a drain."""
 
     def __init__(self, parts: Parts) -> None:
         self._prices = CacheOnlyPrices(parts.cache, parts.metrics)
         self.prices: Prices = self._prices
-        self.book: OrderBook = MemoryBook(parts.store, parts.dynamodb, parts.settings.orders_table, parts.channels)
+        self.book: OrderBook = MemoryBook(parts.orders, parts.dynamodb, parts.settings.orders_table, parts.channels)
         self.ending: server.Ending = server.abrupt
 
     async def start(self) -> None:

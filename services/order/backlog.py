@@ -1,11 +1,11 @@
 """What a relay holds and what it may hand on next: the order of things, without any I/O.
 
 Rows come from three sides: this task's own commits, other tasks' through the bus, and the sweep of the table. What a
-task is told says only that there is something to read: another task may have committed an older row of the same
+task is notified of says only that there is something to read: another task may have committed an older row of the same
 customer, word of which is still under way. A row is due once a consistent read of its shard, begun after the row was
 committed, has shown it in its place; whatever was acknowledged before it was placed is then in the same page.
 
-    told -> held ──(page of its shard)──> proven -> due -> taken by every channel -> done
+    announced -> held ──(page of its shard)──> proven -> due -> taken by every channel -> done
                 └──(last page without it)──> gone: another relay handed it on
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.order.outbox import SHARDS, Page, Row
+from services.order.outbox import SHARDS, OutboxPage, Row
 
 LIMIT: Final = 5_000
 """Rows held at most; what comes beyond is left to the sweep."""
@@ -60,10 +60,10 @@ class Backlog:
                 held.is_proven = False
 
     def known(self, shard: str) -> frozenset[str]:
-        """Order ids held of `shard`: to be noted before the table is read, and given to `swept` with what it said."""
+        """Order ids held of `shard`: to be noted before the table is read, and given to `swept` with what was read."""
         return frozenset(order_id for order_id, held in self._held.items() if held.row.shard == shard)
 
-    def swept(self, shard: str, page: Page, known: frozenset[str]) -> None:
+    def swept(self, shard: str, page: OutboxPage, known: frozenset[str]) -> None:
         """Take in the oldest rows of a shard as the table has them. They are few: the limit does not apply."""
         for row in page.rows:
             if row.order_id not in self._done:
@@ -77,8 +77,8 @@ class Backlog:
 
     def unswept(self, shards: Iterable[str]) -> tuple[str, ...]:
         """The shards that hold what no page has shown yet, so that they should be swept now."""
-        told = {held.row.shard for held in self._held.values() if not held.is_proven}
-        return tuple(shard for shard in shards if shard in self._unread or shard in told)
+        unproven = {held.row.shard for held in self._held.values() if not held.is_proven}
+        return tuple(shard for shard in shards if shard in self._unread or shard in unproven)
 
     def holds(self, shards: frozenset[str]) -> bool:
         """Is anything of `shards` still to be handed on?"""

@@ -10,7 +10,7 @@ from services.chassis.aws.json_apis import Caller, Json
 from services.order.channels import Channel
 from services.order.domain import Order
 from services.order.outbox import Row
-from services.order.store import OrderStore, Placed, order_item
+from services.order.store import OrderTable, Placed, order_item
 
 _log = logging.getLogger(__name__)
 
@@ -18,22 +18,22 @@ _log = logging.getLogger(__name__)
 class OutboxBook:
     """Answers once order and outbox row are in the table together; the relay hears of it at once."""
 
-    def __init__(self, store: OrderStore, offer: Callable[[Row], None]) -> None:
-        self._store = store
+    def __init__(self, orders: OrderTable, offer: Callable[[Row], None]) -> None:
+        self._orders = orders
         self._offer = offer
 
     async def place(self, order: Order, fingerprint: str) -> Placed:
-        placed = await self._store.place(order, fingerprint)
+        placed = await self._orders.place(order, fingerprint)
         if not placed.is_replay:
             self._offer(Row.of(order))
         return placed
 
     async def find(self, order_id: str) -> Order | None:
-        return await self._store.find(order_id)
+        return await self._orders.find(order_id)
 
 
 FLUSH_AT: Final = 100
-"""The naive book tells the platform of so many orders at a time, and never of fewer."""
+"""The naive book notifies the platform of so many orders at a time, and never of fewer."""
 
 
 class MemoryBook:
@@ -43,8 +43,8 @@ class MemoryBook:
     never filled is never sent; and a key is remembered by this task alone. Only without resilience.
     """
 
-    def __init__(self, store: OrderStore, dynamodb: Caller, table: str, channels: tuple[Channel, ...]) -> None:
-        self._store = store
+    def __init__(self, orders: OrderTable, dynamodb: Caller, table: str, channels: tuple[Channel, ...]) -> None:
+        self._orders = orders
         self._dynamodb = dynamodb
         self._table = table
         self._channels = channels
@@ -66,7 +66,7 @@ class MemoryBook:
         return Placed(order_id=order.order_id)
 
     async def find(self, order_id: str) -> Order | None:
-        return await self._store.find(order_id)
+        return await self._orders.find(order_id)
 
     def _later(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(self._carelessly(work))

@@ -9,13 +9,13 @@ from typing import Final
 import orjson
 
 from services.chassis.aws.errors import AwsError
-from services.chassis.figures.metrics import Metrics
+from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.cache import Cache, CacheUnavailable
 from services.chassis.web import correlation
-from services.chassis.web.problems import Complaint, Problem, unavailable
-from services.order.catalogue import Prices, Stock, UnknownStore
+from services.chassis.web.problems import Complaint, HttpProblem, unavailable
 from services.order.domain import Draft, Order, violations
 from services.order.identity import OrderIds
+from services.order.price_list import Prices, Stock, UnknownStore
 from services.order.prices import HITS, MISSES
 from services.order.store import KeyConflict, OrderBook, Placed
 from services.order.wire import fingerprint, view
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class OrderDesk:
-    """Places and finds orders. Everything it refuses is a `Problem`; nothing of a refused order is written."""
+    """Places and finds orders. Everything it refuses is a `HttpProblem`; nothing of a refused order is written."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class OrderDesk:
         stock: Stock,
         book: OrderBook,
         cache: Cache,
-        metrics: Metrics,
+        metrics: MetricReports,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._prices = prices
@@ -65,7 +65,7 @@ class OrderDesk:
         try:
             placed = await self._book.place(order, fingerprint(draft))
         except KeyConflict as conflict:
-            raise Problem(409, "key-reused", f"the key {conflict} was used for another order") from conflict
+            raise HttpProblem(409, "key-reused", f"the key {conflict} was used for another order") from conflict
         except AwsError as error:
             raise self._unavailable(error) from error
         if not placed.is_replay:
@@ -77,12 +77,14 @@ class OrderDesk:
             prices = await self._prices.at(draft.store_id)
         except UnknownStore as unknown:
             complaint = Complaint(pointer="/store_id", detail="is not one of our stores")
-            raise Problem(422, "invalid-order", f"no store is called {unknown}", complaints=[complaint]) from unknown
+            raise HttpProblem(
+                422, "invalid-order", f"no store is called {unknown}", complaints=[complaint]
+            ) from unknown
         complaints = [Complaint(pointer=v.pointer, detail=v.rule) for v in violations(draft, prices)]
         if complaints:
-            raise Problem(422, "invalid-order", "the order breaks the rules", complaints=complaints)
+            raise HttpProblem(422, "invalid-order", "the order breaks the rules", complaints=complaints)
         if missing := await self._stock.missing(draft.store_id, draft.lines):
-            raise Problem(409, "out-of-stock", f"the store is out of {', '.join(missing)}")
+            raise HttpProblem(409, "out-of-stock", f"the store is out of {', '.join(missing)}")
 
     async def find(self, order_id: str) -> bytes:
         """The order as JSON (`wire.OrderView`)."""
@@ -97,14 +99,14 @@ class OrderDesk:
         except AwsError as error:
             raise self._unavailable(error) from error
         if order is None:
-            raise Problem(404, "no-such-order", f"there is no order {order_id}")
+            raise HttpProblem(404, "no-such-order", f"there is no order {order_id}")
         shown = orjson.dumps(view(order))
         with contextlib.suppress(CacheUnavailable):
             await self._cache.put(f"order:view:{order_id}", shown, ttl_s=VIEW_TTL_S)
         return shown
 
-    def _unavailable(self, error: AwsError) -> Problem:
-        """What the customer hears when the store does not answer: come back, with the same key if there was one."""
-        _log.warning("the order store is unavailable", extra={"error": str(error)})
-        detail = "too many orders at the moment" if error.is_throttle else "the order store does not answer"
+    def _unavailable(self, error: AwsError) -> HttpProblem:
+        """What the customer hears when the table does not answer: come back, with the same key if there was one."""
+        _log.warning("the orders table is unavailable", extra={"error": str(error)})
+        detail = "too many orders at the moment" if error.is_throttle else "the orders table does not answer"
         return unavailable(detail, retry_after_s=RETRY_AFTER_S)

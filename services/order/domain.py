@@ -18,7 +18,7 @@ _AMOUNT: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class OrderLine:
     """So many of one item."""
 
     item_id: str
@@ -31,7 +31,7 @@ class Draft:
 
     store_id: str
     customer_id: str
-    lines: tuple[Line, ...]
+    lines: tuple[OrderLine, ...]
     total_cents: int
 
 
@@ -81,7 +81,7 @@ def decimal(amount_cents: int) -> str:
     return f"{amount_cents // 100}.{amount_cents % 100:02d}"
 
 
-def price(lines: tuple[Line, ...], prices: Mapping[str, int]) -> int:
+def price(lines: tuple[OrderLine, ...], prices: Mapping[str, int]) -> int:
     """The total in cents; `KeyError` for an item that has no price."""
     return sum(prices[line.item_id] * line.quantity for line in lines)
 

@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any
 
-CATALOGUE = """
+MENU = """
 currency = "USD"
 season = "autumn"
 
@@ -298,7 +298,7 @@ category = "corporate"
 allergens = ["wheat", "milk", "egg"]
 sizes = { standard = 3995, large = 6995 }
 """
-"""The chain's catalogue as its head office publishes it (TOML; prices in cents per size)."""
+"""The chain's menu as its head office publishes it (TOML; prices in cents per size)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,13 +312,13 @@ class Item:
 
 
 def document(text: str) -> dict[str, Any]:
-    """A catalogue document as TOML reads it, unchecked."""
+    """A menu document as TOML reads it, unchecked."""
     return tomllib.loads(text)
 
 
 ITEMS: tuple[Item, ...] = tuple(
     Item(item_id=f"{p['id']}-{size}", name=f"{p['name']}, {size}", category=p["category"], price_cents=cents)
-    for p in document(CATALOGUE)["item"]
+    for p in document(MENU)["item"]
     for size, cents in p["sizes"].items()
 )
 """Every size of every product is an item of its own."""

@@ -57,7 +57,7 @@ class Row:
         return shard_of(self.customer_id)
 
     def message(self) -> str:
-        """What payment is told."""
+        """The message to payment."""
         return orjson.dumps(
             {
                 "order_id": self.order_id,
@@ -69,7 +69,7 @@ class Row:
         ).decode()
 
     def event(self) -> bytes:
-        """What analytics is told."""
+        """The event for analytics."""
         return orjson.dumps(
             {
                 "type": "order_accepted",
@@ -125,7 +125,7 @@ def unpack(message: bytes) -> tuple[Row, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class OutboxPage:
     """The oldest rows of a shard; `is_last` when there are no younger ones."""
 
     rows: tuple[Row, ...]
@@ -139,7 +139,7 @@ class OutboxTable:
         self._dynamodb = dynamodb
         self._table = table
 
-    async def oldest(self, shard: str, limit: int) -> Page:
+    async def oldest(self, shard: str, limit: int) -> OutboxPage:
         """Up to `limit` rows of `shard`, oldest first, strongly consistent."""
         answer = await self._dynamodb.call(
             "Query",
@@ -153,7 +153,7 @@ class OutboxTable:
         )
         items = answer.get("Items")
         rows = tuple(Row.read(item) for item in items) if isinstance(items, list) else ()
-        return Page(rows=rows, is_last="LastEvaluatedKey" not in answer)
+        return OutboxPage(rows=rows, is_last="LastEvaluatedKey" not in answer)
 
     async def delete(self, rows: Sequence[Row]) -> set[str]:
         """Delete up to 25 rows; the order ids of those that are still there. Deleting what is gone succeeds."""

@@ -27,14 +27,14 @@ MEMBER: Final = "member#"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class LeaseDecision:
     """What to do about the leases: take these, from the holder given (None: from nobody); give these up."""
 
     acquire: tuple[tuple[str, str | None], ...] = ()
     release: tuple[str, ...] = ()
 
 
-def decide(me: str, holders: Mapping[str, str], living: frozenset[str]) -> Decision:
+def decide(me: str, holders: Mapping[str, str], living: frozenset[str]) -> LeaseDecision:
     """The next step of `me` towards an even share of the shards.
 
     `holders` maps shards to members as the table says; `living` are the members that still beat. No step takes a shard
@@ -44,7 +44,9 @@ def decide(me: str, holders: Mapping[str, str], living: frozenset[str]) -> Decis
     mine = [shard for shard in SHARDS if holders.get(shard) == me]
     free = [shard for shard in SHARDS if holders.get(shard) not in living | {me}]
     room = max(share - len(mine), 0)
-    return Decision(acquire=tuple((shard, holders.get(shard)) for shard in free[:room]), release=tuple(mine[share:]))
+    return LeaseDecision(
+        acquire=tuple((shard, holders.get(shard)) for shard in free[:room]), release=tuple(mine[share:])
+    )
 
 
 class Observer:
@@ -77,7 +79,7 @@ class Ownership:
         self._beat = 0
         self._trusted_until = 0.0
         self._held: frozenset[str] = frozenset()
-        self._told: frozenset[str] = frozenset()
+        self._reported: frozenset[str] = frozenset()
         """Those of `_held` that a tick has returned."""
 
     @property
@@ -96,7 +98,7 @@ class Ownership:
         holders, beats = await self._look()
         self._trusted_until = began + TRUST_S
         self._held = frozenset(shard for shard, holder in holders.items() if holder == self._member)
-        self._told &= self._held
+        self._reported &= self._held
         living = self._observer.living(beats)
         decision = decide(self._member, holders, living)
         for shard in decision.release:
@@ -104,7 +106,7 @@ class Ownership:
         for shard, holder in decision.acquire:
             await self._acquire(shard, holder)
         await self._forget({member: beats[member] for member in beats.keys() - living - set(holders.values())})
-        taken, self._told = self._held - self._told, self._held
+        taken, self._reported = self._held - self._reported, self._held
         return taken
 
     async def leave(self) -> None:

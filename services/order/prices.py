@@ -7,10 +7,10 @@ from typing import Final
 
 import orjson
 
-from services.chassis.figures.metrics import Metrics
+from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.cache import Cache, CacheUnavailable
-from services.order.catalogue import price_list
 from services.order.menu import STORES
+from services.order.price_list import price_list
 
 TTL_S: Final = 3600.0
 HITS: Final = "CacheHits"
@@ -25,7 +25,7 @@ def key(store_id: str) -> str:
 class CachedPrices:
     """`Prices`, cache-aside: a cache that is empty, slow or gone costs time and nothing else."""
 
-    def __init__(self, cache: Cache, metrics: Metrics) -> None:
+    def __init__(self, cache: Cache, metrics: MetricReports) -> None:
         self._cache = cache
         self._metrics = metrics
         self._loading: dict[str, asyncio.Task[Mapping[str, int]]] = {}
@@ -59,7 +59,7 @@ class CachedPrices:
 class CacheOnlyPrices:
     """`Prices` that takes the cache for a database: filled at the start, trusted after. Only without resilience."""
 
-    def __init__(self, cache: Cache, metrics: Metrics) -> None:
+    def __init__(self, cache: Cache, metrics: MetricReports) -> None:
         self._cache = cache
         self._metrics = metrics
 

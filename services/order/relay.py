@@ -7,8 +7,8 @@
 
 A row leaves the table after both channels took it, so a crash at any point costs nothing but a repetition, which the
 queue's de-duplication and the consumers absorb. Nothing is polled: a commit wakes the relay, which reads the shards it
-was told of, since only the table knows the order of things (see backlog.py). Now and then it reads all of its shards,
-for rows whose writer died before it could tell.
+was notified of, since only the table knows the order of things (see backlog.py). Now and then it reads all of its
+shards, for rows whose writer died before it could announce them.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from typing import Final, Protocol
 from services.chassis.aws.errors import AwsError
 from services.order.backlog import Backlog
 from services.order.channels import Channel
-from services.order.outbox import BATCH_DELETE, Page, Row, pack, unpack
+from services.order.outbox import BATCH_DELETE, OutboxPage, Row, pack, unpack
 
 LINGER_S: Final = 0.25
 """Under load, hand on so often and no oftener: batches of several rows cost a fraction of as many single ones."""
@@ -40,13 +40,13 @@ _log = logging.getLogger(__name__)
 class Outbox(Protocol):
     """The table."""
 
-    async def oldest(self, shard: str, limit: int) -> Page: ...
+    async def oldest(self, shard: str, limit: int) -> OutboxPage: ...
 
     async def delete(self, rows: Sequence[Row]) -> set[str]: ...
 
 
-class Owner(Protocol):
-    """Says which shards are ours at this moment."""
+class ShardOwner(Protocol):
+    """Which shards are ours at this moment."""
 
     @property
     def shards(self) -> frozenset[str]: ...
@@ -54,28 +54,28 @@ class Owner(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayReport:
-    """What a relay tells about its work: `on_done` gets the seconds from commit to hand-over of each row."""
+    """What a relay reports of its work: `on_done` gets the seconds from commit to hand-over of each row."""
 
     on_done: Callable[[float], None]
 
 
 class Relay:
-    """The relay of one task. `tell` passes a packed message of rows to the other tasks."""
+    """The relay of one task. `announce` passes a packed message of rows to the other tasks."""
 
     def __init__(
         self,
         *,
         outbox: Outbox,
         channels: tuple[Channel, ...],
-        owner: Owner,
-        tell: Callable[[bytes], Awaitable[object]],
+        owner: ShardOwner,
+        announce: Callable[[bytes], Awaitable[object]],
         report: RelayReport,
         backlog: Backlog | None = None,
     ) -> None:
         self._outbox = outbox
         self._channels = channels
         self._owner = owner
-        self._tell = tell
+        self._announce = announce
         self._report = report
         self._backlog = backlog or Backlog()
         self._wake = asyncio.Event()
@@ -160,7 +160,7 @@ class Relay:
     async def _pass_on(self) -> None:
         rows = self._backlog.take_foreign(self._owner.shards)
         for chunk in _chunks(rows, PAGE):
-            await self._tell(pack(chunk))
+            await self._announce(pack(chunk))
 
     async def _sweep(self) -> None:
         now = time.monotonic()

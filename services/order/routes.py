@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.chassis.web.api import json_response
-from services.chassis.web.problems import Problem
+from services.chassis.web.problems import HttpProblem
 from services.order.desk import OrderDesk
 from services.order.identity import PATTERN
 from services.order.wire import IDEMPOTENCY_KEY, OrderAccepted, OrderRequest, OrderView, read_order
@@ -53,20 +53,20 @@ def add_routes(app: FastAPI, desk: OrderDesk) -> None:
     )
     async def find(order_id: str) -> Response:
         if not _ORDER_ID.fullmatch(order_id):
-            raise Problem(404, "no-such-order", "there is no such order")
+            raise HttpProblem(404, "no-such-order", "there is no such order")
         return Response(await desk.find(order_id), media_type="application/json")
 
 
 def _key(request: Request) -> str | None:
     key = request.headers.get(KEY_HEADER)
     if key is not None and not _KEY.fullmatch(key):
-        raise Problem(400, "bad-key", "an Idempotency-Key has 1 to 128 letters, digits and . _ : -")
+        raise HttpProblem(400, "bad-key", "an Idempotency-Key has 1 to 128 letters, digits and . _ : -")
     return key
 
 
 def _check_content_type(request: Request) -> None:
     if not _JSON.fullmatch(request.headers.get("content-type", "")):
-        raise Problem(415, "not-json", "an order is application/json", headers={"Accept-Post": "application/json"})
+        raise HttpProblem(415, "not-json", "an order is application/json", headers={"Accept-Post": "application/json"})
 
 
 def _order_schema() -> dict[str, object]:

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from services.chassis.aws.errors import CONDITION_FAILED, AwsError, Item
 from services.chassis.aws.json_apis import Caller, Json
-from services.order.domain import Draft, Line, Order, decimal
+from services.order.domain import Draft, Order, OrderLine, decimal
 from services.order.outbox import Row
 
 KEY_PREFIX: Final = "idem#"
@@ -46,7 +46,7 @@ class OrderBook(Protocol):
         ...
 
 
-class OrderStore:
+class OrderTable:
     """The orders table, and the outbox table as far as a transaction writes it."""
 
     def __init__(self, dynamodb: Caller, *, orders: str, outbox: str) -> None:
@@ -155,8 +155,8 @@ def read_order_item(item: Item) -> Order:
     )
 
 
-def _line(fields: Mapping[str, Mapping[str, str]]) -> Line:
-    return Line(item_id=fields["item_id"]["S"], quantity=int(fields["quantity"]["N"]))
+def _line(fields: Mapping[str, Mapping[str, str]]) -> OrderLine:
+    return OrderLine(item_id=fields["item_id"]["S"], quantity=int(fields["quantity"]["N"]))
 
 
 def _text(item: Item, name: str) -> str:

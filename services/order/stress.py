@@ -4,7 +4,7 @@ import itertools
 import random
 from collections.abc import Callable
 
-from services.order.domain import MAX_LINES, MAX_QUANTITY, Draft, Line, price, violations
+from services.order.domain import MAX_LINES, MAX_QUANTITY, Draft, OrderLine, price, violations
 from services.order.menu import ITEMS, PRICES_CENTS, STORES
 
 OFFICES = 64
@@ -40,7 +40,7 @@ def _draw(draw: random.Random) -> list[Draft]:
             store_id=draw.choice(STORES),
             customer_id=f"office-{office:02d}",
             lines=tuple(
-                Line(item_id=draw.choice(ITEMS).item_id, quantity=draw.randint(1, MAX_QUANTITY))
+                OrderLine(item_id=draw.choice(ITEMS).item_id, quantity=draw.randint(1, MAX_QUANTITY))
                 for _ in range(MAX_LINES)
             ),
             total_cents=0,

@@ -7,8 +7,8 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from services.chassis.web.api import pointer
-from services.chassis.web.problems import Complaint, Problem
-from services.order.domain import MAX_LINES, MAX_QUANTITY, Draft, Line, Order, cents, decimal
+from services.chassis.web.problems import Complaint, HttpProblem
+from services.order.domain import MAX_LINES, MAX_QUANTITY, Draft, Order, OrderLine, cents, decimal
 
 STORE_ID = r"^store-[0-9]{3}$"
 CUSTOMER_ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
@@ -59,7 +59,7 @@ class OrderRequest(_Wire):
         return Draft(
             store_id=self.store_id,
             customer_id=self.customer_id,
-            lines=tuple(Line(item_id=item.item_id, quantity=item.quantity) for item in self.items),
+            lines=tuple(OrderLine(item_id=item.item_id, quantity=item.quantity) for item in self.items),
             total_cents=self.total_amount,
         )
 
@@ -84,15 +84,15 @@ class OrderView(_Wire):
 
 
 def read_order(body: bytes) -> Draft:
-    """The draft in a request's body. `Problem` 400 for what is no JSON, 422 for what is no order."""
+    """The draft in a request's body. `HttpProblem` 400 for what is no JSON, 422 for what is no order."""
     try:
         return OrderRequest.model_validate_json(body).draft()
     except ValidationError as wrong:
         errors = wrong.errors(include_url=False, include_context=False, include_input=False)
     if errors[0]["type"] == "json_invalid":
-        raise Problem(400, "malformed", errors[0]["msg"][:200])
+        raise HttpProblem(400, "malformed", errors[0]["msg"][:200])
     complaints = [Complaint(pointer=pointer(e["loc"]), detail=e["msg"]) for e in errors]
-    raise Problem(422, "invalid-order", "the order is not valid", complaints=complaints)
+    raise HttpProblem(422, "invalid-order", "the order is not valid", complaints=complaints)
 
 
 def fingerprint(draft: Draft) -> str:

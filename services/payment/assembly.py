@@ -7,11 +7,11 @@ from typing import Final, Protocol
 from services.chassis import log
 from services.chassis.aws.blocking import BlockingApi, Patience, keys_of_function
 from services.chassis.aws.errors import AwsError
-from services.chassis.aws.json_apis import CLOUDWATCH, DYNAMODB, KINESIS, SECRETS, SQS, Service
+from services.chassis.aws.json_apis import CLOUDWATCH, DYNAMODB, KINESIS, SECRETS, SQS, JsonApi
 from services.chassis.environment import ConfigurationError
 from services.chassis.figures.counters import Figures
 from services.chassis.figures.reporter import Reporter
-from services.chassis.postgres.wire import Refused
+from services.chassis.postgres.wire import DatabaseRefused
 from services.chassis.resilience import deadline
 from services.chassis.web.health import Dependencies
 from services.payment.capture import Cashier
@@ -23,7 +23,7 @@ from services.payment.publish import DeadLetters, PaidEvents
 from services.payment.rehearsal import Guard, Rehearsal
 from services.payment.secret import DatabaseSecret
 from services.payment.settings import PaymentSettings, read_settings
-from services.payment.store import PaymentStore
+from services.payment.store import PaymentTable
 
 NAME_OF_SERVICE: Final = "payment"
 NAMESPACE: Final = "CloudCafe/Payment"
@@ -40,8 +40,8 @@ HEALTH_S: Final = 1.5
 _log = logging.getLogger(__name__)
 
 
-class Context(Protocol):
-    """What Lambda tells about an invocation."""
+class LambdaContext(Protocol):
+    """What Lambda passes with an invocation."""
 
     def get_remaining_time_in_millis(self) -> int: ...
 
@@ -67,20 +67,20 @@ class Payment:
         self._secret = DatabaseSecret(secretsmanager, settings.database_secret)
         self._pool: Pool = self._make_pool()
         self._ledger = Ledger(self._pool)
-        store = PaymentStore(self._api(DYNAMODB), payments=settings.payments_table, orders=settings.orders_table)
+        payments = PaymentTable(self._api(DYNAMODB), payments=settings.payments_table, orders=settings.orders_table)
         cards = SimulatedNetwork(settings.cards)
         self._cashier = Cashier(
             cards=cards,
             ledger=self._ledger,
-            store=store,
+            payments=payments,
             events=PaidEvents(self._api(KINESIS), settings.order_stream),
             dead_letters=DeadLetters(self._api(SQS), settings.dead_letter_url),
             figures=self._figures,
         )
         guard = Guard(secretsmanager, settings.operator_token_secret)
-        self._rehearsal = Rehearsal(guard, cards=cards, ledger=self._ledger, store=store)
+        self._rehearsal = Rehearsal(guard, cards=cards, ledger=self._ledger, payments=payments)
 
-    def _api(self, service: Service) -> BlockingApi:
+    def _api(self, service: JsonApi) -> BlockingApi:
         api = BlockingApi(
             service,
             region=self._settings.region,
@@ -112,17 +112,17 @@ class Payment:
             self._ledger.ready()
         except AwsError as error:
             if not error.is_retryable:
-                said = f"DATABASE_SECRET: {self._secret.name} cannot be read: {error}"
-                raise ConfigurationError.of([said]) from error
+                problem = f"DATABASE_SECRET: {self._secret.name} cannot be read: {error}"
+                raise ConfigurationError.of([problem]) from error
             _log.warning("the database's secret cannot be read now", extra={"error": str(error)})
         except DatabaseUnavailable as error:
             refusal = error.__cause__
-            if isinstance(refusal, Refused) and refusal.is_password:
-                said = f"DATABASE_SECRET: the database does not take the login in {self._secret.name}: {refusal}"
-                raise ConfigurationError.of([said]) from error
+            if isinstance(refusal, DatabaseRefused) and refusal.is_password:
+                problem = f"DATABASE_SECRET: the database does not take the login in {self._secret.name}: {refusal}"
+                raise ConfigurationError.of([problem]) from error
             _log.warning("the ledger has no writer; messages will wait", extra={"error": str(error)})
 
-    def handle(self, event: Mapping[str, object], context: Context) -> dict[str, object]:
+    def handle(self, event: Mapping[str, object], context: LambdaContext) -> dict[str, object]:
         """Answer one event. Raises for an event that is none of ours; Lambda reports it as the function's error."""
         if self._is_resilient:
             deadline.start(max(context.get_remaining_time_in_millis() / 1e3 - MARGIN_S, 0.1))

@@ -26,7 +26,7 @@ from typing import Final, NamedTuple
 
 from services.chassis.aws.errors import AwsError
 from services.chassis.figures.counters import Figures
-from services.chassis.postgres.wire import Refused
+from services.chassis.postgres.wire import DatabaseRefused
 from services.chassis.resilience import deadline
 from services.chassis.web import correlation
 from services.payment.card import TIMEOUT_S, Answer, Approved, CardNetwork, Charge, Declined, Silent
@@ -35,7 +35,7 @@ from services.payment.ledger import Approval, Ledger, LedgerConflict
 from services.payment.messages import Batch, Message
 from services.payment.pool import RESERVE_S, DatabaseUnavailable
 from services.payment.publish import DeadLetters, PaidEvents
-from services.payment.store import PaymentStore, Settlement
+from services.payment.store import PaymentTable, Settlement
 
 CAPTURED: Final = "PaymentsCaptured"
 DECLINED: Final = "PaymentsDeclined"
@@ -83,21 +83,21 @@ class Decided(NamedTuple):
 
 
 class Cashier:
-    """Works off batches. Every failure that another try may mend is told by the batch; what is not is a defect."""
+    """Works off batches. Every failure that another try may mend is reported by the batch; what is not is a defect."""
 
     def __init__(
         self,
         *,
         cards: CardNetwork,
         ledger: Ledger,
-        store: PaymentStore,
+        payments: PaymentTable,
         events: PaidEvents,
         dead_letters: DeadLetters,
         figures: Figures,
     ) -> None:
         self._cards = cards
         self._ledger = ledger
-        self._store = store
+        self._payments = payments
         self._events = events
         self._dead_letters = dead_letters
         self._figures = figures
@@ -123,7 +123,7 @@ class Cashier:
             except Poison as poison:
                 self._bury(batch, message, str(poison))
         try:
-            known = self._store.read(demand.order_id for _, demand in demands)
+            known = self._payments.read(demand.order_id for _, demand in demands)
         except AwsError as error:
             self._defer(batch, [message for message, _ in demands], "the tables cannot be read", error)
             return []
@@ -194,7 +194,7 @@ class Cashier:
         except DatabaseUnavailable as error:
             self._without_writer(batch, [one.case for one in approved], error)
             return {}
-        except (Refused, LedgerConflict) as refusal:
+        except (DatabaseRefused, LedgerConflict) as refusal:
             if len(approved) == 1:
                 self._refused(batch, approved[0].case.message, refusal)
                 return {}
@@ -204,9 +204,9 @@ class Cashier:
                 one_by_one.update(self._book(batch, [one]))
         return one_by_one
 
-    def _refused(self, batch: Batch, message: Message, refusal: Refused | LedgerConflict) -> None:
+    def _refused(self, batch: Batch, message: Message, refusal: DatabaseRefused | LedgerConflict) -> None:
         """Only what the order itself is to blame for is given up: a full disk or a deadlock is no reason to lose it."""
-        if isinstance(refusal, Refused) and not refusal.is_of_values:
+        if isinstance(refusal, DatabaseRefused) and not refusal.is_of_values:
             self._defer(batch, [message], "the ledger cannot book it now", refusal)
         else:
             self._bury(batch, message, f"the ledger refuses it: {refusal}")
@@ -229,7 +229,7 @@ class Cashier:
             if batch.is_open(one.case.message) and (settlement := _settlement(one, captures)) is not None
         ]
         try:
-            self._store.settle([settlement for _, settlement in pairs])
+            self._payments.settle([settlement for _, settlement in pairs])
             written = pairs
         except AwsError as error:
             if not error.is_condition:
@@ -244,7 +244,7 @@ class Cashier:
         if not batch.is_open(case.message):
             return False
         try:
-            self._store.settle([settlement])
+            self._payments.settle([settlement])
         except AwsError as error:
             if error.is_condition and self._is_settled(settlement):
                 return True
@@ -254,7 +254,7 @@ class Cashier:
 
     def _is_settled(self, settlement: Settlement) -> bool:
         try:
-            return self._store.is_settled(settlement)
+            return self._payments.is_settled(settlement)
         except AwsError as error:
             _log.warning("the tables cannot be read", extra={"error": str(error)})
             return False
@@ -276,7 +276,7 @@ class Cashier:
             _log.info("captured", extra={**facts, "ms": round(seconds * 1e3, 1)})
 
     def _publish(self, batch: Batch, captured: Sequence[tuple[Case, Capture]]) -> None:
-        """Also for what was captured before: whether it was told of then is not known."""
+        """Also for what was captured before: whether an event was sent then is not known."""
         try:
             taken = self._events.publish([capture for _, capture in captured])
         except AwsError as error:
@@ -293,13 +293,13 @@ class Cashier:
             return
         self._figures.count(BURIED)
         with correlation.bound(message.correlation_id):
-            told = {"reason": reason, "message_id": message.message_id, "body": message.body}
-            _log.error("dead-lettered", extra=told)
+            details = {"reason": reason, "message_id": message.message_id, "body": message.body}
+            _log.error("dead-lettered", extra=details)
 
     def _remember(self, case: Case, attempts: int) -> None:
         """Keep the count of attempts, for the next delivery and for whoever looks; not worth failing for."""
         try:
-            self._store.remember(case.demand, attempts=attempts, placed_at=case.placed_at)
+            self._payments.remember(case.demand, attempts=attempts, placed_at=case.placed_at)
         except AwsError as error:
             _log.warning("a pending payment was not kept", extra={"error": str(error)})
 
@@ -309,11 +309,11 @@ class Cashier:
 
     def _defer(self, batch: Batch, messages: Sequence[Message], why: str, error: Exception | None) -> None:
         """A line for each message, under its own correlation id: an order's whole story is found by that."""
-        said = {} if error is None else {"error": str(error)}
+        details = {} if error is None else {"error": str(error)}
         for message in messages:
             batch.fail(message)
             with correlation.bound(message.correlation_id):
-                _log.warning(why, extra={**said, "message_id": message.message_id})
+                _log.warning(why, extra={**details, "message_id": message.message_id})
 
 
 def _settlement(one: Decided, captures: Mapping[str, Capture]) -> Settlement | None:

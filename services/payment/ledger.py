@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from services.chassis.postgres.connection import Connection
-from services.chassis.postgres.wire import Query, Refused, Row
+from services.chassis.postgres.connection import DatabaseConnection
+from services.chassis.postgres.wire import DatabaseRefused, Query, Row
 from services.payment.domain import Capture, Demand
 from services.payment.pool import Pool
 
@@ -109,7 +109,7 @@ class Ledger:
     def capture(self, approvals: Sequence[Approval]) -> list[Capture]:
         """Book `approvals` in their order; those booked before are what they were.
 
-        `DatabaseUnavailable`; `Refused` when PostgreSQL does not take one of them, and then it takes none;
+        `DatabaseUnavailable`; `DatabaseRefused` when PostgreSQL does not take one of them, and then it takes none;
         `LedgerConflict` when one contradicts what is booked, while those that do not are booked.
         """
         if not approvals:
@@ -118,7 +118,7 @@ class Ledger:
         return [_capture(approval, booked) for approval in approvals]
 
     def rehearse(self, approvals: Sequence[Approval]) -> None:
-        """Do all that `capture` does up to the last check, and take it back. `DatabaseUnavailable`, `Refused`."""
+        """Do all that `capture` does up to the last check, and undo it. `DatabaseUnavailable`, `DatabaseRefused`."""
         queries = (
             Query(sql="BEGIN"),
             *_queries(approvals),
@@ -128,16 +128,16 @@ class Ledger:
         self._pool.run(lambda connection, timeout_s: _run(connection, timeout_s, queries))
 
 
-def _book(connection: Connection, timeout_s: float | None, approvals: Sequence[Approval]) -> dict[str, Row]:
+def _book(connection: DatabaseConnection, timeout_s: float | None, approvals: Sequence[Approval]) -> dict[str, Row]:
     rows = _run(connection, timeout_s, _queries(approvals))[-1]
     return {str(row[0]): row for row in rows}
 
 
-def _run(connection: Connection, timeout_s: float | None, queries: Sequence[Query]) -> list[list[Row]]:
+def _run(connection: DatabaseConnection, timeout_s: float | None, queries: Sequence[Query]) -> list[list[Row]]:
     """Run `queries`; in a database that is new, make the schema first."""
     try:
         return connection.run(*queries, timeout_s=timeout_s)
-    except Refused as refused:
+    except DatabaseRefused as refused:
         if refused.sqlstate not in _MISSING:
             raise
     connection.script(SCHEMA, timeout_s=timeout_s)

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
 from services.chassis.aws.errors import AwsError
-from services.chassis.postgres.connection import Address, Connection
-from services.chassis.postgres.wire import Lost, PostgresError, Refused
+from services.chassis.postgres.connection import Address, DatabaseConnection
+from services.chassis.postgres.wire import DatabaseError, DatabaseRefused, Lost
 from services.chassis.resilience import deadline
 from services.chassis.web.health import Dependencies
 from services.payment.secret import DatabaseSecret
@@ -31,7 +31,7 @@ LONGEST_PAUSE_S: Final = 0.25
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Work = Callable[[Connection, float | None], T]
+Work = Callable[[DatabaseConnection, float | None], T]
 """Uses a connection, with so many seconds for each round trip."""
 
 
@@ -43,7 +43,7 @@ class Pool(Protocol):
     """Lends the sandbox's one connection."""
 
     def run(self, work: Work[T]) -> T:
-        """The result of `work`, which may be run more than once; `Refused`, `DatabaseUnavailable`."""
+        """The result of `work`, which may be run more than once; `DatabaseRefused`, `DatabaseUnavailable`."""
         ...
 
     def close(self) -> None:
@@ -68,10 +68,10 @@ class WriterPool:
         self._dependencies = dependencies
         self._on_reconnect = on_reconnect
         self._sleep = sleep
-        self._connection: Connection | None = None
+        self._connection: DatabaseConnection | None = None
 
     def run(self, work: Work[T]) -> T:
-        """Run `work` on the writer, as often as it takes to reach one; `Refused` when the statement is at fault.
+        """Run `work` on the writer, as often as it takes to reach one; `DatabaseRefused` if the statement is at fault.
 
         A commit whose answer was lost is not repeated blindly: `work` finds what is there already.
         """
@@ -79,8 +79,8 @@ class WriterPool:
         while True:
             try:
                 result = work(self._connected(), self._limit())
-            except (PostgresError, AwsError) as error:
-                if isinstance(error, Refused) and not (error.is_stale or error.is_password):
+            except (DatabaseError, AwsError) as error:
+                if isinstance(error, DatabaseRefused) and not (error.is_stale or error.is_password):
                     raise
                 was_connected = self._drop(error)
                 failures += 1
@@ -94,10 +94,10 @@ class WriterPool:
         """No longer than there is time for an answer: a sandbox that is cut off meanwhile has to start anew."""
         return max(min(most_s, deadline.remaining()), LEAST_S)
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> DatabaseConnection:
         if self._connection is None:
             login, limit_s = self._secret.login(), self._limit(CONNECT_S)
-            opened = Connection.open(self._address, login, timeout_s=limit_s, application="payment")
+            opened = DatabaseConnection.open(self._address, login, timeout_s=limit_s, application="payment")
             if opened.is_standby:
                 opened.close()
                 raise Lost("the writer's endpoint leads to a standby")
@@ -107,7 +107,7 @@ class WriterPool:
     def _drop(self, error: Exception) -> bool:
         """Forget the connection, and the password if that is what was refused; whether there was a connection."""
         self._dependencies.failed(NAME, str(error))
-        if isinstance(error, Refused) and error.is_password:
+        if isinstance(error, DatabaseRefused) and error.is_password:
             self._secret.forget()
         if self._connection is None:
             return False
@@ -136,17 +136,17 @@ class StubbornPool:
     def __init__(self, address: Address, secret: DatabaseSecret) -> None:
         self._address = address
         self._secret = secret
-        self._connection: Connection | None = None
+        self._connection: DatabaseConnection | None = None
 
     def run(self, work: Work[T]) -> T:
         """Run `work` on the connection that was made first, without a time-out."""
         try:
             if self._connection is None:
-                self._connection = Connection.open(
+                self._connection = DatabaseConnection.open(
                     self._address, self._secret.login(), timeout_s=None, application="payment"
                 )
             return work(self._connection, None)
-        except (Lost, Refused, AwsError) as error:
+        except (Lost, DatabaseRefused, AwsError) as error:
             raise DatabaseUnavailable(str(error)) from error
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Whom payment tells: the stream of order events, and the dead-letter queue about what can never be paid."""
+"""Whom payment notifies: the stream of order events, and the dead-letter queue about what can never be paid."""
 
 import base64
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class PaidEvents:
         self._stream = stream
 
     def publish(self, captures: Sequence[Capture]) -> set[str]:
-        """Tell of up to 500 captures; the order ids that were taken. `AwsError` when none was."""
+        """Publish up to 500 captures; the order ids that were taken. `AwsError` when none was."""
         if not captures:
             return set()
         records = [

@@ -17,7 +17,7 @@ from services.chassis.web.token import TRUST_S, read_token
 from services.payment.card import Approved, CardNetwork, Charge
 from services.payment.domain import Demand
 from services.payment.ledger import Approval, Ledger
-from services.payment.store import PaymentStore
+from services.payment.store import PaymentTable
 
 SCENARIO: Final = "cold-start"
 """As the catalogue calls it, which is not imported here: a cold start would pay for it."""
@@ -59,11 +59,11 @@ class Guard:
 class Rehearsal:
     """Checkouts that are taken back."""
 
-    def __init__(self, guard: Guard, *, cards: CardNetwork, ledger: Ledger, store: PaymentStore) -> None:
+    def __init__(self, guard: Guard, *, cards: CardNetwork, ledger: Ledger, payments: PaymentTable) -> None:
         self._guard = guard
         self._cards = cards
         self._ledger = ledger
-        self._store = store
+        self._payments = payments
 
     def run(self, wanted: Mapping[str, object]) -> dict[str, object]:
         """Do `wanted` checkouts, as one batch; `RehearsalRefused`, and whatever a real batch would have to wait for."""
@@ -71,7 +71,7 @@ class Rehearsal:
         count = self._count(wanted)
         begun = time.perf_counter()
         demands = [_demand() for _ in range(count)]
-        self._store.read(demand.order_id for demand in demands)
+        self._payments.read(demand.order_id for demand in demands)
         self._ledger.ready()
         charges = [Charge(order_id=one.order_id, amount_cents=one.amount_cents, attempt=1) for one in demands]
         answers = self._cards.authorize(charges)

@@ -43,7 +43,7 @@ class Settlement(NamedTuple):
         return "paid" if self.status == "captured" else "declined"
 
 
-class PaymentStore:
+class PaymentTable:
     """The payments table, and the orders table as far as payment reads and writes it."""
 
     def __init__(self, dynamodb: BlockingCaller, *, payments: str, orders: str) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
-from infrastructure.embedded.control.background import end, tell_defect
+from infrastructure.embedded.control.background import end, log_defect
 from infrastructure.embedded.control.failures import raise_all
 from infrastructure.embedded.control.metrics import Datum, Metrics
 
@@ -22,7 +22,7 @@ WITHIN_S = 2.0
 class Asking(Generic[Member]):
     """A metric source whose answers take a moment, and are filed when they come, under the period that they are of.
 
-    A member that died, or hangs for `within_s`, has a period without data, as on AWS; `missed` is told. While a
+    A member that died, or hangs for `within_s`, has a period without data, as on AWS; `missed` is called. While a
     question is open nobody is asked again.
     """
 
@@ -49,7 +49,7 @@ class Asking(Generic[Member]):
             # Asked on the boundary, so the period that has just ended began one period before the nearest boundary.
             at = (round(time.time() / self._metrics.period_s) - 1) * self._metrics.period_s
             self.task = asyncio.create_task(self._file_answers(elapsed_s, at), name=f"{self._title} metrics")
-            tell_defect(self.task, _log, f"a look at the metrics of {self._title}")
+            log_defect(self.task, _log, f"a look at the metrics of {self._title}")
         return ()
 
     async def _file_answers(self, elapsed_s: float, at: float) -> None:
@@ -68,5 +68,4 @@ class Asking(Generic[Member]):
             return await self._ask(member, elapsed_s)
 
     async def close(self) -> None:
-        """Stop asking. Idempotent."""
         await end(self.task)

@@ -1,4 +1,4 @@
-"""Tasks that nobody awaits: what ends one is said when it happens, not when the task is collected, or never."""
+"""Tasks that nobody awaits: what ends one is logged when it happens, not when the task is collected, or never."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-def tell_defect(task: "asyncio.Task[Any]", log: logging.Logger, what: str) -> None:
+def log_defect(task: "asyncio.Task[Any]", log: logging.Logger, what: str) -> None:
     """Log the exception that ends `task`, if one does, as an error: `what` failed inside."""
 
     def ended(task: "asyncio.Task[Any]") -> None:
@@ -36,8 +36,7 @@ class Background:
         task = asyncio.create_task(work, name=what)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
-        tell_defect(task, self._log, what)
+        log_defect(task, self._log, what)
 
     async def close(self) -> None:
-        """End what runs. Idempotent."""
         await end(*self.tasks)

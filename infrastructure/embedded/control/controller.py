@@ -1,7 +1,7 @@
 """One controller per AWS API: reads what the control plane recorded and makes the processes follow.
 
 A controller is level-triggered: `reconcile` compares the record with the world and closes the gap. A mutating call to
-one of the APIs it `watches` wakes it, a death it was told of, and a slow tick. Running it twice changes nothing.
+one of the APIs it `watches` wakes it, a death it was notified of, and a slow tick. Running it twice changes nothing.
 """
 
 from collections.abc import Collection
@@ -22,7 +22,6 @@ class Controller(Protocol):
         The object is the controller's own name for one that is not `Keyed`. Objects are looked at side by side, each by
         one pass at a time. An exception is logged and counted, and the object looked at again, ever later.
         """
-        ...
 
 
 @runtime_checkable
@@ -31,7 +30,6 @@ class Keyed(Protocol):
 
     def keys(self) -> Collection[str]:
         """All objects there are, with those that are gone and still to be cleared away. Cheap, and never raises."""
-        ...
 
 
 @runtime_checkable
@@ -40,4 +38,3 @@ class Closing(Protocol):
 
     async def close(self) -> None:
         """Stop it. Must be idempotent."""
-        ...

@@ -50,7 +50,6 @@ class Fleet(Generic[Record, Member]):
         return members
 
     async def reconcile(self, key: str, /) -> float | None:
-        """Make it, let it take a step, or remove it."""
         record = self.wanted().get(key)
         if key in self.running and (record is None or not self.is_of(record, self.running[key])):
             self.leaving[key] = self.running.pop(key)

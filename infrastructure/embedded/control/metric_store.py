@@ -19,7 +19,7 @@ KEEP_S = 3 * 3600
 MAX_SERIES = 5000
 """Series kept at most; the longest standing one makes room for a new one."""
 MAX_DISTINCT = 150
-"""Distinct values a bucket tells apart (as many as one PutMetricData entry carries); further ones are rounded."""
+"""Distinct values a bucket keeps apart (as many as one PutMetricData entry carries); further ones are rounded."""
 
 SIMPLE_STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 _PERCENTILE = re.compile(r"^p(?P<rank>\d{1,2}(?:\.\d{1,10})?|100)$")
@@ -45,7 +45,7 @@ class Key:
 class Bucket:
     """Everything that was reported within one second or minute.
 
-    `values` is how often each value came, None once a pre-aggregated set came in: of those no percentile can be told.
+    `values` is how often each value came, None once a pre-aggregated set came in: those have no percentiles.
     """
 
     low: float = math.inf
@@ -74,7 +74,6 @@ class Bucket:
         self.values[value] = self.values.get(value, 0.0) + count
 
     def merge(self, other: "Bucket") -> None:
-        """Add all of `other`."""
         if other.values is None or self.values is None:
             self.add_set(other.low, other.high, other.total, other.count)
             self.values = None
@@ -86,7 +85,7 @@ class Bucket:
             self._tally(value, count)
 
     def statistic(self, name: str) -> float | None:
-        """One statistic by CloudWatch's name (`Average`, `p99`); None when nothing here can tell it."""
+        """One statistic by CloudWatch's name (`Average`, `p99`); None when it is not known here."""
         if not self.count:
             return None
         simple = {
@@ -167,7 +166,6 @@ class MetricStore:
         self._series: dict[Key, dict[str, _Series]] = {}
 
     def bucket(self, key: Key, unit: str, at: float) -> Bucket:
-        """The bucket that a data point of this metric, unit and second belongs in."""
         units = self._series.get(key)
         if units is None:
             if len(self._series) >= MAX_SERIES:
@@ -201,11 +199,10 @@ class MetricStore:
         return units.values() if unit is None else [units[unit]] if unit in units else []
 
     def unit(self, key: Key) -> str:
-        """The unit this metric is reported in, `None` (CloudWatch's word for unitless) when nobody said."""
+        """The unit this metric is reported in, `None` (CloudWatch's word for unitless) when none was given."""
         return next(iter(self._series.get(key, {})), "None")
 
     def metrics(self) -> Iterator[Key]:
-        """Every metric that holds data."""
         return iter(sorted(self._series))
 
     def __len__(self) -> int:

@@ -5,7 +5,6 @@ one data point of a source. A data point's time is the start of the period it co
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from infrastructure.embedded.apis.cloudwatch.api import MetricCalls
+from infrastructure.embedded.control.background import end
 from infrastructure.embedded.control.metric_store import Key, MetricStore
 
 if TYPE_CHECKING:
@@ -50,13 +50,7 @@ class Metrics:
         backends.operations.bind("monitoring", MetricCalls(backends.cloudwatch, self.store, clock))
 
     def put(
-        self,
-        namespace: str,
-        name: str,
-        value: float,
-        unit: str,
-        dimensions: Mapping[str, str],
-        at: float | None = None,
+        self, namespace: str, name: str, value: float, unit: str, dimensions: Mapping[str, str], at: float | None = None
     ) -> None:
         """Record one number now (or `at`, Unix seconds). Cheap enough for every request."""
         key = Key.of(namespace, name, dimensions)
@@ -68,7 +62,6 @@ class Metrics:
         self.put(datum.namespace, datum.name, datum.value, datum.unit, datum.dimensions, at)
 
     def register(self, source: Source) -> None:
-        """Ask `source` every period from now on."""
         self._sources.append(source)
 
     def collect(self, elapsed_s: float, period_start: float) -> None:
@@ -100,9 +93,4 @@ class Metrics:
 
     async def close(self) -> None:
         """Stop collecting. Safe to call twice, and when `run` never ran."""
-        task, self._task = self._task, None
-        if task is None or task is asyncio.current_task():
-            return
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end(self._task)

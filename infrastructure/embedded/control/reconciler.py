@@ -76,7 +76,6 @@ class Reconciler:
         return self._failures
 
     def adopt(self, controllers: Sequence[Controller]) -> None:
-        """Take the controllers on, in their starting order."""
         self._controllers |= {controller.name: controller for controller in controllers}
 
     def start(self) -> None:

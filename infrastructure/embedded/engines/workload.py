@@ -32,7 +32,6 @@ class Surroundings:
 
     @classmethod
     def of(cls, context: "Context") -> "Surroundings":
-        """The running platform's."""
         secrets = context.backends.secretsmanager
         return cls(
             region=context.region,
@@ -85,7 +84,6 @@ class Workload:
     environment: Mapping[str, str]
 
     def process(self, around: Surroundings) -> ProcessSpec:
-        """What to start."""
         place = {"PORT": str(self.port), "CAFE_AVAILABILITY_ZONE": self.az, "CAFE_VCPU": f"{self.vcpu:g}"}
         return ProcessSpec(
             id=self.id,

@@ -1,6 +1,6 @@
 """Whether a request's members are what a shape of the model takes: yes or no, as cheaply as that can be said.
 
-Nearly every call is as it should be, so the gateway asks this first; `validation` says what is wrong with the others. A
+Nearly every call is as it should be, so the gateway asks this first; `shapes` says what is wrong with the others. A
 test holds the two against each other. Shapes are compiled once, into closures; those inside of one when first met.
 """
 

@@ -93,6 +93,10 @@ class Operations:
             for mark, attribute in _marked(type(part)):
                 self._bound[service, mark.name] = getattr(part, attribute)
 
+    def api(self, service: str) -> Api | None:
+        """The API that is signed as `service`, or None."""
+        return self._apis.get(service)
+
     def tag(self, tagged: Tagged) -> None:
         """List what `tagged` gives in the tagging API too: resources that moto has no records of."""
         self._tagged.append(tagged)

@@ -17,7 +17,7 @@ from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import HttpRequest
 from infrastructure.embedded.gateway.fitness import fits
 from infrastructure.embedded.gateway.refused import Refused
-from infrastructure.embedded.gateway.shapes import Problem, compiled
+from infrastructure.embedded.gateway.shapes import Problem, problems
 
 _CODES: Mapping[str, str] = {
     "json": "ValidationException",
@@ -35,10 +35,9 @@ def check(api: Api, of: OperationModel, given: Mapping[str, Any]) -> None:
     shape = of.input_shape
     if shape is None or fits(shape)(given):
         return
-    problems: list[Problem] = []
-    compiled(shape)(given, "", problems)
-    if problems:
-        raise refusal(api, problems)
+    found = list(problems(shape, given))
+    if found:
+        raise refusal(api, found)
 
 
 def check_form(api: Api, of: OperationModel, form: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""A server that was started counts as started when it answers: programs tell outsiders nothing before that."""
+"""A server that was started counts as started when it answers: there is no other sign that a program is ready."""
 
 import asyncio
 import contextlib

@@ -111,7 +111,7 @@ def find(name: str) -> Binary:
 
 
 def find_all() -> None:
-    """Find every program: one that is missing is told before anything waits for it."""
+    """Find every program: a missing one is reported before anything waits for it."""
     for program in PROGRAMS:
         find(program.name)
 

@@ -1,6 +1,6 @@
 """The daemon's side of the zygote: asks it for processes and hears of their ends.
 
-The protocol is described where it is spoken, in services/chassis/forking.py. Requests may be sent before the zygote has
+The protocol is described where it is spoken, in host/forking.py. Requests may be sent before the zygote has
 finished its imports; they wait in the socket. When the zygote dies, the kernel kills what it forked; requests that
 it had not answered go to the next one.
 """
@@ -108,12 +108,12 @@ class ForkServer:
             return
         try:
             self.warm()
-        except EnvironmentFault as refusal:  # nobody called: who waits for a process is told
+        except EnvironmentFault as refusal:  # nobody called: who waits for a process gets the fault
             _log.error("%s is not started again: %s", self._name, refusal)
             self._give_up()
 
     def _bury(self, process: Process) -> None:
-        """Nobody is left to report the end of an orphan, but its pidfd tells; its group dies with it."""
+        """Nobody is left to report the end of an orphan, but its pidfd shows it; its group dies with it."""
         process.kill()
         descriptor = process.pidfd
         if descriptor is None:
@@ -142,7 +142,7 @@ class ForkServer:
         except BlockingIOError:
             self._refused(wish.spec.id, "too many are being started at once")
         except (BrokenPipeError, ConnectionResetError):
-            _log.info("%s waits for the next zygote", wish.spec.id)  # this one's death is about to be told
+            _log.info("%s waits for the next zygote", wish.spec.id)  # this one's death is about to be noticed
         except OSError as error:  # an environment that no packet holds, for one
             self._refused(wish.spec.id, str(error))
 
@@ -171,7 +171,7 @@ class ForkServer:
             case {"event": "exited", "id": str(name), "returncode": int(code)}:
                 self._ended(name, code)
             case _:
-                raise AssertionError(f"the zygote said {message!r}")
+                raise AssertionError(f"the zygote sent {message!r}")
 
     def _born(self, name: str, pid: int) -> None:
         try:

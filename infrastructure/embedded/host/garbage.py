@@ -33,7 +33,6 @@ class Collector:
         self._ticked_at = self._collected_at = clock()
 
     def note_call(self) -> None:
-        """Somebody called: there may be garbage."""
         self._calls += 1
 
     def tick(self, _elapsed_s: float = 0.0) -> tuple[()]:
@@ -53,7 +52,7 @@ def _collect_and_keep() -> None:
 
 
 def tame() -> None:
-    """Leave full collections to the `Collector`, what exists to nobody, and tell of a collection that took long."""
+    """Leave full collections to the `Collector`, what exists to nobody, and log a collection that took long."""
     _collect_and_keep()
     gc.set_threshold(YOUNG, MIDDLE, NEVER)
     gc.callbacks.append(_Watch())

@@ -1,6 +1,6 @@
 """One child process of the embedded cloud: what to start, and the handle on what was started.
 
-          start            SIGTERM             the kernel tells
+          start            SIGTERM             the kernel reports
     spec ───────▶ running ─────────▶ stopping ─────────────────▶ exited
                    │   ▲                                           ▲
            SIGSTOP ▼   │ SIGCONT                                   │
@@ -102,13 +102,11 @@ class Process:
             self.state = "paused"
 
     def resume(self) -> None:
-        """Let a paused process run on."""
         if self.state == "paused":
             self._signal_group(signal.SIGCONT)
             self.state = "running"
 
     async def wait(self) -> int:
-        """The return code, once the process has ended."""
         return await asyncio.shield(self._done)
 
     def usage(self) -> Usage:

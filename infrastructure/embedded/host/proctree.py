@@ -1,4 +1,4 @@
-"""What the kernel tells about processes, read from /proc directly: a tree costs tens of microseconds, so that every
+"""What the kernel knows of processes, read from /proc directly: a tree costs tens of microseconds, so that every
 process can be measured each second. Linux only, like the supervisor. Source: proc_pid_stat(5).
 """
 

@@ -101,7 +101,7 @@ class Supervisor:
         self._callbacks.append(callback)
 
     def add_zygote(self, name: str, argv: tuple[str, ...]) -> None:
-        """Have another program that forks (services/chassis/forking.py), for specs whose `zygote` is `name`.
+        """Have another program that forks (host/forking.py), for specs whose `zygote` is `name`.
 
         It gets the number of its socket as last argument, and starts with `warm` or the first fork.
         """
@@ -122,7 +122,7 @@ class Supervisor:
     async def start(self, spec: ProcessSpec) -> Process:
         """The running process. `EnvironmentFault` when the program is missing or the system refuses to start it.
 
-        `ValueError` when a living process has the same id. A program that fails later is told through `on_exit`.
+        `ValueError` when a living process has the same id. A program that fails later is reported through `on_exit`.
         """
         if self._is_closing:
             raise EnvironmentFault(f"process {spec.id} is not started any more: the platform is being closed")
@@ -138,7 +138,6 @@ class Supervisor:
             self._starting.discard(spec.id)
 
     def tail(self, process_id: str, lines: int = 20) -> tuple[str, ...]:
-        """The last `lines` lines of the log of a living or ended process."""
         return tail(self._log_of(process_id), lines)
 
     def kill_all(self) -> None:
@@ -264,7 +263,7 @@ def _helper(name: str, argv: tuple[str, ...]) -> ProcessSpec:
 
 
 def _reap_at_end(process: Process, child: subprocess.Popen[bytes]) -> None:
-    """Wait for our own child when its pidfd tells; end what it forked while its number cannot be given away."""
+    """Wait for our own child when its pidfd is readable; end what it forked while its number cannot be given away."""
     descriptor = process.pidfd
     if descriptor is None:
         raise AssertionError(f"{process.spec.id} vanished though nobody has waited for it")

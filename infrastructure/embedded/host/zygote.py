@@ -2,7 +2,7 @@
 infrastructure.embedded.host.zygote SOCKET`.
 
 Importing FastAPI and what else a service needs costs each process more than a CPU-second; a fork of a process that has
-done so costs 4 ms, and its memory is shared. How it is asked for forks: services/chassis/forking.py.
+done so costs 4 ms, and its memory is shared. How it is asked for forks: host/forking.py.
 """
 
 import importlib
@@ -53,7 +53,7 @@ def preload() -> None:
 
 
 def _preload_entry(entry: str) -> None:
-    """A service that cannot be imported fails in its own process, where its log tells why; here it is only said."""
+    """A service that cannot be imported fails in its own process, where its log shows why; here it is only printed."""
     module = entry.partition(":")[0]
     try:
         if importlib.util.find_spec(module) is not None:

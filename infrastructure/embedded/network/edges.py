@@ -66,6 +66,5 @@ class Network:
 
     def _publish(self) -> None:
         self._envoy.publish(
-            OWNER,
-            Fragment(listeners=tuple(self._edges.values()), upstreams=tuple(self._upstreams.values())),
+            OWNER, Fragment(listeners=tuple(self._edges.values()), upstreams=tuple(self._upstreams.values()))
         )

@@ -56,20 +56,12 @@ class Policy:
     codes: str = "200"
 
     def accepts(self, status: int) -> bool:
-        """Whether a response with `status` counts as a success."""
-        return any(_low(part) <= status <= _high(part) for part in self.codes.split(","))
-
-
-def _low(part: str) -> int:
-    return int(part.partition("-")[0])
-
-
-def _high(part: str) -> int:
-    return int(part.rpartition("-")[2])
+        parts = self.codes.split(",")
+        return any(int(part.partition("-")[0]) <= status <= int(part.rpartition("-")[2]) for part in parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CheckOutcome:
     """What one check found: a success has no reason."""
 
     reason: str = ""
@@ -80,42 +72,41 @@ class Outcome:
         return not self.reason
 
 
-SUCCESS = Outcome()
-TIMED_OUT = Outcome(reason="Target.Timeout", description="Request timed out")
-FAILED = Outcome(reason="Target.FailedHealthChecks", description="Health checks failed")
+SUCCESS = CheckOutcome()
+TIMED_OUT = CheckOutcome(reason="Target.Timeout", description="Request timed out")
+FAILED = CheckOutcome(reason="Target.FailedHealthChecks", description="Health checks failed")
 
 
-def mismatch(status: int) -> Outcome:
+def mismatch(status: int) -> CheckOutcome:
     """A response came, with a status the policy does not accept."""
-    return Outcome(
+    return CheckOutcome(
         reason="Target.ResponseCodeMismatch", description=f"Health checks failed with these codes: [{status}]"
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class TargetState:
     """A target's state and the run of equal outcomes that may change it. `after` gives the next one."""
 
     health: Health = CHECKING
     successes: int = 0
     failures: int = 0
 
-    def after(self, outcome: Outcome, policy: Policy) -> "Record":
-        """The record once `outcome` is counted."""
+    def after(self, outcome: CheckOutcome, policy: Policy) -> "TargetState":
         if outcome.is_success:
             enough = 1 if self.health.state == "initial" else policy.healthy_threshold
             is_up = self.health.state == "healthy" or self.successes + 1 >= enough
-            return Record(health=HEALTHY if is_up else self.health, successes=self.successes + 1)
+            return TargetState(health=HEALTHY if is_up else self.health, successes=self.successes + 1)
         failures = self.failures + 1
         too_many = policy.unhealthy_threshold
         if self.health.state == "initial":
             too_many = max(too_many, policy.initial_threshold)
         is_down = self.health.state == "unhealthy" or failures >= too_many
         down = Health(state="unhealthy", reason=outcome.reason, description=outcome.description)
-        return Record(health=down if is_down else self.health, failures=failures)
+        return TargetState(health=down if is_down else self.health, failures=failures)
 
 
-async def probe(endpoint: Endpoint | None, policy: Policy) -> Outcome:
+async def probe(endpoint: Endpoint | None, policy: Policy) -> CheckOutcome:
     """Check once, on a connection of its own as AWS does, within the policy's time-out."""
     if endpoint is None:
         return FAILED
@@ -134,7 +125,7 @@ async def probe(endpoint: Endpoint | None, policy: Policy) -> Outcome:
 
 async def _ask(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, endpoint: Endpoint, policy: Policy
-) -> Outcome:
+) -> CheckOutcome:
     writer.write(
         f"GET {policy.path} HTTP/1.1\r\nHost: {endpoint.host}:{endpoint.port}\r\n"
         f"User-Agent: {USER_AGENT}\r\nConnection: close\r\n\r\n".encode()
@@ -160,7 +151,7 @@ class HealthChecks(Generic[KeyT]):
     def __init__(self, on_change: Callable[[KeyT, Health], None]) -> None:
         self._on_change = on_change
         self._checks: dict[KeyT, Check] = {}
-        self._records: dict[KeyT, Record] = {}
+        self._records: dict[KeyT, TargetState] = {}
         self._tasks: dict[KeyT, asyncio.Task[None]] = {}
 
     def follow(self, checks: Mapping[KeyT, Check]) -> None:
@@ -172,7 +163,7 @@ class HealthChecks(Generic[KeyT]):
             is_new = key not in self._checks
             self._checks[key] = check
             if is_new:
-                self._records[key] = Record()
+                self._records[key] = TargetState()
                 self._tasks[key] = asyncio.create_task(self._run(key))
 
     def health(self, key: KeyT) -> Health | None:
@@ -181,7 +172,6 @@ class HealthChecks(Generic[KeyT]):
         return None if record is None else record.health
 
     async def close(self) -> None:
-        """Stop checking. Idempotent."""
         tasks = tuple(self._tasks.values())
         self.follow({})
         if tasks:
@@ -195,7 +185,7 @@ class HealthChecks(Generic[KeyT]):
             self._count(key, await probe(check.endpoint, check.policy), check.policy)
             await asyncio.sleep(max(began + self._checks[key].policy.interval_s - loop.time(), 0.0))
 
-    def _count(self, key: KeyT, outcome: Outcome, policy: Policy) -> None:
+    def _count(self, key: KeyT, outcome: CheckOutcome, policy: Policy) -> None:
         before = self._records[key]
         after = self._records[key] = before.after(outcome, policy)
         if after.health != before.health:

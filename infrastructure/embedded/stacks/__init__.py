@@ -1,4 +1,8 @@
-"""CloudFormation's engine and the resource types that moto lacks or keeps too little of; one file per API.
+"""CloudFormation: the engine that makes, changes and deletes what a template says, by types that are data.
 
-Adding a type is a class in one of the files, or a new one, and its line in `TYPES`.
+    template ─▶ engine (order, rollback, events) ─▶ lifecycle (one resource) ─▶ plan (its calls) ─▶ calls (the seam)
+                                                         │ types: `TYPES` of each apis/<api>/resources.py
+                                                         │ schemas: what AWS says of a type's properties
+
+How a type is added stands in `resource_type`.
 """

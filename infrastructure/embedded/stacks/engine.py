@@ -14,17 +14,20 @@ import asyncio
 import copy
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from moto.cloudformation import parsing
 from moto.cloudformation.models import Event
 
-from infrastructure.embedded.stacks import made, progress
+from infrastructure.embedded.stacks import lifecycle, progress, schemas
+from infrastructure.embedded.stacks.calls import ApiCalls, CallApi
+from infrastructure.embedded.stacks.errors import Refused, Unchangeable
+from infrastructure.embedded.stacks.lifecycle import Place
 from infrastructure.embedded.stacks.made import Made
-from infrastructure.embedded.stacks.moto_types import MOTO_TYPES
-from infrastructure.embedded.stacks.resource import Api, Properties, Refused, Resource
+from infrastructure.embedded.stacks.resource_type import Properties
 from infrastructure.embedded.stacks.template import Template, order
+from infrastructure.embedded.stacks.types import BY_NAME
 
 Stack = Any
 """moto's stack; what is read and written of it: template_dict, resource_map, status, events, tags."""
@@ -52,12 +55,12 @@ class Work:
 
     stack: Stack
     map: Any
-    api: Api = field(init=False)
+    call: CallApi = field(init=False)
     _torn: dict[str, Made] = field(init=False, default_factory=dict)
     """The resource whose update failed half-way, as one that has the properties it was to get."""
 
     def __post_init__(self) -> None:
-        self.api = Api(self.stack.account_id, self.stack.region_name)
+        self.call = ApiCalls(self.stack.region_name)
 
     def create(self, on_failure: str) -> Iterator[None]:
         """Make everything; what happens otherwise `on_failure` says: ROLLBACK, DELETE or DO_NOTHING."""
@@ -83,7 +86,7 @@ class Work:
         """Make the stack as `template` says, which `map` belongs to; the stack adopts both once that is certain."""
         stack, before = self.stack, dict(self.stack.made)
         self._stack("UPDATE_IN_PROGRESS", "User Initiated")
-        self.map._parsed_resources.update({name: known.record for name, known in before.items()})
+        self.map._parsed_resources.update(before)
         wanted = [name for name in order(template) if self._is_wanted(name)]
         try:
             for logical_id in wanted:
@@ -128,61 +131,49 @@ class Work:
     def _make(self, logical_id: str) -> None:
         if not self._is_wanted(logical_id):
             return
-        declared = self.map._resource_json_map[logical_id]
-        kind = declared["Type"]
+        kind = self.map._resource_json_map[logical_id]["Type"]
         self._event(logical_id, kind, "CREATE_IN_PROGRESS")
         try:
-            resolved = parsing.parse_resource_and_generate_name(logical_id, declared, self.map)
-            resource_class, json, name = resolved
-            properties = copy.deepcopy(json.get("Properties", {}))
-            record = resource_class.create_from_cloudformation_json(
-                name,
-                json,
-                self.api.account,
-                self.api.region,
-                LogicalId=logical_id,
-                StackId=self.stack.stack_id,
-                ResourceType=kind,
-            )
-            self._register(logical_id, kind, name, record, properties)
-            self._complete(record, kind, properties)
+            properties = self._resolved(logical_id)
+            schemas.check(logical_id, kind, properties)
+            place = Place(logical_id=logical_id, call=self.call, region=self.stack.region_name)
+            made = lifecycle.create(place, BY_NAME[kind], self._name(logical_id, properties), properties)
+            self._register(made, is_retained=self._is_retained(logical_id))
+            lifecycle.complete(made)
         except Exception as cause:  # whatever it was, it is this resource's failure
             raise self._failed(logical_id, kind, "CREATE_FAILED", cause) from cause
         self._event(logical_id, kind, "CREATE_COMPLETE")
 
-    def _register(self, logical_id: str, kind: str, name: str, record: Any, properties: Properties) -> None:
-        record.cf_resource_type, record.logical_resource_id = kind, logical_id
-        self.map._parsed_resources[logical_id] = record
-        self.stack.made[logical_id] = Made(
-            kind=kind,
-            name=name,
-            record=record,
-            properties=properties,
-            is_retained=self._is_retained(logical_id),
-        )
+    def _resolved(self, logical_id: str) -> Properties:
+        """The properties that the template gives it, all functions resolved: what it refers to has been made."""
+        declared = self.map._resource_json_map[logical_id].get("Properties", {})
+        properties: Properties = copy.deepcopy(parsing.clean_json(declared, self.map))
+        return properties
+
+    def _name(self, logical_id: str, properties: Properties) -> str:
+        """The name that the template gives it, or a generated one."""
+        kind = BY_NAME[self.map._resource_json_map[logical_id]["Type"]]
+        generated = parsing.generate_resource_name(kind.type, self.stack.name, logical_id)
+        return str(properties.get(kind.name, generated))
+
+    def _register(self, made: Made, *, is_retained: bool) -> None:
+        made.is_retained = is_retained
+        self.map._parsed_resources[made.logical_id] = self.stack.made[made.logical_id] = made
 
     def _is_retained(self, logical_id: str) -> bool:
         return bool(self.map._resource_json_map[logical_id].get("DeletionPolicy") == "Retain")
 
-    def _complete(self, record: Any, kind: str, properties: Properties) -> None:
-        if isinstance(record, Resource):
-            record.complete(self.api)
-        elif kind in MOTO_TYPES and MOTO_TYPES[kind].complete is not None:
-            MOTO_TYPES[kind].complete(self.api, record, properties)  # type: ignore[misc]  # it is not None
-
     def _change(self, logical_id: str, known: Made) -> None:
-        declared = self.map._resource_json_map[logical_id]
         try:
-            _, json, _ = parsing.parse_resource_and_generate_name(logical_id, declared, self.map)
+            properties = self._resolved(logical_id)
         except Exception as cause:  # as in _make
-            raise self._failed(logical_id, known.kind, "UPDATE_FAILED", cause) from cause
-        properties = copy.deepcopy(json.get("Properties", {}))
+            raise self._failed(logical_id, known.kind.type, "UPDATE_FAILED", cause) from cause
         if properties != known.properties:
             self._put(logical_id, known, properties)
 
     def _put_back(self, logical_id: str, now: Made, before: Made) -> None:
-        if made.is_replaced(before, now):
-            self._register(logical_id, before.kind, before.name, before.record, before.properties)
+        if _is_another(before, now):
+            self._register(before, is_retained=before.is_retained)
             self._clean_up(logical_id, now, before)
         else:
             self._put(logical_id, now, before.properties)
@@ -190,26 +181,29 @@ class Work:
 
     def _clean_up(self, logical_id: str, former: Made, now: Made) -> None:
         """Delete what an update, or its rollback, has put another in the place of; a failure changes nothing else."""
-        if made.is_replaced(former, now):
-            self._event(logical_id, former.kind, "DELETE_IN_PROGRESS")
+        if _is_another(former, now):
+            self._event(logical_id, former.kind.type, "DELETE_IN_PROGRESS")
             try:
-                made.delete(self.api, self.map, former)
+                lifecycle.delete(former)
             except Exception as cause:  # noqa: BLE001  # as in _make; told by its event
-                self._failed(logical_id, former.kind, "DELETE_FAILED", cause)
+                self._failed(logical_id, former.kind.type, "DELETE_FAILED", cause)
             else:
-                self._event(logical_id, former.kind, "DELETE_COMPLETE")
+                self._event(logical_id, former.kind.type, "DELETE_COMPLETE")
 
     def _put(self, logical_id: str, known: Made, properties: Properties) -> None:
         """Change an existing resource to have `properties`."""
-        self._event(logical_id, known.kind, "UPDATE_IN_PROGRESS")
+        kind, is_torn = known.kind.type, False
+        self._event(logical_id, kind, "UPDATE_IN_PROGRESS")
         try:
-            record = made.updated(self.api, known, properties)
+            schemas.check(logical_id, kind, properties)
+            is_torn = not lifecycle.is_replaced(known, properties)
+            made = lifecycle.updated(known, self._name(logical_id, properties), properties)
         except Exception as cause:  # as in _make
-            if (torn := made.torn(known, properties, cause)) is not None:
-                self._torn[logical_id] = torn
-            raise self._failed(logical_id, known.kind, "UPDATE_FAILED", cause) from cause
-        self._register(logical_id, known.kind, known.name, record, properties)
-        self._event(logical_id, known.kind, "UPDATE_COMPLETE")
+            if is_torn and not isinstance(cause, Unchangeable):
+                self._torn[logical_id] = replace(known, properties=properties)
+            raise self._failed(logical_id, kind, "UPDATE_FAILED", cause) from cause
+        self._register(made, is_retained=known.is_retained)
+        self._event(logical_id, kind, "UPDATE_COMPLETE")
 
     def _remove_all(self, names: tuple[str, ...], done: str, failed: str) -> Iterator[None]:
         """Delete `names` in the reverse of the order they were made in; yields while one is on its way out."""
@@ -228,26 +222,17 @@ class Work:
     def _remove(self, logical_id: str) -> Iterator[None]:
         known = self.stack.made[logical_id]
         if known.is_retained:
-            self._event(logical_id, known.kind, "DELETE_SKIPPED")
+            self._event(logical_id, known.kind.type, "DELETE_SKIPPED")
         else:
-            self._event(logical_id, known.kind, "DELETE_IN_PROGRESS")
+            self._event(logical_id, known.kind.type, "DELETE_IN_PROGRESS")
             try:
-                made.delete(self.api, self.map, known)
-                yield from self._gone(known)
+                lifecycle.delete(known)
+                yield from _gone(known)
             except Exception as cause:  # as in _make
-                raise self._failed(logical_id, known.kind, "DELETE_FAILED", cause) from cause
-            self._event(logical_id, known.kind, "DELETE_COMPLETE")
+                raise self._failed(logical_id, known.kind.type, "DELETE_FAILED", cause) from cause
+            self._event(logical_id, known.kind.type, "DELETE_COMPLETE")
         del self.stack.made[logical_id]
         self.map._parsed_resources.pop(logical_id, None)
-
-    def _gone(self, known: Made) -> Iterator[None]:
-        if not isinstance(known.record, Resource):
-            return
-        ends = time.monotonic() + LONGEST_S
-        while not known.record.is_gone(self.api):
-            if time.monotonic() > ends:
-                raise Refused(f"it was still there after {LONGEST_S:.0f} s")
-            yield
 
     def _is_wanted(self, logical_id: str) -> bool:
         condition = self.map._resource_json_map[logical_id].get("Condition")
@@ -264,7 +249,7 @@ class Work:
             stack_id=self.stack.stack_id,
             stack_name=self.stack.name,
             logical_resource_id=logical_id,
-            physical_resource_id=str(known.record.physical_resource_id) if known else "",
+            physical_resource_id=str(known.physical_resource_id) if known else "",
             resource_type=kind,
             resource_status=status,
             resource_status_reason=reason,
@@ -279,10 +264,25 @@ class Work:
         self.stack._add_stack_event(status, resource_status_reason=reason)
 
 
+def _is_another(one: Made, other: Made) -> bool:
+    """Whether these are two resources, not one that was changed."""
+    return one.physical_resource_id != other.physical_resource_id
+
+
+def _gone(known: Made) -> Iterator[None]:
+    """Yields until the deletion of a resource has come to its end."""
+    ends = time.monotonic() + LONGEST_S
+    while not lifecycle.is_gone(known):
+        if time.monotonic() > ends:
+            raise Refused(f"it was still there after {LONGEST_S:.0f} s")
+        yield
+
+
 def retyped(template: Template, before: Mapping[str, Made]) -> tuple[str, ...]:
     """Logical ids under which `template` has another type than what was made: an update that AWS refuses."""
     resources = template["Resources"]
-    return tuple(name for name, known in before.items() if name in resources and resources[name]["Type"] != known.kind)
+    left = {name: known.kind.type for name, known in before.items() if name in resources}
+    return tuple(name for name, kind in left.items() if resources[name]["Type"] != kind)
 
 
 def drive(steps: Iterator[None], finished: Callable[[], None] = lambda: None) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import orjson
 
 from services.chassis.aws.errors import AwsError, unanswered
-from services.chassis.aws.json_apis import Json, Service, Wire, endpoint
+from services.chassis.aws.json_apis import Json, JsonApi, Wire, endpoint
 from services.chassis.aws.sigv4 import Keys
 from services.chassis.environment import ConfigurationError
 from services.chassis.http.blocking import BlockingHttp
@@ -92,7 +92,7 @@ class BlockingApi:
     """One AWS API, spoken to by one sandbox: a `BlockingCaller`."""
 
     def __init__(
-        self, service: Service, *, region: str, keys: Keys, patience: Patience, dependencies: Dependencies
+        self, service: JsonApi, *, region: str, keys: Keys, patience: Patience, dependencies: Dependencies
     ) -> None:
         self._service = service
         self._keys = keys

@@ -11,7 +11,7 @@ import orjson
 from botocore.credentials import Credentials, ReadOnlyCredentials, RefreshableCredentials
 
 from services.chassis.aws.errors import AwsError, unanswered
-from services.chassis.aws.json_apis import Json, Service, Wire, endpoint
+from services.chassis.aws.json_apis import Json, JsonApi, Wire, endpoint
 from services.chassis.aws.sigv4 import Keys
 from services.chassis.http.client import HttpPool
 from services.chassis.http.exchange import Interrupted, Unreachable
@@ -55,7 +55,7 @@ class AwsApi:
     """One AWS API, spoken to by one task: a `Caller`."""
 
     def __init__(
-        self, service: Service, *, region: str, identity: Identity, resilience: Resilience, dependencies: Dependencies
+        self, service: JsonApi, *, region: str, identity: Identity, resilience: Resilience, dependencies: Dependencies
     ) -> None:
         self._service = service
         self._identity = identity

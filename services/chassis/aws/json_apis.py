@@ -16,7 +16,7 @@ from services.chassis.aws.sigv4 import Keys, Signer
 Json = dict[str, object]
 
 
-class Service(NamedTuple):
+class JsonApi(NamedTuple):
     """How one AWS API is addressed: its signing name, the prefix of X-Amz-Target, the JSON protocol's version."""
 
     name: str
@@ -28,7 +28,7 @@ class Service(NamedTuple):
     """The environment variable every AWS SDK reads its endpoint from."""
 
 
-DYNAMODB: Final = Service(
+DYNAMODB: Final = JsonApi(
     name="dynamodb",
     signing_name="dynamodb",
     endpoint_prefix="dynamodb",
@@ -36,7 +36,7 @@ DYNAMODB: Final = Service(
     version="1.0",
     variable="AWS_ENDPOINT_URL_DYNAMODB",
 )
-SQS: Final = Service(
+SQS: Final = JsonApi(
     name="sqs",
     signing_name="sqs",
     endpoint_prefix="sqs",
@@ -44,7 +44,7 @@ SQS: Final = Service(
     version="1.0",
     variable="AWS_ENDPOINT_URL_SQS",
 )
-KINESIS: Final = Service(
+KINESIS: Final = JsonApi(
     name="kinesis",
     signing_name="kinesis",
     endpoint_prefix="kinesis",
@@ -52,7 +52,7 @@ KINESIS: Final = Service(
     version="1.1",
     variable="AWS_ENDPOINT_URL_KINESIS",
 )
-CLOUDWATCH: Final = Service(
+CLOUDWATCH: Final = JsonApi(
     name="cloudwatch",
     signing_name="monitoring",
     endpoint_prefix="monitoring",
@@ -60,7 +60,7 @@ CLOUDWATCH: Final = Service(
     version="1.0",
     variable="AWS_ENDPOINT_URL_CLOUDWATCH",
 )
-SECRETS: Final = Service(
+SECRETS: Final = JsonApi(
     name="secretsmanager",
     signing_name="secretsmanager",
     endpoint_prefix="secretsmanager",
@@ -70,7 +70,7 @@ SECRETS: Final = Service(
 )
 
 
-def endpoint(service: Service, region: str) -> str:
+def endpoint(service: JsonApi, region: str) -> str:
     """Where `service` is reached: its own variable, the general one, or AWS's address in `region`."""
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return (
@@ -91,7 +91,7 @@ class Caller(Protocol):
 class Wire:
     """Writes the calls to one API and reads their answers; `host` is what the requests are addressed to."""
 
-    def __init__(self, service: Service, *, region: str, host: str) -> None:
+    def __init__(self, service: JsonApi, *, region: str, host: str) -> None:
         self._service = service
         self._host = host
         self._signer = Signer(service.signing_name, region)

@@ -17,8 +17,8 @@ _ANSWER_S: Final = 2.0
 def task_arn(metadata_uri: str) -> str:
     """The ARN that `metadata_uri` (ECS_CONTAINER_METADATA_URI_V4) gives; `LOCAL` where there is none to ask.
 
-    Blocks, 2 s at most. An endpoint that does not answer is told on standard error and keeps no task from its work: the
-    ARN is for logs and reports, and the end of the address tells tasks apart as well.
+    Blocks, 2 s at most. An endpoint that does not answer is reported on standard error and keeps no task from its
+    work: the ARN is for logs and reports, and the end of the address tells tasks apart as well.
     """
     if not metadata_uri:
         return LOCAL

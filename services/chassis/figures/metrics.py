@@ -11,7 +11,7 @@ from services.chassis.figures.counters import Figures
 _log = logging.getLogger(__name__)
 
 
-class Metrics(Figures):
+class MetricReports(Figures):
     """The figures of one process, and the loop that reports them."""
 
     def __init__(self, cloudwatch: Caller, *, namespace: str, dimensions: Mapping[str, str], period_s: float) -> None:

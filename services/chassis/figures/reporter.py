@@ -35,7 +35,7 @@ class Reporter:
         self._reported_at = 0.0
 
     def report(self) -> None:
-        """Report if it is time. What cannot be reported is dropped, and said."""
+        """Report if it is time. What cannot be reported is dropped, and logged."""
         now = self._clock()
         if now - self._reported_at < self._period_s:
             return

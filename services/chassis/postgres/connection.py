@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from services.chassis.postgres import wire
 from services.chassis.postgres.scram import Scram, ScramError
-from services.chassis.postgres.wire import Inbox, Lost, Query, Refused, Row
+from services.chassis.postgres.wire import DatabaseRefused, Inbox, Lost, Query, Row
 
 SSL_MODES: Final = ("disable", "require", "verify-full")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -61,7 +61,7 @@ class Login(NamedTuple):
     password: str
 
 
-class Connection:
+class DatabaseConnection:
     """A session. After `Lost`, or a refusal that `is_stale`, it is of no more use: close it."""
 
     def __init__(self, made: socket.socket, timeout_s: float | None) -> None:
@@ -73,8 +73,8 @@ class Connection:
         self._parameters: dict[str, str] = {}
 
     @classmethod
-    def open(cls, address: Address, login: Login, *, timeout_s: float | None, application: str) -> "Connection":
-        """A session as `login`, ready for statements, within `timeout_s`; `Refused`, `Lost`."""
+    def open(cls, address: Address, login: Login, *, timeout_s: float | None, application: str) -> "DatabaseConnection":
+        """A session as `login`, ready for statements, within `timeout_s`; `DatabaseRefused`, `Lost`."""
         try:
             made = socket.create_connection((address.host, address.port), timeout=timeout_s)
         except OSError as error:
@@ -100,7 +100,7 @@ class Connection:
     def run(self, *queries: Query, timeout_s: float | None) -> list[list[Row]]:
         """Run `queries` in one transaction, unless they say BEGIN, and in one round trip: each one's rows.
 
-        Nothing is kept when one of them is `Refused`. After `Lost`, or a refusal that `is_stale`, it may have been.
+        Nothing is kept when one of them is `DatabaseRefused`. After `Lost`, or one that `is_stale`, it may have been.
         """
         new: dict[str, str] = {}
         request = b"".join(self._asked(query, new) for query in queries) + wire.sync()
@@ -110,7 +110,7 @@ class Connection:
         return results
 
     def script(self, sql: str, *, timeout_s: float | None) -> None:
-        """Run several statements without values as one transaction; `Refused`, `Lost`."""
+        """Run several statements without values as one transaction; `DatabaseRefused`, `Lost`."""
         self._timeout_s = timeout_s
         self._exchange(wire.simple(sql))
 
@@ -142,7 +142,7 @@ class Connection:
     def _read_results(self, request: bytes) -> list[list[Row]]:
         results: list[list[Row]] = []
         rows: list[Row] = []
-        refused: Refused | None = None
+        refused: DatabaseRefused | None = None
         for kind, body in self._conversation(request):
             if kind == b"D":
                 rows.append(wire.read_row(body))
@@ -165,11 +165,11 @@ class Connection:
         A server that ends a session says why before it closes: that is raised in place of the broken connection.
         """
         ends_at = None if self._timeout_s is None else time.monotonic() + self._timeout_s
-        last_words: Refused | None = None
+        last_words: DatabaseRefused | None = None
         try:
             self._socket.settimeout(self._timeout_s)
             self._socket.sendall(request)
-        except ConnectionError:  # it has closed already; what it said before can still be read
+        except ConnectionError:  # it has closed already; what it sent before can still be read
             pass
         while True:
             try:
@@ -228,15 +228,17 @@ class Connection:
         try:
             if step == 10:
                 if _MECHANISM.encode() not in data.split(b"\0"):
-                    raise Refused("28000", f"the server does not offer {_MECHANISM}")
+                    raise DatabaseRefused("28000", f"the server does not offer {_MECHANISM}")
                 self._socket.sendall(wire.sasl_initial(_MECHANISM, scram.first()))
             elif step == 11:
                 self._socket.sendall(wire.sasl_response(scram.final(data)))
             elif step == 12:
                 scram.verify(data)
             elif step != 0:
-                raise Refused("28000", f"the server wants a password by method {step}; only {_MECHANISM} is spoken")
+                raise DatabaseRefused(
+                    "28000", f"the server wants a password by method {step}; only {_MECHANISM} is spoken"
+                )
             elif not scram.is_proven:
-                raise Refused("28000", "the server lets us in without showing that it knows the password")
+                raise DatabaseRefused("28000", "the server lets us in without showing that it knows the password")
         except ScramError as wrong:
-            raise Refused("28000", str(wrong)) from wrong
+            raise DatabaseRefused("28000", str(wrong)) from wrong

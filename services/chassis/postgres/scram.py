@@ -11,7 +11,7 @@ import secrets
 from typing import Final
 
 MAX_ROUNDS: Final = 1_000_000
-"""PostgreSQL asks for 4096 unless told otherwise; whoever asks for more than this wants to keep us busy."""
+"""PostgreSQL asks for 4096 by default; whoever asks for more than this wants to keep us busy."""
 
 
 class ScramError(Exception):

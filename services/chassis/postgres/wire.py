@@ -17,12 +17,12 @@ STALE: Final = frozenset({"25006", "57P01", "57P02", "57P03", "57P05", "53300"})
 Row = tuple[str | None, ...]
 
 
-class PostgresError(Exception):
+class DatabaseError(Exception):
     """What was asked was not done, or it is not known whether it was."""
 
 
-class Refused(PostgresError):
-    """The server said no. `sqlstate` is its code (manual, appendix A)."""
+class DatabaseRefused(DatabaseError):
+    """The server refused. `sqlstate` is its code (manual, appendix A)."""
 
     def __init__(self, sqlstate: str, message: str) -> None:
         super().__init__(f"{message} (SQLSTATE {sqlstate})")
@@ -44,7 +44,7 @@ class Refused(PostgresError):
         return self.sqlstate[:2] in ("22", "23")
 
 
-class Lost(PostgresError):
+class Lost(DatabaseError):
     """There is no connection, or no longer: whether what was under way has happened is unknown."""
 
 
@@ -124,10 +124,10 @@ class Inbox:
             yield kind, body
 
 
-def read_error(body: bytes) -> Refused:
+def read_error(body: bytes) -> DatabaseRefused:
     """The error in an ErrorResponse."""
     fields = {part[:1]: part[1:].decode("utf-8", "replace") for part in body.split(b"\0") if part}
-    return Refused(fields.get(b"C", "XX000"), fields.get(b"M", "no message"))
+    return DatabaseRefused(fields.get(b"C", "XX000"), fields.get(b"M", "no message"))
 
 
 def read_row(body: bytes) -> Row:

@@ -1,6 +1,6 @@
 """Messages between the tasks of a service, through ElastiCache's publish/subscribe: at most once, now or never.
 
-Whoever needs more keeps the truth elsewhere and uses the bus to be told sooner.
+Whoever needs more keeps the truth elsewhere and uses the bus to be notified sooner.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ Handler = Callable[[bytes], None]
 class Bus:
     """Publishes on, and listens to, channels of one Redis. Run `listen` as a task; it ends only when cancelled.
 
-    `on_connect` is called after each (re)subscription: what was said in between is lost, so look at the truth then.
+    `on_connect` is called after each (re)subscription: what was published in between is lost, so look anew then.
     """
 
     def __init__(self, redis: "Redis", url: str) -> None:
@@ -30,7 +30,7 @@ class Bus:
         self._url = url
 
     async def publish(self, channel: str, message: bytes) -> int:
-        """Tell everybody who listens; how many that were. 0 when the bus is down."""
+        """Publish to everybody who listens; how many that were. 0 when the bus is down."""
         try:
             return int(await self._redis.publish(channel, message))
         except (RedisError, OSError):

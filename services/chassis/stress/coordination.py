@@ -15,7 +15,7 @@ import orjson
 from redis.exceptions import RedisError
 
 from services.chassis.redis.bus import Bus
-from services.chassis.stress.engine import Engine, Progress, Run
+from services.chassis.stress.engine import Engine, StressRun, TaskProgress
 
 KEEP_S: Final = 120
 """How long a run can be asked about after its end."""
@@ -23,7 +23,7 @@ PUT_UNTIL: Final = "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) return redis.c
 """One step, so that no task can die between the two and leave a key for good."""
 
 LOOK_AGAIN_S: Final = 0.5
-"""After a look that failed: a start or a stop it missed is not told a second time."""
+"""After a look that failed: a start or a stop it missed is not announced a second time."""
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -35,7 +35,7 @@ class Busy(Exception):
     """A run is on. The text is its id."""
 
 
-class Unreachable(Exception):
+class CoordinationUnreachable(Exception):
     """ElastiCache does not answer, so the tasks cannot agree."""
 
 
@@ -53,8 +53,8 @@ class Coordinator:
         """Something may have changed."""
         self._look.set()
 
-    async def start(self, run: Run) -> None:
-        """Begin `run` on every task. `Busy`, `Unreachable`."""
+    async def start(self, run: StressRun) -> None:
+        """Begin `run` on every task. `Busy`, `CoordinationUnreachable`."""
         value = orjson.dumps(asdict(run))
         keep_ms = int((run.duration_s + KEEP_S) * 1000)
         try:
@@ -62,47 +62,47 @@ class Coordinator:
                 raise Busy((await self._run_at(self._active) or run).run_id)
             await self._redis.set(f"{self._active}:latest", value, px=keep_ms)
         except (RedisError, OSError) as error:
-            raise Unreachable(type(error).__name__) from error
-        await self._tell()
+            raise CoordinationUnreachable(type(error).__name__) from error
+        await self._announce()
 
     async def stop(self) -> None:
-        """End the run that is on, everywhere and at once. `Unreachable`: nobody was told, it goes on until its time."""
+        """End the run that is on, everywhere and at once; after `CoordinationUnreachable` it goes on until its time."""
         try:
             await self._redis.delete(self._active)
         except (RedisError, OSError) as error:
-            raise Unreachable(type(error).__name__) from error
+            raise CoordinationUnreachable(type(error).__name__) from error
         finally:
-            await self._tell()
+            await self._announce()
 
-    async def _tell(self) -> None:
+    async def _announce(self) -> None:
         self._look.set()
         await self._bus.publish(self.channel, b"look")
 
-    async def latest(self) -> tuple[Run, bool, tuple[Progress, ...]] | None:
+    async def latest(self) -> tuple[StressRun, bool, tuple[TaskProgress, ...]] | None:
         """The run of last, whether it is still on, and every task's progress. None when there was none lately."""
         try:
             run = await self._run_at(f"{self._active}:latest")
             if run is None:
                 return None
             on = await self._run_at(self._active)
-            told = await self._redis.hgetall(f"{self._active}:{run.run_id}")
+            reports = await self._redis.hgetall(f"{self._active}:{run.run_id}")
         except (RedisError, OSError) as error:
-            raise Unreachable(type(error).__name__) from error
-        progress = tuple(Progress(**orjson.loads(value)) for _, value in sorted(told.items()))
+            raise CoordinationUnreachable(type(error).__name__) from error
+        progress = tuple(TaskProgress(**orjson.loads(value)) for _, value in sorted(reports.items()))
         return run, on is not None and on.run_id == run.run_id, progress
 
-    async def report(self, run: Run, progress: Progress) -> None:
-        """Tell everybody how this task does. What cannot be told is not worth failing for."""
+    async def report(self, run: StressRun, progress: TaskProgress) -> None:
+        """Publish how this task does. What cannot be published is not worth failing for."""
         key = f"{self._active}:{run.run_id}"
         try:
             keep_ms = int((run.duration_s + KEEP_S) * 1000)
             await self._redis.eval(PUT_UNTIL, 1, key, progress.task, orjson.dumps(asdict(progress)), keep_ms)
         except (RedisError, OSError) as error:
-            _log.warning("progress was not told", extra={"error": type(error).__name__})
+            _log.warning("progress was not reported", extra={"error": type(error).__name__})
 
-    async def _run_at(self, key: str) -> Run | None:
+    async def _run_at(self, key: str) -> StressRun | None:
         value = await self._redis.get(key)
-        return None if value is None else Run(**orjson.loads(value))
+        return None if value is None else StressRun(**orjson.loads(value))
 
     async def follow(self, engine: Engine) -> None:
         """Make `engine` do what was agreed, until cancelled."""

@@ -21,7 +21,7 @@ State = Literal["starting", "running", "finished", "stopped", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class StressRun:
     """One run as all tasks agree on it: percent of each task's allotment, seconds, and its start in Unix seconds."""
 
     run_id: str
@@ -31,7 +31,7 @@ class Run:
 
 
 @dataclass(slots=True, kw_only=True)
-class Progress:
+class TaskProgress:
     """How this task does: CPU in percent of its allotment over the last second, and units of work done."""
 
     task: str
@@ -41,7 +41,7 @@ class Progress:
     at: float = field(default_factory=time.time)
 
 
-Report = Callable[[Run, Progress], Awaitable[None]]
+Report = Callable[[StressRun, TaskProgress], Awaitable[None]]
 
 
 class Engine:
@@ -55,14 +55,14 @@ class Engine:
         self._performing: asyncio.Task[None] | None = None
         self._holding: asyncio.Task[None] | None = None
         self._born = time.monotonic()
-        self.run: Run | None = None
+        self.run: StressRun | None = None
         """The run this task takes part in right now."""
 
-    async def start(self, run: Run, *, for_s: float) -> None:
+    async def start(self, run: StressRun, *, for_s: float) -> None:
         """Take part in `run` for the `for_s` seconds that are left of it; another run ends first."""
         await self.stop()
         self.run = run
-        progress = Progress(task=self._task)
+        progress = TaskProgress(task=self._task)
         workers = Workers(self._entry, max(math.ceil(self._vcpu), 1))
         self._holding = holding = asyncio.create_task(self._hold(run, workers, progress), name="stress")
         performing = self._perform(holding, run, for_s, workers, progress)
@@ -79,7 +79,7 @@ class Engine:
             await asyncio.wait({self._performing})
 
     async def _perform(
-        self, holding: "asyncio.Task[None]", run: Run, for_s: float, workers: Workers, progress: Progress
+        self, holding: "asyncio.Task[None]", run: StressRun, for_s: float, workers: Workers, progress: TaskProgress
     ) -> None:
         _log.info("stress begins", extra={"run_id": run.run_id, "target_cpu": run.target_cpu, "seconds": for_s})
         try:
@@ -88,10 +88,10 @@ class Engine:
             self.run = None
             progress.cpu = 0.0
             await workers.close()
-            await self._tell(run, progress, workers)
+            await self._publish(run, progress, workers)
             _log.info("stress ends", extra={"run_id": run.run_id, "state": progress.state, "units": progress.units})
 
-    async def _end(self, holding: "asyncio.Task[None]", run: Run, for_s: float) -> State:
+    async def _end(self, holding: "asyncio.Task[None]", run: StressRun, for_s: float) -> State:
         """How `run` ended, once it has: by its time, by `stop`, or by a failure."""
         await asyncio.wait({holding}, timeout=for_s)
         if not holding.done():
@@ -104,7 +104,7 @@ class Engine:
         _log.error("stress failed", exc_info=defect, extra={"run_id": run.run_id, "error": str(error)})
         return "failed"
 
-    async def _hold(self, run: Run, workers: Workers, progress: Progress) -> None:
+    async def _hold(self, run: StressRun, workers: Workers, progress: TaskProgress) -> None:
         """Start the workers; measure and correct every period until cancelled."""
         controller = CpuController(target=run.target_cpu / 100, vcpu=self._vcpu, workers=workers.count)
         at, cpu = self._baseline(workers)
@@ -118,7 +118,7 @@ class Engine:
             progress.cpu = controller.measured
             if now - reported_at >= REPORT_S:
                 reported_at = now
-                await self._tell(run, progress, workers)
+                await self._publish(run, progress, workers)
             await asyncio.sleep(PERIOD_S)
         raise WorkersFailed("a worker died")
 
@@ -131,6 +131,6 @@ class Engine:
             return self._born, 0.0
         return time.monotonic(), workers.cpu_s()
 
-    async def _tell(self, run: Run, progress: Progress, workers: Workers) -> None:
+    async def _publish(self, run: StressRun, progress: TaskProgress, workers: Workers) -> None:
         progress.units, progress.at = workers.done, time.time()
         await self._report(run, progress)

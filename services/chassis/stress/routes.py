@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.catalog import StressScenario
-from services.chassis.stress.coordination import Busy, Coordinator, Unreachable
-from services.chassis.stress.engine import Progress, Run
+from services.chassis.stress.coordination import Busy, CoordinationUnreachable, Coordinator
+from services.chassis.stress.engine import StressRun, TaskProgress
 from services.chassis.web.api import json_response, pointer
 from services.chassis.web.operators import Operators
-from services.chassis.web.problems import Complaint, Problem, unavailable
+from services.chassis.web.problems import Complaint, HttpProblem, unavailable
 
 MAX_DURATION_S: Final = 900.0
 """The end of any run, whatever was asked for."""
@@ -59,8 +59,8 @@ def add_stress_routes(
         with _refusals():
             latest = await coordinator.latest()
         if latest is None:
-            raise Problem(404, "no-run", "there was no run lately")
-        return json_response(_told(scenario, *latest))
+            raise HttpProblem(404, "no-run", "there was no run lately")
+        return json_response(_status(scenario, *latest))
 
     @app.delete(path, status_code=204, tags=["operators"], summary="Stop the run at once")
     async def stop(request: Request) -> Response:
@@ -70,8 +70,8 @@ def add_stress_routes(
         return Response(status_code=204)
 
 
-def _run_of(wanted: StressRequest) -> Run:
-    return Run(
+def _run_of(wanted: StressRequest) -> StressRun:
+    return StressRun(
         run_id=secrets.token_hex(8),
         target_cpu=wanted.target_cpu,
         duration_s=wanted.duration_s,
@@ -79,7 +79,9 @@ def _run_of(wanted: StressRequest) -> Run:
     )
 
 
-def _told(scenario: StressScenario, run: Run, is_on: bool, progress: Sequence[Progress]) -> dict[str, object]:
+def _status(
+    scenario: StressScenario, run: StressRun, is_on: bool, progress: Sequence[TaskProgress]
+) -> dict[str, object]:
     """A run as an operator sees it."""
     ended_early = any(task.state == "stopped" for task in progress)
     state = "running" if is_on else "stopped" if ended_early else "finished"
@@ -92,8 +94,8 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except Busy as busy:
-        raise Problem(409, "busy", f"run {busy} is on; one at a time") from busy
-    except Unreachable as error:
+        raise HttpProblem(409, "busy", f"run {busy} is on; one at a time") from busy
+    except CoordinationUnreachable as error:
         reason = "the tasks cannot agree on a run: ElastiCache does not answer"
         raise unavailable(reason, retry_after_s=1) from error
 
@@ -103,4 +105,4 @@ def _read(body: bytes) -> StressRequest:
         return StressRequest.model_validate_json(body)
     except ValidationError as wrong:
         complaints = [Complaint(pointer=pointer(e["loc"]), detail=e["msg"]) for e in wrong.errors(include_input=False)]
-    raise Problem(422, "invalid-run", "say how long and how hard", complaints=complaints)
+    raise HttpProblem(422, "invalid-run", "say how long and how hard", complaints=complaints)

@@ -70,7 +70,7 @@ class Workers:
         return all(process.returncode is None for process in self._processes)
 
     def work(self, duty: float) -> None:
-        """Tell every worker its duty (0..1)."""
+        """Set every worker's duty (0..1)."""
         for process in self._processes:
             if process.stdin is not None and process.returncode is None:
                 process.stdin.write(b"%.4f\n" % duty)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.chassis.web.health import Dependencies
-from services.chassis.web.problems import Complaint, Problem, answer_problem
+from services.chassis.web.problems import Complaint, HttpProblem, answer_problem
 from services.chassis.web.traffic import Traffic
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -39,7 +39,7 @@ def create(
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.add_exception_handler(Problem, answer_problem)
+    app.add_exception_handler(HttpProblem, answer_problem)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(Exception, _answer_unforeseen)
@@ -56,7 +56,7 @@ def _add_health(app: FastAPI, route: str, dependencies: Dependencies, traffic: T
     @app.get(f"{route}/health/ready", tags=["health"], summary="Readiness: 503 once the task drains")
     async def ready() -> Response:
         if traffic.is_draining:
-            raise Problem(503, "draining", "this task is about to stop")
+            raise HttpProblem(503, "draining", "this task is about to stop")
         return json_response({"status": "ready"})
 
 
@@ -65,20 +65,20 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise TypeError(f"{type(error).__name__} is no HTTPException") from error
     slug = _SLUGS.get(error.status_code, "http")
-    return Problem(error.status_code, slug, str(error.detail), headers=error.headers).response(request.url.path)
+    return HttpProblem(error.status_code, slug, str(error.detail), headers=error.headers).response(request.url.path)
 
 
 async def _answer_validation(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise TypeError(f"{type(error).__name__} is no RequestValidationError") from error
     complaints = [Complaint(pointer=pointer(e["loc"]), detail=e["msg"]) for e in error.errors()]
-    problem = Problem(422, "invalid", "the request is not valid", complaints=complaints)
+    problem = HttpProblem(422, "invalid", "the request is not valid", complaints=complaints)
     return problem.response(request.url.path)
 
 
 async def _answer_unforeseen(request: Request, _error: Exception) -> Response:
     """The framework raises the error again after this; the gateway logs it."""
-    return Problem(500, "internal", "the service made a mistake").response(request.url.path)
+    return HttpProblem(500, "internal", "the service made a mistake").response(request.url.path)
 
 
 def pointer(location: tuple[int | str, ...]) -> str:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis.resilience import deadline
 from services.chassis.web import correlation
-from services.chassis.web.problems import Problem
+from services.chassis.web.problems import HttpProblem
 from services.chassis.web.traffic import Traffic
 
 _log = logging.getLogger(__name__)
@@ -89,17 +89,17 @@ class Gateway:
             extra={"method": served.method, "path": served.path, "status": served.status, "ms": served.seconds * 1e3},
         )
 
-    def _refusal(self, headers: Headers) -> Problem | None:
+    def _refusal(self, headers: Headers) -> HttpProblem | None:
         """What can be refused before a byte of the body is read."""
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length[:20]) > self._limits.body_bytes:
             return self.too_large()
         if self._traffic.in_flight > self._limits.in_flight:
-            return Problem(503, "overloaded", "too many requests at the same time", headers={"Retry-After": "1"})
+            return HttpProblem(503, "overloaded", "too many requests at the same time", headers={"Retry-After": "1"})
         return None
 
-    def too_large(self) -> Problem:
-        return Problem(
+    def too_large(self) -> HttpProblem:
+        return HttpProblem(
             413,
             "too-large",
             f"a body may have {self._limits.body_bytes} bytes",
@@ -126,7 +126,7 @@ class _Exchange:
         self.status = 0
         """0 until an answer has started."""
 
-    async def run(self, receive: Receive, send: Send, refusal: Problem | None) -> None:
+    async def run(self, receive: Receive, send: Send, refusal: HttpProblem | None) -> None:
         async def counted() -> Message:
             message = await receive()
             self._received += len(message.get("body", b""))
@@ -148,12 +148,12 @@ class _Exchange:
             return
         try:
             await self._gateway.app(self._scope, counted, stamped)
-        except Problem as problem:
+        except HttpProblem as problem:
             await self._answer(problem, counted, stamped)
         except Exception:  # the one place where the unforeseen becomes an answer; the log has all of it  # noqa: BLE001
             _log.exception("unhandled", extra={"path": self._scope["path"]})
-            await self._answer(Problem(500, "internal", "the service made a mistake"), counted, stamped)
+            await self._answer(HttpProblem(500, "internal", "the service made a mistake"), counted, stamped)
 
-    async def _answer(self, problem: Problem, receive: Receive, send: Send) -> None:
+    async def _answer(self, problem: HttpProblem, receive: Receive, send: Send) -> None:
         if not self.status:
             await problem.response(self._scope["path"])(self._scope, receive, send)

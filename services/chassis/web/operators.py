@@ -8,7 +8,7 @@ from starlette.requests import Request
 from services.chassis import log
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Caller
-from services.chassis.web.problems import Problem, unavailable
+from services.chassis.web.problems import HttpProblem, unavailable
 from services.chassis.web.token import TRUST_S, read_token
 
 
@@ -22,13 +22,13 @@ class Operators:
         self._trusted_until = 0.0
 
     async def require(self, request: Request) -> None:
-        """Return if the request shows the token; `Problem` 401 without one, 403 with a wrong one (RFC 6750)."""
+        """Return if the request shows the token; `HttpProblem` 401 without one, 403 with a wrong one (RFC 6750)."""
         scheme, _, shown = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not shown:
             challenge = {"WWW-Authenticate": 'Bearer realm="operators"'}
-            raise Problem(401, "unauthorized", "this is for operators: send their bearer token", headers=challenge)
+            raise HttpProblem(401, "unauthorized", "this is for operators: send their bearer token", headers=challenge)
         if not secrets.compare_digest(shown.strip().encode(), (await self._expected()).encode()):
-            raise Problem(403, "forbidden", "this is not the operators' token")
+            raise HttpProblem(403, "forbidden", "this is not the operators' token")
 
     async def _expected(self) -> str:
         if time.monotonic() < self._trusted_until:

@@ -23,7 +23,7 @@ class Complaint:
     detail: str
 
 
-class Problem(Exception):
+class HttpProblem(Exception):
     """An answer that is not a success. `slug` names the kind; it becomes the document's `type`, a `tag:` URI."""
 
     def __init__(
@@ -60,13 +60,13 @@ class Problem(Exception):
         return Response(self.body(instance), self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
-def unavailable(detail: str, *, retry_after_s: int) -> Problem:
+def unavailable(detail: str, *, retry_after_s: int) -> HttpProblem:
     """503 with the time after which trying again makes sense (RFC 9110, Retry-After)."""
-    return Problem(503, "unavailable", detail, headers={"Retry-After": str(retry_after_s)})
+    return HttpProblem(503, "unavailable", detail, headers={"Retry-After": str(retry_after_s)})
 
 
 async def answer_problem(request: Request, problem: Exception) -> Response:
-    """Starlette's handler for `Problem`."""
-    if not isinstance(problem, Problem):
+    """Starlette's handler for `HttpProblem`."""
+    if not isinstance(problem, HttpProblem):
         raise TypeError(f"{type(problem).__name__} is no Problem") from problem
     return problem.response(request.url.path)

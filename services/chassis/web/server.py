@@ -73,7 +73,7 @@ def abrupt(_server: Server) -> None:
 
 
 def run(app: ASGIApp, settings: ChassisSettings, ending: Ending) -> None:
-    """Serve `app` on `settings.port` until told to stop; blocks. One worker: a task is one process."""
+    """Serve `app` on `settings.port` until a signal stops it; blocks. One worker: a task is one process."""
     config = uvicorn.Config(
         app,
         host=settings.cafe_listen,

@@ -11,16 +11,16 @@ from fastapi import FastAPI
 from starlette.types import Message, Scope
 
 from services.chassis.aws.json_apis import Json
-from services.chassis.figures.metrics import Metrics
+from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.cache import CacheUnavailable
 from services.chassis.web import api
 from services.chassis.web.gateway import Gateway, Limits
 from services.chassis.web.health import Dependencies
 from services.chassis.web.traffic import Traffic
-from services.order.catalogue import CatalogueStock
 from services.order.desk import OrderDesk
 from services.order.domain import Order
-from services.order.outbox import Page, Row
+from services.order.outbox import OutboxPage, Row
+from services.order.price_list import UnlimitedStock
 from services.order.prices import CachedPrices
 from services.order.routes import ROUTE, add_routes
 from services.order.store import KeyConflict, Placed
@@ -112,7 +112,7 @@ class Shop:
     def __init__(self) -> None:
         self.book = MemoryBook()
         self.cache = MemoryCache()
-        self.metrics = Metrics(NoCloudWatch(), namespace="CloudCafe/Order", dimensions={}, period_s=60)
+        self.metrics = MetricReports(NoCloudWatch(), namespace="CloudCafe/Order", dimensions={}, period_s=60)
         traffic = Traffic()
         app = api.create(
             title="orders",
@@ -124,7 +124,7 @@ class Shop:
         )
         desk = OrderDesk(
             prices=CachedPrices(self.cache, self.metrics),
-            stock=CatalogueStock(),
+            stock=UnlimitedStock(),
             book=self.book,
             cache=self.cache,
             metrics=self.metrics,
@@ -219,11 +219,11 @@ class MemoryOutbox:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def oldest(self, shard: str, limit: int) -> Page:
+    async def oldest(self, shard: str, limit: int) -> OutboxPage:
         self._world.fuse.before_effect()
         rows = [row for (of, _), row in sorted(self._world.table.items()) if of == shard]
         self._world.fuse.after_effect()
-        return Page(rows=tuple(rows[:limit]), is_last=len(rows) <= limit)
+        return OutboxPage(rows=tuple(rows[:limit]), is_last=len(rows) <= limit)
 
     async def delete(self, rows: Sequence[Row]) -> set[str]:
         self._world.fuse.before_effect()

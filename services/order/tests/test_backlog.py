@@ -1,5 +1,5 @@
 from services.order.backlog import Backlog
-from services.order.outbox import SHARDS, Page, Row
+from services.order.outbox import SHARDS, OutboxPage, Row
 from services.order.tests.samples import row
 
 ALL = frozenset(SHARDS)
@@ -9,7 +9,7 @@ def show(backlog: Backlog, *rows: Row, is_last: bool = True) -> None:
     """Let every shard of `rows` be read, and be found to hold just these."""
     for shard in {each.shard for each in rows}:
         page = tuple(each for each in rows if each.shard == shard)
-        backlog.swept(shard, Page(rows=page, is_last=is_last), backlog.known(shard))
+        backlog.swept(shard, OutboxPage(rows=page, is_last=is_last), backlog.known(shard))
 
 
 def test_nothing_is_due_before_a_page_has_shown_it() -> None:
@@ -33,7 +33,7 @@ def test_a_row_told_while_the_table_was_read_waits_for_the_next_page() -> None:
     backlog = Backlog()
     known = backlog.known(row(2).shard)
     backlog.add(row(2))
-    backlog.swept(row(2).shard, Page(rows=(row(1),), is_last=True), known)
+    backlog.swept(row(2).shard, OutboxPage(rows=(row(1),), is_last=True), known)
     assert backlog.due(ALL, 10) == (row(1),)
     assert row(2).shard in backlog.unswept(ALL)
     backlog.done([row(1)])

@@ -8,9 +8,9 @@ import pytest
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
 from services.order.books import FLUSH_AT, MemoryBook, OutboxBook
-from services.order.domain import Draft, Line, Order
+from services.order.domain import Draft, Order, OrderLine
 from services.order.outbox import Row
-from services.order.store import OrderStore
+from services.order.store import OrderTable
 
 
 class Table:
@@ -41,7 +41,7 @@ class Sent:
 
 
 def order(number: int) -> Order:
-    draft = Draft(store_id="store-001", customer_id="c", lines=(Line(item_id="i", quantity=1),), total_cents=100)
+    draft = Draft(store_id="store-001", customer_id="c", lines=(OrderLine(item_id="i", quantity=1),), total_cents=100)
     return Order(order_id=f"01{number:024d}", draft=draft, status="accepted", placed_at=1.0, correlation_id="c")
 
 
@@ -51,7 +51,7 @@ THROTTLED = AwsError(operation="Put", code="ThrottlingException", message="slow"
 def test_with_an_outbox_a_failed_write_is_a_failed_order() -> None:
     table, offered = Table(), list[Row]()
     table.error = THROTTLED
-    book = OutboxBook(OrderStore(table, orders="o", outbox="x"), offered.append)
+    book = OutboxBook(OrderTable(table, orders="o", outbox="x"), offered.append)
     with pytest.raises(AwsError):
         asyncio.run(book.place(order(1), "f"))
     assert offered == []
@@ -59,7 +59,7 @@ def test_with_an_outbox_a_failed_write_is_a_failed_order() -> None:
 
 def test_with_an_outbox_one_transaction_holds_all_and_the_relay_is_told() -> None:
     table, offered = Table(), list[Row]()
-    asyncio.run(OutboxBook(OrderStore(table, orders="o", outbox="x"), offered.append).place(order(1), "f"))
+    asyncio.run(OutboxBook(OrderTable(table, orders="o", outbox="x"), offered.append).place(order(1), "f"))
     assert table.operations == ["TransactWriteItems"]
     assert offered == [Row.of(order(1))]
 
@@ -68,7 +68,7 @@ def test_without_resilience_a_failed_write_is_an_acknowledged_order_that_is_lost
     async def place() -> bool:
         table = Table()
         table.error = THROTTLED
-        book = MemoryBook(OrderStore(table, orders="o", outbox="x"), table, "o", (Sent(),))
+        book = MemoryBook(OrderTable(table, orders="o", outbox="x"), table, "o", (Sent(),))
         placed = await book.place(order(1), "f")
         await asyncio.gather(*book._tasks)
         return bool(placed.order_id) and not table.operations
@@ -79,7 +79,7 @@ def test_without_resilience_a_failed_write_is_an_acknowledged_order_that_is_lost
 def test_without_resilience_an_unfilled_batch_is_never_sent() -> None:
     async def place(count: int) -> int:
         table, queue = Table(), Sent()
-        book = MemoryBook(OrderStore(table, orders="o", outbox="x"), table, "o", (queue,))
+        book = MemoryBook(OrderTable(table, orders="o", outbox="x"), table, "o", (queue,))
         for number in range(count):
             await book.place(order(number), "f")
         await asyncio.gather(*book._tasks)

@@ -1,6 +1,6 @@
 import pytest
 
-from services.order.domain import MAX_LINES, Draft, Line, cents, decimal, price, violations
+from services.order.domain import MAX_LINES, Draft, OrderLine, cents, decimal, price, violations
 from services.order.menu import ITEMS, PRICES_CENTS, STORES
 
 PRICES = {"latte": 445, "bun": 325}
@@ -67,7 +67,7 @@ def test_money_is_shown_with_two_digits(amount_cents: int, text: str) -> None:
 
 
 def draft(*lines: tuple[str, int], total: int | None = None) -> Draft:
-    made = tuple(Line(item_id=item, quantity=quantity) for item, quantity in lines)
+    made = tuple(OrderLine(item_id=item, quantity=quantity) for item, quantity in lines)
     known = tuple(line for line in made if line.item_id in PRICES)
     total_cents = price(known, PRICES) if total is None else total
     return Draft(store_id="store-001", customer_id="c", lines=made, total_cents=total_cents)

@@ -13,15 +13,15 @@ from moto.server import ThreadedMotoServer
 
 from services.chassis.aws.client import AwsApi, Identity
 from services.chassis.aws.errors import AwsError
-from services.chassis.aws.json_apis import DYNAMODB, KINESIS, SECRETS, SQS, Json, Service
+from services.chassis.aws.json_apis import DYNAMODB, KINESIS, SECRETS, SQS, Json, JsonApi
 from services.chassis.resilience.budget import RetryBudget
 from services.chassis.resilience.policy import Resilience, Resilient
 from services.chassis.web.health import Dependencies
 from services.order.channels import OrderStream, PaymentQueue
-from services.order.domain import Draft, Line, Order
+from services.order.domain import Draft, Order, OrderLine
 from services.order.outbox import SHARDS, OutboxTable, Row
 from services.order.ownership import Ownership
-from services.order.store import KeyConflict, OrderStore, Placed
+from services.order.store import KeyConflict, OrderTable, Placed
 
 T = TypeVar("T")
 REGION = "us-east-1"
@@ -54,7 +54,7 @@ class Cloud:
             aws_secret_access_key="test",
         )
 
-    def api(self, service: Service) -> AwsApi:
+    def api(self, service: JsonApi) -> AwsApi:
         resilience: Resilience = Resilient(budget=RetryBudget(), on_retry=lambda: None)
         dependencies = Dependencies("dynamodb", "sqs", "kinesis", "secretsmanager")
         api = AwsApi(service, region=REGION, identity=Identity(), resilience=resilience, dependencies=dependencies)
@@ -72,8 +72,8 @@ class Cloud:
 
         return asyncio.run(wrapped())
 
-    def store(self) -> OrderStore:
-        return OrderStore(self.api(DYNAMODB), orders=ORDERS, outbox=OUTBOX)
+    def orders(self) -> OrderTable:
+        return OrderTable(self.api(DYNAMODB), orders=ORDERS, outbox=OUTBOX)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         return list(self.client("dynamodb").scan(TableName=table)["Items"])
@@ -115,7 +115,7 @@ def order(number: int = 1, *, key: str | None = None) -> Order:
         draft=Draft(
             store_id="store-001",
             customer_id="customer-0001",
-            lines=(Line(item_id="latte-grande", quantity=2), Line(item_id="croissant-piece", quantity=1)),
+            lines=(OrderLine(item_id="latte-grande", quantity=2), OrderLine(item_id="croissant-piece", quantity=1)),
             total_cents=1215,
         ),
         status="accepted",
@@ -126,9 +126,9 @@ def order(number: int = 1, *, key: str | None = None) -> Order:
 
 
 def test_order_and_outbox_row_are_written_together_and_read_back(cloud: Cloud) -> None:
-    placed = cloud.run(lambda c: c.store().place(order(key="k"), "f"))
+    placed = cloud.run(lambda c: c.orders().place(order(key="k"), "f"))
     assert placed == Placed(order_id=order().order_id)
-    assert cloud.run(lambda c: c.store().find(order().order_id)) == order(key="k")
+    assert cloud.run(lambda c: c.orders().find(order().order_id)) == order(key="k")
     [outbox] = cloud.rows(OUTBOX)
     assert Row.read(outbox) == Row.of(order())
     stored = next(row for row in cloud.rows(ORDERS) if row["order_id"]["S"] == order().order_id)
@@ -136,13 +136,13 @@ def test_order_and_outbox_row_are_written_together_and_read_back(cloud: Cloud) -
 
 
 def test_an_order_that_does_not_exist_is_none(cloud: Cloud) -> None:
-    assert cloud.run(lambda c: c.store().find("01999")) is None
+    assert cloud.run(lambda c: c.orders().find("01999")) is None
 
 
 def test_a_transaction_sent_twice_places_one_order(cloud: Cloud) -> None:
     async def twice(c: Cloud) -> tuple[Placed, Placed]:
-        store = c.store()
-        return await store.place(order(key="k"), "f"), await store.place(order(key="k"), "f")
+        orders = c.orders()
+        return await orders.place(order(key="k"), "f"), await orders.place(order(key="k"), "f")
 
     first, second = cloud.run(twice)
     assert first == second == Placed(order_id=order().order_id)
@@ -151,9 +151,9 @@ def test_a_transaction_sent_twice_places_one_order(cloud: Cloud) -> None:
 
 def test_the_same_key_answers_with_the_first_order(cloud: Cloud) -> None:
     async def twice(c: Cloud) -> Placed:
-        store = c.store()
-        await store.place(order(1, key="k"), "f")
-        return await store.place(order(2, key="k"), "f")
+        orders = c.orders()
+        await orders.place(order(1, key="k"), "f")
+        return await orders.place(order(2, key="k"), "f")
 
     assert cloud.run(twice) == Placed(order_id=order(1).order_id, is_replay=True)
     assert len(cloud.rows(OUTBOX)) == 1
@@ -162,10 +162,10 @@ def test_the_same_key_answers_with_the_first_order(cloud: Cloud) -> None:
 
 def test_the_same_key_for_another_order_is_a_conflict_and_writes_nothing(cloud: Cloud) -> None:
     async def twice(c: Cloud) -> None:
-        store = c.store()
-        await store.place(order(1, key="k"), "f")
+        orders = c.orders()
+        await orders.place(order(1, key="k"), "f")
         with pytest.raises(KeyConflict):
-            await store.place(order(2, key="k"), "another")
+            await orders.place(order(2, key="k"), "another")
 
     cloud.run(twice)
     assert len(cloud.rows(OUTBOX)) == 1
@@ -174,7 +174,7 @@ def test_the_same_key_for_another_order_is_a_conflict_and_writes_nothing(cloud: 
 def test_a_table_that_is_not_there_is_an_error_of_ours(cloud: Cloud) -> None:
     async def place(c: Cloud) -> None:
         with pytest.raises(AwsError) as raised:
-            await OrderStore(c.api(DYNAMODB), orders="nowhere", outbox=OUTBOX).place(order(), "f")
+            await OrderTable(c.api(DYNAMODB), orders="nowhere", outbox=OUTBOX).place(order(), "f")
         assert not raised.value.is_throttle
 
     cloud.run(place)

@@ -6,7 +6,7 @@ import pytest
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
 from services.order.outbox import SHARDS
-from services.order.ownership import BEAT_S, DEAD_S, TRUST_S, Decision, Observer, Ownership, decide
+from services.order.ownership import BEAT_S, DEAD_S, TRUST_S, LeaseDecision, Observer, Ownership, decide
 
 S0, S1, S2, S3 = SHARDS
 
@@ -33,7 +33,7 @@ S0, S1, S2, S3 = SHARDS
 def test_the_next_step_towards_an_even_share(
     holders: dict[str, str], living: set[str], acquire: list[tuple[str, str | None]], release: list[str]
 ) -> None:
-    assert Decision(acquire=tuple(acquire), release=tuple(release)) == decide("me", holders, frozenset(living))
+    assert LeaseDecision(acquire=tuple(acquire), release=tuple(release)) == decide("me", holders, frozenset(living))
 
 
 def test_a_member_is_alive_while_its_counter_moves() -> None:

@@ -2,21 +2,21 @@ import asyncio
 
 import pytest
 
-from services.chassis.figures.metrics import Metrics
+from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.cache import CacheUnavailable
-from services.order.catalogue import UnknownStore, price_list
 from services.order.menu import PRICES_CENTS, STORES
+from services.order.price_list import UnknownStore, price_list
 from services.order.prices import CachedPrices, CacheOnlyPrices, key
 from services.order.tests.fakes import MemoryCache, NoCloudWatch
 
 STORE = STORES[0]
 
 
-def metrics() -> Metrics:
-    return Metrics(NoCloudWatch(), namespace="n", dimensions={}, period_s=60)
+def metrics() -> MetricReports:
+    return MetricReports(NoCloudWatch(), namespace="n", dimensions={}, period_s=60)
 
 
-def counts(of: Metrics) -> dict[object, object]:
+def counts(of: MetricReports) -> dict[object, object]:
     return {datum["MetricName"]: datum["Value"] for datum in of.collect()}
 
 

@@ -16,7 +16,7 @@ ROWS = [row(number, CUSTOMERS[number % 3]) for number in range(12)]
 THROTTLED = AwsError(operation="Send", code="ThrottlingException", message="slow", status=400)
 
 
-class Owner:
+class ShardOwner:
     """Owns what it is told to."""
 
     def __init__(self, shards: frozenset[str] = ALL) -> None:
@@ -36,7 +36,7 @@ class Post:
 class Bench:
     """A relay over a world; a new bench on the same world is the task that takes over."""
 
-    def __init__(self, world: World, owner: Owner | None = None) -> None:
+    def __init__(self, world: World, owner: ShardOwner | None = None) -> None:
         self.world = world
         self.post = Post()
         self.queue = MemoryQueue(world)
@@ -45,8 +45,8 @@ class Bench:
         self.relay = Relay(
             outbox=MemoryOutbox(world),
             channels=(self.queue, MemoryStream(world)),
-            owner=owner or Owner(),
-            tell=self.post,
+            owner=owner or ShardOwner(),
+            announce=self.post,
             report=RelayReport(on_done=self._done),
         )
 
@@ -171,7 +171,7 @@ def test_rows_of_somebody_elses_shards_are_passed_on() -> None:
     foreign = [r for r in ROWS if r.shard not in mine]
     assert foreign
     world = World(ROWS)
-    bench = Bench(world, Owner(mine))
+    bench = Bench(world, ShardOwner(mine))
     for each in ROWS:
         bench.relay.offer(each)
     asyncio.run(bench.settle(3))
@@ -182,7 +182,7 @@ def test_rows_of_somebody_elses_shards_are_passed_on() -> None:
 
 def test_what_is_heard_is_relayed_only_by_the_owner() -> None:
     world = World(ROWS)
-    bench = Bench(world, Owner(frozenset()))
+    bench = Bench(world, ShardOwner(frozenset()))
     bench.relay.hear(pack(ROWS))
     assert bench.relay.depth == 0
 

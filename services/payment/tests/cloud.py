@@ -73,7 +73,7 @@ def event(orders: Iterable[Order]) -> dict[str, Any]:
 
 
 @dataclass
-class Context:
+class LambdaContext:
     """An invocation with so many seconds left."""
 
     left_s: float = 10.0

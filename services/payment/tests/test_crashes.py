@@ -7,7 +7,7 @@ import pytest
 from services.chassis.aws.blocking import BlockingCaller
 from services.chassis.aws.json_apis import Json
 from services.payment.assembly import Payment
-from services.payment.tests.cloud import ORDERS, PAYMENTS, Cloud, Context, Order, event, ledger
+from services.payment.tests.cloud import ORDERS, PAYMENTS, Cloud, LambdaContext, Order, event, ledger
 from services.payment.tests.conftest import Sandboxes
 from services.payment.tests.database import Server
 
@@ -41,11 +41,11 @@ class Fuse:
 def part_of(payment: Payment, step: str) -> object:
     cashier = payment._cashier
     return {
-        "read": cashier._store,
+        "read": cashier._payments,
         "ready": cashier._ledger,
         "authorize": cashier._cards,
         "capture": cashier._ledger,
-        "settle": cashier._store,
+        "settle": cashier._payments,
         "publish": cashier._events,
     }[step]
 
@@ -71,9 +71,11 @@ def test_a_sandbox_that_dies_at_any_step_captures_once(
     dying = sandboxes(cloud.environ(server.port))
     Fuse(part_of(dying, step), step, is_before=is_before)
     with pytest.raises(Crash):
-        dying.handle(event(ORDERS_PLACED), Context())
+        dying.handle(event(ORDERS_PLACED), LambdaContext())
     dying.close()
-    assert sandboxes(cloud.environ(server.port)).handle(event(ORDERS_PLACED), Context()) == {"batchItemFailures": []}
+    assert sandboxes(cloud.environ(server.port)).handle(event(ORDERS_PLACED), LambdaContext()) == {
+        "batchItemFailures": []
+    }
     assert_all_captured_once(cloud, server)
 
 
@@ -96,9 +98,9 @@ class LosesAnswers:
 def test_a_settlement_whose_answer_was_lost_is_recognized(sandboxes: Sandboxes, cloud: Cloud, server: Server) -> None:
     cloud.place(*ORDERS_PLACED)
     payment = sandboxes(cloud.environ(server.port))
-    store = payment._cashier._store
-    store._dynamodb = LosesAnswers(store._dynamodb, "TransactWriteItems")
-    assert payment.handle(event(ORDERS_PLACED), Context()) == {"batchItemFailures": []}
+    payments = payment._cashier._payments
+    payments._dynamodb = LosesAnswers(payments._dynamodb, "TransactWriteItems")
+    assert payment.handle(event(ORDERS_PLACED), LambdaContext()) == {"batchItemFailures": []}
     assert_all_captured_once(cloud, server)
 
 
@@ -109,11 +111,11 @@ def test_two_sandboxes_with_the_same_messages_capture_once(sandboxes: Sandboxes,
     authorize = first._cashier._cards.authorize
 
     def meanwhile(charges: Any) -> Any:
-        assert second.handle(event(ORDERS_PLACED), Context()) == {"batchItemFailures": []}
+        assert second.handle(event(ORDERS_PLACED), LambdaContext()) == {"batchItemFailures": []}
         return authorize(charges)
 
     setattr(first._cashier._cards, "authorize", meanwhile)  # noqa: B010 - the moment between reading and writing
-    assert first.handle(event(ORDERS_PLACED), Context()) == {"batchItemFailures": []}
+    assert first.handle(event(ORDERS_PLACED), LambdaContext()) == {"batchItemFailures": []}
     assert_all_captured_once(cloud, server)
 
 
@@ -129,6 +131,6 @@ def test_tables_that_contradict_the_ledger_are_not_overwritten(
         ExpressionAttributeValues={":s": {"S": "declined"}},
     )
     payment = sandboxes(cloud.environ(server.port))
-    answer = payment.handle(event(ORDERS_PLACED[:2]), Context())
+    answer = payment.handle(event(ORDERS_PLACED[:2]), LambdaContext())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     assert cloud.statuses(*ORDERS_PLACED[:2]) == [("declined", "-"), ("paid", "captured")]

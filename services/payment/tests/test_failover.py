@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.payment.assembly import Payment
-from services.payment.tests.cloud import Cloud, Context, Order, event, ledger
+from services.payment.tests.cloud import Cloud, LambdaContext, Order, event, ledger
 from services.payment.tests.conftest import Sandboxes
 from services.payment.tests.database import Server, await_that
 from services.payment.tests.forwarder import Forwarder
@@ -82,6 +82,6 @@ def test_a_failover_loses_nothing_and_captures_nothing_twice(
 def _deliver(payment: Payment, orders: list[Order]) -> None:
     """Until it is done, as SQS does; one delivery is enough unless a failover takes longer than it may."""
     for _ in range(3):
-        if payment.handle(event(orders), Context(10.0)) == {"batchItemFailures": []}:
+        if payment.handle(event(orders), LambdaContext(10.0)) == {"batchItemFailures": []}:
             return
     pytest.fail(f"{[order.order_id for order in orders]} were not captured in three deliveries")

@@ -17,7 +17,7 @@ from services.payment.tests.cloud import (
     PAYMENTS,
     TOKEN,
     Cloud,
-    Context,
+    LambdaContext,
     Order,
     event,
     ledger,
@@ -38,7 +38,7 @@ def payment(cloud: Cloud, server: Server, sandboxes: Sandboxes) -> Payment:
 
 
 def deliver(payment: Payment, *orders: Order, left_s: float = 10.0) -> dict[str, object]:
-    return payment.handle(event(orders), Context(left_s))
+    return payment.handle(event(orders), LambdaContext(left_s))
 
 
 def test_a_batch_is_captured_settled_and_told_of(payment: Payment, cloud: Cloud, server: Server) -> None:
@@ -98,7 +98,7 @@ def test_poison_is_buried_with_its_reason_and_blocks_nobody(
     body = changes if isinstance(changes, str) else json.dumps({**Order(1).body, **changes})
     records = [Order(1).record(body), Order(2, customer_id="customer-0001").record()]
     for _ in range(2):
-        assert payment.handle({"Records": records}, Context()) == DONE
+        assert payment.handle({"Records": records}, LambdaContext()) == DONE
     [(buried, said)] = cloud.dead_letters()
     assert buried == body
     assert said.startswith(reason)
@@ -224,7 +224,7 @@ def test_without_a_database_messages_wait_and_nobody_is_charged(
     assert deliver(payment, Order(1), Order(2), left_s=1.8) == failures(Order(1), Order(2))
     assert asked == []
     assert cloud.rows(PAYMENTS) == {}
-    health = payment.handle({"health": {}}, Context())
+    health = payment.handle({"health": {}}, LambdaContext())
     assert health["status"] == "waiting: the ledger has no writer"
 
 
@@ -243,7 +243,7 @@ class Recording:
 def test_health_tells_of_every_dependency(payment: Payment, cloud: Cloud) -> None:
     cloud.place(Order(1))
     deliver(payment, Order(1))
-    health: Any = payment.handle({"health": {}}, Context())
+    health: Any = payment.handle({"health": {}}, LambdaContext())
     assert health["status"] == "ok"
     states = {name: dealing["state"] for name, dealing in health["dependencies"].items()}
     assert states == {
@@ -266,7 +266,7 @@ def test_figures_reach_cloudwatch(payment: Payment, cloud: Cloud) -> None:
 
 def test_a_rehearsal_does_checkouts_and_leaves_nothing(payment: Payment, cloud: Cloud, server: Server) -> None:
     stress = {"scenario": "cold-start", "token": TOKEN, "checkouts": 50}
-    answer = payment.handle({"stress": stress}, Context())
+    answer = payment.handle({"stress": stress}, LambdaContext())
     assert answer["checkouts"] == 50
     assert 0 < float(str(answer["seconds"])) < 5
     assert (cloud.rows(PAYMENTS), ledger(server), cloud.events()) == ({}, {}, [])
@@ -285,18 +285,18 @@ def test_a_rehearsal_does_checkouts_and_leaves_nothing(payment: Payment, cloud: 
 )
 def test_a_rehearsal_is_for_operators(payment: Payment, stress: dict[str, object], why: str) -> None:
     with pytest.raises(RehearsalRefused, match=why):
-        payment.handle({"stress": stress}, Context())
+        payment.handle({"stress": stress}, LambdaContext())
 
 
 def test_an_operators_secret_without_a_token_lets_nobody_in(payment: Payment, cloud: Cloud) -> None:
     cloud.client("secretsmanager").put_secret_value(SecretId=OPERATOR_SECRET, SecretString='{"token": ""}')
     with pytest.raises(RehearsalRefused, match="holds no token"):
-        payment.handle({"stress": {"scenario": "cold-start", "token": "x"}}, Context())
+        payment.handle({"stress": {"scenario": "cold-start", "token": "x"}}, LambdaContext())
 
 
 def test_an_event_of_another_kind_is_an_error(payment: Payment) -> None:
     with pytest.raises(ValueError, match="not a batch"):
-        payment.handle({"hello": 1}, Context())
+        payment.handle({"hello": 1}, LambdaContext())
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import pytest
 
-from services.chassis.postgres.connection import Connection
-from services.chassis.postgres.wire import Refused
+from services.chassis.postgres.connection import DatabaseConnection
+from services.chassis.postgres.wire import DatabaseRefused
 from services.payment.card import authorization_of
 from services.payment.domain import Demand
 from services.payment.ledger import SCHEMA, Approval, Ledger, LedgerConflict
@@ -21,10 +21,10 @@ T = TypeVar("T")
 class OnePool:
     """A pool of one connection that is never replaced."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: DatabaseConnection) -> None:
         self._connection = connection
 
-    def run(self, work: Callable[[Connection, float | None], T]) -> T:
+    def run(self, work: Callable[[DatabaseConnection, float | None], T]) -> T:
         return work(self._connection, 10.0)
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ def test_the_schema_is_made_once_by_many_at_once(server: Server) -> None:
 def test_the_database_refuses_what_does_not_balance(server: Server, sql: str, sqlstate: str) -> None:
     with books(server) as the_ledger:
         the_ledger.capture([approval(1)])
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(DatabaseRefused) as raised:
         server.script(sql.replace("{o}", Order(1).order_id))
     assert raised.value.sqlstate == sqlstate
     assert ledger(server) == {Order(1).order_id: (1250, 0)}
@@ -170,7 +170,7 @@ def test_a_rehearsal_leaves_nothing(server: Server) -> None:
 def test_a_rehearsal_goes_through_the_last_check(server: Server) -> None:
     with books(server) as the_ledger:
         the_ledger.capture([approval(1)])
-        with pytest.raises(Refused):
+        with pytest.raises(DatabaseRefused):
             the_ledger.rehearse([approval(2, amount_cents=0)])
         the_ledger.capture([approval(3)])
     assert len(ledger(server)) == 2, "the connection is good for more"

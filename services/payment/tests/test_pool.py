@@ -9,8 +9,8 @@ import pytest
 
 from services.chassis.aws.json_apis import Json
 from services.chassis.environment import ConfigurationError
-from services.chassis.postgres.connection import Address, Connection
-from services.chassis.postgres.wire import Query, Refused
+from services.chassis.postgres.connection import Address, DatabaseConnection
+from services.chassis.postgres.wire import DatabaseRefused, Query
 from services.chassis.resilience import deadline
 from services.chassis.web.health import Dependencies
 from services.payment.pool import NAME, RESERVE_S, STATEMENT_S, DatabaseUnavailable, StubbornPool, WriterPool
@@ -64,7 +64,7 @@ class Pool(WriterPool):
         )
 
 
-def _backend(connection: Connection, timeout_s: float | None) -> str | None:
+def _backend(connection: DatabaseConnection, timeout_s: float | None) -> str | None:
     return connection.run(Query(sql="SELECT pg_backend_pid()"), timeout_s=timeout_s)[0][0][0]
 
 
@@ -133,7 +133,7 @@ def test_a_standby_behind_the_writers_endpoint_is_not_taken_for_a_writer(
 
 def test_a_statement_that_is_at_fault_costs_no_connection(pool: Pool) -> None:
     first = pool.backend()
-    with pytest.raises(Refused, match="division by zero"):
+    with pytest.raises(DatabaseRefused, match="division by zero"):
         pool.run(lambda connection, timeout_s: connection.run(Query(sql="SELECT 1 / 0"), timeout_s=timeout_s))
     assert pool.backend() == first
 
@@ -168,7 +168,7 @@ def test_a_wrong_password_is_told_apart_from_an_absent_writer(server: Server) ->
     deadline.start(RESERVE_S + 0.1)
     with pytest.raises(DatabaseUnavailable, match="password authentication failed") as raised:
         Pool(server.address, Secrets("wrong-password")).backend()
-    assert isinstance(raised.value.__cause__, Refused)
+    assert isinstance(raised.value.__cause__, DatabaseRefused)
     assert "wrong-password" not in str(raised.value)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis.postgres.connection import Address, Connection, Login
-from services.chassis.postgres.wire import Lost, Query, Refused
+from services.chassis.postgres.connection import Address, DatabaseConnection, Login
+from services.chassis.postgres.wire import DatabaseRefused, Lost, Query
 from services.chassis.tests.peer import Peer
 from services.payment.tests.database import PASSWORD, USER, Server
 from services.payment.tests.encrypting import SSL_REQUEST, certificate, encrypting
@@ -15,9 +15,9 @@ LARGE = Query("SELECT repeat($1, 300000)", ("x",))
 """An answer of many TLS records."""
 
 
-def opened(port: int, options: str) -> Connection:
+def opened(port: int, options: str) -> DatabaseConnection:
     address = Address.read(f"postgresql://127.0.0.1:{port}/postgres?{options}")
-    return Connection.open(address, Login(user=USER, password=PASSWORD), timeout_s=5.0, application="test")
+    return DatabaseConnection.open(address, Login(user=USER, password=PASSWORD), timeout_s=5.0, application="test")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_the_last_words_of_an_encrypted_session_are_heard(server: Server, certif
         connection = opened(endpoint.port, "sslmode=require")
         [[[pid]]] = connection.run(Query("SELECT pg_backend_pid()", ()), timeout_s=5.0)
         server.sql(f"SELECT pg_terminate_backend({pid}, 5000)")
-        with pytest.raises(Refused, match="57P01") as refused:
+        with pytest.raises(DatabaseRefused, match="57P01") as refused:
             connection.run(LARGE, timeout_s=5.0)
         assert refused.value.is_stale
         connection.close()

@@ -9,7 +9,8 @@ API = Api(
     protocol="json",
     target="AnyScaleFrontendService",
     records={
-        "nothing here lives for days: schedules are kept and never due": "PutScheduledAction DeleteScheduledAction"
+        "nothing here lives for days: schedules are kept and never due": "PutScheduledAction DeleteScheduledAction",
+        "tags": "TagResource UntagResource",
     },
     controller="infrastructure.embedded.apis.application_autoscaling.controller:ApplicationAutoScalingController",
     resources="infrastructure.embedded.apis.application_autoscaling.resources",

@@ -1,15 +1,16 @@
 """Stacks on `cloudformation.engine`: rollback with reasons, updates by what resolved properties say, deletion of all.
 
 Replaces in `moto.cloudformation` (moto 5.2): of Stack `parse_template` (a slow loader that also runs Python tags),
-`_create_resource_map`, `create_resources`, `outputs` and `stack_resources`; of CloudFormationBackend `update_stack` and
-`delete_stack`; `clean_json` for GetAtt and GetAZs. In moto a failing resource leaves half a stack and an error 500, an
-update can lose a resource that has no update method, most types outlive their stack, and describing a rolled-back
-stack creates its resources again.
+`_create_resource_map`, `create_resources`, `outputs`, `exports` and `stack_resources`; of CloudFormationBackend
+`update_stack`, `delete_stack` and `_validate_export_uniqueness`; `clean_json` for GetAtt and GetAZs; and all of moto's
+resource types by `stacks.types`. In moto a failing resource leaves half a stack and an error 500, an update can lose a
+resource that has no update method, most types outlive their stack and drop most properties, and describing a
+rolled-back stack creates its resources again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from moto.cloudformation import models, parsing, responses
@@ -18,7 +19,7 @@ from moto.cloudformation.exceptions import UnformattedGetAttTemplateException, V
 from infrastructure.embedded.stacks import engine, types
 from infrastructure.embedded.stacks import template as templates
 from infrastructure.embedded.stacks.engine import Work, drive
-from infrastructure.embedded.stacks.resource import Refused
+from infrastructure.embedded.stacks.errors import Refused
 
 KEPT_STACKS = 100
 """Deleted stacks that can still be described by their id."""
@@ -49,7 +50,7 @@ def _check(template: dict[str, Any], parameters: Mapping[str, Any]) -> None:
         templates.check_form(template)
     except templates.Invalid as fault:
         raise ValidationError(message=str(fault)) from fault
-    unknown = sorted({str(each["Type"]) for each in template["Resources"].values()} - types.provided())
+    unknown = sorted({str(each["Type"]) for each in template["Resources"].values()} - set(types.BY_NAME))
     if unknown:
         raise ValidationError(
             message=f"Template format error: Unrecognized resource types: [{', '.join(unknown)}] "
@@ -77,7 +78,7 @@ def _create_stack(response: Any) -> Any:
 def _create_resources(stack: Any) -> None:
     stack.events.clear()  # moto has noted the beginning already, and so does the engine
     backend = models.cloudformation_backends[stack.account_id][stack.region_name]
-    drive(Work(stack, stack.resource_map).create(_on_failure.get()), partial(_forget, backend, stack))
+    drive(Work(stack, stack.resource_map).create(_on_failure.get()), partial(_settle, backend, stack))
 
 
 def _update_stack(
@@ -143,11 +144,12 @@ def _delete_stack(backend: Any, name_or_stack_id: str) -> None:
                 raise ValidationError(
                     message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
                 )
-            drive(Work(stack, stack.resource_map).delete(), partial(_forget, backend, stack))
+            drive(Work(stack, stack.resource_map).delete(), partial(_settle, backend, stack))
 
 
-def _forget(backend: Any, stack: Any) -> None:
-    """A stack that is gone, as OnFailure=DELETE leaves it too, is described by its id only; its name is free."""
+def _settle(backend: Any, stack: Any) -> None:
+    """A stack that is made exports; one that is gone, as OnFailure=DELETE leaves it too, has its id only."""
+    backend.exports.update({export.name: export for export in stack.exports})
     if stack.status != "DELETE_COMPLETE":
         return
     backend.stacks.pop(stack.stack_id, None)
@@ -155,6 +157,31 @@ def _forget(backend: Any, stack: Any) -> None:
     backend.deleted_stacks[stack.stack_id] = stack
     while len(backend.deleted_stacks) > KEPT_STACKS:
         del backend.deleted_stacks[next(iter(backend.deleted_stacks))]
+
+
+def _validate_export_uniqueness(backend: Any, stack: Any) -> None:
+    """By name: what an export is worth is not known before its stack is made."""
+    exported = (each["Export"]["Name"] for _, each in _declared_outputs(stack) if each.get("Export"))
+    names = {_clean_json(name, stack.resource_map) for name in exported}
+    if names & set(backend.exports):
+        raise ValidationError(message="Export names must be unique across a given region")
+
+
+def _declared_outputs(stack: Any) -> Iterable[tuple[str, Any]]:
+    outputs: Mapping[str, Any] = stack.template_dict.get("Outputs") or {}
+    return outputs.items()
+
+
+def _exports(stack: Any) -> list[Any]:
+    """Only of a stack that is there, as its outputs."""
+    if stack.status not in _SHOWN:
+        return []
+    exported = {name: each["Export"]["Name"] for name, each in _declared_outputs(stack) if each.get("Export")}
+    return [
+        parsing.Export(stack.stack_id, _clean_json(exported[each.key], stack.resource_map), each.value)
+        for each in stack.output_map.values()
+        if each is not None and each.key in exported
+    ]
 
 
 def _withdraw_exports(backend: Any, stack: Any) -> None:
@@ -180,7 +207,7 @@ def _outputs(stack: Any) -> list[dict[str, Any]] | None:
 
 
 def _stack_resources(stack: Any) -> list[Any]:
-    return [made.record for made in stack.made.values()]
+    return list(stack.made.values())
 
 
 def _clean_json(value: Any, resources: Any) -> Any:
@@ -202,21 +229,10 @@ def _clean_json(value: Any, resources: Any) -> Any:
     return _moto_clean_json(value, resources)
 
 
-@cache
-def _model_map() -> dict[str, Any]:
-    """Type to class: of two for one type ours, whichever was imported first."""
-    models_of_moto = {model.cloudformation_type(): model for model in parsing.get_model_list()}
-    return models_of_moto | {each.TYPE: each for each in types.TYPES}
-
-
 def install() -> None:
     """Put the engine in moto's place."""
-    if not types.TYPES:
-        raise RuntimeError("the added resource types are missing")
-    parsing.get_model_list.cache_clear()
-    parsing.get_model_map = _model_map
+    parsing.get_model_map = lambda: types.BY_NAME
     parsing.clean_json = _clean_json
-    parsing.resource_name_property_from_type = lambda kind: parsing.get_model_map()[kind].cloudformation_name_type()
     responses.CloudFormationResponse.create_stack = _create_stack
     stack = models.Stack
     stack.parse_template = staticmethod(_parse_template)
@@ -224,7 +240,9 @@ def install() -> None:
     stack.create_resources = _create_resources
     stack.adopt = _adopt
     stack.outputs = property(_outputs)
+    stack.exports = property(_exports)
     stack.stack_resources = property(_stack_resources)
     backend = models.CloudFormationBackend
     backend.update_stack = _update_stack
+    backend._validate_export_uniqueness = _validate_export_uniqueness
     backend.delete_stack = _delete_stack

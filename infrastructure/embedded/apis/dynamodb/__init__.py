@@ -39,4 +39,5 @@ API = Api(
     note="PartiQL is refused: moto's statements insert an item twice, find nothing by a compound key and know no "
     "numbers.",
     controller="infrastructure.embedded.apis.dynamodb.controller:DynamoDbController",
+    resources="infrastructure.embedded.apis.dynamodb.resources",
 )

@@ -20,7 +20,7 @@ SMALLEST: Mapping[Kind, float] = {"read": 0.5, "write": 1.0}
 
 
 @dataclass(slots=True)
-class Bucket:
+class TokenBucket:
     """Credit in capacity units. `rate` units a second; None is on demand: never empty."""
 
     rate: float | None
@@ -42,7 +42,7 @@ class Bucket:
 
 
 @dataclass(slots=True)
-class Usage:
+class TableUsage:
     """What a table consumed since it was last asked: units, and throttled requests by operation."""
 
     read: float = 0.0
@@ -57,8 +57,8 @@ class Capacity:
 
     def __init__(self, *, burst_s: float = 1.0) -> None:
         self.burst_s = burst_s
-        self._buckets: dict[tuple[str, Kind], Bucket] = {}
-        self._usage: dict[str, Usage] = {}
+        self._buckets: dict[tuple[str, Kind], TokenBucket] = {}
+        self._usage: dict[str, TableUsage] = {}
 
     def has_credit(self, table: str, kind: Kind, *, rate: float | None, now: float) -> bool:
         """Whether a request may pass; `rate` is what the table provides now."""
@@ -66,24 +66,22 @@ class Capacity:
         return bucket.credit >= (SMALLEST[kind] if rate is None else min(SMALLEST[kind], rate * self.burst_s))
 
     def charge(self, table: str, kind: Kind, units: float, *, rate: float | None, now: float) -> None:
-        """Take `units` for a request that passed."""
         self._filled(table, kind, rate, now).credit -= units
-        usage = self._usage.setdefault(table, Usage())
+        usage = self._usage.setdefault(table, TableUsage())
         if kind == "read":
             usage.read += units
         else:
             usage.write += units
 
     def throttled(self, table: str, kind: Kind, operation: str) -> None:
-        """Count a request that did not pass."""
-        usage = self._usage.setdefault(table, Usage())
+        usage = self._usage.setdefault(table, TableUsage())
         usage.throttled[operation] = usage.throttled.get(operation, 0) + 1
         if kind == "read":
             usage.throttled_reads += 1
         else:
             usage.throttled_writes += 1
 
-    def drain(self) -> Mapping[str, Usage]:
+    def drain(self) -> Mapping[str, TableUsage]:
         """What each table used since the last call."""
         drained, self._usage = self._usage, {}
         return drained
@@ -92,11 +90,11 @@ class Capacity:
         """Forget the buckets of all others; a new table of an old name then starts with a full one."""
         self._buckets = {key: bucket for key, bucket in self._buckets.items() if key[0] in tables}
 
-    def _filled(self, table: str, kind: Kind, rate: float | None, now: float) -> Bucket:
+    def _filled(self, table: str, kind: Kind, rate: float | None, now: float) -> TokenBucket:
         bucket = self._buckets.get((table, kind))
         if bucket is None:
             full = math.inf if rate is None else rate * self.burst_s
-            bucket = self._buckets[table, kind] = Bucket(rate, full, now)
+            bucket = self._buckets[table, kind] = TokenBucket(rate, full, now)
         bucket.fill(now, self.burst_s, rate)
         return bucket
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from infrastructure.embedded.apis.dynamodb.capacity import Usage
+from infrastructure.embedded.apis.dynamodb.capacity import TableUsage
 from infrastructure.embedded.control.metrics import Datum
 
 if TYPE_CHECKING:
@@ -24,20 +24,19 @@ class DynamoDbController:
         context.metrics.register(self._measured)
 
     async def reconcile(self, _key: str, /) -> None:
-        """Forget the buckets of tables that are gone."""
         self._backends.capacity.keep(frozenset(self._backends.dynamodb.tables))
 
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
         drained = self._backends.capacity.drain()
         for table in self._backends.dynamodb.tables.values():
-            yield from _table(table.name, drained.get(table.name, Usage()))
+            yield from _table(table.name, drained.get(table.name, TableUsage()))
             if table.billing_mode != "PAY_PER_REQUEST":
                 for side in ("Read", "Write"):
                     provided = float(table.throughput[f"{side}CapacityUnits"])
                     yield _datum(f"Provisioned{side}CapacityUnits", provided, {"TableName": table.name})
 
 
-def _table(name: str, usage: Usage) -> Iterator[Datum]:
+def _table(name: str, usage: TableUsage) -> Iterator[Datum]:
     """A table that was not used reports zeros, which alarms need; a throttle metric only appears when there was one."""
     dimensions = {"TableName": name}
     yield _datum("ConsumedReadCapacityUnits", usage.read, dimensions)

@@ -29,17 +29,11 @@ MESSAGE = (
 )
 SAMPLE = 100
 _PREFIX = "com.amazonaws.dynamodb.v20120810#"
+_READS = "BatchGetItem GetItem Query Scan TransactGetItems"
+_WRITES = "BatchWriteItem DeleteItem PutItem TransactWriteItems UpdateItem"
 _KINDS: Mapping[str, Kind] = {
-    "BatchGetItem": "read",
-    "BatchWriteItem": "write",
-    "DeleteItem": "write",
-    "GetItem": "read",
-    "PutItem": "write",
-    "Query": "read",
-    "Scan": "read",
-    "TransactGetItems": "read",
-    "TransactWriteItems": "write",
-    "UpdateItem": "write",
+    **dict.fromkeys(_READS.split(), "read"),
+    **dict.fromkeys(_WRITES.split(), "write"),
 }
 Wire = Mapping[str, Any]
 """A part of a request or an answer in DynamoDB's JSON."""
@@ -62,7 +56,6 @@ class Throttling:
         self._clock = clock
 
     async def __call__(self, call: Call, handle: Handler) -> Answer:
-        """Refuse, or pass on and charge."""
         kind = _KINDS.get(call.action) if call.service == "dynamodb" else None
         if kind is None:
             return await handle(call)

@@ -12,4 +12,5 @@ API = Api(
     invalid="InvalidParameterException",
     records={"no image is ever pulled: an image's name finds the service's entry point in the catalogue": "*"},
     note="No image is ever pulled: an image's name finds the service's entry point in the catalogue.",
+    resources="infrastructure.embedded.apis.ecr.resources",
 )

@@ -15,7 +15,9 @@ API = Api(
     codes={"InvalidSubnetID.NotFound": "InvalidSubnet", "InvalidToken": "InvalidParameterValue"},
     missing="MissingParameter",
     records={
-        "all processes share the loopback interface": "CreateCacheSubnetGroup",
+        "all processes share the loopback interface": (
+            "CreateCacheSubnetGroup DeleteCacheSubnetGroup ModifyCacheSubnetGroup"
+        ),
         "servers ask for no password yet": "CreateUser DeleteUser",
         "nothing here lives for days": "CreateSnapshot DeleteSnapshot",
         "tags": "AddTagsToResource RemoveTagsFromResource",

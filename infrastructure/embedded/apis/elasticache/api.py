@@ -6,7 +6,7 @@ are noted here and carried out by the controller.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
@@ -22,21 +22,11 @@ NODE = "0001"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listeners:
+class GroupPorts:
     """The ports that clients reach a group by: its primary, and its replicas."""
 
     primary: int
     reader: int
-
-
-@dataclass(slots=True)
-class Requests:
-    """What was asked for and is still to be done."""
-
-    reboots: set[str] = field(default_factory=set)
-    """Cache cluster ids."""
-    failovers: set[str] = field(default_factory=set)
-    """Replication group ids."""
 
 
 class ElastiCacheApi:
@@ -46,8 +36,11 @@ class ElastiCacheApi:
         self._backend = backend
         self._operations = operations
         self._allocate = allocate
-        self.listeners: dict[str, Listeners] = {}
-        self.requests = Requests()
+        self.ports: dict[str, GroupPorts] = {}
+        self.reboots: set[str] = set()
+        """Cache cluster ids whose reboot was asked for and is still to be done."""
+        self.failovers: set[str] = set()
+        """Replication group ids, likewise."""
 
     @operation("CreateReplicationGroup", effect="a Redis server per node, replicating; endpoints answer")
     def create_replication_group(self, given: Members) -> Output:
@@ -60,7 +53,7 @@ class ElastiCacheApi:
             )
         output = self._moto("CreateReplicationGroup", {**given, "ReplicasPerNodeGroup": replicas})
         group = output["ReplicationGroup"]
-        self.listeners[group.replication_group_id] = Listeners(primary=self._allocate(), reader=self._allocate())
+        self.ports[group.replication_group_id] = GroupPorts(primary=self._allocate(), reader=self._allocate())
         self._address(group)
         for member in group.node_groups[0]["node_group_members"]:
             self._add_member(group, member)
@@ -70,8 +63,7 @@ class ElastiCacheApi:
         return self._operations.moto("elasticache", name, given)
 
     def _address(self, group: Record) -> None:
-        """Write the endpoints into the record."""
-        ports = self.listeners[group.replication_group_id]
+        ports = self.ports[group.replication_group_id]
         shard = group.node_groups[0]
         group.port = shard["port"] = ports.primary
         shard["primary_endpoint_address"] = shard["reader_endpoint_address"] = LOOPBACK
@@ -103,7 +95,7 @@ class ElastiCacheApi:
         cluster = output["CacheCluster"]
         if cluster.engine in REDIS:
             port = self._allocate()
-            self.listeners[cluster.cache_cluster_id] = Listeners(primary=port, reader=port)
+            self.ports[cluster.cache_cluster_id] = GroupPorts(primary=port, reader=port)
             self.place(cluster, port)
         return output
 
@@ -120,7 +112,6 @@ class ElastiCacheApi:
 
     @staticmethod
     def place(cluster: Record, port: int) -> None:
-        """Write where the cluster's only node answers."""
         cluster.port = port
         cluster.cache_nodes = [
             {
@@ -139,7 +130,7 @@ class ElastiCacheApi:
         if unknown:
             raise _invalid(f"{cluster.cache_cluster_id} has no node {', '.join(unknown)}; its only node is {NODE}")
         cluster.cache_cluster_status = cluster.status = "rebooting cluster nodes"
-        self.requests.reboots.add(cluster.cache_cluster_id)
+        self.reboots.add(cluster.cache_cluster_id)
         return {"CacheCluster": cluster}
 
     @operation("TestFailover", effect="the primary ends, a replica takes its place, the endpoint follows")
@@ -155,17 +146,16 @@ class ElastiCacheApi:
                 f"Automatic failover must be enabled on replication group {group.replication_group_id} to test it",
             )
         group.status = "modifying"
-        self.requests.failovers.add(group.replication_group_id)
+        self.failovers.add(group.replication_group_id)
         return {"ReplicationGroup": group}
 
-    def forget(self, identity: str) -> Listeners | None:
-        """Drop the records of a group or a cluster that is gone."""
+    def forget(self, identity: str) -> GroupPorts | None:
         self._backend.replication_groups.pop(identity, None)
         clusters = self._backend.cache_clusters
         for name, cluster in tuple(clusters.items()):
             if identity in (name, getattr(cluster, "replication_group_id", None)):
                 del clusters[name]
-        return self.listeners.pop(identity, None)
+        return self.ports.pop(identity, None)
 
 
 def _invalid(message: str) -> Refused:

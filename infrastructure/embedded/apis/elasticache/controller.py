@@ -11,7 +11,7 @@ from infrastructure.embedded.apis.elasticache.api import NODE, REDIS, ElastiCach
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.endpoints import Entrance, is_platforms
 from infrastructure.embedded.engines.redis.controller import RedisController
-from infrastructure.embedded.engines.redis.group import Group, Member
+from infrastructure.embedded.engines.redis.group import Group, RedisMember
 from infrastructure.embedded.network.envoy.model import LOOPBACK
 
 
@@ -27,11 +27,11 @@ class ElastiCacheController(RedisController):
         super().__init__(context)
         self._backend = context.backends.elasticache
         operations = context.backends.operations
-        self._calls = ElastiCacheApi(self._backend, operations, self._engine.allocate)
+        self._calls = ElastiCacheApi(self._backend, operations, self._engine.ports.allocate)
         operations.bind(self.name, self._calls)
 
     def _addressed(self) -> Collection[str]:
-        return self._calls.listeners
+        return self._calls.ports
 
     def _wanted(self) -> dict[str, Record]:
         """Every group, and every cluster that stands alone, that is on record and not being deleted."""
@@ -42,7 +42,7 @@ class ElastiCacheController(RedisController):
             if record.cache_cluster_status != "deleting"
         }
         groups = {k: record for k, record in self._backend.replication_groups.items() if record.status != "deleting"}
-        return {k: record for k, record in (clusters | groups).items() if k in self._calls.listeners}
+        return {k: record for k, record in (clusters | groups).items() if k in self._calls.ports}
 
     def _make(self, identity: str, record: Record) -> Group:
         if identity in self._backend.replication_groups:
@@ -56,19 +56,20 @@ class ElastiCacheController(RedisController):
             id=identity,
             service=self.name,
             node_type=record.cache_node_type,
-            members=[Member(name, az, self._engine.allocate(), is_primary) for name, az, is_primary in nodes],
+            members=[
+                RedisMember(name, az, self._engine.ports.allocate(), is_primary) for name, az, is_primary in nodes
+            ],
             engine=self._engine,
             changed=self._role_changed,
         )
 
     async def _step(self, _record: Record, group: Group) -> None:
-        requests = self._calls.requests
-        asked = requests.reboots & {member.id for member in group.members}
+        asked = self._calls.reboots & {member.id for member in group.members}
         await group.reboot(asked)
-        requests.reboots -= asked
-        if group.id in requests.failovers and group.primary.node is not None:
+        self._calls.reboots -= asked
+        if group.id in self._calls.failovers and group.primary.node is not None:
             await group.primary.node.stop()
-        requests.failovers.discard(group.id)
+        self._calls.failovers.discard(group.id)
         record = self._backend.replication_groups.get(group.id)
         if record is not None and record.automatic_failover == "enabled":
             await group.fail_over()
@@ -80,7 +81,6 @@ class ElastiCacheController(RedisController):
         self._note_roles(group)
 
     def _note_roles(self, group: Group) -> None:
-        """Make the record say which node is what, and where."""
         record = self._backend.replication_groups.get(group.id)
         for noted in record.node_groups[0]["node_group_members"] if record is not None else ():
             member = next(m for m in group.members if m.id == noted["cache_cluster_id"])
@@ -88,7 +88,6 @@ class ElastiCacheController(RedisController):
             noted["read_endpoint"] = {"address": LOOPBACK, "port": member.port}
 
     def _write_back(self, group: Group) -> None:
-        """Every node runs: say so."""
         self._note_roles(group)
         record = self._backend.replication_groups.get(group.id)
         if record is not None and record.status == "modifying":
@@ -97,13 +96,12 @@ class ElastiCacheController(RedisController):
             cluster = self._backend.cache_clusters.get(member.id)
             if cluster is not None and cluster.cache_cluster_status != "deleting":  # asked for while it started
                 cluster.cache_cluster_status = cluster.status = "available"
-                alone = self._calls.listeners[group.id].primary
+                alone = self._calls.ports[group.id].primary
                 self._calls.place(cluster, alone if record is None else member.port)
 
     def _addresses(self, record: Record, group: Group) -> list[Entrance]:
-        """The primary's, and the replicas' of a group."""
         tags = self._backend.tagging_service.list_tags_for_resource(record.arn)["Tags"]
-        known_as, ports = self.UPSTREAM if is_platforms(tags) else "", self._calls.listeners[group.id]
+        known_as, ports = self.UPSTREAM if is_platforms(tags) else "", self._calls.ports[group.id]
         name, url, primary = f"elasticache-{group.id}", "redis://{host}:{port}/0", (group.primary.endpoint,)
         found = [Entrance(name=name, port=ports.primary, servers=primary, known_as=known_as, url=url)]
         if ports.reader != ports.primary:

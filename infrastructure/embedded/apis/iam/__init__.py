@@ -11,4 +11,5 @@ API = Api(
     absent={"CreateServiceLinkedRole": "InvalidInput"},
     records={"no call is authorised by roles and policies": "*"},
     note="Roles and policies are records: no call is authorised by them.",
+    resources="infrastructure.embedded.apis.iam.resources",
 )

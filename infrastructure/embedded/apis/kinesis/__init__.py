@@ -33,4 +33,5 @@ API = Api(
         "ResourceNotFoundException",
     ),
     note="A shard keeps its latest 100,000 records. Shard throughput is not limited; nothing is encrypted.",
+    resources="infrastructure.embedded.apis.kinesis.resources",
 )

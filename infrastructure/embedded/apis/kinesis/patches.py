@@ -3,16 +3,27 @@
 Replaces in `moto.kinesis.models.Shard` (moto 5.2): `put_record`, `get_min_sequence_number`, `get_max_sequence_number`,
 which build a list of all records held, and `get_records`, which walks them from the first one. Sequence numbers stay
 moto's: one more each time. AWS keeps a record for the retention period; here at most `KEPT` a shard are kept, and the
-oldest go first.
+oldest go first. `KinesisResponse.create_stream` keeps the tags that the call brings, which moto drops.
 """
 
 from typing import Any
 
 from moto.kinesis import models
+from moto.kinesis.responses import KinesisResponse
 
 KEPT = 100_000
 LARGEST_READ = 10_000
 """Records GetRecords gives at most (Amazon Kinesis Data Streams API Reference)."""
+
+
+_moto_create_stream = KinesisResponse.create_stream
+
+
+def _create_stream(response: Any) -> Any:
+    answer = _moto_create_stream(response)
+    name, tags = response._get_param("StreamName"), response._get_param("Tags", {})  # moto's way to read a parameter
+    response.kinesis_backend.add_tags_to_stream(None, name, tags)
+    return answer
 
 
 def _put_record(shard: Any, partition_key: str, data: str, explicit_hash_key: str) -> str:
@@ -53,8 +64,9 @@ def _get_records(shard: Any, last_sequence_id: str, limit: int | None) -> tuple[
 
 
 def install() -> None:
-    """Replace them on moto's class."""
+    """Replace them on moto's classes."""
     models.Shard.put_record = _put_record
     models.Shard.get_min_sequence_number = _min
     models.Shard.get_max_sequence_number = _max
     models.Shard.get_records = _get_records
+    KinesisResponse.create_stream = _create_stream

@@ -5,14 +5,7 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from infrastructure.embedded.apis.lambda_.calls import (
-    Output,
-    Parameters,
-    conflict,
-    invalid,
-    not_found,
-)
-from infrastructure.embedded.apis.lambda_.functions import paged
+from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, conflict, invalid, not_found, paged
 from infrastructure.embedded.apis.lambda_.record import LATEST, Alias, Configuration, Function, Records
 from infrastructure.embedded.apis.lambda_.settings import require_revision
 from infrastructure.embedded.gateway.operations import operation
@@ -42,8 +35,6 @@ class LambdaAliases:
         function, name = self._records.function(given["FunctionName"]), str(given["Name"])
         if name in function.aliases:
             raise conflict(f"Alias already exists: {function.arn}:{name}")
-        if name.isdigit() or name == LATEST:
-            raise invalid(f"An alias is not called like a version: {name!r}")
         alias = Alias(
             name=name,
             version=_version(function, str(given["FunctionVersion"])),

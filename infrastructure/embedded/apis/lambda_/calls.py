@@ -33,7 +33,7 @@ def conflict(message: str) -> Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class InvokeTarget:
     """A function's version as something to invoke. `qualifier` is what the caller asked for (alias, version or '')."""
 
     name: str
@@ -47,64 +47,47 @@ class Target:
 
 
 class Invoker(Protocol):
-    """What event source mappings and asynchronous invokes use of the controller. All on the daemon's loop."""
+    """What event source mappings and asynchronous invokes use of `Invocations`. All on the daemon's loop."""
 
-    watchers: set[Callable[[], None]]
-    """Called when an invocation ended or a limit changed: a slot may be free."""
+    @property
+    def watchers(self) -> set[Callable[[], None]]:
+        """Called when an invocation ended or a limit changed: a slot may be free."""
 
-    def target(self, name: str, qualifier: str = "") -> Target:
+    def target(self, name: str, qualifier: str = "") -> InvokeTarget:
         """Resolve a name or ARN; `Refused` (ResourceNotFoundException) when there is none."""
-        ...
 
     def reserved(self, name: str) -> int | None:
         """The function's reserved concurrency; None when none is reserved, or there is no such function."""
-        ...
 
     def free_slots(self, name: str) -> int:
         """How many more invocations of the function would not be throttled right now."""
-        ...
 
     async def invoke(
         self, name: str, qualifier: str, payload: bytes, *, source: str, request_id: str = "", context: str = ""
     ) -> Invocation:
         """Run the function with a JSON payload. `name` may be an ARN; an empty `qualifier` means $LATEST.
 
-        `source` says who asked (`api`, `async`, `sqs` …), for the log; `request_id` is kept by the retries of an
+        `source` is who asked (`api`, `async`, `sqs` …), for the log; `request_id` is kept by the retries of an
         asynchronous invoke, empty makes one; `context` is the base64 client context. Errors of the function and
         throttling are in the result; an unknown function raises `Refused`.
         """
-        ...
-
-
-class FunctionFollower(Protocol):
-    """A part that keeps something per function: told when one changed or went."""
-
-    async def reconcile(self) -> None:
-        """A function, a queue or a mapping has changed; also called at the slow tick."""
-        ...
-
-    def function_deleted(self, name: str) -> None:
-        """Forget what belongs to the function (its mappings stay, as on AWS, but find no function)."""
-        ...
-
-    async def close(self) -> None:
-        """Stop what was started; idempotent."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsyncRequest:
     """One `InvocationType=Event` call that was answered 202. `context` as in `Invoker.invoke`."""
 
-    target: Target
+    target: InvokeTarget
     payload: bytes
     request_id: str
     context: str = ""
 
 
-class AsyncInvokes(FunctionFollower, Protocol):
-    """Asynchronous invokes, and the operations about their settings."""
-
-    def submit(self, request: AsyncRequest) -> None:
-        """Queue the request: returns at once, the caller has its 202."""
-        ...
+def paged(given: Parameters, name: str, found: list[Any], most: int = 50) -> Output:
+    """One page of `found`, of MaxItems and `most` at most; Marker is the place to go on from."""
+    try:
+        start = int(given.get("Marker") or 0)
+    except ValueError:
+        raise invalid(f"Marker {given['Marker']!r} is none of ours") from None
+    end = start + min(int(given.get("MaxItems") or most), most)
+    return {name: found[start:end], **({"NextMarker": str(end)} if end < len(found) else {})}

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_.calls import invalid
-from infrastructure.embedded.engines.functions.engine import BadPackage, Functions, Package
+from infrastructure.embedded.engines.functions.engine import BadPackage, CodePackage, Functions
 from infrastructure.embedded.gateway.refused import Refused
 
 DIRECT_LIMIT = 50 << 20
 """Bytes of an archive that comes with the call; larger ones come from S3."""
 
 
-def stored(given: Mapping[str, Any], engine: Functions, s3: Any) -> tuple[Package, Path]:
+def stored(given: Mapping[str, Any], engine: Functions, s3: Any) -> tuple[CodePackage, Path]:
     """The archive that `given` (ZipFile, or S3Bucket, S3Key and S3ObjectVersion) is, and where it will be unpacked.
 
     `s3` are moto's buckets. Refused as AWS does: InvalidParameterValueException, RequestTooLargeException.

@@ -28,7 +28,6 @@ class Concurrency:
 
     @property
     def unreserved(self) -> int:
-        """What is not reserved by any function."""
         return self.limit - sum(self._reserved.values())
 
     def may_reserve(self, name: str, wanted: int) -> bool:
@@ -67,7 +66,6 @@ class Concurrency:
         return ""
 
     def leave(self, name: str) -> None:
-        """An admitted invocation has ended."""
         self._running[name] -= 1
         if not self._running[name]:
             del self._running[name]

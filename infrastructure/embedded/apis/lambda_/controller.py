@@ -46,45 +46,43 @@ class LambdaController:
         aliases = LambdaAliases(self._records)
         self.invocations = Invocations(context, self._records, self._engine, self._concurrency, aliases)
         self._functions = LambdaFunctions(self._records, self._engine, self._concurrency, s3, self._deleted)
-        self._followers = (LambdaEventSources(context, self.invocations), LambdaAsync(context, self.invocations))
+        self._event_sources = LambdaEventSources(context, self.invocations)
+        self._asynchronous = LambdaAsync(context, self.invocations)
         layers = LambdaLayers(self._records, self._engine, s3)
-        invoke = LambdaInvoke(self.invocations, self._followers[1])
-        parts = (self._functions, aliases, layers, LambdaPolicies(self._records), invoke, *self._followers)
-        context.backends.operations.bind(self.name, *parts)
+        invoke = LambdaInvoke(self.invocations, self._asynchronous)
+        policies = LambdaPolicies(self._records, self._event_sources.tags)
+        parts = (aliases, layers, policies, invoke, self._event_sources, self._asynchronous)
+        context.backends.operations.bind(self.name, self._functions, *parts)
         context.backends.operations.tag(self._tagged)
         context.metrics.register(self._measured)
 
     async def reconcile(self, _key: str, /) -> None:
-        """Let the parts that follow other records look; drop what is of no function any more."""
-        for follower in self._followers:
-            await follower.reconcile()
+        """Let the event sources look at their queues; drop what is of no function any more."""
+        self._event_sources.poke()
         functions = self._records.functions.values()
         keys = {configuration.key for function in functions for configuration in function.configurations}
         self._engine.keep(self._records.folders(), keys)
 
     def unsettled(self) -> tuple[str, ...]:
-        """Functions whose code is still being unpacked."""
         latest = [function.latest for function in self._records.functions.values()]
         pending = [each.name for each in latest if not self._engine.is_stored(*each.folders)]
         return tuple(f"function {name} is not active yet" for name in pending)
 
     async def close(self) -> None:
-        """End all sandboxes, after nobody asks for more."""
-        for follower in self._followers:
-            await follower.close()
+        await self._event_sources.close()
+        await self._asynchronous.close()
         await self.invocations.close()
         await self._engine.close()
 
     def _deleted(self, name: str) -> None:
-        for follower in self._followers:
-            follower.function_deleted(name)
+        self._event_sources.poke(name)
+        self._asynchronous.function_deleted(name)
 
     def _tagged(self) -> Iterator[tuple[str, Mapping[str, str]]]:
         yield from ((each.arn, each.tags) for each in self._records.functions.values())
-        yield from self._followers[0].tagged()
+        yield from self._event_sources.tagged()
 
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
-        """The most that ran side by side since last time, by function and in all."""
         peaks = dict(self._concurrency.peaks())
         for name, peak in peaks.items():
             yield _concurrent(float(peak), {"FunctionName": name})

@@ -5,13 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_ import code as lambda_code
-from infrastructure.embedded.apis.lambda_.calls import (
-    Output,
-    Parameters,
-    conflict,
-    invalid,
-    not_found,
-)
+from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, conflict, invalid, not_found, paged
 from infrastructure.embedded.apis.lambda_.concurrency import UNRESERVED_MINIMUM, Concurrency
 from infrastructure.embedded.apis.lambda_.record import LATEST, Configuration, Function, Records
 from infrastructure.embedded.apis.lambda_.settings import (
@@ -24,13 +18,10 @@ from infrastructure.embedded.apis.lambda_.settings import (
 )
 from infrastructure.embedded.engines.functions.engine import Functions
 from infrastructure.embedded.gateway.operations import operation
-from infrastructure.embedded.gateway.refused import Refused
-
-_PAGE = 50
 
 
 class LambdaFunctions:
-    """Creates, changes and deletes functions. `deleted` is told the name of each that goes."""
+    """Creates, changes and deletes functions. `deleted` gets the name of each that goes."""
 
     def __init__(
         self, records: Records, engine: Functions, concurrency: Concurrency, s3: Any, deleted: Callable[[str], None]
@@ -72,10 +63,7 @@ class LambdaFunctions:
     def _get(self, given: Parameters) -> Output:
         configuration = self._records.configuration(given["FunctionName"], given.get("Qualifier", ""))
         function = self._records.functions[configuration.name]
-        output: Output = {
-            "Configuration": self._asked(given, configuration),
-            "Code": {"RepositoryType": "S3"},
-        }
+        output: Output = {"Configuration": self._asked(given, configuration), "Code": {"RepositoryType": "S3"}}
         if function.tags:
             output["Tags"] = dict(function.tags)
         reserved = self._concurrency.reserved(configuration.name)
@@ -240,13 +228,3 @@ def _is_same(published: Configuration, latest: Configuration) -> bool:
     """Whether publishing would give the same again; the description may have been the version's own."""
     mine = ("version", "revision_id", "last_modified", "description")
     return replace(published, **{name: getattr(latest, name) for name in mine}) == latest
-
-
-def paged(given: Parameters, name: str, found: list[Any]) -> Output:
-    """One page of `found`; Marker is the place to go on from."""
-    try:
-        start = int(given.get("Marker") or 0)
-    except ValueError:
-        raise Refused("InvalidParameterValueException", f"Marker {given['Marker']!r} is none of ours") from None
-    end = start + min(int(given.get("MaxItems") or _PAGE), _PAGE)
-    return {name: found[start:end], "NextMarker": str(end) if end < len(found) else None}

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from infrastructure.embedded.apis.lambda_.aliases import LambdaAliases
+from infrastructure.embedded.apis.lambda_.asynchronous.invokes import LambdaAsync
 from infrastructure.embedded.apis.lambda_.calls import (
-    AsyncInvokes,
     AsyncRequest,
+    InvokeTarget,
     Output,
     Parameters,
-    Target,
     not_found,
 )
 from infrastructure.embedded.apis.lambda_.concurrency import Concurrency
@@ -48,12 +48,7 @@ class Invocations:
     """Implements `Invoker`."""
 
     def __init__(
-        self,
-        context: "Context",
-        records: Records,
-        engine: Functions,
-        concurrency: Concurrency,
-        aliases: LambdaAliases,
+        self, context: "Context", records: Records, engine: Functions, concurrency: Concurrency, aliases: LambdaAliases
     ) -> None:
         self._context = context
         self._records = records
@@ -64,18 +59,12 @@ class Invocations:
 
     @property
     def watchers(self) -> set[Callable[[], None]]:
-        """Called when an invocation ended or a limit changed."""
         return self._concurrency.watchers
 
-    @watchers.setter
-    def watchers(self, watchers: set[Callable[[], None]]) -> None:
-        self._concurrency.watchers = watchers
-
-    def target(self, name: str, qualifier: str = "") -> Target:
-        """Resolve a name or ARN; `Refused` when there is none."""
+    def target(self, name: str, qualifier: str = "") -> InvokeTarget:
         configuration = self._records.configuration(name, qualifier)
         qualifier = self._records.split(name, qualifier)[1]
-        return Target(
+        return InvokeTarget(
             name=configuration.name,
             arn=f"{configuration.arn}:{qualifier}" if qualifier else configuration.arn,
             version=configuration.version,
@@ -85,11 +74,9 @@ class Invocations:
         )
 
     def reserved(self, name: str) -> int | None:
-        """The function's reserved concurrency."""
         return self._concurrency.reserved(self._records.split(name)[0])
 
     def free_slots(self, name: str) -> int:
-        """How many more invocations would not be throttled now."""
         return self._concurrency.free(self._records.split(name)[0])
 
     async def invoke(
@@ -109,9 +96,8 @@ class Invocations:
                 status="throttled", request_id=request_id, executed_version=configuration.version, reason=reason
             )
         arn = f"{configuration.arn}:{qualifier}" if qualifier else configuration.arn
-        run = asyncio.create_task(
-            self._run(configuration, request_id, payload, arn, context), name=f"invoke {function}"
-        )
+        work = self._run(configuration, request_id, payload, arn, context)
+        run = asyncio.create_task(work, name=f"invoke {function}")
         self._under_way.add(run)
         run.add_done_callback(self._under_way.discard)
         return await asyncio.shield(run)
@@ -142,7 +128,6 @@ class Invocations:
         )
 
     async def close(self) -> None:
-        """Give up what is under way; its sandboxes are about to end."""
         await end(*self._under_way)
 
     def _measure(self, name: str, *, duration_ms: float, is_error: bool) -> None:
@@ -158,7 +143,7 @@ class Invocations:
 class LambdaInvoke:
     """The API's Invoke, in its three ways."""
 
-    def __init__(self, invocations: Invocations, asynchronous: AsyncInvokes) -> None:
+    def __init__(self, invocations: Invocations, asynchronous: LambdaAsync) -> None:
         self._invocations = invocations
         self._asynchronous = asynchronous
 
@@ -170,17 +155,12 @@ class LambdaInvoke:
         name, qualifier = given["FunctionName"], given.get("Qualifier", "")
         target = self._invocations.target(name, qualifier)
         kind, context = given.get("InvocationType", "RequestResponse"), _context(given)
-        if kind not in ("RequestResponse", "Event", "DryRun"):
-            message = f"InvocationType {kind!r} is not one of RequestResponse, Event, DryRun"
-            raise Refused("InvalidParameterValueException", message, Type="User")
         payload = _payload(given.get("Payload") or b"{}", ASYNCHRONOUS_LIMIT if kind == "Event" else SYNCHRONOUS_LIMIT)
         if kind == "DryRun":
             return {"StatusCode": 204}
         if kind == "Event":
-            request_id = str(uuid.uuid4())
-            self._asynchronous.submit(
-                AsyncRequest(target=target, payload=payload, request_id=request_id, context=context)
-            )
+            request = AsyncRequest(target=target, payload=payload, request_id=str(uuid.uuid4()), context=context)
+            self._asynchronous.submit(request)
             return {"StatusCode": 202, "Payload": b""}
         invocation = await self._invocations.invoke(
             target.name, target.qualifier, payload, source="api", context=context

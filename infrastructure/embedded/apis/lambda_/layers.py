@@ -1,15 +1,9 @@
 """The calls about layers: archives that functions find under /opt on AWS, here on their import path."""
 
-import re
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_ import code
-from infrastructure.embedded.apis.lambda_.calls import (
-    Output,
-    Parameters,
-    not_found,
-)
-from infrastructure.embedded.apis.lambda_.functions import paged
+from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, not_found, paged
 from infrastructure.embedded.apis.lambda_.record import LayerVersion, Records, timestamp
 from infrastructure.embedded.engines.functions.engine import Functions
 from infrastructure.embedded.gateway.operations import operation
@@ -84,10 +78,7 @@ class LambdaLayers:
 
 def _name(identifier: str) -> str:
     """Of a layer's name or ARN."""
-    name = identifier.rpartition(":layer:")[2]
-    if not re.fullmatch(r"[a-zA-Z0-9-_]{1,140}", name):
-        raise Refused("ValidationException", f"{identifier!r} is no layer's name or ARN", Type="User")
-    return name
+    return identifier.rpartition(":layer:")[2]
 
 
 def _written(version: LayerVersion) -> Output:

@@ -1,23 +1,20 @@
 """Records that nothing follows from: resource-based policies and tags."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
-from infrastructure.embedded.apis.lambda_.calls import (
-    Output,
-    Parameters,
-    conflict,
-    not_found,
-)
+from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, conflict, not_found
 from infrastructure.embedded.apis.lambda_.record import Function, Records
 from infrastructure.embedded.gateway.operations import operation
 
 
 class LambdaPolicies:
-    """Keeps permissions and tags in the functions' records."""
+    """Keeps permissions and tags in the functions' records; `mapping_tags` has those of event source mappings."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, mapping_tags: Callable[[str], dict[str, str]]) -> None:
         self._records = records
+        self._mapping_tags = mapping_tags
 
     @operation("AddPermission", record="no call is authorised by policies")
     def _add(self, given: Parameters) -> Output:
@@ -46,19 +43,24 @@ class LambdaPolicies:
 
     @operation("ListTags")
     def _tags(self, given: Parameters) -> Output:
-        return {"Tags": dict(self._records.function(given["Resource"]).tags)}
+        return {"Tags": dict(self._tagged(given))}
 
     @operation("TagResource", record="tags")
     def _tag(self, given: Parameters) -> Output:
-        self._records.function(given["Resource"]).tags.update(given["Tags"])
+        self._tagged(given).update(given["Tags"])
         return {}
 
     @operation("UntagResource", record="tags")
     def _untag(self, given: Parameters) -> Output:
-        tags = self._records.function(given["Resource"]).tags
+        tags = self._tagged(given)
         for key in given["TagKeys"]:
             tags.pop(key, None)
         return {}
+
+    def _tagged(self, given: Parameters) -> dict[str, str]:
+        """The tags of a function or an event source mapping."""
+        _, mapping, identifier = str(given["Resource"]).partition(":event-source-mapping:")
+        return self._mapping_tags(identifier) if mapping else self._records.function(given["Resource"]).tags
 
     def _found(self, given: Parameters) -> tuple[Function, str]:
         _, qualifier = self._records.split(given["FunctionName"], given.get("Qualifier", ""))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_.calls import invalid, not_found
-from infrastructure.embedded.engines.functions.engine import Package
+from infrastructure.embedded.engines.functions.engine import CodePackage
 from infrastructure.embedded.gateway.refused import Refused
 
 LATEST = "$LATEST"
@@ -36,7 +36,7 @@ class LayerVersion:
     name: str
     version: int
     layer_arn: str
-    package: Package
+    package: CodePackage
     folder: Path
     created: str
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Configuration:
     environment: Mapping[str, str] = field(default_factory=dict)
     layers: tuple[LayerVersion, ...] = ()
     dead_letter_arn: str = ""
-    package: Package
+    package: CodePackage
     folder: Path
     details: Mapping[str, Any] = field(default_factory=dict)
     revision_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -84,7 +84,6 @@ class Configuration:
         return (self.folder, *(layer.folder for layer in self.layers))
 
     def changed(self, **members: Any) -> "Configuration":
-        """A next revision."""
         return replace(self, **members, revision_id=str(uuid.uuid4()), last_modified=timestamp())
 
 

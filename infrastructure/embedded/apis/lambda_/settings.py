@@ -9,22 +9,16 @@ from typing import Any
 
 from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, invalid
 from infrastructure.embedded.apis.lambda_.record import Configuration, LayerVersion, Records
-from infrastructure.embedded.engines.functions.package import UNPACKED_LIMIT, Package
+from infrastructure.embedded.engines.functions.package import UNPACKED_LIMIT, CodePackage
 from infrastructure.embedded.engines.functions.spec import PYTHON
+from infrastructure.embedded.gateway.api import names
 from infrastructure.embedded.gateway.refused import Refused
 
 LAYERS_LIMIT = 5
 ENVIRONMENT_LIMIT = 4096
 """Bytes of all variables together."""
-_DETAILS = (
-    "Architectures",
-    "EphemeralStorage",
-    "FileSystemConfigs",
-    "KMSKeyArn",
-    "LoggingConfig",
-    "SnapStart",
-    "TracingConfig",
-    "VpcConfig",
+_DETAILS = names(
+    "Architectures EphemeralStorage FileSystemConfigs KMSKeyArn LoggingConfig SnapStart TracingConfig VpcConfig"
 )
 _DEFAULTS: Mapping[str, Any] = {
     "Architectures": ["x86_64"],
@@ -32,7 +26,6 @@ _DEFAULTS: Mapping[str, Any] = {
     "TracingConfig": {"Mode": "PassThrough"},
     "SnapStart": {"ApplyOn": "None"},
 }
-_ROLE = re.compile(r"arn:aws[a-zA-Z-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+")
 _RESERVED = re.compile(
     r"AWS_(REGION|DEFAULT_REGION|ACCESS_KEY|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|EXECUTION_ENV|LAMBDA_"
     r"(FUNCTION_.+|LOG_GROUP_NAME|LOG_STREAM_NAME|RUNTIME_API|INITIALIZATION_TYPE))"
@@ -56,7 +49,7 @@ def details(given: Parameters, before: Mapping[str, Any]) -> dict[str, Any]:
     return {**_DEFAULTS, **before, **{name: given[name] for name in _DETAILS if given.get(name) is not None}}
 
 
-def require_size(package: Package, layers: tuple[LayerVersion, ...]) -> None:
+def require_size(package: CodePackage, layers: tuple[LayerVersion, ...]) -> None:
     """Refuse code and layers that are too large together."""
     size = package.unpacked + sum(layer.package.unpacked for layer in layers)
     if size > UNPACKED_LIMIT:
@@ -133,18 +126,6 @@ def _runtime(runtime: str) -> str:
     return runtime
 
 
-def _role(role: str) -> str:
-    if not _ROLE.fullmatch(role):
-        raise Refused("ValidationException", f"Role {role!r} is no ARN of an IAM role", Type="User")
-    return role
-
-
-def _handler(handler: str) -> str:
-    if not re.fullmatch(r"\S{1,128}", handler):
-        raise Refused("ValidationException", f"Handler {handler!r} is no module.function", Type="User")
-    return handler
-
-
 def _environment(wanted: Mapping[str, Any]) -> dict[str, str]:
     variables = {str(name): str(value) for name, value in (wanted.get("Variables") or {}).items()}
     reserved = sorted(name for name in variables if _RESERVED.fullmatch(name))
@@ -154,9 +135,6 @@ def _environment(wanted: Mapping[str, Any]) -> dict[str, str]:
             "provided contains reserved keys that are currently not supported for modification. Reserved keys used "
             f"in this request: {', '.join(reserved)}"
         )
-    wrong = sorted(name for name in variables if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]+", name))
-    if wrong:
-        raise Refused("ValidationException", f"{wrong} are no names of environment variables", Type="User")
     size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
     if size > ENVIRONMENT_LIMIT:
         raise invalid(
@@ -181,8 +159,8 @@ def _between(name: str, low: int, high: int) -> Any:
 
 
 _MEMBERS: Mapping[str, tuple[str, Any]] = {
-    "Role": ("role", _role),
-    "Handler": ("handler", _handler),
+    "Role": ("role", str),
+    "Handler": ("handler", str),
     "Runtime": ("runtime", _runtime),
     "Timeout": ("timeout_s", _between("timeout", 1, 900)),
     "MemorySize": ("memory_mb", _between("memorySize", 128, 10_240)),

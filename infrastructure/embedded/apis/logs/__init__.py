@@ -21,4 +21,5 @@ API = Api(
         ),
     },
     note="Log groups are records: what containers write goes to files (`cafe logs`).",
+    resources="infrastructure.embedded.apis.logs.resources",
 )

@@ -9,12 +9,10 @@ API = Api(
     protocol="json",
     target="AmazonMemoryDB",
     codes={"InvalidSubnetError": "InvalidSubnet"},
-    invalid="InvalidParameterValueException",
     records={
         "all processes share the loopback interface": "CreateSubnetGroup DeleteSubnetGroup",
         "servers ask for no password yet": "CreateUser UpdateUser DeleteUser",
         "nothing here lives for days": "CreateSnapshot DeleteSnapshot",
-        "tags": "TagResource UntagResource",
     },
     note="A cluster has one shard, and its servers speak Redis's protocol with cluster mode disabled, without TLS. "
     "Access control lists and users are records: servers ask for no password yet.",

@@ -126,8 +126,8 @@ class MemoryDbApi:
     @operation("UpdateACL", record="servers ask for no password yet")
     def update_acl(self, given: Members) -> Output:
         found = self._list(given["ACLName"])
-        added, removed = self._known(given.get("UserNamesToAdd", [])), set(given.get("UserNamesToRemove", []))
-        found.users = [user for user in (*found.users, *added) if user not in removed]
+        kept = [user for user in found.users if user not in given.get("UserNamesToRemove", [])]
+        found.users = list(dict.fromkeys((*kept, *self._known(given.get("UserNamesToAdd", [])))))
         return {"ACL": self._described(found)}
 
     @operation("DeleteACL", record="servers ask for no password yet")
@@ -143,6 +143,29 @@ class MemoryDbApi:
     def describe_acls(self, given: Members) -> Output:
         found = [self._list(given["ACLName"])] if given.get("ACLName") else list(self._lists.values())
         return {"ACLs": [self._described(each) for each in found]}
+
+    @operation("ListTags")
+    def list_tags(self, given: Members) -> Output:
+        return self._tags("ListTags", given)
+
+    @operation("TagResource", record="tags")
+    def tag(self, given: Members) -> Output:
+        return self._tags("TagResource", given)
+
+    @operation("UntagResource", record="tags")
+    def untag(self, given: Members) -> Output:
+        return self._tags("UntagResource", given)
+
+    def _tags(self, name: str, given: Members) -> Output:
+        """The tags after the call: moto's, but for the lists, which it does not know."""
+        arn = given["ResourceArn"]
+        if ":acl/" not in arn:
+            return self._operations.moto("memorydb", name, given)
+        self._list(arn.rpartition("/")[2])
+        tagger = self._backend.tagger
+        tagger.tag_resource(arn, given.get("Tags", []))
+        tagger.untag_resource_using_names(arn, given.get("TagKeys", []))
+        return {"TagList": tagger.list_tags_for_resource(arn)["Tags"]}
 
     def _add_list(self, name: str, users: list[str]) -> AccessControlList:
         arn = f"arn:aws:memorydb:{self._backend.region_name}:{self._backend.account_id}:acl/{name}"

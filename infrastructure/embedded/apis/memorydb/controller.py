@@ -10,7 +10,10 @@ from infrastructure.embedded.apis.memorydb.api import MemoryDbApi, Record
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.endpoints import Entrance, is_platforms
 from infrastructure.embedded.engines.redis.controller import RedisController
-from infrastructure.embedded.engines.redis.group import Group, Member
+from infrastructure.embedded.engines.redis.group import Group, RedisMember
+
+LOOK_S = 0.1
+"""How soon a replica that could not take over yet is looked at again."""
 
 
 class MemoryDbController(RedisController):
@@ -30,7 +33,7 @@ class MemoryDbController(RedisController):
         super().__init__(context)
         self._backend = context.backends.memorydb
         operations = context.backends.operations
-        self._calls = MemoryDbApi(self._backend, operations, self._engine.allocate)
+        self._calls = MemoryDbApi(self._backend, operations, self._engine.ports.allocate)
         operations.bind(self.name, self._calls)
 
     def _addressed(self) -> Collection[str]:
@@ -46,7 +49,9 @@ class MemoryDbController(RedisController):
             service=self.name,
             node_type=record.node_type,
             members=[
-                Member(node["Name"], node["AvailabilityZone"], self._engine.allocate(), is_primary=node is nodes[0])
+                RedisMember(
+                    node["Name"], node["AvailabilityZone"], self._engine.ports.allocate(), is_primary=node is nodes[0]
+                )
                 for node in nodes
             ],
             engine=self._engine,
@@ -54,17 +59,18 @@ class MemoryDbController(RedisController):
             logs=self._engine.logs(f"memorydb-{identity}"),
         )
 
-    async def _step(self, record: Record, group: Group) -> None:
+    async def _step(self, record: Record, group: Group) -> float | None:
         await group.fail_over()
         await group.revive()
         if group.id in self._calls.failovers:
-            await group.hand_over()
+            if not await group.hand_over():
+                return LOOK_S
             self._calls.failovers.discard(group.id)
         if record.status != "deleting":
             record.status = "available"
+        return None
 
     def _addresses(self, record: Record, group: Group) -> tuple[Entrance, ...]:
-        """One: the primary's."""
         known_as = self.UPSTREAM if is_platforms(self._backend.list_tags(record.arn)) else ""
         name, port, servers = f"memorydb-{group.id}", self._calls.ports[group.id], (group.primary.endpoint,)
         return (Entrance(name=name, port=port, servers=servers, known_as=known_as, url="redis://{host}:{port}/0"),)

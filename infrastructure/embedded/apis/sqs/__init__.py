@@ -31,4 +31,5 @@ API = Api(
     invalid="InvalidParameterValue",
     missing="MissingParameter",
     controller="infrastructure.embedded.apis.sqs.controller:SqsController",
+    resources="infrastructure.embedded.apis.sqs.resources",
 )

@@ -23,7 +23,6 @@ class SqsController:
         context.metrics.register(self._measured)
 
     async def reconcile(self, _key: str, /) -> None:
-        """Forget the counters of queues that are gone."""
         queues = self._backends.sqs.queues
         self._reported = {name: counters for name, counters in self._reported.items() if name in queues}
 

@@ -22,7 +22,7 @@ from infrastructure.embedded.apis.sqs.queue import (
     IN_FLIGHT_LIMIT,
     Counts,
     Deduplication,
-    Held,
+    HeldMessage,
     MailBox,
     ReceiptExpired,
     ReceiptUnknown,
@@ -146,7 +146,7 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
         self.empty_receives += not delivered
         return [held.body for held in delivered]
 
-    def add_dead(self, held: Held[EmbeddedMessage]) -> None:
+    def add_dead(self, held: HeldMessage[EmbeddedMessage]) -> None:
         """Take a message from a queue this is the dead letter queue of; it is never a duplicate.
 
         A standard queue's retention goes on from when it was first sent, a FIFO queue's begins anew. Source: Amazon SQS
@@ -184,17 +184,15 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
         self.changed()
 
     def give_back(self, receipt_handle: str) -> None:
-        """Undo a delivery of just now."""
         number, receipt = self._receipt(receipt_handle)
         self.box.give_back(number, receipt, now=self.clock())
         self.changed()
 
     def changed(self) -> None:
-        """Tell the watchers to look again."""
         for watcher in tuple(self.watchers):
             watcher()
 
-    def _handle(self, held: Held[EmbeddedMessage]) -> str:
+    def _handle(self, held: HeldMessage[EmbeddedMessage]) -> str:
         return base64.urlsafe_b64encode(f"{self.name}/{held.number}/{held.receipt}".encode()).decode()
 
     def _receipt(self, handle: str) -> tuple[int, int]:

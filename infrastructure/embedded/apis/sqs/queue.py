@@ -26,7 +26,7 @@ Key = tuple[str, str]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Held(Generic[Body]):
+class HeldMessage(Generic[Body]):
     """One message of a queue. `number` grows with each send; `receipt` is that of the latest delivery, 0 before any.
 
     Retention counts from `origin`: `sent_at`, or when it was first sent if a standard queue held it before this one.
@@ -76,7 +76,7 @@ class Deduplication:
         self._answers: OrderedDict[Key, tuple[float, tuple[str, str]]] = OrderedDict()
 
     def recall(self, key: Key, *, now: float) -> tuple[str, str] | None:
-        """What `remember` was told of `key` within the window, whether or not the message has been deleted since."""
+        """What `remember` got for `key` within the window, whether or not the message has been deleted since."""
         while self._answers and now - next(iter(self._answers.values()))[0] >= DEDUPLICATION_S:
             self._answers.popitem(last=False)
         known = self._answers.get(key)
@@ -95,7 +95,7 @@ class MailBox(Generic[Body]):
 
     def __init__(self, *, is_fifo: bool) -> None:
         self.is_fifo = is_fifo
-        self._held: dict[int, Held[Body]] = {}
+        self._held: dict[int, HeldMessage[Body]] = {}
         self._lines: dict[str, _Line] = {}
         self._heads: list[tuple[int, str]] = []
         self._delays: list[tuple[float, int]] = []
@@ -111,13 +111,13 @@ class MailBox(Generic[Body]):
 
     def send(
         self, body: Body, *, now: float, group: str = "", delay: float = 0.0, origin: float | None = None
-    ) -> Held[Body]:
+    ) -> HeldMessage[Body]:
         """Add a message at the end of its group; it can be received `delay` seconds from `now`.
 
         `origin` is when it was first sent, if another queue held it before and its retention goes on from there.
         """
         self._number += 1
-        held = Held(
+        held = HeldMessage(
             number=self._number,
             body=body,
             group=group if self.is_fifo else "",
@@ -139,14 +139,14 @@ class MailBox(Generic[Body]):
 
     def receive(
         self, *, now: float, count: int, visibility: float, max_receives: int | None = None
-    ) -> tuple[list[Held[Body]], list[Held[Body]]]:
+    ) -> tuple[list[HeldMessage[Body]], list[HeldMessage[Body]]]:
         """Up to `count` messages in the order sent, in flight for `visibility` seconds from now on, and the dead.
 
         The dead are those that were delivered `max_receives` times already; they are not held any more.
         """
         self._settle(now)
-        delivered: list[Held[Body]] = []
-        dead: list[Held[Body]] = []
+        delivered: list[HeldMessage[Body]] = []
+        dead: list[HeldMessage[Body]] = []
         mine: set[str] = set()
         count = min(count, IN_FLIGHT_LIMIT - self._in_flight)
         while self._heads and len(delivered) < count:
@@ -214,7 +214,6 @@ class MailBox(Generic[Body]):
         self._in_flight = self._delayed = 0
 
     def counts(self, *, now: float) -> Counts:
-        """How many are visible, in flight and delayed."""
         self._settle(now)
         return Counts(len(self._held) - self._in_flight - self._delayed, self._in_flight, self._delayed)
 
@@ -241,14 +240,14 @@ class MailBox(Generic[Body]):
         ends = [heap[0][0] for heap in (self._delays, self._flights) if heap]
         return min(ends, default=None)
 
-    def _remember_moved(self, held: Held[Body]) -> None:
+    def _remember_moved(self, held: HeldMessage[Body]) -> None:
         """For `expire`; what has left since is dropped as often as it is the greater part."""
         if len(self._moved) > 2 * len(self._held):
             self._moved = [each for each in self._moved if each[1] in self._held]
             heapify(self._moved)
         heappush(self._moved, (held.origin, held.number))
 
-    def _of(self, number: int, receipt: int) -> Held[Body] | None:
+    def _of(self, number: int, receipt: int) -> HeldMessage[Body] | None:
         """The message of a delivery; None when it is gone."""
         if not (0 < number <= self._number and 0 < receipt <= self._receipt):
             raise ReceiptUnknown
@@ -273,7 +272,7 @@ class MailBox(Generic[Body]):
                 self._line_up(held)
                 self._offer(held.group)
 
-    def _deliver(self, held: Held[Body], *, until: float) -> None:
+    def _deliver(self, held: HeldMessage[Body], *, until: float) -> None:
         self._receipt += 1
         held.receives += 1
         held.receipt = self._receipt
@@ -282,17 +281,17 @@ class MailBox(Generic[Body]):
         self._lines[held.group].in_flight += 1
         heappush(self._flights, (until, held.number, held.receipt))
 
-    def _land(self, held: Held[Body]) -> None:
+    def _land(self, held: HeldMessage[Body]) -> None:
         held.visible_at = None
         self._in_flight -= 1
         self._lines[held.group].in_flight -= 1
 
-    def _line_up(self, held: Held[Body]) -> _Line:
+    def _line_up(self, held: HeldMessage[Body]) -> _Line:
         line = self._lines.setdefault(held.group, _Line())
         heappush(line.waiting, held.number)
         return line
 
-    def _remove(self, held: Held[Body]) -> None:
+    def _remove(self, held: HeldMessage[Body]) -> None:
         del self._held[held.number]
         if held.is_delayed:
             self._delayed -= 1

@@ -31,13 +31,13 @@ class Yard:
         )
 
     async def _step(self, record: int, member: list[Any]) -> float:
-        self._tell("step", member)
+        self._note("step", member)
         return float(record)
 
     async def _remove(self, member: list[Any]) -> None:
-        self._tell("remove", member)
+        self._note("remove", member)
 
-    def _tell(self, what: str, member: list[Any]) -> None:
+    def _note(self, what: str, member: list[Any]) -> None:
         self.events.append(f"{what} {member[0]}{member[1]}")
         if what in self.defects:
             raise self.defects.pop(what)

@@ -86,12 +86,12 @@ def error_document(kind: str, message: str) -> bytes:
 def read_error(document: bytes) -> tuple[str, str]:
     """Type and message of an error document; whatever code in a sandbox posted that is none is `Runtime.Unknown`."""
     try:
-        told = json.loads(document)
+        read = json.loads(document)
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        read = None
+    if not isinstance(read, dict):
         return "Runtime.Unknown", document[:200].decode("utf-8", "replace")
-    return str(told.get("errorType", "Runtime.Unknown")), str(told.get("errorMessage", ""))
+    return str(read.get("errorType", "Runtime.Unknown")), str(read.get("errorMessage", ""))
 
 
 def ending(returncode: int) -> str:

@@ -22,8 +22,8 @@ from uuid import uuid4
 from infrastructure.embedded.control.background import Background, end
 from infrastructure.embedded.engines.functions import package as functions_package
 from infrastructure.embedded.engines.functions import runtime as functions_runtime
-from infrastructure.embedded.engines.functions.fleet import Fleet, Host
-from infrastructure.embedded.engines.functions.package import BadPackage, Package
+from infrastructure.embedded.engines.functions.fleet import Host, SandboxFleet
+from infrastructure.embedded.engines.functions.package import BadPackage, CodePackage
 from infrastructure.embedded.engines.functions.sandbox import Ran, Sandbox
 from infrastructure.embedded.engines.functions.spec import ZYGOTE, FunctionSpec
 from infrastructure.embedded.host import forking
@@ -32,7 +32,7 @@ from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 
-__all__ = ["BadPackage", "FunctionSpec", "Functions", "Package", "Ran"]
+__all__ = ["BadPackage", "CodePackage", "FunctionSpec", "Functions", "Ran"]
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ class Functions:
         self._unpacking: dict[Path, asyncio.Task[Process | None]] = {}
         """What unpacks a folder; its result is the process that compiles what is in there."""
         self._removals = Background(_log)
-        self._fleets: dict[str, Fleet] = {}
-        self._retired: set[Fleet] = set()
+        self._fleets: dict[str, SandboxFleet] = {}
+        self._retired: set[SandboxFleet] = set()
         self._in_use: Counter[Path] = Counter()
         """Folders that invocations under way were begun with; some of them may still wait for a sandbox."""
         self._numbers = itertools.count(1)
@@ -68,14 +68,14 @@ class Functions:
         program = (functions_runtime.__file__, str(_FORKING), str(runtime))
         supervisor.add_zygote(ZYGOTE, (sys.executable, "-I", "-S", "-X", "utf8", *program))
 
-    def store(self, archive: bytes) -> tuple[Package, Path]:
+    def store(self, archive: bytes) -> tuple[CodePackage, Path]:
         """Check an archive, and unpack it in the background; where it will be. `BadPackage` says what is wrong."""
         package = functions_package.inspect(archive)
         target = self._folders.get(package.sha256)
         if target is None or self.problem(target):  # a full disk, say, may have room by now
             target = self._folders[package.sha256] = self._root / "code" / f"{package.sha256}-{next(self._numbers)}"
             unpacking = asyncio.create_task(self._unpack(archive, target), name=f"unpack {target.name}")
-            unpacking.add_done_callback(_tell_failure)
+            unpacking.add_done_callback(_log_failure)
             self._unpacking[target] = unpacking
         return package, target
 
@@ -120,7 +120,7 @@ class Functions:
             await self.stored(spec.code, *spec.layers)
             fleet = self._fleets.get(key)
             if fleet is None:
-                fleet = self._fleets[key] = Fleet(spec, self._host)
+                fleet = self._fleets[key] = SandboxFleet(spec, self._host)
             return await fleet.run(request_id, payload, arn or spec.arn, context)
 
     @contextlib.contextmanager
@@ -145,7 +145,6 @@ class Functions:
         return fleet.size if fleet is not None else 0
 
     async def close(self) -> None:
-        """End everything at once."""
         await end(*self._unpacking.values())
         await asyncio.gather(*self._removals.tasks, return_exceptions=True)
         await asyncio.gather(*(fleet.close() for fleet in (*self._fleets.values(), *self._retired)))
@@ -187,8 +186,8 @@ class Functions:
             return None
 
 
-def _tell_failure(unpacking: "asyncio.Task[Process | None]") -> None:
-    """The function's state tells it too, for as long as there is the function."""
+def _log_failure(unpacking: "asyncio.Task[Process | None]") -> None:
+    """The function's state shows it too, for as long as there is the function."""
     if not unpacking.cancelled() and (failure := unpacking.exception()) is not None:
         _log.warning("%s failed: %s", unpacking.get_name(), failure)
 

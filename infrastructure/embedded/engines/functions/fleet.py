@@ -35,7 +35,7 @@ class Host:
     idle_s: float
 
 
-class Fleet:
+class SandboxFleet:
     """Runs invocations of `spec`, as many side by side as are asked for."""
 
     def __init__(self, spec: FunctionSpec, host: Host) -> None:
@@ -53,7 +53,6 @@ class Fleet:
 
     @property
     def size(self) -> int:
-        """Sandboxes that start, run or wait."""
         return len(self._sandboxes)
 
     @property
@@ -77,7 +76,6 @@ class Fleet:
             self._dismiss(sandbox)
 
     async def close(self) -> None:
-        """End every sandbox at once, and wait for that."""
         self._is_retired = True
         if self._reaper is not None:
             self._reaper.cancel()
@@ -162,7 +160,6 @@ class Fleet:
         self._not_before = self._loop.time() + pause_s
 
     def _unstarted(self, request_id: str, failure: InitFailed) -> Ran:
-        """The answer to an invocation whose sandbox did not come up."""
         report = Report(
             request_id=request_id,
             duration_ms=failure.elapsed_ms,

@@ -40,7 +40,7 @@ class BadPackage(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
+class CodePackage:
     """An archive that passed the checks. `sha256` is hexadecimal; sizes in bytes."""
 
     sha256: str
@@ -53,7 +53,7 @@ class Package:
         return b64encode(bytes.fromhex(self.sha256)).decode()
 
 
-def inspect(archive: bytes) -> Package:
+def inspect(archive: bytes) -> CodePackage:
     """Check a zip archive, not unpacking it; `BadPackage` when it is none, too large or reaches out of its folder."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
@@ -69,7 +69,7 @@ def inspect(archive: bytes) -> Package:
         raise BadPackage(f"The archive has {len(entries)} entries; 1 to {ENTRIES_LIMIT} are allowed")
     for entry in entries:
         _require_inside(entry)
-    return Package(sha256=hashlib.sha256(archive).hexdigest(), size=len(archive), unpacked=unpacked)
+    return CodePackage(sha256=hashlib.sha256(archive).hexdigest(), size=len(archive), unpacked=unpacked)
 
 
 def _require_inside(entry: zipfile.ZipInfo) -> None:

@@ -2,7 +2,7 @@
 
 It holds ready what AWS's own image does, its runtime client and nothing of the function, and sees nothing but the
 standard library and the folder RUNTIME. The handler's module is imported after the fork, in the sandbox's Init phase.
-FORKING is the path of services/chassis/forking.py, loaded by it, since no package of ours can be imported here.
+FORKING is the path of host/forking.py, loaded by it, since no package of ours can be imported here.
 """
 
 import gc

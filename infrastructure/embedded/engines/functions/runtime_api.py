@@ -31,7 +31,7 @@ _READ_LIMIT = ANSWER_LIMIT + (1 << 20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class RuntimeEvent:
     """One invocation as the runtime gets it: `deadline_ms` in Unix milliseconds, `context` base64 of JSON, or empty."""
 
     request_id: str
@@ -56,23 +56,19 @@ class Work:
 
 
 class Runtime(Protocol):
-    """Whom the server tells what the runtime did: the sandbox."""
+    """Whom the server notifies of what the runtime did: the sandbox."""
 
     def asked(self) -> None:
         """It waits for work: the Init phase, or the last invocation, is over."""
-        ...
 
     def answered(self, request_id: str, payload: bytes, *, is_error: bool) -> bool:
         """It answered an invocation; False when that is not the one it has."""
-        ...
 
     def failed_to_init(self, payload: bytes) -> None:
         """It could not load the handler; `payload` is AWS's error document."""
-        ...
 
     def hung_up(self) -> None:
         """The connection that it asks for work on is cut: it has ended, or is about to."""
-        ...
 
 
 class RuntimeApi:
@@ -97,7 +93,7 @@ class RuntimeApi:
             raise
         return f"{HOST}:{listener.getsockname()[1]}"
 
-    def give(self, work: Work) -> None:
+    def give(self, work: RuntimeEvent) -> None:
         """Hand work to the runtime, which has `asked` and not been given any since."""
         if self._asking is None or not self._is_waiting:
             raise AssertionError(f"{work.request_id} was given to a runtime that does not wait for work")

@@ -26,7 +26,7 @@ from infrastructure.embedded.engines.functions.ends import (
 )
 from infrastructure.embedded.engines.functions.log import SandboxLog
 from infrastructure.embedded.engines.functions.report import Report
-from infrastructure.embedded.engines.functions.runtime_api import RuntimeApi, Work
+from infrastructure.embedded.engines.functions.runtime_api import RuntimeApi, RuntimeEvent
 from infrastructure.embedded.engines.functions.spec import FunctionSpec, process_spec
 from infrastructure.embedded.host import proctree
 from infrastructure.embedded.host.process import Process
@@ -82,7 +82,7 @@ class Sandbox:
         self._init_error = b""
         self._init_ms: float | None = None
         self._is_waiting = False
-        self._work: Work | None = None
+        self._work: RuntimeEvent | None = None
         self._request_id = ""
         self._cause: Cause = ""
         self._peak_bytes = 0
@@ -125,7 +125,9 @@ class Sandbox:
         deadline_ms = int((time.time() + self.spec.timeout_s) * 1000)
         began = time.monotonic()
         with _Timers(self._loop, self.spec.timeout_s, self._end, self._look):
-            self._offer(Work(request_id=request_id, payload=payload, arn=arn, deadline_ms=deadline_ms, context=context))
+            self._offer(
+                RuntimeEvent(request_id=request_id, payload=payload, arn=arn, deadline_ms=deadline_ms, context=context)
+            )
             try:
                 outcome = await self._outcome
             except BaseException:
@@ -146,10 +148,9 @@ class Sandbox:
         self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    # What the Runtime API tells.
+    # What the Runtime API calls.
 
     def asked(self) -> None:
-        """The runtime waits for work."""
         self._is_waiting = True
         if not self._ready.done():
             self._ready.set_result(None)
@@ -158,23 +159,21 @@ class Sandbox:
             self._offer(work)
 
     def answered(self, request_id: str, payload: bytes, *, is_error: bool) -> bool:
-        """The handler is done."""
         if request_id != self._request_id or self._outcome is None or self._outcome.done():
             return False
         self._outcome.set_result(Answered(payload, is_error))
         return True
 
     def failed_to_init(self, payload: bytes) -> None:
-        """The handler could not be loaded; the process ends by itself."""
         self._init_error = payload
 
     def hung_up(self) -> None:
-        """A runtime that is killed is known by its connection before its end is told: no work for it from here on."""
+        """A killed runtime is known by its connection before its end is reported: no work for it from here on."""
         self._is_waiting = False
-        if self._outcome is None or self._outcome.done():  # else its own end tells what became of the invocation
+        if self._outcome is None or self._outcome.done():  # else its own end resolves what became of the invocation
             self._end("abandoned")
 
-    def _offer(self, work: Work) -> None:
+    def _offer(self, work: RuntimeEvent) -> None:
         """Hand the work over now, or as soon as the runtime has finished with the last one and asks."""
         if self._is_waiting:
             self._is_waiting = False

@@ -42,7 +42,7 @@ class Tools:
         self._numbers = itertools.count(1)
 
     async def run(self, resource: str, *argv: str) -> None:
-        """Returns when the program succeeded; `EnvironmentFault` with the end of what it said otherwise."""
+        """Returns when the program succeeded; `EnvironmentFault` with the end of its log otherwise."""
         identity = f"postgres-tool-{next(self._numbers)}"
         spec = ProcessSpec(
             id=identity,
@@ -63,7 +63,7 @@ class Tools:
         if code != 0:
             program = Path(argv[0]).name
             raise EnvironmentFault(
-                f"{program} for {resource} ended with {code}; `cafe logs {identity}` shows all it said",
+                f"{program} for {resource} ended with {code}; `cafe logs {identity}` shows all of its log",
                 log=self._supervisor.tail(identity),
             )
 

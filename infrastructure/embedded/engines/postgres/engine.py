@@ -5,7 +5,7 @@
                                  ▲                   ▼
                                  └───────────── dead (a death is an event)
 
-We talk to them through an abstract unix socket, where the kernel vouches for us. Everybody else needs a password.
+We reach them through an abstract unix socket, where the kernel vouches for us. Everybody else needs a password.
 """
 
 import asyncio
@@ -21,7 +21,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infrastructure.embedded.engines.postgres.copies import Copies, Tools, own, system_user
-from infrastructure.embedded.engines.postgres.settings import ADMIN, Settings, Size, access, configuration, synchronous
+from infrastructure.embedded.engines.postgres.settings import (
+    ADMIN,
+    ServerSettings,
+    Size,
+    access,
+    configuration,
+    synchronous,
+)
 from infrastructure.embedded.engines.postgres.wire import PostgresConnection, Row, literal
 from infrastructure.embedded.host import binaries, proctree, sysv
 from infrastructure.embedded.host.answering import answer_of
@@ -76,7 +83,7 @@ class PostgresNode:
         self._engine = engine
         self._connection: PostgresConnection | None = None
         self._connecting = asyncio.Lock()
-        self._settings = Settings(
+        self._settings = ServerSettings(
             name=spec.name,
             port=spec.port,
             sockets=engine.sockets,
@@ -157,14 +164,13 @@ class PostgresNode:
             await asyncio.sleep(_LOOK_S)
 
     async def remove(self) -> None:
-        """End the server and forget its data."""
         await self.kill()
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
     # --- its role -----------------------------------------------------------------------------------------------------
 
     async def promote(self) -> None:
-        """Take writes from now on. Whatever standbys are to confirm must be told again: none are, at first."""
+        """Take writes from now on. Whatever standbys are to confirm must be set again: none are, at first."""
         await self.query("SELECT pg_promote(false)")
         deadline = time.monotonic() + PROMOTION_S
         while await self.value("SELECT pg_is_in_recovery()") != "f":
@@ -186,9 +192,9 @@ class PostgresNode:
         await self.query("SELECT pg_reload_conf()")
         if not standbys:
             return
-        # A server process that already knows was forked, or told, after all others had been told.
+        # A server process that already knows was forked, or notified, after all others had been.
         while await self.newly_asked("SHOW synchronous_standby_names") != synchronous(standbys):  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_S)  # PostgreSQL tells nobody that it has read its file
+            await asyncio.sleep(_LOOK_S)  # PostgreSQL reports to nobody that it has read its file
         await self.query("CHECKPOINT", timeout_s=START_S)
 
     async def flush_log(self) -> None:
@@ -199,7 +205,6 @@ class PostgresNode:
         await self.query("SET LOCAL synchronous_commit = local; SELECT pg_logical_emit_message(true, 'cafe', 'flush')")
 
     async def followers(self) -> tuple[Follower, ...]:
-        """The standbys that stream from this primary."""
         rows = await self.query(
             "SELECT application_name, sync_state, "
             "coalesce(pg_current_wal_lsn() - flush_lsn, pg_current_wal_lsn() - '0/0')::bigint "
@@ -234,7 +239,6 @@ class PostgresNode:
         return await connection.query(statement, timeout_s)
 
     async def value(self, statement: str, timeout_s: float = 5.0) -> str:
-        """The first column of the first row."""
         return (await self.query(statement, timeout_s))[0][0] or ""
 
     async def connect(self, database: str = "postgres", timeout_s: float = 2.0) -> PostgresConnection:
@@ -289,7 +293,6 @@ class PostgresEngine:
         return node
 
     async def forget(self, folder: Path) -> None:
-        """Remove a folder with data."""
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def launch(self, node: PostgresNode) -> Process:

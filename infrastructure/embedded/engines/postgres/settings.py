@@ -1,4 +1,4 @@
-"""What a server of the cluster is told, as the text of its files. Pure: the same node gives the same text.
+"""How a server of the cluster is set up, as the text of its files. Pure: the same node gives the same text.
 
 The files lie beside the data directory, not in it, so that neither a copy nor a rewind brings another node's along.
 """
@@ -60,7 +60,7 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class ServerSettings:
     """One server's own. `standbys` are the application names whose confirmation every commit waits for."""
 
     name: str
@@ -74,7 +74,7 @@ class Settings:
     standbys: tuple[str, ...] = ()
 
 
-def configuration(settings: Settings) -> str:
+def configuration(settings: ServerSettings) -> str:
     """postgresql.conf."""
     values: dict[str, str] = {
         "listen_addresses": "127.0.0.1",
@@ -147,7 +147,7 @@ def _hmac(key: bytes, message: bytes) -> bytes:
     return hmac.new(key, message, hashlib.sha256).digest()
 
 
-def _conninfo(settings: Settings) -> str:
+def _conninfo(settings: ServerSettings) -> str:
     if settings.primary is None:
         return ""
     return f"host={settings.sockets} port={settings.primary} user={ADMIN} application_name={settings.name}"

@@ -10,6 +10,7 @@ import socket
 import struct
 from collections.abc import Mapping
 
+from infrastructure.embedded.engines.dialogue import Dialogue
 from infrastructure.errors import EnvironmentFault
 
 Row = tuple[str | None, ...]
@@ -29,13 +30,10 @@ class PostgresError(EnvironmentFault):
         super().__init__(f"{fields.get('M', 'PostgreSQL gave no reason')} (SQLSTATE {self.sqlstate})")
 
 
-class PostgresConnection:
-    """One connection. Statements are answered in turn, so one at a time."""
+class PostgresConnection(Dialogue):
+    """One connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._lock = asyncio.Lock()
+    refusal = PostgresError
 
     @classmethod
     async def open(
@@ -67,33 +65,14 @@ class PostgresConnection:
     async def query(self, statement: str, timeout_s: float = 2.0) -> list[Row]:
         """The rows as text, empty for a statement without any; `PostgresError` when it is refused.
 
-        `OSError` or `TimeoutError` when the server is gone; the connection is closed then, since what is still to come
-        belongs to a question nobody waits for.
+        `OSError` or `TimeoutError` when the server is gone.
         """
-        if self.is_closed:
-            raise ConnectionError("the connection is closed")
-        async with self._lock, asyncio.timeout(timeout_s):
-            try:
-                self._send(b"Q", statement.encode() + b"\0")
-                await self._writer.drain()
-                return await self._rows()
-            except PostgresError:
-                raise
-            except BaseException:
-                self.close()
-                raise
+        body = statement.encode() + b"\0"
+        return await self._ask(b"Q" + struct.pack("!i", len(body) + 4) + body, self._rows, timeout_s)
 
     async def value(self, statement: str, timeout_s: float = 2.0) -> str:
         """The first column of the first row, empty for NULL; otherwise as `query`."""
         return (await self.query(statement, timeout_s))[0][0] or ""
-
-    @property
-    def is_closed(self) -> bool:
-        return self._writer.is_closing()
-
-    def close(self) -> None:
-        """Drop the connection. Idempotent."""
-        self._writer.close()
 
     async def _greet(self, user: str, database: str) -> None:
         options = {"user": user, "database": database, "application_name": "rdsadmin", "client_encoding": "UTF8"}
@@ -123,16 +102,10 @@ class PostgresConnection:
                     return rows
 
     async def _message(self) -> tuple[bytes, bytes]:
-        try:
-            kind, length = struct.unpack("!ci", await self._reader.readexactly(5))
-            if not 4 <= length <= _MOST_MESSAGE_BYTES:
-                raise ConnectionError(f"this is no PostgreSQL message: {kind!r} of {length} bytes")
-            return kind, await self._reader.readexactly(length - 4)
-        except asyncio.IncompleteReadError as cut:
-            raise ConnectionError("the server closed the connection") from cut
-
-    def _send(self, kind: bytes, body: bytes) -> None:
-        self._writer.write(kind + struct.pack("!i", len(body) + 4) + body)
+        kind, length = struct.unpack("!ci", await self._exactly(5))
+        if not 4 <= length <= _MOST_MESSAGE_BYTES:
+            raise ConnectionError(f"this is no PostgreSQL message: {kind!r} of {length} bytes")
+        return kind, await self._exactly(length - 4)
 
 
 def _row(body: bytes) -> Row:

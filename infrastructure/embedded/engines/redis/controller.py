@@ -4,13 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
+from infrastructure.embedded.control.asking import Asking
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.endpoints import Entrance, Entrances
 from infrastructure.embedded.control.failures import all_of
 from infrastructure.embedded.control.fleet import Fleet
-from infrastructure.embedded.engines.redis.asking import RedisMetrics
+from infrastructure.embedded.control.metrics import Datum
 from infrastructure.embedded.engines.redis.engine import RedisEngine, RedisNode
 from infrastructure.embedded.engines.redis.group import Group
+from infrastructure.embedded.engines.redis.reading import Reading, metrics_between
 from infrastructure.embedded.host.process import Process
 
 Record = Any  # moto's record of a group, which publishes no types
@@ -33,7 +35,10 @@ class RedisController(ABC):
             wanted=self._wanted, make=self._make, step=self._step, remove=Group.remove, changed=self._publish
         )
         self._entrances = Entrances(context, self.name, self.UPSTREAM)
-        self._metrics = RedisMetrics(context.metrics, self.NAMESPACE, self._running, self._dimensions, self.METRICS)
+        self._seen: dict[str, Reading] = {}
+        self._metrics = Asking(
+            context.metrics, self.NAMESPACE, self._running, self._ask, lambda each: self._seen.pop(each[0], None)
+        )
         context.supervisor.on_exit(self._on_exit)
 
     @abstractmethod
@@ -73,7 +78,7 @@ class RedisController(ABC):
         look_s = await self._fleet.reconcile(key)
         if key not in self._fleet:
             for port in self._forget(key):
-                self._engine.release(port)
+                self._engine.ports.release(port)
         return look_s
 
     def _publish(self) -> None:
@@ -83,17 +88,31 @@ class RedisController(ABC):
     def _running(self) -> list[tuple[str, RedisNode]]:
         return [each for group in self._fleet.running.values() for each in group.running()]
 
+    async def _ask(self, asked: tuple[str, RedisNode], elapsed_s: float) -> list[Datum]:
+        identity, node = asked
+        before, reading = self._seen.get(identity), Reading.of(await node.info())
+        self._seen[identity] = reading
+        return [
+            Datum(
+                namespace=self.NAMESPACE,
+                name=self.METRICS.get(name, name),
+                value=value,
+                unit=unit,
+                dimensions=dimensions,
+            )
+            for name, value, unit in metrics_between(before, reading, elapsed_s)
+            for dimensions in self._dimensions(identity)
+        ]
+
     def _on_exit(self, process: Process) -> None:
         if process.spec.kind == "redis" and process.spec.service == self.name:
             self._context.wake(self.name)
 
     def unsettled(self) -> tuple[str, ...]:
-        """Nodes that do not run."""
         missing = self._wanted().keys() - self._fleet.running.keys()
         down = [m.id for group in self._fleet.running.values() for m in group.members if not m.is_alive]
         return tuple(f"{self.name} {name} is not running yet" for name in (*sorted(missing), *down))
 
     async def close(self) -> None:
-        """Kill every server."""
-        await self._metrics.asking.close()
+        await self._metrics.close()
         await all_of(self.name, (group.kill() for group in self._fleet.clear()))

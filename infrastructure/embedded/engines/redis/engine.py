@@ -6,7 +6,6 @@ does. With one, every write is in the append-only file before it is acknowledged
 
 import asyncio
 import functools
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +38,7 @@ MEMORY: Mapping[str, float] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSpec:
+class RedisNodeSpec:
     """A node to run. `id` is file-name safe; `primary` is whom it copies, None for a primary."""
 
     id: str
@@ -56,7 +55,7 @@ class NodeSpec:
 class RedisNode:
     """A running server."""
 
-    def __init__(self, spec: NodeSpec, process: Process, connection: RespConnection) -> None:
+    def __init__(self, spec: RedisNodeSpec, process: Process, connection: RespConnection) -> None:
         self.spec = spec
         self.process = process
         self._connection = connection
@@ -71,7 +70,6 @@ class RedisNode:
         return self.process.state != "exited"
 
     async def promote(self) -> None:
-        """Take writes from now on."""
         await (await self._connected()).call("REPLICAOF", "NO", "ONE")
 
     async def follow(self, primary: Endpoint) -> None:
@@ -115,7 +113,6 @@ class RedisNode:
         self._connection.close()  # of somebody who asked while it was ending
 
     async def kill(self) -> None:
-        """End the server at once."""
         self._connection.close()
         self.process.kill()
         await self.process.wait()
@@ -126,17 +123,11 @@ class RedisEngine:
 
     def __init__(self, supervisor: Supervisor, ports: Ports, state: StateFolder) -> None:
         self._supervisor = supervisor
-        self._ports = ports
+        self.ports = ports
+        """One for each node, until it is gone for good."""
         self._state = state
 
-    def allocate(self) -> int:
-        """A port for a node; `release` it when the node is gone for good."""
-        return self._ports.allocate()
-
-    def release(self, port: int) -> None:
-        self._ports.release(port)
-
-    async def start(self, spec: NodeSpec) -> RedisNode:
+    async def start(self, spec: RedisNodeSpec) -> RedisNode:
         """A server that answers; `EnvironmentFault` with the log's tail when it does not within 10 s."""
         process = await self._supervisor.start(
             ProcessSpec(
@@ -154,21 +145,9 @@ class RedisEngine:
         return RedisNode(spec, process, await answer_of(self._supervisor, process, ask, within_s=_READY_S))
 
     def logs(self, group: str) -> Path:
-        """The folder for the append-only files of a group that has them."""
         return self._state.run / "redis" / group
 
-    @staticmethod
-    def hand_on(log: Path, successor: Path) -> None:
-        """Make the log of one node that of another; neither may run."""
-        shutil.rmtree(successor, ignore_errors=True)
-        shutil.copytree(log, successor)
-
-    @staticmethod
-    def forget(logs: Path) -> None:
-        """Drop the logs of a group that is gone."""
-        shutil.rmtree(logs, ignore_errors=True)
-
-    def _command(self, spec: NodeSpec) -> tuple[str, ...]:
+    def _command(self, spec: RedisNodeSpec) -> tuple[str, ...]:
         folder = spec.log or self._state.run / "redis"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = {

@@ -8,19 +8,21 @@ was acknowledged is on disk before its answer: a replica takes over the dead pri
 """
 
 import logging
+import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from infrastructure.embedded.control.failures import all_of
-from infrastructure.embedded.engines.redis.engine import NodeSpec, RedisEngine, RedisNode
+from infrastructure.embedded.engines.redis.engine import RedisEngine, RedisNode, RedisNodeSpec
+from infrastructure.embedded.engines.redis.resp import RespError
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Member:
+class RedisMember:
     """One node of a group: the port is its own for good, the server behind it comes and goes."""
 
     id: str
@@ -48,17 +50,17 @@ class Group:
     id: str
     service: str
     node_type: str
-    members: list[Member]
+    members: list[RedisMember]
     engine: RedisEngine
     changed: Callable[["Group"], None]
     logs: Path | None = None
 
     @property
-    def primary(self) -> Member:
+    def primary(self) -> RedisMember:
         return next(member for member in self.members if member.is_primary)
 
     @property
-    def replicas(self) -> list[Member]:
+    def replicas(self) -> list[RedisMember]:
         return [member for member in self.members if not member.is_primary]
 
     async def reboot(self, asked: Collection[str]) -> None:
@@ -76,39 +78,47 @@ class Group:
             await successor.node.promote()
         else:
             await successor.node.kill()
-            self.engine.hand_on(self._log_of(self.primary), self._log_of(successor))
+            shutil.rmtree(self._log_of(successor), ignore_errors=True)
+            shutil.copytree(self._log_of(self.primary), self._log_of(successor))
         await self._succeed(successor)
         if self.logs is not None:
             await self._start([successor])
 
-    async def hand_over(self) -> None:
-        """Make a replica the primary once it has all that the primary acknowledged; no write is lost."""
+    async def hand_over(self) -> bool:
+        """Make a replica the primary once it has all that the primary acknowledged; no write is lost.
+
+        False when there is none yet that could take over: one that has just started is still copying.
+        """
         successor = await self._successor()
-        if successor is not None and self.primary.node is not None and self.primary.is_alive:
+        if successor is None or self.primary.node is None or not self.primary.is_alive:
+            return False
+        try:
             await self.primary.node.hand_over(successor.endpoint)
-            await self._succeed(successor)
+        except RespError as refusal:
+            _log.info("%s: %s cannot take over yet: %s", self.id, successor.id, refusal)
+            return False
+        await self._succeed(successor)
+        return True
 
     async def revive(self) -> None:
-        """Start whatever does not run."""
         await self._start([member for member in self.members if not member.is_alive])
 
     async def kill(self) -> None:
-        """End every server at once."""
         await all_of(self.id, (member.node.kill() for member in self.members if member.node is not None))
 
     async def remove(self) -> None:
         """End every server, and give their ports and logs back."""
         await all_of(self.id, (member.node.stop() for member in self.members if member.node is not None))
         for member in self.members:
-            self.engine.release(member.port)
+            self.engine.ports.release(member.port)
         if self.logs is not None:
-            self.engine.forget(self.logs)
+            shutil.rmtree(self.logs, ignore_errors=True)
 
     def running(self) -> list[tuple[str, RedisNode]]:
         """The nodes that run, by their members' ids."""
         return [(m.id, m.node) for m in self.members if m.node is not None and m.is_alive]
 
-    async def _successor(self) -> Member | None:
+    async def _successor(self) -> RedisMember | None:
         """None before the group ran, or when no replica answers."""
         if self.primary.node is None:
             return None
@@ -117,7 +127,7 @@ class Group:
         able = [found for found in offsets if found[0] >= 0]
         return max(able, key=lambda found: found[0])[1] if able else None
 
-    async def _succeed(self, successor: Member) -> None:
+    async def _succeed(self, successor: RedisMember) -> None:
         old = self.primary
         old.is_primary, successor.is_primary = False, True
         self.changed(self)
@@ -125,16 +135,16 @@ class Group:
         followers = [m.node for m in self.replicas if m.node is not None and m.is_alive]
         await all_of(self.id, (node.follow(successor.endpoint) for node in followers))
 
-    async def _start(self, members: list[Member]) -> None:
+    async def _start(self, members: list[RedisMember]) -> None:
         """Start servers, a primary before its replicas."""
         for is_primary in (True, False):
             await all_of(self.id, (self._start_one(m) for m in members if m.is_primary is is_primary))
 
-    async def _start_one(self, member: Member) -> None:
+    async def _start_one(self, member: RedisMember) -> None:
         if member.node is not None:
             await member.node.kill()
         member.node = await self.engine.start(
-            NodeSpec(
+            RedisNodeSpec(
                 id=f"redis-{self.service}-{member.id}" if self.logs else f"redis-{member.id}",
                 resource=member.id,
                 service=self.service,
@@ -146,5 +156,5 @@ class Group:
             )
         )
 
-    def _log_of(self, member: Member) -> Path:
+    def _log_of(self, member: RedisMember) -> Path:
         return (self.logs or Path()) / member.id

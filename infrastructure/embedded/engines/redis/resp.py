@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from infrastructure.embedded.engines.dialogue import Dialogue
 from infrastructure.errors import EnvironmentFault
 
 Reply: TypeAlias = str | int | list["Reply"] | None
@@ -19,13 +20,10 @@ class RespError(EnvironmentFault):
     """The server refused a command; the text is its own."""
 
 
-class RespConnection:
-    """One connection. Commands are answered in turn, so one at a time."""
+class RespConnection(Dialogue):
+    """One connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._lock = asyncio.Lock()
+    refusal = RespError
 
     @classmethod
     async def open(cls, host: str, port: int, timeout_s: float = 2.0) -> "RespConnection":
@@ -35,28 +33,10 @@ class RespConnection:
         return cls(reader, writer)
 
     async def call(self, *words: str | int, timeout_s: float = 2.0) -> Reply:
-        """The reply; `RespError` when the command is refused, `OSError` or `TimeoutError` when the server is gone.
-
-        After the latter the connection is closed: what is still to come belongs to a question nobody waits for.
-        """
-        if self.is_closed:
-            raise ConnectionError("the connection is closed")
+        """The reply; `RespError` when the command is refused, `OSError` or `TimeoutError` when the server is gone."""
         parts = [str(word).encode() for word in words]
         message = b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(p), p) for p in parts)
-        async with self._lock, asyncio.timeout(timeout_s):
-            try:
-                self._writer.write(message)
-                await self._writer.drain()
-                return await self._reply()
-            except RespError:
-                raise
-            except BaseException:
-                self.close()
-                raise
-
-    @property
-    def is_closed(self) -> bool:
-        return self._writer.is_closing()
+        return await self._ask(message, self._reply, timeout_s)
 
     async def info(self) -> Mapping[str, str]:
         """INFO, all of its default sections as one mapping."""
@@ -83,10 +63,7 @@ class RespConnection:
             return None
         if length > _MOST_REPLY_BYTES:
             raise ConnectionError(f"a reply of {length} bytes is more than a command of ours can have")
-        try:
-            body = await self._reader.readexactly(length + 2)
-        except asyncio.IncompleteReadError as cut:
-            raise ConnectionError("the server closed the connection") from cut
+        body = await self._exactly(length + 2)
         return body[:-2].decode(errors="replace")
 
     async def _line(self) -> bytes:
@@ -94,7 +71,3 @@ class RespConnection:
         if not line.endswith(b"\r\n"):
             raise ConnectionError("the server closed the connection")
         return line[:-2]
-
-    def close(self) -> None:
-        """Drop the connection. Idempotent."""
-        self._writer.close()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 PATCHES: Mapping[str, tuple[str, ...]] = {
+    "applicationautoscaling": ("infrastructure.embedded.apis.application_autoscaling.patches",),
     "cloudformation": ("infrastructure.embedded.apis.cloudformation.patches",),
     "core": (
         "infrastructure.embedded.moto.patches.tracking",
@@ -22,12 +23,15 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
         "infrastructure.embedded.apis.dynamodb.patches.transactions",
         "infrastructure.embedded.apis.dynamodb.patches.malformed",
     ),
+    "ec2": ("infrastructure.embedded.apis.ec2.patches",),
     "ecr": ("infrastructure.embedded.apis.ecr.patches",),
     "ecs": ("infrastructure.embedded.apis.ecs.patches",),
+    "elasticache": ("infrastructure.embedded.apis.elasticache.patches",),
     "kinesis": ("infrastructure.embedded.apis.kinesis.patches", "infrastructure.embedded.apis.kinesis.lookups"),
     "rds": ("infrastructure.embedded.apis.rds.patches",),
     "s3": ("infrastructure.embedded.apis.s3.patches",),
     "resourcegroupstaggingapi": ("infrastructure.embedded.apis.tagging.patches",),
+    "secretsmanager": ("infrastructure.embedded.apis.secretsmanager.patches",),
     "sqs": ("infrastructure.embedded.apis.sqs.patches",),
 }
 """moto package to the patches it gets, in this order. They import moto, so they are imported when it is prepared."""

@@ -1,14 +1,16 @@
 """What moto does for every call of any API, at a fraction of its cost.
 
-Replaces in `moto.core.responses` (moto 5.2): `method_names_from_class`, which inspects the whole class for every call
-(0.15 ms), by a look at the one name that is asked for; and `gen_amzn_requestid_long`, 52 draws from a random generator,
-by a UUID.
+Replaces in `moto.core` (moto 5.2): `responses.method_names_from_class`, which inspects the whole class for every call
+(0.15 ms), by a look at the one name that is asked for; `responses.gen_amzn_requestid_long`, 52 draws from a random
+generator, by a UUID; and in `utils` the loader of service models, which lists all of botocore's data anew for each
+service (15 ms), by one that keeps the list.
 """
 
+from functools import cache
 from inspect import isfunction
 from uuid import uuid4
 
-from moto.core import responses
+from moto.core import responses, utils
 
 
 class _MethodNames:
@@ -31,6 +33,7 @@ def _request_id(headers: dict[str, str] | None = None) -> str:
 
 
 def install() -> None:
-    """Replace both where they are called."""
+    """Replace them where they are called."""
     responses.method_names_from_class = _MethodNames
     responses.gen_amzn_requestid_long = _request_id
+    utils.create_loader = cache(utils.create_loader)

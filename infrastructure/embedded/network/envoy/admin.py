@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import hashlib
+import http.client
+import io
 import os
 import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-
-import httptools
+from types import SimpleNamespace
 
 from infrastructure.errors import EnvironmentFault
 
@@ -73,28 +74,17 @@ def parsed(text: bytes) -> Mapping[str, float]:
 
 
 async def _body(reader: asyncio.StreamReader, target: str) -> bytes:
-    answer = _Answer()
-    parser = httptools.HttpResponseParser(answer)
-    size = 0
-    while not answer.is_complete and (chunk := await reader.read(65536)):
-        size += len(chunk)
-        if size > _BIGGEST_ANSWER:
+    received = bytearray()
+    while chunk := await reader.read(65536):
+        received += chunk
+        if len(received) > _BIGGEST_ANSWER:
             raise ConnectionError(f"Envoy's answer to {target} is larger than {_BIGGEST_ANSWER} bytes")
-        parser.feed_data(chunk)
-    if not answer.is_complete or parser.get_status_code() != 200:
+    answer = http.client.HTTPResponse(SimpleNamespace(makefile=lambda _mode: io.BytesIO(received)))  # type: ignore[arg-type]
+    try:
+        answer.begin()
+        body = answer.read()
+    except http.client.HTTPException as cut:
+        raise ConnectionError(f"Envoy did not answer {target}") from cut
+    if answer.status != http.client.OK:
         raise ConnectionError(f"Envoy did not answer {target}")
-    return b"".join(answer.parts)
-
-
-class _Answer:
-    """What the parser calls back."""
-
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-        self.is_complete = False
-
-    def on_body(self, part: bytes) -> None:
-        self.parts.append(part)
-
-    def on_message_complete(self) -> None:
-        self.is_complete = True
+    return body

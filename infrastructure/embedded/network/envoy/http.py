@@ -89,10 +89,7 @@ def _local_reply(status: int, condition: Json) -> Json:
     return {
         "filter": condition,
         "status_code": status,
-        "body_format_override": {
-            "text_format_source": {"inline_string": page(status)},
-            "content_type": "text/html",
-        },
+        "body_format_override": {"text_format_source": {"inline_string": page(status)}, "content_type": "text/html"},
         "headers_to_add": [
             {"header": {"key": "server", "value": SERVER}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
         ],

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from itertools import chain, repeat
 from urllib.parse import quote
 
-from infrastructure.embedded.control.background import end, tell_defect
+from infrastructure.embedded.control.background import end, log_defect
 from infrastructure.embedded.host import binaries
 from infrastructure.embedded.host.answering import answer_of
 from infrastructure.embedded.host.supervisor import Process, ProcessSpec, Supervisor
@@ -27,7 +27,7 @@ STOP_GRACE_S = 2.0
 DRAIN_S = 1
 """How long the connections of a removed listener live on."""
 VERIFY_PAUSES_S = (0.25, 1.0, 4.0)
-"""Envoy tells nobody when it has read what was published: on a busy machine the first look may be too early."""
+"""Envoy reports to nobody when it has read what was published: on a busy machine the first look may be too early."""
 _RESTART_PAUSES_S = (0.0, 0.2, 0.5, 1.0, 2.0)
 
 _log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class Envoy:
         admin.prepare(self._socket)
         startup = self._folder / "bootstrap.json"
         startup.write_bytes(xds.bootstrap(self._folder, self._socket))
-        argv = (str(binary.path), "-c", str(startup), *_OPTIONS)
+        argv = (str(binary.path), "-c", str(startup), *_OPTIONS, "--drain-strategy", "immediate")
         spec = ProcessSpec(id=PROCESS_ID, kind="envoy", resource="envoy", env={}, argv=argv)
         process = await self._supervisor.start(spec)
         self._process = process
@@ -86,7 +86,7 @@ class Envoy:
         if process is self._process and self._is_wanted and (self._restart is None or self._restart.done()):
             _log.warning("Envoy ended with %s; starting it again", process.returncode)
             self._restart = asyncio.create_task(self._start_again())
-            tell_defect(self._restart, _log, "the restart of Envoy")
+            log_defect(self._restart, _log, "the restart of Envoy")
 
     async def _start_again(self) -> None:
         """Until it serves, since without it nothing does; each failure is logged and waits a little longer."""
@@ -113,7 +113,7 @@ class Envoy:
         self._is_unverified = True
         if self._is_wanted and (self._verification is None or self._verification.done()):
             self._verification = asyncio.create_task(self._verify())
-            tell_defect(self._verification, _log, "the look whether Envoy took its configuration over")
+            log_defect(self._verification, _log, "the look whether Envoy took its configuration over")
 
     def _write_changes(self, fragments: Mapping[str, Fragment]) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ class Envoy:
             del self._written[name]
 
     async def _verify(self) -> None:
-        """What Envoy refuses it only counts and logs, and goes on with what it had: say so where people look."""
+        """What Envoy refuses it only counts and logs, and goes on with what it had: so log it where people look."""
         while self._is_unverified:  # once more for what was published meanwhile: the last look may be too early for it
             self._is_unverified = False
             await self._look_for_refusals()
@@ -140,7 +140,7 @@ class Envoy:
             try:
                 refused = sum((await self.stats("update_rejected$")).values())
             except OSError as error:
-                _log.warning("cannot tell whether Envoy took its configuration over: %s", error)
+                _log.warning("it is not known whether Envoy took its configuration over: %s", error)
                 return
             if refused > self._refused:
                 _log.error("Envoy refused a configuration:\n%s", "\n".join(self._supervisor.tail(PROCESS_ID)))
@@ -153,14 +153,4 @@ class Envoy:
         return admin.parsed(await admin.get(self._socket, f"/stats?filter={quote(pattern, safe='')}"))
 
 
-_OPTIONS = (
-    "--concurrency",
-    "1",
-    "--disable-hot-restart",
-    "--log-level",
-    "warning",
-    "--drain-time-s",
-    str(DRAIN_S),
-    "--drain-strategy",
-    "immediate",
-)
+_OPTIONS = f"--concurrency 1 --disable-hot-restart --log-level warning --drain-time-s {DRAIN_S}".split()

@@ -6,7 +6,7 @@ Source: https://www.envoyproxy.io/docs/envoy/v1.40.0/intro/arch_overview/http/ht
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from infrastructure.embedded.network.envoy.model import Condition, Forward, HttpListener, Redirect, Respond, Route
 
@@ -35,16 +35,8 @@ def typed(message: str, /, **fields: object) -> Json:
 def page(status: int) -> str:
     """The HTML page an Application Load Balancer sends with a status of its own."""
     reason = _REASONS[status]
-    lines = (
-        "<html>",
-        f"<head><title>{reason}</title></head>",
-        "<body>",
-        f"<center><h1>{reason}</h1></center>",
-        "</body>",
-        "</html>",
-        "",
-    )
-    return "\r\n".join(lines)
+    head, text = f"<head><title>{reason}</title></head>", f"<center><h1>{reason}</h1></center>"
+    return f"<html>\r\n{head}\r\n<body>\r\n{text}\r\n</body>\r\n</html>\r\n"
 
 
 def route_configuration(listener: HttpListener) -> Json:
@@ -141,7 +133,7 @@ def _all_of(conditions: tuple[Condition, ...]) -> Json:
 
 
 def _predicate(condition: Condition) -> Json:
-    header, expression = _EXPRESSIONS[condition.field](condition)
+    header, expression = _looked_at(condition)
     header_input = typed("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", header_name=header)
     return {
         "single_predicate": {
@@ -151,44 +143,27 @@ def _predicate(condition: Condition) -> Json:
     }
 
 
-def _path(condition: Condition) -> tuple[str, str]:
-    return ":path", f"{_any_of(_glob(p, '[^?]') for p in condition.patterns)}(?:[?].*)?"
-
-
-def _host(condition: Condition) -> tuple[str, str]:
-    return ":authority", f"(?i){_any_of(_glob(p, '.') for p in condition.patterns)}(?::[0-9]+)?"
-
-
-def _method(condition: Condition) -> tuple[str, str]:
-    return ":method", _any_of(re.escape(p) for p in condition.patterns)
-
-
-def _header_value(condition: Condition) -> tuple[str, str]:
-    return condition.name.lower(), f"(?i){_any_of(_glob(p, '.') for p in condition.patterns)}"
-
-
-def _query(condition: Condition) -> tuple[str, str]:
-    return ":path", f"(?i)[^?]*[?](?:.*&)?{_any_of(_pair(p) for p in condition.patterns)}(?:&.*)?"
+def _looked_at(condition: Condition) -> tuple[str, str]:
+    """The header looked at, and the RE2 expression its whole value must match."""
+    patterns = condition.patterns
+    match condition.field:
+        case "path":
+            return ":path", f"{_any_of(_glob(p, '[^?]') for p in patterns)}(?:[?].*)?"
+        case "host":
+            return ":authority", f"(?i){_any_of(_glob(p, '.') for p in patterns)}(?::[0-9]+)?"
+        case "method":
+            return ":method", _any_of(re.escape(p) for p in patterns)
+        case "header":
+            return condition.name.lower(), f"(?i){_any_of(_glob(p, '.') for p in patterns)}"
+        case "query":
+            return ":path", f"(?i)[^?]*[?](?:.*&)?{_any_of(_pair(p) for p in patterns)}(?:&.*)?"
+        case "source":
+            return PEER_HEADER, _any_of(_block(p) for p in patterns)
 
 
 def _pair(pattern: str) -> str:
     key, _, value = pattern.partition("=")
     return f"{_glob(key or '*', '[^&=]')}={_glob(value, '[^&]')}"
-
-
-def _source(condition: Condition) -> tuple[str, str]:
-    return PEER_HEADER, _any_of(_block(p) for p in condition.patterns)
-
-
-_EXPRESSIONS: dict[str, Callable[[Condition], tuple[str, str]]] = {
-    "path": _path,
-    "host": _host,
-    "method": _method,
-    "header": _header_value,
-    "query": _query,
-    "source": _source,
-}
-"""Condition field to (header looked at, RE2 expression its whole value must match)."""
 
 
 def _any_of(expressions: Iterable[str]) -> str:

@@ -64,16 +64,11 @@ def files(fragments: Iterable[Fragment], folder: Path) -> Mapping[str, bytes]:
 
 def conflicts(fragments: Mapping[str, Fragment]) -> tuple[str, ...]:
     """What makes the owners' fragments impossible together; empty when nothing does."""
-    found = []
-    found += _doubled(
-        "listener", ((owner, entry.name) for owner, part in fragments.items() for entry in part.listeners)
-    )
-    found += _doubled(
-        "port", ((owner, _claimed(entry)) for owner, part in fragments.items() for entry in part.listeners)
-    )
-    found += _doubled(
-        "upstream", ((owner, entry.name) for owner, part in fragments.items() for entry in part.upstreams)
-    )
+    listeners = [(owner, entry) for owner, part in fragments.items() for entry in part.listeners]
+    upstreams = [(owner, entry.name) for owner, part in fragments.items() for entry in part.upstreams]
+    found = _doubled("listener", ((owner, entry.name) for owner, entry in listeners))
+    found += _doubled("port", ((owner, _claimed(entry)) for owner, entry in listeners))
+    found += _doubled("upstream", upstreams)
     for owner, part in fragments.items():
         missing = _referenced(part.listeners) - {upstream.name for upstream in part.upstreams}
         found += [f"{owner} sends to the upstream {name}, which it did not publish" for name in sorted(missing)]

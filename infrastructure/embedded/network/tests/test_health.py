@@ -14,11 +14,11 @@ from infrastructure.embedded.network.health import (
     SUCCESS,
     TIMED_OUT,
     Check,
+    CheckOutcome,
     Health,
     HealthChecks,
-    Outcome,
     Policy,
-    Record,
+    TargetState,
     mismatch,
     probe,
 )
@@ -50,8 +50,8 @@ POLICY = Policy(
         pytest.param([FAILED] * 3 + [SUCCESS, SUCCESS], "healthy", id="as-many-successes-as-the-threshold"),
     ],
 )
-def test_the_state_follows_the_outcomes(outcomes: Sequence[Outcome], state: str) -> None:
-    record = Record()
+def test_the_state_follows_the_outcomes(outcomes: Sequence[CheckOutcome], state: str) -> None:
+    record = TargetState()
     for outcome in outcomes:
         record = record.after(outcome, POLICY)
     assert record.health.state == state
@@ -59,7 +59,7 @@ def test_the_state_follows_the_outcomes(outcomes: Sequence[Outcome], state: str)
 
 def test_a_new_target_may_be_given_longer() -> None:
     patient = replace(POLICY, initial_threshold=5)
-    record = Record()
+    record = TargetState()
     for _ in range(4):
         record = record.after(FAILED, patient)
     assert record.health.state == "initial"
@@ -79,8 +79,8 @@ def test_a_new_target_may_be_given_longer() -> None:
         pytest.param(FAILED, ("Target.FailedHealthChecks", "Health checks failed"), id="refused"),
     ],
 )
-def test_the_reason_is_the_latest_failures(last: Outcome, expected: tuple[str, str]) -> None:
-    record = Record()
+def test_the_reason_is_the_latest_failures(last: CheckOutcome, expected: tuple[str, str]) -> None:
+    record = TargetState()
     for outcome in (FAILED, FAILED, TIMED_OUT, last):
         record = record.after(outcome, POLICY)
     assert (record.health.reason, record.health.description) == expected
@@ -186,7 +186,7 @@ def following(test: Callable[[HealthChecks[str], Changes, Target], Coroutine[Any
         checks: HealthChecks[str] = HealthChecks(changes)
         async with target() as one:
             checks.follow({"one": Check(endpoint=one.endpoint, policy=policy_for("/health"))})
-            assert checks.health("one") == Record().health
+            assert checks.health("one") == TargetState().health
             assert await changes.next() == ("one", "healthy")
             await test(checks, changes, one)
         await checks.close()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infrastructure.embedded.gateway import internal
+from infrastructure.embedded.gateway import operations
 from infrastructure.embedded.moto.imports import backend
 
 
@@ -20,7 +20,7 @@ def token(backends: Any) -> Any:
 
 def payment_function() -> Any:
     """The payment function, as GetFunction gives it."""
-    return internal.call("lambda", "GetFunction", FunctionName="payment-test")
+    return operations.current().call("lambda", "GetFunction", FunctionName="payment-test")
 
 
 def logs(backends: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.embedded.gateway import internal
+from infrastructure.embedded.gateway import operations
 from infrastructure.embedded.stacks import template
 from infrastructure.embedded.stacks.tests.records import buckets, logs, only, payment_function, token
 from infrastructure.embedded.stacks.tests.world import MODULES, Stacks, deployed
@@ -177,7 +177,9 @@ CHANGES = {
         module="serverless",
         old="BatchSize: 10",
         new="BatchSize: 4",
-        seen=lambda _: only(internal.call("lambda", "ListEventSourceMappings")["EventSourceMappings"])["BatchSize"],
+        seen=lambda _: only(operations.current().call("lambda", "ListEventSourceMappings")["EventSourceMappings"])[
+            "BatchSize"
+        ],
         expected=4,
     ),
     "queue": Change(

@@ -1,17 +1,23 @@
 """The added resource types: what they make of their properties, what Ref and GetAtt give, what is refused."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from infrastructure.embedded.apis.ec2.resources import permission_of
-from infrastructure.embedded.apis.secretsmanager.resources import Secret
-from infrastructure.embedded.gateway import internal
-from infrastructure.embedded.stacks import template
-from infrastructure.embedded.stacks.resource import Api, Properties, Refused, Resource
+from infrastructure.embedded.gateway import operations
+from infrastructure.embedded.parity import table as parity_table
+from infrastructure.embedded.stacks import plan, template
+from infrastructure.embedded.stacks.calls import ApiCalls
+from infrastructure.embedded.stacks.errors import Refused
+from infrastructure.embedded.stacks.made import Made
+from infrastructure.embedded.stacks.resource_type import ResourceType
+from infrastructure.embedded.stacks.schemas import schema_of
 from infrastructure.embedded.stacks.tests.records import buckets, only, payment_function, token
 from infrastructure.embedded.stacks.tests.world import MODULES, RUNTIME, Stacks, deployed
+from infrastructure.embedded.stacks.types import BY_NAME, TYPES
 from infrastructure.embedded.tests.control import REGION, run
 
 
@@ -69,7 +75,7 @@ def test_a_function_is_made_with_all_its_properties() -> None:
         assert [layer["Arn"].split(":")[-2:] for layer in configuration["Layers"]] == [["cafe-payment-test", "1"]]
         assert made["Tags"]["Module"] == "serverless"
         assert "Concurrency" not in made
-        mapping = only(internal.call("lambda", "ListEventSourceMappings")["EventSourceMappings"])
+        mapping = only(operations.current().call("lambda", "ListEventSourceMappings")["EventSourceMappings"])
         assert (mapping["UUID"], mapping["ScalingConfig"]) == (
             outputs["PaymentEventSourceId"],
             {"MaximumConcurrency": 10},
@@ -93,7 +99,7 @@ def test_another_package_is_another_layer_and_other_code_of_the_same_function() 
         after = payment_function()["Configuration"]
         assert (before["CodeSha256"] != after["CodeSha256"], before["FunctionArn"]) == (True, after["FunctionArn"])
         assert after["Layers"][0]["Arn"].endswith(":cafe-payment-test:2")
-        left = internal.call("lambda", "ListLayerVersions", LayerName="cafe-payment-test")["LayerVersions"]
+        left = operations.current().call("lambda", "ListLayerVersions", LayerName="cafe-payment-test")["LayerVersions"]
         assert [each["Version"] for each in left] == [2]
 
     run(scenario())
@@ -122,7 +128,7 @@ def test_a_function_whose_reservation_is_refused_is_taken_back() -> None:
         assert await stacks.status("work") == "ROLLBACK_COMPLETE"
         reasons = [reason for _, status, reason in await stacks.events("work") if status == "CREATE_FAILED"]
         assert "ReservedConcurrentExecutions" in only(reasons)
-        assert internal.call("lambda", "ListFunctions")["Functions"] == []
+        assert operations.current().call("lambda", "ListFunctions")["Functions"] == []
 
     run(scenario())
 
@@ -210,13 +216,50 @@ def test_a_rule_is_translated_to_a_permission(properties: dict[str, Any], permis
 
 
 def test_an_attribute_that_a_type_lacks_is_refused_by_name() -> None:
+    secret = Made(
+        kind=BY_NAME["AWS::SecretsManager::Secret"],
+        logical_id="Token",
+        name="token",
+        call=ApiCalls(REGION),
+        region=REGION,
+        physical_resource_id="arn",
+        properties={},
+    )
+    assert secret.get_cfn_attribute("Id") == "arn"
     with pytest.raises(Refused, match=r"AWS::SecretsManager::Secret has no attribute Colour; it has Id"):
-        Secret("arn", {}, {"Id": "arn"}).get_cfn_attribute("Colour")
+        secret.get_cfn_attribute("Colour")
 
 
-def test_a_type_that_cannot_be_deleted_is_refused_when_it_is_declared() -> None:
-    def create(_cls: type, _api: Api, name: str, properties: Properties) -> Resource:
-        raise AssertionError(name, properties)
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.type)
+def test_a_type_can_be_deleted_and_is_what_awss_schema_says(kind: ResourceType) -> None:
+    schema = schema_of(kind.type).document
+    assert kind.delete is not None or all(each.is_removed_first for each in kind.elements)
+    known = set(schema["properties"])
+    assert plan.changeable(kind) | ({kind.name} - {""}) <= known
+    assert {name.partition(".")[0] for name in kind.attributes} <= known
 
-    with pytest.raises(TypeError, match=r"Forever \(AWS::Test::Forever\) lacks delete"):
-        type("Forever", (Resource,), {"TYPE": "AWS::Test::Forever", "create": classmethod(create)})
+
+def test_a_type_makes_no_call_that_the_embedded_cloud_refuses_or_answers_by_nothing() -> None:
+    allowed = {
+        parity.api.name: {
+            *parity.effects,
+            *parity.reads,
+            *(name for names in parity.records.values() for name in names),
+        }
+        for parity in parity_table()
+    }
+    refused = {
+        f"{kind.type}: {action}"
+        for kind in TYPES
+        for action in _actions(kind)
+        if allowed[kind.api] and action not in allowed[kind.api]
+    }
+    assert refused == set()
+
+
+def _actions(kind: ResourceType) -> Iterator[str]:
+    steps = [kind.create, kind.describe, kind.delete, *kind.changes, *(step.without for step in kind.changes)]
+    yield from (step.action for step in steps if step is not None)
+    yield from (action for each in kind.elements for action in (each.add, each.remove))
+    if kind.tags is not None:
+        yield from (kind.tags.add, kind.tags.remove)

@@ -21,6 +21,7 @@ from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.record import EcsRecord
 from infrastructure.embedded.apis.elasticache.api import ElastiCacheApi
 from infrastructure.embedded.apis.lambda_.controller import LambdaController
+from infrastructure.embedded.apis.memorydb.api import MemoryDbApi
 from infrastructure.embedded.apis.rds.api import RdsCalls
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.stacks import progress, template
@@ -69,6 +70,7 @@ class Stacks:
         operations = self.backends.operations
         operations.bind("ecs", EcsApi(EcsRecord(self.backends.ecs, self.backends.ec2, REGION), operations))
         operations.bind("elasticache", ElastiCacheApi(self.backends.elasticache, operations, ports.__next__))
+        operations.bind("memorydb", MemoryDbApi(self.backends.memorydb, operations, ports.__next__))
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
         self.functions = LambdaController(_context(self))
 

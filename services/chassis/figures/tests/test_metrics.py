@@ -5,7 +5,7 @@ import pytest
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
 from services.chassis.figures.counters import MAX_VALUES
-from services.chassis.figures.metrics import Metrics
+from services.chassis.figures.metrics import MetricReports
 
 
 class CloudWatch:
@@ -23,8 +23,8 @@ class CloudWatch:
         return {}
 
 
-def metrics(cloudwatch: CloudWatch) -> Metrics:
-    return Metrics(cloudwatch, namespace="CloudCafe/Order", dimensions={"Environment": "dev"}, period_s=1.0)
+def metrics(cloudwatch: CloudWatch) -> MetricReports:
+    return MetricReports(cloudwatch, namespace="CloudCafe/Order", dimensions={"Environment": "dev"}, period_s=1.0)
 
 
 def test_one_call_reports_all_that_happened() -> None:

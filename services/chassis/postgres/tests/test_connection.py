@@ -5,8 +5,8 @@ import struct
 
 import pytest
 
-from services.chassis.postgres.connection import Address, Connection, Login
-from services.chassis.postgres.wire import Refused
+from services.chassis.postgres.connection import Address, DatabaseConnection, Login
+from services.chassis.postgres.wire import DatabaseRefused
 from services.chassis.tests.peer import Peer, Script
 
 LOGIN = Login(user="cafe", password="pencil")
@@ -17,9 +17,9 @@ def authentication(step: int, data: bytes = b"") -> bytes:
     return b"R" + struct.pack("!ii", 8 + len(data), step) + data
 
 
-def open_at(peer: Peer) -> Connection:
+def open_at(peer: Peer) -> DatabaseConnection:
     address = Address.read(f"postgresql://127.0.0.1:{peer.port}/cafe")
-    return Connection.open(address, LOGIN, timeout_s=2.0, application="test")
+    return DatabaseConnection.open(address, LOGIN, timeout_s=2.0, application="test")
 
 
 def lets_anybody_in(connection: socket.socket, _number: int) -> None:
@@ -51,6 +51,6 @@ def wants_it_in_the_clear(connection: socket.socket, _number: int) -> None:
     ],
 )
 def test_a_server_that_does_not_show_that_it_knows_the_password_gets_no_order(script: Script, why: str) -> None:
-    with Peer(script) as peer, pytest.raises(Refused, match=why) as raised:
+    with Peer(script) as peer, pytest.raises(DatabaseRefused, match=why) as raised:
         open_at(peer)
     assert raised.value.is_password

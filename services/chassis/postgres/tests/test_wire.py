@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.chassis.postgres import wire
 from services.chassis.postgres.connection import Address
-from services.chassis.postgres.wire import Inbox, Lost, Refused
+from services.chassis.postgres.wire import DatabaseRefused, Inbox, Lost
 
 
 def message(kind: bytes, body: bytes) -> bytes:
@@ -62,7 +62,7 @@ def test_a_refusal_says_what_is_at_fault(sqlstate: str, is_stale: bool, is_passw
 
 
 def test_a_refusal_without_fields_is_still_one() -> None:
-    assert isinstance(wire.read_error(b"\0"), Refused)
+    assert isinstance(wire.read_error(b"\0"), DatabaseRefused)
 
 
 def test_a_zero_byte_cannot_end_a_text_early() -> None:

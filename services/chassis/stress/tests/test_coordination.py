@@ -12,8 +12,8 @@ from services.chassis.redis.bus import Bus
 from services.chassis.redis.cache import connect
 from services.chassis.resilience.budget import RetryBudget
 from services.chassis.resilience.policy import Resilient
-from services.chassis.stress.coordination import Busy, Coordinator, Unreachable
-from services.chassis.stress.engine import Engine, Run
+from services.chassis.stress.coordination import Busy, CoordinationUnreachable, Coordinator
+from services.chassis.stress.engine import Engine, StressRun
 
 ENTRY = "services.chassis.stress.tests.spin:spin"
 
@@ -56,8 +56,8 @@ class Task:
             await asyncio.sleep(0.05)
 
 
-def run(duration_s: float = 30.0, run_id: str = "r1") -> Run:
-    return Run(run_id=run_id, target_cpu=10.0, duration_s=duration_s, started_at=1.0)
+def run(duration_s: float = 30.0, run_id: str = "r1") -> StressRun:
+    return StressRun(run_id=run_id, target_cpu=10.0, duration_s=duration_s, started_at=1.0)
 
 
 def test_every_task_takes_part_and_every_task_can_tell_and_stop(redis_url: str) -> None:
@@ -127,11 +127,11 @@ def test_without_redis_the_tasks_cannot_agree() -> None:
     async def story() -> None:
         redis: Redis = Redis.from_url("unix:///nowhere/redis.sock")
         coordinator = Coordinator(redis, Bus(redis, "unix:///nowhere/redis.sock"), "order")
-        with pytest.raises(Unreachable):
+        with pytest.raises(CoordinationUnreachable):
             await coordinator.start(run())
-        with pytest.raises(Unreachable):
+        with pytest.raises(CoordinationUnreachable):
             await coordinator.latest()
-        with pytest.raises(Unreachable):
+        with pytest.raises(CoordinationUnreachable):
             await coordinator.stop()
         await redis.aclose()
 

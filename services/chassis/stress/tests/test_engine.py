@@ -11,12 +11,12 @@ import pytest
 
 from services.chassis.background import cancel
 from services.chassis.stress import engine as engine_module
-from services.chassis.stress.engine import Engine, Progress, Run
+from services.chassis.stress.engine import Engine, StressRun, TaskProgress
 from services.chassis.stress.worker import DEBT_S, PERIOD_S, Duty
 from services.chassis.stress.workers import Workers, WorkersFailed, cpu_of
 
 ENTRY = "services.chassis.stress.tests.spin:spin"
-RUN = Run(run_id="r1", target_cpu=20.0, duration_s=30.0, started_at=0.0)
+RUN = StressRun(run_id="r1", target_cpu=20.0, duration_s=30.0, started_at=0.0)
 
 
 def is_alive(pid: int) -> bool:
@@ -105,10 +105,10 @@ def test_work_that_cannot_be_loaded_is_an_error_and_leaves_no_process() -> None:
 
 
 def test_stopping_a_run_ends_its_workers_at_once_and_says_so() -> None:
-    reports: list[Progress] = []
+    reports: list[TaskProgress] = []
     running = asyncio.Event()
 
-    async def report(_run: Run, progress: Progress) -> None:
+    async def report(_run: StressRun, progress: TaskProgress) -> None:
         reports.append(progress)
         if progress.state == "running":
             running.set()
@@ -128,7 +128,7 @@ def test_stopping_a_run_ends_its_workers_at_once_and_says_so() -> None:
 def test_a_run_ends_by_itself() -> None:
     states: list[str] = []
 
-    async def report(_run: Run, progress: Progress) -> None:
+    async def report(_run: StressRun, progress: TaskProgress) -> None:
         states.append(progress.state)
 
     async def run() -> None:
@@ -144,11 +144,11 @@ def test_a_run_ends_by_itself() -> None:
 @pytest.mark.parametrize("turns", range(0, 40, 8))
 def test_a_stop_that_meets_the_end_of_a_run_lets_it_end_as_it_would_have(turns: int) -> None:
     """However far the run has come in ending by itself: it is finished, says so, and its workers are gone."""
-    told: list[Progress] = []
+    told: list[TaskProgress] = []
     pids: list[int] = []
     ending = asyncio.Event()
 
-    async def report(_run: Run, progress: Progress) -> None:
+    async def report(_run: StressRun, progress: TaskProgress) -> None:
         told.append(progress)
 
     class Noted(Workers):
@@ -178,7 +178,7 @@ def test_a_stop_that_meets_the_end_of_a_run_lets_it_end_as_it_would_have(turns: 
 def test_a_stop_right_after_the_start_ends_the_run() -> None:
     states: list[str] = []
 
-    async def report(_run: Run, progress: Progress) -> None:
+    async def report(_run: StressRun, progress: TaskProgress) -> None:
         states.append(progress.state)
 
     async def run() -> None:
@@ -228,7 +228,7 @@ def test_a_stop_that_is_itself_cancelled_loses_nothing_of_the_clean_up() -> None
     async def run() -> list[str]:
         running, stopping, may_tell = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-        async def report(_run: Run, progress: Progress) -> None:
+        async def report(_run: StressRun, progress: TaskProgress) -> None:
             if progress.state == "running":
                 running.set()
             if progress.state == "stopped":

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
 from services.chassis.web.operators import Operators
-from services.chassis.web.problems import Problem
+from services.chassis.web.problems import HttpProblem
 
 TOKEN = "operator-token-0123456789"
 
@@ -41,7 +41,7 @@ def request(authorization: str | None) -> Request:
     ],
 )
 def test_others_are_turned_away(authorization: str | None, status: int) -> None:
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(HttpProblem) as raised:
         asyncio.run(Operators(Secrets(TOKEN), "id").require(request(authorization)))
     assert status == raised.value.status
     assert TOKEN not in raised.value.body("/x").decode()
@@ -62,6 +62,6 @@ def test_an_operator_passes_and_the_secret_is_read_once(secret: str) -> None:
 
 @pytest.mark.parametrize("secret", ["", '{"password": "x"}', '{"token": null}', '{"token": ["None"]}'])
 def test_without_a_token_to_compare_with_nobody_passes(secret: str) -> None:
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(HttpProblem) as raised:
         asyncio.run(Operators(Secrets(secret), "id").require(request("Bearer None")))
     assert raised.value.status == 503

@@ -15,33 +15,14 @@ from moto.dynamodb import responses
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.utilities import dynamo_to_dict
 
-OPERATIONS = frozenset(
-    {
-        "BatchGetItem",
-        "BatchWriteItem",
-        "DeleteItem",
-        "GetItem",
-        "PutItem",
-        "Query",
-        "Scan",
-        "TransactGetItems",
-        "TransactWriteItems",
-        "UpdateItem",
-    }
+from infrastructure.embedded.gateway.api import names
+
+OPERATIONS = names(
+    "BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query Scan TransactGetItems TransactWriteItems UpdateItem"
 )
-_MEMBERS = frozenset(
-    {
-        "Attributes",
-        "ConsumedCapacity",
-        "Count",
-        "Item",
-        "Items",
-        "LastEvaluatedKey",
-        "Responses",
-        "ScannedCount",
-        "UnprocessedItems",
-        "UnprocessedKeys",
-    }
+_MEMBERS = names(
+    "Attributes ConsumedCapacity Count Item Items LastEvaluatedKey Responses ScannedCount UnprocessedItems "
+    "UnprocessedKeys"
 )
 """Members of the answers; moto's results hold others that no answer of AWS has."""
 _moto_parse = responses.DynamoHandler.parse_parameters

@@ -10,7 +10,7 @@ import pytest
 
 from infrastructure.embedded.apis.elasticache.controller import ElastiCacheController
 from infrastructure.embedded.control.metric_store import Key
-from infrastructure.embedded.engines.redis.group import Member
+from infrastructure.embedded.engines.redis.group import RedisMember
 from infrastructure.embedded.engines.redis.reading import Reading, metrics_between
 from infrastructure.embedded.engines.redis.resp import Reply, RespConnection
 from infrastructure.embedded.host.ports import Ports
@@ -48,11 +48,11 @@ class Cache:
         return self.world.network.fragments["elasticache"]
 
     @property
-    def primary(self) -> Member:
+    def primary(self) -> RedisMember:
         return self.controller._fleet.running[GROUP].primary
 
     @property
-    def replica(self) -> Member:
+    def replica(self) -> RedisMember:
         [replica] = self.controller._fleet.running[GROUP].replicas
         return replica
 
@@ -96,7 +96,7 @@ class Cache:
     async def settle(self) -> None:
         await reconcile(self.controller)
 
-    async def die(self, member: Member) -> None:
+    async def die(self, member: RedisMember) -> None:
         """SIGKILL the member's server, wait until the controller was told, and let it act."""
         assert member.node is not None
         self.world.woken.clear()
@@ -146,8 +146,8 @@ async def test_a_group_is_addressed_before_it_runs_and_answers_there_later(state
         assert cache.controller.unsettled() == (f"elasticache {GROUP} is not running yet",)
         await cache.settle()
         assert cache.controller.unsettled() == ()
-        listeners = {listener.name: listener.port for listener in cache.fragment.listeners}
-        assert listeners == {
+        ports = {listener.name: listener.port for listener in cache.fragment.listeners}
+        assert ports == {
             f"elasticache-{GROUP}": address["port"],
             f"elasticache-{GROUP}-reader": shard["reader_endpoint"]["port"],
         }
@@ -331,7 +331,7 @@ async def test_hits_and_items_are_counted_per_node(state: StateFolder) -> None:
         await call(cache.primary.port, "GET", "key")
         await call(cache.primary.port, "GET", "other")
         metrics = cache.world.context.metrics
-        await measure(metrics, cache.controller._metrics.asking)
+        await measure(metrics, cache.controller._metrics)
         store = metrics.store
 
         def value(name: str) -> float:

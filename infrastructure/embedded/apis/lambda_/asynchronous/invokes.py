@@ -18,11 +18,11 @@ from infrastructure.embedded.apis.lambda_.asynchronous.settings import Again, At
 from infrastructure.embedded.apis.lambda_.calls import (
     AsyncRequest,
     Invoker,
+    InvokeTarget,
     Output,
     Parameters,
-    Target,
-    invalid,
     not_found,
+    paged,
 )
 from infrastructure.embedded.control.background import Background
 from infrastructure.embedded.engines.functions.report import Invocation
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _NAMESPACE = "AWS/Lambda"
-_PAGE = 50
 _Key = tuple[str, str]
 """A function's name and a qualifier, `$LATEST` for none."""
 
@@ -54,7 +53,7 @@ class Undeliverable(Exception):
 
 
 class LambdaAsync:
-    """Implements `AsyncInvokes`. Ages go by `clock`, which nobody sets; times shown by `wall`, in Unix seconds."""
+    """Queues and retries. Ages go by `clock`, which nobody sets; times shown by `wall`, in Unix seconds."""
 
     def __init__(
         self,
@@ -79,15 +78,10 @@ class LambdaAsync:
             f"event {request.request_id}, an asynchronous invoke of {request.target.name},",
         )
 
-    async def reconcile(self) -> None:
-        """Nothing follows from other records."""
-
     def function_deleted(self, name: str) -> None:
-        """Forget its settings; its events find no function."""
         self._configs = {key: config for key, config in self._configs.items() if key[0] != name}
 
     async def close(self) -> None:
-        """Drop what is queued."""
         await self._events.close()
 
     async def _carry_out(self, request: AsyncRequest, received_at: float) -> None:
@@ -139,7 +133,7 @@ class LambdaAsync:
         )
 
     def _send_on(self, request: AsyncRequest, invocation: Invocation, over: Over) -> None:
-        """Tell the destination, and the dead letter queue of an event that failed for good."""
+        """Notify the destination, and the dead letter queue of an event that failed for good."""
         settings, target = self._settings(request.target), request.target
         is_ok = over.condition == "Success"
         destination = settings.on_success if is_ok else settings.on_failure
@@ -154,7 +148,7 @@ class LambdaAsync:
             event = request.payload.decode("utf-8", "replace")
             self._try("DeadLetterErrors", request, lambda: self._send(dead_letter, event, attributes))
 
-    def _dead_letter(self, target: Target) -> str:
+    def _dead_letter(self, target: InvokeTarget) -> str:
         """The function's dead letter queue as it is now, or as it was when the function has gone."""
         try:
             return self._invoker.target(target.name, target.qualifier).dead_letter_arn
@@ -179,7 +173,7 @@ class LambdaAsync:
         self.submit(AsyncRequest(target=target, payload=record, request_id=str(uuid.uuid4())))
 
     def _send(self, arn: str, body: str, attributes: dict[str, dict[str, str]]) -> None:
-        """Send to a standard queue; `Undeliverable` says why not."""
+        """Send to a standard queue; `Undeliverable` with the reason when that fails."""
         queues = self._context.backends.sqs
         name = arn.rpartition(":")[2]
         queue = queues.queues.get(name)
@@ -189,7 +183,7 @@ class LambdaAsync:
             raise Undeliverable(f"{len(body.encode())} bytes are more than {arn} takes ({queue.maximum_message_size})")
         queues.send_message(name, body, message_attributes=attributes)
 
-    def _settings(self, target: Target) -> EventInvokeSettings:
+    def _settings(self, target: InvokeTarget) -> EventInvokeSettings:
         config = self._configs.get(_key(target))
         return config.settings if config is not None else EventInvokeSettings()
 
@@ -223,17 +217,11 @@ class LambdaAsync:
 
     @operation("ListFunctionEventInvokeConfigs", effect="as the single call")
     def _list(self, parameters: Parameters) -> Output:
-        """In pages; a marker is the number of configurations before it."""
         name = self._target(parameters).name
         found = [_shown(config) for key, config in self._configs.items() if key[0] == name]
-        marker = str(parameters.get("Marker") or "0")
-        if not marker.isdecimal():
-            raise invalid(f"Marker {marker!r} is not one that ListFunctionEventInvokeConfigs gave")
-        first, size = int(marker), int(parameters.get("MaxItems") or _PAGE)
-        output: Output = {"FunctionEventInvokeConfigs": found[first : first + size]}
-        return output | ({"NextMarker": str(first + size)} if first + size < len(found) else {})
+        return paged(parameters, "FunctionEventInvokeConfigs", found)
 
-    def _target(self, parameters: Parameters) -> Target:
+    def _target(self, parameters: Parameters) -> InvokeTarget:
         return self._invoker.target(str(parameters["FunctionName"]), str(parameters.get("Qualifier") or ""))
 
     def _of(self, parameters: Parameters) -> _Config:
@@ -243,11 +231,11 @@ class LambdaAsync:
             raise not_found(f"The function {target.arn} doesn't have an EventInvokeConfig")
         return config
 
-    def _count(self, name: str, target: Target, value: float = 1.0, *, unit: str = "Count") -> None:
+    def _count(self, name: str, target: InvokeTarget, value: float = 1.0, *, unit: str = "Count") -> None:
         self._context.metrics.put(_NAMESPACE, name, value, unit, {"FunctionName": target.name})
 
 
-def _key(target: Target) -> _Key:
+def _key(target: InvokeTarget) -> _Key:
     return target.name, target.qualifier or "$LATEST"
 
 

@@ -34,11 +34,7 @@ def invocation_record(request: AsyncRequest, invocation: Invocation, over: Over,
     }
     if invocation.status != "throttled":
         failed = {"functionError": "Unhandled"} if invocation.status == "function_error" else {}
-        record["responseContext"] = {
-            "statusCode": 200,
-            "executedVersion": invocation.executed_version,
-            **failed,
-        }
+        record["responseContext"] = {"statusCode": 200, "executedVersion": invocation.executed_version, **failed}
         record["responsePayload"] = _json(invocation.payload)
     return orjson.dumps(record)
 

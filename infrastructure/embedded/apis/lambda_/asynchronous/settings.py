@@ -46,7 +46,6 @@ class EventInvokeSettings:
         return float(AGES_S[1] if self.maximum_age_s is None else self.maximum_age_s)
 
     def members(self) -> dict[str, Any]:
-        """The members of FunctionEventInvokeConfig that say what was asked for."""
         members: dict[str, Any] = {
             "DestinationConfig": {
                 "OnSuccess": {"Destination": self.on_success} if self.on_success else {},

@@ -9,29 +9,21 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from infrastructure.embedded.apis.lambda_.calls import (
-    Invoker,
-    Output,
-    Parameters,
-    conflict,
-    invalid,
-    not_found,
-)
+from infrastructure.embedded.apis.lambda_.calls import Invoker, Output, Parameters, conflict, invalid, not_found, paged
 from infrastructure.embedded.apis.lambda_.event_source import settings as settings_of
-from infrastructure.embedded.apis.lambda_.event_source.poller import Poller, Queue
-from infrastructure.embedded.apis.lambda_.event_source.settings import Settings, Source
+from infrastructure.embedded.apis.lambda_.event_source.poller import Poller
+from infrastructure.embedded.apis.lambda_.event_source.settings import MappingSettings, QueueSource
 from infrastructure.embedded.control.background import Background
 from infrastructure.embedded.gateway.operations import operation
 from infrastructure.embedded.gateway.refused import Refused
 
 if TYPE_CHECKING:
+    from infrastructure.embedded.apis.sqs.patches import EmbeddedQueue
     from infrastructure.embedded.control.context import Context
 
 _log = logging.getLogger(__name__)
-
-_PAGE = 100
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,12 +36,12 @@ class _Record:
     is_deleting: bool = False
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> MappingSettings:
         return self.poller.settings
 
 
 class LambdaEventSources:
-    """Implements `EventSourceMappings`."""
+    """Answers the calls about mappings, and keeps a poller for each."""
 
     def __init__(self, context: "Context", invoker: Invoker, *, clock: Callable[[], float] = time.time) -> None:
         self._context = context
@@ -58,23 +50,20 @@ class LambdaEventSources:
         self._records: dict[str, _Record] = {}
         self._endings = Background(_log)
 
-    async def reconcile(self) -> None:
-        """Let every poller look again: its queue or its function may have come or gone."""
+    def poke(self, function: str = "") -> None:
+        """Let the pollers, or those of one function, look again: their queue or function may have come or gone."""
         for record in self._records.values():
-            record.poller.poke()
-
-    def function_deleted(self, name: str) -> None:
-        """Its mappings stay, and find no function."""
-        for record in self._records.values():
-            if record.settings.function == name:
+            if function in ("", record.settings.function):
                 record.poller.poke()
 
     def tagged(self) -> Iterator[tuple[str, Mapping[str, str]]]:
-        """The ARN and the tags of every mapping."""
         return ((self._arn(record), record.settings.tags) for record in self._records.values())
 
+    def tags(self, identifier: str) -> dict[str, str]:
+        """The tags of a mapping, to be read and changed; `Refused` when there is none of that id."""
+        return self._of({"UUID": identifier}).settings.tags
+
     async def close(self) -> None:
-        """Stop every poller."""
         await self._endings.close()
         records, self._records = self._records, {}
         await asyncio.gather(*(record.poller.close() for record in records.values()))
@@ -109,10 +98,8 @@ class LambdaEventSources:
                 Type="User",
             )
         settings = record.settings
-        name, qualifier = str(parameters.get("FunctionName") or settings.function), ""
-        if not parameters.get("FunctionName"):
-            qualifier = settings.qualifier
-        target = self._invoker.target(name, qualifier)
+        moved_to = str(parameters.get("FunctionName") or "")
+        target = self._invoker.target(moved_to or settings.function, "" if moved_to else settings.qualifier)
         record.poller.settings = settings_of.updated(settings, parameters, self._source(settings.source_arn), target)
         record.modified_at = self._clock()
         record.poller.poke()
@@ -136,7 +123,6 @@ class LambdaEventSources:
 
     @operation("ListEventSourceMappings", effect="as the single call")
     def _list(self, parameters: Parameters) -> Output:
-        """In pages; a marker is the number of mappings before it."""
         name = self._function_name(str(parameters.get("FunctionName") or ""))
         arn = parameters.get("EventSourceArn")
         found = [
@@ -144,9 +130,7 @@ class LambdaEventSources:
             for record in self._records.values()
             if (not name or record.settings.function == name) and (not arn or record.settings.source_arn == arn)
         ]
-        first, size = _marker(parameters), min(int(parameters.get("MaxItems") or _PAGE), _PAGE)
-        output: Output = {"EventSourceMappings": [self._shown(record) for record in found[first : first + size]]}
-        return output | ({"NextMarker": str(first + size)} if first + size < len(found) else {})
+        return paged(parameters, "EventSourceMappings", [self._shown(record) for record in found], most=100)
 
     def _function_name(self, wanted: str) -> str:
         """The name of a function given by name or ARN; also of one that has gone and left mappings."""
@@ -163,7 +147,7 @@ class LambdaEventSources:
             raise not_found("The resource you requested does not exist.")
         return record
 
-    def _source(self, arn: str) -> Source:
+    def _source(self, arn: str) -> QueueSource:
         name = settings_of.source_of(arn, region=self._context.region, account=self._context.account)
         queue = self._queue(name)
         if queue is None:
@@ -171,18 +155,17 @@ class LambdaEventSources:
                 "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
                 f"SQS Error Message: The specified queue {name} does not exist."
             )
-        return Source(arn=arn, is_fifo=bool(queue.fifo_queue), visibility_s=float(queue.visibility_timeout))
+        return QueueSource(arn=arn, is_fifo=bool(queue.fifo_queue), visibility_s=float(queue.visibility_timeout))
 
-    def _queue(self, name: str) -> Queue | None:
-        queue: Queue | None = self._context.backends.sqs.queues.get(name)
+    def _queue(self, name: str) -> "EmbeddedQueue | None":
+        queue: EmbeddedQueue | None = self._context.backends.sqs.queues.get(name)
         return queue
 
     def _arn(self, record: _Record) -> str:
         return f"arn:aws:lambda:{self._context.region}:{self._context.account}:event-source-mapping:{record.id}"
 
     def _shown(self, record: _Record, *, state: str = "") -> Output:
-        """EventSourceMappingConfiguration."""
-        shown: dict[str, Any] = {
+        return {
             "UUID": record.id,
             "EventSourceMappingArn": self._arn(record),
             **record.settings.members(),
@@ -191,11 +174,3 @@ class LambdaEventSources:
             "State": "Deleting" if record.is_deleting else state or record.poller.state,
             "StateTransitionReason": "USER_INITIATED",
         }
-        return shown
-
-
-def _marker(parameters: Parameters) -> int:
-    marker = str(parameters.get("Marker") or "0")
-    if not marker.isdecimal():
-        raise invalid(f"Marker {marker!r} is not one that ListEventSourceMappings gave")
-    return int(marker)

@@ -15,18 +15,20 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from infrastructure.embedded.apis.lambda_.calls import Invoker
 from infrastructure.embedded.apis.lambda_.event_source import events
 from infrastructure.embedded.apis.lambda_.event_source.events import Delivery
 from infrastructure.embedded.apis.lambda_.event_source.scaling import Scaling
-from infrastructure.embedded.apis.lambda_.event_source.settings import Settings
-from infrastructure.embedded.apis.sqs.queue import MailBox
-from infrastructure.embedded.control.background import end, tell_defect
+from infrastructure.embedded.apis.lambda_.event_source.settings import MappingSettings
+from infrastructure.embedded.control.background import end, log_defect
 from infrastructure.embedded.engines.functions.report import Invocation
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.pace import Pace
+
+if TYPE_CHECKING:
+    from infrastructure.embedded.apis.sqs.patches import EmbeddedQueue
 
 _log = logging.getLogger(__name__)
 
@@ -40,34 +42,11 @@ NONE_YET, OK, CALL_FAILED = "No records processed", "OK", "PROBLEM: Function cal
 """Values of LastProcessingResult."""
 
 
-class Queue(Protocol):
-    """What is used of `patches.sqs_backend.EmbeddedQueue`."""
-
-    box: MailBox[Any]
-    clock: Callable[[], float]
-    watchers: set[Callable[[], None]]
-    queue_arn: str
-    fifo_queue: Any
-    visibility_timeout: Any
-
-    def take(self, count: int, visibility: float) -> list[Any]:
-        """Deliver up to `count` messages."""
-        ...
-
-    def delete_message(self, receipt_handle: str) -> None:
-        """Delete a delivered message; an exception when its delivery is over."""
-        ...
-
-    def give_back(self, receipt_handle: str) -> None:
-        """Undo a delivery, which then does not count towards the dead letter queue."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Batch:
+class PendingBatch:
     """Messages on their way to the function; `retry_until` is on the queue's clock."""
 
-    queue: Queue
+    queue: "EmbeddedQueue"
     deliveries: tuple[Delivery, ...]
     retry_until: float
     groups: frozenset[str]
@@ -78,7 +57,11 @@ class Poller:
     """Works for one mapping from `start` to `close`. `settings` may be replaced at any time; then call `poke`."""
 
     def __init__(
-        self, settings: Settings, find_queue: Callable[[str], Queue | None], invoker: Invoker, pace: Pace
+        self,
+        settings: MappingSettings,
+        find_queue: Callable[[str], "EmbeddedQueue | None"],
+        invoker: Invoker,
+        pace: Pace,
     ) -> None:
         self.settings = settings
         self.last_result = NONE_YET
@@ -87,9 +70,9 @@ class Poller:
         self._longest_s = pace.seconds(_LONGEST_RETRY_S, at_least=1.0)
         self._scaling = Scaling(first_s=pace.seconds(_FIRST_RETRY_S, at_least=0.1), longest_s=self._longest_s)
         self._changed = asyncio.Event()
-        self._watched: Queue | None = None
-        self._held: deque[Batch] = deque()
-        self._running: dict[Batch, asyncio.Task[None]] = {}
+        self._watched: EmbeddedQueue | None = None
+        self._held: deque[PendingBatch] = deque()
+        self._running: dict[PendingBatch, asyncio.Task[None]] = {}
         self._starting = 0
         self._gathering_since: float | None = None
         self._task: asyncio.Task[None] | None = None
@@ -105,13 +88,11 @@ class Poller:
         return "Disabling" if self._running else "Disabled"
 
     def start(self) -> None:
-        """Begin; on the running event loop."""
         self._invoker.watchers.add(self.poke)
         self._task = asyncio.create_task(self._run(), name=f"event source {self.settings.source_arn}")
-        tell_defect(self._task, _log, f"the poller of {self.settings.source_arn}")
+        log_defect(self._task, _log, f"the poller of {self.settings.source_arn}")
 
     def poke(self) -> None:
-        """Look again."""
         self._changed.set()
 
     async def drain(self) -> None:
@@ -164,7 +145,7 @@ class Poller:
             self._take(queue, now)
         return self._pause(queue, now)
 
-    def _ready_queue(self) -> Queue | None:
+    def _ready_queue(self) -> "EmbeddedQueue | None":
         """The queue, when the mapping is enabled and both its ends are there."""
         if not self.settings.is_enabled:
             return None
@@ -178,7 +159,7 @@ class Poller:
             self.last_result = f"PROBLEM: The queue {self.settings.source_arn} does not exist"
         return queue
 
-    def _watch(self, queue: Queue | None) -> None:
+    def _watch(self, queue: "EmbeddedQueue | None") -> None:
         if queue is self._watched:
             return
         if self._watched is not None:
@@ -193,7 +174,7 @@ class Poller:
         free = self._invoker.free_slots(self.settings.function)
         return self._scaling.may_start(starting=self._starting, free=free, now=now)
 
-    def _has_batch(self, queue: Queue, now: float) -> bool:
+    def _has_batch(self, queue: "EmbeddedQueue", now: float) -> bool:
         """Whether there is something to take, and enough of it, or its batching window is over."""
         if not queue.box.is_deliverable(now=now):
             self._gathering_since = None
@@ -203,7 +184,7 @@ class Poller:
         is_over = now - self._gathering_since >= self.settings.window_s
         return is_over or queue.box.counts(now=now).visible >= self.settings.batch_size
 
-    def _take(self, queue: Queue, now: float) -> None:
+    def _take(self, queue: "EmbeddedQueue", now: float) -> None:
         """Receive one batch and send it on its way; what the event cannot hold goes back at once."""
         self._gathering_since = None
         visibility = float(queue.visibility_timeout)
@@ -223,7 +204,9 @@ class Poller:
             # Begun any later, the invocation could outlast the visibility, and its messages would come twice.
             until = now + visibility - timeout
             groups = frozenset(each.group for each in taken[:fitting] if each.group)
-            self._held.append(Batch(queue=queue, deliveries=tuple(taken[:fitting]), retry_until=until, groups=groups))
+            self._held.append(
+                PendingBatch(queue=queue, deliveries=tuple(taken[:fitting]), retry_until=until, groups=groups)
+            )
             self._start_held(now)
 
     def _start_held(self, now: float) -> None:
@@ -234,13 +217,13 @@ class Poller:
                 self._held.remove(batch)
                 self._start(batch)
 
-    def _start(self, batch: Batch) -> None:
+    def _start(self, batch: PendingBatch) -> None:
         self._starting += 1
         task = asyncio.create_task(self._process(batch), name=f"batch of {self.settings.source_arn}")
         self._running[batch] = task
-        tell_defect(task, _log, f"a batch of {self.settings.source_arn}")
+        log_defect(task, _log, f"a batch of {self.settings.source_arn}")
 
-    async def _process(self, batch: Batch) -> None:
+    async def _process(self, batch: PendingBatch) -> None:
         self._starting -= 1  # the function's own count has it from here on
         self.poke()
         settings = self.settings
@@ -261,7 +244,7 @@ class Poller:
         else:
             self._settle(batch, invocation, settings)
 
-    def _settle(self, batch: Batch, invocation: Invocation, settings: Settings) -> None:
+    def _settle(self, batch: PendingBatch, invocation: Invocation, settings: MappingSettings) -> None:
         """Delete what was processed; the rest comes back by itself."""
         stays = events.failed(invocation, batch.deliveries, reports_failures=settings.reports_failures)
         is_ok = invocation.status == "ok"
@@ -274,7 +257,7 @@ class Poller:
             if each.message_id not in stays:
                 self._delete(batch.queue, each)
 
-    def _delete(self, queue: Queue, delivery: Delivery) -> None:
+    def _delete(self, queue: "EmbeddedQueue", delivery: Delivery) -> None:
         try:
             queue.delete_message(delivery.receipt)
         except Exception as error:  # noqa: BLE001  moto's exceptions have no common class; any of them means the same
@@ -285,7 +268,7 @@ class Poller:
                 error,
             )
 
-    def _give_up(self, batch: Batch) -> None:
+    def _give_up(self, batch: PendingBatch) -> None:
         self._held.remove(batch)
         _log.warning(
             "%d messages of %s go back to the queue: %s could not take them while they were visible to nobody else",
@@ -294,7 +277,7 @@ class Poller:
             self.settings.function,
         )
 
-    def _pause(self, queue: Queue, now: float) -> float | None:
+    def _pause(self, queue: "EmbeddedQueue", now: float) -> float | None:
         """Seconds to the next thing that time brings."""
         ends = [queue.box.next_change_at()]
         if self._gathering_since is not None and not self._held:

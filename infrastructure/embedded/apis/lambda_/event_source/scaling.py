@@ -32,7 +32,6 @@ class Scaling:
     retry_at: float = 0.0
 
     def limit(self, maximum_concurrency: int | None) -> None:
-        """Take over the mapping's own limit."""
         self.ceiling = MOST if maximum_concurrency is None else maximum_concurrency
         self.allowed = min(self.allowed, self.ceiling)
 
@@ -54,6 +53,5 @@ class Scaling:
         self.allowed = min(self.allowed + 1, self.ceiling)
 
     def failed(self) -> None:
-        """A function error returned a whole batch."""
         self.throttles = 0
         self.allowed = min(max(self.allowed // 2, FEWEST), self.ceiling)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from infrastructure.embedded.apis.lambda_.calls import Parameters, Target, invalid
+from infrastructure.embedded.apis.lambda_.calls import InvokeTarget, Parameters, invalid
+from infrastructure.embedded.gateway.api import names
 
 DEFAULT_BATCH = 10
 LARGEST_BATCH = 10_000
@@ -18,23 +19,14 @@ CONCURRENCY = (2, 1_000)
 """What ScalingConfig.MaximumConcurrency may be."""
 REPORT_FAILURES = "ReportBatchItemFailures"
 
-_KNOWN = frozenset(
-    {
-        "BatchSize",
-        "Enabled",
-        "EventSourceArn",
-        "FunctionName",
-        "FunctionResponseTypes",
-        "MaximumBatchingWindowInSeconds",
-        "ScalingConfig",
-        "Tags",
-        "UUID",
-    }
+_KNOWN = names(
+    "BatchSize Enabled EventSourceArn FunctionName FunctionResponseTypes MaximumBatchingWindowInSeconds ScalingConfig "
+    "Tags UUID"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class QueueSource:
     """The queue at the mapping's one end, as far as its settings must fit it."""
 
     arn: str
@@ -43,7 +35,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class MappingSettings:
     """A mapping's settings. `maximum_concurrency` None: as far as the function's own limits allow."""
 
     source_arn: str
@@ -55,15 +47,13 @@ class Settings:
     maximum_concurrency: int | None = None
     reports_failures: bool = False
     is_enabled: bool = True
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def queue(self) -> str:
-        """The queue's name."""
         return self.source_arn.rpartition(":")[2]
 
     def members(self) -> dict[str, Any]:
-        """The members of EventSourceMappingConfiguration that say what was asked for."""
         scaling = {} if self.maximum_concurrency is None else {"MaximumConcurrency": self.maximum_concurrency}
         return {
             "EventSourceArn": self.source_arn,
@@ -89,21 +79,25 @@ def source_of(arn: str, *, region: str, account: str) -> str:
     return parts[5]
 
 
-def created(parameters: Parameters, source: Source, target: Target) -> Settings:
+def created(parameters: Parameters, source: QueueSource, target: InvokeTarget) -> MappingSettings:
     """The settings of a new mapping from `source` to `target`."""
     _refuse_unknown(parameters)
-    blank = Settings(source_arn=source.arn, function=target.name, qualifier=target.qualifier, function_arn=target.arn)
+    blank = MappingSettings(
+        source_arn=source.arn, function=target.name, qualifier=target.qualifier, function_arn=target.arn
+    )
     return _checked(_changed(blank, parameters), source, target)
 
 
-def updated(settings: Settings, parameters: Parameters, source: Source, target: Target) -> Settings:
+def updated(
+    settings: MappingSettings, parameters: Parameters, source: QueueSource, target: InvokeTarget
+) -> MappingSettings:
     """`settings` with the members that UpdateEventSourceMapping named."""
     _refuse_unknown(parameters)
     moved = replace(settings, function=target.name, qualifier=target.qualifier, function_arn=target.arn)
     return _checked(_changed(moved, parameters), source, target)
 
 
-def _changed(settings: Settings, parameters: Parameters) -> Settings:
+def _changed(settings: MappingSettings, parameters: Parameters) -> MappingSettings:
     given = {name: value for name, value in parameters.items() if value is not None}
     changes: dict[str, Any] = {}
     names = {"BatchSize": "batch_size", "MaximumBatchingWindowInSeconds": "window_s", "Enabled": "is_enabled"}
@@ -117,7 +111,7 @@ def _changed(settings: Settings, parameters: Parameters) -> Settings:
     return replace(settings, **changes)
 
 
-def _checked(settings: Settings, source: Source, target: Target) -> Settings:
+def _checked(settings: MappingSettings, source: QueueSource, target: InvokeTarget) -> MappingSettings:
     """`settings`, or the first thing AWS would refuse about them."""
     largest = LARGEST_FIFO_BATCH if source.is_fifo else LARGEST_BATCH
     _within("batchSize", settings.batch_size, 1, largest)

@@ -59,7 +59,7 @@ class World:
 
     async def pass_time(self, seconds: float) -> None:
         self.clock.now += seconds
-        await self.sources.reconcile()
+        self.sources.poke()
         await quiet()
 
 

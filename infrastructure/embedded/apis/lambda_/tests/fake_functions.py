@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
-from infrastructure.embedded.apis.lambda_.calls import Target, not_found
+from infrastructure.embedded.apis.lambda_.calls import InvokeTarget, not_found
 from infrastructure.embedded.engines.functions.report import Invocation
 from infrastructure.embedded.pace import FAST, Pace
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control
@@ -63,8 +63,8 @@ class Functions:
     """Implements `Invoker` for one function. `throttled` counts what it refused."""
 
     slots: int = 100
-    target_now: Target | None = field(
-        default_factory=lambda: Target(name=FUNCTION, arn=FUNCTION_ARN, version="$LATEST", timeout_s=10.0)
+    target_now: InvokeTarget | None = field(
+        default_factory=lambda: InvokeTarget(name=FUNCTION, arn=FUNCTION_ARN, version="$LATEST", timeout_s=10.0)
     )
     reserved_now: int | None = None
     watchers: set[Callable[[], None]] = field(default_factory=set)
@@ -72,7 +72,7 @@ class Functions:
     running: int = 0
     _arrivals: "asyncio.Queue[Running]" = field(default_factory=asyncio.Queue)
 
-    def target(self, name: str, qualifier: str = "") -> Target:
+    def target(self, name: str, qualifier: str = "") -> InvokeTarget:
         if self.target_now is None or name not in (FUNCTION, FUNCTION_ARN):
             raise not_found(f"Function not found: {name}")
         return replace(self.target_now, qualifier=qualifier)

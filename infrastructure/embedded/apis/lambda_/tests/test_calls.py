@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from infrastructure.embedded.apis.lambda_.tests.cloud import Cloud, lambda_cloud
 from infrastructure.embedded.engines.functions.report import Report
 from infrastructure.embedded.engines.functions.spec import PYTHON
-from infrastructure.embedded.gateway import internal
+from infrastructure.embedded.gateway import operations
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.tests.control import ACCOUNT, REGION
 from infrastructure.embedded.tests.function_world import ECHO, ROLE, zipped
@@ -317,7 +317,7 @@ def test_a_second_function_of_the_name_is_a_conflict(cloud: Cloud) -> None:
 
 def test_calls_from_inside_the_daemon_are_answered_at_once(cloud: Cloud) -> None:
     async def call(action: str, **parameters: Any) -> Any:
-        return internal.call("lambda", action, **parameters)
+        return operations.current().call("lambda", action, **parameters)
 
     cloud.create("inside")
     found = cloud.inside(call("GetFunctionConfiguration", FunctionName="inside", Qualifier=None))

@@ -60,11 +60,11 @@ def test_a_mapping_outlives_its_function_and_its_queue_and_works_again_when_they
             it.functions.target_now = function
             queues = it.control.backends.sqs.queues
             queue = queues.pop(it.queue)
-            await it.sources.reconcile()
+            it.sources.poke()
             await quiet()
             assert "does not exist" in it.shown(identity)["LastProcessingResult"]
             queues[it.queue] = queue
-            await it.sources.reconcile()
+            it.sources.poke()
             assert (await it.functions.next()).bodies == ["a"]
 
     run(scenario())

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from infrastructure.embedded.apis.lambda_.calls import Target
+from infrastructure.embedded.apis.lambda_.calls import InvokeTarget
 from infrastructure.embedded.apis.lambda_.event_source import events
 from infrastructure.embedded.apis.lambda_.event_source import settings as settings_of
 from infrastructure.embedded.apis.lambda_.event_source.events import Delivery
 from infrastructure.embedded.apis.lambda_.event_source.scaling import FEWEST, START, Scaling
-from infrastructure.embedded.apis.lambda_.event_source.settings import Source
+from infrastructure.embedded.apis.lambda_.event_source.settings import QueueSource
 from infrastructure.embedded.engines.functions.report import Invocation
 from infrastructure.embedded.gateway.refused import Refused
 
-FIFO = Source(arn="arn:aws:sqs:us-east-1:123456789012:orders.fifo", is_fifo=True, visibility_s=60.0)
-STANDARD = Source(arn="arn:aws:sqs:us-east-1:123456789012:orders", is_fifo=False, visibility_s=60.0)
-TARGET = Target(
+FIFO = QueueSource(arn="arn:aws:sqs:us-east-1:123456789012:orders.fifo", is_fifo=True, visibility_s=60.0)
+STANDARD = QueueSource(arn="arn:aws:sqs:us-east-1:123456789012:orders", is_fifo=False, visibility_s=60.0)
+TARGET = InvokeTarget(
     name="payment", arn="arn:aws:lambda:us-east-1:123456789012:function:payment", version="1", timeout_s=10.0
 )
 BATCH = tuple(Delivery(message_id=each, receipt=each, record=b"{}") for each in ("a", "b", "c"))
@@ -57,7 +57,7 @@ def test_the_defaults_are_awss() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_settings_that_cannot_be_are_refused(source: Source, parameters: dict[str, Any], message: str) -> None:
+def test_settings_that_cannot_be_are_refused(source: QueueSource, parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(Refused, match=message) as refusal:
         settings_of.created(parameters, source, TARGET)
     assert refusal.value.code == "InvalidParameterValueException"

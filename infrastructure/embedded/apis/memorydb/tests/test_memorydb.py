@@ -10,7 +10,7 @@ import pytest
 
 from infrastructure.embedded.apis.memorydb.controller import MemoryDbController
 from infrastructure.embedded.control.metric_store import Key
-from infrastructure.embedded.engines.redis.group import Group, Member
+from infrastructure.embedded.engines.redis.group import Group, RedisMember
 from infrastructure.embedded.engines.redis.resp import RespConnection, RespError
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.host.ports import Ports
@@ -80,7 +80,7 @@ async def platform(state: StateFolder) -> AsyncIterator[Databases]:
         ports.close()
 
 
-async def ask(member: Member, *words: str | int) -> Any:
+async def ask(member: RedisMember, *words: str | int) -> Any:
     connection = await RespConnection.open(LOOPBACK, member.port)
     try:
         return await connection.call(*words)
@@ -93,7 +93,7 @@ async def kept(database: Databases, disturb: Callable[[], Awaitable[None]]) -> t
     acknowledged: list[str] = []
     enough = asyncio.Event()
 
-    async def write(member: Member) -> None:
+    async def write(member: RedisMember) -> None:
         connection = await RespConnection.open(LOOPBACK, member.port)
         try:
             while await connection.call("SET", f"k{len(acknowledged)}", "1") == "OK":
@@ -132,10 +132,10 @@ async def test_a_failover_loses_no_acknowledged_write(state: StateFolder) -> Non
         old = database.group.primary
 
         async def fail_over() -> None:
-            assert (
-                database.call("FailoverShard", ClusterName=CLUSTER, ShardName="0001")["Cluster"]["Status"] == "updating"
-            )
-            await database.settle()
+            asked = database.call("FailoverShard", ClusterName=CLUSTER, ShardName="0001")
+            assert asked["Cluster"]["Status"] == "updating"
+            while database.cluster["Status"] == "updating":  # a replica that still copies is asked again
+                await database.settle()
 
         count, lost = await kept(database, fail_over)
         assert (count >= 50, lost) == (True, set())
@@ -250,7 +250,12 @@ async def test_an_access_control_list_is_kept_and_cannot_go_while_it_is_used(sta
         with pytest.raises(Refused, match="InvalidACLStateFault"):
             database.call("DeleteACL", ACLName="own")
         database.call("UpdateCluster", ClusterName=CLUSTER, ACLName="open-access")
-        database.call("UpdateACL", ACLName="own", UserNamesToRemove=["loyalty"])
+        database.call("UpdateACL", ACLName="own", UserNamesToAdd=["default", "loyalty"], UserNamesToRemove=["loyalty"])
+        [found] = database.call("DescribeACLs", ACLName="own")["ACLs"]
+        assert found["UserNames"] == ["default", "loyalty"], (
+            "what a stack's update says: all that are to be, none that were"
+        )
+        database.call("UpdateACL", ACLName="own", UserNamesToRemove=["default", "loyalty"])
         assert database.call("DeleteACL", ACLName="own")["ACL"]["UserNames"] == []
         assert [each["Name"] for each in database.call("DescribeACLs")["ACLs"]] == ["open-access"]
 
@@ -261,7 +266,7 @@ async def test_figures_are_filed_under_memorydbs_own_names(state: StateFolder) -
         await database.settle()
         await ask(database.group.primary, "SET", "points", "7")
         await ask(database.group.primary, "GET", "points")
-        await measure(database.world.context.metrics, database.controller._metrics.asking)
+        await measure(database.world.context.metrics, database.controller._metrics)
         where = {"ClusterName": CLUSTER, "NodeName": f"{CLUSTER}-0001-001"}
         store = database.world.context.metrics.store
         [(_, hits)] = store.query(Key.of("AWS/MemoryDB", "KeyspaceHits", where), 0, 1e12, 60)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from infrastructure.embedded.engines.functions import fleet as functions_fleet
-from infrastructure.embedded.engines.functions.fleet import Fleet, Host
+from infrastructure.embedded.engines.functions.fleet import Host, SandboxFleet
 from infrastructure.embedded.engines.functions.spec import FunctionSpec
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _Starts:
         spec = FunctionSpec(
             name="f", version="1", arn="arn:f", handler="app.f", timeout_s=3.0, memory_mb=128, code=Path("code")
         )
-        self.fleet = Fleet(spec, host)
+        self.fleet = SandboxFleet(spec, host)
 
     def _new(self) -> _Slow:
         self.made.append(_Slow(self._let_go))

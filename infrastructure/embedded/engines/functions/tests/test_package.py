@@ -89,7 +89,7 @@ def test_an_archive_with_any_byte_damaged_is_a_bad_one_or_fine(value: int, tmp_p
 
 
 def test_the_digest_is_written_as_aws_does() -> None:
-    assert packages.Package(sha256="00ff" + "00" * 30, size=1, unpacked=1).code_sha256 == (
+    assert packages.CodePackage(sha256="00ff" + "00" * 30, size=1, unpacked=1).code_sha256 == (
         "AP8AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
     )
 

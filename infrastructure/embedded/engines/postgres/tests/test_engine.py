@@ -13,7 +13,7 @@ import pytest
 
 from infrastructure.embedded.engines.postgres import copies as postgres_copies
 from infrastructure.embedded.engines.postgres.engine import NodeSpec, PostgresEngine, PostgresNode
-from infrastructure.embedded.engines.postgres.settings import Settings, Size, configuration, synchronous, verifier
+from infrastructure.embedded.engines.postgres.settings import ServerSettings, Size, configuration, synchronous, verifier
 from infrastructure.embedded.engines.postgres.wire import PostgresConnection, PostgresError, identifier, literal
 from infrastructure.embedded.host import binaries, proctree, residue, sysv
 from infrastructure.embedded.host.ports import Ports
@@ -159,7 +159,7 @@ def test_every_standby_has_to_confirm(standbys: tuple[str, ...], setting: str) -
 
 @pytest.mark.parametrize(("version", "expected"), [(16, False), (18, True)])
 def test_a_server_is_told_only_what_its_version_knows(version: int, expected: bool) -> None:
-    settings = Settings(name="a", port=1, sockets="@s", folder="/f", connections=9, version=version)
+    settings = ServerSettings(name="a", port=1, sockets="@s", folder="/f", connections=9, version=version)
     assert ("io_method" in configuration(settings)) is expected
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from infrastructure.embedded.engines.redis.engine import NodeSpec, RedisEngine, RedisNode
+from infrastructure.embedded.engines.redis.engine import RedisEngine, RedisNode, RedisNodeSpec
 from infrastructure.embedded.engines.redis.resp import Reply, RespConnection, RespError
 from infrastructure.embedded.host import binaries
 from infrastructure.embedded.host.ports import Ports
@@ -34,7 +34,7 @@ class Servers:
     started: list[RedisNode] = field(default_factory=list)
 
     async def start(self, name: str, *, primary: RedisNode | None = None) -> RedisNode:
-        spec = NodeSpec(
+        spec = RedisNodeSpec(
             id=name,
             resource=name,
             az="us-east-1a",
@@ -44,7 +44,7 @@ class Servers:
         )
         return await self.again(spec)
 
-    async def again(self, spec: NodeSpec) -> RedisNode:
+    async def again(self, spec: RedisNodeSpec) -> RedisNode:
         self.started.append(await self.engine.start(spec))
         return self.started[-1]
 

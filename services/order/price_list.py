@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.order import menu
-from services.order.domain import Line
+from services.order.domain import OrderLine
 
 
 class UnknownStore(Exception):
@@ -24,13 +24,13 @@ class Prices(Protocol):
 class Stock(Protocol):
     """What a store can serve."""
 
-    async def missing(self, store_id: str, lines: tuple[Line, ...]) -> tuple[str, ...]:
+    async def missing(self, store_id: str, lines: tuple[OrderLine, ...]) -> tuple[str, ...]:
         """The item ids that the store cannot serve in these quantities; empty when it can."""
         ...
 
 
 class Product(BaseModel):
-    """One product of the catalogue document, checked: no store may price a typing error of head office."""
+    """One product of the menu document, checked: no store may price a typing error of head office."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -41,8 +41,8 @@ class Product(BaseModel):
     sizes: dict[str, Annotated[int, Field(gt=0, le=100_000)]] = Field(min_length=1)
 
 
-class Catalogue(BaseModel):
-    """The whole catalogue document."""
+class MenuDocument(BaseModel):
+    """The whole menu document."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -55,18 +55,18 @@ _STORES = frozenset(menu.STORES)
 
 
 def price_list(store_id: str) -> dict[str, int]:
-    """The store's price list, worked out from the catalogue document anew: read, checked, spread over the sizes.
+    """The store's price list, worked out from the menu document anew: read, checked, spread over the sizes.
 
     That takes milliseconds, as asking the menu service will; so it is done on a cache miss only.
     """
     if store_id not in _STORES:
         raise UnknownStore(store_id)
-    catalogue = Catalogue.model_validate(menu.document(menu.CATALOGUE))
-    return {f"{product.id}-{size}": cents for product in catalogue.item for size, cents in product.sizes.items()}
+    document = MenuDocument.model_validate(menu.document(menu.MENU))
+    return {f"{product.id}-{size}": cents for product in document.item for size, cents in product.sizes.items()}
 
 
-class CatalogueStock:
+class UnlimitedStock:
     """Every store serves the whole menu until the inventory service keeps count."""
 
-    async def missing(self, store_id: str, lines: tuple[Line, ...]) -> tuple[str, ...]:
+    async def missing(self, store_id: str, lines: tuple[OrderLine, ...]) -> tuple[str, ...]:
         return ()

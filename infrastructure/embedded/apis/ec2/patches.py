@@ -1,0 +1,100 @@
+"""EC2 deletions that leave nothing behind, and rules of security groups whose description can change.
+
+Replaces in `moto.ec2` (moto 5.2): of the back end `delete_nat_gateway`, which keeps the gateway and its network
+interface, `delete_vpc_endpoints`, which keeps the endpoints (AWS shows both for a while, as deleted), and
+`create_vpc_endpoint`, which knows no default for their type; of the responses
+`update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and change nothing of a
+rule for a group or a prefix list; and `SecurityGroupRule.description`, which is that of an address range alone.
+"""
+
+from typing import Any
+
+from moto.core.responses import EmptyResult
+from moto.ec2 import models
+from moto.ec2.exceptions import (
+    InvalidSecurityGroupNotFoundError,
+    InvalidSecurityGroupRuleIdNotFoundError,
+    MissingParameter,
+)
+from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ec2.responses.security_groups import SecurityGroups
+
+_moto_create_vpc_endpoint = models.EC2Backend.create_vpc_endpoint
+_moto_rule = SecurityGroupRule.__init__
+_moto_delete_nat_gateway = models.EC2Backend.delete_nat_gateway
+_moto_delete_vpc_endpoints = models.EC2Backend.delete_vpc_endpoints
+_moto_describe = {
+    action: getattr(SecurityGroups, f"update_security_group_rule_descriptions_{action}")
+    for action in ("ingress", "egress")
+}
+
+
+def _delete_nat_gateway(self: Any, nat_gateway_id: str) -> Any:
+    gateway = _moto_delete_nat_gateway(self, nat_gateway_id)
+    self.nat_gateways.pop(nat_gateway_id, None)
+    for address in gateway.address_set:
+        self.enis.pop(address.get("networkInterfaceId"), None)
+    return gateway
+
+
+def _create_vpc_endpoint(self: Any, *arguments: Any, **named: Any) -> Any:
+    endpoint = _moto_create_vpc_endpoint(self, *arguments, **named)
+    endpoint.vpc_endpoint_type = endpoint.vpc_endpoint_type or "Gateway"
+    return endpoint
+
+
+def _delete_vpc_endpoints(self: Any, vpce_ids: list[str] | None = None) -> None:
+    _moto_delete_vpc_endpoints(self, vpce_ids)
+    for identifier in vpce_ids or ():
+        self.vpc_end_points.pop(identifier, None)
+
+
+def _describing(direction: str) -> Any:
+    def describe(self: Any) -> Any:
+        described = self._get_param("SecurityGroupRuleDescriptions")  # moto's way to read a parameter
+        if not described:
+            return _moto_describe[direction](self)
+        name = self._get_param("GroupId") or self._get_param("GroupName")
+        if name is None:
+            raise MissingParameter("The request must contain the parameter groupName or groupId")
+        group = self.ec2_backend.get_security_group_by_name_or_id(name)
+        if group is None:
+            raise InvalidSecurityGroupNotFoundError(name)
+        for each in described:
+            _describe(group, each["SecurityGroupRuleId"], each.get("Description"))
+        return EmptyResult()
+
+    return describe
+
+
+def _describe(group: Any, identifier: str, description: str | None) -> None:
+    rule = group.get_rule(identifier)
+    if rule is None:
+        raise InvalidSecurityGroupRuleIdNotFoundError(identifier)
+    peer = _described(rule)
+    peer.pop("Description", None)
+    if description:
+        peer["Description"] = description
+
+
+def _described(rule: Any) -> dict[str, str]:
+    """Where the description of a rule is: beside what it is for; moto keeps no more than the id of a prefix list."""
+    peer: dict[str, str] = rule.ip_range or rule.source_group or rule.prefix_list
+    return peer
+
+
+def _rule(self: Any, *arguments: Any, **named: Any) -> None:
+    _moto_rule(self, *arguments, **named)
+    given = (each for each in (*arguments, *named.values()) if isinstance(each, dict) and "PrefixListId" in each)
+    self.prefix_list = dict(next(given, {}))
+
+
+def install() -> None:
+    """Replace them."""
+    SecurityGroupRule.__init__ = _rule
+    SecurityGroupRule.description = property(lambda rule: _described(rule).get("Description"))
+    models.EC2Backend.create_vpc_endpoint = _create_vpc_endpoint
+    models.EC2Backend.delete_nat_gateway = _delete_nat_gateway
+    models.EC2Backend.delete_vpc_endpoints = _delete_vpc_endpoints
+    SecurityGroups.update_security_group_rule_descriptions_ingress = _describing("ingress")
+    SecurityGroups.update_security_group_rule_descriptions_egress = _describing("egress")

@@ -1,0 +1,75 @@
+"""What EC2 deletes is gone, and what is said of a rule can change, whatever the rule is for."""
+
+from typing import Any
+
+import pytest
+
+from infrastructure.embedded.stacks.calls import ApiCalls
+from infrastructure.embedded.stacks.errors import ApiError
+from infrastructure.embedded.tests.control import REGION, Control
+
+TRAFFIC = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1}
+
+
+@pytest.fixture
+def cloud() -> Any:
+    """Its records; calls go to the cloud that was made last."""
+    return Control().backends
+
+
+@pytest.fixture
+def ec2(cloud: Any) -> ApiCalls:
+    assert cloud.ec2.vpcs
+    return ApiCalls(REGION)
+
+
+@pytest.fixture
+def vpc(ec2: ApiCalls) -> str:
+    return str(ec2("ec2", "CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"])
+
+
+def test_a_deleted_gateway_takes_its_interface_along(cloud: Any, ec2: ApiCalls, vpc: str) -> None:
+    subnet = ec2("ec2", "CreateSubnet", VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    address = ec2("ec2", "AllocateAddress", Domain="vpc")["AllocationId"]
+    gateway = ec2("ec2", "CreateNatGateway", SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+    assert ec2("ec2", "DeleteNatGateway", NatGatewayId=gateway)["NatGatewayId"] == gateway
+    assert (dict(cloud.ec2.nat_gateways), dict(cloud.ec2.enis)) == ({}, {})
+
+
+def test_a_deleted_endpoint_is_gone(cloud: Any, ec2: ApiCalls, vpc: str) -> None:
+    service = f"com.amazonaws.{REGION}.s3"
+    endpoint = ec2("ec2", "CreateVpcEndpoint", VpcId=vpc, ServiceName=service)["VpcEndpoint"]["VpcEndpointId"]
+    ec2("ec2", "DeleteVpcEndpoints", VpcEndpointIds=[endpoint])
+    assert dict(cloud.ec2.vpc_end_points) == {}
+
+
+@pytest.mark.parametrize("direction", ["Ingress", "Egress"])
+@pytest.mark.parametrize("peer", ["range", "group", "prefix list"])
+def test_the_description_of_a_rule_changes_by_its_id(ec2: ApiCalls, vpc: str, direction: str, peer: str) -> None:
+    group = ec2("ec2", "CreateSecurityGroup", GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+    peers = {
+        "range": {"IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "first"}]},
+        "group": {"UserIdGroupPairs": [{"GroupId": group, "Description": "first"}]},
+        "prefix list": {"PrefixListIds": [{"PrefixListId": "pl-1", "Description": "first"}]},
+    }
+    added = ec2("ec2", f"AuthorizeSecurityGroup{direction}", GroupId=group, IpPermissions=[{**TRAFFIC, **peers[peer]}])
+    rule = added["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+    for said in ("second", None):
+        described = {"SecurityGroupRuleId": rule} | ({"Description": said} if said else {})
+        action = f"UpdateSecurityGroupRuleDescriptions{direction}"
+        ec2("ec2", action, GroupId=group, SecurityGroupRuleDescriptions=[described])
+        [found] = ec2("ec2", "DescribeSecurityGroupRules", SecurityGroupRuleIds=[rule])["SecurityGroupRules"]
+        assert found.get("Description") == said
+
+
+def test_a_rule_that_is_not_there_cannot_be_described(ec2: ApiCalls, vpc: str) -> None:
+    group = ec2("ec2", "CreateSecurityGroup", GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+    unknown = [{"SecurityGroupRuleId": "sgr-absent", "Description": "d"}]
+    with pytest.raises(ApiError) as refused:
+        ec2(
+            "ec2",
+            "UpdateSecurityGroupRuleDescriptionsIngress",
+            GroupId=group,
+            SecurityGroupRuleDescriptions=unknown,
+        )
+    assert refused.value.code == "InvalidSecurityGroupRuleId.NotFound"
