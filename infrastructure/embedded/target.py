@@ -184,7 +184,7 @@ class EmbeddedTarget:
 
     @contextlib.contextmanager
     def _understood(self) -> Iterator[None]:
-        """What the cloud tells of itself is read; one of another version may tell it otherwise."""
+        """The cloud's status is read; one of another version may write it otherwise."""
         try:
             yield
         except (ValueError, TypeError, KeyError, AttributeError) as problem:
@@ -196,7 +196,7 @@ class EmbeddedTarget:
 
 
 def _reasons(body: bytes) -> str:
-    """What keeps the platform from being ready, as the daemon tells it."""
+    """What keeps the platform from being ready, in the daemon's words."""
     try:
         return "; ".join(json.loads(body)["reasons"]) or "it gave no reason"
     except (ValueError, KeyError):

@@ -1,6 +1,7 @@
 """Tasks that nobody awaits: what ends one is logged when it happens, not when the task is collected, or never."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 from typing import Any
@@ -22,6 +23,14 @@ async def end(*tasks: "asyncio.Task[Any] | None") -> None:
     for task in started:
         task.cancel()
     await asyncio.gather(*started, return_exceptions=True)
+
+
+async def wait_within(event: asyncio.Event, within_s: float | None) -> None:
+    """Until the event is set or the time is over; None for as long as it takes."""
+    # Not `wait_for`: Python 3.11's loses a cancellation that coincides with the event.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await event.wait()
 
 
 class Background:

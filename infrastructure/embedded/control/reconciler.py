@@ -8,13 +8,12 @@ runs on one event loop, so between two awaits a controller has the world for its
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infrastructure.embedded.control.background import Background
+from infrastructure.embedded.control.background import Background, wait_within
 from infrastructure.embedded.control.controller import Closing, Controller, Keyed
 
 _log = logging.getLogger(__name__)
@@ -114,7 +113,7 @@ class Reconciler:
         deadline = loop.time() + timeout_s
         while (reasons := self.unsettled()) and (remaining := deadline - loop.time()) > 0:
             self._passed.clear()
-            await _wait(self._passed, min(remaining, _LOOK_S))
+            await wait_within(self._passed, min(remaining, _LOOK_S))
         return reasons
 
     async def close(self) -> None:
@@ -148,7 +147,7 @@ class Reconciler:
         """Pass after pass, until there is no such object any more."""
         pause_s: float | None = None
         while True:
-            await _wait(lane.wake, pause_s)
+            await wait_within(lane.wake, pause_s)
             # Cleared before the look: a wake during the pass may be about something it has already passed by.
             lane.wake.clear()
             if lane.key not in _keys(lane.controller):
@@ -175,11 +174,3 @@ class Reconciler:
 
 def _keys(controller: Controller) -> Collection[str]:
     return controller.keys() if isinstance(controller, Keyed) else (controller.name,)
-
-
-async def _wait(event: asyncio.Event, within_s: float | None) -> None:
-    """Until the event is set or the time is over; None for as long as it takes."""
-    # Not `wait_for`: Python 3.11's loses a cancellation that coincides with the event.
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(within_s):
-            await event.wait()

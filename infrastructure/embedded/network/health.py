@@ -18,8 +18,6 @@ from typing import Generic, Literal, TypeVar
 
 from infrastructure.embedded.network.envoy.model import Endpoint
 
-HealthState = Literal["initial", "healthy", "unhealthy"]
-
 USER_AGENT = "ELB-HealthChecker/2.0"
 _LONGEST_STATUS_LINE = 8192
 

@@ -5,9 +5,9 @@ and a visibility time-out that ends all count; so does the queue going away.
 """
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Any
 
+from infrastructure.embedded.control.background import wait_within
 from infrastructure.embedded.gateway.call import Answer, Call, Handler
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ async def _deliverable(queue: Any, *, within_s: float) -> None:
             changed.clear()
             next_change = queue.box.next_change_at()
             pause = left if next_change is None else min(left, max(next_change - queue.clock(), 0.001))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):  # not wait_for: before Python 3.12 it can swallow a cancellation
-                    await changed.wait()
+            await wait_within(changed, pause)
             if queue.is_deleted or queue.box.is_deliverable(now=queue.clock()):
                 return
     finally:

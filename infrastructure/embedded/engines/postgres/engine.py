@@ -65,11 +65,9 @@ class NodeSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follower:
-    """A standby as its primary sees it. `behind_bytes` is log it has not confirmed yet."""
+    """A standby as its primary sees it."""
 
     name: str
-    is_synchronous: bool
-    behind_bytes: int
 
 
 class PostgresNode:
@@ -205,15 +203,9 @@ class PostgresNode:
         await self.query("SET LOCAL synchronous_commit = local; SELECT pg_logical_emit_message(true, 'cafe', 'flush')")
 
     async def followers(self) -> tuple[Follower, ...]:
-        rows = await self.query(
-            "SELECT application_name, sync_state, "
-            "coalesce(pg_current_wal_lsn() - flush_lsn, pg_current_wal_lsn() - '0/0')::bigint "
-            "FROM pg_stat_replication WHERE state = 'streaming'"
-        )
-        return tuple(
-            Follower(name=str(name), is_synchronous=state in ("sync", "quorum"), behind_bytes=int(behind or 0))
-            for name, state, behind in rows
-        )
+        """The standbys that stream from this primary."""
+        rows = await self.query("SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'")
+        return tuple(Follower(name=str(name)) for (name,) in rows)
 
     async def has_confirmed(self, standby: str, position: str) -> bool:
         """Whether `standby` has, and shows, all up to `position` (an LSN), and has to confirm what comes."""

@@ -10,7 +10,6 @@ AWS Lambda Developer Guide, "Using Lambda with Amazon SQS".
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from infrastructure.embedded.apis.lambda_.event_source import events
 from infrastructure.embedded.apis.lambda_.event_source.events import Delivery
 from infrastructure.embedded.apis.lambda_.event_source.scaling import Scaling
 from infrastructure.embedded.apis.lambda_.event_source.settings import MappingSettings
-from infrastructure.embedded.control.background import end, log_defect
+from infrastructure.embedded.control.background import end, log_defect, wait_within
 from infrastructure.embedded.engines.functions.report import Invocation
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.pace import Pace
@@ -117,9 +116,7 @@ class Poller:
             self._changed.clear()
             pause = self._guarded_step()
             self._has_looked = True
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._changed.wait()
+            await wait_within(self._changed, pause)
 
     def _guarded_step(self) -> float | None:
         try:
