@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from infrastructure import stacks, templates
+from infrastructure.embedded.moto.records import Backends
 from infrastructure.errors import EnvironmentFault, UsageError
 from infrastructure.stacks import Deployment
 from infrastructure.templates import Template
@@ -59,6 +60,8 @@ def bodies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Template, ...]:
 
 @pytest.fixture
 def client() -> Iterator[Any]:
+    """moto's CloudFormation; where another test of the process has put ours in its place, it asks its APIs."""
+    Backends("123456789012", "us-east-1")
     with mock_aws():
         yield boto3.client("cloudformation", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
 
