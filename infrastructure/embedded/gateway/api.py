@@ -95,8 +95,10 @@ class Api:
 
     def allows(self, operation: str) -> bool:
         """Whether moto may answer `operation`, if it implements it."""
+        if operation in self.data:
+            return True
         if operation in self.refused:
             return False
         if self.is_read(operation):
             return self.reads is None or operation in self.reads
-        return operation in self.data or operation in self.effects or self.reason(operation) is not None
+        return operation in self.effects or self.reason(operation) is not None

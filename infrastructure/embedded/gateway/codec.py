@@ -9,7 +9,7 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote
 from uuid import uuid4
@@ -31,6 +31,7 @@ def model(name: str) -> Any:
     return get_service_model(name)
 
 
+@lru_cache(maxsize=4096)  # callers may ask for what does not exist
 def operation(name: str, action: str) -> OperationModel | None:
     """The operation `action` of the service, or None when AWS has none of that name."""
     try:

@@ -59,10 +59,11 @@ def call_of(request: HttpRequest, router: Router, *, at: float) -> Call:
 
 def read(call: Call, api: Api, of: OperationModel) -> Call:
     """The call with its members, which are what the operation takes; `Refused` says what is not."""
-    request = call.request if _is_stream(of) else _decompressed(call.request, api.body_limit)
     if call.protocol == "json":
+        request = _decompressed(call.request, api.body_limit)
         given = codec.json_members(request.body)
     else:
+        request = call.request if _is_stream(of) else _decompressed(call.request, api.body_limit)
         document = _document(call.protocol, of, request)
         found = codec.route(api.model_name, request) if call.protocol.startswith("rest") else None
         given = codec.members(call.protocol, of, request, found[1] if found else {})
@@ -75,7 +76,7 @@ def read(call: Call, api: Api, of: OperationModel) -> Call:
         elif call.protocol == "rest-xml":
             validation.check_xml(of, request.body)
     validation.check(api, of, given)
-    return replace(call, parameters=given, request=request)
+    return call.read(given, request)
 
 
 def _is_stream(of: OperationModel) -> bool:

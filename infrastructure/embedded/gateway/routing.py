@@ -25,7 +25,10 @@ class Router:
 
     def find(self, service: str, request: HttpRequest) -> Api | None:
         """The API of a request signed for `service`; None when the embedded cloud does not provide it."""
-        found = [api for api in self._by_name.get(service, ()) if _serves(api, request)]
+        named = self._by_name.get(service, ())
+        if len(named) == 1:
+            return named[0] if _serves(named[0], request) else None
+        found = [api for api in named if _serves(api, request)]
         if len(found) <= 1:
             return found[0] if found else None
         return self._of_engine(found, request)
