@@ -5,14 +5,16 @@ import random
 import pytest
 
 from infrastructure.embedded.apis import PROVIDERS
+from infrastructure.embedded.gateway import validation
 from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.moto import imports
 from infrastructure.embedded.tests.conformance.cases import Case, cases
 from infrastructure.embedded.tests.conformance.running import answered, run
 from infrastructure.embedded.tests.conformance.walks import walk
 from infrastructure.embedded.tests.control import run as run_async
 
 SEED = 1
-OPERATIONS, CASES, STEPS = 3, 7, 40
+OPERATIONS, CASES, STEPS = 3, 6, 15
 
 
 @pytest.mark.parametrize("api", PROVIDERS, ids=lambda api: api.model_name)
@@ -22,7 +24,6 @@ def test_sampled_calls_are_answered_as_aws_answers_them(api: Api) -> None:
     operations = answered(api)
     asked = rng.sample(operations, min(OPERATIONS, len(operations)))
     chosen = [case for of in asked for case in _some(list(cases(api, of, SEED)), rng)]
-
     steps = list(walk(api, operations, SEED))[:STEPS]
 
     async def problems() -> list[str]:
@@ -34,3 +35,34 @@ def test_sampled_calls_are_answered_as_aws_answers_them(api: Api) -> None:
 
 def _some(found: list[Case], rng: random.Random) -> list[Case]:
     return rng.sample(found, min(CASES, len(found)))
+
+
+@pytest.mark.parametrize(
+    "api", [each for each in PROVIDERS if each.name in ("sqs", "iam", "ec2", "s3", "lambda")], ids=lambda api: api.name
+)
+def test_a_gateway_that_checks_nothing_is_found_out(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("check", "check_form", "check_document", "check_xml", "check_head"):
+        monkeypatch.setattr(validation, name, lambda *_: None)
+    asked = random.Random(SEED).sample(answered(api), 5)  # noqa: S311  nothing is secret
+
+    async def kinds() -> set[str]:
+        found = run(case for of in asked for case in cases(api, of, SEED))
+        return {each.case.kind async for each in found if each.problem}
+
+    assert {"type", "unknown"} <= run_async(kinds())
+
+
+def test_a_defect_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = next(each for each in PROVIDERS if each.name == "logs")
+    of = next(each for each in answered(api) if each.name == "CreateLogGroup")
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(imports.handler("logs", "LogsResponse"), "create_log_group", fail)
+
+    async def problems() -> set[str]:
+        return {str(each.problem) async for each in run(cases(api, of, SEED)) if each.case.kind == "valid"}
+
+    (problem,) = run_async(problems())
+    assert problem.startswith("answered 500 (ZeroDivisionError")

@@ -12,6 +12,7 @@ API = Api(
         "CreateLaunchTemplateVersion": "MissingParameter",
         "DeleteManagedPrefixList": "InvalidPrefixListID.NotFound",
         "DeleteNatGateway": "NatGatewayNotFound",
+        "DeleteSecurityGroup": "InvalidGroup.NotFound",
         "DescribeImageAttribute": "InvalidAMIID.NotFound",
         "ModifyManagedPrefixList": "InvalidPrefixListID.NotFound",
         "ReplaceNetworkAclAssociation": "InvalidAssociationID.NotFound",
