@@ -90,7 +90,7 @@ class EcsController:
         for subnet in decision.starts:
             task = self._record.create_task(service, subnet)
             self._tasks.add(task, now, service=service.arn, groups=_groups(service))
-        self._tell(service, decision.stops, len(decision.starts))
+        self._announce(service, decision.stops, len(decision.starts))
         return decision.look_again_at
 
     def _view(self, service: Record) -> ServiceView:
@@ -159,7 +159,7 @@ class EcsController:
                 reason = Exit(code="ServiceSchedulerInitiated", reason="The service was deleted")
                 self._record.unwanted(live.record, reason, now)
 
-    def _tell(self, service: Record, stops: Iterable[str], starts: int) -> None:
+    def _announce(self, service: Record, stops: Iterable[str], starts: int) -> None:
         ids = " ".join(f"(task {arn.rsplit('/', 1)[-1]})" for arn in stops)
         if ids:
             self._record.event(service, f"has stopped {ids.count('(')} running tasks: {ids}.")

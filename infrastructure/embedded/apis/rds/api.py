@@ -60,7 +60,7 @@ class RdsCalls:
         group = given.get("DBClusterParameterGroupName") or f"default.{ENGINE}{str(version).partition('.')[0]}"
         own = {"DBClusterIdentifier": identity, "EngineVersion": version, "DBClusterParameterGroupName": group}
         output = self._moto("CreateDBCluster", {**given, **own, "Port": self._port()})
-        self.events.tell("RDS-EVENT-0170", output["DBCluster"])
+        self.events.note("RDS-EVENT-0170", output["DBCluster"])
         return output
 
     def _port(self) -> int:
@@ -96,7 +96,7 @@ class RdsCalls:
         output = self._moto("DeleteDBCluster", {**given, "DBClusterIdentifier": cluster.resource_id})
         cluster.status = "deleting"
         self._forget_backups(cluster)
-        self.events.tell("RDS-EVENT-0171", cluster)
+        self.events.note("RDS-EVENT-0171", cluster)
         return output
 
     def _forget_backups(self, cluster: Record) -> None:
@@ -184,7 +184,7 @@ class RdsCalls:
     def _delete_instance(self, given: Members) -> Output:
         instance = self._instance(given)
         output = self._moto("DeleteDBInstance", {**given, "DBInstanceIdentifier": instance.resource_id})
-        self.events.tell("RDS-EVENT-0003", instance)
+        self.events.note("RDS-EVENT-0003", instance)
         return output
 
     @operation("RebootDBInstance", effect="the server restarts in its role")

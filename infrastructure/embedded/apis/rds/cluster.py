@@ -123,7 +123,7 @@ class AuroraCluster:
         for member in self.members.values():
             if member.phase == "running" and not member.node.is_alive:
                 member.phase = "down"
-                self._owner.tell("RDS-EVENT-0004", self.id, member.id)
+                self._owner.note_event("RDS-EVENT-0004", self.id, member.id)
                 self._owner.changed()
 
     def _failures(self) -> list[Exception]:
@@ -156,7 +156,7 @@ class AuroraCluster:
 
     def _is_up(self, member: Member) -> None:
         member.phase = "running"
-        self._owner.tell("RDS-EVENT-0006" if member.is_known else "RDS-EVENT-0005", self.id, member.id)
+        self._owner.note_event("RDS-EVENT-0006" if member.is_known else "RDS-EVENT-0005", self.id, member.id)
         member.is_known = True
         self._owner.changed()
 
@@ -199,7 +199,7 @@ class AuroraCluster:
         if old is None:
             raise AssertionError(f"{self.id} has nobody to take over from")
         same = old.wanted.az == successor.wanted.az
-        self._owner.tell("RDS-EVENT-0072" if same else "RDS-EVENT-0073", self.id, name=successor.id)
+        self._owner.note_event("RDS-EVENT-0072" if same else "RDS-EVENT-0073", self.id, name=successor.id)
         self.is_switching = True
         self._owner.changed()  # before anything else: from here on nobody new reaches either of them
         try:
@@ -217,12 +217,12 @@ class AuroraCluster:
             old.phase = successor.phase = "down"
             successor.leader = None
             await asyncio.gather(old.node.kill(), successor.node.kill())
-            self._owner.tell("RDS-EVENT-0069", self.id)
+            self._owner.note_event("RDS-EVENT-0069", self.id)
             raise
         finally:
             self.is_switching = False
             self._owner.changed()
-        self._owner.tell("RDS-EVENT-0071", self.id, name=successor.id)
+        self._owner.note_event("RDS-EVENT-0071", self.id, name=successor.id)
         _log.warning("%s: %s is the writer after %s, alone until a reader confirms", self.id, successor.id, old.id)
 
     async def _retreat(self, spare: Member | None = None) -> None:
@@ -280,11 +280,11 @@ class AuroraCluster:
             return
         silent = await self._confirmation.silent(writer) if self._confirmation.names else []
         lost = [*self._confirmation.dead(), *silent]
-        if not lost and self._confirmation.is_told:
+        if not lost and self._confirmation.is_announced:
             return
         await self._confirmation.release(lost, writer)
         for member in lost:
-            self._owner.tell("RDS-EVENT-0045", self.id, member.id)
+            self._owner.note_event("RDS-EVENT-0045", self.id, member.id)
         for member in silent:
             await member.node.kill()
             member.phase = "down"

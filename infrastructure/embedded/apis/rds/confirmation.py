@@ -30,7 +30,7 @@ class Confirmation:
         self._members: dict[str, Member] = {}
         self._silent_since: dict[str, float] = {}
         self._lock = asyncio.Lock()
-        self.is_told = True
+        self.is_announced = True
         """Whether the writer waits for those on the list, as far as we know; not so after a call that failed."""
 
     def __contains__(self, member: Member) -> bool:
@@ -48,11 +48,11 @@ class Confirmation:
         """
         async with self._lock:
             try:
-                await self._tell(writer, (*self.names, member.name))
+                await self._announce(writer, (*self.names, member.name))
                 await self._await_all(member, writer)
             except BaseException:
                 if writer.is_running:
-                    await self._tell(writer, self.names)
+                    await self._announce(writer, self.names)
                 raise
             self._members[member.id] = member
         _log.info("%s: every commit waits for %s", self._cluster, ", ".join(self.names))
@@ -61,7 +61,7 @@ class Confirmation:
         """Let the writer go on without these; they are no candidates from here on. Without any, tell it once more."""
         async with self._lock:
             self.forget(lost)
-            await self._tell(writer, self.names)
+            await self._announce(writer, self.names)
         if not lost:
             return
         names = ", ".join(sorted(member.id for member in lost))
@@ -76,7 +76,7 @@ class Confirmation:
     def clear(self) -> None:
         """Nobody confirms: there is another writer, or it starts alone."""
         self.forget(tuple(self._members.values()))
-        self.is_told = True
+        self.is_announced = True
 
     def dead(self) -> list[Member]:
         """Those on the list whose server has ended or is about to."""
@@ -93,11 +93,11 @@ class Confirmation:
                 self._silent_since.setdefault(member.id, now)
         return [m for m in self._members.values() if now - self._silent_since.get(m.id, now) > SILENT_S]
 
-    async def _tell(self, writer: Member, standbys: tuple[str, ...]) -> None:
+    async def _announce(self, writer: Member, standbys: tuple[str, ...]) -> None:
         """What a writer did not hear it must be told again: it waits for ever for one that is on nobody's list."""
-        self.is_told = False
+        self.is_announced = False
         await writer.node.confirm_by(standbys)
-        self.is_told = True
+        self.is_announced = True
 
     async def _await_all(self, member: Member, writer: Member) -> None:
         position = await writer.node.value("SELECT pg_current_wal_flush_lsn()")

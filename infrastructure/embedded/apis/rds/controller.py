@@ -89,7 +89,7 @@ class RdsController:
                 f"the master password of {cluster_id} may not have been changed: its writer {asked.id} does not answer "
                 f"({str(silence) or type(silence).__name__}); `describe-db-clusters` shows which instance writes now"
             ) from silence
-        self._calls.events.tell("RDS-EVENT-0016", record)
+        self._calls.events.note("RDS-EVENT-0016", record)
 
     # --- the controller's part ----------------------------------------------------------------------------------------
 
@@ -142,7 +142,7 @@ class RdsController:
             return
         del self._calls.requests.failovers[cluster.id]
         if target != cluster.writer.id:  # else it is the writer already
-            self.tell("RDS-EVENT-0069", cluster.id)
+            self.note_event("RDS-EVENT-0069", cluster.id)
 
     def _records(self) -> dict[str, Record]:
         """The clusters whose servers run here, by id."""
@@ -207,10 +207,10 @@ class RdsController:
             username=str(record.master_username), password=password, database=str(record.database_name or "")
         )
 
-    def tell(self, event_id: str, cluster: str, instance: str = "", name: str = "") -> None:
+    def note_event(self, event_id: str, cluster: str, instance: str = "", name: str = "") -> None:
         record = self._backend.databases.get(instance) if instance else self._backend.clusters.get(cluster)
         if record is not None:  # else it is gone, and with it whoever would ask
-            self._calls.events.tell(event_id, record, name)
+            self._calls.events.note(event_id, record, name)
 
     def wake(self) -> None:
         self._context.wake(self.name)
@@ -241,10 +241,10 @@ class RdsController:
         if record.status == "stopping":
             if not any(member.node.is_alive for member in cluster.members.values()):
                 record.status = "stopped"
-                self._calls.events.tell("RDS-EVENT-0150", record)
+                self._calls.events.note("RDS-EVENT-0150", record)
         elif record.status == "starting" and cluster.is_available:
             record.status = "available"
-            self._calls.events.tell("RDS-EVENT-0151", record)
+            self._calls.events.note("RDS-EVENT-0151", record)
         elif cluster.is_switching or cluster.id in self._calls.requests.failovers:
             record.status = "failing-over"
         elif record.status == "failing-over" or (record.status == "creating" and cluster.is_available):

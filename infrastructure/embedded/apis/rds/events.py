@@ -1,4 +1,4 @@
-"""What happened to clusters and instances, as DescribeEvents tells it.
+"""What happened to clusters and instances, as DescribeEvents gives it.
 
 Source of ids, categories and messages:
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_Events.Messages.html
@@ -66,12 +66,12 @@ class Events:
     """All there were, oldest first."""
 
     def __init__(self) -> None:
-        self.told: list[Event] = []
+        self.all: list[Event] = []
 
-    def tell(self, event_id: str, record: Record, name: str = "") -> None:
+    def note(self, event_id: str, record: Record, name: str = "") -> None:
         """File the event `event_id` of AWS's table about a cluster or an instance; `KeyError` for an unknown id."""
         kind = EVENTS[event_id]
-        self.told.append(
+        self.all.append(
             Event(
                 event_id=event_id,
                 source_identifier=record.resource_id,
@@ -92,7 +92,7 @@ class Events:
         since = _aware(given.get("StartTime") or until - timedelta(minutes=given.get("Duration") or _DEFAULT_MINUTES))
         found = [
             event
-            for event in self.told
+            for event in self.all
             if since <= event.date <= until
             and source in (None, event.source_identifier)
             and kind in (None, event.source_type)

@@ -44,7 +44,7 @@ class Owner(Protocol):
         """Roles or states are others now: publish them at once."""
         ...
 
-    def tell(self, event_id: str, cluster: str, instance: str = "", name: str = "") -> None:
+    def note_event(self, event_id: str, cluster: str, instance: str = "", name: str = "") -> None:
         """Something happened to the cluster, or to `instance` of it."""
         ...
 

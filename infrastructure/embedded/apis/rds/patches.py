@@ -1,4 +1,4 @@
-"""RDS records that tell of servers which exist: addresses, states, roles and the master user's secret.
+"""RDS records of servers which exist: addresses, states, roles and the master user's secret.
 
 Replaces in `moto.rds.models` (moto 5.2): host names below amazonaws.com that nobody resolves (`DBCluster.endpoint`,
 `reader_endpoint`, `DBInstance.address`); `DBCluster.status`, which a look changes; `designate_writer`, which makes a

@@ -85,7 +85,7 @@ async def test_a_reader_that_is_deleted_while_the_writer_hangs_is_ended(
     await pair.ask(pair.writer, "INSERT INTO orders VALUES (2)")
 
 
-async def test_a_writer_that_did_not_hear_that_a_reader_is_lost_is_told_again(
+async def test_a_writer_that_did_not_hear_that_a_reader_is_lost_is_announced_again(
     pair: Aurora, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise its commits wait for ever for a reader that is on nobody's list."""

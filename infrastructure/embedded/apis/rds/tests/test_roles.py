@@ -35,7 +35,7 @@ async def shared(postgres_home: Path) -> AsyncIterator[Aurora]:
 async def pair(shared: Aurora) -> Aurora:
     """A writer and a reader, whichever is which, and a table with one row; each test leaves such a pair."""
     await shared.settle()
-    shared.controller._calls.events.told.clear()
+    shared.controller._calls.events.all.clear()
     await shared.fill()
     return shared
 
