@@ -63,7 +63,7 @@ class StatisticsSource(Protocol):
 
 
 class LoadBalancerMetrics:
-    """Reports at each period's end the hosts at once, the counters as soon as Envoy has told."""
+    """Reports at each period's end the hosts at once, the counters as soon as Envoy has answered."""
 
     def __init__(self, metrics: Metrics, envoy: StatisticsSource, directory: Callable[[], Directory]) -> None:
         self._metrics = metrics
@@ -90,7 +90,7 @@ class LoadBalancerMetrics:
         return datums(increase(before, self._before), self._directory())
 
     def _missed(self, _envoy: StatisticsSource) -> None:
-        _log.warning("Envoy has not told its statistics; those of the load balancers count for the next period")
+        _log.warning("Envoy did not answer with its statistics; those of the load balancers count for the next period")
 
 
 def increase(before: Mapping[str, float], now: Mapping[str, float]) -> Mapping[str, float]:
