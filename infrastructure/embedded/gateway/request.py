@@ -28,10 +28,11 @@ class Unsigned(Exception):
 def call_of(request: HttpRequest, router: Router, *, at: float) -> Call:
     """The call in a request; `Unsigned` when it has no credential scope.
 
-    Its members are not read yet, but for what names the operation: that is `read`'s.
+    Its members are not read yet, but for the labels of a REST path, which name the operation: that is `read`'s.
     """
     caller, region, service = _scope(request)
     api = router.find(service, request)
+    labels: dict[str, str] = {}
     target = request.headers.get("x-amz-target")
     if target is not None and (api is None or not api.protocol.startswith("rest")):
         action, protocol = target.rpartition(".")[2], "json"
@@ -39,16 +40,17 @@ def call_of(request: HttpRequest, router: Router, *, at: float) -> Call:
         action = request.form().get("Action", "")
         protocol = "ec2" if api is not None and api.protocol == "ec2" else "query"
     else:
+        action, protocol = f"{request.method} {request.path}", api.protocol if api is not None else "json"
         found = codec.route(api.model_name, request) if api is not None and api.protocol.startswith("rest") else None
-        action = found[0].name if found else f"{request.method} {request.path}"
-        protocol = api.protocol if api is not None else "json"
+        if found is not None:
+            action, labels = found[0].name, found[1]
     operation = codec.operation(api.model_name, action) if api is not None else None
     return Call(
         service=service,
         action=action,
         region=region,
         caller=caller,
-        parameters={},
+        parameters={**labels},
         request=request,
         protocol=protocol,
         api=api,
@@ -65,8 +67,7 @@ def read(call: Call, api: Api, of: OperationModel) -> Call:
     else:
         request = call.request if _is_stream(of) else _decompressed(call.request, api.body_limit)
         document = _document(call.protocol, of, request)
-        found = codec.route(api.model_name, request) if call.protocol.startswith("rest") else None
-        given = codec.members(call.protocol, of, request, found[1] if found else {})
+        given = codec.members(call.protocol, of, request, call.parameters)
         if call.protocol in ("query", "ec2"):
             validation.check_form(api, of, request.form())
         else:
