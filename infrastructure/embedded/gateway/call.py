@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -14,7 +15,7 @@ _SIGNING = ("X-Amz-", "AWSAccessKeyId", "Signature", "SecurityToken")
 """How the names of query members begin that sign a request and say nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: what is cached needs a place
 class HttpRequest:
     """One request, whole. Header names are lower case; `path` is as it came, still percent-encoded."""
 
@@ -28,7 +29,8 @@ class HttpRequest:
     def is_form(self) -> bool:
         return self.headers.get("content-type", "").startswith(_FORM)
 
-    def form(self) -> dict[str, str]:
+    @cached_property
+    def form(self) -> Mapping[str, str]:
         """The members of a query protocol, flat: from the body, or from the query where there is none."""
         text = self.body.decode("utf-8", "replace") if self.body and self.is_form else self.query
         return {k: v for k, v in parse_qsl(text, keep_blank_values=True) if not k.startswith(_SIGNING)}

@@ -57,7 +57,7 @@ def members(protocol: str, of: OperationModel, wire: HttpRequest, labels: Mappin
     from moto.core.parse import PROTOCOL_PARSERS
     from werkzeug.datastructures import Headers, MultiDict
 
-    pairs: Any = wire.form().items() if protocol in ("query", "ec2") else parse_qsl(wire.query, keep_blank_values=True)
+    pairs: Any = wire.form.items() if protocol in ("query", "ec2") else parse_qsl(wire.query, keep_blank_values=True)
     request = {
         "method": wire.method,
         "values": MultiDict(pairs),

@@ -37,7 +37,7 @@ def call_of(request: HttpRequest, router: Router, *, at: float) -> Call:
     if target is not None and (api is None or not api.protocol.startswith("rest")):
         action, protocol = target.rpartition(".")[2], "json"
     elif (api is None or not api.protocol.startswith("rest")) and (request.is_form or "Action=" in request.query):
-        action = request.form().get("Action", "")
+        action = request.form.get("Action", "")
         protocol = "ec2" if api is not None and api.protocol == "ec2" else "query"
     else:
         action, protocol = f"{request.method} {request.path}", api.protocol if api is not None else "json"
@@ -69,7 +69,7 @@ def read(call: Call, api: Api, of: OperationModel) -> Call:
         document = _document(call.protocol, of, request)
         given = codec.members(call.protocol, of, request, call.parameters)
         if call.protocol in ("query", "ec2"):
-            validation.check_form(api, of, request.form())
+            validation.check_form(api, of, request.form)
         else:
             validation.check_head(api, of, request)
         if call.protocol == "rest-json":

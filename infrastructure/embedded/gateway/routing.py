@@ -40,7 +40,7 @@ class Router:
 
     def _of_engine(self, apis: list[Api], request: HttpRequest) -> Api:
         """By the engine that the call names, or whose record it is about; else the one without an engine of its own."""
-        form = request.form()
+        form = request.form
         values = set(form.values())
         for api in apis:
             owns = self._owners.get(api.model_name)
@@ -68,4 +68,4 @@ def _serves(api: Api, request: HttpRequest) -> bool:
 
 
 def _version(request: HttpRequest) -> str:
-    return request.form().get("Version", "")
+    return request.form.get("Version", "")
