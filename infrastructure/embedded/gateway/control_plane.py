@@ -20,7 +20,7 @@ from infrastructure.embedded.gateway.pages import PREFIX, Page, Pages
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.routing import Router
 from infrastructure.embedded.host.garbage import Collector
-from infrastructure.embedded.moto import direct, imports, wsgi
+from infrastructure.embedded.moto import answers, direct
 from infrastructure.embedded.stacks import progress
 
 _LOG = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class ControlPlane:
         """Who keeps the API's records answers."""
         method = self._operations.find(call.service, call.action)
         try:
-            return await _own(method, call) if method is not None else _moto(call)
+            return await _own(method, call) if method is not None else answers.of_moto(call)
         except Exception as failure:  # noqa: BLE001  # whatever it is must become an answer of the service's protocol
             return direct.failed(call, failure)
 
@@ -118,20 +118,12 @@ class ControlPlane:
 
 async def _own(method: Method, call: Call) -> Answer:
     """Our own answer. Its members are typed as in the model, also those that JSON has no type for."""
-    api, of = call.api, call.operation
-    if api is None or of is None:
+    of = call.operation
+    if of is None:
         raise NotImplementedError
     given = codec.members("json", of, call.request, {}) if call.protocol == "json" else call.parameters
     output = method(given)
-    found = await output if inspect.isawaitable(output) else output
-    names = imports.attribute_names(api.moto, api.handler) if api.handler else None
-    return codec.answer(call.protocol, of, found or {}, names)
-
-
-def _moto(call: Call) -> Answer:
-    if call.api is None or not call.api.moto:
-        raise NotImplementedError
-    return direct.answer(call.api, call) if call.api.handler else wsgi.answer(call.api, call)
+    return answers.of_output(call, await output if inspect.isawaitable(output) else output)
 
 
 def _chained(interceptors: Sequence[Interceptor], last: Handler) -> Handler:

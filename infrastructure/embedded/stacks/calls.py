@@ -18,7 +18,7 @@ from botocore.serialize import create_serializer
 from infrastructure.embedded.gateway import codec, operations
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Answer, Call, HttpRequest
-from infrastructure.embedded.moto import direct, imports, wsgi
+from infrastructure.embedded.moto import answers, direct
 from infrastructure.embedded.stacks.errors import ApiError, Refused
 
 
@@ -54,7 +54,7 @@ class ApiCalls:
         tokens = {name: str(uuid4()) for name in operation.idempotent_members}  # as an SDK adds them
         members = {**tokens, **given}
         call = self._call(api, operation, members, serializer.serialize_to_request(members, operation))
-        answer = _answer(api, operation, call)
+        answer = _answer(call)
         document = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
         output: dict[str, Any] = parser.parse(document, operation.output_shape)
         if not answer.is_success:
@@ -88,15 +88,14 @@ class ApiCalls:
         )
 
 
-def _answer(api: Api, operation: OperationModel, call: Call) -> Answer:
+def _answer(call: Call) -> Answer:
     """Our own answer, or moto's; a refusal is one too."""
     method = operations.current().find(call.service, call.action)
     try:
         if method is None:
-            return direct.answer(api, call) if api.handler else wsgi.answer(api, call)
+            return answers.of_moto(call)
         output: Any = method(call.parameters)
-        names = imports.attribute_names(api.moto, api.handler) if api.handler else None
-        return codec.answer(api.protocol, operation, output or {}, names)
+        return answers.of_output(call, output)
     except Exception as failure:  # noqa: BLE001  # whatever it is must become an answer of the service's protocol
         return direct.failed(call, failure)
 

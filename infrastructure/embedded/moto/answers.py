@@ -1,0 +1,24 @@
+"""An answer of moto's, or one of ours that its objects are part of: for calls from outside and those of stacks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from infrastructure.embedded.gateway import codec
+from infrastructure.embedded.gateway.call import Answer, Call
+from infrastructure.embedded.moto import direct, imports, wsgi
+
+
+def of_moto(call: Call) -> Answer:
+    """What moto answers; raises what moto raises, `NotImplementedError` where it keeps no records."""
+    if call.api is None or not call.api.moto:
+        raise NotImplementedError
+    return direct.answer(call.api, call) if call.api.handler else wsgi.answer(call.api, call)
+
+
+def of_output(call: Call, output: Mapping[str, Any] | None) -> Answer:
+    """The answer to `call` whose members are `output`."""
+    api, of = call.api, call.operation
+    if api is None or of is None:
+        raise NotImplementedError
+    names = imports.attribute_names(api.moto, api.handler) if api.handler else None
+    return codec.answer(call.protocol, of, output or {}, names)
