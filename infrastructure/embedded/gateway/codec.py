@@ -73,6 +73,12 @@ def members(protocol: str, of: OperationModel, wire: HttpRequest, labels: Mappin
     return {name: value for name, value in parsed.items() if value is not None and (value != [] or _is_said(of, name))}
 
 
+def is_stream(shape: Any) -> bool:
+    """Whether the body of a request is data, not members: an object that is compressed is kept so."""
+    payload = shape.serialization.get("payload") if shape else None
+    return payload is not None and shape.members[payload].type_name in ("blob", "string")
+
+
 def _is_said(of: OperationModel, name: str) -> bool:
     """Whether an empty list stands in the request: parsers give one for a member of the query that is not there."""
     return of.input_shape is None or of.input_shape.members[name].serialization.get("location") != "querystring"

@@ -65,7 +65,7 @@ def read(call: Call, api: Api, of: OperationModel) -> Call:
         request = _decompressed(call.request, api.body_limit)
         given = codec.json_members(request.body)
     else:
-        request = call.request if _is_stream(of) else _decompressed(call.request, api.body_limit)
+        request = call.request if codec.is_stream(of.input_shape) else _decompressed(call.request, api.body_limit)
         document = _document(call.protocol, of, request)
         given = codec.members(call.protocol, of, request, call.parameters)
         if call.protocol in ("query", "ec2"):
@@ -78,13 +78,6 @@ def read(call: Call, api: Api, of: OperationModel) -> Call:
             validation.check_xml(of, request.body)
     validation.check(api, of, given)
     return call.read(given, request)
-
-
-def _is_stream(of: OperationModel) -> bool:
-    """Whether the body is data, not members: an object that is compressed is kept so."""
-    shape = of.input_shape
-    payload = shape.serialization.get("payload") if shape else None
-    return shape is not None and payload is not None and shape.members[payload].type_name in ("blob", "string")
 
 
 def _document(protocol: str, of: OperationModel, request: HttpRequest) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.model import OperationModel
 
+from infrastructure.embedded.gateway import codec
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import HttpRequest
 from infrastructure.embedded.tests.conformance import values, wire
@@ -37,7 +38,7 @@ def cases(api: Api, of: OperationModel, seed: int) -> Iterator[Case]:
     base = (values.valid(shape, rng, inside=False) if shape else {}) | values.NEEDED.get(of.name, {})
     plain = wire.request(api, of, base)
     yield Case(api=api, operation=of, kind="valid", path="", request=plain)
-    if plain.body and not _is_stream(shape):
+    if plain.body and not codec.is_stream(shape):
         yield Case(api=api, operation=of, kind="gzip", path="", request=wire.gzipped(plain), plain=plain)
     if shape is None:
         return
@@ -52,11 +53,6 @@ def cases(api: Api, of: OperationModel, seed: int) -> Iterator[Case]:
             asked = wire.request(api, of, mutant.value)
             if asked != plain:  # an empty list or map leaves no trace in a form of EC2
                 yield Case(api=api, operation=of, kind=mutant.kind, path=mutant.path, request=asked)
-
-
-def _is_stream(shape: Any) -> bool:
-    payload = shape.serialization.get("payload") if shape else None
-    return payload is not None and shape.members[payload].type_name in ("blob", "string")
 
 
 def _is_sayable(api: Api, shape: Any, mutant: Mutant) -> bool:
@@ -76,7 +72,7 @@ def _is_sayable(api: Api, shape: Any, mutant: Mutant) -> bool:
         return _is_type_sayable(api, shape, mutant)
     if location in ("header", "headers", "querystring"):
         return kind not in ("list", "map") or not (mutant.kind == "min" and not inside)
-    return name != shape.serialization.get("payload") or not _is_stream(shape)
+    return name != shape.serialization.get("payload") or not codec.is_stream(shape)
 
 
 def _has_document(shape: Any) -> bool:
@@ -89,7 +85,7 @@ def _is_type_sayable(api: Api, shape: Any, mutant: Mutant) -> bool:
     member = shape.members[mutant.path.split(".")[0]]
     if "location" in member.serialization:
         return found.type_name not in ("string", "list", "map", "structure", "blob")
-    if shape.serialization.get("payload") and _is_stream(shape):
+    if codec.is_stream(shape):
         return False
     return protocol in ("json", "rest-json") or found.type_name != "string"
 
