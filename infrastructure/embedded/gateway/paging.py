@@ -5,12 +5,12 @@ from typing import Any
 
 
 def page(found: Sequence[Any], token: str | None, most: int) -> tuple[Sequence[Any], str | None]:
-    """At most `most` items from where `token` says, and the next token, None after the last page.
+    """At most `most` items from where `token` says, None for the first; and the next token, None after the last page.
 
     `ValueError` for a token that is none of ours.
     """
+    if token is not None and not token.isdecimal():
+        raise ValueError(f"no page begins at {token!r}")
     start = int(token or 0)
-    if start < 0:
-        raise ValueError(f"a page begins at {start}")
     end = start + most
     return found[start:end], str(end) if end < len(found) else None

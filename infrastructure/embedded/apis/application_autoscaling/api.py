@@ -128,7 +128,7 @@ class ScalingApi:
         found = [each for each in self.activities if all(given.get(name, each[name]) == each[name] for name in _PLACE)]
         try:
             most = min(given.get("MaxResults") or MOST_ACTIVITIES, MOST_ACTIVITIES)
-            shown, following = page(found, given.get("NextToken"), most)
+            shown, following = page(found, given.get("NextToken") or None, most)
         except ValueError:
             raise Refused("InvalidNextTokenException", "The next token is invalid") from None
         return {"ScalingActivities": shown, "NextToken": following}

@@ -5,13 +5,14 @@ What could never be judged is refused, also what AWS would judge. Deleting, enab
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from infrastructure.embedded.apis.cloudwatch.alarm import COMPARISONS, MISSING, State
 from infrastructure.embedded.apis.cloudwatch.api import Answer, require_period, require_statistic
 from infrastructure.embedded.gateway.operations import Members, Operations, operation
+from infrastructure.embedded.gateway.paging import page
 from infrastructure.embedded.gateway.refused import Refused, unsupported
 
 _log = logging.getLogger(__name__)
@@ -81,8 +82,8 @@ class AlarmCalls:
                 raise unsupported(f"{member}: there are no composite alarms")
         is_asked = "MetricAlarm" in given.get("AlarmTypes", ("MetricAlarm",))
         found = [alarm for alarm in self._alarms.values() if is_asked and _is_described(alarm, given)]
-        page, token = _page(found, given, 50)
-        return {"MetricAlarms": page, "CompositeAlarms": [], "NextToken": token}
+        shown, token = _page(found, given, 50)
+        return {"MetricAlarms": shown, "CompositeAlarms": [], "NextToken": token}
 
     @operation("DescribeAlarmHistory", effect="every change of state and configuration")
     def _history(self, given: Members) -> Answer:
@@ -96,8 +97,8 @@ class AlarmCalls:
             if given.get("StartDate", item["Timestamp"]) <= item["Timestamp"] <= given.get("EndDate", item["Timestamp"])
         ]
         items.sort(key=lambda item: item["Timestamp"], reverse=given.get("ScanBy") != "TimestampAscending")
-        page, token = _page(items, given, 100)
-        return {"AlarmHistoryItems": page, "NextToken": token}
+        shown, token = _page(items, given, 100)
+        return {"AlarmHistoryItems": shown, "NextToken": token}
 
 
 def change(alarm: Record, state: State, reason: str, data: str) -> None:
@@ -159,13 +160,12 @@ def _is_described(alarm: Record, given: Members) -> bool:
     )
 
 
-def _page(found: list[Any], given: Members, most: int) -> tuple[list[Any], str | None]:
+def _page(found: list[Any], given: Members, most: int) -> tuple[Sequence[Any], str | None]:
     """What of `found` the call is answered with, and the token for more."""
-    token = given.get("NextToken", "0")
-    if not token.isdigit():
-        raise Refused("InvalidNextToken", "The next token specified is invalid.")
-    first, following = int(token), int(token) + given.get("MaxRecords", most)
-    return found[first:following], str(following) if following < len(found) else None
+    try:
+        return page(found, given.get("NextToken"), given.get("MaxRecords", most))
+    except ValueError:
+        raise Refused("InvalidNextToken", "The next token specified is invalid.") from None
 
 
 def _invalid(message: str) -> Refused:

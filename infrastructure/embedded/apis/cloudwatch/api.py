@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from infrastructure.embedded.control.metric_store import SIMPLE_STATISTICS, Bucket, Key, MetricStore, is_statistic
 from infrastructure.embedded.gateway.operations import Members, operation
+from infrastructure.embedded.gateway.paging import page
 from infrastructure.embedded.gateway.refused import Refused, unsupported
 
 Wire = Mapping[str, Any]
@@ -138,14 +139,13 @@ class MetricCalls:
 
     @operation("ListMetrics")
     def _list(self, given: Members) -> Answer:
-        token = given.get("NextToken", "0")
-        if not token.isdigit():
-            raise invalid("Request parameter NextToken is invalid")
         wanted = [(d["Name"], d.get("Value")) for d in given.get("Dimensions", ())]
         found = [key for key in self._store.metrics() if _is_listed(key, given, wanted)]
-        first, following = int(token), int(token) + LIST_PAGE
-        page = [_described(key) for key in found[first:following]]
-        return {"Metrics": page, "NextToken": str(following) if following < len(found) else None}
+        try:
+            shown, following = page(found, given.get("NextToken"), LIST_PAGE)
+        except ValueError:
+            raise invalid("Request parameter NextToken is invalid") from None
+        return {"Metrics": [_described(key) for key in shown], "NextToken": following}
 
 
 def invalid(message: str) -> Refused:

@@ -248,7 +248,7 @@ def _is_fargate(given: Members, cluster: Record) -> bool:
 
 def _paged(given: Members, name: str, arns: list[str], usual: int = 100) -> Output:
     try:
-        found, following = page(arns, given.get("nextToken"), min(given.get("maxResults") or usual, 100))
+        found, following = page(arns, given.get("nextToken") or None, min(given.get("maxResults") or usual, 100))
     except ValueError:
         raise _invalid("Invalid token.") from None
     return {name: found, "nextToken": following}

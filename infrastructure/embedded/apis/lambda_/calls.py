@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from infrastructure.embedded.engines.functions.report import Invocation
+from infrastructure.embedded.gateway.paging import page
 from infrastructure.embedded.gateway.refused import Refused
 
 Parameters = Mapping[str, Any]
@@ -86,8 +87,7 @@ class AsyncRequest:
 def paged(given: Parameters, name: str, found: list[Any], most: int = 50) -> Output:
     """One page of `found`, of MaxItems and `most` at most; Marker is the place to go on from."""
     try:
-        start = int(given.get("Marker") or 0)
+        shown, following = page(found, given.get("Marker") or None, min(int(given.get("MaxItems") or most), most))
     except ValueError:
         raise invalid(f"Marker {given['Marker']!r} is none of ours") from None
-    end = start + min(int(given.get("MaxItems") or most), most)
-    return {name: found[start:end], **({"NextMarker": str(end)} if end < len(found) else {})}
+    return {name: shown, **({"NextMarker": following} if following else {})}
