@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from infrastructure.embedded.apis.rds.tests.aurora_world import Aurora
 
 
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """The daemon runs on asyncio alone."""
+    return "asyncio"
+
+
 @pytest.fixture(scope="session")
 def postgres_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where platforms with databases lie: they share the template of a database, which takes a second to make."""

@@ -16,11 +16,6 @@ from infrastructure.embedded.tests.passes import measure
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Asked:
     """Two members, `a` and `b`; what is asked of them is answered as `answers` says, or never."""
 

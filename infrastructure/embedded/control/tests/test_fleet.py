@@ -9,11 +9,6 @@ from infrastructure.embedded.control.fleet import Fleet
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Yard:
     """Records are numbers by name, and so are members, which remember what they were made from."""
 

@@ -12,11 +12,6 @@ from infrastructure.embedded.gateway.listener import HttpServer
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Source:
     """Gives a part, waits to be asked for another, and knows whether it was ended."""
 

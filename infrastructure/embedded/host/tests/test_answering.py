@@ -16,11 +16,6 @@ pytestmark = pytest.mark.anyio
 WAITS = python("import signal; signal.pause()", name="server")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def asked(
     state: StateFolder, spec: ProcessSpec, ask: Callable[[], Awaitable[str | None]], within_s: float = 10.0
 ) -> tuple[str, bool]:

@@ -20,11 +20,6 @@ UNKNOWN = {"ResourceId": "service/cafe-test/nah"}
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize(
     ("name", "members", "code", "message"),
     [

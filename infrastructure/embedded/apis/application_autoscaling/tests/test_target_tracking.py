@@ -20,11 +20,6 @@ POLICY = Policy(target=70.0, least=2, most=4, out_cooldown_s=5.0, in_cooldown_s=
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def steady(value: float | None) -> list[float | None]:
     return [value] * 15
 

@@ -20,11 +20,6 @@ KEY = Key.of("N", "M", {})
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def judged(points: str, missing: str, needed: int, standing: State) -> State:
     """`points` as in AWS's tables: X breaches, 0 does not, - is missing; the last one is the newest."""
     store = MetricStore()

@@ -18,11 +18,6 @@ INVALID, CLIENT = "InvalidParameterException", "ClientException"
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_run_task_starts_a_process_of_its_own(state: StateFolder) -> None:
     async with platform(state) as ecs:
         overrides = {"containerOverrides": [{"name": "order", "environment": [{"name": "MODE", "value": "once"}]}]}

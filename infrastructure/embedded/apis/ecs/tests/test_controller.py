@@ -12,11 +12,6 @@ from infrastructure.state import StateFolder
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_a_service_reaches_its_desired_count_across_zones(state: StateFolder) -> None:
     async with platform(state) as ecs:
         ecs.create_service()

@@ -8,11 +8,6 @@ from infrastructure.state import StateFolder
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_a_new_task_definition_rolls_out_behind_healthy_tasks(state: StateFolder) -> None:
     async with platform(state) as ecs:
         ecs.create_service(group=ecs.group())

@@ -26,11 +26,6 @@ RECOVERY_S = 2.0
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def light_service(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that only waits to be told to end, so that forking it needs none of the services' libraries."""

@@ -25,11 +25,6 @@ GROUP = "cafe-test"
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @dataclass(slots=True)
 class Cache:
     world: World
@@ -124,8 +119,6 @@ async def until(port: int, words: tuple[str, ...], expected: Reply) -> None:
 @asynccontextmanager
 async def platform(state: StateFolder) -> AsyncIterator[Cache]:
     made = world(state)
-    parameters = made.backends.elasticache.create_replication_group.__func__.__code__
-    made.backends.elasticache._moto_parameters = parameters.co_varnames[1 : parameters.co_argcount]
     supervisor, ports = Supervisor(state, zygote=processes.LIGHT_ZYGOTE), Ports()
     made.context = replace(made.context, supervisor=supervisor, ports=ports)
     controller = ElastiCacheController(made.context)

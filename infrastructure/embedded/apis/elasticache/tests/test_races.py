@@ -17,11 +17,6 @@ from infrastructure.state import StateFolder
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize("is_group", [True, False], ids=["group", "cluster"])
 async def test_what_is_deleted_before_anybody_looked_is_gone(state: StateFolder, is_group: bool) -> None:
     async with platform(state) as cache:

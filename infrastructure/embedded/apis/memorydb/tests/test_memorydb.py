@@ -25,11 +25,6 @@ CLUSTER = "cafe-test"
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @dataclass(slots=True)
 class Databases:
     world: World

@@ -26,11 +26,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def single(postgres_home: Path) -> AsyncIterator[Aurora]:
     """A cluster of one instance, which no test changes."""
     async with aurora(own_state(postgres_home)) as made:

@@ -20,11 +20,6 @@ from infrastructure.embedded.tests.processes import has_ended
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 HARDLY_EVER_S = 1e6
 
 

@@ -16,11 +16,6 @@ from infrastructure.errors import EnvironmentFault
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def is_left_nothing(db: Aurora, folder: Path) -> bool:
     servers = list(proctree.servers_below(str(folder), "postgres"))
     return (servers, list(folder.iterdir()), db.world.context.ports._allocated) == ([], [], set())

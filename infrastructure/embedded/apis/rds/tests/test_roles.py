@@ -20,11 +20,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def shared(postgres_home: Path) -> AsyncIterator[Aurora]:
     async with aurora(own_state(postgres_home)) as made:
         made.create(FIRST, SECOND)

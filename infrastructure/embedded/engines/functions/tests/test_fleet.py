@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class _Slow:
     """A sandbox whose Init phase lasts until it is let go."""
 

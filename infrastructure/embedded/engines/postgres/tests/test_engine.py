@@ -29,11 +29,6 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def state(postgres_home: Path) -> StateFolder:
     return StateFolder.of("nodes", postgres_home)
 

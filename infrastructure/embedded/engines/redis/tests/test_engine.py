@@ -21,11 +21,6 @@ from infrastructure.state import StateFolder
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @dataclass(slots=True)
 class Servers:
     engine: RedisEngine
