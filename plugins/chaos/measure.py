@@ -1,8 +1,8 @@
 """From a trace and the load's windows to the indicators that the SLOs of each phase judge. Pure arithmetic.
 
-time      ── baseline ──────────────┬ inject ┬── observe ──────┬ rollback ┬── recovery ──┐
+time      ── baseline ──────────────┬ inject ┬── observe ──────┬ rollback ┬── recovery ────────┐
 judged as ├──── baseline ─────┤├──────────── fault ────────────┤           ├── recovery ──┤
-                              └ IN_FLIGHT_S
+                              └ IN_FLIGHT_S                                               └ IN_FLIGHT_S
 """
 
 import math
@@ -59,7 +59,7 @@ def windows(trace: Trace) -> Mapping[Phase, Span]:
         found[Phase.OBSERVE] = Span(name="fault", start=_cut(baseline), end=observe.end, is_fault=True)
     recovery = trace.span(Phase.RECOVERY)
     if recovery is not None:
-        found[Phase.RECOVERY] = Span(name="recovery", start=recovery.start, end=recovery.end)
+        found[Phase.RECOVERY] = Span(name="recovery", start=recovery.start, end=_cut(recovery))
     return found
 
 
@@ -112,5 +112,5 @@ def _is_good(recovery: Recovery, second: Measured) -> bool:
     return recovery.good.judge(second.indicators()).verdict is Verdict.PASS
 
 
-def _cut(baseline: Span) -> float:
-    return max(baseline.start, baseline.end - IN_FLIGHT_S)
+def _cut(phase: Span) -> float:
+    return max(phase.start, phase.end - IN_FLIGHT_S)

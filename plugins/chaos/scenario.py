@@ -9,6 +9,7 @@ from typing import Literal
 from plugins.chaos.fault import Fault
 from plugins.chaos.stop import Deadline, StopCondition
 from plugins.load.journeys import PlaceOrder
+from plugins.load.samples import SLOTS_PER_S
 from plugins.slo import MIN_SAMPLES, Slo
 from plugins.telemetry.anomaly import Anomaly
 
@@ -16,7 +17,12 @@ Profile = Literal["quick", "full"]
 
 
 IN_FLIGHT_S = 0.5
-"""What was scheduled this shortly before the injection may be under way when it strikes: it counts for the fault."""
+"""What was scheduled this shortly before the injection may be under way when it strikes: it counts for the fault. As
+shortly before the load's end it may never be sent: it counts for nothing.
+"""
+
+_EDGES_S = 2 / SLOTS_PER_S
+"""What a window may lose to the resolution of its two edges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,12 +151,12 @@ class Scenario:
     def __post_init__(self) -> None:
         """`ValueError` when a percentile is claimed that the load cannot prove: it would stay inconclusive for ever."""
         for windows in (self.quick, self.full):
-            lengths = (windows.baseline_s - IN_FLIGHT_S, windows.fault_s, windows.recovery_s)
-            for slo, seconds in zip((self.baseline, self.during, self.recovered), lengths, strict=True):
-                self._check(slo, seconds)
+            self._check(self.baseline, windows.baseline_s - IN_FLIGHT_S - _EDGES_S)
+            self._check(self.during, windows.fault_s + IN_FLIGHT_S - _EDGES_S)
+            self._check(self.recovered, windows.recovery_s - IN_FLIGHT_S - _EDGES_S)
 
     def _check(self, slo: Slo, seconds: float) -> None:
-        """`slo` must be provable in a window of this length."""
+        """`slo` must be provable in a window that is judged for `seconds` at least."""
         for objective in slo.objectives:
             indicator = objective.indicator
             needed, there = samples_needed(indicator), self._per_s(indicator) * seconds

@@ -10,7 +10,7 @@ RDS_FAILOVER = Scenario(
     title="RDS failover",
     hypothesis="While Aurora changes its writer, orders are taken and payments wait; none is lost or captured twice.",
     fault=RdsFailover(),
-    rate=30.0,
+    rate=33.0,
     warm_up_s=4.0,
     baseline=Slo.of(
         "before the failover", "p95 <= 250 ms", "capture.p95 <= 1000 ms", "errors <= 0 %", "dropped <= 0 %"

@@ -42,9 +42,9 @@ WHOLE = trace(
 )
 
 
-def test_a_request_that_may_be_under_way_at_the_injection_counts_for_the_fault() -> None:
+def test_a_request_under_way_at_the_injection_counts_for_the_fault_and_at_the_end_for_nothing() -> None:
     found = {phase: (span.start, span.end) for phase, span in windows(WHOLE).items()}
-    assert found == {Phase.BASELINE: (1, 10.5), Phase.OBSERVE: (10.5, 21.5), Phase.RECOVERY: (22, 32)}
+    assert found == {Phase.BASELINE: (1, 10.5), Phase.OBSERVE: (10.5, 21.5), Phase.RECOVERY: (22, 31.5)}
 
 
 def test_phases_that_did_not_take_place_have_no_window() -> None:
@@ -130,4 +130,4 @@ def capture(placed_at: float, begun_at: float | None = None) -> Capture:
 def test_a_period_that_the_fault_only_touches_is_not_before_it() -> None:
     """CloudWatch stamps a period with its start: [9, 11) would else count as before a fault at 10.5."""
     before, during, after = whole_periods(windows(WHOLE), 2.0)
-    assert [(span.start, span.end) for span in (before, during, after)] == [(1, 8.5), (8.5, 22), (22, 32)]
+    assert [(span.start, span.end) for span in (before, during, after)] == [(1, 8.5), (8.5, 22), (22, 31.5)]

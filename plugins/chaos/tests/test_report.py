@@ -10,7 +10,7 @@ from plugins.chaos.fault import Call, Plan
 from plugins.chaos.judge import judge
 from plugins.chaos.preview import UNKNOWN, preview
 from plugins.chaos.report import record, render
-from plugins.chaos.scenario import Recovery, Scenario
+from plugins.chaos.scenario import Recovery, Scenario, Windows
 from plugins.chaos.tests.fakes import WINDOWS, FileFault, scenario
 from plugins.chaos.tests.test_judge import CASES
 from plugins.slo import Slo, Verdict
@@ -73,7 +73,7 @@ def test_captures_can_only_be_claimed_where_they_are_measured_and_often_enough()
     again = Recovery(good=Slo.of("good", "capture.max <= 1000 ms"))
     with pytest.raises(ValueError, match="needs a capture_recovery"):
         scenario(during=claim)
-    with pytest.raises(ValueError, match=r"needs 299 requests, 10 s bring 200"):
+    with pytest.raises(ValueError, match=r"needs 299 requests, 10.3 s bring 206"):
         scenario(rate=40.0, mix=(("order", 0.5), ("browse", 0.5)), during=claim, capture_recovery=again)
     assert scenario(rate=40.0, during=claim, capture_recovery=again).capture_recovery
 
@@ -85,9 +85,19 @@ def test_the_fault_is_shaded_on_the_timeline(tmp_path: Path) -> None:
 
 
 def test_a_percentile_that_the_load_cannot_prove_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match=r"p99 .* needs 299 requests, 10 s bring 100"):
+    with pytest.raises(ValueError, match=r"p99 .* needs 299 requests, 10.3 s bring 103"):
         scenario(rate=10.0, during=Slo.of("during", "p99 <= 100 ms"))
     assert isinstance(scenario(rate=40.0, during=Slo.of("during", "p99 <= 100 ms")), Scenario)
+
+
+@pytest.mark.parametrize("phase", ["baseline", "recovered"])
+def test_a_percentile_that_only_just_has_its_samples_is_refused(phase: str) -> None:
+    """A load that is late by one arrival at the end of its window would leave it inconclusive, now and then."""
+    claim = Slo.of("just", "p99 <= 100 ms")
+    windows = Windows(baseline_s=10.0, fault_s=10.0, recovery_s=10.0)
+    with pytest.raises(ValueError, match=r"needs 299 requests, 9.3 s bring 279"):
+        scenario(rate=30.0, quick=windows, **{phase: claim})
+    assert isinstance(scenario(rate=33.0, quick=windows, **{phase: claim}), Scenario)
 
 
 @pytest.mark.parametrize("hold_s", [0.0, -1.0, math.nan, math.inf])
