@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from plugins.slo import Verdict
 
 _LOST = ("order lost", "capture missing")
+_DOUBLED = ("order doubled", "captured twice")
 _DISCREPANCIES = 50
 """Discrepancies shown where there are no pages."""
 
@@ -83,7 +84,15 @@ class BooksReport:
     @property
     def lost(self) -> int:
         """The recovery point objective in orders: acknowledged and gone, or captured and gone from the ledger."""
-        return len({found.order_id for found in self.discrepancies if found.kind in _LOST})
+        return self._orders(_LOST)
+
+    @property
+    def doubled(self) -> int:
+        """Orders that were stored or captured more than once."""
+        return self._orders(_DOUBLED)
+
+    def _orders(self, kinds: tuple[str, ...]) -> int:
+        return len({found.order_id for found in self.discrepancies if found.kind in kinds})
 
     def __str__(self) -> str:
         counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())

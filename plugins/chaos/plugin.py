@@ -99,7 +99,7 @@ def _perform(request: pytest.FixtureRequest, settings: Settings, scenario: Scena
                 held=held,
                 watchdog=watchdog,
                 progress=progress,
-                reports=request.config.rootpath / "reports" / "runs",
+                reports=request.getfixturevalue("reporter").raw,
             )
         )
     reporter.publish(outcome.record)

@@ -13,7 +13,7 @@ from plugins.chaos.judge import judge
 from plugins.chaos.pulse import WallPulse, interruptible
 from plugins.chaos.traffic import OrderTraffic
 from plugins.chaos.workbench import bench
-from plugins.load.folder import run_name
+from plugins.reporting.folders import run_name
 from plugins.reporting.record import RunRecord
 from plugins.slo import Verdict
 from plugins.telemetry.timeline import Series
@@ -40,8 +40,9 @@ def perform(run: ExperimentRun) -> JudgedRun:
         with bench(run, name, load, pulse, journal) as made:
             trace = Experiment(scenario=run.scenario, fault=run.fault, windows=run.windows, bench=made).run()
         result = load.result()
-        data = collect(run, trace, result) if result and not pulse.is_interrupted else RawData(result=result)
-        evidence = gather(run, trace, data)
+        with run.progress.phase(f"{run.scenario.id}: books"):
+            data = collect(run, trace, result) if result and not pulse.is_interrupted else RawData(result=result)
+            evidence = gather(run, trace, data)
     judged = _judged(evidence, charts(run, data), journal, folder, is_interrupted=pulse.is_interrupted)
     journal.discard()
     return judged

@@ -29,12 +29,12 @@ from infrastructure.errors import CafeError, ExitCode, UsageError
 from plugins.load import interruption, rendezvous
 from plugins.load.arrivals import Stages
 from plugins.load.attached import Attached, attach_or_up
-from plugins.load.folder import run_name
 from plugins.load.judge import StageReport, judge_stages, verdict_of
 from plugins.load.locust_user import open_model_user
 from plugins.load.plan import Assignment
 from plugins.load.result import LoadResult
 from plugins.load.scenario import LoadScenario, Profile
+from plugins.reporting.folders import prune, run_name
 from plugins.slo import Verdict
 
 _EXIT = {Verdict.PASS: ExitCode.PASSED, Verdict.FAIL: ExitCode.THRESHOLD, Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE}
@@ -118,7 +118,7 @@ class _Declared:
         peak_per_s = _peak_per_s(environment.parsed_options.rate)
         _check_host(environment.host)
         arrivals = self._scenario.arrivals(self._profile, peak_per_s=peak_per_s, duration_s=self._duration_s)
-        folder = Path.cwd() / "reports" / "runs" / run_name(f"locust-{self._scenario.name}")
+        folder = Path.cwd() / "reports" / run_name(f"locust-{self._scenario.name}")
         return Assignment(plan=self._scenario.plan(arrivals), host=environment.host, folder=folder)
 
     def started(self, assignment: Assignment, at: float) -> None:
@@ -135,6 +135,7 @@ class _Declared:
             return ExitCode.INCONCLUSIVE if self._must_run else ExitCode.PASSED
         stages, folder, at = self._run
         reports = judge_stages(stages, self._scenario.slos, LoadResult.read(folder), at)
+        prune(folder.parent)
         verdict = Verdict.all_of((verdict_of(reports), *(Verdict.INCONCLUSIVE for _ in doubts)))
         self._text = _render(self._scenario, reports, verdict, doubts, folder)
         return _EXIT[verdict]

@@ -14,12 +14,12 @@ from plugins.environment.outcome import Inconclusive
 from plugins.environment.settings import Settings
 from plugins.load.errors import LoadError
 from plugins.load.evidence import LoadEvidence
-from plugins.load.folder import run_name
 from plugins.load.judge import judge_stages
 from plugins.load.preview import preview
 from plugins.load.report import record, record_without_load, render
 from plugins.load.runner import start
 from plugins.load.scenario import LoadScenario
+from plugins.reporting.folders import run_name
 from plugins.reporting.progress import Progress
 from plugins.reporting.record import RunRecord
 from plugins.telemetry.dashboard import charted
@@ -36,7 +36,7 @@ def load_test(request: pytest.FixtureRequest, settings: Settings) -> Callable[[L
         platform, lease, reporter, progress = map(
             request.getfixturevalue, ("platform", "lease", "reporter", "progress")
         )
-        folder = request.config.rootpath / "reports" / "runs" / run_name(f"load-{scenario.name}")
+        folder = request.getfixturevalue("reporter").raw / run_name(f"load-{scenario.name}")
         with published(scenario, folder, reporter.publish), lease.hold(f"load {scenario.name}"):
             evidence = perform(scenario, settings, platform, progress, folder)
         reporter.publish(record(evidence))
@@ -69,7 +69,7 @@ def perform(
     scale = settings.environment.slo.latency_scale
     slos = {stage: slo.stretched(scale) for stage, slo in scenario.slos.items()}
     reconciling = time.time()
-    with progress.phase("books", 0.0):
+    with progress.phase(f"load {scenario.name}: books"):
         books = reconcile(platform, result.history)
     return LoadEvidence(
         scenario=scenario,

@@ -51,7 +51,8 @@ def test_the_terminal_shows_the_verdict_and_its_reason_first() -> None:
     evidence = CASES["SLO missed during"].evidence()
     lines = render(evidence, judge(evidence)).splitlines()
     assert lines[0] == "99-file: FAIL"
-    assert lines[1].startswith("  because during: FAIL errors ≤ 10 %: measured 50 %")
+    assert lines[1].startswith("  ")
+    assert lines[2].startswith("  because during: FAIL errors ≤ 10 %: measured 50 %")
     assert any(line.startswith("  symptom: felt (seen 0.50 s after") for line in lines)
     assert any("undo: the touched state is as before" in line for line in lines)
 

@@ -170,7 +170,7 @@ def test_a_preview_names_stages_objectives_and_calls() -> None:
 class Silent:
     """Progress nobody watches."""
 
-    def phase(self, name: str, seconds: float) -> AbstractContextManager[None]:
+    def phase(self, name: str, seconds: float = 0.0) -> AbstractContextManager[None]:
         del name, seconds
         return nullcontext()
 
