@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from infrastructure.errors import UsageError
+from infrastructure.suggest import did_you_mean
 
 Target = Literal["embedded", "aws"]
 
@@ -114,7 +115,9 @@ def names(folder: Path = ENVIRONMENTS) -> tuple[str, ...]:
 def load(name: str, folder: Path = ENVIRONMENTS) -> Environment:
     """Read environment `name`; `UsageError` names the known ones, or every problem of its file at once."""
     if name not in names(folder):
-        raise UsageError(f"no environment is called {name!r}; known: {', '.join(names(folder)) or 'none'}")
+        known = names(folder)
+        meant = did_you_mean(name, known)
+        raise UsageError(f"no environment is called {name!r};{meant.lower()} known: {', '.join(known) or 'none'}")
     file = folder / f"{name}.toml"
     try:
         return Environment.model_validate({**tomllib.loads(file.read_text(encoding="utf-8")), "name": name})

@@ -23,6 +23,7 @@ from infrastructure.embedded import launch
 from infrastructure.embedded.host.launcher import die_with
 from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
 from plugins.environment import claims, options, outcome, process, sharing
+from plugins.environment.collecting import Collecting
 from plugins.environment.lease import Lease, TakenError
 from plugins.environment.outcome import Outcome
 from plugins.environment.plans import Plans
@@ -32,7 +33,6 @@ from plugins.environment.settings import Settings
 
 _OUTCOME = "cafe-outcome"
 _PLAN = "cafe-plan"
-_KNOWN = "cafe-known-scenarios"
 _CONTROLLER = "cafe-controller"
 _POINTLESS = "no later test could run either"
 
@@ -64,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
         found=running.url if running is not None else "",
         owner=sharing.Owner(settings, talk(config), talk(config) if is_detailed else lambda _line: None),
     )
+    config.pluginmanager.register(Collecting(config, config.stash[_RUN]), "cafe-collecting")
     config.pluginmanager.register(Recorder(config, config.stash[_RUN]), "cafe-recorder")
 
 
@@ -159,15 +160,6 @@ def validated(request: pytest.FixtureRequest, settings: Settings, plans: Plans) 
     return run
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
-    """Remember which scenarios there were, for when `-k` leaves none."""
-    before = tuple(items)
-    yield
-    if config.option.keyword and before and not items and sharing.need_platform(item.nodeid for item in before):
-        config.stash[_RUN].known = tuple(dict.fromkeys(_scenario(item) for item in before))
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """In the controller: the process a worker dies with. By itself it would outlive a killed controller by seconds."""
@@ -200,13 +192,6 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         run.fault = process.lost(cut)
         run.tally.add(outcome.of(run.fault))
         pytest.exit("a worker was lost")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """In the controller: hear from a worker which scenarios there were."""
-    run: Run = node.config.stash[_RUN]
-    run.known = run.known or tuple(getattr(node, "workeroutput", {}).get(_KNOWN, ()))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -293,7 +278,6 @@ class Recorder:
         """Take down what the controller brought up, and make the exit status keep the outcomes apart."""
         run = self._run
         if worker(self._config):
-            vars(self._config)["workeroutput"][_KNOWN] = list(run.known)
             return
         try:
             run.owner.take_down()
@@ -307,7 +291,8 @@ class Recorder:
         run = self._run
         if exitstatus == ExitCode.NOTHING_RAN and run.known:
             return ExitCode.USAGE
-        is_ours = exitstatus == ExitCode.INTERRUPTED and (run.fault is not None or session.shouldstop == _POINTLESS)
+        is_pointless = run.fault is not None or run.is_refused or session.shouldstop == _POINTLESS
+        is_ours = exitstatus == ExitCode.INTERRUPTED and is_pointless
         if is_ours or exitstatus in {ExitCode.PASSED, ExitCode.FAILED}:
             return run.tally.exit_code() or exitstatus
         return exitstatus
@@ -328,11 +313,6 @@ class Recorder:
         if run.fault is not None:
             terminalreporter.section("the run could not take place", red=True)
             terminalreporter.write_line(str(run.fault))
-        if run.known:
-            terminalreporter.write_line(
-                f"ERROR: -k {self._config.option.keyword!r} selects no scenario; there are: {', '.join(run.known)}",
-                red=True,
-            )
 
 
 def _noted(report: pytest.TestReport | pytest.CollectReport, name: str) -> tuple[str, ...]:
@@ -342,8 +322,3 @@ def _noted(report: pytest.TestReport | pytest.CollectReport, name: str) -> tuple
     """
     properties = report.user_properties if isinstance(report, pytest.TestReport) else ()
     return tuple(str(value) for key, value in properties if key == name)
-
-
-def _scenario(item: pytest.Item) -> str:
-    """The name a person selects a test by: its parameters' id, else its own name."""
-    return item.callspec.id if isinstance(item, pytest.Function) and hasattr(item, "callspec") else item.name

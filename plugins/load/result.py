@@ -13,6 +13,12 @@ from plugins.load.samples import SLOTS_PER_S, Sample, first_slot, merged, read_s
 from plugins.reporting.impact import Felt
 from plugins.telemetry.timeline import Series
 
+INDICATORS = (
+    *("p50", "p90", "p95", "p99", "p999", "max", "mean"),
+    *("errors", "errors.p99", "throughput", "goodput", "offered", "dropped", "slip"),
+)
+"""What a load can be judged by: the names that `Window.indicators` explains."""
+
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
 

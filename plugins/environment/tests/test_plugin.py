@@ -122,3 +122,29 @@ def test_the_header_shows_where_the_run_takes_place(run: Runner) -> None:
     result.stdout.fnmatch_lines(
         ["cafe: environment dev, target embedded, profile full, pace fast, platform none is up"]
     )
+
+
+WRONG_CLAIM = """
+from plugins.slo import Slo
+SLO = Slo.of("checkout", "p99 <= 250 s")
+def test_judges(): pass
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "two-workers"])
+def test_a_claim_that_cannot_be_read_is_a_usage_error_without_a_traceback(
+    workers: tuple[str, ...], run: Runner
+) -> None:
+    result = run(*workers, suites=(WRONG_CLAIM,))
+    assert result.ret == ExitCode.USAGE
+    result.stdout.fnmatch_lines(["SLO 'checkout': 'p99 <= 250 s' is in s; p99 is measured in ms"])
+    text = result.stdout.str() + result.stderr.str()
+    assert "Traceback" not in text
+    assert "???" not in text
+    assert "test_0.py:3" not in text, "no frame of the file either"
+    assert run.events == []
+
+
+def test_a_scenario_that_was_mistyped_comes_with_the_one_that_was_meant(run: Runner) -> None:
+    result = run("-k", "rooting", suites=(SCENARIOS,))
+    result.stdout.fnmatch_lines(["ERROR: -k 'rooting' selects no scenario; did you mean 01-routing? there are: 01-*"])

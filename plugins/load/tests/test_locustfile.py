@@ -80,7 +80,7 @@ def test_runs_that_begin_at_one_moment_share_no_file(tmp_path: Path, patient: tu
     with Shop() as shop:
         for _ in range(2):
             run(tmp_path, *patient, "--host", shop.url, "-t", "1s", "--rate", "20")
-    assert len(list((tmp_path / "reports" / "runs").iterdir())) == 2
+    assert len(list((tmp_path / "reports").iterdir())) == 2
 
 
 @pytest.mark.parametrize(

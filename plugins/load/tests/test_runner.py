@@ -241,7 +241,7 @@ def test_a_generator_that_cannot_write_does_not_start(tmp_path: Path) -> None:
 
 def test_an_unknown_journey_is_refused_before_anything_starts(tmp_path: Path) -> None:
     plan = LoadPlan(arrivals=Constant(per_s=1, duration_s=1), journey="window-shopping")
-    with pytest.raises(KeyError, match="known: order, browse"):
+    with pytest.raises(ValueError, match="known: order, browse"):
         start_at(plan, "http://127.0.0.1:9", tmp_path)
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from plugins.slo import MIN_SAMPLES, Objective, Slo, Verdict, plain
+from plugins.slo import MIN_SAMPLES, ClaimError, Objective, Slo, Verdict, plain
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 
@@ -141,3 +141,11 @@ def test_a_figure_is_written_as_people_write_it(value: float, text: str) -> None
 
 def test_a_result_of_many_seconds_is_no_power_of_ten() -> None:
     assert "measured 15000 ms, margin -14750 ms" in str(Objective.parse("p99 <= 250 ms").judge(15000.0))
+
+
+def test_an_objective_on_what_nobody_measures_is_refused_with_what_there_is() -> None:
+    """It would run to the end of the scenario, and be inconclusive there."""
+    slo = Slo.of("fast", "latency <= 5 ms", "p99 <= 250 ms")
+    with pytest.raises(ClaimError, match=r"here: SLO 'fast': .*latency ≤ 5 ms is about; there are: p50, p99$"):
+        slo.check_measured(("p50", "p99"), "here")
+    Slo.of("fast", "p99 <= 250 ms").check_measured(("p50", "p99"), "here")

@@ -8,6 +8,12 @@ from plugins.slo import nearest_rank
 
 Ending = Literal["ok", "throttled", "failed"]
 
+INDICATORS = (
+    *("p50", "p95", "p99", "max", "errors", "cold"),
+    *("init.p50", "init.p99", "duration.p50", "duration.p99"),
+)
+"""What a surge can be judged by: the names that `indicators` explains."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
