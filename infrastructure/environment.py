@@ -97,14 +97,20 @@ class Environment(BaseModel):
         """May `experiment` (a scenario id) inject its fault here?"""
         return ANY_EXPERIMENT in self.experiments.permitted or experiment in self.experiments.permitted
 
-    def check_permits(self, experiment: str) -> None:
-        """Refuse an experiment this environment does not list; `UsageError` names the file to list it in."""
-        if not self.permits(experiment):
+    def check_permits(self, *experiments: str) -> None:
+        """Refuse experiments this environment does not list; `UsageError` names the file to list them in."""
+        refused = [repr(experiment) for experiment in experiments if not self.permits(experiment)]
+        if refused:
             raise UsageError(
-                f"environment {self.name!r} does not permit the experiment {experiment!r}; permitted:"
-                f" {', '.join(self.experiments.permitted) or 'none'}. List its id under [experiments] permitted in"
-                f" {ENVIRONMENTS.name}/{self.name}.toml if it may run here"
+                f"environment {self.name!r} does not permit the experiment{'s' * (len(refused) > 1)}"
+                f" {', '.join(refused)}; permitted: {', '.join(self.experiments.permitted) or 'none'}. If they may run"
+                f" here, list their ids under [experiments] permitted in {self.file}"
             )
+
+    @property
+    def file(self) -> Path:
+        """What it is written down in."""
+        return ENVIRONMENTS / f"{self.name}.toml"
 
 
 def names(folder: Path = ENVIRONMENTS) -> tuple[str, ...]:

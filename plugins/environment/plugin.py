@@ -9,6 +9,7 @@ would only repeat it. Exit codes are those of `infrastructure.errors.ExitCode`.
 import contextlib
 import os
 import signal
+import sys
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
 from types import FrameType
@@ -30,6 +31,7 @@ from plugins.environment.plans import Plans
 from plugins.environment.process import talk, worker
 from plugins.environment.run import Run
 from plugins.environment.settings import Settings
+from plugins.reporting.scope import is_worker, judges_nothing, runs_suites
 
 _OUTCOME = "cafe-outcome"
 _PLAN = "cafe-plan"
@@ -43,6 +45,22 @@ _RUN = pytest.StashKey[Run]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
     options.add(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> ExitCode | None:
+    """A target that is not configured ends the run in one line, before anything is collected or written."""
+    if is_worker(config) or judges_nothing(config) or not runs_suites(config):
+        return None
+    try:
+        chosen = options.settings(config)
+        cloud.check_configured(chosen.environment, chosen.target)
+    except EnvironmentFault as fault:
+        sys.stderr.write(f"ERROR: {fault}\n")
+        return fault.exit_code
+    except CafeError:
+        return None  # said when the options are resolved, as any other usage error
+    return None
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -12,6 +12,7 @@ from plugins.reporting import allure, archive, folders, history, summary
 from plugins.reporting.progress import Progress
 from plugins.reporting.published import Published
 from plugins.reporting.record import RunRecord
+from plugins.reporting.scope import is_worker, judges_nothing, runs_suites
 from plugins.reporting.screen import Screen
 
 _ACTIVE = pytest.StashKey[Path]()
@@ -58,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Send what is reported to the folder of this run when suites run; the framework's own tests leave no report."""
     config.stash[_SCREEN] = Screen(config)
     config.pluginmanager.register(config.stash[_SCREEN], "cafe_screen")
-    if not _runs_suites(config) or _judges_nothing(config):
+    if not runs_suites(config) or judges_nothing(config):
         return
     _check_history(config.option.history)
     given = getattr(config, "workerinput", {}).get(_FOLDER)
@@ -122,7 +123,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     Nothing is raised: what ends the platform comes after this.
     """
     config = session.config
-    if _ACTIVE not in config.stash or _is_worker(config):
+    if _ACTIVE not in config.stash or is_worker(config):
         return
     try:
         _write(config)
@@ -154,7 +155,7 @@ def _write(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """A run that never took place leaves no folder: plugins put theirs there before anybody knows."""
-    is_ours = _ACTIVE in config.stash and not _is_worker(config)
+    is_ours = _ACTIVE in config.stash and not is_worker(config)
     if is_ours and _SHOWN not in config.stash and _UNWRITTEN not in config.stash:
         folders.discard(config.stash[_ACTIVE])
 
@@ -198,20 +199,3 @@ def _environment(config: pytest.Config) -> dict[str, str]:
     if found["target"] is None and found["env"] is not None:
         found["target"] = environment.load(found["env"]).target
     return {name: str(value) for name, value in found.items() if value not in (None, "none")}
-
-
-def _runs_suites(config: pytest.Config) -> bool:
-    suites = config.rootpath / "suites"
-    places = ((config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args)
-    return any(
-        place == suites or suites in place.parents or place in suites.parents for place in places if place.exists()
-    )
-
-
-def _judges_nothing(config: pytest.Config) -> bool:
-    """A run that only lists or plans leaves no report."""
-    return bool(config.option.collectonly or config.getoption("--plan", default=False))
-
-
-def _is_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput")
