@@ -11,6 +11,7 @@ from plugins.chaos.gathering import RawData, charts, collect, gather
 from plugins.chaos.journal import Journal
 from plugins.chaos.judge import judge
 from plugins.chaos.pulse import WallPulse, interruptible
+from plugins.chaos.trace import Trace
 from plugins.chaos.traffic import OrderTraffic
 from plugins.chaos.workbench import bench
 from plugins.reporting.folders import run_name
@@ -40,12 +41,25 @@ def perform(run: ExperimentRun) -> JudgedRun:
         with bench(run, name, load, pulse, journal) as made:
             trace = Experiment(scenario=run.scenario, fault=run.fault, windows=run.windows, bench=made).run()
         result = load.result()
-        with run.progress.phase(f"{run.scenario.id}: books"):
-            data = collect(run, trace, result) if result and not pulse.is_interrupted else RawData(result=result)
-            evidence = gather(run, trace, data)
+        data = RawData(result=result)
+        if result and not pulse.is_interrupted:
+            with run.progress.phase(f"{run.scenario.id}: books"):
+                data = collect(run, trace, result)
+        evidence = gather(run, trace, data)
+    if pulse.is_interrupted:
+        run.progress.note(farewell(trace))
     judged = _judged(evidence, charts(run, data), journal, folder, is_interrupted=pulse.is_interrupted)
     journal.discard()
     return judged
+
+
+def farewell(trace: Trace) -> str:
+    """What somebody who interrupts a run wants to hear first."""
+    if trace.undo is None:
+        return "interrupted before the fault: nothing was changed"
+    if trace.undo.is_proven:
+        return "the fault was taken back, proven"
+    return f"THE FAULT MAY STILL BE IN FORCE: {trace.undo}; next: cafe restore"
 
 
 def _judged(

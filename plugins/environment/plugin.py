@@ -8,12 +8,10 @@ would only repeat it. Exit codes are those of `infrastructure.errors.ExitCode`.
 
 import contextlib
 import os
-import signal
 import sys
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
@@ -25,12 +23,13 @@ from infrastructure.embedded.host.launcher import die_with
 from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
 from plugins.environment import claims, options, outcome, process, sharing
 from plugins.environment.collecting import Collecting
-from plugins.environment.lease import Lease, TakenError
+from plugins.environment.lease import Lease, TakenError, is_held_by
 from plugins.environment.outcome import Outcome
 from plugins.environment.plans import Plans
 from plugins.environment.process import talk, worker
 from plugins.environment.run import Run
 from plugins.environment.settings import Settings
+from plugins.environment.signals import Signals
 from plugins.reporting.scope import is_worker, judges_nothing, runs_suites
 
 _OUTCOME = "cafe-outcome"
@@ -82,6 +81,8 @@ def pytest_configure(config: pytest.Config) -> None:
         found=running.url if running is not None else "",
         owner=sharing.Owner(settings, talk(config), talk(config) if is_detailed else lambda _line: None),
     )
+    state, run_id = cloud.state_folder(settings.environment), config.stash[_RUN].run_id
+    config.pluginmanager.register(Signals(lambda: is_held_by(state, run_id)), "cafe-signals")
     config.pluginmanager.register(Collecting(config, config.stash[_RUN]), "cafe-collecting")
     config.pluginmanager.register(Recorder(config, config.stash[_RUN]), "cafe-recorder")
 
@@ -96,17 +97,6 @@ def pytest_report_header(config: pytest.Config) -> str:
         f"cafe: environment {settings.environment.name}, target {settings.target}, profile {settings.profile},"
         f" pace {settings.pace.name}, platform {where}"
     )
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_keyboard_interrupt() -> None:
-    """A second Ctrl-C, while the run is wound up after the first, ends it at once; by itself it ends in a traceback."""
-    signal.signal(signal.SIGINT, _leave)
-
-
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a third one would interrupt the interpreter's own end
-    raise SystemExit(int(ExitCode.INTERRUPTED))
 
 
 @pytest.fixture(scope="session")
