@@ -1,6 +1,5 @@
 """pytest glue of the chaos plugin: the fixture `experiment` runs a scenario; whoever gets a platform gets it clean."""
 
-import contextlib
 import re
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -21,6 +20,7 @@ from plugins.chaos.runner import perform
 from plugins.chaos.sabotage import NoOp
 from plugins.chaos.scenario import Scenario
 from plugins.environment.conclusion import conclude
+from plugins.environment.plugin import end
 from plugins.environment.settings import Settings
 from plugins.environment.sharing import need_platform
 from plugins.reporting.scope import is_worker, judges_nothing
@@ -52,9 +52,10 @@ def _before_the_platform(config: pytest.Config, ids: list[str]) -> None:
         chosen.check_permits(*(found[1] for one in ids if (found := _EXPERIMENT.fullmatch(one))))
     except UsageError as refusal:
         raise pytest.UsageError(str(refusal)) from refusal
-    # What cannot be undone is reported by the fixture below: there it shows as a message, here as an internal error.
-    with contextlib.suppress(EnvironmentFault):
-        restore(cloud.state_folder(chosen), reach)
+    try:
+        check_clear(restore(cloud.state_folder(chosen), reach))
+    except EnvironmentFault as fault:
+        end(config, fault, "an earlier experiment is still open")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -79,14 +79,20 @@ def undo(state: StateFolder, run_pid: int, restorer: Restorer) -> int:
     holder = lease.read(state.lease)
     if holder is not None and holder.pid == run_pid:
         lease.revoke(state, holder.lease_id)
-    deadline = time.monotonic() + UNDO_WITHIN_S
+    deadline, pause_s, seen = time.monotonic() + UNDO_WITHIN_S, LOOK_S, set[str]()
     while True:
         restored = restorer(state, lambda entry: entry.origin.pid == run_pid)
-        for each in restored:
-            _report(each.to_json())
-        if not _stuck(restored) or time.monotonic() >= deadline:
-            return 1 if _stuck(restored) else 0
-        time.sleep(LOOK_S)
+        for line in (each.to_json() for each in restored):
+            if line not in seen:  # the same answer again is no news
+                _report(line)
+            seen.add(line)
+        if not _stuck(restored):
+            return 0
+        if (left_s := deadline - time.monotonic()) <= 0:
+            _report(f"not undone in {UNDO_WITHIN_S:g} s; next: cafe restore")
+            return 1
+        time.sleep(min(pause_s, left_s))
+        pause_s *= 2
 
 
 def _stuck(restored: tuple[Restored, ...]) -> bool:

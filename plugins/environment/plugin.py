@@ -11,7 +11,7 @@ import os
 import sys
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -99,6 +99,14 @@ def pytest_report_header(config: pytest.Config) -> str:
     )
 
 
+def end(config: pytest.Config, fault: CafeError, why: str) -> NoReturn:
+    """End the run outside any test: `fault` is shown once, at its end, and the exit code says whose it was."""
+    run = config.stash[_RUN]
+    run.fault = fault
+    run.tally.add(outcome.of(fault))
+    pytest.exit(why)
+
+
 @pytest.fixture(scope="session")
 def settings(pytestconfig: pytest.Config) -> Settings:
     """What the command line asked for."""
@@ -183,9 +191,7 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
     try:
         run.owner.bring_up()
     except CafeError as fault:
-        run.fault = fault
-        run.tally.add(outcome.of(fault))
-        pytest.exit("the platform did not come up")
+        end(node.config, fault, "the platform did not come up")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -196,10 +202,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     except OSError as cut:
         if cut.errno is not None or not session.config.pluginmanager.hasplugin("dsession"):
             raise  # the system's, and none of execnet's closed channel
-        run = session.config.stash[_RUN]
-        run.fault = process.lost(cut)
-        run.tally.add(outcome.of(run.fault))
-        pytest.exit("a worker was lost")
+        end(session.config, process.lost(cut), "a worker was lost")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

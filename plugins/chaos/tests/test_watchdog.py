@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ import pytest
 
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
-from plugins.chaos import guard
+from plugins.chaos import guard, watchdog
+from plugins.chaos.restore import Outcome, Restored
 from plugins.chaos.watchdog import HUNG_AFTER_S, Heartbeat
 from plugins.environment.lease import LeaseRecord
 
@@ -154,3 +156,22 @@ def test_silence_is_counted_on_the_watchdogs_own_clock(
         seen = heartbeat.silent_s(record)
     assert seen == pytest.approx(silent_s)
     assert (seen > HUNG_AFTER_S) == (silent_s > HUNG_AFTER_S)
+
+
+def test_a_watchdog_that_cannot_undo_writes_down_what_is_new_and_gives_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The target may be gone for good: the same line twice a second fills the log and helps nobody."""
+    monkeypatch.setattr(watchdog, "UNDO_WITHIN_S", 1.0)
+    tries: list[float] = []
+
+    def stuck(_state: StateFolder, _chosen: object) -> tuple[Restored, ...]:
+        tries.append(time.monotonic())
+        detail = "no route" if len(tries) == 1 else "RuleNotFound"
+        return (Restored(experiment="e1", fault="file", targets=("t",), outcome=Outcome.STUCK, detail=detail),)
+
+    assert watchdog.undo(StateFolder(tmp_path), os.getpid(), stuck) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [("no route" in line, "RuleNotFound" in line) for line in lines[:-1]] == [(True, False), (False, True)]
+    assert lines[-1].endswith("watchdog: not undone in 1 s; next: cafe restore")
+    assert 3 <= len(tries) <= 5, "each pause is twice the one before, and the last try comes at the end"
