@@ -10,10 +10,12 @@ from plugins.chaos.fault import Call, Plan
 from plugins.chaos.judge import judge
 from plugins.chaos.preview import UNKNOWN, preview
 from plugins.chaos.report import record, render
-from plugins.chaos.scenario import Recovery, Scenario, Windows
+from plugins.chaos.scenario import Expected, Recovery, Scenario, Source, Windows
+from plugins.chaos.stop import Deadline, ErrorBudget
 from plugins.chaos.tests.fakes import WINDOWS, FileFault, scenario
 from plugins.chaos.tests.test_judge import CASES
 from plugins.slo import Slo, Verdict
+from plugins.telemetry.anomaly import Anomaly
 
 PLAN = Plan(
     fault="file",
@@ -22,12 +24,21 @@ PLAN = Plan(
     undo=(Call(action="file:Write", resource="arn:a"),),
     backup={},
     created_at=0.0,
+    radius="1 of 2 files",
 )
 
 
-def test_a_preview_names_targets_calls_undo_policy_and_time() -> None:
-    text = preview(scenario(), FileFault(), PLAN, WINDOWS)
+def test_a_preview_names_what_is_believed_done_judged_and_what_ends_it_and_the_policy_last() -> None:
+    source = Source(namespace="n", metric="m", stat="Sum", dimensions=())
+    shown = Expected(anomaly=Anomaly(name="5XX", direction="up", by=20), source=source)
+    planned = scenario(Deadline(seconds=60.0), ErrorBudget(percent=50.0), anomalies=(shown,))
+    text = preview(planned, FileFault(), PLAN, WINDOWS)
     for expected in (
+        "believed the file comes back",
+        "radius   1 of 2 files",
+        "judged   during: errors ≤ 10 %",
+        "judged   CloudWatch shows 5XX up by at least 20, and back afterwards",
+        "stops    early, undone, once it has run 60 s or more than 50 % of at least 100 requests failed; at any Ctrl-C",
         "targets  arn:a",
         "calls    file:Write",
         "undo     file:Write on arn:a",
