@@ -27,9 +27,10 @@ class RawData:
     captures: CaptureTimeline | None = None
 
 
-def collect(run: ExperimentRun, trace: Trace, result: LoadResult) -> RawData:
+def collect(run: ExperimentRun, trace: Trace, result: LoadResult, letters_before: int | None) -> RawData:
     """The load's result with its books, and with its captures where they are a part of the claim."""
-    return RawData(result=result, books=_books(run, result), captures=_captures(run, trace, result))
+    books = _books(run, result, letters_before)
+    return RawData(result=result, books=books, captures=_captures(run, trace, result))
 
 
 def gather(run: ExperimentRun, trace: Trace, data: RawData) -> Evidence:
@@ -84,8 +85,8 @@ def _rto_s(
     return recovery_time(trace, recovery.stretched(run.platform.environment.slo.latency_scale), source.window)
 
 
-def _books(run: ExperimentRun, result: LoadResult) -> BooksResult:
-    report = reconcile(run.platform, result.history)
+def _books(run: ExperimentRun, result: LoadResult, letters_before: int | None) -> BooksResult:
+    report = reconcile(run.platform, result.history, letters_before=letters_before)
     is_known = report.verdict is not Verdict.INCONCLUSIVE
     lost, doubled = (report.lost, report.doubled) if is_known else (None, None)
     return BooksResult(verdict=report.verdict, reasons=report.reasons, lost=lost, doubled=doubled, text=str(report))

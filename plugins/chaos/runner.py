@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from plugins.books.queues import count_dead_letters
 from plugins.chaos import report
 from plugins.chaos.evidence import Evidence
 from plugins.chaos.experiment import Experiment
@@ -36,6 +37,7 @@ def perform(run: ExperimentRun) -> JudgedRun:
     name = run_name(f"chaos-{run.scenario.id}")
     folder = run.reports / name
     journal = Journal.of(run.platform.state.journal, name, pulse.now)
+    letters = count_dead_letters(run.platform)
     load = OrderTraffic(run.scenario, run.windows, run.platform, folder, pulse.now)
     with interruptible(pulse):
         with bench(run, name, load, pulse, journal) as made:
@@ -44,7 +46,7 @@ def perform(run: ExperimentRun) -> JudgedRun:
         data = RawData(result=result)
         if result and not pulse.is_interrupted:
             with run.progress.phase(f"{run.scenario.id}: books"):
-                data = collect(run, trace, result)
+                data = collect(run, trace, result, letters)
         evidence = gather(run, trace, data)
     if pulse.is_interrupted:
         run.progress.note(farewell(trace))

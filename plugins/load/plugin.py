@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure.cloud import Platform
+from plugins.books.queues import count_dead_letters
 from plugins.books.reconcile import reconcile
 from plugins.environment.conclusion import conclude
 from plugins.environment.outcome import Inconclusive
@@ -60,7 +61,7 @@ def perform(
     scenario: LoadScenario, settings: Settings, platform: Platform, progress: Progress, folder: Path
 ) -> LoadEvidence:
     """Offer the load, wait for the last answer, reconcile the books. `LoadError` if the generator gave way."""
-    arrivals = scenario.arrivals(settings.profile)
+    arrivals, letters = scenario.arrivals(settings.profile), count_dead_letters(platform)
     with (
         progress.phase(f"load {scenario.name}", arrivals.duration_s),
         start(scenario.plan(arrivals), platform, folder) as run,
@@ -70,7 +71,7 @@ def perform(
     slos = {stage: slo.stretched(scale) for stage, slo in scenario.slos.items()}
     reconciling = time.time()
     with progress.phase(f"load {scenario.name}: books"):
-        books = reconcile(platform, result.history)
+        books = reconcile(platform, result.history, letters_before=letters)
     return LoadEvidence(
         scenario=scenario,
         result=result,

@@ -137,7 +137,7 @@ def test_the_report_shows_what_each_book_holds_of_each_offending_order() -> None
     wrong = replace(generated.captured_row(VICTIM), total_amount=CENT)
     payments = tuple(wrong if p.order_id == wrong.order_id else p for p in TRUTH.payments)
     text = str(compare(replace(TRUTH, payments=payments), PLACED))
-    assert "books: FAIL (acknowledged 100" in text
+    assert "books: FAIL (this run: acknowledged 100" in text
     assert f"{VICTIM.order_id}: payment altered: ordered was {VICTIM.total_amount}" in text
     for book in ("history", "orders", "outbox", "payments", "captures", "entries", "accepted", "paid", "dead"):
         assert f"\n      {book}" in text

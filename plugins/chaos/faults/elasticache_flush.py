@@ -12,7 +12,6 @@ from plugins.chaos.fault import Cloud, EmptyTargetError, Json, Kind, Patience, P
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElastiCacheFlush:
     """The keys are gone for good, but a cache holds nothing that its table does not: it heals by being used.
-
     FLUSHALL is a command of the data plane, so IAM has no action for it; the security group lets the caller in.
     """
 

@@ -187,7 +187,8 @@ def settings() -> Any:
 def test_a_scenario_is_run_judged_and_reconciled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     histories: list[Path] = []
 
-    def balanced(_platform: object, history: Path) -> BooksReport:
+    def balanced(_platform: object, history: Path, *, letters_before: int | None) -> BooksReport:
+        assert letters_before is None, "a shop has no queues"
         histories.append(history)
         return BALANCED
 
