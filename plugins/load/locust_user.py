@@ -29,6 +29,7 @@ from plugins.load.one_user import OneUserPerWorker
 from plugins.load.plan import Assignment, of_json, to_json
 from plugins.load.recorder import FileSink, Lines, keep
 from plugins.load.samples import next_slot
+from plugins.load.statistics import keep_when_written
 
 SHARE, FINISH, LINES, DONE, DEFECT = "cafe_share", "cafe_finish", "cafe_lines", "cafe_done", "cafe_defect"
 """Messages between master and workers."""
@@ -215,6 +216,8 @@ class Session:
         interruption.leave_at_once()
         self._environment.runner.stop()
         self._finish()
+        if not self._is_worker:
+            keep_when_written(self._environment.runner.stats)
         if not self._is_worker and self._environment.process_exit_code is None:
             cut = ("it was stopped before the end of its schedule",) if self._is_cut else ()
             self._environment.process_exit_code = int(self._source.judged((*self._doubts, *cut)))

@@ -72,6 +72,9 @@ def test_with_json_the_verdict_does_not_spoil_what_a_program_reads(tmp_path: Pat
         data, talk = process.communicate(timeout=PATIENCE_S)
     assert {entry["name"] for entry in json.loads(data)} <= {"/api/orders", "/api/orders/[id]"}
     assert "Morning rush: ramp, peak and ramp-down of the morning: INCONCLUSIVE" in talk
+    last = talk.rpartition("Shutting down")[2]
+    orders = next(line for line in last.splitlines() if line.startswith("POST     /api/orders"))
+    assert int(orders.split()[2]) == sum(e["num_requests"] for e in json.loads(data) if e["method"] == "POST") > 0
 
 
 def test_runs_that_begin_at_one_moment_share_no_file(tmp_path: Path, patient: tuple[str, str]) -> None:
