@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: run test check fix bench conformance kills lock clean help
+.PHONY: run nightly test check fix bench conformance kills lock clean help
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -13,7 +13,10 @@ help:  ## show the targets
 run: $(READY)  ## the main job: deploy, stress, load and chaos in the quick profile, write the report
 	$(BIN)/pytest suites
 	@if [ -x node_modules/.bin/allure ] || command -v allure >/dev/null 2>&1; then $(BIN)/cafe report; \
-	else echo "reports/summary.md holds the verdicts; install Allure 3 and run 'cafe report' for the HTML"; fi
+	else echo "reports/latest/summary.md holds the verdicts; install Allure 3 and run 'cafe report' for the HTML"; fi
+
+nightly: $(READY)  ## the suites in the full profile (over an hour), figures added to reports/history.jsonl and drawn
+	.ci/suites full
 
 test: check  ## lint, types, layers, templates, and the framework's own tests
 	$(BIN)/pytest -n 3 --dist worksteal
