@@ -16,6 +16,7 @@ the run was stopped before the end of its schedule, or a worker was lost and wit
 import argparse
 import logging
 import math
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,9 +24,10 @@ from typing import Any, NoReturn, get_args
 from urllib.parse import urlsplit
 
 from locust import User, events
+from locust.runners import LocalRunner
 
 from infrastructure.environment import Target
-from infrastructure.errors import CafeError, ExitCode, UsageError
+from infrastructure.errors import CafeError, EnvironmentFault, ExitCode, UsageError
 from plugins.load import interruption, rendezvous
 from plugins.load.arrivals import Stages
 from plugins.load.attached import Attached, attach_or_up
@@ -38,6 +40,8 @@ from plugins.reporting.folders import prune, run_name
 from plugins.slo import Verdict
 
 _EXIT = {Verdict.PASS: ExitCode.PASSED, Verdict.FAIL: ExitCode.THRESHOLD, Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE}
+
+_ANSWERS_WITHIN_S = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -108,6 +112,8 @@ class _Declared:
             _check_load(options)
             if environment.host:
                 _check_host(environment.host)
+                if options.headless and isinstance(environment.runner, LocalRunner):
+                    _check_answers(environment.host)  # a master's workers may be where it cannot look
             else:
                 self._attached = attach_or_up(options.env, options.target)
                 environment.host = self._attached.url
@@ -170,6 +176,18 @@ def _check_host(url: str) -> None:
         is_right = False
     if not is_right:
         raise UsageError(f"--host {url!r} is no address to load; give one as in http://127.0.0.1:8080")
+
+
+def _check_answers(url: str) -> None:
+    """A whole schedule of refused connections proves nothing that one does not."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname, port), timeout=_ANSWERS_WITHIN_S).close()
+    except OSError as refusal:
+        raise EnvironmentFault(
+            f"nobody answers at {url}: {refusal}. Next: `cafe status` shows whether a platform is up, and where"
+        ) from refusal
 
 
 def _refuse(problem: CafeError) -> NoReturn:

@@ -94,11 +94,12 @@ def test_runs_that_begin_at_one_moment_share_no_file(tmp_path: Path, patient: tu
         (("--rate", "-4"), 2, "-4 is not a positive rate"),
         (("--rate", "fast"), 2, "fast is not a positive rate; give arrivals per second, as in --rate 60"),
         (("--host", "127.0.0.1:8080"), 4, "ERROR: --host '127.0.0.1:8080' is no address to load; give one as in http:"),
+        (("--host", "http://127.0.0.1:9"), 6, "ERROR: nobody answers at http://127.0.0.1:9: "),
         (("--host", "http://127.0.0.1:99999"), 4, "99999' is no address to load"),
         (("--users", "0"), 4, "ERROR: --users 0 leaves nobody to offer the load"),
         (("--tags", "breakfast"), 4, "ERROR: --tags and --exclude-tags pick tasks"),
     ],
-    ids=["profile", "environment", "rate", "no rate", "host", "port", "users", "tags"],
+    ids=["profile", "environment", "rate", "no rate", "host", "nobody", "port", "users", "tags"],
 )
 def test_a_wrong_option_is_one_message_without_a_traceback(
     tmp_path: Path, options: tuple[str, ...], code: int, message: str
