@@ -25,11 +25,11 @@ from plugins.load import interruption
 from plugins.load.errors import LoadError
 from plugins.load.generator import Generator, Share, now
 from plugins.load.journeys import Journey
+from plugins.load.last_tables import keep_when_written
 from plugins.load.one_user import OneUserPerWorker
 from plugins.load.plan import Assignment, of_json, to_json
 from plugins.load.recorder import FileSink, Lines, keep
 from plugins.load.samples import next_slot
-from plugins.load.statistics import keep_when_written
 
 SHARE, FINISH, LINES, DONE, DEFECT = "cafe_share", "cafe_finish", "cafe_lines", "cafe_done", "cafe_defect"
 """Messages between master and workers."""

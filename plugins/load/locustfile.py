@@ -35,7 +35,7 @@ from plugins.load.judge import StageReport, judge_stages, verdict_of
 from plugins.load.locust_user import open_model_user
 from plugins.load.plan import Assignment
 from plugins.load.result import LoadResult
-from plugins.load.scenario import LoadScenario, Profile
+from plugins.load.scenario import LoadScenario, Profile, lacking
 from plugins.reporting.folders import prune, run_name
 from plugins.slo import Verdict
 
@@ -133,6 +133,9 @@ class _Declared:
             self._run = (arrivals, assignment.folder, at)
         stages = ", ".join(f"{stage.name} {stage.arrivals.duration_s:.3g} s" for stage in self._stages)
         _log.info("%s at %s: %s; peak %g/s", self._scenario.title, assignment.host, stages, arrivals.peak)
+        for text in (lacking(stage, self._scenario.slos[stage.name]) for stage in self._stages):
+            if text:
+                _log.warning("this will be inconclusive: %s; give a higher --rate or a longer -t", text)
 
     def judged(self, doubts: Sequence[str]) -> ExitCode:
         if self._attached is not None:

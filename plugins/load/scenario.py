@@ -44,9 +44,9 @@ class LoadScenario:
         names = {stage.name for stage in stages}
         if names != set(self.slos):
             raise ClaimError(f"load scenario {self.name!r}: stages {sorted(names)}, SLOs for {sorted(self.slos)}")
-        lacking = [text for stage in stages if (text := _lacking(stage, self.slos[stage.name]))]
-        if lacking:
-            raise ClaimError(f"load scenario {self.name!r}: {'; '.join(lacking)}")
+        short = [text for stage in stages if (text := lacking(stage, self.slos[stage.name]))]
+        if short:
+            raise ClaimError(f"load scenario {self.name!r}: {'; '.join(short)}")
 
     def __repr__(self) -> str:
         """The name: Allure shows a test's parameter by it, and knows by it which earlier run was the same test."""
@@ -71,7 +71,7 @@ class LoadScenario:
         )
 
 
-def _lacking(stage: Stage, slo: Slo) -> str:
+def lacking(stage: Stage, slo: Slo) -> str:
     """Which percentiles the stage claims from too few arrivals; empty when none."""
     arrivals = int(stage.arrivals.count(stage.arrivals.duration_s))
     claimed = {o.indicator: 0.0 for o in slo.objectives}

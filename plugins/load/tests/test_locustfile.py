@@ -59,6 +59,8 @@ def test_a_missed_objective_exits_99_and_shows_every_objective(tmp_path: Path, p
 def test_too_few_arrivals_to_judge_exit_7_after_a_schedule_of_the_length_given(tmp_path: Path) -> None:
     with Shop() as shop:
         code, output = run(tmp_path, "--host", shop.url, "-t", "2s", "--rate", "30")
+    before = "this will be inconclusive: stage 'rush': p99 needs 299 samples, there are 32; give a higher --rate"
+    assert output.index(before) < output.index("Shutting down"), "said when it begins, and not found out at its end"
     assert code == 7
     assert "p99 needs 299 samples" in output
     result = recorded(tmp_path)

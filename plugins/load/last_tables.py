@@ -1,4 +1,4 @@
-"""Locust's own statistics, where they need a hand."""
+"""Locust's own last tables, which need a hand."""
 
 from copy import deepcopy
 from typing import Any
