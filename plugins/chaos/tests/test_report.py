@@ -2,18 +2,21 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from plugins.chaos.evidence import BooksResult
 from plugins.chaos.fault import Call, Plan
 from plugins.chaos.judge import judge
 from plugins.chaos.preview import UNKNOWN, preview
-from plugins.chaos.report import record, render
+from plugins.chaos.report import impact, record, render
 from plugins.chaos.scenario import Expected, Recovery, Scenario, Source, Windows
 from plugins.chaos.stop import Deadline, ErrorBudget
 from plugins.chaos.tests.fakes import WINDOWS, FileFault, scenario
 from plugins.chaos.tests.test_judge import CASES
+from plugins.reporting.impact import Felt
 from plugins.slo import Slo, Verdict
 from plugins.telemetry.anomaly import Anomaly
 
@@ -122,3 +125,25 @@ def test_a_recovery_that_need_not_last_is_refused(hold_s: float) -> None:
 def test_a_recovery_that_asks_for_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match=r"'nothing'.*objective"):
         Recovery(good=Slo.of("nothing"))
+
+
+def test_the_sentence_tells_who_felt_it_the_course_of_latency_and_when_it_was_good_again() -> None:
+    known = CASES["all is well"].evidence()
+    p95 = dict(zip(known.figures, (9.0, 480.0, 11.0), strict=True))
+    figures = {
+        phase: replace(one, indicators={"p95": p95[phase], "capture.p95": None}) for phase, one in known.figures.items()
+    }
+    again = Recovery(good=Slo.of("soon", "capture.max <= 1000 ms"), counted_from="inject")
+    seen = replace(
+        known,
+        scenario=scenario(capture_recovery=again),
+        figures=figures,
+        felt=Felt(failed=400, of=1043, over_s=10.5),
+        rto_s=0.2,
+        capture_rto_s=math.inf,
+        books=BooksResult(verdict=Verdict.FAIL, reasons=(), lost=1, doubled=0, text=""),
+    )
+    assert str(impact(seen)) == (
+        "400 of 1,043 requests failed over 10.5 s; p95 before 9 → during 480 → after 11 ms; back 0.2 s after the"
+        " rollback; not captured in time again while it was watched; 1 order lost, none doubled"
+    )

@@ -52,7 +52,7 @@ def test_a_terminated_run_undoes_ends_and_leaves_nothing(
     platform = pytester.path / "platform"
     platform.write_text("whole", encoding="utf-8")
     run.write(SUITE, SUITE)
-    result = pytester.runpytest_subprocess(*COMMON, *workers, timeout=60)
+    result = pytester.runpytest_subprocess(*COMMON, *workers, timeout=120)
     text = result.stdout.str() + result.stderr.str()
     assert result.ret == ExitCode.INTERRUPTED, text
     assert "Traceback" not in text

@@ -280,3 +280,11 @@ def test_a_plan_has_no_more_shares_than_it_names() -> None:
 def test_reporting_needs_no_gevent() -> None:
     code = "import sys; from plugins.load import plugin; sys.exit(bool({'gevent', 'locust'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_sentence_tells_who_felt_it_stage_by_stage_and_what_was_lost(tmp_path: Path) -> None:
+    result = measured(tmp_path, peak_latency_s=0.5, peak_error="http 503")
+    sentence = "60 of 80 requests failed over 2 s; p95 up 10 → peak 500 ms"
+    assert str(record(evidence(result)).impact) == f"{sentence}; no order lost, none doubled"
+    assert str(record(evidence(result, LOST)).impact) == f"{sentence}; 1 order lost, none doubled"
+    assert str(record(evidence(result, UNREAD)).impact) == sentence, "what nobody knows is not said"

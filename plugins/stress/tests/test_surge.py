@@ -256,3 +256,8 @@ def test_a_run_sends_every_round_cold_first_and_puts_the_function_back() -> None
     assert {len(wave.checkouts) for wave in found.waves} == {50}
     assert len({variables.get("CAFE_SURGE") for variables in functions.configured}) == 7
     assert functions.variables == VARIABLES
+
+
+def test_the_sentence_tells_who_felt_it_from_nothing_and_warm() -> None:
+    record = judge(CLAIM, evidence((*COLD, *checkouts(2, 5.0, ending="throttled")), WARM))
+    assert str(record.impact) == "2 of 602 checkouts failed; p99 from nothing 900 → warm 20 ms"
