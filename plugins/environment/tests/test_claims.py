@@ -21,12 +21,10 @@ from plugins.slo import Verdict
 def test_a_module_is_judged_by_its_checks(
     problems: tuple[str | None, ...], verdict: Verdict, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def found(problem: str | None) -> Any:
-        return lambda _platform: problem
+    def check(number: int, problem: str | None) -> Check:
+        return Check(module="networking", name=f"check {number}", problem=lambda _platform: problem)
 
-    checks = [
-        Check(module="networking", name=f"check {n}", problem=found(problem)) for n, problem in enumerate(problems)
-    ]
+    checks = [check(number, problem) for number, problem in enumerate(problems)]
     monkeypatch.setattr(validation, "of", lambda _module: checks)
     nobody: Any = None
     record = claims.check(nobody, "networking")
