@@ -2,6 +2,8 @@
 
 import pytest
 
+_JUDGES_NOTHING = ("plan", "collectonly", "help", "version", "markers", "showfixtures", "show_fixtures_per_test")
+
 
 def runs_suites(config: pytest.Config) -> bool:
     """Does it collect anything of `suites/`? The framework's own tests do not."""
@@ -13,8 +15,8 @@ def runs_suites(config: pytest.Config) -> bool:
 
 
 def judges_nothing(config: pytest.Config) -> bool:
-    """Does it only list, or plan?"""
-    return bool(config.option.collectonly or config.getoption("--plan", default=False))
+    """Does it only list, explain, or plan?"""
+    return any(getattr(config.option, name, False) for name in _JUDGES_NOTHING)
 
 
 def is_worker(config: pytest.Config) -> bool:

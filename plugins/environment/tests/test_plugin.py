@@ -167,3 +167,9 @@ def test_a_target_that_is_not_configured_is_one_line_before_anything_is_collecte
     assert f"{environment.ENVIRONMENTS / 'staging.toml'}" in line
     assert result.stdout.lines == []
     assert run.events == []
+
+
+@pytest.mark.parametrize("option", ["--plan", "--collect-only", "--help", "--fixtures"])
+def test_what_judges_nothing_needs_no_target(option: str, run: Runner) -> None:
+    assert run("--env", "staging", option, suites=("def test_plans(): pass",)).ret == ExitCode.PASSED
+    assert run.events == []
