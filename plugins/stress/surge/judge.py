@@ -98,6 +98,7 @@ def _metrics(cold: Mapping[str, float | None], warm: Mapping[str, float | None])
         ("init p50", cold.get("init.p50"), "ms"),
         ("init p99", cold.get("init.p99"), "ms"),
         ("cold duration p99", cold.get("duration.p99"), "ms"),
+        ("sent late p99", cold.get("slip.p99"), "ms"),
         ("warm p99", warm.get("p99"), "ms"),
         ("warm p50", warm.get("p50"), "ms"),
         ("warm duration p99", warm.get("duration.p99"), "ms"),

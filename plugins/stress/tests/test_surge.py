@@ -95,7 +95,7 @@ def test_a_record_shows_what_failed_and_how_often() -> None:
     failed = checkouts(2, 5.0, ending="failed", detail="Runtime.ExitError")
     record = judge(CLAIM, evidence((*COLD, *failed), WARM))
     assert "2 checkouts failed: Runtime.ExitError" in record.reasons
-    assert {name for name, _, _ in record.metrics} >= {"surge p99", "cold", "init p99", "warm p99"}
+    assert {name for name, _, _ in record.metrics} >= {"surge p99", "cold", "init p99", "sent late p99", "warm p99"}
     assert [span.is_fault for span in record.timeline.spans] == [True, False]
 
 
