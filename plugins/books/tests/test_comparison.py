@@ -47,18 +47,22 @@ def test_books_that_balance_are_counted() -> None:
     [
         ("unknown", None, 1, True, set()),
         ("unknown", None, 1, False, set()),
+        ("refused", 500, 1, True, set()),
         ("refused", 503, 1, True, set()),
         ("refused", 504, 1, False, set()),
         ("refused", 422, 1, False, set()),
         ("refused", 422, 1, True, {"order not refused"}),
         ("refused", 429, 1, True, {"order not refused"}),
+        ("refused", 499, 1, True, {"order not refused"}),
+        ("refused", 408, 1, True, set()),
         ("refused", 409, 1, True, set()),
         ("refused", 429, 2, True, set()),
         ("refused", None, 1, True, {"order not refused"}),
     ],
     ids=[
-        "unknown, there", "unknown, not there", "503, there", "504, not there", "422, not there", "422, there",
-        "429, there", "409, there", "429 after another try, there", "never sent, there",
+        "unknown, there", "unknown, not there", "500, there", "503, there", "504, not there", "422, not there",
+        "422, there", "429, there", "499, there", "408, there", "409, there", "429 after another try, there",
+        "never sent, there",
     ],
 )  # fmt: skip
 def test_what_was_not_acknowledged_may_exist_only_where_nobody_can_know(
@@ -87,8 +91,10 @@ def test_orders_of_others_are_left_alone_unless_there_are_no_others() -> None:
 
 
 def test_a_dead_letter_of_others_is_theirs_and_one_of_nobody_is_everybodys() -> None:
-    others = replace(TRUTH, dead_letters=(letter(order_id(PLACED[99]), None),))
-    assert kinds(others, PLACED[:50]) == set()
+    for reason in (None, "amount differs"):
+        others = replace(TRUTH, dead_letters=(letter(order_id(PLACED[99]), reason),))
+        report = compare(others, PLACED[:50])
+        assert (report.discrepancies, report.notes) == ((), ())
     for unknown in (None, "order-never-heard-of"):
         assert kinds(replace(TRUTH, dead_letters=(letter(unknown, None),)), PLACED) == {"dead-lettered silently"}
 

@@ -73,8 +73,31 @@ def test_a_percentile_of_too_few_samples_is_inconclusive_and_reports_why() -> No
 @pytest.mark.parametrize(
     ("indicator", "share"), [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)]
 )
-def test_a_percentile_is_claimed_with_95_percent_confidence(indicator: str, share: float) -> None:
-    assert 1 - share ** MIN_SAMPLES[indicator] >= 0.95
+def test_a_percentile_is_claimed_with_95_percent_confidence_and_from_no_more_samples_than_that_takes(
+    indicator: str, share: float
+) -> None:
+    fewest = MIN_SAMPLES[indicator]
+    assert 1 - share**fewest >= 0.95
+    assert indicator == "p50" or 1 - share ** (fewest - 1) < 0.95, "ten requests are the least for a median"
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "slip", "verdict"),
+    [
+        ("p99 <= 250 ms", 250.0, 999.0, PASS),
+        ("p99 <= 250 ms", 260.0, 10.0, INCONCLUSIVE),
+        ("p99 <= 250 ms", 260.5, 10.0, FAIL),
+        ("p99 <= 250 ms", 260.0, None, FAIL),
+        ("goodput >= 150 /s", 149.0, 10.0, FAIL),
+    ],
+    ids=["kept", "missed by what the generator was late", "missed by more", "never late", "a floor"],
+)
+def test_what_the_generator_was_late_is_not_the_services_fault(
+    text: str, value: float, slip: float | None, verdict: Verdict
+) -> None:
+    objective = Objective.parse(text)
+    name = objective.indicator
+    assert Slo("s", (objective,)).judge({name: value, f"slip.{name}": slip}).verdict is verdict
 
 
 def test_an_slo_reports_all_unreadable_objectives_at_once() -> None:

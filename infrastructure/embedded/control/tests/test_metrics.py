@@ -301,6 +301,29 @@ def test_old_seconds_become_minutes_and_then_nothing() -> None:
     assert (len(store), list(store.metrics())) == (0, [])
 
 
+def test_seconds_stay_seconds_for_half_an_hour() -> None:
+    """Alarms and charts finer than a minute are drawn from them."""
+    store = MetricStore()
+    for second in range(120):
+        store.bucket(KEY, "Seconds", START + second).add(1.0)
+        store.prune(START + second)
+    store.prune(START + 1800)
+    assert [at for at, _ in store.query(KEY, START, START + 120, 1)] == [START + second for second in range(120)]
+    store.prune(START + 1801)
+    assert len(store.query(KEY, START, START + 120, 1)) == 120, "one second is a minute's now, and stands at its start"
+    store.prune(START + 1860)
+    assert len(store.query(KEY, START, START + 120, 1)) == 1 + 60
+
+
+def test_a_minute_is_kept_for_three_hours() -> None:
+    store = MetricStore()
+    store.bucket(KEY, "Seconds", START).add(1.0)
+    store.prune(START + 3 * 3600)
+    assert len(store) == 1
+    store.prune(START + 3 * 3600 + 1)
+    assert len(store) == 0
+
+
 def test_a_data_point_that_lies_ahead_keeps_none_of_the_others() -> None:
     store, ahead_s = MetricStore(), 7_000.0
     store.bucket(KEY, "None", START + ahead_s).add(1.0)

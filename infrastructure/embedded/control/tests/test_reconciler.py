@@ -290,6 +290,25 @@ def test_every_object_has_passes_of_its_own() -> None:
     run([controller], body)
 
 
+def test_a_pass_that_is_under_way_is_not_settled() -> None:
+    """The first one, of which nobody has heard anything yet."""
+    entered, released = asyncio.Event(), asyncio.Event()
+
+    class Held(Counting):
+        async def reconcile(self, key: str, /) -> float | None:
+            entered.set()
+            await released.wait()
+            return await super().reconcile(key)
+
+    async def body(reconciler: Reconciler) -> None:
+        await entered.wait()
+        assert reconciler.unsettled() == ("ecs has not looked at the latest changes yet",)
+        released.set()
+        assert await reconciler.settled(5.0) == ()
+
+    run([Held()], body)
+
+
 def test_objects_come_and_go() -> None:
     controller = Groups(broken=("cafe",))
 

@@ -211,6 +211,42 @@ def test_a_dead_guard_is_replaced(state: StateFolder) -> None:
     run(state, body)
 
 
+@pytest.mark.parametrize("started_s_ago", [0.0, 3600.0], ids=["at once", "after an hour"])
+def test_a_guard_that_does_not_stay_alive_is_given_up_after_three_times(
+    state: StateFolder, caplog: pytest.LogCaptureFixture, started_s_ago: float
+) -> None:
+    """Else a machine on which it cannot live would do nothing but start it."""
+
+    async def body(supervisor: Supervisor) -> None:
+        supervisor.warm()
+        lost, is_given_up = 0, started_s_ago == 0.0
+        while lost < 5 and (guard := supervisor.helpers.get("guard")) is not None:
+            guard.started_at -= started_s_ago
+            guard.kill()
+            await guard.wait()
+            lost += 1
+        assert lost == (3 if is_given_up else 5)
+        await supervisor.start(program("sleep", "1000"))
+        assert ("guard" not in supervisor.helpers) is is_given_up, "nobody tries again"
+        assert ("the guard does not stay alive, going on without it" in caplog.text) is is_given_up
+
+    run(state, body)
+
+
+def test_close_ends_what_left_its_process_group(state: StateFolder) -> None:
+    """As a session of PostgreSQL does: nothing but the platform's marker tells whose it is."""
+    leave = "import os, signal\nif not os.fork():\n    os.setsid()\n    print(os.getpid(), flush=True)\nsignal.pause()"
+
+    async def body(supervisor: Supervisor) -> None:
+        await supervisor.start(processes.python(leave))
+        (said,) = await eventually(lambda: supervisor.tail("program"))
+        assert not has_ended(int(said), within_s=0.0)
+        await supervisor.close()
+        assert has_ended(int(said), within_s=2.0)
+
+    run(state, body)
+
+
 def test_a_cancelled_start_leaves_nothing_running(state: StateFolder) -> None:
     async def body(supervisor: Supervisor) -> None:
         start = asyncio.create_task(supervisor.start(entry(processes.PAUSE, name="unwanted")))

@@ -39,6 +39,38 @@ def judged(points: str, missing: str, needed: int, standing: State) -> State:
     return judge(rule, store, START + len(points.split()), standing).state
 
 
+@pytest.mark.parametrize("into_s", [0.0, 1.0, 59.0])
+@pytest.mark.parametrize(
+    ("values", "state", "judged_values"),
+    [
+        ([9.0, 0.0, 1.0, 1.0, 9.0], "ALARM", [1.0, 1.0]),
+        ([9.0, 0.0, 1.0, 0.0, 9.0], "OK", [0.0, 1.0]),
+        ([9.0, 9.0, None, None, 9.0], "ALARM", [9.0, 9.0]),
+        ([9.0, None, None, None, None, None], "INSUFFICIENT_DATA", []),
+    ],
+    ids=["two breach", "one breaches", "older ones stand in", "what is older than that does not"],
+)
+def test_only_the_minutes_that_are_over_are_judged(
+    into_s: float, values: list[float | None], state: State, judged_values: list[float]
+) -> None:
+    """AWS's default period. The last value is that of the minute that is running; it does not count yet."""
+    store = MetricStore()
+    for minute, value in enumerate(values):
+        if value is not None:
+            store.bucket(KEY, "None", START + 60 * minute).add(value)
+    rule = Rule(
+        key=KEY,
+        statistic="Average",
+        period_s=60.0,
+        comparison="GreaterThanThreshold",
+        threshold=0.5,
+        evaluated=2,
+        needed=2,
+    )
+    found = judge(rule, store, START + 60 * (len(values) - 1) + into_s, "OK")
+    assert (found.state, [value for _, value in found.points]) == (state, judged_values)
+
+
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
 
 

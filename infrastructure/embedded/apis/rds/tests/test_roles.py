@@ -103,7 +103,11 @@ async def test_a_failover_may_name_its_target(postgres_home: Path) -> None:
         own.create(FIRST, SECOND, third)
         await own.settle()
         await own.fill()
-        own.fail_over(third)
+        with contextlib.closing(own.session(own.cluster.members[SECOND])) as session:
+            own.fail_over(third)
+            await reconcile(own.controller)
+            with pytest.raises(psycopg.OperationalError):  # else it would go on with data that stand still
+                session.execute("SELECT 1")
         await own.settle()
         assert own.roles == {FIRST: False, SECOND: False, third: True}
         assert [await own.count(member) for member in own.cluster.members.values()] == [1, 1, 1]
