@@ -24,21 +24,21 @@ Drawn = tuple[Mutant, Target]
 @click.command()
 @click.option("--count", default=100, show_default=True, type=click.IntRange(min=1), help="How many mutants.")
 @click.option("--seed", type=int, help="Draw the mutants of an earlier run.")
-@click.option("--skip", default=0, type=click.IntRange(min=0), help="Leave out so many of the first.")
-@click.option("--number", "numbers", multiple=True, type=int, help="Try these alone: the survivors of an earlier run.")
+@click.option(
+    "--skip", default=0, type=click.IntRange(min=0), help="Leave out so many of the first: a run in portions."
+)
 @click.option("--only", default="", help="Mutate the files whose path begins so.")
-def main(count: int, seed: int | None, skip: int, numbers: tuple[int, ...], only: str) -> None:
+def main(count: int, seed: int | None, skip: int, only: str) -> None:
     """Put small defects, one at a time, into a copy of the tree and see whether the nearest tests fail."""
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     click.echo(f"seed {seed}", err=True)
     chosen = [target for target in targets() if target.path.startswith(only)]
-    numbered = enumerate(draw(ROOT, chosen, seed))
-    wanted = ((n, drawn) for n, drawn in numbered if (n in numbers if numbers else n >= skip))
+    drawn = islice(enumerate(draw(ROOT, chosen, seed)), skip, skip + count)
     trials = []
     with tempfile.TemporaryDirectory(prefix="cafe-mutants-") as folder:
         try:
             copy = Copy(ROOT, Path(folder))
-            for number, (mutant, target) in islice(wanted, len(numbers) or count):
+            for number, (mutant, target) in drawn:
                 trials.append(copy.try_out(number, mutant, target.tests))
                 click.echo(_line(trials[-1]), err=True)
         except CafeError as error:

@@ -125,8 +125,5 @@ def _instead_of(value: object) -> tuple[str, ...]:
 
 
 def _text(node: ast.expr) -> str:
-    return (
-        ast.unparse(node)
-        if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Constant)
-        else f"({ast.unparse(node)})"
-    )
+    text = ast.unparse(node)
+    return text if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Constant) else f"({text})"
