@@ -33,12 +33,13 @@ class Bench:
         self.world = world
         self.post = Post()
         self.queue = MemoryQueue(world)
+        self.stream = MemoryStream(world)
         self.outbox = MemoryOutbox(world)
         self.lags: list[float] = []
         self._handed_on = asyncio.Event()
         self.relay = Relay(
             outbox=self.outbox,
-            channels=(self.queue, MemoryStream(world)),
+            channels=(self.queue, self.stream),
             owner=owner or ShardOwner(),
             announce=self.post,
             report=RelayReport(on_done=self._done),
