@@ -3,6 +3,7 @@ import math
 import pytest
 
 from plugins.slo import MIN_SAMPLES, Objective, Slo, Verdict, plain
+from plugins.slo.quantile import nearest_rank
 
 PASS, FAIL, INCONCLUSIVE = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 
@@ -154,12 +155,45 @@ def test_latencies_stretch_with_the_environment_and_nothing_else_does() -> None:
         (0.00001234, "0.00001234"),
         (0.0, "0"),
         (95.04, "95.04"),
+        (999.7, "999.7"),
+        (-999.7, "-999.7"),
         (1000.0, "1000"),
         (math.inf, "inf"),
     ],
 )
 def test_a_figure_is_written_as_people_write_it(value: float, text: str) -> None:
     assert plain(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.5, "+0.5"), (-0.5, "-0.5"), (1500.0, "+1500"), (0.00001, "+0.00001")])
+def test_a_margin_has_its_sign(value: float, text: str) -> None:
+    assert plain(value, "+") == text
+
+
+@pytest.mark.parametrize(
+    ("indicators", "unit"),
+    [
+        ("p50 p90 p95 p99 p999 max mean slip slip.p99 errors.p99 capture.p99", "ms"),
+        ("errors errors.unclean dropped cpu cold", "%"),
+        ("throughput goodput offered rate", "/s"),
+        ("rto capture.rto", "s"),
+        ("rpo", ""),
+    ],
+    ids=["ms", "percent", "per second", "seconds", "none"],
+)
+def test_every_indicator_of_ours_is_held_to_its_unit(indicators: str, unit: str) -> None:
+    for indicator in indicators.split():
+        assert Objective.parse(f"{indicator} <= 3 {unit}").unit == unit
+        with pytest.raises(ValueError, match=f"{indicator} is measured in {unit or 'no unit'}"):
+            Objective.parse(f"{indicator} <= 3 parsecs")
+
+
+@pytest.mark.parametrize(
+    ("share", "value"), [(0.0, 1), (0.1, 1), (0.11, 2), (0.5, 5), (0.9, 9), (0.91, 10), (0.99, 10), (1.0, 10)]
+)
+def test_a_quantile_is_the_value_at_its_nearest_rank(share: float, value: float) -> None:
+    assert nearest_rank(range(1, 11), share) == value
+    assert nearest_rank([], share) is None
 
 
 def test_a_result_of_many_seconds_is_no_power_of_ten() -> None:
