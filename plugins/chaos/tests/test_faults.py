@@ -204,6 +204,12 @@ def test_concurrency_is_put_back_as_it_was(reserved: int | None, platform: TestC
     ]
 
 
+@pytest.mark.parametrize(("at", "since"), [(1_800_000_000.0, 1_800_000_000), (1_800_000_059.9, 1_800_000_000)])
+def test_throttles_are_counted_from_the_minute_of_the_plan(at: float, since: int, platform: TestCloud) -> None:
+    """CloudWatch stamps the minutes of AWS/Lambda with their beginning: a later start would miss the first."""
+    assert fault("lambda-concurrency-exhaustion").plan(platform, at).saved("since") == since
+
+
 def test_a_table_is_only_changed_back_once_it_is_active(platform: TestCloud) -> None:
     waits: list[float] = []
     throttle = DynamoDbThrottle(patience=Patience(clock=lambda: sum(waits), pause=waits.append))

@@ -2,10 +2,16 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from plugins.books.captures import Capture, CaptureTimeline
+from plugins.chaos import gathering
+from plugins.chaos.evidence import BooksResult
 from plugins.chaos.fault import Call, Plan
 from plugins.chaos.judge import judge
 from plugins.chaos.preview import UNKNOWN, preview
@@ -13,7 +19,10 @@ from plugins.chaos.report import record, render
 from plugins.chaos.scenario import Recovery, Scenario, Windows
 from plugins.chaos.tests.fakes import WINDOWS, FileFault, scenario
 from plugins.chaos.tests.test_judge import CASES
+from plugins.load.recorder import FileSink, Recorder
+from plugins.load.result import LoadResult
 from plugins.slo import Slo, Verdict
+from plugins.telemetry.timeline import Series
 
 PLAN = Plan(
     fault="file",
@@ -54,6 +63,31 @@ def test_the_terminal_shows_the_verdict_and_its_reason_first() -> None:
     assert lines[1].startswith("  because during: FAIL errors ≤ 10 %: measured 50 %")
     assert any(line.startswith("  symptom: felt (seen 0.50 s after") for line in lines)
     assert any("undo: the touched state is as before" in line for line in lines)
+
+
+def test_the_terminal_shows_the_first_twenty_lines_of_the_books() -> None:
+    evidence = CASES["all is well"].evidence()
+    text = "\n".join(f"order {number}" for number in range(25))
+    books = BooksResult(verdict=Verdict.PASS, reasons=(), lost=0, text=text)
+    lines = render(replace(evidence, books=books), judge(evidence)).splitlines()
+    assert lines[-21:] == [*(f"  order {number}" for number in range(20)), "    … 5 more lines are in the report"]
+    assert render(replace(evidence, books=None), judge(evidence)).splitlines()[-1] == "  books: not opened"
+
+
+def test_a_timeline_has_the_load_the_cpu_and_the_captures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+    recorder.started("order", 1_000.0, 0.0)
+    recorder.finished("order", 1_000.0, 0.1, None, 0)
+    with FileSink(tmp_path) as sink:
+        sink.write(recorder.drain())
+    result, cpu = LoadResult.read(tmp_path), Series(name="cpu order", unit="%", points=())
+    monkeypatch.setattr(gathering, "charted", lambda *_asked: (cpu,))
+    run: Any = SimpleNamespace(platform=None, progress=SimpleNamespace(note=None))
+    captures = CaptureTimeline((Capture(order_id="o", placed_at=1_000.0, captured_at=1_001.0),))
+    assert gathering.charts(run, gathering.RawData(result=None)) == ()
+    assert gathering.charts(run, gathering.RawData(result=result)) == (*result.series(), cpu)
+    charted = gathering.charts(run, gathering.RawData(result=result, captures=captures))
+    assert charted == (*result.series(), cpu, *captures.series())
 
 
 @pytest.mark.parametrize("name", CASES)

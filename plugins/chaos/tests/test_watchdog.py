@@ -117,6 +117,24 @@ def test_a_watchdog_that_does_not_come_up_is_not_taken_for_one_that_watches(
         assert watchdog.pid is None
 
 
+def test_the_real_watchdog_comes_up_and_goes_with_its_run(tmp_path: Path) -> None:
+    """As a run starts it; the other tests undo on files."""
+    watchdog = guard.Watchdog(StateFolder(tmp_path), None)
+    watchdog.close()
+    assert watchdog.pid is None
+    watchdog.arm()
+    first = watchdog.pid
+    assert first is not None
+    watchdog.arm()
+    assert watchdog.pid == first, "one is enough"
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    watchdog.arm()
+    assert watchdog.pid not in (None, first), "one that has ended is replaced"
+    watchdog.close()
+    assert watchdog.pid is None
+
+
 def test_a_platform_that_is_gone_needs_no_watchdog(tmp_path: Path) -> None:
     platform = StateFolder(tmp_path).platform
     platform.write_text(json.dumps({"pid": os.getpid(), "platform_id": "p1"}))

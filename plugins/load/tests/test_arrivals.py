@@ -99,6 +99,15 @@ def test_scaling_time_and_rate_scales_the_count(arrivals: Arrivals) -> None:
 
 
 @each_shape
+def test_scaling_is_a_stretch_and_what_is_not_named_stays(arrivals: Arrivals) -> None:
+    assert arrivals.scaled() == arrivals
+    moments = [arrivals.duration_s * (n + 0.5) / 37 for n in range(37)]
+    longer, higher = arrivals.scaled(time=3), arrivals.scaled(rate=2)
+    assert [longer.rate(3 * at) for at in moments] == pytest.approx([arrivals.rate(at) for at in moments])
+    assert [higher.rate(at) for at in moments] == pytest.approx([2 * arrivals.rate(at) for at in moments])
+
+
+@each_shape
 def test_a_shape_survives_its_way_through_json(arrivals: Arrivals) -> None:
     assert decode(encode(arrivals), shape) == arrivals
 

@@ -56,6 +56,7 @@ def test_one_arrival_has_rates(tmp_path: Path) -> None:
     answered(recorder, T, 0.1)
     indicators = recorded(tmp_path, recorder).window(T, T + 2).indicators()
     assert [indicators[name] for name in ("throughput", "goodput", "offered", "dropped")] == [0.5, 0.5, 0.5, 0.0]
+    assert (indicators["mean"], indicators["max"]) == (100.0, 100.0), "exactly, whatever the histogram's steps are"
 
 
 def test_a_window_without_arrivals_knows_nothing(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ def test_an_unreadable_objective_shows_itself_and_a_form_that_works(text: str) -
         pytest.param("p99 <= 250 ms", 250.0, PASS, 0.0, id="at the bound"),
         pytest.param("p99 <= 250 ms", 250.1, FAIL, -0.1, id="just above"),
         pytest.param("goodput >= 150 /s", 149.0, FAIL, -1.0, id="below a floor"),
+        pytest.param("cpu = 95 %", 95.0, PASS, 0.0, id="the very value"),
+        pytest.param("cpu = 95 %", 95.5, FAIL, -0.5, id="no tolerance was given"),
         pytest.param("cpu = 95 % +- 5", 90.0, PASS, 0.0, id="at the edge of the tolerance"),
         pytest.param("cpu = 95 % +- 5", 100.5, FAIL, -0.5, id="beyond the tolerance"),
         pytest.param("p99 <= 250 ms", None, INCONCLUSIVE, None, id="nothing measured"),

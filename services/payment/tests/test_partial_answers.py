@@ -87,6 +87,11 @@ def test_an_event_counts_as_sent_when_the_stream_says_so(answer: Json, taken: se
     assert PaidEvents(Answering(answer), "stream").publish([capture(FIRST), capture(SECOND)]) == taken
 
 
+def test_an_answer_of_another_length_says_nothing_of_any_order() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        PaidEvents(Answering({"Records": [{}]}), "stream").publish([capture(FIRST), capture(SECOND)])
+
+
 def test_an_order_whose_event_was_not_taken_comes_again_and_the_others_do_not(
     sandboxes: Sandboxes, cloud: Cloud, server: Server
 ) -> None:

@@ -231,7 +231,7 @@ def test_one_controller_that_does_not_close_keeps_no_other_open() -> None:
     ("failures", "delay_s"), [(1, 1.0), (2, 2.0), (3, 4.0), (5, 16.0), (6, 30.0), (10_000, 30.0)], ids=str
 )
 def test_each_failure_in_a_row_waits_twice_as_long_up_to_the_cap(failures: int, delay_s: float) -> None:
-    assert Backoff(first_s=1.0, most_s=30.0).delay_s(failures) == delay_s
+    assert Backoff().delay_s(failures) == delay_s
 
 
 def test_a_failing_pass_is_tried_again_without_a_wake_and_success_ends_it() -> None:
