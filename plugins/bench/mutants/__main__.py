@@ -5,6 +5,7 @@ A survivor is either a test that is missing or a change that changes nothing: a 
 
 import json
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from infrastructure.errors import CafeError
+from infrastructure.errors import CafeError, ExitCode
 from plugins.bench.mutants.mutations import KINDS, Mutant, mutants_of
 from plugins.bench.mutants.targets import ROOT, Target, targets
 from plugins.bench.mutants.trial import Copy, Trial
@@ -30,6 +31,7 @@ Drawn = tuple[Mutant, Target]
 @click.option("--only", default="", help="Mutate the files whose path begins so.")
 def main(count: int, seed: int | None, skip: int, only: str) -> None:
     """Put small defects, one at a time, into a copy of the tree and see whether the nearest tests fail."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.INTERRUPTED))  # so that no test outlives us
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     click.echo(f"seed {seed}", err=True)
     chosen = [target for target in targets() if target.path.startswith(only)]

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from infrastructure.embedded.host import proctree
 from infrastructure.errors import EnvironmentFault
 from plugins.bench.mutants.mutations import Mutant
 
@@ -84,16 +86,22 @@ class Copy:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
         )
         try:
             return process.wait(most_s)
         except subprocess.TimeoutExpired:
             return None
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            process.kill()
+            process.wait()
+            self._end_what_is_left()
+
+    def _end_what_is_left(self) -> None:
+        """A mutant may keep from ending what the tests started."""
+        while left := list(proctree.with_environment(f"PYTHONPATH={self.at}")):
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(self.at)}

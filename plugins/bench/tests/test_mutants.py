@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from infrastructure.embedded.host import proctree
 from infrastructure.errors import EnvironmentFault
 from plugins.bench.mutants import trial as module
 from plugins.bench.mutants.__main__ import draw, summary, survivors
@@ -143,8 +144,17 @@ def test_tests_that_do_not_end_are_ended_and_have_seen_the_mutant(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GRACE_S", 0.0)
-    trial = Copy(tree, tmp_path / "copy").try_out(0, mutant("* sum(1 for _ in iter(int, 1))"), TESTS)
-    assert trial.verdict == "timed out"
+    copy = Copy(tree, tmp_path / "copy")
+    assert copy.try_out(0, mutant("* sum(1 for _ in iter(int, 1))"), TESTS).verdict == "timed out"
+    assert list(proctree.with_environment(f"PYTHONPATH={copy.at}")) == []
+
+
+def test_what_a_mutant_leaves_behind_is_ended_too(tree: Path, tmp_path: Path) -> None:
+    copy, left = Copy(tree, tmp_path / "copy"), tmp_path / "left"
+    leave = f"__import__('subprocess').Popen(['sleep', '1000'], start_new_session=True, stdout=open('{left}', 'w'))"
+    assert copy.try_out(0, mutant(f"* ({leave} and 3)"), TESTS).verdict == "killed"
+    assert left.exists()
+    assert list(proctree.with_environment(f"PYTHONPATH={copy.at}")) == []
 
 
 def test_tests_that_are_red_without_a_mutant_judge_none(tree: Path, tmp_path: Path) -> None:
