@@ -36,7 +36,7 @@ class Pool(WriterPool):
 
     def __init__(self, address: Address, secrets: Secrets) -> None:
         self.reconnects = 0
-        self.pauses = 0
+        self.slept: list[float] = []
         self.meanwhile: Callable[[], object] = lambda: None
         self.dependencies = Dependencies(NAME)
         super().__init__(
@@ -50,8 +50,12 @@ class Pool(WriterPool):
     def _reconnected(self) -> None:
         self.reconnects += 1
 
-    def _paused(self, _seconds: float) -> None:
-        self.pauses += 1
+    @property
+    def pauses(self) -> int:
+        return len(self.slept)
+
+    def _paused(self, seconds: float) -> None:
+        self.slept.append(seconds)
         self.meanwhile()
 
     def backend(self) -> str:
@@ -144,6 +148,17 @@ def test_waiting_ends_before_the_invocation_does(server: Server) -> None:
     with pytest.raises(DatabaseUnavailable, match="no writer at 127"):
         pool.backend()
     assert pool.dependencies.report()[NAME]["state"] == "failing"
+
+
+def test_a_writer_that_is_away_is_asked_for_ever_more_seldom() -> None:
+    """From forty milliseconds, doubled up to a quarter of a second, half of it left to chance."""
+    pool = Pool(Address.read(f"postgresql://127.0.0.1:{free_port()}/postgres"), Secrets())
+    pool.meanwhile = lambda: deadline.start(0.0 if pool.pauses == 6 else 10.0)
+    deadline.start(10.0)
+    with pytest.raises(DatabaseUnavailable):
+        pool.backend()
+    longest = [0.04, 0.08, 0.16, 0.25, 0.25, 0.25]
+    assert all(most / 2 <= slept <= most for slept, most in zip(pool.slept, longest, strict=True))
 
 
 def test_a_statement_gets_no_more_time_than_there_is(pool: Pool) -> None:
