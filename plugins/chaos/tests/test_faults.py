@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -270,6 +271,38 @@ def test_keys_that_ran_out_are_no_flush(is_flushed: bool, platform: TestCloud) -
 def test_an_unknown_fault_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match="alb-routing-failure, rds-failover, dynamodb-throttle"):
         fault("earthquake")
+
+
+def test_each_fault_says_how_it_ends() -> None:
+    assert {known.name: known.kind for known in FAULTS} == {
+        "alb-routing-failure": "reversible",
+        "rds-failover": "self-healing",
+        "dynamodb-throttle": "reversible",
+        "elasticache-flush": "self-healing",
+        "ecs-task-kill": "self-healing",
+        "lambda-concurrency-exhaustion": "reversible",
+    }
+    assert all(len(known.title) > 20 for known in FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("patience", "pauses", "after"),
+    [
+        (Patience(), [0.1, 0.15, 0.225], "60 s"),
+        (EcsTaskKill(service=http_service("order")).patience, [0.1, 0.15, 0.225], "180 s"),
+        (RdsFailover().patience, [0.1, 0.15, 0.225], "180 s"),
+        (Patience(deadline_s=1.0, step_s=1.9), [1.9], "1 s"),
+    ],
+    ids=["a minute", "as long as Fargate takes", "as long as Aurora takes", "at least once more"],
+)
+def test_a_fault_waits_ever_longer_and_not_for_ever(patience: Patience, pauses: list[float], after: str) -> None:
+    waits: list[float] = []
+    patient = replace(patience, clock=lambda: sum(waits), pause=waits.append)
+    with pytest.raises(EnvironmentFault, match=f"after {after} still: it is not ready"):
+        patient.until_clear(lambda: "it is not ready")
+    assert waits[: len(pauses)] == pytest.approx(pauses)
+    assert max(waits) <= 2.0
+    assert patience.deadline_s <= sum(waits) < patience.deadline_s + 2.0
 
 
 def test_names_follow_their_files() -> None:

@@ -17,6 +17,7 @@ from plugins.chaos.judge import judge
 from plugins.chaos.preview import UNKNOWN, preview
 from plugins.chaos.report import record, render
 from plugins.chaos.scenario import Recovery, Scenario, Windows
+from plugins.chaos.stop import Deadline
 from plugins.chaos.tests.fakes import WINDOWS, FileFault, scenario
 from plugins.chaos.tests.test_judge import CASES
 from plugins.load.recorder import FileSink, Recorder
@@ -32,6 +33,15 @@ PLAN = Plan(
     backup={},
     created_at=0.0,
 )
+
+
+def test_a_scenario_that_says_no_more_than_it_must_runs_by_these_rules() -> None:
+    fields = ("id", "title", "hypothesis", "fault", "rate", "baseline", "during", "recovered", "recovery")
+    declared = scenario()
+    plain = Scenario(**{name: getattr(declared, name) for name in fields})
+    assert (plain.warm_up_s, plain.mix, plain.stops) == (1.0, (("order", 1.0),), (Deadline(seconds=1200.0),))
+    assert (plain.recovery.hold_s, plain.recovery.counted_from) == (3.0, "rollback")
+    assert (plain.windows("quick"), plain.windows("full")) == (plain.quick, plain.full)
 
 
 def test_a_preview_names_targets_calls_undo_policy_and_time() -> None:
