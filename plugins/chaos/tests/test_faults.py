@@ -268,6 +268,19 @@ def test_keys_that_ran_out_are_no_flush(is_flushed: bool, platform: TestCloud) -
     assert (flush.symptom(platform, plan) is not None) == is_flushed
 
 
+def test_keys_that_ran_out_before_are_none_of_the_flush(platform: TestCloud) -> None:
+    flush = fault("elasticache-flush")
+    with redis.Redis.from_url(platform.endpoint("elasticache")) as cache:
+        cache.flushall()
+        cache.mset({"a": 1, "b": 1})
+        cache.pexpire("a", 1)
+        while cache.exists("a"):  # as above
+            pass
+        plan = flush.plan(platform, 0.0)
+        flush.inject(platform, plan)
+    assert flush.symptom(platform, plan) == "the cache fell from 1 keys to 0"
+
+
 def test_an_unknown_fault_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match="alb-routing-failure, rds-failover, dynamodb-throttle"):
         fault("earthquake")

@@ -51,6 +51,10 @@ def test_a_value_is_held_against_the_bound(
     assert (result.verdict, result.margin) == (verdict, pytest.approx(margin) if margin is not None else None)
 
 
+def test_an_objective_tolerates_nothing_unless_it_says_so() -> None:
+    assert Objective(indicator="cpu", operator="=", bound=95.0, unit="%").judge(95.5).verdict is FAIL
+
+
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
