@@ -1,5 +1,6 @@
 """What AWS does in part: what was left out is asked for again, or its message comes again; the rest goes on."""
 
+import json
 from collections.abc import Sequence
 from typing import cast
 
@@ -117,7 +118,7 @@ def test_an_order_whose_event_was_not_taken_comes_again_and_the_others_do_not(
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "TransactWriteItems", "PutRecords"])
 def test_a_batch_whose_call_fails_comes_again_and_is_paid_once(
-    sandboxes: Sandboxes, cloud: Cloud, server: Server, operation: str
+    sandboxes: Sandboxes, cloud: Cloud, server: Server, capfd: pytest.CaptureFixture[str], operation: str
 ) -> None:
     cloud.place(FIRST, SECOND)
     payment = sandboxes(cloud.environ(server.port))
@@ -127,6 +128,9 @@ def test_a_batch_whose_call_fails_comes_again_and_is_paid_once(
     cashier._events._kinesis = failing.before(cashier._events._kinesis)
     both = {"batchItemFailures": [{"itemIdentifier": f"message-{order.number}"} for order in (FIRST, SECOND)]}
     assert payment.handle(event([FIRST, SECOND]), LambdaContext()) == both
+    told = [json.loads(line) for line in "".join(capfd.readouterr()).splitlines() if '"message_id"' in line]
+    assert [record["message_id"] for record in told] == ["message-1", "message-2"]
+    assert {record["error"] for record in told} == {f"{operation}: ThrottlingException: slow"}
     assert payment.handle(event([FIRST, SECOND]), LambdaContext()) == {"batchItemFailures": []}
     assert cloud.statuses(FIRST, SECOND) == [("paid", "captured")] * 2
     assert len(cloud.events()) == 2
