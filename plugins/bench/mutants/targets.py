@@ -22,7 +22,10 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
     f"{_EMBEDDED}/apis/cloudwatch": ("alarm.py", "controller.py"),
     f"{_EMBEDDED}/host": ("supervisor.py",),
 }
-"""Package, and the patterns of its files that judge, decide, or hold money; its tests are in `tests/`."""
+"""Package, and the patterns of its files that judge, decide, or hold money; its tests are in `tests/`.
+
+Nothing that ends processes by a pattern: a mutant of it could end anybody's.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
