@@ -103,7 +103,12 @@ def test_a_sabotaged_fault_has_no_symptom(fault: Fault, platform: TestCloud) -> 
 @each_fault
 def test_the_policy_allows_all_it_does_and_nothing_everywhere_but_reading(fault: Fault, platform: TestCloud) -> None:
     plan = fault.plan(platform, 7.0)
-    statements = json.loads(policy(fault, plan))["Statement"]
+    document = json.loads(policy(fault, plan))
+    statements = document["Statement"]
+    assert document["Version"] == "2012-10-17"
+    assert {tuple(statement) for statement in statements} == {("Sid", "Effect", "Action", "Resource")}
+    assert {statement["Effect"] for statement in statements} == {"Allow"}
+    assert len({statement["Sid"] for statement in statements}) == len(statements)
     allowed = {action for statement in statements for action in statement["Action"]}
     assert allowed == {*fault.reads, *fault.writes}
     for statement in statements:

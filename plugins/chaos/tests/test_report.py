@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from plugins.books.captures import Capture, CaptureTimeline
+from plugins.books.report import BooksReport, Discrepancy
 from plugins.chaos import gathering
 from plugins.chaos.evidence import BooksResult
 from plugins.chaos.fault import Call, Plan
@@ -25,6 +26,7 @@ from plugins.load.result import LoadResult
 from plugins.slo import Slo, Verdict
 from plugins.telemetry.timeline import Series
 
+LOST_ORDER = Discrepancy(kind="order lost", order_id="o", idempotency_key="k", what="gone")
 PLAN = Plan(
     fault="file",
     targets=("arn:a",),
@@ -82,6 +84,25 @@ def test_the_terminal_shows_the_first_twenty_lines_of_the_books() -> None:
     lines = render(replace(evidence, books=books), judge(evidence)).splitlines()
     assert lines[-21:] == [*(f"  order {number}" for number in range(20)), "    … 5 more lines are in the report"]
     assert render(replace(evidence, books=None), judge(evidence)).splitlines()[-1] == "  books: not opened"
+
+
+@pytest.mark.parametrize(
+    ("books", "lost"),
+    [
+        (BooksReport(discrepancies=(), counts={"acknowledged": 3}), 0),
+        (BooksReport(discrepancies=(LOST_ORDER,), counts={"acknowledged": 3}), 1),
+        (BooksReport(discrepancies=(), counts={}, doubts=("no table",)), None),
+    ],
+    ids=["balanced", "an order lost", "not read"],
+)
+def test_what_was_lost_is_known_from_books_that_could_be_read(
+    books: BooksReport, lost: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "reconcile", lambda _platform, _history: books)
+    run: Any = SimpleNamespace(platform=None, scenario=scenario())
+    data = gathering.collect(run, CASES["all is well"].evidence().trace, LoadResult(folder=tmp_path, samples=()))
+    assert data.books == BooksResult(verdict=books.verdict, reasons=books.reasons, lost=lost, text=str(books))
+    assert data.captures is None
 
 
 def test_a_timeline_has_the_load_the_cpu_and_the_captures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
