@@ -52,7 +52,8 @@ def test_a_value_is_held_against_the_bound(
 
 
 def test_an_objective_tolerates_nothing_unless_it_says_so() -> None:
-    assert Objective(indicator="cpu", operator="=", bound=95.0, unit="%").judge(95.5).verdict is FAIL
+    exactly = Objective(indicator="cpu", operator="=", bound=95.0, unit="%")
+    assert (exactly.judge(95.0).verdict, exactly.judge(95.5).verdict) == (PASS, FAIL)
 
 
 @pytest.mark.parametrize(
