@@ -69,6 +69,15 @@ def test_verdicts_combine_to_the_worst(verdicts: list[Verdict], expected: Verdic
     assert Verdict.all_of(verdicts) == expected
 
 
+def test_a_verdict_is_told_by_its_name() -> None:
+    """In JUnit, in the history and on the terminal."""
+    assert {verdict.name: verdict.value for verdict in Verdict} == {
+        "PASS": "pass", "FAIL": "fail", "INCONCLUSIVE": "inconclusive",
+    }  # fmt: skip
+    report = Slo.of("checkout", "errors <= 1 %").judge({"errors": 0.5})
+    assert str(report) == "checkout: PASS\n  PASS         errors ≤ 1 %: measured 0.5 %, margin +0.5 %"
+
+
 def test_a_percentile_of_too_few_samples_is_inconclusive_and_reports_why() -> None:
     slo = Slo.of("checkout", "p99 <= 250 ms", "errors <= 1 %")
     report = slo.judge({"p99": 10.0, "errors": 0.0}, samples=298)
