@@ -119,6 +119,19 @@ def test_only_orders_that_were_not_under_way_together_have_an_order(acknowledged
     assert kinds(replace(books, payments=late), (second, first)) == expected
 
 
+@pytest.mark.parametrize("book", ["payments", "captures"])
+def test_an_order_captured_too_late_says_by_which_book(book: str) -> None:
+    first, second = (replace(one, customer_id="c-1") for one in PLACED[1:3])
+    books = books_of((first, second))
+    late = tuple(
+        replace(entry, captured_at=generated.captured_at(second) + 1) if entry.order_id == order_id(first) else entry
+        for entry in getattr(books, book)
+    )
+    [found] = compare(replace(books, **{book: late}), (first, second)).discrepancies
+    assert (found.kind, found.order_id) == ("captured out of order", order_id(first))
+    assert found.what == (f"after {order_id(second)} of the same customer, which was placed later (by {book})")
+
+
 def test_two_orders_captured_in_the_same_instant_are_in_order() -> None:
     first, second = (replace(one, customer_id="c-1") for one in PLACED[1:3])
     books = books_of((first, second))

@@ -157,6 +157,18 @@ async def test_an_alarm_follows_its_metric_and_remembers(state: StateFolder) -> 
     assert "Threshold Crossed" in alarm.state_reason
 
 
+async def test_a_period_is_judged_once_its_data_points_have_had_time_to_come(state: StateFolder) -> None:
+    """A fifth of a second after its end: they are written just after it."""
+    made, controller = alarmed(state, EvaluationPeriods=1)
+    alarm = made.backends.cloudwatch.alarms["high"]
+    seen = []
+    for made.now[0] in (START + 0.3, START + 1.1, START + 1.3):
+        await reconcile(controller)
+        seen.append(alarm.state_value)
+        made.context.metrics.put("N", "M", 20.0, "None", {}, START)
+    assert seen == ["INSUFFICIENT_DATA", "INSUFFICIENT_DATA", "ALARM"]
+
+
 async def test_a_clock_that_is_set_back_stops_no_alarm(state: StateFolder) -> None:
     made, controller = alarmed(state)
     await feed(made, controller, 1.0)
