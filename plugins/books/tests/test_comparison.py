@@ -123,11 +123,12 @@ def test_only_orders_that_were_not_under_way_together_have_an_order(acknowledged
 def test_an_order_captured_too_late_says_by_which_book(book: str) -> None:
     first, second = (replace(one, customer_id="c-1") for one in PLACED[1:3])
     books = books_of((first, second))
-    late = tuple(
-        replace(entry, captured_at=generated.captured_at(second) + 1) if entry.order_id == order_id(first) else entry
-        for entry in getattr(books, book)
-    )
-    [found] = compare(replace(books, **{book: late}), (first, second)).discrepancies
+    late = generated.captured_at(second) + 1
+    if book == "payments":
+        books = replace(books, payments=(replace(books.payments[0], captured_at=late), *books.payments[1:]))
+    else:
+        books = replace(books, captures=(replace(books.captures[0], captured_at=late), *books.captures[1:]))
+    [found] = compare(books, (first, second)).discrepancies
     assert (found.kind, found.order_id) == ("captured out of order", order_id(first))
     assert found.what == (f"after {order_id(second)} of the same customer, which was placed later (by {book})")
 
