@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: run nightly test check fix bench conformance kills lock clean help
+.PHONY: run nightly test check fix bench conformance kills mutants lock clean help
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -40,6 +40,9 @@ conformance: $(READY)  ## ask every AWS call that is answered, rightly and wrong
 
 kills: $(READY)  ## 50 kills at random moments of a run: no orphan, no residue, every undo proven
 	@$(BIN)/python -m plugins.bench.kills
+
+mutants: $(READY)  ## 100 small defects, one at a time, in a copy of the tree: which does no test see? SEED=n repeats a run
+	@$(BIN)/python -m plugins.bench.mutants $(if $(SEED),--seed $(SEED))
 
 lock: $(READY)  ## pin what pyproject.toml asks for, for every Python; pins that still fit stay
 	uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \

@@ -261,6 +261,22 @@ def test_a_checker_that_crashes_is_inconclusive_and_reports_why(
     assert report.reasons == ("books: the books could not be read: ZeroDivisionError: a bug of ours",)
 
 
+def test_orders_that_somebody_else_placed_before_are_left_alone(platform: MotoPlatform, tmp_path: Path) -> None:
+    """As production calls it: on a platform that has been up for a while."""
+    platform.hold(BOOKS)
+    report = reconcile(platform, history_file(tmp_path, WORLD.attempts[:-5]))
+    assert report.verdict is Verdict.PASS, str(report)
+
+
+def test_a_torn_line_leaves_no_doubt_where_others_order_too(platform: MotoPlatform, tmp_path: Path) -> None:
+    """As production calls it: of a generator that was killed, which is what a run of the kill campaign does."""
+    platform.hold(BOOKS)
+    history = history_file(tmp_path, WORLD.attempts)
+    history.write_text(history.read_text(encoding="utf-8")[:-9], encoding="utf-8")
+    report = reconcile(platform, history)
+    assert report.verdict is Verdict.PASS, str(report)
+
+
 @pytest.mark.parametrize(("torn", "verdict"), [(0, Verdict.PASS), (9, Verdict.INCONCLUSIVE)], ids=["whole", "torn"])
 def test_an_order_whose_line_is_torn_is_a_doubt_and_not_nobodys(
     platform: MotoPlatform, tmp_path: Path, torn: int, verdict: Verdict

@@ -6,7 +6,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,10 +15,7 @@ import pytest
 
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
-from plugins.chaos import guard, watchdog
-from plugins.chaos.restore import Outcome, Restored
-from plugins.chaos.watchdog import HUNG_AFTER_S, Heartbeat
-from plugins.environment.lease import LeaseRecord
+from plugins.chaos import guard
 
 WITHIN_S = 10.0
 
@@ -121,6 +117,24 @@ def test_a_watchdog_that_does_not_come_up_is_not_taken_for_one_that_watches(
         assert watchdog.pid is None
 
 
+def test_the_real_watchdog_comes_up_and_goes_with_its_run(tmp_path: Path) -> None:
+    """As a run starts it; the other tests undo on files."""
+    watchdog = guard.Watchdog(StateFolder(tmp_path), None)
+    watchdog.close()
+    assert watchdog.pid is None
+    watchdog.arm()
+    first = watchdog.pid
+    assert first is not None
+    watchdog.arm()
+    assert watchdog.pid == first, "one is enough"
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    watchdog.arm()
+    assert watchdog.pid not in (None, first), "one that has ended is replaced"
+    watchdog.close()
+    assert watchdog.pid is None
+
+
 def test_a_platform_that_is_gone_needs_no_watchdog(tmp_path: Path) -> None:
     platform = StateFolder(tmp_path).platform
     platform.write_text(json.dumps({"pid": os.getpid(), "platform_id": "p1"}))
@@ -128,50 +142,3 @@ def test_a_platform_that_is_gone_needs_no_watchdog(tmp_path: Path) -> None:
         platform.unlink()
         assert seen.watchdog_ends(WITHIN_S)
         assert seen.text == "broken"
-
-
-def beat(at: float, lease_id: str = "a") -> LeaseRecord:
-    return LeaseRecord(pid=1, lease_id=lease_id, run_id="r", purpose="p", held_since=0.0, beat_at=at)
-
-
-@pytest.mark.parametrize(
-    ("looks", "silent_s"),
-    [
-        ([(0.0, beat(1)), (4.0, beat(1))], 4.0),
-        ([(0.0, beat(1)), (4.0, beat(2))], 0.0),
-        ([(0.0, beat(1)), (4.0, None), (5.0, None)], 0.0),
-        ([(0.0, beat(1)), (4.0, beat(1, "b"))], 0.0),
-        ([(0.0, beat(1)), (0.1, beat(9_999_999))], 0.0),
-        ([(0.0, beat(9_999_999)), (3.5, beat(9_999_999))], 3.5),
-    ],
-    ids=["still", "beating", "free", "another holder", "the wall clock jumped", "a beat from the future stands still"],
-)
-def test_silence_is_counted_on_the_watchdogs_own_clock(
-    looks: list[tuple[float, LeaseRecord | None]], silent_s: float
-) -> None:
-    now = [0.0]
-    heartbeat = Heartbeat(lambda: now[0])
-    for at, record in looks:
-        now[0] = at
-        seen = heartbeat.silent_s(record)
-    assert seen == pytest.approx(silent_s)
-    assert (seen > HUNG_AFTER_S) == (silent_s > HUNG_AFTER_S)
-
-
-def test_a_watchdog_that_cannot_undo_writes_down_what_is_new_and_gives_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The target may be gone for good: the same line twice a second fills the log and helps nobody."""
-    monkeypatch.setattr(watchdog, "UNDO_WITHIN_S", 1.0)
-    tries: list[float] = []
-
-    def stuck(_state: StateFolder, _chosen: object) -> tuple[Restored, ...]:
-        tries.append(time.monotonic())
-        detail = "no route" if len(tries) == 1 else "RuleNotFound"
-        return (Restored(experiment="e1", fault="file", targets=("t",), outcome=Outcome.STUCK, detail=detail),)
-
-    assert watchdog.undo(StateFolder(tmp_path), os.getpid(), stuck) == 1
-    lines = capsys.readouterr().out.splitlines()
-    assert [("no route" in line, "RuleNotFound" in line) for line in lines[:-1]] == [(True, False), (False, True)]
-    assert lines[-1].endswith("watchdog: not undone in 1 s; next: cafe restore")
-    assert 3 <= len(tries) <= 5, "each pause is twice the one before, and the last try comes at the end"

@@ -148,6 +148,11 @@ def test_a_stage_without_an_slo_is_refused() -> None:
         replace(SCENARIO, slos={"up": CALM})
 
 
+def test_what_a_scenario_does_not_say_is_as_in_a_plan() -> None:
+    plan = SCENARIO.plan(STAGES)
+    assert plan == LoadPlan(arrivals=STAGES, mix=(("order", 1.0),), max_in_flight=200, timeout_s=5.0, seed=1)
+
+
 def test_a_scenario_can_be_longer_and_faster_than_declared() -> None:
     arrivals = SCENARIO.arrivals("quick", peak_per_s=300, duration_s=30)
     assert arrivals.peak == pytest.approx(300)

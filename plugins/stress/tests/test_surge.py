@@ -91,6 +91,17 @@ def test_init_and_duration_are_kept_apart_from_what_the_caller_waited() -> None:
     assert (found["init.p50"], found["init.p99"], found["duration.p99"], found["errors"]) == (150.0, 150.0, 9.0, 0.0)
 
 
+def test_a_record_spans_all_waves_and_names_the_five_most_frequent_failures() -> None:
+    kinds = [checkouts(7 - number, 5.0, ending="failed", detail=f"error {number}") for number in range(6)]
+    record = judge(CLAIM, evidence((*COLD, *(one for kind in kinds for one in kind)), WARM))
+    assert [reason for reason in record.reasons if "checkouts failed" in reason] == [
+        f"{7 - number} checkouts failed: error {number}" for number in range(5)
+    ]
+    spans = record.timeline.spans
+    assert (record.started, record.ended) == (spans[0].start, spans[-1].end)
+    assert record.ended > record.started
+
+
 def test_a_record_shows_what_failed_and_how_often() -> None:
     failed = checkouts(2, 5.0, ending="failed", detail="Runtime.ExitError")
     record = judge(CLAIM, evidence((*COLD, *failed), WARM))

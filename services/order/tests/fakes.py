@@ -5,11 +5,11 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.types import Message, Scope
 
+from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.cache import CacheUnavailable
@@ -24,9 +24,6 @@ from services.order.price_list import UnlimitedStock
 from services.order.prices import CachedPrices
 from services.order.routes import ROUTE, add_routes
 from services.order.store import KeyConflict, Placed
-
-if TYPE_CHECKING:
-    from services.chassis.aws.errors import AwsError
 
 
 @contextlib.asynccontextmanager
@@ -213,8 +210,13 @@ class World:
         self.fuse = Fuse()
 
 
+def _refuse_more_than(most: int, rows: Sequence[Row]) -> None:
+    if len(rows) > most:
+        raise AwsError(operation="batch", code="ValidationException", message=f"{len(rows)} of {most}", status=400)
+
+
 class MemoryOutbox:
-    """The table of a world."""
+    """The table of a world. As BatchWriteItem it takes 25 requests at most."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -227,6 +229,7 @@ class MemoryOutbox:
 
     async def delete(self, rows: Sequence[Row]) -> set[str]:
         self._world.fuse.before_effect()
+        _refuse_more_than(25, rows)
         for row in rows:
             self._world.table.pop((row.shard, row.order_id), None)
         self._world.fuse.after_effect()
@@ -234,7 +237,7 @@ class MemoryOutbox:
 
 
 class MemoryQueue:
-    """The queue of a world. `refuses` are order ids it does not take for now."""
+    """The queue of a world; ten messages at a time. `refuses` are order ids it does not take for now."""
 
     batch = 10
 
@@ -247,6 +250,7 @@ class MemoryQueue:
         self._world.fuse.before_effect()
         if self.error is not None:
             raise self.error
+        _refuse_more_than(10, rows)
         known = {row.order_id for row in self._world.queue}
         taken = [row for row in rows if row.order_id not in self.refuses]
         self._world.queue += [row for row in taken if row.order_id not in known]
@@ -264,6 +268,7 @@ class MemoryStream:
 
     async def send(self, rows: Sequence[Row]) -> set[str]:
         self._world.fuse.before_effect()
+        _refuse_more_than(500, rows)
         self._world.stream += rows
         self._world.fuse.after_effect()
         return {row.order_id for row in rows}
