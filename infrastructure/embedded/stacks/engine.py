@@ -255,6 +255,7 @@ class Work:
             resource_status_reason=reason,
             resource_properties=None,
         )
+        event.client_request_token = self.stack.client_request_token
         self.stack.events.append(event)
         del self.stack.events[:-KEPT_EVENTS]
 
