@@ -1,6 +1,7 @@
 """The stacks: moto's records, entered and left by the engine's work on them."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -69,6 +70,7 @@ class Stacks:
         """Change the stack into what `revision` says; `Refused` when it cannot be changed now, or would not."""
         require_updatable(stack)
         require_change(self._backend, stack, revision)
+        stack.last_updated_time = datetime.now(UTC)
         stack.adopt = partial(self._adopt, stack, revision)
         drive(Work(stack, revision.map(self._backend, stack)).update(revision.template), done)
 
