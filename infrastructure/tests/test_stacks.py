@@ -7,7 +7,7 @@ import pytest
 
 from infrastructure import stacks, templates
 from infrastructure.embedded.stacks.tests.world import Stacks as EmbeddedStacks
-from infrastructure.embedded.tests.sdk import Sdk
+from infrastructure.embedded.tests.in_process import Clients
 from infrastructure.errors import EnvironmentFault, UsageError
 from infrastructure.stacks import Deployment
 from infrastructure.templates import Template
@@ -60,9 +60,9 @@ def bodies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Template, ...]:
 @pytest.fixture
 def client() -> Iterator[Any]:
     """The embedded cloud's CloudFormation, without a socket."""
-    sdk = Sdk(EmbeddedStacks().control.plane)
-    yield sdk.client("cloudformation")
-    sdk.close()
+    clients = Clients(EmbeddedStacks().control.plane)
+    yield clients.client("cloudformation")
+    clients.close()
 
 
 def no_pause(_seconds: float) -> None:

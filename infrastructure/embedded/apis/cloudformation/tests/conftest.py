@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.stacks.tests.world import Stacks
-from infrastructure.embedded.tests.sdk import Sdk
+from infrastructure.embedded.tests.in_process import Clients
 
 
 @pytest.fixture
-def sdk() -> Iterator[Sdk]:
+def clients() -> Iterator[Clients]:
     stacks = Stacks()
-    made = Sdk(stacks.control.plane)
+    made = Clients(stacks.control.plane)
     yield made
     made.close()
 
 
 @pytest.fixture
-def cloudformation(sdk: Sdk) -> Any:
-    return sdk.client("cloudformation")
+def cloudformation(clients: Clients) -> Any:
+    return clients.client("cloudformation")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infrastructure.embedded.tests.sdk import Sdk
+from infrastructure.embedded.tests.in_process import Clients
 
 TWO = """
 Parameters:
@@ -70,14 +70,14 @@ def test_a_deployment_makes_a_stack_and_updates_it_by_change_sets(cloudformation
     assert {"ParameterKey": "Seconds", "ParameterValue": "60"} in stack["Parameters"]
 
 
-def test_a_stack_under_review_has_nothing_in_it(cloudformation: Any, sdk: Sdk) -> None:
+def test_a_stack_under_review_has_nothing_in_it(cloudformation: Any, clients: Clients) -> None:
     described = _set(cloudformation, kind="CREATE", Description="said", Tags=[{"Key": "a", "Value": "b"}])
     assert (described["Status"], described["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
     assert (described["Description"], described["Tags"]) == ("said", [{"Key": "a", "Value": "b"}])
     assert {name: each["Action"] for name, each in _changes(described).items()} == {"Dead": "Add", "Live": "Add"}
     [stack] = cloudformation.describe_stacks(StackName="two")["Stacks"]
     assert stack["StackStatus"] == "REVIEW_IN_PROGRESS"
-    assert sdk.client("sqs").list_queues().get("QueueUrls", []) == []
+    assert clients.client("sqs").list_queues().get("QueueUrls", []) == []
     assert cloudformation.get_template(StackName="two", ChangeSetName="next")["TemplateBody"] == TWO
     cloudformation.delete_stack(StackName="two")
     assert _refusal(cloudformation.describe_stacks, StackName="two")[0] == "ValidationError"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infrastructure.embedded.tests.sdk import Sdk
+from infrastructure.embedded.tests.in_process import Clients
 
 QUEUE = "Resources: {Q: {Type: AWS::SQS::Queue}}"
 ROLE = """
@@ -96,11 +96,11 @@ def test_what_a_template_does_to_iam_must_be_acknowledged(
     assert _refusal(cloudformation.create_change_set, ChangeSetName="x", ChangeSetType="CREATE", **ask) == expected
 
 
-def test_a_template_may_lie_in_a_bucket_and_is_larger_there(cloudformation: Any, sdk: Sdk) -> None:
+def test_a_template_may_lie_in_a_bucket_and_is_larger_there(cloudformation: Any, clients: Clients) -> None:
     body = f"{QUEUE}\n#{'x' * 51_200}\n"
     code, message = _refusal(cloudformation.create_stack, StackName="q", TemplateBody=body)
     assert (code, "less than or equal to 51200" in message) == ("ValidationError", True)
-    s3 = sdk.client("s3")
+    s3 = clients.client("s3")
     s3.create_bucket(Bucket="templates")
     s3.put_object(Bucket="templates", Key="a b/q.yaml", Body=body.encode())
     for place in ("http://127.0.0.1:4566/templates", "https://templates.s3.us-east-1.amazonaws.com"):

@@ -17,7 +17,7 @@ DEADLINE_S = 10.0
 _URL = "http://127.0.0.1:4566"
 
 
-class Sdk:
+class Clients:
     """Clients of one control plane; what it does by itself goes on during calls and `run`. Close it."""
 
     def __init__(self, plane: ControlPlane) -> None:
