@@ -3,9 +3,10 @@
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/Welcome.html
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from infrastructure.embedded.apis.elbv2.addresses import URL_TAG
 from infrastructure.embedded.apis.elbv2.record import ALGORITHMS, Wire, shares
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
 from infrastructure.embedded.gateway.refused import Refused, unsupported
@@ -22,11 +23,12 @@ Record = Any  # moto's rules and listeners publish no types
 
 
 class Checks:
-    """The calls on one moto back end that are checked first."""
+    """The calls on one moto back end that are checked first. `url` says where clients find a listener, by its ARN."""
 
-    def __init__(self, backend: Any, operations: Operations) -> None:
+    def __init__(self, backend: Any, operations: Operations, url: Callable[[str], str | None]) -> None:
         self._backend = backend
         self._operations = operations
+        self._url = url
 
     # --- listeners ----------------------------------------------------------------------------------------------------
 
@@ -135,11 +137,16 @@ class Checks:
             raise Refused("OperationNotPermitted", text)
         return self._moto("DeleteLoadBalancer", given)
 
-    @operation("DescribeTags")
+    @operation("DescribeTags", effect="a listener's tags tell the URL that it is found at")
     def _describe_tags(self, given: Members) -> Output:
         for arn in given["ResourceArns"]:
             self._backend._get_resource_by_arn(arn)
-        return self._moto("DescribeTags", given)
+        output = self._moto("DescribeTags", given)
+        return {"TagDescriptions": [self._with_url(each) for each in output["TagDescriptions"]]}
+
+    def _with_url(self, described: Mapping[str, Any]) -> Mapping[str, Any]:
+        found = self._url(described["ResourceArn"])
+        return described if found is None else {**described, "Tags": {**described["Tags"], URL_TAG: found}}
 
     def _moto(self, name: str, given: Members) -> Output:
         return self._operations.moto("elasticloadbalancing", name, given)

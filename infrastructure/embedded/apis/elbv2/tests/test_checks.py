@@ -24,7 +24,7 @@ class Balancer:
     def __init__(self) -> None:
         self.control = Control()
         backends = self.control.backends
-        checks = Checks(backends.elbv2, backends.operations)
+        checks = Checks(backends.elbv2, backends.operations, lambda _arn: None)
         backends.operations.bind("elasticloadbalancing", checks, Targets(backends.elbv2, FAST, lambda _: None))
         vpc = backends.ec2.create_vpc("10.0.0.0/16").id
         subnets = [
