@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class Elbv2Controller:
-    """Application Load Balancers with HTTP listeners. Any other listener is recorded only, and logged.
+    """Application Load Balancers with HTTP listeners; any other listener is refused before it comes here.
 
     Targets are spoken to in plain HTTP whatever their group's protocol; stickiness and slow start are recorded only.
     """
