@@ -153,8 +153,10 @@ def _context(stacks: Stacks) -> Any:
         backends=stacks.backends,
         metrics=SimpleNamespace(register=lambda _collector: None),
         pace=FAST,
+        pages={},
         state=StateFolder(folder),
         supervisor=Still(),
+        url="",
         wake=lambda _name: None,
     )
 
