@@ -25,7 +25,8 @@ class Clients:
         self._loop = asyncio.new_event_loop()
 
     def client(self, service: str) -> Any:
-        """A client that asks once."""
+        """A client that asks once; a name that Python keeps for itself may end in a dash."""
+        service = service.rstrip("-")
         make: Any = boto3.client  # its stubs know no service by a variable
         config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
         keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
