@@ -116,7 +116,7 @@ def test_events_carry_the_token_of_the_call_that_began_them(cloudformation: Any)
     cloudformation.update_stack(StackName="q", TemplateBody=other, ClientRequestToken="second")
     events = cloudformation.describe_stack_events(StackName="q")["StackEvents"]
     tokens = [each["ClientRequestToken"] for each in reversed(events)]
-    assert tokens == ["first"] * 4 + ["second"] * 4
+    assert tokens == ["first"] * 4 + ["second"] * 5
 
 
 def test_a_protected_stack_is_not_deleted(cloudformation: Any) -> None:
@@ -137,3 +137,31 @@ def test_who_imports_an_export_is_listed(cloudformation: Any) -> None:
     assert (code, message) == ("ValidationError", "Export 'queue' is not imported by any stack.")
     cloudformation.create_stack(StackName="importing", TemplateBody=imports)
     assert cloudformation.list_imports(ExportName="queue")["Imports"] == ["importing"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("DelaySeconds: 1", ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"]),
+        (
+            "Nope: 1",
+            [
+                "UPDATE_IN_PROGRESS",
+                "UPDATE_ROLLBACK_IN_PROGRESS",
+                "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+                "UPDATE_ROLLBACK_COMPLETE",
+            ],
+        ),
+    ],
+    ids=["succeeds", "fails"],
+)
+def test_an_update_goes_through_the_states_of_aws(cloudformation: Any, change: str, expected: list[str]) -> None:
+    cloudformation.create_stack(StackName="q", TemplateBody=QUEUE)
+    cloudformation.update_stack(
+        StackName="q", TemplateBody=QUEUE.replace("Queue}", f"Queue, Properties: {{{change}}}}}")
+    )
+    events = cloudformation.describe_stack_events(StackName="q")["StackEvents"]
+    seen = [each["ResourceStatus"] for each in reversed(events) if each["LogicalResourceId"] == "q"]
+    assert seen == ["CREATE_IN_PROGRESS", "CREATE_COMPLETE", *expected]
+    [stack] = cloudformation.describe_stacks(StackName="q")["Stacks"]
+    assert stack["LastUpdatedTime"] >= stack["CreationTime"]
