@@ -11,6 +11,7 @@ from infrastructure.state import StateFolder
 
 if TYPE_CHECKING:  # controllers are built from these; at run time only the assembly needs to know them
     from infrastructure.embedded.control.metrics import Metrics
+    from infrastructure.embedded.gateway.pages import Page
     from infrastructure.embedded.moto.records import Backends
     from infrastructure.embedded.network.edges import Network
     from infrastructure.embedded.network.envoy.process import Envoy
@@ -44,4 +45,6 @@ class Context:
     backends: "Backends"
     wake: Callable[[str], None]
     url: str = ""
+    pages: "dict[str, Page]" = field(default_factory=dict)
+    """Pages of the control plane that a controller answers, by name; it adds them when it is made."""
     couplings: Couplings = field(default_factory=Couplings)

@@ -11,10 +11,12 @@ turns unhealthy, is finished; unlike on AWS it is not cut off at the end of the 
 
 import logging
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from infrastructure.embedded.apis.elbv2 import record as records
+from infrastructure.embedded.apis.elbv2.addresses import entrance, url
 from infrastructure.embedded.apis.elbv2.checks import Checks
 from infrastructure.embedded.apis.elbv2.metrics import Directory, Hosts, LoadBalancerMetrics
 from infrastructure.embedded.apis.elbv2.record import ListenerRecord, LoadBalancerRecord, TargetGroupRecord
@@ -37,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class Elbv2Controller:
-    """Application Load Balancers with HTTP listeners. Any other listener is recorded only, and logged.
+    """Application Load Balancers with HTTP listeners; any other listener is refused before it comes here.
 
     Targets are spoken to in plain HTTP whatever their group's protocol; stickiness and slow start are recorded only.
     """
@@ -52,8 +54,10 @@ class Elbv2Controller:
         self._checks: HealthChecks[Target] = HealthChecks(self._health_changed)
         self._targets = Targets(self._backend, context.pace, self._checks.health)
         operations = context.backends.operations
-        operations.bind(self.name, Checks(self._backend, operations), self._targets)
         self._ports: dict[str, int] = {}
+        self._entrances: dict[tuple[str, int], Endpoint] = {}
+        """Where clients find a listener, by its ARN and the port it is configured with."""
+        operations.bind(self.name, Checks(self._backend, operations, self._url), self._targets)
         self._refused: set[str] = set()
         self._metrics = LoadBalancerMetrics(context.metrics, context.envoy, self._directory)
 
@@ -96,10 +100,16 @@ class Elbv2Controller:
     def _publish(self, balancers: tuple[LoadBalancerRecord, ...], groups: Mapping[str, TargetGroupRecord]) -> None:
         carried = [(b, entry) for b in balancers for entry in b.listeners if self._is_carried(b, entry)]
         self._allocate_ports([entry.arn for _, entry in carried])
+        self._place(carried)
         names = {arn: group.upstream for arn, group in groups.items()}
-        listeners = tuple(self._listener(balancer, entry, names) for balancer, entry in carried)
+        listeners = [self._listener(balancer, entry, names) for balancer, entry in carried]
+        listeners += [
+            replace(listener, name=f"{listener.name}_{place.port}", host=place.host, port=place.port)
+            for listener, (_, entry) in zip(tuple(listeners), carried, strict=True)
+            if (place := self._entrances[entry.arn, entry.port]).host != LOOPBACK
+        ]
         upstreams = tuple(self._upstream(group) for group in groups.values())
-        self._context.envoy.publish(OWNER, Fragment(listeners=listeners, upstreams=upstreams))
+        self._context.envoy.publish(OWNER, Fragment(listeners=tuple(listeners), upstreams=upstreams))
         tags = self._backend.tagging_service.list_tags_for_resource
         for balancer, entry in reversed(carried):
             if entry.port == HTTP_PORT and is_platforms(tags(balancer.arn)["Tags"]):
@@ -147,6 +157,22 @@ class Elbv2Controller:
         for arn in arns:
             if arn not in self._ports:
                 self._ports[arn] = self._context.ports.allocate()
+
+    def _place(self, carried: Iterable[tuple[LoadBalancerRecord, ListenerRecord]]) -> None:
+        """Clients find a listener where they found it before, unless it is configured with another port."""
+        wanted = {(entry.arn, entry.port): balancer.address for balancer, entry in carried}
+        standing = {key: found for key, found in self._entrances.items() if key in wanted}
+        new = {
+            (arn, port): entrance(host, port, self._ports[arn])
+            for (arn, port), host in wanted.items()
+            if (arn, port) not in standing
+        }
+        self._entrances = {**standing, **new}
+
+    def _url(self, arn: str) -> str | None:
+        """Where clients find the listener; None of one that nothing carries."""
+        found = (place for (listener, _), place in self._entrances.items() if listener == arn)
+        return next((url(place) for place in found), None)
 
     # --- health -------------------------------------------------------------------------------------------------------
 

@@ -41,10 +41,11 @@ class ListenerRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadBalancerRecord:
-    """One load balancer; `full_name` as CloudWatch's dimension has it: `app/<name>/<id>`."""
+    """One load balancer; `full_name` as CloudWatch's dimension has it: `app/<name>/<id>`; `address` is its DNSName."""
 
     arn: str
     name: str
+    address: str
     type: str
     idle_timeout_s: float
     listeners: tuple[ListenerRecord, ...]
@@ -93,6 +94,7 @@ def load_balancers(backend: Any) -> tuple[LoadBalancerRecord, ...]:
         LoadBalancerRecord(
             arn=balancer.arn,
             name=balancer.name,
+            address=balancer.dns_name,
             type=balancer.type,
             idle_timeout_s=float(balancer.attrs.get("idle_timeout.timeout_seconds", DEFAULT_IDLE_TIMEOUT_S)),
             listeners=tuple(_listener(listener) for listener in balancer.listeners.values()),
