@@ -202,7 +202,8 @@ class Elbv2Controller:
 
     def _health_changed(self, target: Target, health: Health) -> None:
         self._context.wake(self.name)
-        self._context.wake("ecs")  # its scheduler replaces a task whose target turned unhealthy
+        for replacing in ("ecs", "autoscaling"):  # their schedulers replace what turned unhealthy
+            self._context.wake(replacing)
 
     # --- for readiness and metrics ------------------------------------------------------------------------------------
 
