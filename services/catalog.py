@@ -128,6 +128,28 @@ SERVICES: tuple[Service, ...] = (
             quick_s=10.0,
         ),
     ),
+    HttpService(
+        name="loyalty",
+        platform="ec2",
+        image="cloudcafe/loyalty",
+        entry="services.loyalty.app:serve",
+        route="/loyalty",
+        entrance="nlb",
+        edges=(
+            _aws("cloudwatch"),
+            _aws("secretsmanager", "SECRETS_MANAGER"),
+            Edge(upstream="aurora-writer", variable="CAFE_AURORA_WRITER_URL", form="postgresql://{host}:{port}/cafe"),
+            Edge(upstream="memorydb", variable="CAFE_MEMORYDB_URL", form="redis://{host}:{port}/0"),
+        ),
+        stress=StressScenario(
+            name="batch-calculation",
+            story="Batch Calculation: hourly points recalculation for 10 million customers",
+            target_cpu=100.0,
+            tolerance=5.0,
+            full_s=720.0,
+            quick_s=10.0,
+        ),
+    ),
     FunctionService(
         name="payment",
         platform="lambda",
@@ -162,8 +184,13 @@ def services_on(platform: Platform) -> tuple[Service, ...]:
 
 
 def http_services() -> tuple[HttpService, ...]:
-    """Those that run in containers and answer behind the load balancer."""
+    """Those that answer behind a load balancer."""
     return tuple(one for one in SERVICES if isinstance(one, HttpService))
+
+
+def containers() -> tuple[HttpService, ...]:
+    """Those of them that run in containers, from images."""
+    return tuple(one for one in http_services() if one.platform in ("ecs", "eks"))
 
 
 def functions() -> tuple[FunctionService, ...]:
@@ -190,10 +217,10 @@ def function(name: str) -> FunctionService:
 def service_of_image(image: str) -> HttpService:
     """The service behind a container image reference, whatever registry and tag; `KeyError` names the known ones."""
     repository = image.rsplit("@", 1)[0].rsplit(":", 1)[0]
-    for candidate in http_services():
+    for candidate in containers():
         if repository == candidate.image or repository.endswith(f"/{candidate.image}"):
             return candidate
-    known = ", ".join(one.image for one in http_services())
+    known = ", ".join(one.image for one in containers())
     raise KeyError(f"no service is built into image {image!r}; known images: {known}")
 
 

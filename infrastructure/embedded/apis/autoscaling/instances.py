@@ -22,17 +22,24 @@ class Instances:
 
     @operation("TerminateInstanceInAutoScalingGroup", effect="SIGTERM, later SIGKILL; replaced unless the count falls")
     def _terminate(self, given: Members) -> Output:
-        group, member = self._groups.member(given["InstanceId"])
+        """One, or several of one group."""
+        named = [given["InstanceId"]] if given.get("InstanceId") else list(given.get("InstanceIds", ()))
+        if not named:
+            raise invalid("Either InstanceId or InstanceIds must be given")
+        found = [self._groups.member(each) for each in dict.fromkeys(named)]
         falls = bool(given["ShouldDecrementDesiredCapacity"])
-        if falls and group.desired - 1 < group.least:
-            raise invalid(
-                "Currently, desiredSize equals minSize. Terminating instance without replacement will violate"
+        group = found[0][0]
+        if falls and group.desired - len(found) < group.least:
+            text = (
+                "Currently, desiredSize equals minSize. Terminating instance without replacement will violate group's"
             )
-        if falls and not member.is_leaving:
-            group.desired -= 1
-        cause = "instance was taken out of service in response to a user request."
-        activity = self.leave(group, member, cause, replaces=not falls)
-        return {"Activity": activity}
+            raise invalid(f"{text} min size constraint.")
+        shown = []
+        for owner, member in found:
+            owner.desired -= falls and not member.is_leaving
+            cause = "instance was taken out of service in response to a user request."
+            shown.append(self.leave(owner, member, cause, replaces=not falls))
+        return {"Activity": shown[0]}
 
     def leave(self, group: Group, member: Member, cause: str, *, replaces: bool) -> dict[str, Any]:
         """The instance is to end; the first reason given stays. The activity, as the API gives it."""

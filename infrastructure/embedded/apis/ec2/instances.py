@@ -25,6 +25,13 @@ CODES: Mapping[str, int] = {
     "stopped": 80,
 }
 """The states of an instance and the codes that stand for them."""
+AL2023 = "ami-0cafe202300000001"
+"""The image that there is: `image/amis.json`."""
+PUBLIC_IMAGES: Mapping[str, str] = {
+    f"resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-{kernel}-x86_64": AL2023
+    for kernel in ("default", "6.1", "6.12")
+}
+"""By AWS's public parameters."""
 MOST_VCPUS = 64
 """Virtual CPUs of all instances that are not stopped: an account's quota for standard instances."""
 CONSOLE_BYTES = 64 * 1024
@@ -67,23 +74,26 @@ class InstancesApi:
         count = int(given["MaxCount"])
         if count < int(given["MinCount"]) or count < 1:
             raise Refused("InvalidParameterValue", "MaxCount must be at least 1, and not below MinCount")
-        self._require_image(given)
+        image = self._image(given)
         self._require_quota(given, count)
         if given.get("DryRun"):
             raise _dry_run()
-        self._operations.moto("ec2", "RunInstances", {**given, "MinCount": count})
+        self._operations.moto("ec2", "RunInstances", {**given, "MinCount": count, "ImageId": image})
         made = list(self._backend.reservations.values())[-1]
         for instance in made.instances:
             set_state(instance, "pending")
         return {"ReservationId": made.id, "OwnerId": made.owner_id, "Groups": [], "Instances": made.instances}
 
-    def _require_image(self, given: Members) -> None:
+    def _image(self, given: Members) -> str:
+        """The image's id; one of Amazon's newest may be named by its public parameter, as in launch templates."""
         template = given.get("LaunchTemplate")
         version = template_version(self._backend, template) if template is not None else None
         image = given.get("ImageId") or (version.image_id if version else None)
         if not image:
             raise Refused("MissingParameter", "The request must contain the parameter ImageId")
+        image = PUBLIC_IMAGES.get(image, image)
         self._backend.describe_images(ami_ids=[image])
+        return str(image)
 
     def _require_quota(self, given: Members, count: int) -> None:
         standing = [each for each in self._backend.all_instances() if each.state in ("pending", "running")]
