@@ -4,7 +4,7 @@ A courtesy, not the truth: what cannot be noted is made good from the database, 
 """
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from redis.exceptions import RedisError
 
@@ -67,7 +67,7 @@ class Board:
             self._failed(error)
             return None
         self._succeeded()
-        pairs: list[tuple[bytes, float]] = list(found)  # the library's annotation is that of every reply
+        pairs = cast("list[tuple[bytes, float]]", found)  # the annotation is that of every kind of reply
         return [(name.decode(), int(score)) for name, score in pairs]
 
     def _breaker_is_open(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 from fastapi import FastAPI, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from services.chassis.web.api import json_response
 from services.chassis.web.problems import HttpProblem, unavailable
-from services.loyalty.board import Board
 from services.loyalty.domain import MAX_CENTS, MAX_POINTS, TIERS, Account
 from services.loyalty.store import EntryConflict, NoSuchAccount, NotEnoughPoints, Store, StoreUnavailable
 
@@ -45,7 +44,17 @@ class RedemptionRequest(_Wire):
     points: int = Field(ge=1, le=MAX_POINTS)
 
 
-def add_routes(app: FastAPI, store: Store, board: Board) -> None:
+class Leaderboard(Protocol):
+    """Who has earned most, as far as it is known."""
+
+    @property
+    def is_stale(self) -> bool: ...  # somebody's points may be missing
+    async def note(self, *accounts: Account) -> None: ...  # never fails
+    async def fill(self, leaders: list[Account]) -> None: ...  # begins anew
+    async def top(self, count: int) -> list[tuple[str, int]] | None: ...  # None: cannot say
+
+
+def add_routes(app: FastAPI, store: Store, board: Leaderboard) -> None:
     """Add the loyalty endpoints to `app`."""
     _add_accounts(app, store)
     _add_changes(app, store, board)
@@ -82,7 +91,7 @@ def _add_accounts(app: FastAPI, store: Store) -> None:
         )
 
 
-def _add_changes(app: FastAPI, store: Store, board: Board) -> None:
+def _add_changes(app: FastAPI, store: Store, board: Leaderboard) -> None:
     @app.post(f"{ROUTE}/points/accrue", tags=["points"], summary="Add the points of an order, once")
     async def accrue(asked: AccrualRequest) -> Response:
         with _as_problems():
@@ -96,7 +105,7 @@ def _add_changes(app: FastAPI, store: Store, board: Board) -> None:
             return json_response(_shown(await store.redeem(asked.customer_id, asked.redemption_id, asked.points)))
 
 
-def _add_leaderboard(app: FastAPI, store: Store, board: Board) -> None:
+def _add_leaderboard(app: FastAPI, store: Store, board: Leaderboard) -> None:
     @app.get(f"{ROUTE}/leaderboard", tags=["leaderboard"], summary="Who has earned most")
     async def leaderboard(limit: Annotated[int, Query(ge=1, le=100)] = 10) -> Response:
         """Degraded: the database said it, since MemoryDB could not."""

@@ -113,8 +113,8 @@ def answer(
     headers = {str(name).lower(): str(value) for name, value in made["headers"].items()}
     body = made["body"]
     status = _status(of, output) or int(made["status_code"])
-    if of.output_shape is None or status == 204:
-        body = b""
+    if status == 204 or (of.output_shape is None and protocol not in ("query", "ec2")):
+        body = b""  # the XML protocols say who asked even where there is nothing to say
     return Answer(
         status=status,
         headers={"x-amzn-requestid": request_id, **headers},

@@ -7,7 +7,7 @@ desired ──missing──▶ launched ──running, hooks──▶ InService,
 import base64
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
 from infrastructure.embedded.apis.autoscaling.groups import Groups
@@ -176,8 +176,7 @@ class AutoScalingController:
         delays = [0.0]
         for arn in group.target_groups:
             output = self._operations.call("elasticloadbalancing", "DescribeTargetGroupAttributes", TargetGroupArn=arn)
-            found = {str(each["Key"]): each["Value"] for each in output["Attributes"]}
-            delays.append(float(found.get("deregistration_delay.timeout_seconds", 300)))
+            delays.append(float(_attributes(output["Attributes"]).get("deregistration_delay.timeout_seconds", 300)))
         return max(delays)
 
     # --- as many as are desired ---------------------------------------------------------------------------------------
@@ -343,3 +342,8 @@ def _version(instance: Any) -> str:
     """The number of the launch template's version that the instance was made from."""
     found = {tag["key"]: tag["value"] for tag in instance.get_tags()}
     return str(found.get("aws:ec2launchtemplate:version", "0"))
+
+
+def _attributes(found: Any) -> Mapping[str, Any]:
+    """By name; as members of the answer, or as moto keeps them."""
+    return found if isinstance(found, Mapping) else {each["Key"]: each["Value"] for each in found}
