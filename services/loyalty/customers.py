@@ -1,13 +1,12 @@
 """Ten million customers for the hourly recalculation, drawn by a seed into files that all processes map.
 
-A file for each column, made once and put in place whole: whoever comes second finds it, or the same bytes being made.
+A block is drawn when it is first worked on, by whoever comes first: it is the same bytes whoever that is, so nobody
+waits, neither for a lock nor for ten million draws before the first of them counts.
 """
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,41 +25,53 @@ class Customers:
     visits: NDArray[np.uint8]
     idle_hours: NDArray[np.uint8]
 
-    def block(self, number: int) -> "Customers":
-        """The block of that number; they go round."""
-        blocks = -(-len(self.earned) // BLOCK)
-        start = number % blocks * BLOCK
-        part = slice(start, start + BLOCK)
-        return Customers(earned=self.earned[part], visits=self.visits[part], idle_hours=self.idle_hours[part])
-
     @property
     def count(self) -> int:
         return len(self.earned)
 
 
-def mapped(folder: Path, count: int = COUNT, seed: int = SEED) -> Customers:
-    """The customers in `folder`, drawn if they are not there yet; read-only, 6 bytes each."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    columns = {name: folder / f"{name}-{seed}-{count}.npy" for name in ("earned", "visits", "idle_hours")}
-    if not all(file.exists() for file in columns.values()):
-        _draw(columns, count, seed)
-    loaded = {name: np.load(file, mmap_mode="r") for name, file in columns.items()}
-    return Customers(**loaded)
+def draw(number: int, count: int, seed: int) -> Customers:
+    """The customers of block `number`."""
+    random = np.random.default_rng((seed, number))
+    return Customers(
+        earned=(random.pareto(1.2, count) * 400).clip(0, 2_000_000).astype(np.int32),
+        visits=random.poisson(0.4, count).astype(np.uint8),
+        idle_hours=random.integers(0, 240, count, dtype=np.uint8),
+    )
 
 
-def _draw(columns: dict[str, Path], count: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    drawn: dict[str, NDArray[np.generic]] = {
-        "earned": (random.pareto(1.2, count).astype(np.float32) * 400).clip(0, 2_000_000).astype(np.int32),
-        "visits": random.poisson(0.4, count).astype(np.uint8),
-        "idle_hours": random.integers(0, 240, count, dtype=np.uint8),
-    }
-    for name, file in columns.items():
-        _put(file, drawn.pop(name))
+class Population:
+    """All customers, in `folder`: 6 bytes each, once they are drawn."""
+
+    def __init__(self, folder: Path, count: int = COUNT, seed: int = SEED) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.count = count
+        self.blocks = -(-count // BLOCK)
+        self._seed = seed
+        stem = f"{seed}-{count}"
+        self._columns = Customers(
+            earned=_mapped(folder / f"earned-{stem}", np.dtype(np.int32), count),
+            visits=_mapped(folder / f"visits-{stem}", np.dtype(np.uint8), count),
+            idle_hours=_mapped(folder / f"idle-{stem}", np.dtype(np.uint8), count),
+        )
+        self._drawn: NDArray[np.uint8] = _mapped(folder / f"drawn-{stem}", np.dtype(np.uint8), self.blocks)
+
+    def block(self, number: int) -> Customers:
+        """The block of that number; they go round."""
+        number %= self.blocks
+        part = slice(number * BLOCK, min((number + 1) * BLOCK, self.count))
+        all_of = self._columns
+        found = Customers(earned=all_of.earned[part], visits=all_of.visits[part], idle_hours=all_of.idle_hours[part])
+        if not self._drawn[number]:
+            made = draw(number, found.count, self._seed)
+            found.earned[:], found.visits[:], found.idle_hours[:] = made.earned, made.visits, made.idle_hours
+            self._drawn[number] = 1  # last: a block that is half written is drawn once more
+        return found
 
 
-def _put(file: Path, column: NDArray[np.generic]) -> None:
-    descriptor, unfinished = tempfile.mkstemp(dir=file.parent, suffix=".npy")
-    with os.fdopen(descriptor, "wb") as made:
-        np.save(made, column)
-    Path(unfinished).replace(file)
+def _mapped(file: Path, kind: "np.dtype[Any]", count: int) -> NDArray[Any]:
+    """The file as an array; one that is not there yet is zeros, and takes no room before it is written."""
+    with file.open("ab") as made:
+        if made.tell() != count * kind.itemsize:
+            made.truncate(count * kind.itemsize)
+    return np.memmap(file, dtype=kind, mode="r+", shape=(count,))

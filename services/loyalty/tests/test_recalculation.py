@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.loyalty.customers import Customers, mapped
+from services.loyalty.customers import Customers, Population
 from services.loyalty.domain import TIERS
 from services.loyalty.recalculation import fibonacci, recalculate
 from services.loyalty.stress import batch
@@ -13,25 +13,29 @@ from services.loyalty.stress import batch
 LITTLE = 200_000
 
 
-def test_customers_are_drawn_by_their_seed_and_only_once(tmp_path: Path) -> None:
-    first = mapped(tmp_path / "a", LITTLE)
-    files = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "a").iterdir()}
-    again, elsewhere, other = (
-        mapped(tmp_path / "a", LITTLE),
-        mapped(tmp_path / "b", LITTLE),
-        mapped(tmp_path, LITTLE, 7),
-    )
-    assert {file.name: file.stat().st_mtime_ns for file in (tmp_path / "a").iterdir()} == files
-    for found in (again, elsewhere):
-        assert all(np.array_equal(getattr(first, name), getattr(found, name)) for name in ("earned", "visits"))
-    assert not np.array_equal(first.earned, other.earned)
+def test_customers_are_drawn_by_their_seed_whoever_asks_first(tmp_path: Path) -> None:
+    first, second = Population(tmp_path / "a", LITTLE), Population(tmp_path / "a", LITTLE)
+    elsewhere, other = Population(tmp_path / "b", LITTLE), Population(tmp_path / "b", LITTLE, 7)
+    earned = first.block(2).earned.copy()
+    assert len(set(earned.tolist())) > 1_000
+    for population in (second, elsewhere):
+        assert np.array_equal(population.block(2).earned, earned)
+    assert not np.array_equal(other.block(2).earned, earned)
+
+
+def test_a_block_is_drawn_once_and_a_torn_one_again(tmp_path: Path) -> None:
+    population = Population(tmp_path, LITTLE)
+    earned = population.block(1).earned
+    earned[:] = 7
+    assert set(Population(tmp_path, LITTLE).block(1).earned.tolist()) == {7}
+    (tmp_path / f"drawn-1000003-{LITTLE}").write_bytes(bytes(4))
+    assert len(set(Population(tmp_path, LITTLE).block(1).earned.tolist())) > 1_000
 
 
 def test_blocks_are_all_customers_and_go_round(tmp_path: Path) -> None:
-    customers = mapped(tmp_path, LITTLE)
-    sizes = [customers.block(number).count for number in range(4)]
-    assert sizes == [65_536, 65_536, 65_536, 3_392]
-    assert np.array_equal(customers.block(4).earned, customers.block(0).earned)
+    population = Population(tmp_path, LITTLE)
+    assert [population.block(number).count for number in range(4)] == [65_536, 65_536, 65_536, 3_392]
+    assert np.array_equal(population.block(4).earned, population.block(0).earned)
 
 
 def test_fibonacci_numbers() -> None:
@@ -62,6 +66,6 @@ def test_each_customer_is_as_the_rules_say(earned: int, visits: int, idle_hours:
 
 def test_the_work_says_how_many_customers_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("services.loyalty.stress.mapped", lambda folder: mapped(folder, 65_536))
+    monkeypatch.setattr("services.loyalty.stress.Population", lambda folder: Population(folder, 65_536))
     work = batch()
     assert [work(), work()] == [65_536, 65_536]
