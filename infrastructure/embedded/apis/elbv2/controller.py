@@ -63,7 +63,7 @@ class Elbv2Controller:
         self._context = context
         self._backend = context.backends.elbv2
         self._checks: HealthChecks[Target] = HealthChecks(self._health_changed)
-        self._targets = Targets(self._backend, context.pace, self._checks.health, context.couplings.instance_endpoint)
+        self._targets = Targets(self._backend, context.pace, self._checks.health, self._instance)
         operations = context.backends.operations
         operations.bind(self.name, Checks(self._backend, operations), self._targets)
         self._ports: dict[str, int] = {}
@@ -204,6 +204,10 @@ class Elbv2Controller:
         self._context.wake(self.name)
         for replacing in ("ecs", "autoscaling"):  # their schedulers replace what turned unhealthy
             self._context.wake(replacing)
+
+    def _instance(self, identity: str) -> Endpoint | None:
+        """Asked each time: EC2's controller may be made after this one."""
+        return self._context.couplings.instance_endpoint(identity)
 
     # --- for readiness and metrics ------------------------------------------------------------------------------------
 
