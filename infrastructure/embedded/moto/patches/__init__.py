@@ -27,6 +27,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "ecr": ("infrastructure.embedded.apis.ecr.patches",),
     "ecs": ("infrastructure.embedded.apis.ecs.patches",),
     "elasticache": ("infrastructure.embedded.apis.elasticache.patches",),
+    "elbv2": ("infrastructure.embedded.apis.elbv2.patches",),
     "kinesis": ("infrastructure.embedded.apis.kinesis.patches", "infrastructure.embedded.apis.kinesis.lookups"),
     "rds": ("infrastructure.embedded.apis.rds.patches",),
     "s3": ("infrastructure.embedded.apis.s3.patches",),
