@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+SERVE = "services.serve"
+"""The program that becomes one of them, by its name."""
+
 Platform = Literal["ecs", "eks", "lambda", "ec2"]
 Entrance = Literal["alb", "nlb"]
 
@@ -26,9 +29,13 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StressScenario:
-    """The story that drives a service to its CPU target; lengths in seconds, the target in percent of its allotment."""
+    """The story that drives a service to its CPU target; lengths in seconds, the target in percent of its allotment.
+
+    `work` is `module:function` of what the processes do that burn the CPU, see chassis/stress/worker.py.
+    """
 
     name: str
+    work: str
     story: str
     target_cpu: float
     tolerance: float
@@ -57,6 +64,11 @@ class Service:
     entry: str
     edges: tuple[Edge, ...]
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules that its processes begin with; what they import follows from them."""
+        return (self.entry.partition(":")[0],)
+
     def key(self, what: str) -> str:
         """The parameter or output of the templates that is this service's `what`: `OrderServiceName`, for one."""
         return f"{self.name.capitalize()}{what}"
@@ -74,6 +86,10 @@ class HttpService(Service):
     route: str
     stress: StressScenario
     entrance: Entrance = "alb"
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        return (SERVE, self.entry.partition(":")[0], self.stress.work.partition(":")[0])
 
     @property
     def health_path(self) -> str:
@@ -121,6 +137,7 @@ SERVICES: tuple[Service, ...] = (
         ),
         stress=StressScenario(
             name="morning-rush",
+            work="services.order.stress:bulk_orders",
             story="Morning Rush: corporate bulk orders at 7:45 on a Monday",
             target_cpu=95.0,
             tolerance=5.0,
@@ -143,6 +160,7 @@ SERVICES: tuple[Service, ...] = (
         ),
         stress=StressScenario(
             name="batch-calculation",
+            work="services.loyalty.stress:batch",
             story="Batch Calculation: hourly points recalculation for 10 million customers",
             target_cpu=100.0,
             tolerance=5.0,

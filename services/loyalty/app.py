@@ -135,7 +135,7 @@ def build(parts: Parts) -> Gateway:
     settings = parts.settings
     stress = Coordinator(parts.redis, parts.bus, SERVICE.name)
     engine = Engine(
-        entry="services.loyalty.stress:batch",
+        entry=SERVICE.stress.work,
         vcpu=settings.cafe_vcpu,
         task=settings.cafe_instance_id,
         report=stress.report,
