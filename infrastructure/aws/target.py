@@ -11,7 +11,7 @@ from infrastructure.connection import Clients, Connection
 from infrastructure.environment import Environment
 from infrastructure.errors import EnvironmentFault
 from infrastructure.status import PlatformStatus, ProcessStatus
-from services.catalog import http_services
+from services.catalog import containers
 
 IMAGE_TAG = "latest"
 MEMORYDB_PORT = 6379
@@ -83,6 +83,7 @@ class AwsTarget:
     def endpoints(self, outputs: Mapping[str, str]) -> Mapping[str, str]:
         return {
             "alb": f"http://{outputs['AlbDnsName']}",
+            "nlb": f"http://{outputs['NlbDnsName']}",
             "aurora_writer": _aurora(outputs, "AuroraWriterEndpoint"),
             "aurora_reader": _aurora(outputs, "AuroraReaderEndpoint"),
             "elasticache": f"rediss://{outputs['CacheEndpoint']}:{outputs['CachePort']}/0",
@@ -133,7 +134,7 @@ class AwsTarget:
 
     def _check_images(self) -> None:
         """Images are built with Docker, which the framework does without: it looks for them, and says how."""
-        missing = [service.image for service in http_services() if not self._has_image(service.image)]
+        missing = [service.image for service in containers() if not self._has_image(service.image)]
         if missing:
             registry = f"{self._account()}.dkr.ecr.{self._environment.region}.amazonaws.com"
             commands = "\n".join(_build_commands(image, registry, self._environment.region) for image in missing)

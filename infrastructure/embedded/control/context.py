@@ -14,13 +14,16 @@ if TYPE_CHECKING:  # controllers are built from these; at run time only the asse
     from infrastructure.embedded.gateway.pages import Page
     from infrastructure.embedded.moto.records import Backends
     from infrastructure.embedded.network.edges import Network
+    from infrastructure.embedded.network.envoy.model import Endpoint
     from infrastructure.embedded.network.envoy.process import Envoy
 
 
 @dataclass(slots=True)
 class Couplings:
-    """What one API does for another beyond AWS's calls; the controller that does it sets it, None until then."""
+    """What one API does for another beyond AWS's calls; the controller that does it sets it."""
 
+    instance_endpoint: Callable[[str], "Endpoint | None"] = lambda _instance: None
+    """EC2's, for load balancers: where what an instance serves is reached; None while it does not run."""
     set_master_password: Callable[[str, str], Awaitable[None]] | None = None
     """RDS's, for rotations: changes the password of a cluster's master user. `EnvironmentFault`: not now."""
 

@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fastapi import FastAPI
-from starlette.types import Message, Scope
 
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
@@ -16,6 +15,7 @@ from services.chassis.redis.cache import CacheUnavailable
 from services.chassis.web import api
 from services.chassis.web.gateway import Gateway, Limits
 from services.chassis.web.health import Dependencies
+from services.chassis.web.tests.asking import Answer, ask
 from services.chassis.web.traffic import Traffic
 from services.order.desk import OrderDesk
 from services.order.domain import Order
@@ -84,25 +84,6 @@ class NoCloudWatch:
         return {}
 
 
-@dataclass
-class Answer:
-    """What came back."""
-
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-    @property
-    def document(self) -> dict[str, object]:
-        return dict(json.loads(self.body))
-
-    @property
-    def pointers(self) -> set[str]:
-        """Where a problem document complains."""
-        errors = self.document.get("errors")
-        return {str(error["pointer"]) for error in errors} if isinstance(errors, list) else set()
-
-
 class Shop:
     """The order API over memory. `ask` sends one request; `place` one order."""
 
@@ -134,20 +115,7 @@ class Shop:
     async def ask_async(
         self, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()
     ) -> Answer:
-        answer = Answer()
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                answer.status = message["status"]
-                answer.headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in message["headers"]}
-            else:
-                answer.body += message.get("body", b"")
-
-        await self.gateway(_scope(method, path, headers), receive, send)
-        return answer
+        return await ask(self.gateway, method, path, body, headers)
 
     def ask(self, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()) -> Answer:
         return asyncio.run(self.ask_async(method, path, body, headers))
@@ -155,23 +123,6 @@ class Shop:
     def place(self, order: object, *, key: str | None = None) -> Answer:
         headers = [("content-type", "application/json")] + ([("idempotency-key", key)] if key is not None else [])
         return self.ask("POST", ROUTE, json.dumps(order).encode(), headers)
-
-
-def _scope(method: str, path: str, headers: Iterable[tuple[str, str]]) -> Scope:
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 80),
-    }
 
 
 class Crash(BaseException):

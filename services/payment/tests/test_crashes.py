@@ -7,10 +7,10 @@ import pytest
 from services.chassis.aws.blocking import BlockingCaller
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
+from services.chassis.postgres.tests.server import Server
 from services.payment.assembly import Payment
 from services.payment.tests.cloud import ORDERS, PAYMENTS, Cloud, LambdaContext, Order, event, ledger
 from services.payment.tests.conftest import Sandboxes
-from services.payment.tests.database import Server
 
 ORDERS_PLACED = [Order(1, "a", 700), Order(2, "b", 900), Order(3, "a", 1100)]
 STEPS = ("read", "ready", "authorize", "capture", "settle", "publish")

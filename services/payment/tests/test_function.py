@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.chassis.environment import ConfigurationError
+from services.chassis.postgres.tests.server import Server, free_port
 from services.payment.assembly import Payment
 from services.payment.card import Silent, authorization_of
 from services.payment.rehearsal import RehearsalRefused
@@ -22,7 +23,6 @@ from services.payment.tests.cloud import (
     ledger,
 )
 from services.payment.tests.conftest import Sandboxes
-from services.payment.tests.database import Server, free_port
 
 DONE: dict[str, object] = {"batchItemFailures": []}
 

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 import pytest
 
 from services.chassis.postgres.connection import DatabaseConnection
+from services.chassis.postgres.tests.server import Server, await_that
 from services.chassis.postgres.wire import DatabaseRefused
 from services.payment.card import authorization_of
 from services.payment.domain import Demand
 from services.payment.ledger import SCHEMA, Approval, Ledger, LedgerConflict
 from services.payment.tests.cloud import Order, ledger
-from services.payment.tests.database import Server, await_that
 
 T = TypeVar("T")
 

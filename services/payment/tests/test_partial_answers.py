@@ -8,12 +8,12 @@ import pytest
 
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
+from services.chassis.postgres.tests.server import Server
 from services.payment.domain import Capture, Demand
 from services.payment.publish import PaidEvents
 from services.payment.store import PaymentTable
 from services.payment.tests.cloud import ORDERS, PAYMENTS, Cloud, LambdaContext, Order, event
 from services.payment.tests.conftest import Sandboxes
-from services.payment.tests.database import Server
 
 
 class Answering:

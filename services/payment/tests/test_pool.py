@@ -10,12 +10,13 @@ import pytest
 from services.chassis.aws.json_apis import Json
 from services.chassis.environment import ConfigurationError
 from services.chassis.postgres.connection import Address, DatabaseConnection
+from services.chassis.postgres.login import read_login
+from services.chassis.postgres.tests.server import PASSWORD, USER, Server, free_port
 from services.chassis.postgres.wire import DatabaseRefused, Query
 from services.chassis.resilience import deadline
 from services.chassis.web.health import Dependencies
 from services.payment.pool import NAME, DatabaseUnavailable, StubbornPool, WriterPool
-from services.payment.secret import DatabaseSecret, read_login
-from services.payment.tests.database import PASSWORD, USER, Server, free_port
+from services.payment.secret import DatabaseSecret
 
 
 class Secrets:

@@ -8,7 +8,7 @@ from typing import Any
 
 from infrastructure.embedded.apis.elbv2 import attributes
 from infrastructure.embedded.apis.elbv2.addresses import URL_TAG
-from infrastructure.embedded.apis.elbv2.record import Wire, shares
+from infrastructure.embedded.apis.elbv2.record import CARRIED, Wire, shares
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
 from infrastructure.embedded.gateway.refused import Refused, unsupported
 
@@ -68,9 +68,9 @@ class Checks:
     def _require_carried(self, balancer: str, protocol: str | None) -> None:
         """A listener that would listen nowhere is none."""
         kind = getattr(self._backend.load_balancers.get(balancer), "type", "application")
-        if (kind, protocol or "HTTP") != ("application", "HTTP"):
-            what = f"{protocol} listeners of {kind} load balancers; HTTP ones of application load balancers are carried"
-            raise unsupported(what)
+        if (kind, protocol or "HTTP") not in CARRIED:
+            what = f"{protocol} listeners of {kind} load balancers; HTTP ones of application and TCP ones of network"
+            raise unsupported(f"{what} load balancers are carried")
 
     def _require_possible(self, protocol: str | None, actions: Iterable[Wire]) -> None:
         for action in actions:

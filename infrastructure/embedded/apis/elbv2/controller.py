@@ -24,10 +24,20 @@ from infrastructure.embedded.apis.elbv2.routes import routes
 from infrastructure.embedded.apis.elbv2.targets import Target, Targets
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.endpoints import is_platforms
-from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment, HttpListener, Upstream
+from infrastructure.embedded.network.envoy.model import (
+    LOOPBACK,
+    Endpoint,
+    Fragment,
+    HttpListener,
+    Listener,
+    TcpListener,
+    Upstream,
+)
 from infrastructure.embedded.network.health import Check, Health, HealthChecks, Policy
 
 OWNER = "elbv2"
+_ENTRANCES = {"application": "alb", "network": "nlb"}
+"""What people and services call the platform's own load balancer of a type."""
 HTTP_PORT = 80
 SHORTEST_INTERVAL_S = 0.1
 SHORTEST_TIMEOUT_S = 1.0
@@ -39,9 +49,11 @@ _log = logging.getLogger(__name__)
 
 
 class Elbv2Controller:
-    """Application Load Balancers with HTTP listeners; any other listener is refused before it comes here.
+    """Application Load Balancers with HTTP listeners, Network Load Balancers with TCP ones; any other listener is
+    refused before it comes here.
 
-    Targets are spoken to in plain HTTP whatever their group's protocol; stickiness and slow start are recorded only.
+    An application's targets are spoken to in plain HTTP whatever their group's protocol; stickiness and slow start are
+    recorded only. A network's nodes of both zones are one listener: cross-zone is on.
     """
 
     name: ClassVar[str] = "elasticloadbalancing"
@@ -52,7 +64,7 @@ class Elbv2Controller:
         self._context = context
         self._backend = context.backends.elbv2
         self._checks: HealthChecks[Target] = HealthChecks(self._health_changed)
-        self._targets = Targets(self._backend, context.pace, self._checks.health)
+        self._targets = Targets(self._backend, context.pace, self._checks.health, self._instance)
         operations = context.backends.operations
         self._ports: dict[str, int] = {}
         self._entrances: dict[tuple[str, int], Endpoint] = {}
@@ -113,21 +125,29 @@ class Elbv2Controller:
         tags = self._backend.tagging_service.list_tags_for_resource
         for balancer, entry in reversed(carried):
             if entry.port == HTTP_PORT and is_platforms(tags(balancer.arn)["Tags"]):
-                self._context.network.expose("alb", f"http://{LOOPBACK}:{self._ports[entry.arn]}")
+                self._expose(balancer, self._ports[entry.arn])
+
+    def _expose(self, balancer: LoadBalancerRecord, port: int) -> None:
+        """Of the platform's own: the address for people, and the edge by which services reach it."""
+        name = _ENTRANCES[balancer.type]
+        self._context.network.expose(name, f"http://{LOOPBACK}:{port}")
+        self._context.network.set_upstream(name, (Endpoint(LOOPBACK, port),))
 
     def _is_carried(self, balancer: LoadBalancerRecord, listener: ListenerRecord) -> bool:
-        if (balancer.type, listener.protocol) == ("application", "HTTP"):
+        if (balancer.type, listener.protocol) in records.CARRIED:
             return True
         if listener.arn not in self._refused:
             self._refused.add(listener.arn)
             _log.warning("%s %s listener: recorded only", balancer.full_name, listener.protocol)
         return False
 
-    def _listener(
-        self, balancer: LoadBalancerRecord, listener: ListenerRecord, names: Mapping[str, str]
-    ) -> HttpListener:
+    def _listener(self, balancer: LoadBalancerRecord, listener: ListenerRecord, names: Mapping[str, str]) -> Listener:
+        name = f"{balancer.group}_{listener.identifier}"
+        if balancer.type == "network":
+            group, _ = records.shares(listener.rules[-1].actions[-1])[0]
+            return TcpListener(name=name, port=self._ports[listener.arn], upstream=names[group])
         return HttpListener(
-            name=f"{balancer.group}_{listener.identifier}",
+            name=name,
             port=self._ports[listener.arn],
             routes=routes(listener, names),
             public_port=listener.port,
@@ -146,8 +166,9 @@ class Elbv2Controller:
         by_state: dict[str, list[Endpoint]] = {}
         for target in self._targets.registered((arn,)):
             health = self._checks.health(target)
-            if target.endpoint is not None and health is not None:
-                by_state.setdefault(health.state, []).append(target.endpoint)
+            endpoint = self._targets.endpoint(target)
+            if endpoint is not None and health is not None:
+                by_state.setdefault(health.state, []).append(endpoint)
         return tuple(sorted(by_state.get("healthy") or by_state.get("unhealthy") or ()))
 
     def _allocate_ports(self, arns: Collection[str]) -> None:
@@ -184,8 +205,9 @@ class Elbv2Controller:
         for target in self._targets.registered(in_use.keys() & groups.keys()):
             group = groups[target.group]
             port = target.port if group.health_port == "traffic-port" else int(group.health_port)
-            host = target.endpoint.host if target.endpoint else None
-            endpoint = None if host is None else Endpoint(host, port)
+            endpoint = self._targets.endpoint(target)
+            if endpoint is not None and not target.is_instance:
+                endpoint = Endpoint(endpoint.host, port)
             checks[target] = Check(endpoint=endpoint, policy=self._policy(group))
         return checks
 
@@ -205,7 +227,12 @@ class Elbv2Controller:
 
     def _health_changed(self, target: Target, health: Health) -> None:
         self._context.wake(self.name)
-        self._context.wake("ecs")  # its scheduler replaces a task whose target turned unhealthy
+        for replacing in ("ecs", "autoscaling"):  # their schedulers replace what turned unhealthy
+            self._context.wake(replacing)
+
+    def _instance(self, identity: str) -> Endpoint | None:
+        """Asked each time: EC2's controller may be made after this one."""
+        return self._context.couplings.instance_endpoint(identity)
 
     # --- for readiness and metrics ------------------------------------------------------------------------------------
 

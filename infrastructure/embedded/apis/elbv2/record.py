@@ -10,6 +10,8 @@ from typing import Any
 
 DEFAULT_DEREGISTRATION_DELAY_S = 300.0
 DEFAULT_IDLE_TIMEOUT_S = 60.0
+CARRIED = frozenset({("application", "HTTP"), ("network", "TCP")})
+"""The listeners that listen: their load balancer's type, and their protocol."""
 ALGORITHMS = ("round_robin", "least_outstanding_requests")
 
 Wire = Mapping[str, Any]

@@ -29,7 +29,7 @@ def _group(backends: Any, name: str) -> Any:
 
 
 def _rule(backends: Any) -> Any:
-    balancer = only(backends.elbv2.load_balancers.values())
+    balancer = only(each for each in backends.elbv2.load_balancers.values() if each.type == "application")
     return only(rule for rule in only(balancer.listeners.values()).rules.values() if not rule.is_default)
 
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 import weakref
 import zipfile
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.cloudformation import controller as cloudformation
 from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.record import EcsRecord
@@ -77,6 +79,7 @@ class Stacks:
         operations.bind("elasticache", ElastiCacheApi(self.backends.elasticache, operations, ports.__next__))
         operations.bind("memorydb", MemoryDbApi(self.backends.memorydb, operations, ports.__next__))
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
+        operations.bind("autoscaling", Groups(self.backends.account, REGION, operations, time.time))
         self.functions = LambdaController(_context(self))
 
     def put(self, bucket: str, key: str, **files: str) -> None:
