@@ -6,10 +6,12 @@ are not verified: the port is on loopback and its callers are the machine's own.
 
 import re
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
+import orjson
 from botocore.model import OperationModel
 
 from infrastructure.embedded.gateway import codec, validation
@@ -18,6 +20,9 @@ from infrastructure.embedded.gateway.call import Call, HttpRequest
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.routing import Router
 
+_TAG = re.compile(r"(^|\.)Tags?(\.[A-Za-z]+)?\.\d+\.Key$")
+"""How query protocols name the key of a tag."""
+_VALUES = frozenset({"Value", "value"})
 _SCOPE = re.compile(r"Credential=([^/\s,]+)/\d{8}/([^/\s,]+)/([^/\s,]+)/aws4_request")
 
 
@@ -64,11 +69,11 @@ def read(call: Call, api: Api, of: OperationModel) -> Call:
     """The call with its members, which are what the operation takes; `Refused` says what is not."""
     if call.protocol == "json":
         request = _decompressed(call.request, api.body_limit)
-        given = codec.json_members(request.body)
+        given = _members(call, of, request)
     else:
         request = call.request if codec.is_stream(of.input_shape) else _decompressed(call.request, api.body_limit)
         document = _document(call.protocol, of, request)
-        given = codec.members(call.protocol, of, request, call.parameters)
+        given = _members(call, of, request)
         if call.protocol in ("query", "ec2"):
             validation.check_form(api, of, request.form)
         else:
@@ -78,7 +83,34 @@ def read(call: Call, api: Api, of: OperationModel) -> Call:
         elif call.protocol == "rest-xml":
             validation.check_xml(of, request.body)
     validation.check(api, of, given)
+    valued = _with_values(call, request, given)
+    if valued is not None:
+        request, given = valued, _members(call, of, valued)
     return call.read(given, request)
+
+
+def _members(call: Call, of: OperationModel, request: HttpRequest) -> dict[str, Any]:
+    if call.protocol == "json":
+        return codec.json_members(request.body)
+    return codec.members(call.protocol, of, request, call.parameters)
+
+
+def _with_values(call: Call, request: HttpRequest, given: Mapping[str, Any]) -> HttpRequest | None:
+    """The request with an empty value for each tag that has none, as AWS keeps it; None when there is no such tag.
+
+    Deletions are left alone: EC2's DeleteTags deletes a tag without a value whatever its value is.
+    """
+    if call.protocol == "json":
+        tags = given.get("Tags") or given.get("tags")
+        lacking = [tag for tag in tags if not tag.keys() & _VALUES] if type(tags) is list else ()
+        for tag in lacking:
+            tag["Value" if "Key" in tag else "value"] = ""
+        return replace(request, body=orjson.dumps(given)) if lacking else None
+    if not request.is_form or call.action.startswith("Delete"):
+        return None
+    values = [f"{name[:-3]}Value" for name in request.form if name.endswith(".Key") and _TAG.search(name)]
+    added = "".join(f"&{name}=" for name in values if name not in request.form)
+    return replace(request, body=request.body + added.encode()) if added else None
 
 
 def _document(protocol: str, of: OperationModel, request: HttpRequest) -> dict[str, Any]:

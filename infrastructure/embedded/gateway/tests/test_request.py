@@ -1,5 +1,6 @@
 """Which call an HTTP request is."""
 
+import json
 from typing import Any
 
 import pytest
@@ -89,3 +90,46 @@ def test_a_presigned_url_is_signed() -> None:
 def test_a_request_without_a_scope_is_unsigned(headers: dict[str, str], query: str) -> None:
     with pytest.raises(Unsigned):
         call_of(HttpRequest(method="POST", path="/", query=query, headers=headers, body=b""), ROUTER, at=0.0)
+
+
+def _form(service: str, version: str, members: str) -> Any:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    found = _call(service, headers=headers, body=f"{members}&Version={version}".encode())
+    return found.parameters, found.request.form
+
+
+@pytest.mark.parametrize(
+    ("service", "version", "members", "named"),
+    [
+        ("ec2", "2016-11-15", "Action=CreateTags&ResourceId.1=vpc-1&Tag.1.Key=team", "Tag.1.Value"),
+        ("rds", "2014-10-31", "Action=AddTagsToResource&ResourceName=arn&Tags.Tag.1.Key=team", "Tags.Tag.1.Value"),
+        (
+            "elasticloadbalancing",
+            "2015-12-01",
+            "Action=AddTags&ResourceArns.member.1=arn&Tags.member.1.Key=team",
+            "Tags.member.1.Value",
+        ),
+    ],
+)
+def test_a_tag_without_a_value_has_an_empty_one_in_a_form(service: str, version: str, members: str, named: str) -> None:
+    parameters, form = _form(service, version, members)
+    assert parameters["Tags"] == [{"Key": "team", "Value": ""}]
+    assert form[named] == ""
+
+
+@pytest.mark.parametrize(
+    ("service", "target", "body"),
+    [
+        ("secretsmanager", "secretsmanager.TagResource", b'{"SecretId": "s", "Tags": [{"Key": "team"}]}'),
+        ("memorydb", "AmazonMemoryDB.TagResource", b'{"ResourceArn": "arn", "Tags": [{"Key": "team"}]}'),
+    ],
+)
+def test_a_tag_without_a_value_has_an_empty_one_in_json(service: str, target: str, body: bytes) -> None:
+    found = _call(service, headers={"x-amz-target": target}, body=body)
+    assert found.parameters["Tags"] == json.loads(found.request.body)["Tags"] == [{"Key": "team", "Value": ""}]
+
+
+def test_a_tag_that_is_deleted_needs_no_value() -> None:
+    """Amazon EC2 API Reference, DeleteTags: without one it is deleted regardless of its value."""
+    parameters, _ = _form("ec2", "2016-11-15", "Action=DeleteTags&ResourceId.1=vpc-1&Tag.1.Key=team")
+    assert parameters["Tags"] == [{"Key": "team"}]
