@@ -4,7 +4,9 @@ Replaces in `moto.ec2` (moto 5.2): of the back end `delete_nat_gateway`, which k
 interface, `delete_vpc_endpoints`, which keeps the endpoints (AWS shows both for a while, as deleted), and
 `create_vpc_endpoint`, which knows no default for their type; of the responses
 `update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and change nothing of a
-rule for a group or a prefix list; and `SecurityGroupRule.description`, which is that of an address range alone.
+rule for a group or a prefix list; and of `SecurityGroupRule` the `description`, which is that of an address range
+alone, and the ports, which it reads of every protocol, given or not. Which protocols need them: Amazon EC2 API
+Reference, "IpPermission".
 """
 
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from moto.core.responses import EmptyResult
 from moto.ec2 import models
 from moto.ec2.exceptions import (
+    InvalidParameterValue,
     InvalidSecurityGroupNotFoundError,
     InvalidSecurityGroupRuleIdNotFoundError,
     MissingParameter,
@@ -83,8 +86,28 @@ def _described(rule: Any) -> dict[str, str]:
     return peer
 
 
-def _rule(self: Any, *arguments: Any, **named: Any) -> None:
-    _moto_rule(self, *arguments, **named)
+_PORTS = {
+    **dict.fromkeys(("tcp", "6", "udp", "17"), "TCP/UDP"),
+    **dict.fromkeys(("icmp", "1"), "ICMP"),
+}
+"""The protocols whose rules have ports, or a type and a code, and what EC2 calls them."""
+_ALL = dict.fromkeys(("icmpv6", "58"), -1)
+"""What a rule without them has of these; of any other protocol it is for all ports."""
+
+
+def _rule(
+    self: Any, backend: Any, protocol: Any, group: str, low: Any, high: Any, *arguments: Any, **named: Any
+) -> None:
+    name = str(protocol).lower()
+    if low is None or high is None:
+        if name in _PORTS:
+            raise InvalidParameterValue(
+                f"Invalid value 'Must specify both from and to ports with {_PORTS[name]}.' for portRange."
+            )
+        low = high = _ALL.get(name, 0)
+    _moto_rule(self, backend, protocol, group, low, high, *arguments, **named)
+    if name not in _PORTS and name not in _ALL:
+        self.from_port = self.to_port = None
     given = (each for each in (*arguments, *named.values()) if isinstance(each, dict) and "PrefixListId" in each)
     self.prefix_list = dict(next(given, {}))
 

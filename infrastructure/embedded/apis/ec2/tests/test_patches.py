@@ -73,3 +73,26 @@ def test_a_rule_that_is_not_there_cannot_be_described(ec2: ApiCalls, vpc: str) -
             SecurityGroupRuleDescriptions=unknown,
         )
     assert refused.value.code == "InvalidSecurityGroupRuleId.NotFound"
+
+
+@pytest.mark.parametrize("action", ["Authorize", "Revoke"])
+@pytest.mark.parametrize(("protocol", "named"), [("tcp", "TCP/UDP"), ("17", "TCP/UDP"), ("icmp", "ICMP")])
+def test_a_rule_of_a_protocol_with_ports_needs_them(
+    ec2: ApiCalls, vpc: str, action: str, protocol: str, named: str
+) -> None:
+    group = ec2("ec2", "CreateSecurityGroup", GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+    permission = {"IpProtocol": protocol, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+    with pytest.raises(ApiError, match=f"Must specify both from and to ports with {named}.") as refused:
+        ec2("ec2", f"{action}SecurityGroupEgress", GroupId=group, IpPermissions=[permission])
+    assert refused.value.code == "InvalidParameterValue"
+
+
+@pytest.mark.parametrize("protocol", ["icmpv6", "50", "-1"])
+def test_a_rule_of_another_protocol_needs_no_ports(ec2: ApiCalls, vpc: str, protocol: str) -> None:
+    group = ec2("ec2", "CreateSecurityGroup", GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+    permission = {"IpProtocol": protocol, "UserIdGroupPairs": [{"GroupId": group}]}
+    ec2("ec2", "AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[permission])
+    [kept] = ec2("ec2", "DescribeSecurityGroups", GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
+    assert kept["IpProtocol"] == protocol
+    ec2("ec2", "RevokeSecurityGroupIngress", GroupId=group, IpPermissions=[permission])
+    assert ec2("ec2", "DescribeSecurityGroups", GroupIds=[group])["SecurityGroups"][0]["IpPermissions"] == []
