@@ -102,7 +102,7 @@ def _with_values(call: Call, request: HttpRequest, given: Mapping[str, Any]) -> 
     """
     if call.protocol == "json":
         tags = given.get("Tags") or given.get("tags")
-        lacking = [tag for tag in tags if not tag.keys() & _VALUES] if type(tags) is list else ()
+        lacking = [tag for tag in tags if type(tag) is dict and not tag.keys() & _VALUES] if type(tags) is list else ()
         for tag in lacking:
             tag["Value" if "Key" in tag else "value"] = ""
         return replace(request, body=orjson.dumps(given)) if lacking else None
