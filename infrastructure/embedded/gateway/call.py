@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from botocore.model import OperationModel
 
 from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.gateway.typed import typed
 
 _FORM = "application/x-www-form-urlencoded"
 _SIGNING = ("X-Amz-", "AWSAccessKeyId", "Signature", "SecurityToken")
@@ -70,6 +71,14 @@ class Call:
             operation=self.operation,
             at=self.at,
         )
+
+    @property
+    def typed(self) -> dict[str, Any]:
+        """The members with the types of the model, also those that JSON has no type for."""
+        shape = self.operation.input_shape if self.operation is not None else None
+        read = typed(shape) if self.protocol == "json" and shape is not None else None
+        found: dict[str, Any] = self.parameters if read is None else read(self.parameters)
+        return found
 
     @property
     def is_mutation(self) -> bool:

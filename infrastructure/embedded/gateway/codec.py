@@ -101,7 +101,6 @@ def _blob(text: str) -> bytes:
 
 
 _MALFORMED: Mapping[str, str] = {
-    "json": "SerializationException",
     "rest-json": "SerializationException",
     "query": "MalformedInput",
     "ec2": "InvalidParameterValue",

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from infrastructure.embedded.gateway import codec, request
+from infrastructure.embedded.gateway import request
 from infrastructure.embedded.gateway.call import Answer, Call, Handler, HttpRequest, Interceptor
 from infrastructure.embedded.gateway.errors import error, not_provided
 from infrastructure.embedded.gateway.listener import HttpServer
@@ -118,11 +118,7 @@ class ControlPlane:
 
 async def _own(method: Method, call: Call) -> Answer:
     """Our own answer. Its members are typed as in the model, also those that JSON has no type for."""
-    of = call.operation
-    if of is None:
-        raise NotImplementedError
-    given = codec.members("json", of, call.request, {}) if call.protocol == "json" else call.parameters
-    output = method(given)
+    output = method(call.typed)
     return answers.of_output(call, await output if inspect.isawaitable(output) else output)
 
 

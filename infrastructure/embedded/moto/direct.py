@@ -29,12 +29,17 @@ from infrastructure.embedded.moto import imports, mistakes
 _LOG = logging.getLogger(__name__)
 _DROPPED = frozenset({"status", "server", "date", "content-length"})
 """Headers moto adds that are its own notes or the server's business."""
+READ = "cloudcafe.call"
+"""Where in the WSGI environment the call is of which moto need not read the members again."""
 
 
 def answer(api: Api, call: Call) -> Answer:
     """moto's answer to `call`; raises what moto raises."""
     handler = imports.handler(api.moto, api.handler)
-    return corrected(call, plain(*handler.dispatch(_moto("core.request", "Request")(environ_of(call)), _url(call))))
+    environ = environ_of(call)
+    if call.protocol == "json":
+        environ[READ] = call
+    return corrected(call, plain(*handler.dispatch(_moto("core.request", "Request")(environ), _url(call))))
 
 
 class Direct:

@@ -34,4 +34,6 @@ class Backends:
         if package.startswith("_"):
             raise AttributeError(package)
         region = "aws" if package in _GLOBAL else self.region
-        return imports.backend(package, account=self.account, region=region)
+        found = imports.backend(package, account=self.account, region=region)
+        setattr(self, package, found)  # moto's own look-up takes a lock and two tables: too much for every call
+        return found
