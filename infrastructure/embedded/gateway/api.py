@@ -72,6 +72,8 @@ class Api:
     """Operations in which moto fails when what they are about is not there or not given; AWS's error code for that."""
     codes: Mapping[str, str] = field(default_factory=dict)
     """Error codes of moto's that are none of this API's, and what AWS says instead; `Operation:Code` for one alone."""
+    interceptor: str = ""
+    """`module:class` of what sees its calls, and no others, before they are answered; empty: nothing does."""
     controller: str = ""
     """`module:class` of its controller, imported once moto is; empty: its records are all there is."""
     resources: str = ""

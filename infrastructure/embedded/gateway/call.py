@@ -104,6 +104,9 @@ Handler = Callable[[Call], Awaitable[Answer]]
 
 
 class Interceptor(Protocol):
-    """Sees a call, then answers it itself or passes it on. Runs on the event loop: never blocks."""
+    """Sees a call, then answers it itself or passes it on. Runs on the event loop: never blocks.
+
+    One with a `service`, a signing name, sees the calls of that API alone.
+    """
 
     async def __call__(self, call: Call, handle: Handler) -> Answer: ...

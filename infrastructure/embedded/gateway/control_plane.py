@@ -10,8 +10,10 @@ import inspect
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from infrastructure.embedded.gateway import request
+from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Answer, Call, Handler, HttpRequest, Interceptor
 from infrastructure.embedded.gateway.errors import error, not_provided
 from infrastructure.embedded.gateway.listener import HttpServer
@@ -32,7 +34,7 @@ class ControlPlane:
     """Serves every API. `pages`: name (`status`) to handler; `on_mutation` hears of each call that
     changed something: its API and its operation.
 
-    Interceptors are asked in their order; each may answer itself. Interceptors with `pages` of their own add them.
+    Interceptors are asked in their order; each may answer itself. Those with `pages` of their own add them.
     `operations` are asked before moto.
     """
 
@@ -53,7 +55,7 @@ class ControlPlane:
         self.collector = Collector()
         own = {name: page for each in interceptors for name, page in getattr(each, "pages", {}).items()}
         self._pages = Pages({**own, **pages})
-        self._chain = _chained(interceptors, self._last)
+        self._chains = {api.name: _chained(api, interceptors, self._last) for api in router.apis}
         self._server = HttpServer(self._answer, limit_of=self._limit_of)
 
     async def serve(self, port: int) -> None:
@@ -80,7 +82,7 @@ class ControlPlane:
         except Refused as refused:
             return direct.failed(call, refused)
         self.collector.note_call()
-        answer = await self._chain(valid)
+        answer = await self._chains[api.name](valid)
         if answer.is_success and call.is_mutation:
             self._on_mutation(call.service, call.action)
         return answer
@@ -122,15 +124,10 @@ async def _own(method: Method, call: Call) -> Answer:
     return answers.of_output(call, await output if inspect.isawaitable(output) else output)
 
 
-def _chained(interceptors: Sequence[Interceptor], last: Handler) -> Handler:
+def _chained(api: Api, interceptors: Sequence[Interceptor], last: Handler) -> Handler:
+    """The interceptors that see calls of `api`, each with the next one to hand them on to."""
     handler = last
     for interceptor in reversed(interceptors):
-        handler = _before(interceptor, handler)
+        if getattr(interceptor, "service", api.name) == api.name:
+            handler = partial(interceptor, handle=handler)
     return handler
-
-
-def _before(interceptor: Interceptor, handler: Handler) -> Handler:
-    async def handle(call: Call) -> Answer:
-        return await interceptor(call, handler)
-
-    return handle

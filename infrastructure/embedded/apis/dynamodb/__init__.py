@@ -38,6 +38,7 @@ API = Api(
     },
     note="PartiQL is refused: moto's statements insert an item twice, find nothing by a compound key and know no "
     "numbers.",
+    interceptor="infrastructure.embedded.apis.dynamodb.throttling:Throttling",
     controller="infrastructure.embedded.apis.dynamodb.controller:DynamoDbController",
     resources="infrastructure.embedded.apis.dynamodb.resources",
 )

@@ -11,7 +11,7 @@ A Query or Scan counts the mean size of its first items for each item scanned,
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
@@ -51,12 +51,14 @@ class _Touched:
 class Throttling:
     """Refuses what a table has no credit for, and charges what it lets through."""
 
+    service: ClassVar[str] = "dynamodb"
+
     def __init__(self, backends: "Backends", *, clock: Callable[[], float] = time.monotonic) -> None:
         self._backends = backends
         self._clock = clock
 
     async def __call__(self, call: Call, handle: Handler) -> Answer:
-        kind = _KINDS.get(call.action) if call.service == "dynamodb" else None
+        kind = _KINDS.get(call.action)
         if kind is None:
             return await handle(call)
         touched = tuple(_touched(call))

@@ -30,6 +30,7 @@ API = Api(
     codes={"InvalidToken": "InvalidParameterValue"},
     invalid="InvalidParameterValue",
     missing="MissingParameter",
+    interceptor="infrastructure.embedded.apis.sqs.long_poll:LongPoll",
     controller="infrastructure.embedded.apis.sqs.controller:SqsController",
     resources="infrastructure.embedded.apis.sqs.resources",
 )

@@ -5,7 +5,7 @@ and a visibility time-out that ends all count; so does the queue going away.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from infrastructure.embedded.control.background import wait_within
 from infrastructure.embedded.gateway.call import Answer, Call, Handler
@@ -19,12 +19,14 @@ LONGEST_S = 20.0
 class LongPoll:
     """Holds a ReceiveMessage back until it has something to answer; everything else passes."""
 
+    service: ClassVar[str] = "sqs"
+
     def __init__(self, backends: "Backends") -> None:
         self._backends = backends
 
     async def __call__(self, call: Call, handle: Handler) -> Answer:
         """Wait if it has to, then pass the call on: the queue answers at once."""
-        if call.service == "sqs" and call.action == "ReceiveMessage":
+        if call.action == "ReceiveMessage":
             queue = self._queue(call)
             if queue is not None:
                 await _deliverable(queue, within_s=_wait_s(call, queue))

@@ -221,7 +221,8 @@ def test_closing_cuts_what_is_open_and_can_be_done_twice() -> None:
     async def scenario() -> None:
         waiting = asyncio.Event()
 
-        async def forever(_call: Call, _handle: Handler) -> Answer:
+        async def forever(_call: Call, handle: Handler) -> Answer:
+            del handle
             waiting.set()
             await asyncio.Event().wait()
             raise AssertionError("nothing sets it")

@@ -3,8 +3,8 @@
 Replaces in `moto.core` (moto 5.2): `responses.method_names_from_class`, which inspects the whole class for every call
 (0.15 ms), by a look at the one name that is asked for; `responses.gen_amzn_requestid_long`, 52 draws from a random
 generator, by a UUID; `responses.BaseResponse.parse_parameters`, which reads a JSON body once more, shape by shape (0.1
-ms for ten metrics), by what the gateway has read; and in `utils` the loader of service models, which lists all of botocore's data anew for each
-service (15 ms), by one that keeps the list.
+ms for ten metrics), by what the gateway has read; and in `utils` the loader of service models, which lists all of
+botocore's data anew for each service (15 ms), by one that keeps the list.
 """
 
 from functools import cache
