@@ -13,6 +13,7 @@ from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.reconciler import Reconciler
 from infrastructure.embedded.host import binaries
+from infrastructure.embedded.host.garbage import Collector
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.network.edges import Network
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
@@ -80,7 +81,7 @@ class EmbeddedCloud:
             on_mutation=backends.operations.changed,
         )
         if self._metrics is not None:
-            self._metrics.register(self._control_plane.collector.tick)
+            self._metrics.register(Collector(self._control_plane.calls).tick)
         await self._control_plane.serve(endpoint.port)
         return endpoint
 
@@ -117,7 +118,7 @@ class EmbeddedCloud:
             pages=self._pages,
         )
         reconciler.adopt([pkgutil.resolve_name(api.controller)(context) for api in PROVIDERS if api.controller])
-        backends.operations.changed = lambda service, _name: reconciler.notify(service)
+        backends.operations.changed = reconciler.notify
         self._measuring = asyncio.create_task(self._metrics.run(), name="metrics")
         return reconciler
 

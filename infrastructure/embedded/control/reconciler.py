@@ -90,7 +90,7 @@ class Reconciler:
             raise KeyError(f"no controller is called {name!r}; known: {', '.join(self._controllers)}")
         self._wake(self._controllers[name])
 
-    def notify(self, service: str) -> None:
+    def notify(self, service: str, _operation: str = "") -> None:
         """A call to `service` (a signing name) changed something: wake every controller that watches it."""
         for controller in self._controllers.values():
             if service == _EVERYTHING or service in controller.watches:

@@ -21,7 +21,6 @@ from infrastructure.embedded.gateway.operations import Method, Operations
 from infrastructure.embedded.gateway.pages import PREFIX, Page, Pages
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.routing import Router
-from infrastructure.embedded.host.garbage import Collector
 from infrastructure.embedded.moto import answers, direct
 from infrastructure.embedded.stacks import progress
 
@@ -52,7 +51,7 @@ class ControlPlane:
         self._router = router
         self._operations = operations
         self._on_mutation = on_mutation
-        self.collector = Collector()
+        self._count = 0
         own = {name: page for each in interceptors for name, page in getattr(each, "pages", {}).items()}
         self._pages = Pages({**own, **pages})
         self._chains = {api.name: _chained(api, interceptors, self._last) for api in router.apis}
@@ -69,6 +68,10 @@ class ControlPlane:
             progress.listeners.remove(self._progressed)
         await self._server.close()
 
+    def calls(self) -> int:
+        """How many were answered so far, but for those that were refused at the door."""
+        return self._count
+
     async def handle(self, call: Call) -> Answer:
         """The answer to `call` by way of all interceptors; also for calls made inside the daemon."""
         api, method = call.api, self._operations.find(call.service, call.action)
@@ -81,7 +84,7 @@ class ControlPlane:
             valid = request.read(call, api, call.operation)
         except Refused as refused:
             return direct.failed(call, refused)
-        self.collector.note_call()
+        self._count += 1
         answer = await self._chains[api.name](valid)
         if answer.is_success and call.is_mutation:
             self._on_mutation(call.service, call.action)

@@ -17,6 +17,7 @@ from botocore.model import OperationModel
 from infrastructure.embedded.gateway import codec, validation
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Call, HttpRequest
+from infrastructure.embedded.gateway.fitness import fits
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.routing import Router
 
@@ -82,7 +83,8 @@ def read(call: Call, api: Api, of: OperationModel) -> Call:
             validation.check_document(api, of, document)
         elif call.protocol == "rest-xml":
             validation.check_xml(of, request.body)
-    validation.check(api, of, given)
+    if of.input_shape is not None and not fits(of.input_shape)(given):
+        validation.refuse(api, of.input_shape, given)
     valued = _with_values(call, request, given)
     if valued is not None:
         request, given = valued, _members(call, of, valued)

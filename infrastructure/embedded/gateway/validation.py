@@ -10,12 +10,11 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.etree import ElementTree as ET
 
-from botocore.model import OperationModel
+from botocore.model import OperationModel, Shape
 
 from infrastructure.embedded.gateway import forms
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import HttpRequest
-from infrastructure.embedded.gateway.fitness import fits
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.shapes import Problem, problems
 
@@ -30,11 +29,8 @@ _SHOWN = 100
 """Characters of a refused value that are repeated."""
 
 
-def check(api: Api, of: OperationModel, given: Mapping[str, Any]) -> None:
-    """Raise `Refused` when `given` is not what the operation takes."""
-    shape = of.input_shape
-    if shape is None or fits(shape)(given):
-        return
+def refuse(api: Api, shape: Shape, given: Mapping[str, Any]) -> None:
+    """Raise `Refused` with all that is wrong with `given`, which does not fit the shape of what the operation takes."""
     found = list(problems(shape, given))
     if found:
         raise refusal(api, found)

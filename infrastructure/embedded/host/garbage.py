@@ -24,22 +24,28 @@ EVERY_S = 10.0
 
 
 class Collector:
-    """Collects in full when it is quiet. `clock` is monotonic seconds; `collect` is replaced in tests only."""
+    """Collects in full when it is quiet. `calls` is how many there were so far; `clock` is monotonic seconds.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, collect: Callable[[], None] | None = None) -> None:
+    `collect` is replaced in tests only.
+    """
+
+    def __init__(
+        self,
+        calls: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+        collect: Callable[[], None] | None = None,
+    ) -> None:
+        self._calls = calls
         self._clock = clock
         self._collect = collect or _collect_and_keep
-        self._calls = 0
+        self._known = calls()
         self._ticked_at = self._collected_at = clock()
-
-    def note_call(self) -> None:
-        self._calls += 1
 
     def tick(self, _elapsed_s: float = 0.0) -> tuple[()]:
         """Collect if few have called since the last tick and the last collection is a while ago. A metric source."""
-        now = self._clock()
-        is_quiet = self._calls < QUIET_PER_S * (now - self._ticked_at)
-        self._calls, self._ticked_at = 0, now
+        now, calls = self._clock(), self._calls()
+        is_quiet = calls - self._known < QUIET_PER_S * (now - self._ticked_at)
+        self._known, self._ticked_at = calls, now
         if is_quiet and now - self._collected_at >= EVERY_S:
             self._collect()
             self._collected_at = now

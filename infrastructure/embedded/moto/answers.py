@@ -20,5 +20,6 @@ def of_output(call: Call, output: Mapping[str, Any] | None) -> Answer:
     api, of = call.api, call.operation
     if api is None or of is None:
         raise NotImplementedError
-    names = imports.attribute_names(api.moto, api.handler) if api.handler else None
+    # Where moto's objects keep members under other names than AWS.
+    names = imports.handler(api.moto, api.handler).RESPONSE_KEY_PATH_TO_TRANSFORMER if api.handler else None
     return codec.answer(call.protocol, of, output or {}, names)

@@ -106,11 +106,6 @@ def handler(package: str, name: str) -> Any:
         return getattr(importlib.import_module(f"moto.{package}.responses"), name)
 
 
-def attribute_names(package: str, name: str) -> Any:
-    """Where moto's objects keep members under other names than AWS: what its serializers take."""
-    return handler(package, name).RESPONSE_KEY_PATH_TO_TRANSFORMER
-
-
 def backend(package: str, *, account: str, region: str) -> Any:
     """The records of `account` in `region` that `moto.<package>` keeps."""
     return getattr(models(package), f"{package}_backends")[account][region]

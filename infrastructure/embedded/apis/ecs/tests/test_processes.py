@@ -87,7 +87,7 @@ async def platform(state: StateFolder) -> AsyncIterator[Platform]:
         memory="512",
     )
     network = {"awsvpcConfiguration": {"subnets": made.subnets}}
-    made.backends.operations.changed = lambda service, _name: reconciler.notify(service)
+    made.backends.operations.changed = reconciler.notify
     made.backends.operations.call(
         "ecs",
         "CreateService",
