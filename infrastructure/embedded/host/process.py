@@ -83,11 +83,16 @@ class Process:
         with contextlib.suppress(ProcessLookupError):  # it ended already; the exit report is under way
             self.pidfd = os.pidfd_open(pid)
 
+    def terminate(self) -> None:
+        """SIGTERM, at once; nothing happens when it got one before."""
+        if self.state not in ("stopping", "exited"):
+            self.state = "stopping"
+            self._signal(signal.SIGTERM)
+
     async def stop(self, grace_s: float) -> int:
         """SIGTERM, after `grace_s` seconds SIGKILL; the return code. A second call may shorten the grace."""
         if self.state != "exited":
-            self.state = "stopping"
-            self._signal(signal.SIGTERM)
+            self.terminate()
             await asyncio.wait((self._done,), timeout=grace_s)
             self.kill()
         return await self.wait()

@@ -45,9 +45,12 @@ class FakeProcess:
             self._done.set()
             self._supervisor.tell(self)
 
+    def terminate(self) -> None:
+        self.state = "stopping"
+
     async def stop(self, grace_s: float) -> int:
         self.signals.append(f"TERM, KILL after {grace_s:g} s")
-        self.state = "stopping"
+        self.terminate()
         if self._supervisor.obeys:
             self.end(0)
         return await self.wait()

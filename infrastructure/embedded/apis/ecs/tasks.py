@@ -36,6 +36,8 @@ class Live:
     record: Record
     definition: Record
     due_at: float
+    grace_s: float = 0.0
+    """Seconds between SIGTERM and SIGKILL."""
     service: str | None = None
     """ARN of the service it belongs to; None for a task that was run by itself."""
     groups: tuple[str, ...] = ()
@@ -83,10 +85,12 @@ class Tasks:
 
     def add(self, task: Record, now: float, *, service: str | None = None, groups: tuple[str, ...] = ()) -> Live:
         """Take on a task that is yet to start."""
+        definition = self._record.definition(task.task_definition_arn)
         live = Live(
             record=task,
-            definition=self._record.definition(task.task_definition_arn),
+            definition=definition,
             due_at=now + self._context.pace.task_start_s,
+            grace_s=ecs_launch.stop_timeout_s(definition, self._context.pace),
             service=service,
             groups=groups,
         )
@@ -118,12 +122,16 @@ class Tasks:
             elif live.problem or (not live.is_wanted and live.process is None and live.launch is None):
                 self._finish(live, now, None)
 
-    def advance(self, now: float) -> float | None:
-        """Start what is due, stop what is not wanted, register what runs. When the next one is due."""
+    def stop_unwanted(self) -> None:
+        """Stop what is not wanted and not stopping yet."""
         for live in self:
             if not live.is_wanted:
                 self._stop(live)
-            elif live.launch is None and live.process is None and live.due_at <= now:
+
+    def advance(self, now: float) -> float | None:
+        """Start what is due, register what runs. When the next one is due."""
+        for live in (each for each in self if each.is_wanted):
+            if live.launch is None and live.process is None and live.due_at <= now:
                 live.launch = asyncio.create_task(self._start(live, now), name=f"start {live.arn}")
             elif live.is_running:
                 self._register(live)
@@ -166,8 +174,8 @@ class Tasks:
             return
         self._deregister(live)
         self._record.stopping(live.record)
-        grace_s = ecs_launch.stop_timeout_s(live.definition, self._context.pace)
-        live.stop = asyncio.create_task(live.process.stop(grace_s), name=f"stop {live.arn}")
+        live.process.terminate()
+        live.stop = asyncio.create_task(live.process.stop(live.grace_s), name=f"stop {live.arn}")
 
     def _on_exit(self, process: Process) -> None:
         live = self._by_process.get(process.spec.id)
