@@ -9,8 +9,7 @@ from infrastructure.embedded.gateway import validation
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.moto import imports
 from infrastructure.embedded.tests.conformance.cases import Case, cases
-from infrastructure.embedded.tests.conformance.running import answered, run
-from infrastructure.embedded.tests.conformance.walks import walk
+from infrastructure.embedded.tests.conformance.running import answered, run, walked
 from infrastructure.embedded.tests.control import run as run_async
 
 SEED = 1
@@ -24,10 +23,9 @@ def test_sampled_calls_are_answered_as_aws_answers_them(api: Api) -> None:
     operations = answered(api)
     asked = rng.sample(operations, min(OPERATIONS, len(operations)))
     chosen = [case for of in asked for case in _some(list(cases(api, of, SEED)), rng)]
-    steps = list(walk(api, operations, SEED))[:STEPS]
 
     async def problems() -> list[str]:
-        found = [each async for each in run(chosen)] + [each async for each in run(steps, is_walk=True)]
+        found = [each async for each in run(chosen)] + [each async for each in walked(api, SEED, STEPS)]
         return [f"{each.case.name}: {each.problem}" for each in found if each.problem]
 
     assert run_async(problems()) == []
@@ -41,7 +39,7 @@ def _some(found: list[Case], rng: random.Random) -> list[Case]:
     "api", [each for each in PROVIDERS if each.name in ("sqs", "iam", "ec2", "s3", "lambda")], ids=lambda api: api.name
 )
 def test_a_gateway_that_checks_nothing_is_found_out(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("check", "check_form", "check_document", "check_xml", "check_head"):
+    for name in ("refuse", "check_form", "check_document", "check_xml", "check_head"):
         monkeypatch.setattr(validation, name, lambda *_: None)
     wanted = {"type", "unknown"}
     fit = [of for of in answered(api) if wanted <= {case.kind for case in cases(api, of, SEED)}]

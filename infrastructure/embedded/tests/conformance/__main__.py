@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 from infrastructure.embedded.apis import PROVIDERS
-from infrastructure.embedded.tests.conformance.running import Outcome, all_cases, answered, run
-from infrastructure.embedded.tests.conformance.walks import walk
+from infrastructure.embedded.tests.conformance.running import Outcome, all_cases, run, walked
 
 _PROGRAM = "python -m infrastructure.embedded.tests.conformance"
 
@@ -47,7 +46,7 @@ async def _outcomes(seed: int, only: str) -> AsyncIterator[Outcome]:
         yield outcome
     for api in PROVIDERS:
         if f"{api.name}:".startswith(only) or only.startswith(f"{api.name}:"):
-            async for outcome in run(walk(api, answered(api), seed), is_walk=True):
+            async for outcome in walked(api, seed):
                 if f"{outcome.case.name}:".startswith(only):
                     yield outcome
 

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from botocore.model import OperationModel
@@ -15,7 +16,9 @@ from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Call
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.tests.conformance.cases import Case, cases
-from infrastructure.embedded.tests.conformance.verdict import problem
+from infrastructure.embedded.tests.conformance.handed import Handed
+from infrastructure.embedded.tests.conformance.verdict import output, problem
+from infrastructure.embedded.tests.conformance.walks import walk
 from infrastructure.embedded.tests.conformance.world import World
 
 
@@ -48,20 +51,27 @@ def _table() -> tuple[parity.Parity, ...]:
     return parity.table()
 
 
-async def run(chosen: Iterable[Case], *, is_walk: bool = False) -> AsyncIterator[Outcome]:
-    """The outcome of each case; on a walk each finds what those before it left."""
+async def walked(api: Api, seed: int, steps: int | None = None) -> AsyncIterator[Outcome]:
+    """The outcome of each step of a walk through an API, or of the first ones: each finds what those before it left."""
+    handed = Handed()
+    async for outcome in run(islice(walk(api, answered(api), seed, handed), steps), handed):
+        yield outcome
+
+
+async def run(chosen: Iterable[Case], handed: Handed | None = None) -> AsyncIterator[Outcome]:
+    """The outcome of each case; on a walk what the API has `handed` out is kept."""
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), is_kept=is_walk)
+        world = World(Path(folder), is_kept=handed is not None)
         try:
             for case in chosen:
-                outcome = await _outcome(world, case)
+                outcome = await _outcome(world, case, handed)
                 if outcome is not None:
                     yield outcome
         finally:
             await world.close()
 
 
-async def _outcome(world: World, case: Case) -> Outcome | None:
+async def _outcome(world: World, case: Case, handed: Handed | None) -> Outcome | None:
     """None for a request of another operation: what tells it apart in REST is the mistake."""
     try:
         call, answer = await world.ask(case.request)
@@ -78,6 +88,8 @@ async def _outcome(world: World, case: Case) -> Outcome | None:
     found = problem(case, answer, plain)
     if case.kind in ("valid", "walk") and not found:
         found = _refusal(call)
+    if handed is not None and not found and answer.is_success:
+        handed.note({name: each for name, each in output(case, answer).items() if name != "ResponseMetadata"})
     defects = f" ({'; '.join(world.defects.seen)})" if found and world.defects.seen else ""
     return Outcome(case=case, problem=f"{found}{defects}" if found else None)
 

@@ -65,7 +65,7 @@ def member(name: str, of: Any, rng: random.Random) -> Any:
     """The least valid value of a structure's member, and one that is provided here, where there is a choice."""
     shape = of.members[name]
     provided = _PROVIDED.get(name) if shape.type_name == "string" else None
-    is_allowed = provided and (provided in shape.enum if shape.enum else _is_text(shape, provided))
+    is_allowed = provided and (provided in shape.enum if shape.enum else is_text(shape, provided))
     return provided if is_allowed else valid(shape, rng)
 
 
@@ -83,7 +83,7 @@ def text(shape: Any, rng: random.Random) -> str:
     low, high = least(shape), most(shape)
     pattern = shape.metadata.get("pattern")
     for liked in (ARN if is_arn(shape) else NAMELESS, "nope-1", "/nope", "0"):
-        if _is_text(shape, liked):
+        if is_text(shape, liked):
             return liked
     if not pattern:
         return (NAMELESS * (low // 4 + 1))[: max(low, min(high, 4))]
@@ -93,7 +93,8 @@ def text(shape: Any, rng: random.Random) -> str:
     return found
 
 
-def _is_text(shape: Any, text: str) -> bool:
+def is_text(shape: Any, text: str) -> bool:
+    """Whether the shape takes it."""
     pattern = shape.metadata.get("pattern")
     return least(shape) <= len(text) <= most(shape) and (not pattern or patterns.is_match(pattern, text))
 

@@ -81,9 +81,13 @@ def problem(case: Case, answer: Answer, plain: Answer | None = None) -> str | No
 
 def parsed(case: Case, answer: Answer) -> ClientError | None:
     """The answer as botocore reads it: an error as an SDK would raise it, None for a success."""
+    return ClientError(output(case, answer), case.operation.name) if answer.status >= 400 else None
+
+
+def output(case: Case, answer: Answer) -> Any:
+    """The members of the answer, as botocore reads them."""
     wire = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
-    found: Any = _PARSERS[case.api.protocol].parse(wire, case.operation.output_shape)
-    return ClientError(found, case.operation.name) if answer.status >= 400 else None
+    return _PARSERS[case.api.protocol].parse(wire, case.operation.output_shape)
 
 
 def _invalid(case: Case) -> frozenset[str]:
