@@ -8,10 +8,9 @@ from collections.abc import Collection
 from typing import ClassVar
 
 from infrastructure.embedded.apis.elasticache.api import NODE, REDIS, ElastiCacheApi, Record
-from infrastructure.embedded.control.context import Context
-from infrastructure.embedded.control.endpoints import Entrance, is_platforms
-from infrastructure.embedded.engines.redis.controller import RedisController
-from infrastructure.embedded.engines.redis.group import Group, RedisMember
+from infrastructure.embedded.control.endpoints import Entrance
+from infrastructure.embedded.engines.redis.controller import Node, RedisController
+from infrastructure.embedded.engines.redis.group import Group
 from infrastructure.embedded.network.envoy.model import LOOPBACK
 
 
@@ -21,17 +20,8 @@ class ElastiCacheController(RedisController):
     name = "elasticache"
     watches: ClassVar[frozenset[str]] = frozenset({"elasticache"})
     PARTS: ClassVar[tuple[type, ...]] = (ElastiCacheApi,)
-    UPSTREAM, NAMESPACE = "elasticache", "AWS/ElastiCache"
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self._backend = context.backends.elasticache
-        operations = context.backends.operations
-        self._calls = ElastiCacheApi(self._backend, operations, self._engine.ports.allocate)
-        operations.bind(self.name, self._calls)
-
-    def _addressed(self) -> Collection[str]:
-        return self._calls.ports
+    _calls: ElastiCacheApi
+    NAMESPACE = "AWS/ElastiCache"
 
     def _wanted(self) -> dict[str, Record]:
         """Every group, and every cluster that stands alone, that is on record and not being deleted."""
@@ -44,24 +34,13 @@ class ElastiCacheController(RedisController):
         groups = {k: record for k, record in self._backend.replication_groups.items() if record.status != "deleting"}
         return {k: record for k, record in (clusters | groups).items() if k in self._calls.ports}
 
-    def _make(self, identity: str, record: Record) -> Group:
-        if identity in self._backend.replication_groups:
-            nodes = [
-                (node["cache_cluster_id"], node["preferred_availability_zone"], node["current_role"] == "primary")
-                for node in record.node_groups[0]["node_group_members"]
-            ]
-        else:
-            nodes = [(identity, record.preferred_availability_zone or f"{self._context.region}a", True)]
-        return Group(
-            id=identity,
-            service=self.name,
-            node_type=record.cache_node_type,
-            members=[
-                RedisMember(name, az, self._engine.ports.allocate(), is_primary) for name, az, is_primary in nodes
-            ],
-            engine=self._engine,
-            changed=self._role_changed,
-        )
+    def _nodes(self, identity: str, record: Record) -> list[Node]:
+        if identity not in self._backend.replication_groups:
+            return [(identity, record.preferred_availability_zone or f"{self._context.region}a", True)]
+        return [
+            (node["cache_cluster_id"], node["preferred_availability_zone"], node["current_role"] == "primary")
+            for node in record.node_groups[0]["node_group_members"]
+        ]
 
     async def _step(self, _record: Record, group: Group) -> None:
         asked = self._calls.reboots & {member.id for member in group.members}
@@ -77,7 +56,7 @@ class ElastiCacheController(RedisController):
         self._write_back(group)
 
     def _role_changed(self, group: Group) -> None:
-        self._publish()
+        super()._role_changed(group)
         self._note_roles(group)
 
     def _note_roles(self, group: Group) -> None:
@@ -101,12 +80,11 @@ class ElastiCacheController(RedisController):
 
     def _addresses(self, record: Record, group: Group) -> list[Entrance]:
         tags = self._backend.tagging_service.list_tags_for_resource(record.arn)["Tags"]
-        known_as, ports = self.UPSTREAM if is_platforms(tags) else "", self._calls.ports[group.id]
-        name, url, primary = f"elasticache-{group.id}", "redis://{host}:{port}/0", (group.primary.endpoint,)
-        found = [Entrance(name=name, port=ports.primary, servers=primary, known_as=known_as, url=url)]
+        ports = self._calls.ports[group.id]
+        found = [self._entrance(group, ports.primary, tags)]
         if ports.reader != ports.primary:
-            readers = tuple(replica.endpoint for replica in group.replicas) or primary
-            found.append(Entrance(name=f"{name}-reader", port=ports.reader, servers=readers))
+            readers = tuple(replica.endpoint for replica in group.replicas) or found[0].servers
+            found.append(Entrance(name=f"{found[0].name}-reader", port=ports.reader, servers=readers))
         return found
 
     def _forget(self, identity: str) -> Collection[int]:
