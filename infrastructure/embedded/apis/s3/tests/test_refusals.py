@@ -42,6 +42,7 @@ async def _bucket() -> Control:
         ("PutBucketVersioning", {"VersioningConfiguration": {}}, None, "IllegalVersioningConfigurationException"),
         ("PutBucketTagging", {"Tagging": {"TagSet": []}}, b"<Tagging><Nope/></Tagging>", "MalformedXML"),
         ("PutBucketTagging", {"Tagging": {"TagSet": []}}, b"<Tagging>", "MalformedXML"),
+        ("CompleteMultipartUpload", {"Key": "beans", "UploadId": "nope"}, None, "MalformedXML"),
         ("ListObjectsV2", {"ContinuationToken": "nope"}, None, "InvalidArgument"),
     ],
 )
