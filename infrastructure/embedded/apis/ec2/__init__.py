@@ -10,12 +10,15 @@ API = Api(
     missing="MissingParameter",
     absent={
         "CreateLaunchTemplateVersion": "MissingParameter",
+        "CreateSubnet": "MissingParameter",
         "DeleteManagedPrefixList": "InvalidPrefixListID.NotFound",
         "DeleteNatGateway": "NatGatewayNotFound",
+        "DeleteNetworkAclEntry": "InvalidNetworkAclEntry.NotFound",
         "DeleteSecurityGroup": "InvalidGroup.NotFound",
         "DescribeImageAttribute": "InvalidAMIID.NotFound",
         "ModifyManagedPrefixList": "InvalidPrefixListID.NotFound",
         "ReplaceNetworkAclAssociation": "InvalidAssociationID.NotFound",
+        "ReplaceNetworkAclEntry": "InvalidNetworkAclEntry.NotFound",
     },
     records={
         "all processes share the loopback interface: networks, their gateways and addresses are records": (

@@ -1,12 +1,13 @@
 """EC2 deletions that leave nothing behind, and rules of security groups whose description can change.
 
 Replaces in `moto.ec2` (moto 5.2): of the back end `delete_nat_gateway`, which keeps the gateway and its network
-interface, `delete_vpc_endpoints`, which keeps the endpoints (AWS shows both for a while, as deleted), and
-`create_vpc_endpoint`, which knows no default for their type; of the responses
-`update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and change nothing of a
-rule for a group or a prefix list; and of `SecurityGroupRule` the `description`, which is that of an address range
-alone, and the ports, which it reads of every protocol, given or not. Which protocols need them: Amazon EC2 API
-Reference, "IpPermission".
+interface, `delete_vpc_endpoints`, which keeps the endpoints (AWS shows both for a while, as deleted),
+`create_vpc_endpoint`, which knows no default for their type, `associate_vpc_cidr_block`, which associates nothing when
+nothing is given, and `modify_managed_prefix_list`, which takes its name from a list that is to keep it; of the
+responses `update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and change
+nothing of a rule for a group or a prefix list; and of `SecurityGroupRule` the `description`, which is that of an
+address range alone, and the ports, which it reads of every protocol, given or not. Which protocols need them: Amazon
+EC2 API Reference, "IpPermission".
 """
 
 from typing import Any
@@ -24,6 +25,8 @@ from moto.ec2.responses.security_groups import SecurityGroups
 
 _moto_create_vpc_endpoint = models.EC2Backend.create_vpc_endpoint
 _moto_rule = SecurityGroupRule.__init__
+_moto_associate = models.EC2Backend.associate_vpc_cidr_block
+_moto_modify_list = models.EC2Backend.modify_managed_prefix_list
 _moto_delete_nat_gateway = models.EC2Backend.delete_nat_gateway
 _moto_delete_vpc_endpoints = models.EC2Backend.delete_vpc_endpoints
 _moto_describe = {
@@ -44,6 +47,19 @@ def _create_vpc_endpoint(self: Any, *arguments: Any, **named: Any) -> Any:
     endpoint = _moto_create_vpc_endpoint(self, *arguments, **named)
     endpoint.vpc_endpoint_type = endpoint.vpc_endpoint_type or "Gateway"
     return endpoint
+
+
+def _associate(self: Any, vpc_id: str, cidr_block: str | None, amazon_provided_ipv6_cidr_block: bool) -> Any:
+    if not cidr_block and not amazon_provided_ipv6_cidr_block:
+        raise MissingParameter("Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.")
+    return _moto_associate(self, vpc_id, cidr_block, amazon_provided_ipv6_cidr_block)
+
+
+def _modify_list(self: Any, *arguments: Any, **named: Any) -> Any:
+    names = {key: each.prefix_list_name for key, each in self.managed_prefix_lists.items()}
+    changed = _moto_modify_list(self, *arguments, **named)
+    changed.prefix_list_name = changed.prefix_list_name or names[changed.id]
+    return changed
 
 
 def _delete_vpc_endpoints(self: Any, vpce_ids: list[str] | None = None) -> None:
@@ -116,6 +132,8 @@ def install() -> None:
     """Replace them."""
     SecurityGroupRule.__init__ = _rule
     SecurityGroupRule.description = property(lambda rule: _described(rule).get("Description"))
+    models.EC2Backend.associate_vpc_cidr_block = _associate
+    models.EC2Backend.modify_managed_prefix_list = _modify_list
     models.EC2Backend.create_vpc_endpoint = _create_vpc_endpoint
     models.EC2Backend.delete_nat_gateway = _delete_nat_gateway
     models.EC2Backend.delete_vpc_endpoints = _delete_vpc_endpoints

@@ -96,3 +96,27 @@ def test_a_rule_of_another_protocol_needs_no_ports(ec2: ApiCalls, vpc: str, prot
     assert kept["IpProtocol"] == protocol
     ec2("ec2", "RevokeSecurityGroupIngress", GroupId=group, IpPermissions=[permission])
     assert ec2("ec2", "DescribeSecurityGroups", GroupIds=[group])["SecurityGroups"][0]["IpPermissions"] == []
+
+
+@pytest.mark.parametrize("action", ["AssociateVpcCidrBlock", "CreateSubnet"])
+def test_a_network_needs_a_range(ec2: ApiCalls, vpc: str, action: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        ec2("ec2", action, VpcId=vpc)
+    assert refused.value.code == "MissingParameter"
+    assert len(ec2("ec2", "DescribeVpcs", VpcIds=[vpc])["Vpcs"][0]["CidrBlockAssociationSet"]) == 1
+
+
+def test_an_entry_that_is_not_there_cannot_be_replaced(ec2: ApiCalls, vpc: str) -> None:
+    acl = ec2("ec2", "CreateNetworkAcl", VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+    entry = {"RuleNumber": 7, "Protocol": "-1", "RuleAction": "deny", "Egress": False, "CidrBlock": "10.0.0.0/8"}
+    for action, members in (("ReplaceNetworkAclEntry", entry), ("DeleteNetworkAclEntry", {})):
+        with pytest.raises(ApiError) as refused:
+            ec2("ec2", action, NetworkAclId=acl, **{"RuleNumber": 7, "Egress": False, **members})
+        assert refused.value.code == "InvalidNetworkAclEntry.NotFound"
+
+
+def test_a_prefix_list_keeps_its_name(ec2: ApiCalls, vpc: str) -> None:
+    asked = {"PrefixListName": "menus", "MaxEntries": 2, "AddressFamily": "IPv4"}
+    identity = ec2("ec2", "CreateManagedPrefixList", **asked)["PrefixList"]["PrefixListId"]
+    changed = ec2("ec2", "ModifyManagedPrefixList", PrefixListId=identity, AddEntries=[{"Cidr": "10.0.0.0/8"}])
+    assert changed["PrefixList"]["PrefixListName"] == "menus"
