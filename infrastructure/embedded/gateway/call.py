@@ -41,8 +41,8 @@ class HttpRequest:
 class Call:
     """One AWS API call. `service` is the signing name (`dynamodb`), `action` the operation (`PutItem`).
 
-    `parameters` are its members under AWS's names: as they came in a JSON protocol, with the types of the model in
-    any other. `caller` is the access key id, which names the service or person that called. `api` is None for what
+    `parameters` are its members under AWS's names: as they came in a JSON body, with the types of the model anywhere
+    else. `caller` is the access key id, which names the service or person that called. `api` is None for what
     the embedded cloud does not have, `operation` for what AWS does not.
     """
 
@@ -76,7 +76,7 @@ class Call:
     def typed(self) -> dict[str, Any]:
         """The members with the types of the model, also those that JSON has no type for."""
         shape = self.operation.input_shape if self.operation is not None else None
-        read = typed(shape) if self.protocol == "json" and shape is not None else None
+        read = typed(shape) if "json" in self.protocol and shape is not None else None
         found: dict[str, Any] = self.parameters if read is None else read(self.parameters)
         return found
 

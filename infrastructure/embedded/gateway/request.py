@@ -68,21 +68,14 @@ def call_of(request: HttpRequest, router: Router, *, at: float) -> Call:
 
 def read(call: Call, api: Api, of: OperationModel) -> Call:
     """The call with its members, which are what the operation takes; `Refused` says what is not."""
-    if call.protocol == "json":
-        request = _decompressed(call.request, api.body_limit)
-        given = _members(call, of, request)
-    else:
-        request = call.request if codec.is_stream(of.input_shape) else _decompressed(call.request, api.body_limit)
-        document = _document(call.protocol, of, request)
-        given = _members(call, of, request)
-        if call.protocol in ("query", "ec2"):
-            validation.check_form(api, of, request.form)
-        else:
-            validation.check_head(api, of, request)
-        if call.protocol == "rest-json":
-            validation.check_document(api, of, document)
-        elif call.protocol == "rest-xml":
-            validation.check_xml(of, request.body)
+    request = call.request if codec.is_stream(of.input_shape) else _decompressed(call.request, api.body_limit)
+    given = _members(call, of, request)
+    if call.protocol in ("query", "ec2"):
+        validation.check_form(api, of, request.form)
+    elif call.protocol.startswith("rest"):
+        validation.check_head(api, of, request)
+    if call.protocol == "rest-xml":
+        validation.check_xml(of, request.body)
     if of.input_shape is not None and not fits(of.input_shape)(given):
         validation.refuse(api, of.input_shape, given)
     valued = _with_values(call, request, given)
@@ -92,8 +85,12 @@ def read(call: Call, api: Api, of: OperationModel) -> Call:
 
 
 def _members(call: Call, of: OperationModel, request: HttpRequest) -> dict[str, Any]:
+    """As they came in a JSON body, with the types of the model anywhere else."""
     if call.protocol == "json":
         return codec.json_members(request.body)
+    if call.protocol == "rest-json" and not codec.is_stream(of.input_shape):
+        head = codec.members(call.protocol, of, replace(request, body=b""), call.parameters)
+        return codec.json_members(request.body) | head
     return codec.members(call.protocol, of, request, call.parameters)
 
 
@@ -113,13 +110,6 @@ def _with_values(call: Call, request: HttpRequest, given: Mapping[str, Any]) -> 
     values = [f"{name[:-3]}Value" for name in request.form if name.endswith(".Key") and _TAG.search(name)]
     added = "".join(f"&{name}=" for name in values if name not in request.form)
     return replace(request, body=request.body + added.encode()) if added else None
-
-
-def _document(protocol: str, of: OperationModel, request: HttpRequest) -> dict[str, Any]:
-    """The JSON object of a REST body; empty where the body is something else."""
-    shape = of.input_shape
-    is_document = protocol == "rest-json" and shape is not None and not shape.serialization.get("payload")
-    return codec.json_members(request.body) if is_document else {}
 
 
 def _decompressed(request: HttpRequest, limit: int) -> HttpRequest:

@@ -5,7 +5,7 @@ which `fitness` says at once; `shapes` says what is wrong with the others. Wordi
 ("1 validation error detected: Value … at '…' failed to satisfy constraint: …").
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 from xml.etree import ElementTree as ET
@@ -54,17 +54,6 @@ def check_form(api: Api, of: OperationModel, form: Mapping[str, str]) -> None:
             )
 
 
-def check_document(api: Api, of: OperationModel, document: object) -> None:
-    """Raise `Refused` for a member of a JSON body that the operation does not have, or of a kind that it is not."""
-    if of.input_shape is None or of.input_shape.serialization.get("payload"):
-        return
-    found = next(_wrong(of.input_shape, document, ""), None)
-    if found is not None and found.kind == "type":
-        raise Refused("SerializationException", f"{found.path}: {_shown(found.value)} {found.constraint}")
-    if found is not None:
-        raise Refused(code_of(api), f"Unknown parameter in input: {found.path!r}")
-
-
 def check_xml(of: OperationModel, body: bytes) -> None:
     """Raise `Refused` for an element of an XML body that the operation does not have, or reads as something else."""
     shape = of.input_shape
@@ -89,31 +78,6 @@ def check_head(api: Api, of: OperationModel, request: HttpRequest) -> None:
             text = request.headers.get(wire.lower()) if location == "header" else asked.get(wire, [None])[0]
             if text is not None and not forms.is_readable(member, text):
                 raise Refused(code_of(api), f"{wire}: {_shown(text)} can not be converted to a Boolean")
-
-
-_KINDS: Mapping[str, type] = {"structure": dict, "map": dict, "list": list, "boolean": bool}
-"""What these are in JSON: parsers take what is something else for something that it is not."""
-
-
-def _wrong(shape: Any, value: object, path: str) -> Iterator[Problem]:
-    kind = shape.type_name
-    if value is None or getattr(shape, "is_document_type", False):
-        return
-    if not isinstance(value, _KINDS.get(kind, object)):
-        yield Problem("type", path, value, f"can not be converted to a {kind}")
-    elif isinstance(value, dict) and kind == "structure":
-        members = {member.serialization.get("name", name): member for name, member in shape.members.items()}
-        for name, inner in value.items():
-            if name in members:
-                yield from _wrong(members[name], inner, f"{path}.{name}".lstrip("."))
-            else:
-                yield Problem("unknown", f"{path}.{name}".lstrip("."), inner, "")
-    elif isinstance(value, dict) and kind == "map":
-        for name, inner in value.items():
-            yield from _wrong(shape.value, inner, f"{path}.{name}".lstrip("."))
-    elif isinstance(value, list) and kind == "list":
-        for number, inner in enumerate(value, 1):
-            yield from _wrong(shape.member, inner, f"{path}.{number}")
 
 
 def code_of(api: Api) -> str:
