@@ -17,7 +17,10 @@ API = Api(
     absent={
         "CreateCapacityProvider": "InvalidParameterException",
         "DeleteCapacityProvider": "ClientException",
+        "ListTagsForResource": "InvalidParameterException",
         "PutAttributes": "TargetNotFoundException",
+        "TagResource": "ResourceNotFoundException",
+        "UntagResource": "ResourceNotFoundException",
         "UpdateCapacityProvider": "ClientException",
     },
     invalid="InvalidParameterException",

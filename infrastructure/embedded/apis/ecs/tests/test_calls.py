@@ -229,6 +229,19 @@ def test_there_are_no_container_instances() -> None:
         assert run(control.refusal("ecs", name, **members))["status"] == 501
 
 
+@pytest.mark.parametrize(
+    ("action", "members", "code"),
+    [
+        ("TagResource", {"tags": [{"key": "team", "value": "menu"}]}, "ResourceNotFoundException"),
+        ("UntagResource", {"tagKeys": ["team"]}, "ResourceNotFoundException"),
+        ("ListTagsForResource", {}, INVALID),
+    ],
+)
+def test_what_is_not_there_has_no_tags(action: str, members: dict[str, Any], code: str) -> None:
+    arn = "arn:aws:ecs:us-east-1:123456789012:capacity-provider/absent"
+    assert run(Control().refusal("ecs", action, resourceArn=arn, **members))["__type"] == code
+
+
 async def test_stopped_tasks_are_forgotten_in_the_end(state: StateFolder) -> None:
     async with platform(state) as ecs:
         ecs.create_service(desired=1)
