@@ -40,7 +40,7 @@ class Targets:
     def health(self, target: Target) -> Health:
         """What the load balancer says of it. One that somebody took out gets no requests and counts as initial."""
         output = self._call("DescribeTargetHealth", target) or {}
-        states = [_state(each) for each in output.get("TargetHealthDescriptions", ())]
+        states = [each["TargetHealth"]["State"] for each in output.get("TargetHealthDescriptions", ())]
         return _HEALTH.get(states[0], "initial") if states else "initial"
 
     def _call(self, name: str, target: Target) -> Output | None:
@@ -48,9 +48,3 @@ class Targets:
             return None
         described = [{"Id": LOOPBACK, "Port": target.port}]
         return self._operations.call("elasticloadbalancing", name, TargetGroupArn=target.group, Targets=described)
-
-
-def _state(described: Any) -> str:
-    """From a description's members, or from moto's object for one."""
-    health = described["TargetHealth"] if isinstance(described, Mapping) else described.target_health
-    return str(health["State"])
