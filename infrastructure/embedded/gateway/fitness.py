@@ -6,6 +6,7 @@ test holds the two against each other. Shapes are compiled once, into closures; 
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from botocore.model import Shape
@@ -14,16 +15,12 @@ from infrastructure.embedded.gateway.patterns import is_base64, is_moment, patte
 
 Fits = Callable[[Any], bool]
 _ENDLESS = float("inf")
-_known: dict[int, tuple[Shape, Fits]] = {}
-"""By `id`, with the shape itself: else another one could be given the same `id` later."""
 
 
+@cache
 def fits(shape: Shape) -> Fits:
     """What says whether a value is one of `shape`."""
-    found = _known.get(id(shape))
-    if found is None:
-        found = _known[id(shape)] = (shape, _COMPILERS.get(shape.type_name, _anything)(shape))
-    return found[1]
+    return _COMPILERS.get(shape.type_name, _anything)(shape)
 
 
 def _anything(_shape: Shape) -> Fits:
@@ -57,14 +54,11 @@ def _structure(shape: Any) -> Fits:
 
 def _list(shape: Any) -> Fits:
     least, most = _bounds(shape)
-    inner: list[Fits] = []
 
     def fits_list(value: Any) -> bool:
         if type(value) is not list or not least <= len(value) <= most:
             return False
-        check = inner[0] if inner else fits(shape.member)
-        if not inner:
-            inner.append(check)
+        check = fits(shape.member)
         for each in value:  # noqa: SIM110  as above
             if each is not None and not check(each):
                 return False
@@ -75,14 +69,11 @@ def _list(shape: Any) -> Fits:
 
 def _map(shape: Any) -> Fits:
     least, most = _bounds(shape)
-    inner: list[Fits] = []
 
     def fits_map(value: Any) -> bool:
         if type(value) is not dict or not least <= len(value) <= most:
             return False
-        if not inner:
-            inner.extend((fits(shape.key), fits(shape.value)))
-        key_fits, value_fits = inner
+        key_fits, value_fits = fits(shape.key), fits(shape.value)
         for key, each in value.items():  # noqa: SIM110  as above
             if not key_fits(key) or (each is not None and not value_fits(each)):
                 return False

@@ -7,35 +7,30 @@ lets them through, or as an SDK takes them.
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from botocore.model import Shape
 from botocore.utils import parse_timestamp
 
 Read = Callable[[Any], Any]
-_known: dict[int, tuple[Shape, Read | None]] = {}
-"""By `id`, with the shape itself: else another one could be given the same `id` later."""
 
 
+@cache
 def typed(shape: Shape) -> Read | None:
     """What makes a value of `shape` from one in JSON; None where both are the same."""
-    found = _known.get(id(shape))
-    if found is None:
-        compiler = _COMPILERS.get(shape.type_name)
-        found = _known[id(shape)] = (shape, compiler(shape) if compiler else _LEAVES.get(shape.type_name))
-    return found[1]
+    compiler = _COMPILERS.get(shape.type_name)
+    return compiler(shape) if compiler else _LEAVES.get(shape.type_name)
 
 
 def _structure(shape: Any) -> Read | None:
-    members, known = shape.members, dict[str, Read | None]()
+    members = shape.members
 
     def read(value: Mapping[str, Any]) -> dict[str, Any]:
         found = {}
         for name, given in value.items():
             if given is not None:
-                if name not in known:
-                    known[name] = typed(members[name])
-                inner = known[name]
+                inner = typed(members[name])
                 found[name] = given if inner is None else inner(given)
         return found
 
