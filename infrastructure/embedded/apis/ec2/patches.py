@@ -2,7 +2,8 @@
 
 Replaces in `moto.ec2` (moto 5.2): of the back end `delete_nat_gateway`, which keeps the gateway and its network
 interface, `delete_vpc_endpoints`, which keeps the endpoints (AWS shows both for a while, as deleted),
-`create_vpc_endpoint`, which knows no default for their type, `associate_vpc_cidr_block`, which associates nothing when
+`create_vpc_endpoint`, which knows no default for their type, `create_network_interface`, which takes any text for an
+address and needs to be told which of several is the first, `associate_vpc_cidr_block`, which associates nothing when
 nothing is given, and `modify_managed_prefix_list`, which takes its name from a list that is to keep it; of the
 responses `update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and change
 nothing of a rule for a group or a prefix list; and of `SecurityGroupRule` the `description`, which is that of an
@@ -22,9 +23,11 @@ from moto.ec2.exceptions import (
 )
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.security_groups import SecurityGroups
+from moto.ec2.utils import is_valid_cidr
 
 _moto_create_vpc_endpoint = models.EC2Backend.create_vpc_endpoint
 _moto_rule = SecurityGroupRule.__init__
+_moto_create_interface = models.EC2Backend.create_network_interface
 _moto_associate = models.EC2Backend.associate_vpc_cidr_block
 _moto_modify_list = models.EC2Backend.modify_managed_prefix_list
 _moto_delete_nat_gateway = models.EC2Backend.delete_nat_gateway
@@ -47,6 +50,18 @@ def _create_vpc_endpoint(self: Any, *arguments: Any, **named: Any) -> Any:
     endpoint = _moto_create_vpc_endpoint(self, *arguments, **named)
     endpoint.vpc_endpoint_type = endpoint.vpc_endpoint_type or "Gateway"
     return endpoint
+
+
+def _create_interface(
+    self: Any, subnet: Any, private_ip_address: Any, private_ip_addresses: Any = None, *more: Any, **named: Any
+) -> Any:
+    listed = [each for each in private_ip_addresses or () if isinstance(each, dict)]
+    for each in (private_ip_address, *(item.get("PrivateIpAddress") for item in listed)):
+        if isinstance(each, str) and not is_valid_cidr(f"{each}/32"):
+            raise InvalidParameterValue(f"invalid value for parameter address: {each}")
+    if listed and not private_ip_address and not any(item.get("Primary") for item in listed):
+        listed[0]["Primary"] = True
+    return _moto_create_interface(self, subnet, private_ip_address, private_ip_addresses, *more, **named)
 
 
 def _associate(self: Any, vpc_id: str, cidr_block: str | None, amazon_provided_ipv6_cidr_block: bool) -> Any:
@@ -132,6 +147,7 @@ def install() -> None:
     """Replace them."""
     SecurityGroupRule.__init__ = _rule
     SecurityGroupRule.description = property(lambda rule: _described(rule).get("Description"))
+    models.EC2Backend.create_network_interface = _create_interface
     models.EC2Backend.associate_vpc_cidr_block = _associate
     models.EC2Backend.modify_managed_prefix_list = _modify_list
     models.EC2Backend.create_vpc_endpoint = _create_vpc_endpoint

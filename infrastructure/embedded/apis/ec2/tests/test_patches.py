@@ -120,3 +120,20 @@ def test_a_prefix_list_keeps_its_name(ec2: ApiCalls, vpc: str) -> None:
     identity = ec2("ec2", "CreateManagedPrefixList", **asked)["PrefixList"]["PrefixListId"]
     changed = ec2("ec2", "ModifyManagedPrefixList", PrefixListId=identity, AddEntries=[{"Cidr": "10.0.0.0/8"}])
     assert changed["PrefixList"]["PrefixListName"] == "menus"
+
+
+@pytest.mark.parametrize(
+    "given", [{"PrivateIpAddress": "nope"}, {"PrivateIpAddresses": [{"PrivateIpAddress": "10.0.0.256"}]}]
+)
+def test_an_interface_takes_no_text_for_an_address(ec2: ApiCalls, vpc: str, given: dict[str, Any]) -> None:
+    subnet = ec2("ec2", "CreateSubnet", VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    with pytest.raises(ApiError) as refused:
+        ec2("ec2", "CreateNetworkInterface", SubnetId=subnet, **given)
+    assert refused.value.code == "InvalidParameterValue"
+
+
+def test_the_first_of_several_addresses_is_the_interfaces_own(ec2: ApiCalls, vpc: str) -> None:
+    subnet = ec2("ec2", "CreateSubnet", VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    addresses = [{"PrivateIpAddress": "10.0.0.7"}, {"PrivateIpAddress": "10.0.0.8"}]
+    made = ec2("ec2", "CreateNetworkInterface", SubnetId=subnet, PrivateIpAddresses=addresses)["NetworkInterface"]
+    assert made["PrivateIpAddress"] == "10.0.0.7"
