@@ -1,6 +1,6 @@
 """The AWS APIs of the embedded cloud on one loopback port.
 
-    HTTP -> Host, Origin -> request -> allowed? valid? -> audit -> injected errors -> throttling -> long poll
+    HTTP -> Host, Origin -> request -> allowed? valid? -> audit -> injected errors -> the API's own interceptor
          -> our own operation | moto -> notify
 
 Runs inside the daemon's event loop, and never holds it for longer than one moto call takes.
