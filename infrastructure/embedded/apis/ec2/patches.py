@@ -1,14 +1,16 @@
-"""EC2 deletions that leave nothing behind, and rules of security groups whose description can change.
+"""EC2 deletions that leave nothing behind, addresses that are some, rules of security groups as EC2 keeps them.
 
-Replaces in `moto.ec2` (moto 5.2): of the back end `delete_nat_gateway`, which keeps the gateway and its network
-interface, `delete_vpc_endpoints`, which keeps the endpoints (AWS shows both for a while, as deleted),
-`create_vpc_endpoint`, which knows no default for their type, `create_network_interface`, which takes any text for an
-address and needs to be told which of several is the first, `associate_vpc_cidr_block`, which associates nothing when
-nothing is given, and `modify_managed_prefix_list`, which takes its name from a list that is to keep it; of the
-responses `update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and change
-nothing of a rule for a group or a prefix list; and of `SecurityGroupRule` the `description`, which is that of an
-address range alone, and the ports, which it reads of every protocol, given or not. Which protocols need them: Amazon
-EC2 API Reference, "IpPermission".
+Replaces in `moto.ec2` (moto 5.2):
+
+- of the back end: `delete_nat_gateway`, which keeps the gateway and its network interface, and `delete_vpc_endpoints`,
+  which keeps the endpoints (AWS shows both for a while, as deleted); `create_vpc_endpoint`, which knows no default for
+  their type; `allocate_address` and `create_network_interface`, which take any text for an address;
+  `associate_vpc_cidr_block`, which associates nothing when nothing is given; `modify_managed_prefix_list`, which takes
+  its name from a list that is to keep it;
+- of the responses: `update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and
+  change nothing of a rule for a group or a prefix list;
+- of `SecurityGroupRule`: the `description`, which is that of an address range alone, and the ports, which it reads of
+  every protocol, given or not. Which protocols need them: Amazon EC2 API Reference, "IpPermission".
 """
 
 from typing import Any
@@ -28,6 +30,7 @@ from moto.ec2.utils import is_valid_cidr
 _moto_create_vpc_endpoint = models.EC2Backend.create_vpc_endpoint
 _moto_rule = SecurityGroupRule.__init__
 _moto_create_interface = models.EC2Backend.create_network_interface
+_moto_allocate = models.EC2Backend.allocate_address
 _moto_associate = models.EC2Backend.associate_vpc_cidr_block
 _moto_modify_list = models.EC2Backend.modify_managed_prefix_list
 _moto_delete_nat_gateway = models.EC2Backend.delete_nat_gateway
@@ -56,12 +59,23 @@ def _create_interface(
     self: Any, subnet: Any, private_ip_address: Any, private_ip_addresses: Any = None, *more: Any, **named: Any
 ) -> Any:
     listed = [each for each in private_ip_addresses or () if isinstance(each, dict)]
-    for each in (private_ip_address, *(item.get("PrivateIpAddress") for item in listed)):
-        if isinstance(each, str) and not is_valid_cidr(f"{each}/32"):
-            raise InvalidParameterValue(f"invalid value for parameter address: {each}")
+    if not all(item.get("PrivateIpAddress") for item in listed):
+        raise MissingParameter("The request must contain the parameter privateIpAddress")
+    for each in (private_ip_address, *(item["PrivateIpAddress"] for item in listed)):
+        _require_address(each)
     if listed and not private_ip_address and not any(item.get("Primary") for item in listed):
         listed[0]["Primary"] = True
     return _moto_create_interface(self, subnet, private_ip_address, private_ip_addresses, *more, **named)
+
+
+def _allocate(self: Any, domain: str, address: str | None = None, *more: Any, **named: Any) -> Any:
+    _require_address(address)
+    return _moto_allocate(self, domain, address, *more, **named)
+
+
+def _require_address(given: Any) -> None:
+    if isinstance(given, str) and not is_valid_cidr(f"{given}/32"):
+        raise InvalidParameterValue(f"invalid value for parameter address: {given}")
 
 
 def _associate(self: Any, vpc_id: str, cidr_block: str | None, amazon_provided_ipv6_cidr_block: bool) -> Any:
@@ -147,6 +161,7 @@ def install() -> None:
     """Replace them."""
     SecurityGroupRule.__init__ = _rule
     SecurityGroupRule.description = property(lambda rule: _described(rule).get("Description"))
+    models.EC2Backend.allocate_address = _allocate
     models.EC2Backend.create_network_interface = _create_interface
     models.EC2Backend.associate_vpc_cidr_block = _associate
     models.EC2Backend.modify_managed_prefix_list = _modify_list

@@ -137,3 +137,10 @@ def test_the_first_of_several_addresses_is_the_interfaces_own(ec2: ApiCalls, vpc
     addresses = [{"PrivateIpAddress": "10.0.0.7"}, {"PrivateIpAddress": "10.0.0.8"}]
     made = ec2("ec2", "CreateNetworkInterface", SubnetId=subnet, PrivateIpAddresses=addresses)["NetworkInterface"]
     assert made["PrivateIpAddress"] == "10.0.0.7"
+
+
+@pytest.mark.usefixtures("vpc")
+def test_an_address_is_one(ec2: ApiCalls) -> None:
+    with pytest.raises(ApiError, match="nope") as refused:
+        ec2("ec2", "AllocateAddress", Address="nope")
+    assert refused.value.code == "InvalidParameterValue"
