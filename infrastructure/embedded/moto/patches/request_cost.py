@@ -1,10 +1,15 @@
 """What moto does for every call of any API, at a fraction of its cost.
 
-Replaces in `moto.core` (moto 5.2): `responses.method_names_from_class`, which inspects the whole class for every call
-(0.15 ms), by a look at the one name that is asked for; `responses.gen_amzn_requestid_long`, 52 draws from a random
-generator, by a UUID; `responses.BaseResponse.parse_parameters`, which reads a JSON body once more, shape by shape (0.1
-ms for ten metrics), by what the gateway has read; and in `utils` the loader of service models, which lists all of
-botocore's data anew for each service (15 ms), by one that keeps the list.
+Replaces in `moto.core` (moto 5.2):
+
+- `responses.method_names_from_class`, which inspects the whole class for every call (0.15 ms), by a look at the one
+  name that is asked for; `responses.gen_amzn_requestid_long`, 52 draws from a random generator, by a UUID;
+- `responses.BaseResponse.parse_parameters`, which reads a JSON body once more, shape by shape (0.1 ms for ten metrics),
+  by what the gateway has read;
+- `serialize.XFormedAttributePicker.__call__`, which works out anew under which of six spellings a dictionary may hold
+  each member of an answer (0.1 ms for five records), by a look that keeps them;
+- in `utils` the loader of service models, which lists all of botocore's data anew for each service (15 ms), by one that
+  keeps the list.
 """
 
 from functools import cache
@@ -12,10 +17,11 @@ from inspect import isfunction
 from typing import Any
 from uuid import uuid4
 
-from moto.core import responses, utils
+from moto.core import responses, serialize, utils
 
 from infrastructure.embedded.moto.direct import READ
 
+_moto_pick = serialize.XFormedAttributePicker.__call__
 _moto_parse_parameters = responses.BaseResponse.parse_parameters
 
 
@@ -46,8 +52,26 @@ def _parse_parameters(self: Any, request: Any) -> None:
         self.params = call.typed
 
 
+def _pick(self: Any, context: Any) -> Any:
+    held = context.obj
+    if type(held) is not dict or self.response_transformers:
+        return _moto_pick(self, context)
+    for spelling in _spellings(context.key, context.shape):
+        if spelling in held:
+            return held[spelling]
+    return None
+
+
+@cache
+def _spellings(key: str, shape: Any) -> tuple[str, ...]:
+    """The names under which a dictionary may hold the member, in moto's order; `shape` knows the structure it is in."""
+    context = serialize.AttributePickerContext(obj={}, key=key, shape=shape)
+    return tuple(serialize.XFormedAttributePicker().get_possible_keys(context))
+
+
 def install() -> None:
     """Replace them where they are called."""
+    serialize.XFormedAttributePicker.__call__ = _pick
     responses.BaseResponse.parse_parameters = _parse_parameters
     responses.method_names_from_class = _MethodNames
     responses.gen_amzn_requestid_long = _request_id
