@@ -29,7 +29,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "elasticache": ("infrastructure.embedded.apis.elasticache.patches",),
     "elbv2": ("infrastructure.embedded.apis.elbv2.patches",),
     "kinesis": ("infrastructure.embedded.apis.kinesis.patches", "infrastructure.embedded.apis.kinesis.lookups"),
-    "logs": ("infrastructure.embedded.apis.logs.patches",),
+    "logs": ("infrastructure.embedded.apis.logs.subscriptions",),
     "rds": ("infrastructure.embedded.apis.rds.patches",),
     "s3": ("infrastructure.embedded.apis.s3.patches",),
     "resourcegroupstaggingapi": ("infrastructure.embedded.apis.tagging.patches",),
