@@ -1,1 +1,1 @@
-"""Tests of sqs."""
+"""Tests of logs."""
