@@ -1,0 +1,38 @@
+"""What AWS does late or half, one line each: a platform that is tidier than AWS hides the faults people meet there.
+
+Under `--pace aws` each is as long as on AWS, under `--pace fast` shorter and never nothing. Where AWS publishes no
+figure, the line says whose it is. PARITY.md has the table; every line has a test of what the data plane does.
+"""
+
+from dataclasses import dataclass
+
+from infrastructure.embedded.pace import Pace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lag:
+    """One line. `api` is a signing name; `aws` and `fast` are of `unit`, which is empty where there is no figure."""
+
+    api: str
+    what: str
+    aws: float
+    fast: float
+    unit: str = "s"
+    source: str
+
+    def at(self, pace: Pace) -> float:
+        """Its figure at this pace."""
+        return self.aws if pace.speedup == 1.0 else self.fast
+
+
+WRITER_NAME = Lag(
+    api="rds",
+    what="the name of a cluster's writer leads to the old one, which refuses, and then is a reader: SQLSTATE 25006",
+    aws=5.0,
+    fast=1.0,
+    source=(
+        "time to live of Aurora's DNS zones: "
+        "https://docs.aws.amazon.com/whitepapers/latest/amazon-aurora-mysql-db-admin-handbook/dns-caching.html"
+    ),
+)
+LAGS: tuple[Lag, ...] = (WRITER_NAME,)
