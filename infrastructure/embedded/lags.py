@@ -25,6 +25,20 @@ class Lag:
         return self.aws if pace.speedup == 1.0 else self.fast
 
 
+DEREGISTERED_TARGET = Lag(
+    api="elasticloadbalancing",
+    what="a deregistered target still gets new connections: every node of the load balancer hears of it by itself",
+    aws=4.0,
+    fast=0.1,
+    source="no figure of AWS's; 502 for 3 to 5 s in https://github.com/aws/containers-roadmap/issues/708",
+)
+STOPPED_TASK = Lag(
+    api="ecs",
+    what="a task that is stopped has got SIGTERM before it is deregistered",
+    aws=1.0,
+    fast=0.05,
+    source="no figure of AWS's; the order of both in https://github.com/aws/containers-roadmap/issues/708",
+)
 WRITER_NAME = Lag(
     api="rds",
     what="the name of a cluster's writer leads to the old one, which refuses, and then is a reader: SQLSTATE 25006",
@@ -35,4 +49,4 @@ WRITER_NAME = Lag(
         "https://docs.aws.amazon.com/whitepapers/latest/amazon-aurora-mysql-db-admin-handbook/dns-caching.html"
     ),
 )
-LAGS: tuple[Lag, ...] = (WRITER_NAME,)
+LAGS: tuple[Lag, ...] = (DEREGISTERED_TARGET, STOPPED_TASK, WRITER_NAME)

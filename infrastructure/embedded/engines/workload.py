@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from infrastructure.embedded.control.context import Context
 
 _SECRET_ARN_PARTS = 7
+_DRAIN = "CAFE_DRAIN_MIN_S"
+_SHORTEST_DRAIN_S = 0.3
+"""Longer than the load balancer goes on sending at any pace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,10 @@ class Surroundings:
             return {"AWS_ENDPOINT_URL": self.url, **configured, **identity}
         addresses = {edge: self.edge(service.name, edge.upstream) for edge in service.edges}
         edges = {edge.variable: edge.form.format(host=at.host, port=at.port) for edge, at in addresses.items()}
-        return {**configured, **identity, "CAFE_METRIC_PERIOD_S": f"{self.pace.metric_period_s:g}", **edges}
+        paced = {"CAFE_METRIC_PERIOD_S": f"{self.pace.metric_period_s:g}"}
+        if _DRAIN in configured:
+            paced[_DRAIN] = f"{self.pace.seconds(float(configured[_DRAIN]), at_least=_SHORTEST_DRAIN_S):g}"
+        return {**configured, **identity, **paced, **edges}
 
     def secret_of(self, source: str) -> str:
         """Resolve a secret's name or ARN, which may go on with `:json-key:version-stage:version-id`, as in ECS."""

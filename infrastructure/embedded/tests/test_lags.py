@@ -1,11 +1,19 @@
 """Every lag is as long as AWS's under one pace, and never nothing under the other."""
 
+import re
+
 import pytest
 
-from infrastructure.embedded.lags import LAGS, Lag
+from infrastructure.embedded.engines.workload import Surroundings
+from infrastructure.embedded.lags import DEREGISTERED_TARGET, LAGS, STOPPED_TASK, Lag
+from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
 from infrastructure.embedded.pace import pace
+from infrastructure.templates import read
+from services import catalog
 
 AWS_FIGURES = {
+    ("elasticloadbalancing", "s"): [4.0],  # with ECS's own second: "this happens for 3~5 seconds"
+    ("ecs", "s"): [1.0],
     ("rds", "s"): [5.0],  # "Currently, Aurora DNS zones use a short Time-To-Live (TTL) of five seconds."
 }
 
@@ -25,3 +33,15 @@ def test_under_fast_pace_none_is_longer_and_none_is_nothing(lag: Lag) -> None:
 @pytest.mark.parametrize("lag", LAGS, ids=lambda lag: f"{lag.api}: {lag.what}"[:40])
 def test_each_has_its_source(lag: Lag) -> None:
     assert "https://" in lag.source
+
+
+@pytest.mark.parametrize("name", ["fast", "aws"])
+def test_a_task_accepts_for_longer_after_sigterm_than_it_gets_requests(name: str) -> None:
+    """Else the last ones meet nobody: 502."""
+    around = Surroundings(
+        region="us-east-1", url="", pace=pace(name), edge=lambda *_: Endpoint(LOOPBACK, 1), secret=lambda _: ""
+    )
+    [configured] = re.findall(r'CAFE_DRAIN_MIN_S, Value: "(\d+)"', read("compute").body)
+    given = around.environment({"CAFE_DRAIN_MIN_S": configured}, "order", catalog.http_services()[0])
+    late_s = STOPPED_TASK.at(pace(name)) + DEREGISTERED_TARGET.at(pace(name))
+    assert float(given["CAFE_DRAIN_MIN_S"]) >= 1.5 * late_s
