@@ -49,4 +49,21 @@ WRITER_NAME = Lag(
         "https://docs.aws.amazon.com/whitepapers/latest/amazon-aurora-mysql-db-admin-handbook/dns-caching.html"
     ),
 )
-LAGS: tuple[Lag, ...] = (DEREGISTERED_TARGET, STOPPED_TASK, WRITER_NAME)
+PRIMARY_NAME = Lag(
+    api="elasticache",
+    what="the name of a group's primary leads to the old one",
+    aws=5.0,
+    fast=0.1,
+    source="no figure; the name is moved: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/AutoFailover.html",
+)
+DEMOTED_PRIMARY = Lag(
+    api="elasticache",
+    what="a demoted primary keeps its connections and answers READONLY to writes, until its node is replaced",
+    aws=60.0,
+    fast=2.0,
+    source=(
+        "no figure; the order of its events: "
+        "https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_TestFailover.html"
+    ),
+)
+LAGS: tuple[Lag, ...] = (DEREGISTERED_TARGET, STOPPED_TASK, WRITER_NAME, PRIMARY_NAME, DEMOTED_PRIMARY)
