@@ -66,4 +66,28 @@ DEMOTED_PRIMARY = Lag(
         "https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_TestFailover.html"
     ),
 )
-LAGS: tuple[Lag, ...] = (DEREGISTERED_TARGET, STOPPED_TASK, WRITER_NAME, PRIMARY_NAME, DEMOTED_PRIMARY)
+POLLERS = Lag(
+    api="lambda",
+    what="batches that a queue's pollers hold for a throttled function: every message in them counts as received",
+    aws=5.0,
+    fast=5.0,
+    unit="batches",
+    source="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html",
+)
+MORE_POLLERS = Lag(
+    api="lambda",
+    what="pollers that come while messages wait, whether or not the function takes what they receive",
+    aws=300.0,
+    fast=300.0,
+    unit="batches/min",
+    source="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html",
+)
+LAGS: tuple[Lag, ...] = (
+    DEREGISTERED_TARGET,
+    STOPPED_TASK,
+    WRITER_NAME,
+    PRIMARY_NAME,
+    DEMOTED_PRIMARY,
+    POLLERS,
+    MORE_POLLERS,
+)

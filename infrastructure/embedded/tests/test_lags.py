@@ -15,6 +15,8 @@ AWS_FIGURES = {
     ("elasticloadbalancing", "s"): [4.0],  # with ECS's own second: "this happens for 3~5 seconds"
     ("ecs", "s"): [1.0],
     ("elasticache", "s"): [5.0, 60.0],  # AWS has none: as Aurora's zones, and a node that is replaced in a minute
+    ("lambda", "batches"): [5.0],  # "Lambda starts processing five batches at a time"
+    ("lambda", "batches/min"): [300.0],  # "by up to 300 more instances per minute"
     ("rds", "s"): [5.0],  # "Currently, Aurora DNS zones use a short Time-To-Live (TTL) of five seconds."
 }
 
