@@ -82,6 +82,17 @@ MORE_POLLERS = Lag(
     unit="batches/min",
     source="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html",
 )
+TRANSACTION_CONFLICT = Lag(
+    api="dynamodb",
+    what="transactions that meet at an item: one of them is cancelled with TransactionConflict, and no SDK repeats it",
+    aws=0.0,
+    fast=0.0,
+    unit="",
+    source=(
+        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html"
+        "#transaction-conflict-handling"
+    ),
+)
 LAGS: tuple[Lag, ...] = (
     DEREGISTERED_TARGET,
     STOPPED_TASK,
@@ -90,4 +101,5 @@ LAGS: tuple[Lag, ...] = (
     DEMOTED_PRIMARY,
     POLLERS,
     MORE_POLLERS,
+    TRANSACTION_CONFLICT,
 )
