@@ -47,13 +47,17 @@ class _Name:
     old: tuple[Endpoint, ...] = ()
     until: float = 0.0
 
-    def lead_to(self, servers: tuple[Endpoint, ...], until: float) -> None:
+    def lead_to(self, servers: tuple[Endpoint, ...], now: float, stale_s: float) -> None:
         """Nobody to serve is no new address: the name stays with whoever served last."""
         if servers and servers != self.servers:
-            self.old, self.servers, self.until = self.servers, servers, until
+            self.old, self.servers, self.until = self._seen(now), servers, now + stale_s
 
     def seen(self, servers: tuple[Endpoint, ...], now: float) -> tuple[Endpoint, ...]:
-        return self.old if servers and self.old and now < self.until else servers
+        """Where clients go now, while `servers` serve."""
+        return self._seen(now) if servers else ()
+
+    def _seen(self, now: float) -> tuple[Endpoint, ...]:
+        return self.old if self.old and now < self.until else self.servers
 
 
 class Entrances:
@@ -91,7 +95,7 @@ class Entrances:
     def _seen(self, entrance: Entrance, now: float) -> tuple[Endpoint, ...]:
         """Who serves, as clients know it now."""
         name = self._names.setdefault(entrance.name, _Name(entrance.servers))
-        name.lead_to(entrance.servers, now + entrance.stale_s)
+        name.lead_to(entrance.servers, now, entrance.stale_s)
         return name.seen(entrance.servers, now)
 
     def close(self) -> None:

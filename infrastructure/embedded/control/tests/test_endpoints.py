@@ -10,7 +10,7 @@ from infrastructure.embedded.control.endpoints import Entrance, Entrances, is_pl
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment, TcpListener, Upstream
 from infrastructure.embedded.tests.ecs_world import FakeNetwork
 
-SERVER, OTHER = Endpoint(LOOPBACK, 7001), Endpoint(LOOPBACK, 7002)
+SERVER, OTHER, THIRD = (Endpoint(LOOPBACK, port) for port in (7001, 7002, 7003))
 
 
 class Place:
@@ -133,6 +133,16 @@ def back_where_it_was(entrances: Entrances, clock: Clock) -> None:
         entrances.publish(servers)
 
 
+def moved_and_back(entrances: Entrances, clock: Clock) -> None:
+    just_moved(entrances, clock)
+    entrances.publish(at(SERVER))
+
+
+def moved_twice(entrances: Entrances, clock: Clock) -> None:
+    just_moved(entrances, clock)
+    entrances.publish(at(THIRD))
+
+
 def a_namesake(entrances: Entrances, clock: Clock) -> None:
     entrances.publish(at(SERVER))
     entrances.publish([])
@@ -148,6 +158,8 @@ def a_namesake(entrances: Entrances, clock: Clock) -> None:
         (nobody_serves, ()),
         (its_time_is_over, (OTHER,)),
         (back_where_it_was, (SERVER,)),
+        (moved_and_back, (SERVER,)),
+        (moved_twice, (SERVER,)),
         (a_namesake, (OTHER,)),
     ],
 )
