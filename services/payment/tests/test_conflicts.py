@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from services.chassis.aws.json_apis import DYNAMODB
+from services.chassis.postgres.tests.server import Server
 from services.chassis.tests.conflicts import conflicts
 from services.payment.tests.cloud import Cloud, LambdaContext, Order, event, ledger
 from services.payment.tests.conftest import Sandboxes
-from services.payment.tests.database import Server
 
 ORDERS = [Order(number) for number in range(3)]
 
