@@ -45,7 +45,12 @@ def test_a_task_accepts_for_longer_after_sigterm_than_it_gets_requests(name: str
     around = Surroundings(
         region="us-east-1", url="", pace=pace(name), edge=lambda *_: Endpoint(LOOPBACK, 1), secret=lambda _: ""
     )
-    [configured] = re.findall(r'CAFE_DRAIN_MIN_S, Value: "(\d+)"', read("compute").body)
-    given = around.environment({"CAFE_DRAIN_MIN_S": configured}, "order", catalog.http_services()[0])
+    body = read("compute").body
+    in_task, in_user_data = (
+        re.findall(form, body) for form in (r'CAFE_DRAIN_MIN_S, Value: "(\d+)"', r"given CAFE_DRAIN_MIN_S (\d+)")
+    )
+    assert in_task == in_user_data == ["10"]
     late_s = STOPPED_TASK.at(pace(name)) + DEREGISTERED_TARGET.at(pace(name))
-    assert float(given["CAFE_DRAIN_MIN_S"]) >= 1.5 * late_s
+    for configured in ({"CAFE_DRAIN_MIN_S": "10"}, {}):
+        given = around.environment(configured, "order", catalog.http_services()[0])
+        assert float(given["CAFE_DRAIN_MIN_S"]) >= 1.5 * late_s
