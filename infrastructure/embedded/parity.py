@@ -17,6 +17,7 @@ import botocore.session
 from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.operations import Operation, declared
+from infrastructure.embedded.lags import LAGS
 from infrastructure.embedded.moto import imports, patches
 from infrastructure.embedded.stacks.types import BY_NAME
 
@@ -29,8 +30,10 @@ Written by `python -m infrastructure.embedded.parity`; do not edit. Per API call
 
 - **real effect**: on this machine it does to real processes and data what it does on AWS;
 - **record only**: what was written is read back; no process, packet or bill follows it, for the reason given;
-- **read**: answers what the others did;
+- **read**: answers what the others did; never stale, where AWS's control planes are eventually consistent;
 - **refused**: error `UnsupportedOperation`, status 501, which no SDK retries. So is every API that is not listed.
+
+What AWS does late or half is in the table of lags; where a call is kinder than AWS all the same, its line says how.
 """
 
 
@@ -117,7 +120,16 @@ def _underscored(name: str) -> str:
 
 def document() -> str:
     """PARITY.md."""
-    return "\n".join((_HEAD, *_apis(), *_types(), *_patches()))
+    return "\n".join((_HEAD, *_lags(), *_apis(), *_types(), *_patches()))
+
+
+def _lags() -> Iterator[str]:
+    yield "## Lags\n"
+    yield "| API | what is late or half | `--pace aws` | `--pace fast` | source |\n|---|---|---|---|---|"
+    for lag in LAGS:
+        figures = (f"{figure:g} {lag.unit}" if lag.unit else "always" for figure in (lag.aws, lag.fast))
+        yield f"| {lag.api} | {lag.what} | {' | '.join(figures)} | {lag.source} |"
+    yield ""
 
 
 def _apis() -> Iterator[str]:
@@ -126,8 +138,11 @@ def _apis() -> Iterator[str]:
         if parity.api.note:
             yield f"{parity.api.note}\n"
         if parity.effects:
-            yield "| call | real effect |\n|---|---|"
-            yield from (f"| {call} | {effect} |" for call, effect in sorted(parity.effects.items()))
+            yield "| call | real effect | kinder than AWS: how |\n|---|---|---|"
+            kinder = parity.api.kinder
+            yield from (
+                f"| {call} | {effect} | {kinder.get(call, '')} |" for call, effect in sorted(parity.effects.items())
+            )
             yield ""
         for reason, names in sorted(parity.records.items()):
             yield f"Record only ({reason}): {', '.join(names)}.\n"

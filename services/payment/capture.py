@@ -43,6 +43,7 @@ BURIED: Final = "PaymentsDeadLettered"
 DEFERRED: Final = "PaymentsDeferred"
 WITHOUT_WRITER: Final = "LedgerUnavailable"
 LATENCY: Final = "CaptureLatency"
+UNWRITTEN: Final = "the tables cannot be written"
 QUESTIONS: Final = 3
 """How often the card network is asked in one invocation before the message has to come again."""
 
@@ -232,15 +233,15 @@ class Cashier:
             self._payments.settle([settlement for _, settlement in pairs])
             written = pairs
         except AwsError as error:
-            if not error.is_condition:
-                self._defer(batch, [case.message for case, _ in pairs], "the tables cannot be written", error)
+            if not (error.is_condition or error.is_conflict):
+                self._defer(batch, [case.message for case, _ in pairs], UNWRITTEN, error)
                 return []
             written = [(case, one) for case, one in pairs if self._settle_one(batch, case, one)]
         self._account(written)
         return [(case, captures[key]) for case, _ in written if (key := case.demand.order_id) in captures]
 
     def _settle_one(self, batch: Batch, case: Case, settlement: Settlement) -> bool:
-        """Another delivery of one of the batch was faster: look at each by itself."""
+        """Another delivery of one of the batch was faster, or is at it: look at each by itself."""
         if not batch.is_open(case.message):
             return False
         try:
@@ -248,7 +249,8 @@ class Cashier:
         except AwsError as error:
             if error.is_condition and self._is_settled(settlement):
                 return True
-            self._defer(batch, [case.message], "the tables say something else than the ledger", error)
+            why = "the tables say something else than the ledger" if error.is_condition else UNWRITTEN
+            self._defer(batch, [case.message], why, error)
             return False
         return True
 

@@ -15,14 +15,15 @@ RDS_FAILOVER = Scenario(
     baseline=Slo.of(
         "before the failover", "p95 <= 250 ms", "capture.p95 <= 1000 ms", "errors <= 0 %", "dropped <= 0 %"
     ),
-    during=Slo.of("while it fails over", "p99 <= 500 ms", "capture.p99 <= 5000 ms", "errors <= 0 %", "dropped <= 0 %"),
+    # Of ten seconds five are the time to live of the writer's name, for which sandboxes land on the old writer.
+    during=Slo.of("while it fails over", "p99 <= 500 ms", "capture.p99 <= 10000 ms", "errors <= 0 %", "dropped <= 0 %"),
     recovered=Slo.of(
         "with the new writer",
         "p99 <= 250 ms",
         "capture.p99 <= 1000 ms",
         "errors <= 0 %",
         "rto <= 2 s",
-        "capture.rto <= 5 s",
+        "capture.rto <= 10 s",
         "rpo <= 0",
     ),
     recovery=Recovery(good=Slo.of("a good second", "errors <= 0 %", "goodput >= 24 /s"), counted_from="inject"),

@@ -3,8 +3,11 @@
 The platform's own are those its stacks made, whose templates give everything the tag `Project: cloudcafe`: never the
 first one, since anybody may create others before. Services know the platform's by the names of the catalogue's edges.
 Of several that are tagged, as while one replaces another, the oldest counts.
+
+On AWS an entrance is a DNS name, and clients go where it led until its time to live is over.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +26,8 @@ def is_platforms(tags: Iterable[Mapping[str, str]]) -> bool:
 class Entrance:
     """An address and who serves there; refused while that is nobody. `name` is Envoy's for it.
 
-    The platform's own has the name by which services know it in `known_as`, and its `url` is shown to people.
+    The platform's own has the name by which services know it in `known_as`, and its `url` is shown to people. For
+    `stale_s` after it was given other servers, new connections go to the ones before, whatever has become of them.
     """
 
     name: str
@@ -32,6 +36,28 @@ class Entrance:
     host: str = LOOPBACK
     known_as: str = ""
     url: str = "{host}:{port}"
+    stale_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Name:
+    """What clients know of an entrance: `old` is where they go until `until`, in seconds of the loop's clock."""
+
+    servers: tuple[Endpoint, ...]
+    old: tuple[Endpoint, ...] = ()
+    until: float = 0.0
+
+    def lead_to(self, servers: tuple[Endpoint, ...], now: float, stale_s: float) -> None:
+        """Nobody to serve is no new address: the name stays with whoever served last."""
+        if servers and servers != self.servers:
+            self.old, self.servers, self.until = self._seen(now), servers, now + stale_s
+
+    def seen(self, servers: tuple[Endpoint, ...], now: float) -> tuple[Endpoint, ...]:
+        """Where clients go now, while `servers` serve."""
+        return self._seen(now) if servers else ()
+
+    def _seen(self, now: float) -> tuple[Endpoint, ...]:
+        return self.old if self.old and now < self.until else self.servers
 
 
 class Entrances:
@@ -41,15 +67,38 @@ class Entrances:
         self._context = context
         self._owner = owner
         self._known = known
+        self._names: dict[str, _Name] = {}
+        self._again: asyncio.TimerHandle | None = None
 
     def publish(self, entrances: Sequence[Entrance]) -> None:
-        """From now on there are these and no others."""
+        """From now on there are these and no others; published once more, by itself, when a name's time is over."""
+        self.close()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        seen = {each.name: self._seen(each, now) for each in entrances}
+        self._names = {name: self._names[name] for name in seen}
         listeners = tuple(TcpListener(name=e.name, port=e.port, upstream=e.name, host=e.host) for e in entrances)
-        upstreams = tuple(Upstream(name=e.name, endpoints=e.servers) for e in entrances)
+        upstreams = tuple(Upstream(name=name, endpoints=servers) for name, servers in seen.items())
         self._context.envoy.publish(self._owner, Fragment(listeners=listeners, upstreams=upstreams))
+        self._make_known(entrances, seen)
+        if ends := [name.until for name in self._names.values() if name.until > now]:
+            self._again = loop.call_at(min(ends), self.publish, entrances)
+
+    def _make_known(self, entrances: Sequence[Entrance], seen: Mapping[str, tuple[Endpoint, ...]]) -> None:
         own = {entrance.known_as: entrance for entrance in reversed(entrances)}
         for name in self._known:
-            self._context.network.set_upstream(name, own[name].servers if name in own else ())
+            self._context.network.set_upstream(name, seen[own[name].name] if name in own else ())
             if name in own:
                 url = own[name].url.format(host=own[name].host, port=own[name].port)
                 self._context.network.expose(name.replace("-", "_"), url)
+
+    def _seen(self, entrance: Entrance, now: float) -> tuple[Endpoint, ...]:
+        """Who serves, as clients know it now."""
+        name = self._names.setdefault(entrance.name, _Name(entrance.servers))
+        name.lead_to(entrance.servers, now, entrance.stale_s)
+        return name.seen(entrance.servers, now)
+
+    def close(self) -> None:
+        """Publish no more by itself."""
+        if self._again is not None:
+            self._again.cancel()

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from infrastructure.embedded.control.context import Context
 
 _SECRET_ARN_PARTS = 7
+_DRAIN = "CAFE_DRAIN_MIN_S"
+_DRAIN_S = 10.0
+"""What the templates give; an instance gets it by its user data, which leaves alone what is there."""
+_SHORTEST_DRAIN_S = 0.3
+"""Longer than the load balancer goes on sending at any pace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,9 @@ class Surroundings:
             return {"AWS_ENDPOINT_URL": self.url, **configured, **identity}
         addresses = {edge: self.edge(service.name, edge.upstream) for edge in service.edges}
         edges = {edge.variable: edge.form.format(host=at.host, port=at.port) for edge, at in addresses.items()}
-        return {**configured, **identity, "CAFE_METRIC_PERIOD_S": f"{self.pace.metric_period_s:g}", **edges}
+        drain_s = self.pace.seconds(float(configured.get(_DRAIN, _DRAIN_S)), at_least=_SHORTEST_DRAIN_S)
+        paced = {"CAFE_METRIC_PERIOD_S": f"{self.pace.metric_period_s:g}", _DRAIN: f"{drain_s:g}"}
+        return {**configured, **identity, **paced, **edges}
 
     def secret_of(self, source: str) -> str:
         """Resolve a secret's name or ARN, which may go on with `:json-key:version-stage:version-id`, as in ECS."""

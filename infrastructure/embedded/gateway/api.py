@@ -56,6 +56,8 @@ class Api:
     """Operations of moto's that tell of what is not there; they are not answered."""
     effects: Mapping[str, str] = field(default_factory=dict)
     """Operations of moto's that do here what they do on AWS, and what that is. Our own declare theirs themselves."""
+    kinder: Mapping[str, str] = field(default_factory=dict)
+    """Operations with a real effect that is tidier or sooner than AWS's at any pace, and how; for PARITY.md."""
     records: Mapping[str, str] = field(default_factory=dict)
     """Operations that are records only, by the reason why nothing else happens; `*` for all that moto has."""
     note: str = ""

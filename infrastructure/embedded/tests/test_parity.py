@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure.embedded import parity
+from infrastructure.embedded.lags import LAGS
 
 COMMITTED = Path(parity.__file__).with_name("PARITY.md")
 TABLE = parity.table()
@@ -32,3 +33,13 @@ def test_what_is_allowed_exists(each: parity.Parity) -> None:
 def test_what_is_declared_is_answered(each: parity.Parity) -> None:
     recorded = {name for listed in each.api.records.values() for name in listed.split()} - {"*"}
     assert sorted({*each.api.data, *each.api.effects, *recorded} - each.answered) == []
+
+
+@pytest.mark.parametrize("each", TABLE, ids=lambda each: each.api.name)
+def test_what_is_kinder_than_aws_is_a_real_effect(each: parity.Parity) -> None:
+    assert sorted(set(each.api.kinder) - set(each.effects)) == []
+
+
+def test_every_lag_is_listed_with_its_source() -> None:
+    text = parity.document()
+    assert [lag.what for lag in LAGS if f"| {lag.what} |" not in text or lag.source not in text] == []

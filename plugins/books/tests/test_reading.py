@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from plugins.books import reconcile as module
-from plugins.books.entries import DeadLetter, OutboxRow
+from plugins.books.entries import Books, DeadLetter, OrderRow, OutboxRow
 from plugins.books.generated import order_id, world
 from plugins.books.ledger import read_ledger
 from plugins.books.queues import DeadLetters, queue_state, read_dead_letters
@@ -104,6 +104,34 @@ def test_dead_letters_are_seen_and_left_in_their_order(platform: MotoPlatform) -
     again = read_dead_letters(platform)
     assert [replace(letter, receives=1) for letter in again.letters] == list(first.letters)
     assert queue_state(platform, platform.output(DEAD)).waiting == 5
+
+
+def test_an_order_whose_message_was_received_too_often_unprocessed_is_named_and_fails_the_books(
+    platform: MotoPlatform, tmp_path: Path
+) -> None:
+    """As the pollers of a throttled function bring about: nobody gave a reason, nobody was charged."""
+    victim = next(row for row in BOOKS.orders if row.status == "paid")
+    platform.hold(_never_paid(BOOKS, victim))
+    platform.send(DEAD, json.dumps({"order_id": victim.order_id}), group=victim.customer_id)
+    report = reconcile(platform, history_file(tmp_path, WORLD.attempts))
+    assert report.verdict is Verdict.FAIL
+    assert {(wrong.kind, wrong.order_id) for wrong in report.discrepancies} >= {
+        ("dead-lettered silently", victim.order_id),
+        ("never paid", victim.order_id),
+    }
+
+
+def _never_paid(books: Books, victim: OrderRow) -> Books:
+    """The books as they are when payment never saw the victim's message."""
+    waiting = tuple(replace(row, status="accepted") if row == victim else row for row in books.orders)
+    return replace(
+        books,
+        orders=waiting,
+        payments=tuple(each for each in books.payments if each.order_id != victim.order_id),
+        captures=tuple(each for each in books.captures if each.order_id != victim.order_id),
+        entries=tuple(each for each in books.entries if each.order_id != victim.order_id),
+        events=tuple(each for each in books.events if (each.order_id, each.type) != (victim.order_id, "order_paid")),
+    )
 
 
 def test_a_dead_letter_that_cannot_be_seen_is_a_doubt(platform: MotoPlatform, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from services.chassis.http.exchange import HttpError, Unreachable
 
+CONFLICT: Final = "TransactionConflict"
 THROTTLING: Final = frozenset(
     {
         "BandwidthLimitExceeded",
@@ -40,7 +41,7 @@ TRANSIENT: Final = frozenset(
         "RequestTimeoutException",
         "ServiceUnavailable",
         "ServiceUnavailableException",
-        "TransactionConflict",
+        CONFLICT,
         "TransactionConflictException",
     }
 )
@@ -91,6 +92,11 @@ class AwsError(Exception):
     def is_condition(self) -> bool:
         """A condition of ours did not hold: the answer to a question, not a failure."""
         return self.code == "ConditionalCheckFailedException" or any(r.code == CONDITION_FAILED for r in self.reasons)
+
+    @property
+    def is_conflict(self) -> bool:
+        """The transaction met another one at an item: the fault of that item, not of those beside it."""
+        return any(reason.code == CONFLICT for reason in self.reasons)
 
     @property
     def is_retryable(self) -> bool:

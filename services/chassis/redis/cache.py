@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 
 from services.chassis.resilience.policy import Resilience
 from services.chassis.web.health import Dependencies
@@ -74,14 +74,24 @@ class Breaker:
 class BoundedRedis(Redis):
     """A client whose every command ends within `CONNECT_S` + `READ_S` by `TimeoutError`.
 
+    A primary that was demoted keeps its connections and answers READONLY: nothing was written then, the idle
+    connections are closed, and the command is sent once more, on a new one.
+
     Instead of the library's `socket_timeout`, which writes under `asyncio.wait_for`: before Python 3.12 that loses a
     cancellation which meets a result (python/cpython#86296), and then whatever was being stopped runs on.
     """
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         async with asyncio.timeout(CONNECT_S + READ_S):
-            # redis annotates neither the arguments nor the result
-            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+            try:
+                return await self._sent(*args, **options)
+            except ReadOnlyError:
+                await self.connection_pool.disconnect(inuse_connections=False)
+                return await self._sent(*args, **options)
+
+    async def _sent(self, *args: Any, **options: Any) -> Any:
+        # redis annotates neither the arguments nor the result
+        return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
 
 def connect(url: str, resilience: Resilience) -> "Redis":

@@ -16,6 +16,7 @@ from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import DYNAMODB, KINESIS, SECRETS, SQS, Json, JsonApi
 from services.chassis.resilience.budget import RetryBudget
 from services.chassis.resilience.policy import Resilience, Resilient
+from services.chassis.tests.conflicts import conflicts
 from services.chassis.web.health import Dependencies
 from services.order.channels import OrderStream, PaymentQueue
 from services.order.domain import Draft, Order, OrderLine
@@ -147,6 +148,29 @@ def test_a_transaction_sent_twice_places_one_order(cloud: Cloud) -> None:
     first, second = cloud.run(twice)
     assert first == second == Placed(order_id=order().order_id)
     assert len(cloud.rows(OUTBOX)) == 1
+
+
+def test_an_order_whose_transaction_meets_others_is_placed_once_all_the_same(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No AWS SDK repeats a cancelled transaction."""
+    ahead = iter((True, True))
+    with conflicts(cloud.url, lambda _items: next(ahead, False)) as dynamodb:
+        monkeypatch.setenv(DYNAMODB.variable, dynamodb.url)
+        placed = cloud.run(lambda c: c.orders().place(order(key="k"), "f"))
+    assert placed == Placed(order_id=order().order_id)
+    assert [asked["ClientRequestToken"] for asked in dynamodb.seen] == [order().order_id] * 3
+    assert (len(cloud.rows(ORDERS)), len(cloud.rows(OUTBOX))) == (2, 1), "an order and its key"
+
+
+def test_an_order_whose_transaction_never_gets_its_turn_is_refused_and_nothing_is_kept(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with conflicts(cloud.url, lambda _items: True) as dynamodb:
+        monkeypatch.setenv(DYNAMODB.variable, dynamodb.url)
+        with pytest.raises(AwsError, match="TransactionCanceledException"):
+            cloud.run(lambda c: c.orders().place(order(), "f"))
+    assert (cloud.rows(ORDERS), cloud.rows(OUTBOX)) == ([], [])
 
 
 def test_the_same_key_answers_with_the_first_order(cloud: Cloud) -> None:

@@ -11,6 +11,11 @@ API = Api(
     target="GraniteServiceVersion20100801",
     data=names("PutMetricData"),
     effects={"DeleteAlarms": "judged no more"},
+    kinder={
+        "GetMetricData": "complete at once; up to minutes late on AWS",
+        "GetMetricStatistics": "complete at once; up to minutes late on AWS",
+        "PutMetricData": "can be asked for at once; after up to two minutes on AWS",
+    },
     records={
         "alarms carry out no actions here": "DisableAlarmActions EnableAlarmActions",
         "a dashboard is a drawing": "PutDashboard DeleteDashboards",

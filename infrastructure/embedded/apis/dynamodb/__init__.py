@@ -25,6 +25,14 @@ API = Api(
         "UpdateItem": "a changed item, throttled as provisioned",
         "UpdateTable": "the buckets fill at the new rate from the next call on; on demand they are never empty",
     },
+    kinder={
+        "BatchGetItem": "never stale, as if ConsistentRead were set",
+        "CreateTable": "active at once; seconds on AWS",
+        "GetItem": "never stale, as if ConsistentRead were set",
+        "Query": "never stale, as if ConsistentRead were set, indexes too",
+        "Scan": "never stale, as if ConsistentRead were set, indexes too",
+        "UpdateTable": "in force at once; up to minutes on AWS",
+    },
     records={
         "tags and policies": "TagResource UntagResource PutResourcePolicy DeleteResourcePolicy",
         "nothing here lives for days: backups hold what they were made of": (

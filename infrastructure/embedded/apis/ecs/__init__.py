@@ -24,6 +24,9 @@ API = Api(
         "UpdateCapacityProvider": "ClientException",
     },
     invalid="InvalidParameterException",
+    kinder={
+        "RunTask": "there is always capacity",
+    },
     records={
         "there are no container instances: tasks are processes of this machine": (
             "CreateCapacityProvider DeleteCapacityProvider UpdateCapacityProvider PutClusterCapacityProviders "

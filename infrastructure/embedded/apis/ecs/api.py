@@ -147,7 +147,7 @@ class EcsApi:
         return output
 
     @operation(
-        "StopTask", effect="the process leaves its target group and gets SIGTERM, later SIGKILL; it is replaced at once"
+        "StopTask", effect="SIGTERM, a moment later out of its target group, later SIGKILL; it is replaced at once"
     )
     def _stop_task(self, given: Members) -> Output:
         task = self._tasks(given).get(_name(given["task"]))

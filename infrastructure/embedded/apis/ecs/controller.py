@@ -60,10 +60,10 @@ class EcsController:
         now = self._clock()
         self._tasks.adopt(now)
         self._tasks.finish_ended(now)
-        self._tasks.stop_unwanted()  # what a call has stopped gets its signal before anything is looked at
+        self._tasks.stop_unwanted(now)  # what a call has stopped gets its signal before anything is looked at
         looks = [self._scheduled(service, now) for service in self._record.services()]
         self._stop_orphans(now)
-        self._tasks.stop_unwanted()
+        self._tasks.stop_unwanted(now)
         looks.append(self._tasks.advance(now))
         self._tasks.finish_ended(now)
         self._write_back(now)

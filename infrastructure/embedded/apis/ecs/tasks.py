@@ -1,8 +1,8 @@
 """The tasks and the processes that stand for them: what the record wants is started, what it does not want is stopped.
 
-    record: task wanted ──due──▶ fork ──▶ RUNNING, registered ──record: unwanted──▶ out of the target group and SIGTERM
-                                   │                                                      │ stop time-out: SIGKILL
-                                   └── cannot start, or died by itself ──▶ STOPPED ◀──────┘
+    record: task wanted ──due──▶ fork ──▶ RUNNING, registered ──record: unwanted──▶ SIGTERM, out of the target group
+                                   │                                                   │ stop time-out: SIGKILL
+                                   └── cannot start, or died by itself ──▶ STOPPED ◀───┘
 
 Nothing here waits: starting and stopping run beside, and each end wakes the controller.
 """
@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from infrastructure.embedded import lags
 from infrastructure.embedded.apis.ecs import launch as ecs_launch
 from infrastructure.embedded.apis.ecs.launch import Allotment, CannotStart
 from infrastructure.embedded.apis.ecs.record import EcsRecord, Exit, Record
@@ -47,6 +48,8 @@ class Live:
     was_ready: bool = False
     launch: asyncio.Task[None] | None = None
     stop: asyncio.Task[int] | None = None
+    leaves_at: float = 0.0
+    """When a task that is being stopped is taken out of its target groups."""
     problem: str = ""
     """Why it could not be started."""
 
@@ -122,11 +125,11 @@ class Tasks:
             elif live.problem or (not live.is_wanted and live.process is None and live.launch is None):
                 self._finish(live, now, None)
 
-    def stop_unwanted(self) -> None:
-        """Stop what is not wanted and not stopping yet."""
+    def stop_unwanted(self, now: float) -> None:
+        """Stop what is not wanted, as far as it has not been."""
         for live in self:
             if not live.is_wanted:
-                self._stop(live)
+                self._stop(live, now)
 
     def advance(self, now: float) -> float | None:
         """Start what is due, register what runs. When the next one is due."""
@@ -135,7 +138,7 @@ class Tasks:
                 live.launch = asyncio.create_task(self._start(live, now), name=f"start {live.arn}")
             elif live.is_running:
                 self._register(live)
-        return min((live.due_at for live in self if live.due_at > now), default=None)
+        return min((at for live in self for at in (live.due_at, live.leaves_at) if at > now), default=None)
 
     async def _start(self, live: Live, now: float) -> None:
         self._record.pending(live.record, now)
@@ -168,12 +171,20 @@ class Tasks:
                 self._targets.deregister(Target(group, live.port))
         live.registered.clear()
 
-    def _stop(self, live: Live) -> None:
-        """Out of the target groups and SIGTERM in the same moment, as on AWS: draining is the task's own business."""
-        if live.stop is not None or live.process is None or live.process.state == "exited":
+    def _stop(self, live: Live, now: float) -> None:
+        """SIGTERM, and out of the target groups: a moment later after StopTask, so the task gets requests meanwhile."""
+        if live.stop is not None:
+            if now >= live.leaves_at:
+                self._deregister(live)
             return
-        self._deregister(live)
+        if live.process is None or live.process.state == "exited":
+            return
         self._record.stopping(live.record)
+        live.leaves_at = now
+        if live.record.stop_code == "UserInitiated":
+            live.leaves_at += lags.STOPPED_TASK.at(self._context.pace)
+        else:
+            self._deregister(live)
         live.process.terminate()
         live.stop = asyncio.create_task(live.process.stop(live.grace_s), name=f"stop {live.arn}")
 

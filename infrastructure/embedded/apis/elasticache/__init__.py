@@ -14,6 +14,11 @@ API = Api(
     invalid="InvalidParameterValue",
     codes={"InvalidSubnetID.NotFound": "InvalidSubnet", "InvalidToken": "InvalidParameterValue"},
     missing="MissingParameter",
+    kinder={
+        "CreateReplicationGroup": "there in a second; minutes on AWS",
+        "RebootCacheCluster": "back in a second; minutes on AWS",
+        "TestFailover": "a replica is promoted in milliseconds; all clients are told of it at the same moment",
+    },
     records={
         "all processes share the loopback interface": (
             "CreateCacheSubnetGroup DeleteCacheSubnetGroup ModifyCacheSubnetGroup"

@@ -133,7 +133,11 @@ class ElastiCacheApi:
         self.reboots.add(cluster.cache_cluster_id)
         return {"CacheCluster": cluster}
 
-    @operation("TestFailover", effect="the primary ends, a replica takes its place, the endpoint follows")
+    @operation(
+        "TestFailover",
+        effect="a replica takes the primary's place; the old one keeps its connections, answers READONLY, "
+        "and is replaced; the endpoint follows",
+    )
     def test_failover(self, given: Members) -> Output:
         [group] = self._backend.describe_replication_groups(given["ReplicationGroupId"])
         shards = [shard["node_group_id"] for shard in group.node_groups]

@@ -4,10 +4,14 @@ Roles stand in the control plane's record; the servers are made to follow them, 
 that stands alone is a group of one.
 """
 
+import time
 from collections.abc import Collection
+from dataclasses import replace
 from typing import ClassVar
 
+from infrastructure.embedded import lags
 from infrastructure.embedded.apis.elasticache.api import NODE, REDIS, ElastiCacheApi, Record
+from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.endpoints import Entrance
 from infrastructure.embedded.engines.redis.controller import Node, RedisController
 from infrastructure.embedded.engines.redis.group import Group
@@ -22,6 +26,11 @@ class ElastiCacheController(RedisController):
     PARTS: ClassVar[tuple[type, ...]] = (ElastiCacheApi,)
     _calls: ElastiCacheApi
     NAMESPACE = "AWS/ElastiCache"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._replaced_at: dict[str, float] = {}
+        """Members that were demoted, and when their nodes are replaced, in monotonic seconds."""
 
     def _wanted(self) -> dict[str, Record]:
         """Every group, and every cluster that stands alone, that is on record and not being deleted."""
@@ -42,18 +51,36 @@ class ElastiCacheController(RedisController):
             for node in record.node_groups[0]["node_group_members"]
         ]
 
-    async def _step(self, _record: Record, group: Group) -> None:
+    async def _step(self, _record: Record, group: Group) -> float | None:
         asked = self._calls.reboots & {member.id for member in group.members}
-        await group.reboot(asked)
+        await group.reboot({*asked, *self._due(group)})
         self._calls.reboots -= asked
         if group.id in self._calls.failovers and group.primary.node is not None:
-            await group.primary.node.stop()
+            await self._test_failover(group)
         self._calls.failovers.discard(group.id)
         record = self._backend.replication_groups.get(group.id)
         if record is not None and record.automatic_failover == "enabled":
             await group.fail_over()
         await group.revive()
         self._write_back(group)
+        ends = [self._replaced_at[member.id] for member in group.members if member.id in self._replaced_at]
+        return max(min(ends) - time.monotonic(), 0.0) if ends else None
+
+    async def _test_failover(self, group: Group) -> None:
+        """The primary is demoted, and its node replaced later; without a replica that could take over it dies."""
+        old = group.primary
+        if await group.demote():
+            self._replaced_at[old.id] = time.monotonic() + lags.DEMOTED_PRIMARY.at(self._context.pace)
+        elif old.node is not None:
+            await old.node.stop()
+
+    def _due(self, group: Group) -> Collection[str]:
+        """The demoted members whose nodes are to be replaced now. One that is primary again is left alone."""
+        now = time.monotonic()
+        due = {m.id for m in group.members if self._replaced_at.get(m.id, now + 1.0) <= now}
+        for member in due:
+            del self._replaced_at[member]
+        return due - {group.primary.id}
 
     def _role_changed(self, group: Group) -> None:
         super()._role_changed(group)
@@ -80,8 +107,8 @@ class ElastiCacheController(RedisController):
 
     def _addresses(self, record: Record, group: Group) -> list[Entrance]:
         tags = self._backend.tagging_service.list_tags_for_resource(record.arn)["Tags"]
-        ports = self._calls.ports[group.id]
-        found = [self._entrance(group, ports.primary, tags)]
+        ports, stale_s = self._calls.ports[group.id], lags.PRIMARY_NAME.at(self._context.pace)
+        found = [replace(self._entrance(group, ports.primary, tags), stale_s=stale_s)]
         if ports.reader != ports.primary:
             readers = tuple(replica.endpoint for replica in group.replicas) or found[0].servers
             found.append(Entrance(name=f"{found[0].name}-reader", port=ports.reader, servers=readers))

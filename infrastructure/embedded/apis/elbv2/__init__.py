@@ -17,6 +17,12 @@ API = Api(
         "DeleteTargetGroup": "its targets are checked no more",
         "ModifyTargetGroup": "health checks change",
     },
+    kinder={
+        "CreateLoadBalancer": "active at once; minutes on AWS",
+        "DeregisterTargets": "all nodes stop at the same moment; no request is cut when the delay ends",
+        "ModifyListener": "at all nodes at once; seconds apart on AWS",
+        "ModifyRule": "at all nodes at once; seconds apart on AWS",
+    },
     records={
         "listeners speak plain HTTP here": (
             "AddListenerCertificates RemoveListenerCertificates ModifyListenerAttributes"

@@ -5,8 +5,9 @@
                                           └──> health checks ──a change──> wake
 
 A healthy target gets requests. With none healthy the unhealthy ones do (AWS: "the load balancer fails open"); those
-whose first checks are under way do not. With neither: 503. A request under way at a target that is deregistered, or
-turns unhealthy, is finished; unlike on AWS it is not cut off at the end of the deregistration delay.
+whose first checks are under way do not. With neither: 503. A deregistered one goes on getting them for a moment, dead
+or alive. A request under way at a target that is deregistered, or turns unhealthy, is finished; unlike on AWS it is not
+cut off at the end of the deregistration delay.
 """
 
 import logging
@@ -159,17 +160,7 @@ class Elbv2Controller:
         balance: Literal["round-robin", "least-requests"] = (
             "least-requests" if group.algorithm == "least_outstanding_requests" else "round-robin"
         )
-        return Upstream(name=group.upstream, endpoints=self._serving(group.arn), balance=balance)
-
-    def _serving(self, arn: str) -> tuple[Endpoint, ...]:
-        """Who gets requests: the healthy, or for want of them the unhealthy."""
-        by_state: dict[str, list[Endpoint]] = {}
-        for target in self._targets.registered((arn,)):
-            health = self._checks.health(target)
-            endpoint = self._targets.endpoint(target)
-            if endpoint is not None and health is not None:
-                by_state.setdefault(health.state, []).append(endpoint)
-        return tuple(sorted(by_state.get("healthy") or by_state.get("unhealthy") or ()))
+        return Upstream(name=group.upstream, endpoints=self._targets.serving(group.arn), balance=balance)
 
     def _allocate_ports(self, arns: Collection[str]) -> None:
         """A listener keeps its port as long as it exists."""

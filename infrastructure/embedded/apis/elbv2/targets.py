@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infrastructure.embedded import lags
 from infrastructure.embedded.apis.elbv2.record import Wire, groups_in_use, load_balancers, target_group
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.refused import Refused
@@ -82,6 +83,8 @@ class Targets:
         self._clock = clock
         self._registered: dict[Target, None] = {}
         self._draining: dict[Target, float] = {}
+        self._late: dict[Target, tuple[Health, float]] = {}
+        """Deregistered ones that still get requests, as who they were, until when."""
 
     # --- the three calls ----------------------------------------------------------------------------------------------
 
@@ -95,7 +98,7 @@ class Targets:
             self._registered[target] = None
         self._mirror(arn)
 
-    @operation("DeregisterTargets", effect="no new requests at once; drains, then is gone")
+    @operation("DeregisterTargets", effect="no new requests after a moment; drains, then is gone")
     def _deregister(self, given: Members) -> None:
         """Without a port every target of that address drains. AWS ignores what is not registered."""
         arn, wires = given["TargetGroupArn"], given["Targets"]
@@ -103,10 +106,14 @@ class Targets:
         asked = self._named(arn, [wire for wire in wires if "Port" in wire])
         whole = {str(wire["Id"]) for wire in wires if "Port" not in wire}
         asked += [target for target in self._of(arn) if target.id in whole]
+        now, late_s = self._clock(), lags.DEREGISTERED_TARGET.at(self._pace)
         for target in asked:
             if target in self._registered:
                 del self._registered[target]
-                self._draining[target] = self._clock() + delay_s
+                self._draining[target] = now + delay_s
+                health = self._health_of(target)
+                if health is not None:
+                    self._late[target] = health, now + late_s
         self._mirror(arn)
 
     @operation("DescribeTargetHealth", effect="answers what the health checks found")
@@ -126,11 +133,23 @@ class Targets:
         return tuple(target for target in self._registered if target.group in wanted)
 
     def forget_departed(self) -> float | None:
-        """Drop what has drained and what belonged to deleted groups; seconds until the next one has drained."""
+        """Drop what has drained and what belonged to deleted groups; seconds until the next one is through."""
         now, groups = self._clock(), self._backend.target_groups
         self._draining = {t: end for t, end in self._draining.items() if end > now and t.group in groups}
+        self._late = {t: late for t, late in self._late.items() if late[1] > now and t.group in groups}
         self._registered = {target: None for target in self._registered if target.group in groups}
-        return min(self._draining.values()) - now if self._draining else None
+        ends = [*self._draining.values(), *(end for _, end in self._late.values())]
+        return min(ends) - now if ends else None
+
+    def serving(self, group: str) -> tuple[Endpoint, ...]:
+        """Who gets its requests: the healthy, or for want of them the unhealthy; late ones are what they were."""
+        now, by_state = self._clock(), dict[str, set[Endpoint]]()
+        late = [(target, health) for target, (health, end) in self._late.items() if target.group == group and end > now]
+        for target, health in (*((t, self._health_of(t)) for t in self.registered((group,))), *late):
+            endpoint = self.endpoint(target)
+            if endpoint is not None and health is not None:
+                by_state.setdefault(health.state, set()).add(endpoint)
+        return tuple(sorted(by_state.get("healthy") or by_state.get("unhealthy") or ()))
 
     def endpoint(self, target: Target) -> Endpoint | None:
         """Where the target listens; None while it is nowhere."""

@@ -21,6 +21,10 @@ API = Api(
         "SplitShard": "two shards of one; its records can be read on",
         "UpdateShardCount": "shards are split or merged",
     },
+    kinder={
+        "CreateStream": "active at once; seconds on AWS",
+        "GetRecords": "a record can be read at once",
+    },
     records={
         "a shard keeps its latest 100,000 records": "DecreaseStreamRetentionPeriod IncreaseStreamRetentionPeriod",
         "all metrics are those of the whole stream": "DisableEnhancedMonitoring EnableEnhancedMonitoring",

@@ -9,6 +9,10 @@ API = Api(
     protocol="json",
     target="AmazonMemoryDB",
     codes={"InvalidSubnetError": "InvalidSubnet"},
+    kinder={
+        "CreateCluster": "there in a second; minutes on AWS",
+        "FailoverShard": "the endpoint leads to the new primary at once; AWS's clients learn of it by MOVED",
+    },
     records={
         "all processes share the loopback interface": "CreateSubnetGroup DeleteSubnetGroup",
         "servers ask for no password yet": "CreateUser UpdateUser DeleteUser",

@@ -16,6 +16,15 @@ API = Api(
     codes={"InvalidSubnetID.NotFound": "InvalidSubnet", "InvalidToken": "InvalidParameterValue"},
     refused=names("DescribeBlueGreenDeployments DescribeDBLogFiles"),
     missing="MissingParameter",
+    kinder={
+        "CreateDBInstance": "there in seconds; minutes on AWS",
+        "FailoverDBCluster": (
+            "promoted in tenths of a second, mostly under 30 s on AWS; the writer's name is moved for all clients at "
+            "the same moment, the reader's without delay"
+        ),
+        "ModifyDBCluster": "a password counts at once",
+        "RebootDBInstance": "back in a second",
+    },
     records={
         "servers run with settings of their own": (
             "CopyDBClusterParameterGroup CopyDBParameterGroup CreateDBClusterParameterGroup CreateDBParameterGroup "

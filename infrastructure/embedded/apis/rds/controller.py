@@ -11,6 +11,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping
 from typing import ClassVar
 
+from infrastructure.embedded import lags
 from infrastructure.embedded.apis.rds.api import RdsCalls, Record
 from infrastructure.embedded.apis.rds.cluster import AuroraCluster
 from infrastructure.embedded.apis.rds.events import Events
@@ -191,6 +192,7 @@ class RdsController:
 
     async def close(self) -> None:
         """Kill every server."""
+        self._entrances.close()
         await self._metrics.asking.close()
         await all_of("rds", (cluster.close() for cluster in self._fleet.clear()))
 
@@ -222,7 +224,7 @@ class RdsController:
             for member in cluster.members.values():
                 self._write_instance(record, cluster, member)
             self._write_cluster(record, cluster)
-            entrances += _entrances(record, cluster)
+            entrances += _entrances(record, cluster, lags.WRITER_NAME.at(self._context.pace))
         self._entrances.publish(entrances)
 
     def _write_instance(self, record: Record, cluster: AuroraCluster, member: Member) -> None:
@@ -251,9 +253,10 @@ class RdsController:
             record.status = "available"
 
 
-def _entrances(record: Record, cluster: AuroraCluster) -> Iterator[Entrance]:
-    """Writer and reader endpoints."""
-    for role, host, servers in ((WRITER, LOOPBACK, cluster.writers), (READER, READER_HOST, cluster.readers)):
+def _entrances(record: Record, cluster: AuroraCluster, stale_s: float) -> Iterator[Entrance]:
+    """Writer and reader endpoints; the writer's name is stale for `stale_s` after each change."""
+    roles = ((WRITER, LOOPBACK, cluster.writers, stale_s), (READER, READER_HOST, cluster.readers, 0.0))
+    for role, host, servers, stale in roles:
         yield Entrance(
             name=role.replace("-", f"-{cluster.id}-"),
             host=host,
@@ -261,6 +264,7 @@ def _entrances(record: Record, cluster: AuroraCluster) -> Iterator[Entrance]:
             servers=servers,
             known_as=role if is_platforms(record.tags) else "",
             url="postgresql://{host}:{port}/" + (record.database_name or "postgres"),
+            stale_s=stale,
         )
 
 

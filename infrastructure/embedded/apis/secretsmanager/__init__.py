@@ -18,6 +18,9 @@ API = Api(
         "UpdateSecret": "another version",
         "UpdateSecretVersionStage": "another version is current",
     },
+    kinder={
+        "GetSecretValue": "never stale",
+    },
     records={"tags and policies": "TagResource UntagResource PutResourcePolicy DeleteResourcePolicy"},
     note="Only the secrets that RDS manages are rotated, and only when asked: nothing here lives for days.",
     controller="infrastructure.embedded.apis.secretsmanager.controller:SecretsManagerController",

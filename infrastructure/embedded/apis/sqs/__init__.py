@@ -26,6 +26,11 @@ API = Api(
         "SendMessageBatch": "as the single call",
         "SetQueueAttributes": "counts from the next call on",
     },
+    kinder={
+        "PurgeQueue": "empty at once; within a minute on AWS",
+        "ReceiveMessage": "a short poll finds every message; standard queues deliver in order and once",
+        "SetQueueAttributes": "in force at once; within a minute on AWS",
+    },
     records={"no call is authorised by policies": "AddPermission RemovePermission", "tags": "TagQueue UntagQueue"},
     codes={"InvalidToken": "InvalidParameterValue"},
     invalid="InvalidParameterValue",

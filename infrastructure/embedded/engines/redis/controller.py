@@ -147,5 +147,6 @@ class RedisController(ABC):
         return tuple(f"{self.name} {name} is not running yet" for name in (*sorted(missing), *down))
 
     async def close(self) -> None:
+        self._entrances.close()
         await self._metrics.close()
         await all_of(self.name, (group.kill() for group in self._fleet.clear()))

@@ -1,7 +1,8 @@
 """A primary and its replicas, whoever asked for them: started, revived, failed over.
 
     started, answering ──▶ primary died ──▶ a replica is promoted ──▶ the old one starts again as a replica
-                                 └────────▶ started again (no replica, none alive, or no failover)
+              │                  └────────▶ started again (no replica, none alive, or no failover)
+              └─────────▶ demoted ────────▶ a replica is promoted; the old one goes on as its replica
 
 In memory only, a replica that is promoted has what reached it, and a node that starts alone is empty. With a log, what
 was acknowledged is on disk before its answer: a replica takes over the dead primary's log, and nothing is lost.
@@ -83,6 +84,18 @@ class Group:
         await self._succeed(successor)
         if self.logs is not None:
             await self._start([successor])
+
+    async def demote(self) -> bool:
+        """Promote a replica in the place of a living primary, which keeps its connections and answers READONLY.
+
+        What has not reached the replica is lost, as in any failover without a log. False when none could take over.
+        """
+        successor = await self._successor()
+        if successor is None or successor.node is None or not self.primary.is_alive:
+            return False
+        await successor.node.promote()
+        await self._succeed(successor)
+        return True
 
     async def hand_over(self) -> bool:
         """Make a replica the primary once it has all that the primary acknowledged; no write is lost.

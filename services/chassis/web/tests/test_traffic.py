@@ -35,3 +35,14 @@ def test_patience_ends() -> None:
         return await traffic.drained(at_least_s=0.0, at_most_s=0.1)
 
     assert not asyncio.run(drain())
+
+
+def test_a_task_that_gets_nothing_accepts_all_the_same_for_as_long_as_the_load_balancer_may_send() -> None:
+    async def drain() -> tuple[bool, float]:
+        traffic = Traffic(last_arrival=time.monotonic() - 60.0)
+        started = time.monotonic()
+        return await traffic.drained(at_least_s=0.5, at_most_s=5.0), time.monotonic() - started
+
+    done, took = asyncio.run(drain())
+    assert done
+    assert took >= 0.5

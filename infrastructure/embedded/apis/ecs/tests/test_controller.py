@@ -49,13 +49,42 @@ async def test_a_stopped_task_is_replaced_while_it_still_stops(state: StateFolde
         [stopping] = [p for p in ecs.running if p.spec.resource == stopped.task_arn]
         assert stopping.signals == ["TERM, KILL after 2 s"]
         assert stopped.last_status == "DEACTIVATING"
-        assert stopping.spec.port not in ecs.world.targets.registered[group]
         assert len(ecs.wanted()) == 2
-        assert len(ecs.world.targets.registered[group]) == 2
+        assert len(ecs.world.targets.registered[group]) == 3
         stopping.end(0)
         await ecs.settle()
         assert (stopped.last_status, stopped.stop_code, stopped.stopped_reason) == ("STOPPED", "UserInitiated", "chaos")
         assert stopped.containers[0].exitCode == 0
+
+
+async def test_a_task_that_is_stopped_gets_requests_until_it_is_deregistered_a_moment_after_sigterm(
+    state: StateFolder,
+) -> None:
+    async with platform(state) as ecs:
+        group = ecs.group()
+        ecs.create_service(group=group)
+        await ecs.settle()
+        ecs.world.supervisor.obeys = False
+        ecs.stop(ecs.tasks[0])
+        await ecs.settle()
+        [stopping] = [p for p in ecs.running if p.signals]
+        assert stopping.spec.port in ecs.world.targets.registered[group]
+        assert ecs.looks_again_s == pytest.approx(0.05)
+        ecs.world.now[0] += 0.05
+        await ecs.settle()
+        assert stopping.spec.port not in ecs.world.targets.registered[group]
+
+
+async def test_a_task_that_its_service_stops_is_deregistered_with_sigterm(state: StateFolder) -> None:
+    async with platform(state) as ecs:
+        group = ecs.group()
+        ecs.create_service(group=group)
+        await ecs.settle()
+        ecs.world.supervisor.obeys = False
+        ecs.update(desiredCount=1)
+        await ecs.settle()
+        [stopping] = [p for p in ecs.running if p.signals]
+        assert stopping.spec.port not in ecs.world.targets.registered[group]
 
 
 @pytest.mark.parametrize(("code", "expected"), [(1, 1), (0, 0), (-9, 137)])

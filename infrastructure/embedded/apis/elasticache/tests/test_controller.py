@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from infrastructure.embedded import lags
 from infrastructure.embedded.apis.elasticache.controller import ElastiCacheController
 from infrastructure.embedded.control.metric_store import Key
 from infrastructure.embedded.engines.redis.group import RedisMember
 from infrastructure.embedded.engines.redis.reading import Reading, metrics_between
-from infrastructure.embedded.engines.redis.resp import Reply, RespConnection
+from infrastructure.embedded.engines.redis.resp import Reply, RespConnection, RespError
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment
@@ -160,7 +161,10 @@ async def test_the_members_of_a_group_are_cache_clusters(state: StateFolder) -> 
         assert member.cache_nodes[0]["Endpoint"] == {"Address": LOOPBACK, "Port": cache.replica.port}
 
 
-async def test_a_dead_primary_fails_over_and_comes_back_as_a_replica(state: StateFolder) -> None:
+async def test_a_dead_primary_fails_over_and_comes_back_as_a_replica(
+    state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lags, "PRIMARY_NAME", replace(lags.PRIMARY_NAME, fast=0.0))
     async with platform(state) as cache:
         cache.create()
         await cache.settle()
@@ -169,10 +173,23 @@ async def test_a_dead_primary_fails_over_and_comes_back_as_a_replica(state: Stat
         old = cache.primary
         await cache.die(old)
         assert cache.roles == {f"{GROUP}-001": "replica", f"{GROUP}-002": "primary"}
-        assert cache.world.network.upstreams["elasticache"] == (Endpoint(LOOPBACK, cache.primary.port),)
+        assert cache.world.network.upstreams["elasticache"] == (cache.primary.endpoint,)
         assert await call(cache.primary.port, "GET", "key") == "1", "what was replicated is not lost"
         assert await call(cache.primary.port, "SET", "key", "2") == "OK"
         await until(old.port, ("GET", "key"), "2")
+
+
+async def test_the_name_of_a_group_leads_to_the_dead_primary_for_a_while(
+    state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lags, "PRIMARY_NAME", replace(lags.PRIMARY_NAME, fast=1000.0))
+    async with platform(state) as cache:
+        cache.create()
+        await cache.settle()
+        old = cache.primary
+        await cache.die(old)
+        assert cache.primary is not old
+        assert cache.world.network.upstreams["elasticache"] == (old.endpoint,)
 
 
 async def test_without_automatic_failover_a_dead_primary_comes_back_empty(state: StateFolder) -> None:
@@ -226,6 +243,32 @@ async def test_test_failover_switches_roles_and_keeps_the_data(state: StateFolde
         assert await call(cache.primary.port, "GET", "key") == "1"
         await cache.settle()
         assert cache.roles == {f"{GROUP}-001": "replica", f"{GROUP}-002": "primary"}, "once is enough"
+
+
+async def test_a_demoted_primary_keeps_its_connections_and_answers_readonly_until_it_is_replaced(
+    state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lags, "DEMOTED_PRIMARY", replace(lags.DEMOTED_PRIMARY, fast=0.0))  # at the next pass
+    async with platform(state) as cache:
+        cache.create()
+        await cache.settle()
+        old, open_before = cache.primary, await RespConnection.open(LOOPBACK, cache.primary.port)
+        try:
+            await open_before.call("SET", "key", "1")
+            await until(cache.replica.port, ("GET", "key"), "1")
+            cache.call("TestFailover", ReplicationGroupId=GROUP, NodeGroupId="0001")
+            await cache.settle()
+            with pytest.raises(RespError, match="READONLY"):
+                await open_before.call("SET", "key", "2")
+            assert await open_before.call("GET", "key") == "1"
+            assert await call(cache.primary.port, "SET", "key", "3") == "OK"
+            await cache.settle()
+            with pytest.raises(OSError, match=r"closed|reset|pipe"):
+                await open_before.call("GET", "key")
+        finally:
+            open_before.close()
+        await until(old.port, ("GET", "key"), "3")
+        assert cache.roles == {f"{GROUP}-001": "replica", f"{GROUP}-002": "primary"}
 
 
 async def test_a_rebooted_primary_stays_primary_and_forgets(state: StateFolder) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from infrastructure.embedded import lags
 from infrastructure.embedded.apis.elbv2 import controller
 from infrastructure.embedded.apis.elbv2.tests.load_balancing import Cloud, Machine, by, machine_on, only, status
 from infrastructure.embedded.tests.wire import Target, eventually, request, target
@@ -59,13 +61,37 @@ def test_a_deregistered_target_finishes_and_then_is_gone(machine: Machine) -> No
             cloud.register("orders", two)
             await cloud.is_("orders", {one: "healthy", two: "healthy"})
             cloud.deregister("orders", one)
-            await cloud.answers(by("two"))
+            await eventually(lambda: only("two", cloud))
             before = one.counts["/"]
             assert {(await request(cloud.port)).by for _ in range(10)} == {"two"}
             assert one.counts["/"] == before
             await cloud.is_("orders", {two: "healthy"})
             one.release.set()
             assert (await under_way).by == "one"
+
+    machine.run(test)
+
+
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_a_deregistered_target_gets_requests_for_a_moment_dead_or_alive(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, is_alive: bool
+) -> None:
+    monkeypatch.setattr(lags, "DEREGISTERED_TARGET", replace(lags.DEREGISTERED_TARGET, fast=1.0))
+
+    async def test(cloud: Cloud) -> None:
+        async with target("two") as two:
+            cloud.group("orders")
+            cloud.rule(10, "*", cloud.forward("orders"))
+            async with target("one") as one:
+                cloud.register("orders", one, two)
+                await cloud.is_("orders", {one: "healthy", two: "healthy"})
+                cloud.deregister("orders", one)
+                assert cloud.health("orders")[one.port] == ("draining", "Target.DeregistrationInProgress")
+                if is_alive:
+                    await cloud.answers(by("one"))
+            if not is_alive:
+                await cloud.answers(status(502))  # nobody listens there any more
+            await eventually(lambda: only("two", cloud))
 
     machine.run(test)
 

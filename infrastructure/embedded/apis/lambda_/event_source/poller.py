@@ -138,9 +138,15 @@ class Poller:
         for batch in [batch for batch in self._held if batch.retry_until <= now]:
             self._give_up(batch)
         self._start_held(now)
-        while not self._held and self._has_batch(queue, now) and self._may_start(now):
+        self._take_all(queue, now)
+        is_behind = not self._may_take() and queue.box.is_deliverable(now=now)
+        grows_at = self._scaling.grow(now, is_behind=is_behind)
+        self._take_all(queue, now)
+        return self._pause(queue, now, grows_at)
+
+    def _take_all(self, queue: "EmbeddedQueue", now: float) -> None:
+        while self._may_take() and self._has_batch(queue, now):
             self._take(queue, now)
-        return self._pause(queue, now)
 
     def _ready_queue(self) -> "EmbeddedQueue | None":
         """The queue, when the mapping is enabled and both its ends are there."""
@@ -164,6 +170,10 @@ class Poller:
         if queue is not None:
             queue.watchers.add(self.poke)
         self._watched = queue
+
+    def _may_take(self) -> bool:
+        """Whether a poller is free to receive: it asks for no slot of the function."""
+        return len(self._held) + len(self._running) < self._scaling.allowed
 
     def _may_start(self, now: float) -> bool:
         if len(self._running) >= self._scaling.allowed:
@@ -274,10 +284,10 @@ class Poller:
             self.settings.function,
         )
 
-    def _pause(self, queue: "EmbeddedQueue", now: float) -> float | None:
+    def _pause(self, queue: "EmbeddedQueue", now: float, grows_at: float | None) -> float | None:
         """Seconds to the next thing that time brings."""
-        ends = [queue.box.next_change_at()]
-        if self._gathering_since is not None and not self._held:
+        ends = [queue.box.next_change_at(), grows_at]
+        if self._gathering_since is not None and self._may_take():
             ends.append(self._gathering_since + self.settings.window_s)
         if self._held:
             ends.append(min(batch.retry_until for batch in self._held))

@@ -200,14 +200,17 @@ def test_a_batch_ends_before_its_event_gets_too_large(sizes: list[int], count: i
 def test_throttling_doubles_the_pause_up_to_the_longest_and_a_success_forgets_it() -> None:
     scaling = Scaling(first_s=1.0, longest_s=5.0)
     pauses = []
+    now = 100.0
     for _ in range(5):
-        scaling.throttled(100.0)
-        pauses.append(scaling.retry_at - 100.0)
+        scaling.throttled(now)
+        scaling.throttled(now)  # another poller's, at the same time
+        pauses.append(scaling.retry_at - now)
+        now = scaling.retry_at
     assert pauses == [1.0, 2.0, 4.0, 5.0, 5.0]
-    assert not scaling.may_start(starting=0, free=0, now=104.9)
-    assert scaling.may_start(starting=0, free=0, now=105.0)
-    assert not scaling.may_start(starting=1, free=1, now=105.0)
-    assert scaling.may_start(starting=1, free=2, now=100.0)
+    assert not scaling.may_start(starting=0, free=0, now=now - 0.1)
+    assert scaling.may_start(starting=1, free=1, now=now), "each poller tries, whatever the others do"
+    assert not scaling.may_start(starting=1, free=1, now=now - 0.1)
+    assert scaling.may_start(starting=1, free=2, now=now - 0.1)
     scaling.succeeded()
     scaling.throttled(200.0)
     assert scaling.retry_at == 201.0
@@ -228,3 +231,19 @@ def test_function_errors_halve_the_batches_at_once_and_successes_bring_them_back
     for _ in range(2000):
         scaling.succeeded()
     assert scaling.allowed == 1250, "as many as AWS's pollers at most"
+
+
+def test_pollers_come_while_messages_wait_unless_the_function_fails() -> None:
+    scaling = Scaling(first_s=1.0, longest_s=5.0, ceiling=9)
+    allowed = []
+    for now, is_behind in ((100.0, True), (100.5, True), (100.6, False), (200.0, True)):
+        looks_again = scaling.grow(now, is_behind=is_behind)
+        assert looks_again == (pytest.approx(now + 0.2, abs=0.1) if is_behind else None)
+        allowed.append(scaling.allowed)
+    assert allowed == [5, 7, 7, 7]
+    scaling.failed()
+    assert scaling.grow(300.0, is_behind=True) is None
+    scaling.succeeded()
+    scaling.grow(300.0, is_behind=True)
+    scaling.grow(400.0, is_behind=True)
+    assert scaling.allowed == 9

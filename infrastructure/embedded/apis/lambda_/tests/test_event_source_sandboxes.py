@@ -115,7 +115,7 @@ def test_without_concurrency_messages_wait_and_drain_once_it_is_back(cloud: Clou
     made = cloud.do("create_event_source_mapping", EventSourceArn=arn, FunctionName=FUNCTION)
     cloud.send("waiting.fifo", groups=30, each=1)
     waiting = cloud.world.backends.sqs.queues["waiting.fifo"]
-    cloud.settle(lambda: (waiting.counts().visible, waiting.counts().in_flight) == (20, 10))
+    cloud.settle(lambda: (waiting.counts().visible, waiting.counts().in_flight) == (0, 30))
     cloud.do("delete_function_concurrency", FunctionName=FUNCTION)
     cloud.settle(lambda: not len(cloud.box("waiting.fifo")))
     assert len(cloud.noted("waiting.fifo")) == 30

@@ -7,21 +7,64 @@ from infrastructure.embedded.apis.lambda_.tests.fake_functions import quiet
 from infrastructure.embedded.tests.control import run
 
 
-def test_without_a_slot_one_batch_is_taken_and_tried_again_and_the_rest_stay_visible() -> None:
+def test_without_a_slot_five_pollers_hold_a_batch_each_and_more_come_while_messages_wait() -> None:
     async def scenario() -> None:
         async with world() as it:
             it.functions.limit(0)
-            for customer in range(30):
+            for customer in range(100):
                 await it.send(f"m{customer}", group=f"c{customer}")
             it.map()
             await quiet()
-            assert (it.counts(), it.functions.throttled) == ((20, 10), 1)
-            for attempt in range(2, 6):
-                await it.pass_time(2.0)
-                assert (it.counts(), it.functions.throttled) == ((20, 10), attempt)
+            assert (it.counts(), it.functions.throttled) == ((50, 50), 5)
+            await it.pass_time(0.4)
+            assert it.counts() == (30, 70), "300 more a minute"
+            await it.pass_time(0.6)
+            assert it.counts() == (0, 100)
             it.functions.limit(100)
-            assert (await it.functions.next()).bodies == [f"m{customer}" for customer in range(10)]
-            assert (await it.functions.next()).bodies == [f"m{customer}" for customer in range(10, 20)]
+            for batch in range(10):
+                running = await it.functions.next()
+                assert running.bodies == [f"m{customer}" for customer in range(10 * batch, 10 * batch + 10)]
+                running.succeed()
+
+    run(scenario())
+
+
+def test_a_maximum_concurrency_is_the_most_that_is_held() -> None:
+    async def scenario() -> None:
+        async with world() as it:
+            it.functions.limit(0)
+            for customer in range(100):
+                await it.send(f"m{customer}", group=f"c{customer}")
+            it.map(ScalingConfig={"MaximumConcurrency": 6})
+            for _ in range(10):
+                await it.pass_time(1.0)
+            assert it.counts() == (40, 60)
+
+    run(scenario())
+
+
+def test_of_what_a_throttled_function_never_saw_all_counts_as_received() -> None:
+    """200 messages in twelve visibility time-outs: none is left that nobody received."""
+
+    async def scenario() -> None:
+        async with world(max_receives=1000) as it:
+            it.functions.limit(0)
+            for customer in range(200):
+                await it.send(f"m{customer}", group=f"c{customer}")
+            it.map()
+            await quiet()
+            for _ in range(12 * 6):
+                await it.pass_time(VISIBILITY_S / 6)
+            it.functions.limit(1000)
+            seen: list[int] = []
+            while len(seen) < 200:
+                await it.pass_time(VISIBILITY_S / 6)
+                while it.functions.waiting():
+                    running = await it.functions.next()
+                    seen += [int(each["attributes"]["ApproximateReceiveCount"]) for each in running.records]
+                    running.succeed()
+                    await quiet()
+            assert min(seen) >= 12
 
     run(scenario())
 
@@ -60,7 +103,7 @@ def test_a_throttled_message_that_was_received_too_often_is_dead_as_on_aws() -> 
 
 
 @pytest.mark.parametrize("slots", [1, 3], ids=str)
-def test_with_fewer_slots_than_groups_one_batch_waits_beside_those_that_run(slots: int) -> None:
+def test_with_fewer_slots_than_groups_batches_wait_beside_those_that_run(slots: int) -> None:
     async def scenario() -> None:
         async with world() as it:
             it.functions.limit(slots)
@@ -68,7 +111,7 @@ def test_with_fewer_slots_than_groups_one_batch_waits_beside_those_that_run(slot
                 await it.send(f"m{customer}", group=f"c{customer}")
             it.map(BatchSize=1)
             await quiet()
-            assert (it.functions.running, it.counts()) == (slots, (10 - slots - 1, slots + 1))
+            assert (it.functions.running, it.counts()) == (slots, (5, 5))
             for number in range(10):
                 running = await it.functions.next()
                 assert running.bodies == [f"m{number}"]

@@ -139,6 +139,23 @@ async def test_a_failover_loses_no_acknowledged_write(state: StateFolder) -> Non
         assert database.world.network.upstreams["memorydb"] == (database.group.primary.endpoint,)
 
 
+async def test_a_demoted_primary_keeps_its_connections_and_answers_readonly(state: StateFolder) -> None:
+    async with platform(state) as database:
+        database.create()
+        await database.settle()
+        open_before = await RespConnection.open(LOOPBACK, database.group.primary.port)
+        try:
+            await open_before.call("SET", "points", "7")
+            database.call("FailoverShard", ClusterName=CLUSTER, ShardName="0001")
+            while database.cluster["Status"] == "updating":
+                await database.settle()
+            with pytest.raises(RespError, match="READONLY"):
+                await open_before.call("SET", "points", "8")
+            assert await open_before.call("GET", "points") == "7"
+        finally:
+            open_before.close()
+
+
 async def test_a_killed_primary_loses_no_acknowledged_write(state: StateFolder) -> None:
     async with platform(state) as database:
         database.create()

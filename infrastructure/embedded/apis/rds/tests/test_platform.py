@@ -132,10 +132,27 @@ def test_the_endpoints_follow_the_roles(platform: Platform, how: str) -> None:
     else:
         platform.client("rds").failover_db_cluster(DBClusterIdentifier=CLUSTER)
     until(lambda: platform.writer != before and platform.is_available())
+    until(lambda: platform.psql("Endpoint", "SELECT pg_is_in_recovery()") == "f")  # its name is stale until then
     rows = int(platform.psql("Endpoint", "SELECT count(*) FROM orders"))
     assert platform.psql("Endpoint", "INSERT INTO orders SELECT 100 + count(*) FROM orders") == "INSERT 0 1"
     assert "read-only transaction" in platform.psql("ReaderEndpoint", "INSERT INTO orders VALUES (2)")
     until(lambda: platform.psql("ReaderEndpoint", "SELECT count(*) FROM orders") == str(rows + 1))
+
+
+def test_clients_that_connect_after_a_failover_land_on_the_old_writer_until_its_name_is_moved(
+    platform: Platform,
+) -> None:
+    before = platform.writer
+    platform.client("rds").failover_db_cluster(DBClusterIdentifier=CLUSTER)
+    until(lambda: platform.writer != before)
+    said: list[str] = []
+
+    def is_written() -> bool:
+        said.append(platform.psql("Endpoint", "INSERT INTO orders SELECT 1000 + max(id) FROM orders"))
+        return said[-1] == "INSERT 0 1"
+
+    until(is_written)
+    assert any("cannot execute INSERT in a read-only transaction" in each for each in said), said
 
 
 def test_nothing_of_a_database_outlives_a_killed_daemon(platform: Platform) -> None:
