@@ -39,6 +39,7 @@ class Daemon(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+KEYS = ("AKIA", "s3cret")
 LOOK = {"platform_id": "id", "pid": 7, "url": "http://127.0.0.1:9", "pace": "fast", "started_at": 1.0}
 
 
@@ -63,34 +64,48 @@ def state(tmp_path: Path) -> StateFolder:
 def runs(monkeypatch: pytest.MonkeyPatch, url: str | None, *, pace: Pace = FAST, detached: bool = True) -> list[str]:
     """A daemon that runs (none with no `url`); the calls to start or stop it."""
     calls: list[str] = []
-    record = None
-    if url is not None:
-        record = PlatformRecord(
-            platform_id="id", pid=7, url=url, pace=pace.name, region="us-east-1", started_at=1.0, detached=detached
-        )
+    known = [_record(url, pace, detached=detached)] if url is not None else []
 
     def start(*_arguments: Any, detached: bool) -> Launched:
         calls.append(f"launch {'detached' if detached else 'attached'}")
+        known.append(_record("http://127.0.0.1:9", pace, detached=detached))
         return Launched(url="http://127.0.0.1:9", pid=8)
 
-    monkeypatch.setattr(launch, "find", lambda _state: record)
+    monkeypatch.setattr(launch, "find", lambda _state: known[-1] if known else None)
     monkeypatch.setattr(launch, "launch", start)
     monkeypatch.setattr(launch, "stop", lambda _state: calls.append("stop"))
     return calls
+
+
+def _record(url: str, pace: Pace, *, detached: bool) -> PlatformRecord:
+    return PlatformRecord(
+        platform_id="id",
+        pid=7,
+        url=url,
+        access_key=KEYS[0],
+        secret_key=KEYS[1],
+        pace=pace.name,
+        region="us-east-1",
+        started_at=1.0,
+        detached=detached,
+    )
 
 
 @pytest.mark.parametrize("detached", [True, False], ids=["detached", "attached"])
 def test_one_is_started_where_none_runs(detached: bool, state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = runs(monkeypatch, None)
     target = EmbeddedTarget(DEV, state, FAST)
-    assert target.open(detached=detached).endpoint_url == "http://127.0.0.1:9"
+    connection = target.open(detached=detached)
+    assert (connection.endpoint_url, connection.access_key, connection.secret_key) == ("http://127.0.0.1:9", *KEYS)
     assert (calls, target.is_new) == ([f"launch {'detached' if detached else 'attached'}"], True)
 
 
 def test_one_that_runs_is_taken(url: str, state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = runs(monkeypatch, url)
     target = EmbeddedTarget(DEV, state, FAST)
-    assert target.open(detached=False).endpoint_url == url
+    connection = target.open(detached=False)
+    assert (connection.endpoint_url, connection.access_key, connection.secret_key) == (url, *KEYS)
+    assert KEYS[1] not in repr(connection)
     assert (calls, target.is_new) == ([], False)
 
 

@@ -1,7 +1,7 @@
 """The AWS APIs of the embedded cloud on one loopback port.
 
-    HTTP -> Host, Origin -> request -> allowed? valid? -> audit -> injected errors -> throttling -> long poll
-         -> our own operation | moto -> notify
+    HTTP -> Host, Origin -> signature -> request -> allowed? valid? -> audit -> injected errors -> throttling
+         -> long poll -> our own operation | moto -> notify
 
 Runs inside the daemon's event loop, and never holds it for longer than one moto call takes.
 """
@@ -11,12 +11,15 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from infrastructure.embedded.gateway import codec, request
+from infrastructure.embedded.gateway import codec, credentials, request
+from infrastructure.embedded.gateway.authentication import Authentication, Unproven
 from infrastructure.embedded.gateway.call import Answer, Call, Handler, HttpRequest, Interceptor
+from infrastructure.embedded.gateway.credentials import Keyring
+from infrastructure.embedded.gateway.denials import denial
 from infrastructure.embedded.gateway.errors import error, not_provided
 from infrastructure.embedded.gateway.listener import HttpServer
 from infrastructure.embedded.gateway.operations import Method, Operations
-from infrastructure.embedded.gateway.pages import PREFIX, Page, Pages
+from infrastructure.embedded.gateway.pages import PREFIX, Page, Pages, json_answer
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.routing import Router
 from infrastructure.embedded.host.garbage import Collector
@@ -29,8 +32,8 @@ _BODY_LIMIT = 1 << 20
 
 
 class ControlPlane:
-    """Serves every API. `pages`: name (`status`) to handler; `on_mutation` hears of each call that
-    changed something: its API and its operation.
+    """Serves every API to those whose keys are on the `keyring`. `pages`: name (`status`) to handler; `on_mutation`
+    hears of each call that changed something: its API and its operation.
 
     Interceptors are asked in their order; each may answer itself. Interceptors with `pages` of their own add them.
     `operations` are asked before moto.
@@ -40,6 +43,7 @@ class ControlPlane:
         self,
         *,
         region: str,
+        keyring: Keyring,
         router: Router,
         operations: Operations,
         interceptors: Sequence[Interceptor],
@@ -47,6 +51,7 @@ class ControlPlane:
         on_mutation: Callable[[str, str], None],
     ) -> None:
         self._region = region
+        self._authentication = Authentication(keyring)
         self._router = router
         self._operations = operations
         self._on_mutation = on_mutation
@@ -68,7 +73,7 @@ class ControlPlane:
         await self._server.close()
 
     async def handle(self, call: Call) -> Answer:
-        """The answer to `call` by way of all interceptors; also for calls made inside the daemon."""
+        """The answer to `call` by way of all interceptors, whoever made it; also for calls made inside the daemon."""
         api, method = call.api, self._operations.find(call.service, call.action)
         if api is None or call.operation is None or not (method or api.allows(call.action)):
             return not_provided(call)
@@ -90,17 +95,26 @@ class ControlPlane:
         self._on_mutation("cloudformation", "Progress")
 
     async def _answer(self, asked: HttpRequest) -> Answer:
-        if asked.path.startswith(PREFIX):
+        is_page = asked.path.startswith(PREFIX)
+        if is_page and self._pages.is_open(asked):
             return await self._pages.answer(asked)
+        at = time.time()
         try:
-            call = request.call_of(asked, self._router, at=time.time())
-        except request.Unsigned:
-            return Answer(
-                status=403,
-                headers={"content-type": "application/json"},
-                body=b'{"__type":"MissingAuthenticationToken","message":"the request is not signed (SigV4)"}',
-            )
-        return await self.handle(call)
+            issued, asked = self._authentication.check(asked, at)
+        except Unproven as unproven:
+            return self._denied(asked, unproven, at, is_page=is_page)
+        if is_page:
+            return await self._pages.answer(asked)
+        credentials.caller.set(issued)  # of this request's task alone
+        return await self.handle(request.call_of(asked, self._router, at=at, caller=issued.principal.name))
+
+    def _denied(self, asked: HttpRequest, unproven: Unproven, at: float, *, is_page: bool) -> Answer:
+        if is_page:
+            said = denial("", "json", unproven.kind, unproven.detail, at)
+            return json_answer(said.status, {"error": f"{said.message}; sign with the keys that `cafe env` shows"})
+        call = request.call_of(asked, self._router, at=at)
+        said = denial(call.service, call.protocol, unproven.kind, unproven.detail, at)
+        return error(call, said.code, said.message, status=said.status)
 
     async def _last(self, call: Call) -> Answer:
         """Who keeps the API's records answers."""

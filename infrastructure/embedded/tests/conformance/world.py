@@ -13,6 +13,7 @@ from infrastructure.embedded.control.controller import Closing
 from infrastructure.embedded.control.metrics import Metrics
 from infrastructure.embedded.gateway.call import Answer, Call, HttpRequest
 from infrastructure.embedded.gateway.control_plane import ControlPlane
+from infrastructure.embedded.gateway.credentials import Keyring
 from infrastructure.embedded.gateway.interceptors import chain
 from infrastructure.embedded.gateway.request import call_of
 from infrastructure.embedded.pace import FAST
@@ -49,12 +50,14 @@ class World:
 
     def _made(self) -> ControlPlane:
         backends, woken = fresh_backends(), set[str]()
+        keyring = Keyring(ACCOUNT)
         supervisor, network = _Supervisor(), FakeNetwork()
         context = Context(
             state=StateFolder.of("test", Path(tempfile.mkdtemp(dir=self._folder))),
             pace=FAST,
             region=REGION,
             account=ACCOUNT,
+            keyring=keyring,
             supervisor=cast("Any", supervisor),
             ports=cast("Any", FakePorts()),
             envoy=cast("Any", network),
@@ -66,6 +69,7 @@ class World:
         self._controllers = [pkgutil.resolve_name(api.controller)(context) for api in PROVIDERS if api.controller]
         self._plane = ControlPlane(
             region=REGION,
+            keyring=keyring,
             router=ROUTER,
             operations=backends.operations,
             interceptors=chain(backends),
