@@ -113,6 +113,8 @@ class ControlPlane:
             said = denial("", "json", unproven.kind, unproven.detail, at)
             return json_answer(said.status, {"error": f"{said.message}; sign with the keys that `cafe env` shows"})
         call = request.call_of(asked, self._router, at=at)
+        if unproven.kind == "unsigned" and call.operation is not None and call.operation.auth_type == "none":
+            return not_provided(call)  # AWS itself takes it unsigned
         said = denial(call.service, call.protocol, unproven.kind, unproven.detail, at)
         return error(call, said.code, said.message, status=said.status)
 

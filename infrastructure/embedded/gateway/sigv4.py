@@ -10,9 +10,9 @@ import hmac
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from email.utils import mktime_tz, parsedate_tz
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 if TYPE_CHECKING:
@@ -23,12 +23,13 @@ UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 PAYLOAD_HEADER = "x-amz-content-sha256"
 S3 = "s3"
 _END = "aws4_request"
+_LONGEST = 256
+"""Characters of a credential that are looked at: what strangers send is not kept in caches at any length."""
 _STAMP = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 _DOTS = frozenset({"", ".", ".."})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(NamedTuple):
     """What a signing key is good for. `day` is YYYYMMDD in UTC; `service` the signing name."""
 
     day: str
@@ -39,8 +40,7 @@ class Scope:
         return f"{self.day}/{self.region}/{self.service}/{_END}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """What a request says of its signature; nothing of it is proven. `expires_s` is None but in a presigned URL."""
 
     access_key: str
@@ -84,7 +84,7 @@ def _of_header(header: str, headers: Mapping[str, str]) -> Claim:
     wanting = [name for name in ("Credential", "Signature", "SignedHeaders") if not fields.get(name)]
     if wanting:
         raise Malformed(" ".join(f"Authorization header requires '{name}' parameter." for name in wanting))
-    access_key, scope = _credential(fields["Credential"])
+    access_key, scope = _credential(fields["Credential"][:_LONGEST])
     return Claim(
         access_key=access_key,
         scope=scope,
@@ -105,7 +105,7 @@ def _of_query(fields: Mapping[str, str]) -> Claim | None:
         return None
     if len(given) < len(names):
         raise Malformed(" ".join(f"AWS query-string parameters must include '{n}'." for n in names if n not in given))
-    access_key, scope = _credential(fields["X-Amz-Credential"])
+    access_key, scope = _credential(fields["X-Amz-Credential"][:_LONGEST])
     return Claim(
         access_key=access_key,
         scope=scope,
@@ -118,6 +118,7 @@ def _of_query(fields: Mapping[str, str]) -> Claim | None:
     )
 
 
+@lru_cache(maxsize=1024)  # callers sign for a day
 def _credential(text: str) -> tuple[str, Scope]:
     parts = text.rsplit("/", 4)
     if len(parts) != 5 or parts[4] != _END or not all(parts):
@@ -128,17 +129,17 @@ def _credential(text: str) -> tuple[str, Scope]:
 
 def _stamp_of_date(date: str) -> str:
     """The time stamp of a `Date` header, which stands in where there is no X-Amz-Date; empty when it is unreadable."""
-    try:
-        return time.strftime("%Y%m%dT%H%M%SZ", time.strptime(date, "%a, %d %b %Y %H:%M:%S GMT"))
-    except ValueError:
-        return ""
+    parsed = parsedate_tz(date)
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(mktime_tz(parsed))) if parsed is not None else ""
+
+
+def unix_time(stamp: str) -> float | None:
+    """The Unix time that YYYYMMDDThhmmssZ names; None where that is no time."""
+    return _unix_time(stamp) if _STAMP.fullmatch(stamp) else None
 
 
 @lru_cache(maxsize=256)  # all requests of one second share a stamp
-def unix_time(stamp: str) -> float | None:
-    """The Unix time that YYYYMMDDThhmmssZ names; None where that is no time."""
-    if not _STAMP.fullmatch(stamp):
-        return None
+def _unix_time(stamp: str) -> float | None:
     try:
         return float(calendar.timegm(time.strptime(stamp, "%Y%m%dT%H%M%SZ")))
     except ValueError:

@@ -149,6 +149,24 @@ def test_a_body_is_bounded_by_its_api(service: str, length: int, body: bytes, st
     run(scenario())
 
 
+def test_a_header_that_comes_twice_is_a_list() -> None:
+    """As it is signed: what a second value would hide was not asked for."""
+
+    async def scenario() -> None:
+        async with serving() as (_, client):
+            headers = {"host": "127.0.0.1", "x-amz-meta-one": "first,second"}
+            await client.signed("s3", "PUT", "/bucket")
+            signed = Signer(OPERATOR, "s3", REGION).sign("PUT", "/bucket/key", headers, b"", time.time())
+            lines = [f"{name}: {value}" for name, value in signed.items() if name != "x-amz-meta-one"]
+            lines += ["x-amz-meta-one: first", "x-amz-meta-one: second", "content-length: 0"]
+            head = "\r\n".join(lines)
+            assert (await client.send(f"PUT /bucket/key HTTP/1.1\r\n{head}\r\n\r\n".encode())).status == 200
+            found = await client.signed("s3", "HEAD", "/bucket/key")
+            assert found.headers["x-amz-meta-one"] == "first,second"
+
+    run(scenario())
+
+
 def test_a_caller_that_goes_away_half_way_is_no_error_of_ours() -> None:
     async def scenario() -> None:
         parts = iter(({"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}))
