@@ -110,9 +110,11 @@ def _check_time(claim: Claim, at: float) -> None:
         return
     late, early = (QUERY_S, SKEW_S) if claim.is_query else (S3_SKEW_S, S3_SKEW_S) if is_s3 else (SKEW_S, SKEW_S)
     if at > made + late:
-        raise Unproven("late", claim.stamp)
+        limit = f"{sigv4.stamp(at - late)} ({sigv4.stamp(at)} - {late / 60:g} min.)"
+        raise Unproven("late", f"Signature expired: {claim.stamp} is now earlier than {limit}")
     if at < made - early:
-        raise Unproven("early", claim.stamp)
+        limit = f"{sigv4.stamp(at + early)} ({sigv4.stamp(at)} + {early / 60:g} min.)"
+        raise Unproven("early", f"Signature not yet current: {claim.stamp} is still later than {limit}")
 
 
 def _check_expiry(claim: Claim, made: float, at: float) -> None:

@@ -110,12 +110,12 @@ class ControlPlane:
 
     def _denied(self, asked: HttpRequest, unproven: Unproven, at: float, *, is_page: bool) -> Answer:
         if is_page:
-            said = denial("", "json", unproven.kind, unproven.detail, at)
+            said = denial("", "json", unproven.kind, unproven.detail)
             return json_answer(said.status, {"error": f"{said.message}; sign with the keys that `cafe env` shows"})
         call = request.call_of(asked, self._router, at=at)
         if unproven.kind == "unsigned" and call.operation is not None and call.operation.auth_type == "none":
             return not_provided(call)  # AWS itself takes it unsigned
-        said = denial(call.service, call.protocol, unproven.kind, unproven.detail, at)
+        said = denial(call.service, call.protocol, unproven.kind, unproven.detail)
         return error(call, said.code, said.message, status=said.status)
 
     async def _last(self, call: Call) -> Answer:

@@ -130,18 +130,23 @@ def _credential(text: str) -> tuple[str, Scope]:
 def _stamp_of_date(date: str) -> str:
     """The time stamp of a `Date` header, which stands in where there is no X-Amz-Date; empty when it is unreadable."""
     parsed = parsedate_tz(date)
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(mktime_tz(parsed))) if parsed is not None else ""
+    return stamp(mktime_tz(parsed)) if parsed is not None else ""
 
 
-def unix_time(stamp: str) -> float | None:
+def stamp(at: float) -> str:
+    """The time stamp YYYYMMDDThhmmssZ of a Unix time."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at))
+
+
+def unix_time(text: str) -> float | None:
     """The Unix time that YYYYMMDDThhmmssZ names; None where that is no time."""
-    return _unix_time(stamp) if _STAMP.fullmatch(stamp) else None
+    return _unix_time(text) if _STAMP.fullmatch(text) else None
 
 
 @lru_cache(maxsize=256)  # all requests of one second share a stamp
-def _unix_time(stamp: str) -> float | None:
+def _unix_time(text: str) -> float | None:
     try:
-        return float(calendar.timegm(time.strptime(stamp, "%Y%m%dT%H%M%SZ")))
+        return float(calendar.timegm(time.strptime(text, "%Y%m%dT%H%M%SZ")))
     except ValueError:
         return None
 
@@ -169,9 +174,9 @@ def canonical_request(
     ).encode("latin-1")
 
 
-def signature(key: bytes, stamp: str, scope: Scope, canonical: bytes) -> str:
-    """The signature in hex; `stamp` is YYYYMMDDThhmmssZ."""
-    return signature_of(key, f"{ALGORITHM}\n{stamp}\n{scope}\n{hashlib.sha256(canonical).hexdigest()}")
+def signature(key: bytes, at: str, scope: Scope, canonical: bytes) -> str:
+    """The signature in hex; `at` is YYYYMMDDThhmmssZ."""
+    return signature_of(key, f"{ALGORITHM}\n{at}\n{scope}\n{hashlib.sha256(canonical).hexdigest()}")
 
 
 def signature_of(key: bytes, text: str) -> str:
@@ -191,17 +196,17 @@ class Signer:
         """`headers` (lower-case names, `host` among them) with all that makes them a signed request; `url` is a path
         and its query, `at` in Unix seconds.
         """
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at))
+        now = stamp(at)
         path, _, query = url.partition("?")
         payload = hashlib.sha256(body).hexdigest()
-        signed = {**headers, "x-amz-date": stamp}
+        signed = {**headers, "x-amz-date": now}
         if self._credentials.token is not None:
             signed["x-amz-security-token"] = self._credentials.token
         if self._service == S3:
             signed[PAYLOAD_HEADER] = payload
-        scope = Scope(day=stamp[:8], region=self._region, service=self._service)
+        scope = Scope(day=now[:8], region=self._region, service=self._service)
         canonical = canonical_request(method, path, query, signed, signed, payload, is_s3=self._service == S3)
-        found = signature(signing_key(self._credentials.secret_key, scope), stamp, scope, canonical)
+        found = signature(signing_key(self._credentials.secret_key, scope), now, scope, canonical)
         who = f"Credential={self._credentials.access_key}/{scope}, SignedHeaders={';'.join(sorted(signed))}"
         return {**signed, "authorization": f"{ALGORITHM} {who}, Signature={found}"}
 

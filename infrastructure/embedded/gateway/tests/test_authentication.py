@@ -6,8 +6,10 @@ from email.utils import formatdate
 
 import pytest
 
+from infrastructure.embedded.gateway.authentication import Unproven
 from infrastructure.embedded.gateway.call import HttpRequest
 from infrastructure.embedded.gateway.credentials import Credentials
+from infrastructure.embedded.gateway.sigv4 import Signer
 from infrastructure.embedded.gateway.tests.signing import gateway, refusal, signed
 
 KEYS = Credentials(access_key="AKIA", secret_key="s3cret")
@@ -66,6 +68,19 @@ def test_clocks_may_differ_by_minutes(
     now = time.time()
     at = [now - before_s - 2, now - before_s + 2, now + after_s - 2, now + after_s + 2]
     assert [refusal(gateway(KEYS), request, each) for each in at] == [early, None, None, late]
+
+
+LATE = "Signature expired: 20130524T000000Z is now earlier than 20130524T000001Z (20130524T000501Z - 5 min.)"
+EARLY = "Signature not yet current: 20130524T000000Z is still later than 20130523T235959Z (20130523T235459Z + 5 min.)"
+
+
+@pytest.mark.parametrize(("off_s", "text"), [(-301, LATE), (301, EARLY)], ids=["late", "early"])
+def test_a_clock_that_is_off_is_told_by_how_much(off_s: int, text: str) -> None:
+    made = 1369353600.0
+    headers = Signer(KEYS, "ecs", "us-east-1").sign("POST", "/", {"host": "localhost"}, b"", made)
+    with pytest.raises(Unproven) as refused:
+        gateway(KEYS).check(HttpRequest(method="POST", path="/", query="", headers=headers, body=b""), made - off_s)
+    assert refused.value.detail == text
 
 
 def test_a_presigned_url_lasts_as_long_as_it_says() -> None:
