@@ -163,6 +163,9 @@ def _whole(request: HttpRequest, body: bytes, trailers: Mapping[str, str]) -> Ht
     said = request.headers.get("x-amz-decoded-content-length", "")
     if said != str(len(body)):
         raise Unproven("incomplete")
+    announced = {name.strip().lower() for name in request.headers.get("x-amz-trailer", "").split(",")}
+    if not trailers.keys() <= announced:
+        raise Unproven("trailer")
     dropped = (PAYLOAD_HEADER, "x-amz-decoded-content-length", "x-amz-trailer", "transfer-encoding")
     headers = {name: value for name, value in request.headers.items() if name not in dropped} | dict(trailers)
     encodings = [each.strip() for each in headers.pop("content-encoding", "").split(",")]

@@ -1,8 +1,8 @@
 """The words in which an API refuses a request that nobody is shown to have made. Tables.
 
 Sources: Amazon S3 API Reference, "Error responses"; IAM API Reference, "Common Errors"; Amazon EC2 API Reference,
-"Error codes"; the APIs themselves where these say nothing (EC2 answers 401). The status of the JSON APIs is the one that
-is documented, 403; some of them are seen to answer 400.
+"Error codes"; the APIs themselves where these say nothing (EC2 answers 401). The status of the JSON APIs is the one
+that is documented, 403; some of them are seen to answer 400.
 """
 
 from collections.abc import Mapping
@@ -53,6 +53,11 @@ _S3: Mapping[str, Denial] = {
     "body": Denial(
         "XAmzContentSHA256Mismatch",
         "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        400,
+    ),
+    "trailer": Denial(
+        "MalformedTrailerError",
+        "The request contained trailing data that was not well-formed or did not conform to our published schema.",
         400,
     ),
     "incomplete": Denial(

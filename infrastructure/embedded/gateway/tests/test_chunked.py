@@ -1,6 +1,7 @@
 """Bodies in signed chunks: AWS's own examples, and what is wrong with one."""
 
 import hashlib
+import time
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from infrastructure.embedded.gateway.authentication import Unproven
 from infrastructure.embedded.gateway.call import HttpRequest
 from infrastructure.embedded.gateway.credentials import Credentials
-from infrastructure.embedded.gateway.tests.signing import gateway
+from infrastructure.embedded.gateway.tests.signing import gateway, signed
 
 KEYS = Credentials(access_key="AKIAIOSFODNN7EXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 MAY_2013 = 1369353600.0
@@ -104,6 +105,30 @@ def test_a_changed_one_is_refused(request_: HttpRequest, old: bytes, new: bytes,
     with pytest.raises(Unproven) as refused:
         gateway(KEYS).check(changed, MAY_2013)
     assert refused.value.kind == kind
+
+
+def _unsigned(trailer: bytes) -> HttpRequest:
+    """As SDKs send it over TLS: in chunks that nobody signed, with a checksum behind them."""
+    headers = {
+        "host": "s3.amazonaws.com",
+        "content-encoding": "gzip,aws-chunked",
+        "x-amz-decoded-content-length": "5",
+        "x-amz-trailer": "x-amz-checksum-crc32",
+    }
+    body = b"5\r\nvalue\r\n0\r\n" + trailer + b"\r\n"
+    return signed(KEYS, "s3", "PUT", "/bucket/key", headers, body, is_trailed=True)
+
+
+def test_chunks_that_are_not_signed_become_one_body_too() -> None:
+    _, whole = gateway(KEYS).check(_unsigned(b"x-amz-checksum-crc32: HbAjcg==\r\n"), time.time())
+    assert (whole.body, whole.headers["x-amz-checksum-crc32"]) == (b"value", "HbAjcg==")
+    assert whole.headers["content-encoding"] == "gzip", "that of the object itself"
+
+
+def test_only_announced_headers_trail() -> None:
+    with pytest.raises(Unproven) as refused:
+        gateway(KEYS).check(_unsigned(b"x-amz-acl: public-read\r\n"), time.time())
+    assert refused.value.kind == "trailer"
 
 
 @pytest.mark.parametrize("cut", [3, 88, 1000, 66000])
