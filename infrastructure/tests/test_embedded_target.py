@@ -4,6 +4,7 @@ import dataclasses
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,9 @@ import pytest
 from infrastructure import environment
 from infrastructure.embedded import launch
 from infrastructure.embedded import target as target_module
+from infrastructure.embedded.gateway.authentication import Authentication
+from infrastructure.embedded.gateway.call import HttpRequest
+from infrastructure.embedded.gateway.credentials import Credentials, Keyring
 from infrastructure.embedded.launch import Launched
 from infrastructure.embedded.pace import AWS, FAST, Pace
 from infrastructure.embedded.target import EmbeddedTarget
@@ -29,7 +33,12 @@ class Daemon(BaseHTTPRequestHandler):
     ready: ClassVar[dict[str, tuple[int, object]]] = {"/_cafe/ready": (200, {"ready": True, "reasons": []})}
     answers: ClassVar[dict[str, tuple[int, object]]] = ready
 
+    asked: ClassVar[list[HttpRequest]] = []
+
     def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.asked.append(HttpRequest(method="GET", path=path, query=query, headers=headers, body=b""))
         status, body = self.answers[self.path.split("?")[0]]
         self.send_response(status)
         self.end_headers()
@@ -107,6 +116,25 @@ def test_one_that_runs_is_taken(url: str, state: StateFolder, monkeypatch: pytes
     assert (connection.endpoint_url, connection.access_key, connection.secret_key) == (url, *KEYS)
     assert KEYS[1] not in repr(connection)
     assert (calls, target.is_new) == ([], False)
+
+
+def test_what_it_asks_the_daemon_is_signed_with_the_operators_keys(
+    url: str, state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(monkeypatch, url)
+    Daemon.asked.clear()
+    EmbeddedTarget(DEV, state, FAST).open(detached=False)
+    [asked] = Daemon.asked
+    operator = Credentials(access_key=KEYS[0], secret_key=KEYS[1])
+    issued, _ = Authentication(Keyring("123456789012", operator)).check(asked, time.time())
+    assert (asked.path, issued.credentials) == ("/_cafe/ready", operator)
+
+
+def test_one_that_ends_as_soon_as_it_is_ready_is_a_fault(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs(monkeypatch, None)
+    monkeypatch.setattr(launch, "find", lambda _state: None)
+    with pytest.raises(EnvironmentFault, match="ended as soon as it was ready"):
+        EmbeddedTarget(DEV, state, FAST).open(detached=False)
 
 
 @pytest.mark.parametrize(
