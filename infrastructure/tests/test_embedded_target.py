@@ -126,7 +126,7 @@ def test_what_it_asks_the_daemon_is_signed_with_the_operators_keys(
     EmbeddedTarget(DEV, state, FAST).open(detached=False)
     [asked] = Daemon.asked
     operator = Credentials(access_key=KEYS[0], secret_key=KEYS[1])
-    issued, _ = Authentication(Keyring("123456789012", operator)).check(asked, time.time())
+    issued, _ = Authentication(Keyring("123456789012", operator), DEV.region).check(asked, time.time())
     assert (asked.path, issued.credentials) == ("/_cafe/ready", operator)
 
 

@@ -29,7 +29,7 @@ class SignatureCheck:
     def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
         del platform
         keyring = Keyring("123456789012")
-        check = Authentication(keyring).check
+        check = Authentication(keyring, "us-east-1").check
         signer = Signer(keyring.workload("order"), "dynamodb", "us-east-1")
         for _ in range(repeats):
             now = time.time()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from infrastructure.embedded.gateway import chunked, sigv4
+from infrastructure.embedded.gateway import chunked, sigv2, sigv4
 from infrastructure.embedded.gateway.call import HttpRequest
 from infrastructure.embedded.gateway.credentials import Issued, Keyring
 from infrastructure.embedded.gateway.sigv4 import PAYLOAD_HEADER, S3, UNSIGNED_PAYLOAD, Claim
@@ -24,7 +24,7 @@ QUERY_S = 900.0
 LONGEST_EXPIRES_S = 604_800
 """Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters": seven days."""
 _HASH = re.compile("[0-9a-f]{64}")
-_NUMBER = re.compile("[0-9]{1,9}")
+_NUMBER = re.compile("[0-9]{1,12}")
 
 
 class Unproven(Exception):
@@ -37,10 +37,11 @@ class Unproven(Exception):
 
 
 class Authentication:
-    """Verifies requests by the keys of `keyring`."""
+    """Verifies requests to a cloud in `region` by the keys of `keyring`."""
 
-    def __init__(self, keyring: Keyring) -> None:
+    def __init__(self, keyring: Keyring, region: str) -> None:
         self._keyring = keyring
+        self._is_version_2_taken = region in sigv2.REGIONS
 
     def check(self, request: HttpRequest, at: float) -> tuple[Issued, HttpRequest]:
         """By whose keys `request` is signed, and the request with its body in one piece, if it came in signed chunks.
@@ -48,10 +49,15 @@ class Authentication:
         `Unproven`, unless its signature was made with good keys, now (`at`, in Unix seconds), over what has come.
         """
         claim = _claim(request)
+        if claim.version == 2 and not self._is_version_2_taken:
+            raise Unproven("version")
         issued = self._issued(claim, at)
+        if claim.version == 2:
+            _check_version_2(claim, issued, request, at)
+            return issued, request
         _check_time(claim, at)
         payload = _payload(claim, request)
-        self._check_signature(claim, issued, request, payload)
+        _check_signature(claim, issued, request, payload)
         return issued, _unwrapped(claim, issued, request, payload)
 
     def _issued(self, claim: Claim, at: float) -> Issued:
@@ -65,27 +71,38 @@ class Authentication:
             raise Unproven("expired-token")
         return issued
 
-    def _check_signature(self, claim: Claim, issued: Issued, request: HttpRequest, payload: str) -> None:
-        for name in request.headers:
-            if name.startswith("x-amz-") and name not in claim.signed_headers:
-                raise Unproven("header", name)
-        if "host" not in claim.signed_headers:
-            raise Unproven("malformed", "'Host' must be a 'SignedHeader' in the AWS Authorization.")
-        try:
-            canonical = sigv4.canonical_request(
-                request.method,
-                request.path,
-                request.query,
-                request.headers,
-                claim.signed_headers,
-                payload,
-                is_s3=claim.scope.service == S3,
-            )
-        except KeyError as absent:
-            raise Unproven("mismatch", f"the signed header {absent} is not there") from None
-        key = sigv4.signing_key(issued.credentials.secret_key, claim.scope)
-        if not _is_same(sigv4.signature(key, claim.stamp, claim.scope, canonical), claim.signature):
-            raise Unproven("mismatch")
+
+def _check_signature(claim: Claim, issued: Issued, request: HttpRequest, payload: str) -> None:
+    for name in request.headers:
+        if name.startswith("x-amz-") and name not in claim.signed_headers:
+            raise Unproven("header", name)
+    if "host" not in claim.signed_headers:
+        raise Unproven("malformed", "'Host' must be a 'SignedHeader' in the AWS Authorization.")
+    try:
+        canonical = sigv4.canonical_request(
+            request.method,
+            request.path,
+            request.query,
+            request.headers,
+            claim.signed_headers,
+            payload,
+            is_s3=claim.scope.service == S3,
+        )
+    except KeyError as absent:
+        raise Unproven("mismatch", f"the signed header {absent} is not there") from None
+    key = sigv4.signing_key(issued.credentials.secret_key, claim.scope)
+    if not _is_same(sigv4.signature(key, claim.stamp, claim.scope, canonical), claim.signature):
+        raise Unproven("mismatch")
+
+
+def _check_version_2(claim: Claim, issued: Issued, request: HttpRequest, at: float) -> None:
+    made = sigv2.signature(issued.credentials.secret_key, request.method, request.path, request.query, request.headers)
+    if not _is_same(made, claim.signature):
+        raise Unproven("mismatch")
+    if not _NUMBER.fullmatch(claim.expires_s or ""):
+        raise Unproven("malformed-query", "Expires should be a number of seconds since 1970")
+    if at >= int(claim.expires_s or ""):
+        raise Unproven("expired")
 
 
 def _claim(request: HttpRequest) -> Claim:

@@ -51,7 +51,7 @@ class ControlPlane:
         on_mutation: Callable[[str, str], None],
     ) -> None:
         self._region = region
-        self._authentication = Authentication(keyring)
+        self._authentication = Authentication(keyring, region)
         self._router = router
         self._operations = operations
         self._on_mutation = on_mutation

@@ -15,6 +15,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
+from infrastructure.embedded.gateway import sigv2
+
 if TYPE_CHECKING:
     from infrastructure.embedded.gateway.credentials import Credentials
 
@@ -41,7 +43,10 @@ class Scope(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What a request says of its signature; nothing of it is proven. `expires_s` is None but in a presigned URL."""
+    """What a request says of its signature; nothing of it is proven. `expires_s` is None but in a presigned URL.
+
+    One of version 2 has no scope, and its `expires_s` are Unix seconds; it is good for S3 alone.
+    """
 
     access_key: str
     scope: Scope
@@ -51,6 +56,7 @@ class Claim(NamedTuple):
     token: str | None = None
     is_query: bool = False
     expires_s: str | None = None
+    version: int = 4
 
 
 class Malformed(Exception):
@@ -58,13 +64,13 @@ class Malformed(Exception):
 
 
 class OtherVersion(Exception):
-    """The request is signed, but by another version of AWS's signatures."""
+    """The request is signed, but by another version of AWS's signatures that nobody takes here."""
 
 
 def claim(headers: Mapping[str, str], query: str) -> Claim | None:
     """The signature that a request (lower-case header names, raw query) carries; None when it is not signed.
 
-    `Malformed`; `OtherVersion` for the versions 2 and 4a.
+    `Malformed`; `OtherVersion` for the versions 4a, and 2 in a header.
     """
     header = headers.get("authorization")
     if header is not None:
@@ -97,8 +103,10 @@ def _of_header(header: str, headers: Mapping[str, str]) -> Claim:
 
 def _of_query(fields: Mapping[str, str]) -> Claim | None:
     algorithm = fields.get("X-Amz-Algorithm", "")
-    if algorithm not in ("", ALGORITHM) or {"AWSAccessKeyId", "Signature"} <= fields.keys():
+    if algorithm not in ("", ALGORITHM):
         raise OtherVersion(algorithm)
+    if fields.keys() >= sigv2.FIELDS:
+        return _of_version_2(fields)
     names = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date", "X-Amz-SignedHeaders")
     given = [name for name in names if fields.get(name)]
     if not given:
@@ -115,6 +123,20 @@ def _of_query(fields: Mapping[str, str]) -> Claim | None:
         token=fields.get("X-Amz-Security-Token"),
         is_query=True,
         expires_s=fields.get("X-Amz-Expires"),
+    )
+
+
+def _of_version_2(fields: Mapping[str, str]) -> Claim:
+    return Claim(
+        access_key=fields["AWSAccessKeyId"],
+        scope=Scope(day="", region=sigv2.REGION, service=S3),
+        signed_headers=(),
+        signature=fields["Signature"],
+        stamp="",
+        token=fields.get("x-amz-security-token"),
+        is_query=True,
+        expires_s=fields["Expires"],
+        version=2,
     )
 
 

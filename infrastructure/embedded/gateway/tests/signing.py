@@ -18,12 +18,12 @@ HOST = "127.0.0.1:4566"
 auth: Any = botocore.auth  # its stubs know no query signers
 
 
-def gateway(keys: Credentials, expires_at: float | None = None) -> Authentication:
+def gateway(keys: Credentials, expires_at: float | None = None, region: str = REGION) -> Authentication:
     """One that takes `keys`, as somebody's."""
     keyring = Keyring(ACCOUNT)
     principal = Principal(name="somebody", arn=f"arn:aws:iam::{ACCOUNT}:user/somebody", id="AIDA")
     keyring.add(Issued(credentials=keys, principal=principal, expires_at=expires_at))
-    return Authentication(keyring)
+    return Authentication(keyring, region)
 
 
 def signed(
@@ -37,6 +37,7 @@ def signed(
     is_query: bool = False,
     expires_s: int = 60,
     is_trailed: bool = False,
+    version: int = 4,
 ) -> HttpRequest:
     """A request for `target` (a path and its query), signed now by botocore: by a header, or in the query."""
     request = AWSRequest(method=method, url=f"http://{HOST}{target}", headers=dict(headers or {}), data=body)
@@ -46,7 +47,11 @@ def signed(
     names = {(True, True): "S3SigV4QueryAuth", (True, False): "S3SigV4Auth", (False, True): "SigV4QueryAuth"}
     signer = getattr(auth, names.get((service == "s3", is_query), "SigV4Auth"))
     more = {"expires": expires_s} if is_query else {}
-    signer(known, service, REGION, **more).add_auth(request)
+    if version == 2:
+        auth.HmacV1QueryAuth(known, **more).add_auth(request)
+        request.headers = type(request.headers)()  # they are in the query now
+    else:
+        signer(known, service, REGION, **more).add_auth(request)
     sent = request.prepare()
     parts = urlsplit(sent.url)
     given = {name.lower(): value for name, value in sent.headers.items()}

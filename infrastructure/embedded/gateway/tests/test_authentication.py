@@ -143,15 +143,15 @@ def test_the_header_must_be_whole(name: str, old: str, new: str | None, kind: st
 @pytest.mark.parametrize(
     ("query", "kind"),
     [
-        ("AWSAccessKeyId=AKIA&Signature=w66VDgkdgG9WcYRL8HAr7zfjuyI%3D&Expires=1795897160", "version"),
+        ("AWSAccessKeyId=AKIA&Signature=w66VDgkdgG9WcYRL8HAr7zfjuyI%3D", "unsigned"),
         ("X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256&X-Amz-Signature=0", "version"),
         ("X-Amz-Signature=0", "malformed"),
         ("X-Amz-Credential=", "unsigned"),
         ("prefix=X-Amz-Credential", "unsigned"),
     ],
-    ids=["version 2", "version 4a", "signature alone", "empty", "in a value"],
+    ids=["half of version 2", "version 4a", "signature alone", "empty", "in a value"],
 )
-def test_a_query_must_be_signed_by_version_4(query: str, kind: str) -> None:
+def test_a_query_must_be_signed_whole(query: str, kind: str) -> None:
     request = HttpRequest(method="GET", path="/bucket/key", query=query, headers={"host": "localhost"}, body=b"")
     assert refusal(gateway(KEYS), request, time.time()) == kind
 
