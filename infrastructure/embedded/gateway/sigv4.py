@@ -240,7 +240,8 @@ def _trimmed(value: str) -> str:
 def _path(path: str, *, is_s3: bool) -> str:
     """S3 takes a path as it is, encoded once; all other APIs resolve its dots and encode it a second time."""
     if is_s3:
-        return quote(unquote_to_bytes(path.encode("latin-1")), safe="/-_.~")
+        parts = path.encode("latin-1").split(b"/")
+        return "/".join([quote(unquote_to_bytes(part), safe="-_.~") for part in parts])  # an encoded slash stays one
     return quote(_resolved(path).encode("latin-1"), safe="/-_.~")
 
 

@@ -3,10 +3,10 @@
 import time
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infrastructure.embedded.gateway.call import HttpRequest
@@ -16,6 +16,7 @@ from infrastructure.embedded.gateway.tests.signing import HOST, REGION, gateway,
 
 KEYS = Credentials(access_key="AKIAIOSFODNN7EXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 SESSION = replace(KEYS, token="a/token+of=theirs")
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine all is slow
 MAY_2013 = 1369353600.0
 """20130524T000000Z."""
 
@@ -50,14 +51,14 @@ def requests(draw: st.DrawFn, segments: st.SearchStrategy[str] = dotted) -> tupl
 
 
 @given(requests())
-@settings(max_examples=100, deadline=None)
+@settings(UNHURRIED, max_examples=100)
 def test_what_botocore_signs_is_taken(made: tuple[Credentials, str, HttpRequest]) -> None:
     keys, _, request = made
     assert refusal(gateway(keys), request, time.time()) is None
 
 
 @given(requests(names), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(UNHURRIED, max_examples=200)
 def test_with_one_byte_changed_it_is_not(made: tuple[Credentials, str, HttpRequest], data: st.DataObject) -> None:
     keys, _, request = made
     unsigned = {"user-agent", "content-length", "expect"}
@@ -81,7 +82,7 @@ def _with(request: HttpRequest, part: str, text: str) -> HttpRequest:
 
 
 @given(requests())
-@settings(max_examples=50, deadline=None)
+@settings(UNHURRIED, max_examples=50)
 def test_our_own_signature_is_botocores(made: tuple[Credentials, str, HttpRequest]) -> None:
     keys, service, request = made
     known = {name: value for name, value in request.headers.items() if not name.startswith(("authorization", "user-"))}
@@ -170,6 +171,18 @@ def test_the_example_of_iams_user_guide_is_taken() -> None:
     query = "Action=ListUsers&Version=2010-05-08"
     request = HttpRequest(method="GET", path="/", query=query, headers=given, body=b"")
     assert refusal(gateway(keys), request, 1440938160.0) is None
+
+
+@pytest.mark.parametrize("target", ["/bucket/a%2Fb//c/../d", "/bucket/%7E~!*'()", "/bucket/%e2%82%ac"])
+def test_s3_takes_a_path_as_it_is(target: str) -> None:
+    """Slashes that are part of a name, dots and empty segments stay; so does a way to encode that is not the usual."""
+    usual = "/".join(quote(unquote(part), safe="~") for part in target.split("/"))
+    request = signed(KEYS, "s3", target=usual)
+    for path in (usual, target):
+        assert refusal(gateway(KEYS), replace(request, path=path), time.time()) is None
+    assert (
+        refusal(gateway(KEYS), replace(request, path=usual.replace("/bucket", "/bucket/..")), time.time()) is not None
+    )
 
 
 def test_values_are_signed_without_the_spaces_that_say_nothing() -> None:
