@@ -1,9 +1,9 @@
-"""How boto3 reaches a cloud: the embedded one by its URL and made-up credentials, AWS by the caller's own."""
+"""How boto3 reaches a cloud: the embedded one by its URL and the credentials that it made, AWS by the caller's own."""
 
 import os
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from infrastructure.errors import EnvironmentFault
@@ -26,7 +26,7 @@ class Connection:
     region: str
     endpoint_url: str | None = None
     access_key: str | None = None
-    secret_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
 
     @property
     def is_embedded(self) -> bool:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from infrastructure.errors import EnvironmentFault
@@ -89,7 +89,8 @@ class StateFolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformRecord:
-    """A running platform as `platform.json` tells it. `started_at` in Unix seconds; `url` is the control plane's.
+    """A running platform as `platform.json` tells it. `started_at` in Unix seconds; `url` is the control plane's, which
+    takes `access_key` and `secret_key` until it ends.
 
     One that is `detached` stays up until `down`; any other ends with the process that owns it.
     """
@@ -97,6 +98,8 @@ class PlatformRecord:
     platform_id: str
     pid: int
     url: str
+    access_key: str
+    secret_key: str = field(repr=False)
     pace: str
     region: str
     started_at: float
@@ -119,7 +122,9 @@ class PlatformRecord:
             ) from problem
 
     def write(self, state: StateFolder) -> None:
-        """Whole or not at all: a reader never sees half of it."""
+        """Whole or not at all: a reader never sees half of it. Nobody else may read it, for it holds keys."""
         draft = state.platform.with_suffix(".tmp")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
         draft.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
         draft.replace(state.platform)

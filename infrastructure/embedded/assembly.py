@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.reconciler import Reconciler
+from infrastructure.embedded.gateway.credentials import Keyring
 from infrastructure.embedded.host import binaries
 from infrastructure.embedded.host.garbage import Collector
 from infrastructure.embedded.host.ports import Ports
@@ -40,6 +41,7 @@ class EmbeddedCloud:
     def __init__(self, options: "Options", supervisor: "Supervisor") -> None:
         self._options = options
         self._supervisor = supervisor
+        self._keyring = Keyring(ACCOUNT, options.operator)
         self._ports = Ports()
         self._envoy = Envoy(supervisor, options.state)
         self._network = Network(self._envoy, self._ports)
@@ -74,6 +76,7 @@ class EmbeddedCloud:
         status = StatusPages(self._options, self._supervisor, self._network, reconciler, _url(endpoint))
         self._control_plane = ControlPlane(
             region=self._options.region,
+            keyring=self._keyring,
             router=Router(PROVIDERS),
             operations=backends.operations,
             interceptors=registry.chain(backends),
@@ -107,6 +110,7 @@ class EmbeddedCloud:
             pace=options.pace,
             region=options.region,
             account=ACCOUNT,
+            keyring=self._keyring,
             supervisor=self._supervisor,
             ports=self._ports,
             envoy=self._envoy,

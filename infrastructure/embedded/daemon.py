@@ -30,6 +30,7 @@ from typing import Protocol
 
 import uvloop
 
+from infrastructure.embedded.gateway.credentials import Credentials
 from infrastructure.embedded.host import garbage, residue
 from infrastructure.embedded.host.supervisor import ZYGOTE, Supervisor
 from infrastructure.embedded.pace import PACES, Pace, pace
@@ -44,7 +45,10 @@ _CLOSE_S = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the daemon was asked for. `owner` and `ready` are inherited descriptors: a pidfd, the end of a pipe."""
+    """What the daemon was asked for, and what is new with every start: its id, the time, the operator's keys.
+
+    `owner` and `ready` are inherited descriptors: a pidfd, the end of a pipe.
+    """
 
     environment: str
     region: str
@@ -55,6 +59,7 @@ class Options:
     ready: int | None
     platform_id: str
     started_at: float
+    operator: Credentials
 
 
 class CloudParts(Protocol):
@@ -101,6 +106,7 @@ def parse(arguments: Sequence[str]) -> Options:
         ready=given.ready_fd,
         platform_id=uuid.uuid4().hex[:12],
         started_at=time.time(),
+        operator=Credentials.long_term(),
     )
 
 
@@ -171,6 +177,8 @@ class Daemon:
             platform_id=options.platform_id,
             pid=os.getpid(),
             url=url,
+            access_key=options.operator.access_key,
+            secret_key=options.operator.secret_key,
             pace=options.pace.name,
             region=options.region,
             started_at=options.started_at,

@@ -4,11 +4,14 @@ import contextlib
 import http.client
 import json
 import threading
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from infrastructure.connection import Connection
+from infrastructure.embedded.gateway.credentials import Credentials
+from infrastructure.embedded.gateway.sigv4 import Signer
 from infrastructure.embedded.host.logfile import tail
 from infrastructure.embedded.pace import FAST, Pace, pace
 from infrastructure.environment import Environment
@@ -21,8 +24,8 @@ SETTLE_S = 30.0
 _ANSWER_S = 5.0
 _LOGS_SHOWN = 3
 _LINES_SHOWN = 12
-_CALLER = "operator"
-"""The embedded cloud takes any credentials; the key id tells it, and its audit log, who called."""
+_PAGES = "cafe"
+"""What requests for the daemon's own pages are signed for."""
 
 
 class EmbeddedTarget:
@@ -33,6 +36,7 @@ class EmbeddedTarget:
         self._state = state
         self._pace = asked
         self._url = ""
+        self._keys = Credentials(access_key="", secret_key="")
         self._is_new = False
 
     @property
@@ -128,12 +132,17 @@ class EmbeddedTarget:
         # boto3 costs half a CPU second to import: spend it while the daemon starts, on the other core.
         warm = threading.Thread(target=_import_boto3, name="import boto3", daemon=True)
         warm.start()
-        launched = launch.launch(
+        launch.launch(
             self._environment.name, self._environment.region, self._pace_or_fast, self._state, detached=detached
         )
         self._is_new = True
         warm.join()
-        return self._reach(launched.url)
+        started = self._running()
+        if started is None:
+            raise EnvironmentFault(
+                "the embedded cloud ended as soon as it was ready. Its logs end with", log=self.evidence()
+            )
+        return self._reach(started)
 
     def _check_reusable(self, running: PlatformRecord) -> None:
         name = self._environment.name
@@ -148,13 +157,19 @@ class EmbeddedTarget:
                 f" {running.pid}): wait for that run, or keep a platform up for both with: cafe up --env {name}"
             )
 
-    def _reach(self, url: str) -> Connection:
-        self._url = url
-        return Connection(region=self._environment.region, endpoint_url=url, access_key=_CALLER, secret_key=_CALLER)
+    def _reach(self, running: PlatformRecord) -> Connection:
+        self._url = running.url
+        self._keys = Credentials(access_key=running.access_key, secret_key=running.secret_key)
+        return Connection(
+            region=self._environment.region,
+            endpoint_url=running.url,
+            access_key=running.access_key,
+            secret_key=running.secret_key,
+        )
 
     def _reach_alive(self, running: PlatformRecord) -> Connection:
         """The way to a cloud that runs; one that hangs is found out here, not by boto3's much longer time-out."""
-        connection = self._reach(running.url)
+        connection = self._reach(running)
         self._get("/_cafe/ready?timeout_s=0", timeout_s=_ANSWER_S)
         return connection
 
@@ -163,7 +178,9 @@ class EmbeddedTarget:
         parts = urllib.parse.urlsplit(self._url)
         connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=timeout_s)
         try:
-            connection.request("GET", path)
+            host = {"host": parts.netloc}
+            signer = Signer(self._keys, _PAGES, self._environment.region)
+            connection.request("GET", path, headers=signer.sign("GET", path, host, b"", time.time()))
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as problem:

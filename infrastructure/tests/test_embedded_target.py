@@ -4,6 +4,7 @@ import dataclasses
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,9 @@ import pytest
 from infrastructure import environment
 from infrastructure.embedded import launch
 from infrastructure.embedded import target as target_module
+from infrastructure.embedded.gateway.authentication import Authentication
+from infrastructure.embedded.gateway.call import HttpRequest
+from infrastructure.embedded.gateway.credentials import Credentials, Keyring
 from infrastructure.embedded.launch import Launched
 from infrastructure.embedded.pace import AWS, FAST, Pace
 from infrastructure.embedded.target import EmbeddedTarget
@@ -29,7 +33,12 @@ class Daemon(BaseHTTPRequestHandler):
     ready: ClassVar[dict[str, tuple[int, object]]] = {"/_cafe/ready": (200, {"ready": True, "reasons": []})}
     answers: ClassVar[dict[str, tuple[int, object]]] = ready
 
+    asked: ClassVar[list[HttpRequest]] = []
+
     def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.asked.append(HttpRequest(method="GET", path=path, query=query, headers=headers, body=b""))
         status, body = self.answers[self.path.split("?")[0]]
         self.send_response(status)
         self.end_headers()
@@ -39,6 +48,7 @@ class Daemon(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+KEYS = ("AKIA", "s3cret")
 LOOK = {"platform_id": "id", "pid": 7, "url": "http://127.0.0.1:9", "pace": "fast", "started_at": 1.0}
 
 
@@ -63,35 +73,68 @@ def state(tmp_path: Path) -> StateFolder:
 def runs(monkeypatch: pytest.MonkeyPatch, url: str | None, *, pace: Pace = FAST, detached: bool = True) -> list[str]:
     """A daemon that runs (none with no `url`); the calls to start or stop it."""
     calls: list[str] = []
-    record = None
-    if url is not None:
-        record = PlatformRecord(
-            platform_id="id", pid=7, url=url, pace=pace.name, region="us-east-1", started_at=1.0, detached=detached
-        )
+    known = [_record(url, pace, detached=detached)] if url is not None else []
 
     def start(*_arguments: Any, detached: bool) -> Launched:
         calls.append(f"launch {'detached' if detached else 'attached'}")
+        known.append(_record("http://127.0.0.1:9", pace, detached=detached))
         return Launched(url="http://127.0.0.1:9", pid=8)
 
-    monkeypatch.setattr(launch, "find", lambda _state: record)
+    monkeypatch.setattr(launch, "find", lambda _state: known[-1] if known else None)
     monkeypatch.setattr(launch, "launch", start)
     monkeypatch.setattr(launch, "stop", lambda _state: calls.append("stop"))
     return calls
+
+
+def _record(url: str, pace: Pace, *, detached: bool) -> PlatformRecord:
+    return PlatformRecord(
+        platform_id="id",
+        pid=7,
+        url=url,
+        access_key=KEYS[0],
+        secret_key=KEYS[1],
+        pace=pace.name,
+        region="us-east-1",
+        started_at=1.0,
+        detached=detached,
+    )
 
 
 @pytest.mark.parametrize("detached", [True, False], ids=["detached", "attached"])
 def test_one_is_started_where_none_runs(detached: bool, state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = runs(monkeypatch, None)
     target = EmbeddedTarget(DEV, state, FAST)
-    assert target.open(detached=detached).endpoint_url == "http://127.0.0.1:9"
+    connection = target.open(detached=detached)
+    assert (connection.endpoint_url, connection.access_key, connection.secret_key) == ("http://127.0.0.1:9", *KEYS)
     assert (calls, target.is_new) == ([f"launch {'detached' if detached else 'attached'}"], True)
 
 
 def test_one_that_runs_is_taken(url: str, state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = runs(monkeypatch, url)
     target = EmbeddedTarget(DEV, state, FAST)
-    assert target.open(detached=False).endpoint_url == url
+    connection = target.open(detached=False)
+    assert (connection.endpoint_url, connection.access_key, connection.secret_key) == (url, *KEYS)
+    assert KEYS[1] not in repr(connection)
     assert (calls, target.is_new) == ([], False)
+
+
+def test_what_it_asks_the_daemon_is_signed_with_the_operators_keys(
+    url: str, state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(monkeypatch, url)
+    Daemon.asked.clear()
+    EmbeddedTarget(DEV, state, FAST).open(detached=False)
+    [asked] = Daemon.asked
+    operator = Credentials(access_key=KEYS[0], secret_key=KEYS[1])
+    issued, _ = Authentication(Keyring("123456789012", operator), DEV.region).check(asked, time.time())
+    assert (asked.path, issued.credentials) == ("/_cafe/ready", operator)
+
+
+def test_one_that_ends_as_soon_as_it_is_ready_is_a_fault(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs(monkeypatch, None)
+    monkeypatch.setattr(launch, "find", lambda _state: None)
+    with pytest.raises(EnvironmentFault, match="ended as soon as it was ready"):
+        EmbeddedTarget(DEV, state, FAST).open(detached=False)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
 from plugins.bench.recovery import StopTaskRecovery
 from plugins.bench.rule_change import RuleChangeEffect
+from plugins.bench.signature_check import SignatureCheck
 from plugins.bench.sqs_send import SqsSend1000Deep
 from plugins.bench.warm_invoke import WarmInvokeOverhead
 
@@ -19,6 +20,7 @@ FIGURES: tuple[Figure, ...] = (
     PlatformColdStart(),
     Books100kOrders(),
     IdlePlatformRss(),
+    SignatureCheck(),
     RuleChangeEffect(),
     StopTaskRecovery(),
     SqsSend1000Deep(),

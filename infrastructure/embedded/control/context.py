@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from infrastructure.embedded.gateway.credentials import Keyring
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.pace import Pace
@@ -40,6 +41,7 @@ class Context:
     pace: Pace
     region: str
     account: str
+    keyring: Keyring
     supervisor: Supervisor
     ports: Ports
     envoy: "Envoy"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infrastructure.embedded.gateway.credentials import Credentials
 from infrastructure.embedded.host.process import ProcessSpec
 from infrastructure.embedded.network.envoy.model import Endpoint
 from infrastructure.embedded.pace import Pace
@@ -34,6 +35,8 @@ class Surroundings:
     pace: Pace
     edge: Callable[[str, str], Endpoint]
     secret: Callable[[str], str]
+    credentials: Callable[[str, str], Credentials]
+    """Those of a caller by its name and its role's."""
 
     @classmethod
     def of(cls, context: "Context") -> "Surroundings":
@@ -43,20 +46,23 @@ class Surroundings:
             url=context.url,
             pace=context.pace,
             edge=context.network.edge,
+            credentials=context.keyring.workload,
             secret=lambda identity: str(secrets.get_secret_value(identity, None, None)["SecretString"]),
         )
 
     def environment(
-        self, configured: Mapping[str, str], caller: str, service: catalog.Service | None
+        self, configured: Mapping[str, str], caller: str, service: catalog.Service | None, role: str = ""
     ) -> dict[str, str]:
         """What was configured, under who it is and where it reaches what it calls.
 
         A service of the catalogue gets its edges, each of which can fail alone; any other program, unless it was
-        configured otherwise, every API at the control plane.
+        configured otherwise, every API at the control plane. `role`: the name or ARN of the one it runs in.
         """
+        keys = self.credentials(caller, role)
         identity = {
-            "AWS_ACCESS_KEY_ID": caller,
-            "AWS_SECRET_ACCESS_KEY": f"embedded-{caller}",
+            "AWS_ACCESS_KEY_ID": keys.access_key,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+            **({"AWS_SESSION_TOKEN": keys.token} if keys.token is not None else {}),
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
         }
@@ -89,6 +95,8 @@ class Workload:
     az: str
     vcpu: float
     environment: Mapping[str, str]
+    role: str = ""
+    """The name or ARN of the one it runs in; empty: one of its service's name."""
 
     def process(self, around: Surroundings) -> ProcessSpec:
         place = {"PORT": str(self.port), "CAFE_AVAILABILITY_ZONE": self.az, "CAFE_VCPU": f"{self.vcpu:g}"}
@@ -100,5 +108,5 @@ class Workload:
             entry=self.service.entry,
             port=self.port,
             az=self.az,
-            env=around.environment({**self.environment, **place}, self.service.name, self.service),
+            env=around.environment({**self.environment, **place}, self.service.name, self.service, self.role),
         )

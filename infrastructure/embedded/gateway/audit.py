@@ -89,6 +89,8 @@ def _shown(name: str, value: object) -> object:
         return {str(key): _shown(str(key), each) for key, each in value.items()}
     if isinstance(value, list):
         return [_shown(name, each) for each in value[:50]]
+    if isinstance(value, bytes):  # an object, a package: kept here, it would stay for two thousand calls
+        return f"({len(value)} bytes)"
     if isinstance(value, str) and len(value) > LONGEST:
         return f"{value[:LONGEST]}… ({len(value)} characters)"
     return value

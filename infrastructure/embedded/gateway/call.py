@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from botocore.model import OperationModel
 
+from infrastructure.embedded.gateway import sigv4
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.typed import typed
 
@@ -36,14 +37,19 @@ class HttpRequest:
         text = self.body.decode("utf-8", "replace") if self.body and self.is_form else self.query
         return {k: v for k, v in parse_qsl(text, keep_blank_values=True) if not k.startswith(_SIGNING)}
 
+    @cached_property
+    def claim(self) -> sigv4.Claim | None:
+        """The signature that it carries; None when it is not signed. `sigv4.Malformed`, `sigv4.OtherVersion`."""
+        return sigv4.claim(self.headers, self.query)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One AWS API call. `service` is the signing name (`dynamodb`), `action` the operation (`PutItem`).
 
     `parameters` are its members under AWS's names: as they came in a JSON body, with the types of the model anywhere
-    else. `caller` is the access key id, which names the service or person that called. `api` is None for what
-    the embedded cloud does not have, `operation` for what AWS does not.
+    else. `caller` is the name of the service or person that called; before its signature is verified, the access key
+    that it claims. `api` is None for what the embedded cloud does not have, `operation` for what AWS does not.
     """
 
     service: str

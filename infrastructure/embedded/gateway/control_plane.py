@@ -1,7 +1,7 @@
 """The AWS APIs of the embedded cloud on one loopback port.
 
-    HTTP -> Host, Origin -> request -> allowed? valid? -> audit -> injected errors -> the API's own interceptor
-         -> our own operation | moto -> notify
+    HTTP -> Host, Origin -> signature -> request -> allowed? valid? -> audit -> injected errors
+         -> the API's own interceptor -> our own operation | moto -> notify
 
 Runs inside the daemon's event loop, and never holds it for longer than one moto call takes.
 """
@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from infrastructure.embedded.gateway import request
+from infrastructure.embedded.gateway import credentials, request
 from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.gateway.authentication import Authentication, Unproven
 from infrastructure.embedded.gateway.call import Answer, Call, Handler, HttpRequest, Interceptor
+from infrastructure.embedded.gateway.credentials import Keyring
+from infrastructure.embedded.gateway.denials import denial
 from infrastructure.embedded.gateway.errors import error, not_provided
 from infrastructure.embedded.gateway.listener import HttpServer
 from infrastructure.embedded.gateway.operations import Method, Operations
-from infrastructure.embedded.gateway.pages import PREFIX, Page, Pages
+from infrastructure.embedded.gateway.pages import PREFIX, Page, Pages, json_answer
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.routing import Router
 from infrastructure.embedded.moto import answers, direct
@@ -30,8 +33,8 @@ _BODY_LIMIT = 1 << 20
 
 
 class ControlPlane:
-    """Serves every API. `pages`: name (`status`) to handler; `on_mutation` hears of each call that
-    changed something: its API and its operation.
+    """Serves every API to those whose keys are on the `keyring`. `pages`: name (`status`) to handler; `on_mutation`
+    hears of each call that changed something: its API and its operation.
 
     Interceptors are asked in their order; each may answer itself. Those with `pages` of their own add them.
     `operations` are asked before moto.
@@ -41,6 +44,7 @@ class ControlPlane:
         self,
         *,
         region: str,
+        keyring: Keyring,
         router: Router,
         operations: Operations,
         interceptors: Sequence[Interceptor],
@@ -48,6 +52,7 @@ class ControlPlane:
         on_mutation: Callable[[str, str], None],
     ) -> None:
         self._region = region
+        self._authentication = Authentication(keyring, region)
         self._router = router
         self._operations = operations
         self._on_mutation = on_mutation
@@ -73,7 +78,7 @@ class ControlPlane:
         return self._count
 
     async def handle(self, call: Call) -> Answer:
-        """The answer to `call` by way of all interceptors; also for calls made inside the daemon."""
+        """The answer to `call` by way of all interceptors, whoever made it; also for calls made inside the daemon."""
         api, method = call.api, self._operations.find(call.service, call.action)
         if api is None or call.operation is None or not (method or api.allows(call.action)):
             return not_provided(call)
@@ -95,17 +100,28 @@ class ControlPlane:
         self._on_mutation("cloudformation", "Progress")
 
     async def _answer(self, asked: HttpRequest) -> Answer:
-        if asked.path.startswith(PREFIX):
+        is_page = asked.path.startswith(PREFIX)
+        if is_page and self._pages.is_open(asked):
             return await self._pages.answer(asked)
+        at = time.time()
         try:
-            call = request.call_of(asked, self._router, at=time.time())
-        except request.Unsigned:
-            return Answer(
-                status=403,
-                headers={"content-type": "application/json"},
-                body=b'{"__type":"MissingAuthenticationToken","message":"the request is not signed (SigV4)"}',
-            )
-        return await self.handle(call)
+            issued, asked = self._authentication.check(asked, at)
+        except Unproven as unproven:
+            return self._denied(asked, unproven, at, is_page=is_page)
+        if is_page:
+            return await self._pages.answer(asked)
+        credentials.caller.set(issued)  # of this request's task alone
+        return await self.handle(request.call_of(asked, self._router, at=at, caller=issued.principal.name))
+
+    def _denied(self, asked: HttpRequest, unproven: Unproven, at: float, *, is_page: bool) -> Answer:
+        if is_page:
+            said = denial("", "json", unproven.kind, unproven.detail)
+            return json_answer(said.status, {"error": f"{said.message}; sign with the keys that `cafe env` shows"})
+        call = request.call_of(asked, self._router, at=at)
+        if unproven.kind == "unsigned" and call.operation is not None and call.operation.auth_type == "none":
+            return not_provided(call)  # AWS itself takes it unsigned
+        said = denial(call.service, call.protocol, unproven.kind, unproven.detail)
+        return error(call, said.code, said.message, status=said.status)
 
     async def _last(self, call: Call) -> Answer:
         """Who keeps the API's records answers."""

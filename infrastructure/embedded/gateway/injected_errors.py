@@ -29,7 +29,7 @@ _CODE = re.compile(r"[\w.:#-]{1,200}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRule:
-    """Which calls fail, how often and how. `rate` is a probability; `caller` an access key id; `*` means any."""
+    """Which calls fail, how often and how. `rate` is a probability; `caller` a service, a user; `*` means any."""
 
     id: int
     service: str

@@ -7,7 +7,7 @@ a port is taken. Loopback is not private: a web page can post to it, so foreign 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -118,7 +118,7 @@ class HttpServer:
         await server.wait_closed()
 
     async def _application(self, scope: Message, receive: Receive, send: Send) -> None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _joined(scope["headers"])
         answer = _unfit(scope) or _foreign(headers)
         if answer is None:
             try:
@@ -146,6 +146,16 @@ class HttpServer:
         except Exception:  # noqa: BLE001  # one bad request must not take the connection, or the loop, with it
             _LOG.exception("no answer to %s %s", request.method, request.path)
             return _text(500, "the embedded cloud failed; its log has the traceback")
+
+
+def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name; the values of one that comes twice are a list. Source: RFC 9110, 5.3."""
+    headers: dict[str, str] = {}
+    for raw, value in pairs:
+        name = raw.decode("latin-1")
+        text = value.decode("latin-1")
+        headers[name] = f"{headers[name]},{text}" if name in headers else text
+    return headers
 
 
 def _unfit(scope: Message) -> Answer | None:

@@ -16,6 +16,12 @@ Page = Callable[[dict[str, str]], Awaitable[bytes | Answer]]
 A POST arrives with its body under the key `BODY`, a DELETE with the key `METHOD`. A page whose name ends in a slash
 takes every path below it; what follows the name is under the key `REST`.
 """
+ECS_METADATA = "ecs-metadata/v4/"
+LAMBDA_CODE = "lambda-code/"
+OPEN = (ECS_METADATA, LAMBDA_CODE)
+"""Pages that are not signed for, as on AWS: a task asks who it is before it has keys, which is no secret; the address
+of a function's package is one itself, for ten minutes.
+"""
 BODY = "_body"
 METHOD = "_method"
 REST = "_rest"
@@ -40,6 +46,11 @@ class Pages:
         query |= {METHOD: request.method, BODY: request.body.decode("utf-8", "replace")}
         result = await page(query)
         return result if isinstance(result, Answer) else Answer(status=200, headers=dict(_JSON), body=result)
+
+    @staticmethod
+    def is_open(request: HttpRequest) -> bool:
+        """Whether anybody on this machine may ask for it."""
+        return request.path.removeprefix(PREFIX).startswith(OPEN)
 
     def _find(self, path: str) -> tuple[Page | None, str]:
         """The page, and what follows its name."""

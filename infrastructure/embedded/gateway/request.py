@@ -1,7 +1,7 @@
 """From an HTTP request to a `Call`: who calls which operation of which AWS API with what. Pure.
 
-SigV4 names caller, region and API in the credential scope (AWS General Reference, "Signature Version 4"). Signatures
-are not verified: the port is on loopback and its callers are the machine's own.
+SigV4 names region and API in the credential scope (IAM User Guide, "Create a signed AWS API request"). Whether the
+signature is good is for `authentication` to say.
 """
 
 import re
@@ -9,12 +9,11 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qs
 
 import orjson
 from botocore.model import OperationModel
 
-from infrastructure.embedded.gateway import codec, validation
+from infrastructure.embedded.gateway import codec, sigv4, validation
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Call, HttpRequest
 from infrastructure.embedded.gateway.fitness import fits
@@ -24,20 +23,22 @@ from infrastructure.embedded.gateway.routing import Router
 _TAG = re.compile(r"(^|\.)Tags?(\.[A-Za-z]+)?\.\d+\.Key$")
 """How query protocols name the key of a tag."""
 _VALUES = frozenset({"Value", "value"})
-_SCOPE = re.compile(r"Credential=([^/\s,]+)/\d{8}/([^/\s,]+)/([^/\s,]+)/aws4_request")
 
 
-class Unsigned(Exception):
-    """The request carries no SigV4 credential scope, so nothing says which API it is for."""
-
-
-def call_of(request: HttpRequest, router: Router, *, at: float) -> Call:
-    """The call in a request; `Unsigned` when it has no credential scope.
+def call_of(request: HttpRequest, router: Router, *, at: float, caller: str | None = None) -> Call:
+    """The call in a request. Where no signature that can be read says which API it is for, its shape does.
 
     Its members are not read yet, but for the labels of a REST path, which name the operation: that is `read`'s.
     """
-    caller, region, service = _scope(request)
-    api = router.find(service, request)
+    try:
+        claim = request.claim
+    except (sigv4.Malformed, sigv4.OtherVersion):
+        claim = None
+    if claim is not None:
+        scope, api = claim.scope, router.find(claim.scope.service, request)
+    else:
+        api = _shaped_like(request, router)
+        scope = sigv4.Scope(day="", region="", service=api.name if api is not None else "")
     labels: dict[str, str] = {}
     target = request.headers.get("x-amz-target")
     if target is not None and (api is None or not api.protocol.startswith("rest")):
@@ -47,16 +48,16 @@ def call_of(request: HttpRequest, router: Router, *, at: float) -> Call:
         protocol = "ec2" if api is not None and api.protocol == "ec2" else "query"
     else:
         action = f"{request.method} {request.path}"
-        protocol = api.protocol if api is not None else codec.rest_protocol(service)
+        protocol = api.protocol if api is not None else codec.rest_protocol(scope.service)
         found = codec.route(api.model_name, request) if api is not None and api.protocol.startswith("rest") else None
         if found is not None:
             action, labels = found[0].name, found[1]
     operation = codec.operation(api.model_name, action) if api is not None else None
     return Call(
-        service=service,
+        service=scope.service,
         action=action,
-        region=region,
-        caller=caller,
+        region=scope.region,
+        caller=caller or (claim.access_key if claim is not None else ""),
         parameters={**labels},
         request=request,
         protocol=protocol,
@@ -127,10 +128,17 @@ def _decompressed(request: HttpRequest, limit: int) -> HttpRequest:
     return replace(request, body=body, headers={**headers, "content-length": str(len(body))})
 
 
-def _scope(request: HttpRequest) -> tuple[str, str, str]:
-    match = _SCOPE.search(request.headers.get("authorization", ""))
-    if match is None:
-        match = _SCOPE.search(f"Credential={parse_qs(request.query).get('X-Amz-Credential', [''])[0]}")
-    if match is None:
-        raise Unsigned
-    return match[1], match[2], match[3].lower()
+def _shaped_like(request: HttpRequest, router: Router) -> Api | None:
+    """The API that a request without a signature is meant for, as its answer should be in that API's words.
+
+    S3 is what is left: anonymous requests are usual there, and its paths are anybody's.
+    """
+    target, version = request.headers.get("x-amz-target"), request.form.get("Version")
+    if target is not None:
+        return next((api for api in router.apis if api.target and target.startswith(f"{api.target}.")), None)
+    if "Action" in request.form:
+        forms = (api for api in router.apis if api.protocol in ("query", "ec2"))
+        return next((api for api in forms if codec.model(api.model_name).api_version == version), None)
+    rest = (api for api in router.apis if api.protocol == "rest-json")
+    found = (api for api in rest if codec.route(api.model_name, request) is not None)
+    return next(found, None) or router.named(sigv4.S3)

@@ -16,7 +16,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -43,7 +43,7 @@ class ProcessSpec:
     id: str
     kind: str
     resource: str
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)  # it holds keys
     service: str | None = None
     port: int | None = None
     az: str | None = None

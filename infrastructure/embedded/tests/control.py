@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.gateway.call import Answer, Call, HttpRequest, Interceptor
 from infrastructure.embedded.gateway.control_plane import ControlPlane
+from infrastructure.embedded.gateway.credentials import Credentials, Keyring
 from infrastructure.embedded.gateway.interceptors import chain
 from infrastructure.embedded.gateway.request import call_of
 from infrastructure.embedded.gateway.routing import Router
@@ -18,6 +19,8 @@ from infrastructure.embedded.moto.records import Backends
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 ROUTER = Router(PROVIDERS)
+OPERATOR = Credentials.long_term()
+"""Whose keys the clouds of tests take."""
 Result = TypeVar("Result")
 
 
@@ -27,6 +30,7 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
 
 
 def headers_of(service: str, *, caller: str = "tester", region: str = REGION) -> dict[str, str]:
+    """Whose call it is and for what, as a signed request says it; the signature is none."""
     credential = f"{caller}/20260101/{region}/{service}/aws4_request"
     return {
         "authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0",
@@ -58,9 +62,11 @@ class Control:
 
     def __post_init__(self) -> None:
         self.backends = fresh_backends()
+        self.keyring = Keyring(ACCOUNT, OPERATOR)
         chosen = chain(self.backends) if self.interceptors is None else self.interceptors
         self.plane = ControlPlane(
             region=REGION,
+            keyring=self.keyring,
             router=ROUTER,
             operations=self.backends.operations,
             interceptors=chosen,

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metrics import Metrics
+from infrastructure.embedded.gateway.credentials import Keyring
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.host.process import ProcessSpec
 from infrastructure.embedded.host.proctree import Usage
@@ -196,6 +197,7 @@ def world(state: StateFolder, pace: Pace = FAST) -> World:
         pace=pace,
         region=REGION,
         account=backends.account,
+        keyring=Keyring(backends.account),
         supervisor=cast("Any", supervisor),
         ports=cast("Any", ports),
         envoy=cast("Any", network),

@@ -10,20 +10,19 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
-import boto3
-from botocore.config import Config
-
 from infrastructure.embedded.apis.lambda_.controller import LambdaController
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metrics import Metrics
 from infrastructure.embedded.engines.functions.engine import Functions, FunctionSpec, Ran
 from infrastructure.embedded.gateway.control_plane import ControlPlane
+from infrastructure.embedded.gateway.credentials import Keyring
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.moto.records import Backends
 from infrastructure.embedded.pace import FAST
-from infrastructure.embedded.tests.control import ACCOUNT, REGION, ROUTER, fresh_backends
+from infrastructure.embedded.tests import sdk
+from infrastructure.embedded.tests.control import ACCOUNT, OPERATOR, REGION, ROUTER, fresh_backends
 from infrastructure.embedded.tests.ecs_world import FakeNetwork
 from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE
 from infrastructure.state import StateFolder
@@ -119,15 +118,7 @@ class LambdaWorld:
 
     def client(self, service: str) -> Any:
         """A boto3 client that tries once."""
-        client: Any = boto3.client  # its stubs know no service by a variable
-        return client(
-            service,
-            region_name=REGION,
-            endpoint_url=self.url,
-            aws_access_key_id="tester",
-            aws_secret_access_key="tester",
-            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=20, read_timeout=30),
-        )
+        return sdk.client(service, self.url, max_pool_connections=20)
 
 
 @asynccontextmanager
@@ -138,11 +129,13 @@ async def lambda_world(folder: Path) -> AsyncIterator[LambdaWorld]:
     backends = fresh_backends()
     network = FakeNetwork()
     port = ports.allocate()
+    keyring = Keyring(ACCOUNT, OPERATOR)
     context = Context(
         state=state,
         pace=FAST,
         region=REGION,
         account=ACCOUNT,
+        keyring=keyring,
         supervisor=supervisor,
         ports=ports,
         envoy=cast("Any", network),
@@ -156,6 +149,7 @@ async def lambda_world(folder: Path) -> AsyncIterator[LambdaWorld]:
     calls: list[str] = []
     plane = ControlPlane(
         region=REGION,
+        keyring=keyring,
         router=ROUTER,
         operations=backends.operations,
         interceptors=(),

@@ -83,9 +83,24 @@ def test_a_launched_cloud_is_up_and_recorded(state: StateFolder) -> None:
     assert record is not None
     assert (record.pid, record.url, record.pace, record.detached) == (launched.pid, URL, "fast", False)
     assert PlatformRecord.read(state) == record
+    assert state.platform.stat().st_mode & 0o777 == 0o600, "it holds the operator's keys"
     assert (state.root.stat().st_mode & 0o777, state.root.parent.stat().st_mode & 0o777) == (0o700, 0o700)
     # daemon, guard, zygote, program, shell, what the shell forked, entry
     assert len(family(state)) == 7
+
+
+def test_keys_are_new_with_every_start_and_told_to_no_log(state: StateFolder) -> None:
+    keys = set[str]()
+    for _ in range(2):
+        up(state)
+        record = launch.find(state)
+        assert record is not None
+        keys |= {record.access_key, record.secret_key}
+        logged = b"".join(log.read_bytes() for log in state.logs.glob("*.log"))
+        assert record.secret_key.encode() not in logged
+        assert record.secret_key not in repr(record)
+        launch.stop(state)
+    assert len(keys) == 4
 
 
 def test_stop_leaves_nothing(state: StateFolder) -> None:

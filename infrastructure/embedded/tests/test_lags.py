@@ -5,6 +5,7 @@ import re
 import pytest
 
 from infrastructure.embedded.engines.workload import Surroundings
+from infrastructure.embedded.gateway.credentials import Keyring
 from infrastructure.embedded.lags import DEREGISTERED_TARGET, LAGS, STOPPED_TASK, Lag
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
 from infrastructure.embedded.pace import pace
@@ -43,7 +44,12 @@ def test_each_has_its_source(lag: Lag) -> None:
 def test_a_task_accepts_for_longer_after_sigterm_than_it_gets_requests(name: str) -> None:
     """Else the last ones meet nobody: 502."""
     around = Surroundings(
-        region="us-east-1", url="", pace=pace(name), edge=lambda *_: Endpoint(LOOPBACK, 1), secret=lambda _: ""
+        region="us-east-1",
+        url="",
+        pace=pace(name),
+        edge=lambda *_: Endpoint(LOOPBACK, 1),
+        secret=lambda _: "",
+        credentials=Keyring("123456789012").workload,
     )
     body = read("compute").body
     in_task, in_user_data = (

@@ -12,6 +12,7 @@ import pytest
 from infrastructure.embedded.control.reconciler import Reconciler
 from infrastructure.embedded.daemon import Options
 from infrastructure.embedded.gateway.call import Answer
+from infrastructure.embedded.gateway.credentials import Credentials
 from infrastructure.embedded.host.supervisor import ProcessSpec, Supervisor
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.status_pages import StatusPages
@@ -55,6 +56,7 @@ def asked(
             ready=None,
             platform_id="abc",
             started_at=time.time(),
+            operator=Credentials.long_term(),
         )
         supervisor = Supervisor(state, LIGHT_ZYGOTE)
         reconciler = Reconciler(3600.0)

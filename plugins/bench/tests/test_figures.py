@@ -109,6 +109,7 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "payment_queue_age",
         "platform_cold_start",
         "rule_change_effect",
+        "signature_check",
         "sqs_send_1000_deep",
         "stop_task_recovery",
         "warm_invoke_overhead",

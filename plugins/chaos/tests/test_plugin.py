@@ -46,6 +46,8 @@ def is_up(state: StateFolder) -> None:
         platform_id="p1",
         pid=os.getpid(),
         url="http://127.0.0.1:1",
+        access_key="AKIA",
+        secret_key="s3cret",
         pace="fast",
         region="us-east-1",
         started_at=1.0,

@@ -74,6 +74,7 @@ def workload_of(task: Record, definition: Record, port: int, around: Surrounding
         az=task.availability_zone,
         vcpu=Allotment.of(definition).vcpu,
         environment={**own, metadata.VARIABLE: metadata.address(around.url, task.id)},
+        role=getattr(definition, "task_role_arn", None) or "",  # moto sets it where it is given
     )
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from infrastructure.embedded.gateway.call import Answer
-from infrastructure.embedded.gateway.pages import PREFIX, REST, Page, json_answer
+from infrastructure.embedded.gateway.pages import ECS_METADATA, PREFIX, REST, Page, json_answer
 
-PAGE = "ecs-metadata/v4/"
+PAGE = ECS_METADATA
 VARIABLE = "ECS_CONTAINER_METADATA_URI_V4"
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infrastructure.embedded.gateway.call import Answer
-from infrastructure.embedded.gateway.pages import PREFIX, REST, json_answer
+from infrastructure.embedded.gateway.pages import LAMBDA_CODE, PREFIX, REST, json_answer
 
-PAGE = "lambda-code/"
+PAGE = LAMBDA_CODE
 VALID_S = 600.0
 
 

@@ -45,4 +45,4 @@ def _environment(
     }
     given = {**configuration.environment, **{name: str(value) for name, value in log.items() if value}}
     caller = service.name if service is not None else configuration.name
-    return Surroundings.of(context).environment(given, caller, service)
+    return Surroundings.of(context).environment(given, caller, service, configuration.role)

@@ -36,6 +36,7 @@ API = Api(
         ),
         "tags": "PutBucketTagging DeleteBucketTagging PutObjectTagging DeleteObjectTagging",
     },
-    note="Buckets and objects are kept in memory, by path-style addresses.",
+    note="Buckets and objects are kept in memory, by path-style addresses. Requests are signed by version 4, "
+    "URLs by 4 or 2; anonymous requests and forms with a policy (presigned POST) are refused.",
     resources="infrastructure.embedded.apis.s3.resources",
 )

@@ -8,6 +8,8 @@ API = Api(
     handler="TokenResponse",
     protocol="query",
     is_global=True,
-    absent={"AssumeRoleWithSAML": "InvalidIdentityToken"},
-    records={"credentials are not checked": "AssumeRoleWithSAML AssumeRoleWithWebIdentity"},
+    note="Roles are assumed by who asks: trust policies, session policies and MFA are not checked. Assertions of other "
+    "identity providers are not checked either, so AssumeRoleWithSAML and AssumeRoleWithWebIdentity are refused.",
+    refused=frozenset({"AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"}),
+    controller="infrastructure.embedded.apis.sts.controller:StsController",
 )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from typing import Any
 
 from infrastructure.embedded.gateway.call import Answer
 from infrastructure.embedded.gateway.control_plane import ControlPlane
-from infrastructure.embedded.gateway.pages import json_answer
-from infrastructure.embedded.tests.control import REGION, ROUTER, fresh_backends, headers_of
+from infrastructure.embedded.gateway.credentials import Credentials, Keyring
+from infrastructure.embedded.gateway.pages import ECS_METADATA, json_answer
+from infrastructure.embedded.gateway.sigv4 import Signer
+from infrastructure.embedded.tests.control import ACCOUNT, OPERATOR, REGION, ROUTER, fresh_backends
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,30 @@ class Client:
         size = 0 if is_head else int(found["content-length"])
         return Reply(int(lines[0].split()[1]), found, await self._reader.readexactly(size))
 
-    async def aws(self, service: str, target: str, parameters: dict[str, Any], **more: str) -> Reply:
-        headers = headers_of(service) | {"x-amz-target": target, "content-type": "application/x-amz-json-1.0"} | more
-        return await self.ask("POST", "/", headers, json.dumps(parameters).encode())
+    async def signed(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        region: str = REGION,
+        keys: Credentials = OPERATOR,
+    ) -> Reply:
+        """The answer to a request that is signed for `service`."""
+        given = {"host": "127.0.0.1", **(headers or {})}
+        signed = Signer(keys, service, region).sign(method, path, given, body, time.time())
+        return await self.ask(method, path, signed, body)
+
+    async def aws(self, service: str, target: str, parameters: dict[str, Any], **signing: Any) -> Reply:
+        """The answer to a call of a JSON protocol."""
+        headers = {"x-amz-target": target, "content-type": "application/x-amz-json-1.0"}
+        return await self.signed(service, "POST", "/", headers, json.dumps(parameters).encode(), **signing)
+
+    async def page(self, path: str, method: str = "GET") -> Reply:
+        """The answer to a request for one of the daemon's own pages."""
+        return await self.signed("cafe", method, path)
 
 
 @asynccontextmanager
@@ -67,10 +91,11 @@ async def serving(changes: list[str] | None = None, **more: Any) -> AsyncIterato
 
     plane = ControlPlane(
         region=REGION,
+        keyring=Keyring(ACCOUNT, OPERATOR),
         router=ROUTER,
         operations=backends.operations,
         interceptors=more.get("interceptors", ()),
-        pages={"status": page},
+        pages={"status": page, ECS_METADATA: page},
         on_mutation=lambda _service, name: (changes if changes is not None else []).append(name),
     )
     with socket.socket() as free:

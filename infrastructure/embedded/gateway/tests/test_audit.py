@@ -44,6 +44,11 @@ def test_changes_are_kept_with_their_outcome_and_reads_and_data_are_not() -> Non
     assert (records[0]["caller"], records[0]["at"], records[0]["parameters"]) == ("order", 7.0, {"TableName": "t"})
 
 
+def test_of_binary_data_only_its_length_is_kept() -> None:
+    [record] = _audited(call("lambda", "UpdateFunctionCode", {"ZipFile": b"PK", "Code": {"ZipFile": b"PK\x05"}}))
+    assert record["parameters"] == {"ZipFile": "(2 bytes)", "Code": {"ZipFile": "(3 bytes)"}}
+
+
 @pytest.mark.parametrize(
     ("service", "action", "parameters"),
     [

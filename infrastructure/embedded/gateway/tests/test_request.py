@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.gateway.call import HttpRequest
-from infrastructure.embedded.gateway.request import Unsigned, call_of, read
+from infrastructure.embedded.gateway.request import call_of, read
 from infrastructure.embedded.tests.control import ROUTER, headers_of
 
 
@@ -69,7 +69,8 @@ def test_an_s3_call_gets_a_name(method: str, path: str, action: str) -> None:
 
 
 def test_a_presigned_url_is_signed() -> None:
-    query = "X-Amz-Credential=me%2F20260101%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Signature=0"
+    scope = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=me%2F20260101%2Fus-east-1%2Fs3%2Faws4_request"
+    query = f"{scope}&X-Amz-Date=20260101T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=0"
     found = call_of(
         HttpRequest(method="GET", path="/b/k", query=query, headers={"host": "localhost"}, body=b""), ROUTER, at=0.0
     )
@@ -77,19 +78,23 @@ def test_a_presigned_url_is_signed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "query"),
+    ("asked", "service", "protocol"),
     [
-        ({}, ""),
-        ({"authorization": "Basic eDp5"}, ""),
-        ({"authorization": "AWS4-HMAC-SHA256 nothing"}, ""),
-        ({}, "X-Amz-Credential="),
-        ({}, "prefix=X-Amz-Credential"),
+        ({"headers": {"x-amz-target": "DynamoDB_20120810.ListTables"}}, "dynamodb", "json"),
+        ({"headers": {"x-amz-target": "Nobody.Knows"}}, "", "json"),
+        ({"headers": {"authorization": "Basic eDp5"}, "query": "Action=ListRoles&Version=2010-05-08"}, "iam", "query"),
+        ({"query": "Action=DescribeVpcs&Version=2016-11-15"}, "ec2", "ec2"),
+        ({"query": "Action=Nothing&Version=1"}, "", "query"),
+        ({"path": "/2015-03-31/functions", "method": "GET"}, "lambda", "rest-json"),
+        ({"path": "/bucket/key", "query": "prefix=X-Amz-Credential"}, "s3", "rest-xml"),
+        ({"path": "/bucket/key", "headers": {"authorization": "AWS4-HMAC-SHA256 nothing"}}, "s3", "rest-xml"),
     ],
-    ids=["nothing", "another scheme", "no scope", "empty in the query", "a value in the query"],
+    ids=["target", "unknown target", "version", "EC2", "unknown version", "REST", "S3", "malformed"],
 )
-def test_a_request_without_a_scope_is_unsigned(headers: dict[str, str], query: str) -> None:
-    with pytest.raises(Unsigned):
-        call_of(HttpRequest(method="POST", path="/", query=query, headers=headers, body=b""), ROUTER, at=0.0)
+def test_a_request_without_a_signature_is_told_by_its_shape(asked: Any, service: str, protocol: str) -> None:
+    whole = {"method": "POST", "path": "/", "query": "", "headers": {}, "body": b"", **asked}
+    found = call_of(HttpRequest(**whole), ROUTER, at=0.0)
+    assert (found.service, found.protocol, found.caller) == (service, protocol, "")
 
 
 def _form(service: str, version: str, members: str) -> Any:

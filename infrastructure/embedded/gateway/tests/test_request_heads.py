@@ -35,9 +35,9 @@ def test_a_body_does_not_count_as_head() -> None:
         async with serving() as (_, client):
             body = b"x" * (1 << 20)
             first = f"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
-            assert (await client.send(first + b"GET /_cafe/sta")).status == 403  # unsigned
+            assert (await client.send(first + b"GET /_cafe/ecs-meta")).status == 403  # unsigned
             header = b"x: " + b"a" * (HEAD_LIMIT - 100)
-            assert (await client.send(b"tus HTTP/1.1\r\nhost: localhost\r\n" + header + b"\r\n\r\n")).status == 200
+            assert (await client.send(b"data/v4/ HTTP/1.1\r\nhost: localhost\r\n" + header + b"\r\n\r\n")).status == 200
 
     run(scenario())
 
@@ -47,6 +47,6 @@ def test_a_request_to_two_hosts_is_refused(first: str) -> None:
     async def scenario() -> None:
         async with serving() as (_, client):
             hosts = f"host: {first}\r\nhost: localhost\r\n"
-            assert (await client.send(f"GET /_cafe/status HTTP/1.1\r\n{hosts}\r\n".encode())).status == 400
+            assert (await client.send(f"GET /_cafe/ecs-metadata/v4/ HTTP/1.1\r\n{hosts}\r\n".encode())).status == 400
 
     run(scenario())

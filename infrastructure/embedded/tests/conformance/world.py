@@ -11,8 +11,10 @@ from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.controller import Closing
 from infrastructure.embedded.control.metrics import Metrics
+from infrastructure.embedded.gateway import credentials
 from infrastructure.embedded.gateway.call import Answer, Call, HttpRequest
 from infrastructure.embedded.gateway.control_plane import ControlPlane
+from infrastructure.embedded.gateway.credentials import Keyring
 from infrastructure.embedded.gateway.interceptors import chain
 from infrastructure.embedded.gateway.request import call_of
 from infrastructure.embedded.pace import FAST
@@ -29,6 +31,7 @@ class World:
     def __init__(self, folder: Path, *, is_kept: bool = False) -> None:
         self._folder = folder
         self._is_kept = is_kept
+        self._keyring = Keyring(ACCOUNT)
         self._controllers: list[Any] = []
         self._plane: ControlPlane | None = None
         self.defects = _Defects()
@@ -38,6 +41,7 @@ class World:
         call = call_of(asked, ROUTER, at=0.0)
         plane = self.plane()
         self.defects.clear()
+        credentials.caller.set(self._keyring.find(self._keyring.operator.access_key))
         answer = await asyncio.wait_for(plane.handle(call), DEADLINE_S)
         if answer.is_success and call.is_mutation and not self._is_kept:
             await self.close()
@@ -55,6 +59,7 @@ class World:
             pace=FAST,
             region=REGION,
             account=ACCOUNT,
+            keyring=self._keyring,
             supervisor=cast("Any", supervisor),
             ports=cast("Any", FakePorts()),
             envoy=cast("Any", network),
@@ -66,6 +71,7 @@ class World:
         self._controllers = [pkgutil.resolve_name(api.controller)(context) for api in PROVIDERS if api.controller]
         self._plane = ControlPlane(
             region=REGION,
+            keyring=self._keyring,
             router=ROUTER,
             operations=backends.operations,
             interceptors=chain(backends),

@@ -2,14 +2,12 @@
 
 import asyncio
 import time
-from typing import Any
-
-import boto3
 
 from infrastructure.embedded.control.metrics import Metrics
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.pace import FAST
-from infrastructure.embedded.tests.control import REGION, Control, run
+from infrastructure.embedded.tests import sdk
+from infrastructure.embedded.tests.control import Control, run
 
 
 def test_a_batch_that_an_sdk_compresses_arrives_whole() -> None:
@@ -17,9 +15,7 @@ def test_a_batch_that_an_sdk_compresses_arrives_whole() -> None:
     encodings: list[bytes | None] = []
 
     def put_and_list(url: str) -> int:
-        client: Any = boto3.client(
-            "cloudwatch", REGION, endpoint_url=url, aws_access_key_id="tester", aws_secret_access_key="tester"
-        )
+        client = sdk.client("cloudwatch", url)
         client.meta.events.register(
             "before-send.cloudwatch.PutMetricData",
             lambda request, **_: encodings.append(request.headers.get("Content-Encoding")),

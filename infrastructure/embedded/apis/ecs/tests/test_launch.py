@@ -14,16 +14,19 @@ from infrastructure.embedded.apis.ecs.launch import (
     workload_of,
 )
 from infrastructure.embedded.engines.workload import Surroundings
+from infrastructure.embedded.gateway.credentials import Keyring
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
 from infrastructure.embedded.pace import AWS, FAST
 
 SECRETS = {"token": "t0ken", "arn:aws:secretsmanager:us-east-1:1:secret:db-AbCdEf": json.dumps({"password": "p4ss"})}
+KEYRING = Keyring("123456789012")
 AROUND = Surroundings(
     region="us-east-1",
     url="http://127.0.0.1:4566",
     pace=FAST,
     edge=lambda service, upstream: Endpoint(LOOPBACK, len(service) * 1000 + len(upstream)),
     secret=SECRETS.__getitem__,
+    credentials=KEYRING.workload,
 )
 
 
@@ -53,7 +56,6 @@ def test_the_platforms_values_win_over_the_containers() -> None:
 
 def test_a_task_knows_who_and_where_it_is() -> None:
     assert {
-        "AWS_ACCESS_KEY_ID": "order",
         "AWS_REGION": "us-east-1",
         "ECS_CONTAINER_METADATA_URI_V4": "http://127.0.0.1:4566/_cafe/ecs-metadata/v4/12345678-90ab",
         "CAFE_AVAILABILITY_ZONE": "us-east-1b",

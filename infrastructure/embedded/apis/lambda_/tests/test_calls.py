@@ -195,7 +195,10 @@ def test_a_handler_of_the_catalogue_gets_its_services_edges(cloud: Cloud) -> Non
     )
     seen = cloud.invoke("payment-dev")["Payload"]
     assert seen["CAFE_AURORA_WRITER_URL"].startswith("postgresql://127.0.0.1:")
-    assert (seen["PAYMENTS_TABLE"], seen["AWS_ACCESS_KEY_ID"]) == ("payments-dev", "payment")
+    assert seen["PAYMENTS_TABLE"] == "payments-dev"
+    issued = cloud.world.context.keyring.find(seen["AWS_ACCESS_KEY_ID"])
+    assert issued is not None
+    assert issued.principal.arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE.rpartition('/')[2]}/payment"
     assert "AWS_ENDPOINT_URL" not in seen
     cloud.create("other", code)
     assert cloud.invoke("other")["Payload"]["AWS_ENDPOINT_URL"] == cloud.world.url

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psutil
 import pytest
 
 from infrastructure.embedded import launch
+from infrastructure.embedded.gateway.credentials import Credentials
 from infrastructure.embedded.host import binaries, proctree, sysv
 from infrastructure.embedded.pace import FAST
+from infrastructure.embedded.tests import sdk
 from infrastructure.embedded.tests.processes import has_ended
 from infrastructure.state import StateFolder
 
@@ -36,14 +37,9 @@ class Platform:
     """Shared memory that others left: their makers' pids may be given out again."""
 
     def client(self, service: str) -> Any:
-        sdk: Any = boto3  # typed for every service by name, not for one that is chosen here
-        return sdk.client(
-            service,
-            endpoint_url=self.daemon.url,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        record = launch.find(self.state)
+        assert record is not None
+        return sdk.client(service, record.url, Credentials(access_key=record.access_key, secret_key=record.secret_key))
 
     @property
     def cluster(self) -> Any:
