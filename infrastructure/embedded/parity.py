@@ -133,8 +133,17 @@ def _apis() -> Iterator[str]:
             yield f"Record only ({reason}): {', '.join(names)}.\n"
         if parity.reads:
             yield f"Read ({len(parity.reads)}): {', '.join(parity.reads)}.\n"
+        yield from _tokens(parity.api)
         if parity.has_refused:
             yield "Refused: every other call of this API.\n"
+
+
+def _tokens(api: Api) -> Iterator[str]:
+    """Which calls are idempotent by a token."""
+    for rule in dict.fromkeys(api.tokens.values()):
+        listed = ", ".join(sorted(name for name, each in api.tokens.items() if each == rule))
+        kept = f"it names {rule.names}" if rule.names else f"remembered for {rule.kept_s:.0f} s"
+        yield f"Idempotent by `{rule.member}` ({kept}): {listed}.\n"
 
 
 def _types() -> Iterator[str]:

@@ -30,6 +30,22 @@ def names(text: str) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A member that makes an operation idempotent, and what this API makes of one that comes again.
+
+    Within `kept_s` after the call that succeeded with it, the same call is answered as then and does nothing; another
+    call with it is refused as `mismatch`. One that `names` what is made needs no memory: its records tell.
+    """
+
+    member: str
+    kept_s: float = 86_400.0
+    mismatch: str = ""
+    message: str = ""
+    names: str = ""
+    """What the token is the name of; the API's own records then say whether it is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """One AWS API. `name` is its signing name; `version`, `target` and `path` tell apart those that share one."""
 
@@ -72,6 +88,8 @@ class Api:
     """Operations in which moto fails when what they are about is not there or not given; AWS's error code for that."""
     codes: Mapping[str, str] = field(default_factory=dict)
     """Error codes of moto's that are none of this API's, and what AWS says instead; `Operation:Code` for one alone."""
+    tokens: Mapping[str, Token] = field(default_factory=dict)
+    """The operations that take an idempotency token; a test holds them against botocore's model."""
     controller: str = ""
     """`module:class` of its controller, imported once moto is; empty: its records are all there is."""
     resources: str = ""

@@ -6,6 +6,7 @@ from infrastructure.embedded.apis.dynamodb.throttling import Throttling
 from infrastructure.embedded.apis.sqs.long_poll import LongPoll
 from infrastructure.embedded.gateway.audit import Audit
 from infrastructure.embedded.gateway.call import Interceptor
+from infrastructure.embedded.gateway.idempotency import Idempotency
 from infrastructure.embedded.gateway.injected_errors import InjectedErrors
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 INTERCEPTORS: "tuple[Callable[[Backends], Interceptor], ...]" = (
     lambda _backends: Audit(),
     lambda _backends: InjectedErrors(),
+    lambda _backends: Idempotency(),
     Throttling,
     LongPoll,
 )

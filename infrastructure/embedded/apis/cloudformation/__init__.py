@@ -1,6 +1,6 @@
 """CloudFormation: the stacks that are the only description of the infrastructure."""
 
-from infrastructure.embedded.gateway.api import Api, names
+from infrastructure.embedded.gateway.api import Api, Token, names
 
 API = Api(
     name="cloudformation",
@@ -18,6 +18,14 @@ API = Api(
         "DescribeStackEvents": "every step of every resource, with its reason",
         "UpdateStack": "what resolved properties say has changed is changed, or put back",
     },
+    tokens=dict.fromkeys(
+        names("CreateStack DeleteStack UpdateStack"),
+        Token(
+            member="ClientRequestToken",
+            mismatch="TokenAlreadyExistsException",
+            message="A client request token already exists.",
+        ),
+    ),
     note="A stack is complete once its resources are recorded: it does not wait for an ECS service to be stable. "
     "No change sets, nested stacks, macros or drift detection.",
 )

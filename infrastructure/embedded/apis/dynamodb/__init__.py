@@ -1,6 +1,6 @@
 """DynamoDB: tables whose throughput is metered."""
 
-from infrastructure.embedded.gateway.api import Api, names
+from infrastructure.embedded.gateway.api import Api, Token, names
 
 API = Api(
     name="dynamodb",
@@ -35,6 +35,15 @@ API = Api(
     codes={
         "ResourceNotFound": "ResourceNotFoundException",
         "SourceTableNotFoundException": "TableNotFoundException",
+    },
+    tokens={
+        "TransactWriteItems": Token(
+            member="ClientRequestToken",
+            kept_s=600.0,
+            mismatch="IdempotentParameterMismatchException",
+            message="The request was rejected because the provided ClientRequestToken was used before with other "
+            "parameters.",
+        )
     },
     note="PartiQL is refused: moto's statements insert an item twice, find nothing by a compound key and know no "
     "numbers.",

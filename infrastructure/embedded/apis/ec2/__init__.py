@@ -1,6 +1,6 @@
 """EC2: networks and security groups on record; instances are not here yet."""
 
-from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.gateway.api import Api, Token, names
 
 API = Api(
     name="ec2",
@@ -43,6 +43,18 @@ API = Api(
         ),
         "tags": "CreateTags DeleteTags",
     },
+    tokens=dict.fromkeys(
+        names(
+            "CreateEgressOnlyInternetGateway CreateFlowLogs CreateLaunchTemplate CreateLaunchTemplateVersion "
+            "CreateManagedPrefixList CreateNatGateway CreateNetworkAcl CreateNetworkInterface CreateRouteTable "
+            "CreateVpcEndpoint ModifyLaunchTemplate"
+        ),
+        Token(
+            member="ClientToken",
+            mismatch="IdempotentParameterMismatch",
+            message="The request uses the same client token as a previous, but non-identical request.",
+        ),
+    ),
     note="Networks, security groups and addresses are records: all processes share the loopback interface.",
     resources="infrastructure.embedded.apis.ec2.resources",
 )

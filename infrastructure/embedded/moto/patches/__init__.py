@@ -11,7 +11,10 @@ from typing import Any
 
 PATCHES: Mapping[str, tuple[str, ...]] = {
     "applicationautoscaling": ("infrastructure.embedded.apis.application_autoscaling.patches",),
-    "cloudformation": ("infrastructure.embedded.apis.cloudformation.patches",),
+    "cloudformation": (
+        "infrastructure.embedded.apis.cloudformation.patches",
+        "infrastructure.embedded.apis.cloudformation.tokens",
+    ),
     "core": (
         "infrastructure.embedded.moto.patches.tracking",
         "infrastructure.embedded.moto.patches.request_cost",
