@@ -92,6 +92,8 @@ class Api:
     """The operations that take an idempotency token; a test holds them against botocore's model."""
     controller: str = ""
     """`module:class` of its controller, imported once moto is; empty: its records are all there is."""
+    rules: str = ""
+    """Module with the table of what it refuses that its service model does not say; see `rules`."""
     resources: str = ""
     """Module of its CloudFormation types, imported with the first stack; empty: it has none."""
 

@@ -23,7 +23,6 @@ API = Api(
         "TransactGetItems": "items, at double cost",
         "TransactWriteItems": "all or nothing, at double cost; throttled: cancelled with reasons",
         "UpdateItem": "a changed item, throttled as provisioned",
-        "UpdateTable": "the buckets fill at the new rate from the next call on; on demand they are never empty",
     },
     records={
         "tags and policies": "TagResource UntagResource PutResourcePolicy DeleteResourcePolicy",
@@ -48,5 +47,6 @@ API = Api(
     note="PartiQL is refused: moto's statements insert an item twice, find nothing by a compound key and know no "
     "numbers.",
     controller="infrastructure.embedded.apis.dynamodb.controller:DynamoDbController",
+    rules="infrastructure.embedded.apis.dynamodb.rules",
     resources="infrastructure.embedded.apis.dynamodb.resources",
 )

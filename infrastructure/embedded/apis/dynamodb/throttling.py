@@ -28,6 +28,8 @@ MESSAGE = (
     "Consider increasing your provisioning level with the UpdateTable API."
 )
 SAMPLE = 100
+_CONDITION_FAILED = b"ConditionalCheckFailed"
+"""What stands in the refusal of a write whose condition does not hold: it consumes as one that is done."""
 _PREFIX = "com.amazonaws.dynamodb.v20120810#"
 _READS = "BatchGetItem GetItem Query Scan TransactGetItems"
 _WRITES = "BatchWriteItem DeleteItem PutItem TransactWriteItems UpdateItem"
@@ -72,14 +74,29 @@ class Throttling:
     async def _pass(self, call: Call, handle: Handler, kind: Kind, touched: tuple[_Touched, ...]) -> Answer:
         before = [self._size(each) for each in touched] if kind == "write" else []
         answer = await handle(call)
+        if not answer.is_success and not (kind == "write" and _CONDITION_FAILED in answer.body):
+            return answer
         factor = 2.0 if call.action.startswith("Transact") else 1.0
-        if kind == "write":
-            for each, old in zip(touched, before, strict=True):
-                self._charge(each.table, kind, factor * write_units(max(old, self._size(each))))
-        elif answer.is_success:
-            for name, units in _read(call, touched, answer):
-                self._charge(name, kind, factor * units)
-        return answer
+        used = self._written(touched, before) if kind == "write" else self._read(call, touched, answer)
+        charged: dict[str, float] = {}
+        for name, units in used:
+            self._charge(name, kind, factor * units)
+            charged[name] = charged.get(name, 0.0) + factor * units
+        return _telling(call, answer, kind, charged)
+
+    def _written(self, touched: tuple[_Touched, ...], before: list[int]) -> Iterator[tuple[str, float]]:
+        """Units by table: as many as the larger of the item before and after takes."""
+        for each, old in zip(touched, before, strict=True):
+            yield each.table, write_units(max(old, self._size(each)))
+
+    def _read(self, call: Call, touched: tuple[_Touched, ...], answer: Answer) -> Iterator[tuple[str, float]]:
+        """Units by table: of each item that was asked for, whatever of it was answered, and also if there is none."""
+        if call.action in ("Query", "Scan"):
+            scanned = _scanned(orjson.loads(answer.body))
+            yield touched[0].table, read_units(scanned, is_consistent=touched[0].is_consistent)
+        else:
+            for each in touched:
+                yield each.table, read_units(self._size(each), is_consistent=each.is_consistent)
 
     async def _pass_some(
         self, call: Call, handle: Handler, kind: Kind, touched: tuple[_Touched, ...], starved: set[str]
@@ -95,9 +112,7 @@ class Throttling:
             return answer
         unprocessed = "UnprocessedKeys" if kind == "read" else "UnprocessedItems"
         body = orjson.loads(answer.body)
-        body[unprocessed] = {**body.get(unprocessed, {}), **left}
-        headers = {name: value for name, value in answer.headers.items() if name != "x-amz-crc32"}
-        return replace(answer, headers=headers, body=orjson.dumps(body))
+        return _changed(answer, {**body, unprocessed: {**body.get(unprocessed, {}), **left}})
 
     def _has_credit(self, table: str, kind: Kind) -> bool:
         rate = self._rate(table, kind)
@@ -149,25 +164,26 @@ def _touched(call: Call) -> Iterator[_Touched]:
         yield _Touched(_name(body), key, bool(body.get("ConsistentRead")))
 
 
-def _read(call: Call, touched: tuple[_Touched, ...], answer: Answer) -> Iterator[tuple[str, float]]:
-    """Units that a successful read consumed, by table."""
-    if not touched:  # an empty list of items
-        return
-    body = orjson.loads(answer.body)
-    first = touched[0]
-    if call.action == "GetItem":
-        yield first.table, read_units(attributes_size(body.get("Item", {})), is_consistent=first.is_consistent)
-    elif call.action == "TransactGetItems":
-        for each, found in zip(touched, body.get("Responses", ()), strict=False):
-            yield each.table, read_units(attributes_size(found.get("Item", {})), is_consistent=True)
-    elif call.action == "BatchGetItem":
-        consistent = {each.table: each.is_consistent for each in touched}
-        for table, items in body.get("Responses", {}).items():
-            name = _last(table)
-            for item in items:
-                yield name, read_units(attributes_size(item), is_consistent=consistent.get(name, False))
-    else:
-        yield first.table, read_units(_scanned(body), is_consistent=first.is_consistent)
+def _telling(call: Call, answer: Answer, kind: Kind, charged: Mapping[str, float]) -> Answer:
+    """The answer with what the call consumed, if it asked for that. What indexes consume is not metered."""
+    asked = call.parameters.get("ReturnConsumedCapacity", "NONE")
+    if asked == "NONE" or not answer.is_success:
+        return answer
+    side = "ReadCapacityUnits" if kind == "read" else "WriteCapacityUnits"
+    consumed = []
+    for name, units in charged.items():
+        told: dict[str, object] = {"TableName": name, "CapacityUnits": units}
+        if call.action.startswith("Transact"):
+            told[side] = units
+        consumed.append(told if asked == "TOTAL" else {**told, "Table": {"CapacityUnits": units}})
+    is_of_one = not call.action.startswith(("Batch", "Transact"))
+    return _changed(answer, {**orjson.loads(answer.body), "ConsumedCapacity": consumed[0] if is_of_one else consumed})
+
+
+def _changed(answer: Answer, body: Wire) -> Answer:
+    """The answer with another body, of which its checksum is none."""
+    headers = {name: value for name, value in answer.headers.items() if name != "x-amz-crc32"}
+    return replace(answer, headers=headers, body=orjson.dumps(body))
 
 
 def _scanned(body: Wire) -> int:

@@ -119,12 +119,16 @@ KINESIS: tuple[Step, ...] = (
     ("kinesis", "DescribeStream", {"StreamName": "s"}),
 )
 _MOMENTARY = {"CreationDateTime", "TableId", "StreamCreationTimestamp", "LatestStreamLabel"}
+_ELSEWHERE = {"ConsumedCapacity"}
+"""What moto makes up: throttling tells it, of what it charges."""
 
 
 def _lasting(value: Any) -> Any:
-    """Without what differs from run to run."""
+    """Without what differs from run to run, and the text of an error that ours give in both spellings."""
     if isinstance(value, dict):
-        return {name: _lasting(each) for name, each in value.items() if name not in _MOMENTARY}
+        if "__type" in value:
+            value = {name: each for name, each in value.items() if name != "Message"}
+        return {name: _lasting(each) for name, each in value.items() if name not in _MOMENTARY | _ELSEWHERE}
     return [_lasting(each) for each in value] if isinstance(value, list) else value
 
 
