@@ -82,6 +82,10 @@ class Api:
     """Bytes that a body may have: AWS's own limit for batches, base64 included."""
     invalid: str = ""
     """Error code for a member that is not as the model says; empty: the protocol's usual one."""
+    invalid_at: Mapping[str, str] = field(default_factory=dict)
+    """Error codes for members that are not as the model says, by how their places begin (`attributes`)."""
+    unchecked: Mapping[str, str] = field(default_factory=dict)
+    """By operation a member whose model is stricter than AWS is; the API's rules check it instead."""
     missing: str = ""
     """Error code for a required member that is not there; empty: as `invalid`."""
     absent: Mapping[str, str] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from infrastructure.embedded.apis.dynamodb.throttling import Throttling
 from infrastructure.embedded.apis.sqs.long_poll import LongPoll
+from infrastructure.embedded.apis.sqs.recreation import Recreation
 from infrastructure.embedded.gateway.audit import Audit
 from infrastructure.embedded.gateway.call import Interceptor
 from infrastructure.embedded.gateway.idempotency import Idempotency
@@ -19,6 +20,7 @@ INTERCEPTORS: "tuple[Callable[[Backends], Interceptor], ...]" = (
     lambda _backends: InjectedErrors(),
     lambda _backends: Idempotency(),
     Throttling,
+    Recreation,
     LongPoll,
 )
 

@@ -29,7 +29,10 @@ API = Api(
     records={"no call is authorised by policies": "AddPermission RemovePermission", "tags": "TagQueue UntagQueue"},
     codes={"InvalidToken": "InvalidParameterValue"},
     invalid="InvalidParameterValue",
+    invalid_at={"attribute": "InvalidAttributeName"},
+    unchecked={"ReceiveMessage": "AttributeNames"},
     missing="MissingParameter",
     controller="infrastructure.embedded.apis.sqs.controller:SqsController",
+    rules="infrastructure.embedded.apis.sqs.rules",
     resources="infrastructure.embedded.apis.sqs.resources",
 )

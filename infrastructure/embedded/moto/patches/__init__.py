@@ -35,7 +35,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "s3": ("infrastructure.embedded.apis.s3.patches",),
     "resourcegroupstaggingapi": ("infrastructure.embedded.apis.tagging.patches",),
     "secretsmanager": ("infrastructure.embedded.apis.secretsmanager.patches",),
-    "sqs": ("infrastructure.embedded.apis.sqs.patches",),
+    "sqs": ("infrastructure.embedded.apis.sqs.patches", "infrastructure.embedded.apis.sqs.answers"),
 }
 """moto package to the patches it gets, in this order. They import moto, so they are imported when it is prepared."""
 
