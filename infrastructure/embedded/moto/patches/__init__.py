@@ -30,7 +30,11 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "ecr": ("infrastructure.embedded.apis.ecr.patches",),
     "ecs": ("infrastructure.embedded.apis.ecs.patches",),
     "elasticache": ("infrastructure.embedded.apis.elasticache.patches",),
-    "kinesis": ("infrastructure.embedded.apis.kinesis.patches", "infrastructure.embedded.apis.kinesis.lookups"),
+    "kinesis": (
+        "infrastructure.embedded.apis.kinesis.patches",
+        "infrastructure.embedded.apis.kinesis.lookups",
+        "infrastructure.embedded.apis.kinesis.throughput",
+    ),
     "rds": ("infrastructure.embedded.apis.rds.patches",),
     "s3": ("infrastructure.embedded.apis.s3.patches",),
     "resourcegroupstaggingapi": ("infrastructure.embedded.apis.tagging.patches",),
