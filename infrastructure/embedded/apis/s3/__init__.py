@@ -7,6 +7,7 @@ API = Api(
     moto="s3",
     protocol="rest-xml",
     is_global=True,
+    invalid_at={"createBucketConfiguration.locationConstraint": "InvalidLocationConstraint"},
     absent={"DeleteObjectTagging": "NoSuchKey"},
     codes={"MissingUploadObjectWithObjectLockHeaders": "InvalidRequest"},
     body_limit=64 << 20,
@@ -37,5 +38,6 @@ API = Api(
         "tags": "PutBucketTagging DeleteBucketTagging PutObjectTagging DeleteObjectTagging",
     },
     note="Buckets and objects are kept in memory, by path-style addresses.",
+    rules="infrastructure.embedded.apis.s3.rules",
     resources="infrastructure.embedded.apis.s3.resources",
 )

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from infrastructure.embedded.tests.control import ACCOUNT, Control, run
+from infrastructure.embedded.stacks.calls import ApiCalls
+from infrastructure.embedded.stacks.errors import ApiError
+from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, run
 
 ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:"
 URL = f"http://127.0.0.1/{ACCOUNT}/"
@@ -236,5 +238,14 @@ def test_attributes_of_messages_are_told_by_either_name_of_the_member(member: st
         assert found["Attributes"] == {"ApproximateReceiveCount": "1"}
         refusal = await control.refusal("sqs", "ReceiveMessage", **{**asked, member: ["Nope"]})
         assert refusal["status"] == 400
+
+    run(scenario())
+
+
+def test_a_stack_is_refused_what_a_caller_is() -> None:
+    async def scenario() -> None:
+        await _cloud()
+        with pytest.raises(ApiError, match="Invalid value for maxReceiveCount: 0"):
+            ApiCalls(REGION)("sqs", "CreateQueue", QueueName="new", Attributes=_redrive(0))
 
     run(scenario())
