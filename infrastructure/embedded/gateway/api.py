@@ -41,6 +41,8 @@ class Token:
     kept_s: float = 86_400.0
     mismatch: str = ""
     message: str = ""
+    busy: str = ""
+    """Error code while the first call is under way; empty: the same call waits for it."""
     names: str = ""
     """What the token is the name of; the API's own records then say whether it is there."""
 

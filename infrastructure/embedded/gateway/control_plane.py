@@ -1,7 +1,7 @@
 """The AWS APIs of the embedded cloud on one loopback port.
 
-    HTTP -> Host, Origin -> request -> allowed? valid? -> audit -> injected errors -> idempotency -> throttling
-         -> long poll -> our own operation | moto -> notify
+    HTTP -> Host, Origin -> request -> allowed? valid? -> audit -> injected errors -> idempotency -> conflicts
+         -> throttling -> long poll -> our own operation | moto -> notify
 
 Runs inside the daemon's event loop, and never holds it for longer than one moto call takes.
 """

@@ -50,6 +50,9 @@ class Idempotency:
             return await handle(call)
         held, digest = self._of(call), _digest(call.parameters, rule.member)
         while (known := held.get(token)) is not None and not known.status:
+            if rule.busy:
+                text = "The call with the given request token is already in progress."
+                return error(call, rule.busy, text, status=status_of(call.operation, rule.busy))
             known.answered = known.answered or asyncio.Event()
             await known.answered.wait()
         if known is None:

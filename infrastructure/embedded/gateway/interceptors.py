@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from infrastructure.embedded.apis.dynamodb.conflicts import Conflicts
 from infrastructure.embedded.apis.dynamodb.throttling import Throttling
 from infrastructure.embedded.apis.sqs.long_poll import LongPoll
 from infrastructure.embedded.apis.sqs.recreation import Recreation
@@ -19,6 +20,7 @@ INTERCEPTORS: "tuple[Callable[[Backends], Interceptor], ...]" = (
     lambda _backends: Audit(),
     lambda _backends: InjectedErrors(),
     lambda _backends: Idempotency(),
+    Conflicts,
     Throttling,
     Recreation,
     LongPoll,

@@ -21,7 +21,7 @@ API = Api(
         "Query": "items, throttled as provisioned by what was read",
         "Scan": "items, throttled as provisioned by what was read",
         "TransactGetItems": "items, at double cost",
-        "TransactWriteItems": "all or nothing, at double cost; throttled: cancelled with reasons",
+        "TransactWriteItems": "all or nothing, at double cost; throttled, or one of its items in another: cancelled",
         "UpdateItem": "a changed item, throttled as provisioned",
     },
     records={
@@ -42,6 +42,7 @@ API = Api(
             mismatch="IdempotentParameterMismatchException",
             message="The request was rejected because the provided ClientRequestToken was used before with other "
             "parameters.",
+            busy="TransactionInProgressException",
         )
     },
     note="PartiQL is refused: moto's statements insert an item twice, find nothing by a compound key and know no "

@@ -23,6 +23,7 @@ class DynamoDbController:
     def __init__(self, context: "Context") -> None:
         self._backends = context.backends
         self._backends.capacity.burst_s = context.pace.dynamodb_burst_s
+        self._backends.capacity.transaction_s = context.pace.dynamodb_transaction_s
         operations = context.backends.operations
         operations.bind(self.name, TableCalls(self._backends.dynamodb, operations))
         context.metrics.register(self._measured)
@@ -49,6 +50,8 @@ def _table(name: str, usage: TableUsage) -> Iterator[Datum]:
         yield _datum("ReadThrottleEvents", usage.throttled_reads, dimensions)
     if usage.throttled_writes:
         yield _datum("WriteThrottleEvents", usage.throttled_writes, dimensions)
+    if usage.conflicts:
+        yield _datum("TransactionConflict", usage.conflicts, dimensions)
     for operation, count in usage.throttled.items():
         yield _datum("ThrottledRequests", count, {**dimensions, "Operation": operation})
 

@@ -136,6 +136,21 @@ def test_the_same_call_waits_while_the_first_is_under_way(fails: int, bodies: li
     run(scenario())
 
 
+def test_a_transaction_that_comes_again_meanwhile_is_told_so() -> None:
+    async def scenario() -> None:
+        tokens, handler = Idempotency(), Handler()
+        handler.held.clear()
+        asked = _call(("dynamodb", "TransactWriteItems"))
+        first = asyncio.create_task(tokens(asked, handler))
+        await asyncio.sleep(0)
+        refused = await tokens(asked, handler)
+        assert (refused.status, b"TransactionInProgressException" in refused.body) == (400, True)
+        handler.held.set()
+        assert (await first).body == (await tokens(asked, handler)).body == b"1"
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("call_made", [("dynamodb", "PutItem"), ("secretsmanager", "PutSecretValue")], ids=" ".join)
 def test_what_has_no_token_and_what_a_token_names_passes(call_made: tuple[str, str]) -> None:
     async def scenario() -> None:

@@ -2,7 +2,8 @@
 
 Adds to `moto.dynamodb` (moto 5.2): `DynamoHandler.transact_write_items` takes the first action of an item and fails on
 one that has none; `batch_write_item` looks for whole items that are there twice, not for keys, and writes what comes
-before an item that is too large; `ConditionExpressionParser._assert` fails on a filter that is none.
+before an item that is too large; `ConditionExpressionParser._assert` fails on a filter that is none, and
+`DynamoDBBackend.update_item` on an update that changes nothing, which makes the item.
 """
 
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 import orjson
 from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.exceptions import ItemSizeTooLarge, MockValidationException
+from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.responses import DynamoHandler
 
 from infrastructure.embedded.apis.dynamodb.capacity import attributes_size
 from infrastructure.embedded.apis.dynamodb.patches.tables import LARGEST
 
 _transact_write_items = DynamoHandler.transact_write_items
+_update_item = DynamoDBBackend.update_item
 _batch_write_item = DynamoHandler.batch_write_item
 
 
@@ -43,6 +46,12 @@ def _batch_checked(handler: Any) -> Any:
     return answer
 
 
+def _update(backend: Any, *arguments: Any, **named: Any) -> Any:
+    if not named.get("update_expression") and named.get("attribute_updates") is None:
+        named["attribute_updates"] = {}
+    return _update_item(backend, *arguments, **named)
+
+
 def _assert(_parser: Any, condition: bool, message: str, nodes: Any) -> None:
     if not condition:
         text = " ".join(token.text for node in nodes for token in getattr(node, "children", None) or [node])
@@ -53,4 +62,5 @@ def install() -> None:
     """Replace them."""
     DynamoHandler.transact_write_items = _transact_checked
     DynamoHandler.batch_write_item = _batch_checked
+    DynamoDBBackend.update_item = _update
     ConditionExpressionParser._assert = _assert

@@ -51,3 +51,13 @@ def test_statements_are_refused() -> None:
         return await Control().refusal("dynamodb", "ExecuteStatement", Statement="SELECT * FROM t")
 
     assert run(refusal())["status"] == 501
+
+
+def test_an_update_that_changes_nothing_makes_the_item() -> None:
+    async def found() -> Any:
+        control = Control()
+        await control.ask("dynamodb", "CreateTable", **table("t"))
+        await control.ask("dynamodb", "UpdateItem", TableName="t", Key={"id": {"S": "a"}})
+        return await control.ask("dynamodb", "Scan", TableName="t")
+
+    assert run(found())["Items"] == [{"id": {"S": "a"}}]
