@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from infrastructure.embedded.gateway import codec, request
+from infrastructure.embedded.gateway import codec, request, rules
 from infrastructure.embedded.gateway.call import Answer, Call, Handler, HttpRequest, Interceptor
 from infrastructure.embedded.gateway.errors import error, not_provided
 from infrastructure.embedded.gateway.listener import HttpServer
@@ -77,6 +77,7 @@ class ControlPlane:
             return error(call, "UnrecognizedClientException", text, status=403)
         try:
             valid = request.read(call, api, call.operation)
+            rules.check(api, valid.action, valid.parameters)
         except Refused as refused:
             return direct.failed(call, refused)
         self.collector.note_call()

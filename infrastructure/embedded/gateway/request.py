@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from botocore.model import OperationModel
 
-from infrastructure.embedded.gateway import codec, rules, validation
+from infrastructure.embedded.gateway import codec, validation
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Call, HttpRequest
 from infrastructure.embedded.gateway.refused import Refused
@@ -77,7 +77,6 @@ def read(call: Call, api: Api, of: OperationModel) -> Call:
         elif call.protocol == "rest-xml":
             validation.check_xml(of, request.body)
     validation.check(api, of, given)
-    rules.check(api, of.name, given)
     return call.read(given, request)
 
 
