@@ -191,7 +191,7 @@ def _check_batch(given: Members) -> None:
 def _check_receive(given: Members) -> None:
     """AttributeNames are those of messages; the model has those of queues, which are passed over."""
     asked = given.get("AttributeNames") or []
-    if not isinstance(asked, list):
+    if not isinstance(asked, list) or not all(isinstance(each, str) for each in asked):
         raise Refused("SerializationException", "AttributeNames can not be converted to a list")
     unknown = next((each for each in asked if each not in _OF_MESSAGES | _OF_QUEUES), None)
     if unknown is not None:
