@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from infrastructure.embedded.apis.dynamodb.conflicts import Conflicts
+from infrastructure.embedded.apis.dynamodb.partiql.calls import Statements
 from infrastructure.embedded.apis.dynamodb.throttling import Throttling
 from infrastructure.embedded.apis.sqs.long_poll import LongPoll
 from infrastructure.embedded.apis.sqs.recreation import Recreation
@@ -20,6 +21,7 @@ INTERCEPTORS: "tuple[Callable[[Backends], Interceptor], ...]" = (
     lambda _backends: Audit(),
     lambda _backends: InjectedErrors(),
     lambda _backends: Idempotency(),
+    Statements,
     Conflicts,
     Throttling,
     Recreation,

@@ -9,13 +9,14 @@ API = Api(
     protocol="json",
     target="DynamoDB_20120810",
     body_limit=17 << 20,
-    data=names("BatchWriteItem DeleteItem PutItem TransactWriteItems UpdateItem"),
+    data=names("BatchWriteItem DeleteItem ExecuteStatement PutItem TransactWriteItems UpdateItem"),
     effects={
         "BatchGetItem": "items; those of throttled tables come back as unprocessed keys",
         "BatchWriteItem": "items; those of throttled tables come back as unprocessed",
         "CreateTable": "a table with token buckets and metrics in AWS/DynamoDB",
         "DeleteItem": "an item less, throttled as provisioned",
         "DeleteTable": "the table, its items and its buckets are gone",
+        "ExecuteStatement": "one statement, as the call that does the same",
         "GetItem": "the item, throttled as provisioned",
         "PutItem": "an item, throttled as provisioned",
         "Query": "items, throttled as provisioned by what was read",
@@ -45,8 +46,8 @@ API = Api(
             busy="TransactionInProgressException",
         )
     },
-    note="PartiQL is refused: moto's statements insert an item twice, find nothing by a compound key and know no "
-    "numbers.",
+    note="PartiQL statements come one by one: batches and transactions of them are refused. What global indexes "
+    "consume is not metered.",
     controller="infrastructure.embedded.apis.dynamodb.controller:DynamoDbController",
     rules="infrastructure.embedded.apis.dynamodb.rules",
     resources="infrastructure.embedded.apis.dynamodb.resources",

@@ -2,14 +2,15 @@
 
 Adds to `moto.dynamodb` (moto 5.2): `DynamoHandler.transact_write_items` takes the first action of an item and fails on
 one that has none; `batch_write_item` looks for whole items that are there twice, not for keys, and writes what comes
-before an item that is too large; `ConditionExpressionParser._assert` fails on a filter that is none, and
-`DynamoDBBackend.update_item` on an update that changes nothing, which makes the item.
+before an item that is too large; `ConditionExpressionParser._assert` fails on a filter that is none,
+`DynamoDBBackend.update_item` on an update that changes nothing, which makes the item, and `FuncSize.expr` on an item
+without the attribute whose size is asked for, which no condition on it lets through.
 """
 
 from typing import Any
 
 import orjson
-from moto.dynamodb.comparisons import ConditionExpressionParser
+from moto.dynamodb.comparisons import ConditionExpressionParser, FuncSize
 from moto.dynamodb.exceptions import ItemSizeTooLarge, MockValidationException
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.responses import DynamoHandler
@@ -18,6 +19,8 @@ from infrastructure.embedded.apis.dynamodb.capacity import attributes_size
 from infrastructure.embedded.apis.dynamodb.patches.tables import LARGEST
 
 _transact_write_items = DynamoHandler.transact_write_items
+_SIZED = frozenset({"S", "SS", "NS", "B", "BS", "L", "M"})
+_size = FuncSize.expr
 _update_item = DynamoDBBackend.update_item
 _batch_write_item = DynamoHandler.batch_write_item
 
@@ -52,6 +55,11 @@ def _update(backend: Any, *arguments: Any, **named: Any) -> Any:
     return _update_item(backend, *arguments, **named)
 
 
+def _size_in(function: Any, item: Any) -> Any:
+    """None for what has no size."""
+    return _size(function, item) if function.attr.get_type(item) in _SIZED else None
+
+
 def _assert(_parser: Any, condition: bool, message: str, nodes: Any) -> None:
     if not condition:
         text = " ".join(token.text for node in nodes for token in getattr(node, "children", None) or [node])
@@ -63,4 +71,5 @@ def install() -> None:
     DynamoHandler.transact_write_items = _transact_checked
     DynamoHandler.batch_write_item = _batch_checked
     DynamoDBBackend.update_item = _update
+    FuncSize.expr = _size_in
     ConditionExpressionParser._assert = _assert

@@ -46,9 +46,10 @@ def test_a_filter_that_is_one_filters() -> None:
     assert run(found())["Count"] == 1
 
 
-def test_statements_are_refused() -> None:
+def test_statements_in_batches_are_refused() -> None:
     async def refusal() -> dict[str, Any]:
-        return await Control().refusal("dynamodb", "ExecuteStatement", Statement="SELECT * FROM t")
+        statements = [{"Statement": "SELECT * FROM t"}]
+        return await Control().refusal("dynamodb", "BatchExecuteStatement", Statements=statements)
 
     assert run(refusal())["status"] == 501
 
