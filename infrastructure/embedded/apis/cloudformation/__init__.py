@@ -2,6 +2,12 @@
 
 from infrastructure.embedded.gateway.api import Api, Token, names
 
+
+def _token(member: str) -> Token:
+    text = "A client request token already exists."
+    return Token(member=member, mismatch="TokenAlreadyExistsException", message=text)
+
+
 API = Api(
     name="cloudformation",
     moto="cloudformation",
@@ -18,14 +24,10 @@ API = Api(
         "DescribeStackEvents": "every step of every resource, with its reason",
         "UpdateStack": "what resolved properties say has changed is changed, or put back",
     },
-    tokens=dict.fromkeys(
-        names("CreateStack DeleteStack UpdateStack"),
-        Token(
-            member="ClientRequestToken",
-            mismatch="TokenAlreadyExistsException",
-            message="A client request token already exists.",
-        ),
-    ),
+    tokens={
+        **dict.fromkeys(names("CreateStack DeleteStack ExecuteChangeSet UpdateStack"), _token("ClientRequestToken")),
+        "CreateChangeSet": _token("ClientToken"),
+    },
     note="A stack is complete once its resources are recorded: it does not wait for an ECS service to be stable. "
     "No change sets, nested stacks, macros or drift detection.",
 )

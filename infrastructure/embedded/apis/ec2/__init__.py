@@ -47,7 +47,7 @@ API = Api(
         names(
             "CreateEgressOnlyInternetGateway CreateFlowLogs CreateLaunchTemplate CreateLaunchTemplateVersion "
             "CreateManagedPrefixList CreateNatGateway CreateNetworkAcl CreateNetworkInterface CreateRouteTable "
-            "CreateVpcEndpoint ModifyLaunchTemplate"
+            "CreateVpcEndpoint ModifyLaunchTemplate RunInstances"
         ),
         Token(
             member="ClientToken",
