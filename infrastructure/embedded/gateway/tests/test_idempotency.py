@@ -18,7 +18,7 @@ from infrastructure.embedded.tests.control import Control, call, run, table
 
 _LIKE_ONE = re.compile("(client|request|idempotency|creation)+token|callerreference", re.IGNORECASE)
 RULES = {(api.name, name): rule for api in PROVIDERS for name, rule in api.tokens.items()}
-REMEMBERED = [key for key, rule in RULES.items() if not rule.names]
+REMEMBERED = sorted(key for key, rule in RULES.items() if not rule.names)
 
 
 def _tokens(shape: Shape | None) -> Iterator[str]:
