@@ -22,6 +22,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "dynamodb": (
         "infrastructure.embedded.moto.patches.kms_keys",
         "infrastructure.embedded.apis.dynamodb.patches.items",
+        "infrastructure.embedded.apis.dynamodb.patches.numbers",
         "infrastructure.embedded.apis.dynamodb.patches.tables",
         "infrastructure.embedded.apis.dynamodb.patches.transactions",
         "infrastructure.embedded.apis.dynamodb.patches.malformed",

@@ -14,7 +14,7 @@ from infrastructure.embedded.tests.control import Control, run, table
 def _item(key: str, sort: str = "", **more: Any) -> dict[str, Any]:
     keys = {"id": {"S": key}} | ({"at": {"S": sort}} if sort else {})
     return (
-        keys | {"n": {"N": "12.50"}, "t": {"S": "größe"}, "l": {"L": [{"M": {"x": {"N": "1"}}}, {"BOOL": True}]}} | more
+        keys | {"n": {"N": "12.5"}, "t": {"S": "größe"}, "l": {"L": [{"M": {"x": {"N": "1"}}}, {"BOOL": True}]}} | more
     )
 
 

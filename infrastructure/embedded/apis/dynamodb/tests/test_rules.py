@@ -55,6 +55,33 @@ def test_any_other_number_is_kept(number: str) -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("01.500", "1.5"),
+        ("1.0", "1"),
+        ("-0.50", "-0.5"),
+        ("+7", "7"),
+        ("-0", "0"),
+        (".5", "0.5"),
+        ("100", "100"),
+        ("0", "0"),
+        ("1e5", "1e5"),
+    ],
+)
+@pytest.mark.parametrize("place", ["item", "list", "value", "transaction"])
+def test_a_number_is_kept_without_zeros_that_say_nothing(given: str, kept: str, place: str) -> None:
+    async def scenario() -> None:
+        control = Control()
+        await control.ask("dynamodb", "CreateTable", **table("t"))
+        action, members = _with_number(given, place)
+        await control.ask("dynamodb", action, **members)
+        found = (await control.ask("dynamodb", "GetItem", TableName="t", Key={"id": {"S": "k"}}))["Item"]["n"]
+        assert (found["L"][0]["M"]["deep"] if place == "list" else found) == {"N": kept}
+
+    run(scenario())
+
+
 def _with_number(number: str, place: str) -> tuple[str, dict[str, Any]]:
     key, value = {"id": {"S": "k"}}, {"N": number}
     put = {"TableName": "t", "Item": {**key, "n": value}}
