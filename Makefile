@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: run test check fix bench conformance kills lock clean help
+.PHONY: run nightly test check fix bench conformance kills mutants lock clean help
 .DEFAULT_GOAL := help
 
 help:  ## show the targets
@@ -13,7 +13,10 @@ help:  ## show the targets
 run: $(READY)  ## the main job: deploy, stress, load and chaos in the quick profile, write the report
 	$(BIN)/pytest suites
 	@if [ -x node_modules/.bin/allure ] || command -v allure >/dev/null 2>&1; then $(BIN)/cafe report; \
-	else echo "reports/summary.md holds the verdicts; install Allure 3 and run 'cafe report' for the HTML"; fi
+	else echo "reports/latest/summary.md holds the verdicts; install Allure 3 and run 'cafe report' for the HTML"; fi
+
+nightly: $(READY)  ## the suites in the full profile (over an hour), figures added to reports/history.jsonl and drawn
+	.ci/suites full
 
 test: check  ## lint, types, layers, templates, and the framework's own tests
 	$(BIN)/pytest -n 3 --dist worksteal
@@ -38,6 +41,9 @@ conformance: $(READY)  ## ask every AWS call that is answered, rightly and wrong
 kills: $(READY)  ## 50 kills at random moments of a run: no orphan, no residue, every undo proven
 	@$(BIN)/python -m plugins.bench.kills
 
+mutants: $(READY)  ## 100 small defects, one at a time, in a copy of the tree: which does no test see? SEED=n repeats a run
+	@$(BIN)/python -m plugins.bench.mutants $(if $(SEED),--seed $(SEED))
+
 lock: $(READY)  ## pin what pyproject.toml asks for, for every Python; pins that still fit stay
 	uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra dev \
 	  --custom-compile-command "make lock" --quiet --output-file requirements.lock pyproject.toml
@@ -49,6 +55,7 @@ clean:  ## remove what the other targets made
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "CloudCafe needs Python 3.11 to 3.14; $(PYTHON) is older. Next: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+	@echo "making .venv: about 700 MB of packages, a minute or two, once" >&2
 ifdef UV
 	@[ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) .venv
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock

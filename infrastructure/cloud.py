@@ -122,6 +122,14 @@ def up(
     return _platform(environment, target, driver, connection, clients, deployment.outputs, is_new=is_new)
 
 
+def check_configured(environment: Environment, target: Target) -> None:
+    """`EnvironmentFault` for what can be known to be missing without a call: on AWS, credentials and an account."""
+    if target == "aws":
+        from infrastructure.aws.target import check_configured
+
+        check_configured(environment)
+
+
 def attach(environment: Environment, target: Target) -> Platform:
     """The platform that is up, untouched; `EnvironmentFault` when there is none or it is not complete."""
     driver = _driver(environment, target, None)
@@ -150,7 +158,7 @@ def down(environment: Environment, target: Target, *, talk: Talk = _silent) -> N
     if environment.is_protected:
         raise UsageError(
             f"environment {environment.name!r} is protected and not taken down; if that is what you want, set"
-            f" protected = false in environments/{environment.name}.toml first"
+            f" protected = false in {environment.file} first"
         )
     driver = _driver(environment, target, None)
     with _one_at_a_time(state_folder(environment), talk), _warned_when_interrupted(environment, target, talk):

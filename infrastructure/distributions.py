@@ -84,13 +84,16 @@ def asked_extras() -> Mapping[str, frozenset[str]]:
     return {canonicalize_name(each.name): frozenset(each.extras) for each in requirements if each.extras}
 
 
-def check_for_lambda(distributions: Iterable[Distribution], *, python: tuple[int, int], machine: str) -> None:
-    """`EnvironmentFault` names the distributions that were installed as wheels which cannot run on AWS Lambda.
+def check_for_aws(
+    distributions: Iterable[Distribution], *, is_lambda: bool, python: tuple[int, int], machine: str
+) -> None:
+    """`EnvironmentFault` names the distributions that were installed as wheels which cannot run there.
 
-    Lambda runs on Linux with glibc 2.26 up to Python 3.11 and 2.34 from 3.12 on (AWS Lambda Developer Guide,
-    "Lambda runtimes": Amazon Linux 2 and 2023).
+    Instances run Amazon Linux 2023, with glibc 2.34; Lambda has glibc 2.26 up to Python 3.11 and 2.34 from 3.12 on
+    (AWS Lambda Developer Guide, "Lambda runtimes": Amazon Linux 2 and 2023).
     """
-    glibc = 34 if python >= (3, 12) else 26
+    glibc = 26 if is_lambda and python < (3, 12) else 34
+    where = "AWS Lambda's" if is_lambda else "Amazon Linux 2023's"
     fit = {
         "any",
         *(f"{tag}_{machine}" for tag in (*_MANYLINUX, *(f"manylinux_2_{minor}" for minor in range(glibc + 1)))),
@@ -98,7 +101,7 @@ def check_for_lambda(distributions: Iterable[Distribution], *, python: tuple[int
     unfit = [each.name for each in distributions if fit.isdisjoint(_platforms(each))]
     if unfit:
         raise EnvironmentFault(
-            f"installed here for a platform that is not AWS Lambda's (Linux, {machine}, glibc 2.{glibc}):"
+            f"installed here for a platform that is not {where} (Linux, {machine}, glibc 2.{glibc}):"
             f" {', '.join(sorted(unfit))}. Deploy from Linux on {machine} with Python"
             f" {python[0]}.{python[1]}, where the layer takes the wheels that are installed"
         )

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from infrastructure.errors import UsageError
+from infrastructure.suggest import did_you_mean
 
 Target = Literal["embedded", "aws"]
 
@@ -37,6 +38,9 @@ class Sizes(BaseModel):
     cache_node_type: Annotated[str, Field(pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$")] = "cache.t4g.small"
     memory_node_type: Annotated[str, Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.t4g.small"
     aurora_instance_class: Annotated[str, Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.t4g.medium"
+    loyalty_instance_type: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")] = "t3.small"
+    loyalty_instance_count: Annotated[int, Field(ge=2, le=100)] = 2
+    loyalty_instance_count_max: _Count = 4
     stream_shard_count: _Count = 2
     payment_memory: Annotated[int, Field(ge=128, le=10_240)] = 512
     """MiB of a sandbox; Lambda gives CPU in proportion."""
@@ -96,14 +100,20 @@ class Environment(BaseModel):
         """May `experiment` (a scenario id) inject its fault here?"""
         return ANY_EXPERIMENT in self.experiments.permitted or experiment in self.experiments.permitted
 
-    def check_permits(self, experiment: str) -> None:
-        """Refuse an experiment this environment does not list; `UsageError` names the file to list it in."""
-        if not self.permits(experiment):
+    def check_permits(self, *experiments: str) -> None:
+        """Refuse experiments this environment does not list; `UsageError` names the file to list them in."""
+        refused = [repr(experiment) for experiment in experiments if not self.permits(experiment)]
+        if refused:
             raise UsageError(
-                f"environment {self.name!r} does not permit the experiment {experiment!r}; permitted:"
-                f" {', '.join(self.experiments.permitted) or 'none'}. List its id under [experiments] permitted in"
-                f" {ENVIRONMENTS.name}/{self.name}.toml if it may run here"
+                f"environment {self.name!r} does not permit the experiment{'s' * (len(refused) > 1)}"
+                f" {', '.join(refused)}; permitted: {', '.join(self.experiments.permitted) or 'none'}. If they may run"
+                f" here, list their ids under [experiments] permitted in {self.file}"
             )
+
+    @property
+    def file(self) -> Path:
+        """What it is written down in."""
+        return ENVIRONMENTS / f"{self.name}.toml"
 
 
 def names(folder: Path = ENVIRONMENTS) -> tuple[str, ...]:
@@ -114,7 +124,9 @@ def names(folder: Path = ENVIRONMENTS) -> tuple[str, ...]:
 def load(name: str, folder: Path = ENVIRONMENTS) -> Environment:
     """Read environment `name`; `UsageError` names the known ones, or every problem of its file at once."""
     if name not in names(folder):
-        raise UsageError(f"no environment is called {name!r}; known: {', '.join(names(folder)) or 'none'}")
+        known = names(folder)
+        meant = did_you_mean(name, known)
+        raise UsageError(f"no environment is called {name!r};{meant.lower()} known: {', '.join(known) or 'none'}")
     file = folder / f"{name}.toml"
     try:
         return Environment.model_validate({**tomllib.loads(file.read_text(encoding="utf-8")), "name": name})

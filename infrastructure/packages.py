@@ -1,4 +1,4 @@
-"""Deployment packages of the functions in the catalogue: what is uploaded to Lambda, made from this checkout.
+"""Deployment packages of the catalogue's functions, and of what runs on instances, made from this checkout.
 
     entry point ──follow imports──▶ the project's modules ──▶ code archive
                                 └─▶ names of other modules ──▶ distributions ──▶ layer archive (below python/)
@@ -24,7 +24,7 @@ from infrastructure.distributions import File
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import make_private, written_at
 from services import catalog
-from services.catalog import FunctionService
+from services.catalog import Service
 
 ROOT = Path(str(importlib.resources.files("services"))).resolve().parent
 """Below it lies the package `services`, in a checkout and where the project is installed."""
@@ -72,27 +72,32 @@ class Package:
 
 
 def build_all(cache: Path, *, for_aws: bool, root: Path = ROOT) -> tuple[Package, ...]:
-    """A package for each function of the catalogue, made or taken from the folder `cache`.
+    """A package for each function of the catalogue, made or taken from the folder `cache`; with `for_aws` also for each
+    service on instances, whose images have it in the embedded cloud.
 
     `EnvironmentFault` names a module that cannot be packaged and who imports it; with `for_aws` also a distribution
     whose installed files do not run on Lambda.
     """
-    return tuple(build(function, cache, for_aws=for_aws, root=root) for function in catalog.functions())
+    packaged = (*catalog.functions(), *(catalog.services_on("ec2") if for_aws else ()))
+    return tuple(build(service, cache, for_aws=for_aws, root=root) for service in packaged)
 
 
-def build(service: FunctionService, cache: Path, *, for_aws: bool, root: Path = ROOT) -> Package:
-    """The package of one function; errors as in `build_all`."""
+def build(service: Service, cache: Path, *, for_aws: bool, root: Path = ROOT) -> Package:
+    """The package of one of them; errors as in `build_all`."""
     machine = _MACHINES.get(platform.machine().lower())
     if machine is None:
         raise EnvironmentFault(f"Lambda runs on x86_64 and arm64, this machine is {platform.machine()}")
-    found = imports.follow(service.entry.partition(":")[0], root)
-    needed = distributions.needed(found.foreign.values())  # refuses what is missing before anything is made
+    read = [imports.follow(module, root) for module in service.modules]
+    foreign = {name: each for found in read for name, each in found.foreign.items()}
+    needed = distributions.needed(foreign.values())  # refuses what is missing before anything is made
     if for_aws:
         linux = {"arm64": "aarch64"}.get(machine, machine)
-        distributions.check_for_lambda(needed, python=sys.version_info[:2], machine=linux)
+        is_lambda = service.platform == "lambda"
+        distributions.check_for_aws(needed, is_lambda=is_lambda, python=sys.version_info[:2], machine=linux)
     # Lambda looks for a layer's modules in its folder `python`.
     layer = [replace(file, path=f"python/{file.path}") for file in distributions.files_of(needed)]
-    code = [File(path=file.as_posix(), source=root / file, hash="") for file in found.files]
+    files = {file for found in read for file in found.files}
+    code = [File(path=file.as_posix(), source=root / file, hash="") for file in files]
     return Package(
         service=service.name,
         code=archive(f"{service.name}-code", code, cache),

@@ -16,7 +16,7 @@ from functools import partial
 from infrastructure import stacks, templates
 from infrastructure.cloud import Platform
 from infrastructure.templates import MODULES
-from services.catalog import http_services
+from services.catalog import HttpService, http_services
 
 _ANSWER_S = 5
 _NOT_FOUND_BY_TAGS = frozenset({"AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::EIP", "AWS::IAM::Role"})
@@ -85,10 +85,10 @@ def _name(identifier: str) -> str:
     return identifier.rpartition("/")[2] if "://" in identifier else identifier
 
 
-def _unhealthy(path: str, platform: Platform) -> str | None:
+def _unhealthy(service: HttpService, platform: Platform) -> str | None:
     import urllib3
 
-    url = f"{platform.endpoint('alb')}{path}"
+    url = f"{platform.endpoint(service.entrance)}{service.health_path}"
     with urllib3.PoolManager(timeout=_ANSWER_S, retries=False) as pool:
         status = pool.request("GET", url).status
     return None if status == 200 else f"{url} answers {status}"
@@ -163,7 +163,7 @@ CHECKS: tuple[Check, ...] = (
     Check(module="caching", name="cache answers", problem=_cache),
     Check(module="loadbalancing", name="every target is healthy", problem=_targets),
     *(
-        Check(module="compute", name=f"{service.name} answers", problem=partial(_unhealthy, service.health_path))
+        Check(module="compute", name=f"{service.name} answers", problem=partial(_unhealthy, service))
         for service in http_services()
     ),
     Check(module="serverless", name="event source is enabled", problem=_source),

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+SERVE = "services.serve"
+"""The program that becomes one of them, by its name."""
+
 Platform = Literal["ecs", "eks", "lambda", "ec2"]
 Entrance = Literal["alb", "nlb"]
 
@@ -26,9 +29,13 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StressScenario:
-    """The story that drives a service to its CPU target; lengths in seconds, the target in percent of its allotment."""
+    """The story that drives a service to its CPU target; lengths in seconds, the target in percent of its allotment.
+
+    `work` is `module:function` of what the processes do that burn the CPU, see chassis/stress/worker.py.
+    """
 
     name: str
+    work: str
     story: str
     target_cpu: float
     tolerance: float
@@ -57,6 +64,11 @@ class Service:
     entry: str
     edges: tuple[Edge, ...]
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules that its processes begin with; what they import follows from them."""
+        return (self.entry.partition(":")[0],)
+
     def key(self, what: str) -> str:
         """The parameter or output of the templates that is this service's `what`: `OrderServiceName`, for one."""
         return f"{self.name.capitalize()}{what}"
@@ -74,6 +86,10 @@ class HttpService(Service):
     route: str
     stress: StressScenario
     entrance: Entrance = "alb"
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        return (SERVE, self.entry.partition(":")[0], self.stress.work.partition(":")[0])
 
     @property
     def health_path(self) -> str:
@@ -121,10 +137,34 @@ SERVICES: tuple[Service, ...] = (
         ),
         stress=StressScenario(
             name="morning-rush",
+            work="services.order.stress:bulk_orders",
             story="Morning Rush: corporate bulk orders at 7:45 on a Monday",
             target_cpu=95.0,
             tolerance=5.0,
             full_s=300.0,
+            quick_s=10.0,
+        ),
+    ),
+    HttpService(
+        name="loyalty",
+        platform="ec2",
+        image="cloudcafe/loyalty",
+        entry="services.loyalty.app:serve",
+        route="/loyalty",
+        entrance="nlb",
+        edges=(
+            _aws("cloudwatch"),
+            _aws("secretsmanager", "SECRETS_MANAGER"),
+            Edge(upstream="aurora-writer", variable="CAFE_AURORA_WRITER_URL", form="postgresql://{host}:{port}/cafe"),
+            Edge(upstream="memorydb", variable="CAFE_MEMORYDB_URL", form="redis://{host}:{port}/0"),
+        ),
+        stress=StressScenario(
+            name="batch-calculation",
+            work="services.loyalty.stress:batch",
+            story="Batch Calculation: hourly points recalculation for 10 million customers",
+            target_cpu=100.0,
+            tolerance=5.0,
+            full_s=720.0,
             quick_s=10.0,
         ),
     ),
@@ -162,8 +202,13 @@ def services_on(platform: Platform) -> tuple[Service, ...]:
 
 
 def http_services() -> tuple[HttpService, ...]:
-    """Those that run in containers and answer behind the load balancer."""
+    """Those that answer behind a load balancer."""
     return tuple(one for one in SERVICES if isinstance(one, HttpService))
+
+
+def containers() -> tuple[HttpService, ...]:
+    """Those of them that run in containers, from images."""
+    return tuple(one for one in http_services() if one.platform in ("ecs", "eks"))
 
 
 def functions() -> tuple[FunctionService, ...]:
@@ -190,10 +235,10 @@ def function(name: str) -> FunctionService:
 def service_of_image(image: str) -> HttpService:
     """The service behind a container image reference, whatever registry and tag; `KeyError` names the known ones."""
     repository = image.rsplit("@", 1)[0].rsplit(":", 1)[0]
-    for candidate in http_services():
+    for candidate in containers():
         if repository == candidate.image or repository.endswith(f"/{candidate.image}"):
             return candidate
-    known = ", ".join(one.image for one in http_services())
+    known = ", ".join(one.image for one in containers())
     raise KeyError(f"no service is built into image {image!r}; known images: {known}")
 
 

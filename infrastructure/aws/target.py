@@ -11,13 +11,33 @@ from infrastructure.connection import Clients, Connection
 from infrastructure.environment import Environment
 from infrastructure.errors import EnvironmentFault
 from infrastructure.status import PlatformStatus, ProcessStatus
-from services.catalog import http_services
+from services.catalog import containers
 
 IMAGE_TAG = "latest"
 MEMORYDB_PORT = 6379
 """The one of `caching.yaml`: an output is text, and the cluster's own port is a number."""
 _TASKS_DESCRIBED = 100
 """At a time. Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html"""
+
+
+def check_configured(environment: Environment) -> None:
+    """`EnvironmentFault` with everything that can be known to be missing without a call, in one line."""
+    import botocore.session
+
+    missing = []
+    if botocore.session.Session().get_credentials() is None:
+        missing.append("credentials (aws configure, aws sso login, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)")
+    if not environment.accounts:
+        missing.append(f'the account that may be deployed into (accounts = ["123456789012"] in {environment.file})')
+    redirected = sorted(key for key in os.environ if key.startswith("AWS_ENDPOINT_URL"))
+    if redirected:
+        missing.append(
+            f"a clean shell ({', '.join(redirected)} sends AWS calls elsewhere, as `cafe env` does: unset it)"
+        )
+    if missing:
+        raise EnvironmentFault(
+            f"environment {environment.name!r} targets AWS, and nothing was called; missing: {'; '.join(missing)}"
+        )
 
 
 class AwsTarget:
@@ -48,12 +68,12 @@ class AwsTarget:
         return connection
 
     def attach(self) -> Connection:
-        self._check_configured()
+        check_configured(self._environment)
         if (account := self._account()) not in self._environment.accounts:
             raise EnvironmentFault(
                 f"the credentials belong to account {account}, environment {self._environment.name!r} may only be"
                 f" deployed into {', '.join(self._environment.accounts)}: use other credentials, or list the account in"
-                f" environments/{self._environment.name}.toml"
+                f" {self._environment.file}"
             )
         return self._connection
 
@@ -63,6 +83,7 @@ class AwsTarget:
     def endpoints(self, outputs: Mapping[str, str]) -> Mapping[str, str]:
         return {
             "alb": f"http://{outputs['AlbDnsName']}",
+            "nlb": f"http://{outputs['NlbDnsName']}",
             "aurora_writer": _aurora(outputs, "AuroraWriterEndpoint"),
             "aurora_reader": _aurora(outputs, "AuroraReaderEndpoint"),
             "elasticache": f"rediss://{outputs['CacheEndpoint']}:{outputs['CachePort']}/0",
@@ -111,28 +132,9 @@ class AwsTarget:
     def _account(self) -> str:
         return str(self._client("sts").get_caller_identity()["Account"])
 
-    def _check_configured(self) -> None:
-        """Everything that can be known to be missing without a call, in one message."""
-        import botocore.session
-
-        name = self._environment.name
-        missing = []
-        if botocore.session.Session().get_credentials() is None:
-            missing.append("credentials: none are configured (aws configure, aws sso login, or AWS_ACCESS_KEY_ID …)")
-        if not self._environment.accounts:
-            missing.append(f"accounts: environments/{name}.toml lists no account that may be deployed into")
-        redirected = sorted(key for key in os.environ if key.startswith("AWS_ENDPOINT_URL"))
-        if redirected:
-            missing.append(
-                f"a clean shell: {', '.join(redirected)} sends AWS calls elsewhere (from `cafe env`?): unset it"
-            )
-        if missing:
-            listed = "".join(f"\n  - {item}" for item in missing)
-            raise EnvironmentFault(f"environment {name!r} targets AWS, nothing was called; what is missing:{listed}")
-
     def _check_images(self) -> None:
         """Images are built with Docker, which the framework does without: it looks for them, and says how."""
-        missing = [service.image for service in http_services() if not self._has_image(service.image)]
+        missing = [service.image for service in containers() if not self._has_image(service.image)]
         if missing:
             registry = f"{self._account()}.dkr.ecr.{self._environment.region}.amazonaws.com"
             commands = "\n".join(_build_commands(image, registry, self._environment.region) for image in missing)

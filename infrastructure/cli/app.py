@@ -18,6 +18,7 @@ import click
 from infrastructure.cli.output import report
 from infrastructure.connection import fault_of
 from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
+from infrastructure.suggest import did_you_mean
 
 COMMANDS: dict[str, str] = {
     "up": "infrastructure.cli.lifecycle",
@@ -59,6 +60,16 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError as gone:
             raise _NobodyReads from gone
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; a name that is none comes with the one that may have been meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as unknown:
+            meant = did_you_mean(args[0], self.list_commands(ctx))
+            raise click.UsageError(f"{unknown.message}{meant}", ctx) from unknown
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx

@@ -1,6 +1,8 @@
 """`cafe logs`: the last lines of every process's log, and what follows."""
 
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -9,8 +11,12 @@ from infrastructure import cloud
 from infrastructure.cli.follow import FolderWatch, GrowingFile
 from infrastructure.cli.options import resolve, where
 from infrastructure.embedded.host.logfile import tail
-from infrastructure.environment import Target
+from infrastructure.environment import Environment, Target
 from infrastructure.errors import EnvironmentFault, UsageError
+from infrastructure.suggest import did_you_mean
+
+_NUMBER = re.compile(r"-(?=[0-9a-f]*[0-9])[0-9a-f]+$")
+"""What tells processes of one kind apart: `order-3`, `lambda-payment-9f01c2`."""
 
 
 @click.command()
@@ -32,13 +38,23 @@ def logs(env: str, target: Target | None, name: str | None, *, follow: bool, lin
     wanted = name or ""
     found = sorted(log for log in folder.glob("*.log") if log.stem.startswith(wanted))
     if not found:
-        known = ", ".join(sorted(log.stem for log in folder.glob("*.log")))
-        raise UsageError(f"no process's name begins with {wanted!r}; there are: {known}")
+        known = _known(environment, folder)
+        meant = did_you_mean(wanted, known)
+        raise UsageError(f"no process's name begins with {wanted!r}.{meant} There are: {', '.join(known)}")
     if follow:
         _follow(folder, {log.name: _show_end(log, lines) for log in found}, wanted)
         return
     for log in found:
         _print(log.stem, tail(log, lines) if lines else ())
+
+
+def _known(environment: Environment, folder: Path) -> list[str]:
+    """What names begin with: of the processes that `cafe status` shows; of all that ever ran, where it shows none."""
+    names: set[str] = set()
+    with suppress(EnvironmentFault):
+        names = {process.id for process in cloud.attach(environment, "embedded").status().processes}
+    names = names or {log.stem for log in folder.glob("*.log")}
+    return sorted({_NUMBER.sub("", name) for name in names})
 
 
 def _show_end(log: Path, lines: int) -> GrowingFile:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from infrastructure.embedded.control.metrics import Metrics
     from infrastructure.embedded.daemon import Options
     from infrastructure.embedded.gateway.control_plane import ControlPlane
+    from infrastructure.embedded.gateway.pages import Page
     from infrastructure.embedded.host.supervisor import Supervisor
     from infrastructure.embedded.moto.records import Backends
 
@@ -44,6 +45,7 @@ class EmbeddedCloud:
         self._reconciler: Reconciler | None = None
         self._control_plane: ControlPlane | None = None
         self._metrics: Metrics | None = None
+        self._pages: dict[str, Page] = {}
         self._measuring: asyncio.Task[None] | None = None
 
     async def open(self) -> str:
@@ -74,7 +76,7 @@ class EmbeddedCloud:
             router=Router(PROVIDERS),
             operations=backends.operations,
             interceptors=registry.chain(backends),
-            pages={**status.pages, metadata.PAGE: metadata.page(backends.ecs)},
+            pages={**status.pages, **self._pages, metadata.PAGE: metadata.page(backends.ecs)},
             on_mutation=backends.operations.changed,
         )
         if self._metrics is not None:
@@ -112,6 +114,7 @@ class EmbeddedCloud:
             backends=backends,
             wake=reconciler.wake,
             url=url,
+            pages=self._pages,
         )
         reconciler.adopt([pkgutil.resolve_name(api.controller)(context) for api in PROVIDERS if api.controller])
         backends.operations.changed = lambda service, _name: reconciler.notify(service)

@@ -109,7 +109,8 @@ class EmbeddedTarget:
         launch.stop(self._state)
 
     def destroy(self, talk: Callable[[str], None]) -> None:
-        talk(f"ending the embedded cloud of {self._environment.name}")
+        name = self._environment.name
+        talk(f"ending the embedded cloud of {name}" if self._running() else f"no embedded cloud of {name} was up")
         self.close()
 
     def _running(self) -> PlatformRecord | None:

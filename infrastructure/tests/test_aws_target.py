@@ -18,6 +18,7 @@ from infrastructure.errors import EnvironmentFault
 MOTO_ACCOUNT = "123456789012"
 OUTPUTS = {
     "AlbDnsName": "alb.example",
+    "NlbDnsName": "nlb.example",
     "AuroraDatabaseName": "cafe",
     "AuroraPort": "5432",
     "AuroraReaderEndpoint": "cafe.cluster-ro-1.us-east-1.rds.amazonaws.com",

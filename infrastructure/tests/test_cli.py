@@ -217,4 +217,9 @@ def test_logs_show_the_end_of_each_log_with_its_name(
     assert app.run(["logs", "-n", "2", "order"]) == ExitCode.PASSED
     assert capsys.readouterr().out.splitlines() == ["order-1 | two", "order-1 | three"]
     assert app.run(["logs", "loyalty"]) == ExitCode.USAGE
-    assert "there are: envoy, order-1" in capsys.readouterr().err
+    assert "no process's name begins with 'loyalty'. There are: envoy, order" in capsys.readouterr().err
+
+
+def test_a_mistyped_command_comes_with_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["stauts"]) == ExitCode.USAGE
+    assert "No such command 'stauts'. Did you mean status?" in capsys.readouterr().err

@@ -218,10 +218,10 @@ def test_a_wheel_that_lambda_cannot_run_is_refused_by_name(
     (folder / "WHEEL").write_text(f"Wheel-Version: 1.0\nTag: {tag}\n", encoding="utf-8")
     installed = importlib.metadata.Distribution.at(folder)
     if is_fit:
-        distributions.check_for_lambda([installed], python=python, machine=machine)
+        distributions.check_for_aws([installed], is_lambda=True, python=python, machine=machine)
     else:
         with pytest.raises(EnvironmentFault, match=r"made-up\. Deploy from Linux on"):
-            distributions.check_for_lambda([installed], python=python, machine=machine)
+            distributions.check_for_aws([installed], is_lambda=True, python=python, machine=machine)
 
 
 def test_a_module_is_found_whatever_its_distribution_is_called() -> None:

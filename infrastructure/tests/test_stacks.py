@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from infrastructure import stacks, templates
-from infrastructure.embedded.moto.records import Backends
+from infrastructure.embedded.stacks.tests.world import Stacks as EmbeddedStacks
+from infrastructure.embedded.tests.in_process import Clients
 from infrastructure.errors import EnvironmentFault, UsageError
 from infrastructure.stacks import Deployment
 from infrastructure.templates import Template
@@ -60,10 +59,10 @@ def bodies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Template, ...]:
 
 @pytest.fixture
 def client() -> Iterator[Any]:
-    """moto's CloudFormation; where another test of the process has put ours in its place, it asks its APIs."""
-    Backends("123456789012", "us-east-1")
-    with mock_aws():
-        yield boto3.client("cloudformation", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    """The embedded cloud's CloudFormation, without a socket."""
+    clients = Clients(EmbeddedStacks().control.plane)
+    yield clients.client("cloudformation")
+    clients.close()
 
 
 def no_pause(_seconds: float) -> None:

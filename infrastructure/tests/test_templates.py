@@ -25,6 +25,8 @@ UNTAGGABLE = frozenset(
         "AWS::EC2::SubnetRouteTableAssociation",
         "AWS::EC2::VPCGatewayAttachment",
         "AWS::ElasticLoadBalancingV2::Listener",
+        "AWS::EC2::LaunchTemplate",
+        "AWS::IAM::InstanceProfile",
         "AWS::ElasticLoadBalancingV2::ListenerRule",
         "AWS::Lambda::LayerVersion",
     }
@@ -43,6 +45,7 @@ PaymentQueueUrl PaymentQueueArn PaymentQueueName PaymentDeadLetterQueueUrl Payme
 OrderStreamName OrderStreamArn AlbArn AlbDnsName AlbFullName
 ListenerArn OrderTargetGroupArn OrderTargetGroupFullName OrderRuleArn MaintenanceTargetGroupArn ClusterName ClusterArn
 OrderServiceName OrderTaskDefinitionArn OperatorTokenSecretArn
+LoyaltySecurityGroupId LoyaltyTargetGroupArn LoyaltyAutoScalingGroupName NlbArn NlbDnsName
 """.split()  # noqa: SIM905 - a list of names reads better than thirty quoted strings
 )
 """What the layers above ask for by name."""

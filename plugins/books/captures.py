@@ -17,6 +17,8 @@ from plugins.slo import nearest_rank
 from plugins.telemetry.timeline import Series
 
 _QUANTILES = {"capture.p50": 0.5, "capture.p95": 0.95, "capture.p99": 0.99, "capture.max": 1.0}
+INDICATORS = (*_QUANTILES, "capture.rate")
+"""What captures can be judged by: the names that `CaptureWindow.indicators` explains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

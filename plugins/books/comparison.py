@@ -22,7 +22,8 @@ from plugins.books.entries import Books, LedgerCapture, OrderRow, PaymentRow
 from plugins.books.history import Attempt
 from plugins.books.index import Index
 from plugins.books.pages import pages
-from plugins.books.report import BooksReport, Discrepancy
+from plugins.books.queues import WAY_OUT
+from plugins.books.report import OUTCOMES, BooksReport, Discrepancy
 from plugins.books.rules import Case, wrongs
 from plugins.books.sequence import out_of_order
 
@@ -174,6 +175,8 @@ def _explained(trial: Trial) -> Iterator[str]:
     for letter in trial.books.dead_letters:
         if letter.reason is not None and trial.is_concerned(letter.order_id):
             yield f"dead letter of {letter.order_id or 'no order'}: {letter.reason}"
+    if others := sum(not trial.is_concerned(letter.order_id) for letter in trial.books.dead_letters):
+        yield f"{others} dead letters are of other runs; {WAY_OUT}"
 
 
 def _ordered_by_nobody(trial: Trial) -> Iterator[Discrepancy]:
@@ -203,7 +206,7 @@ def _found(order_id: str | None, kind: str, what: str) -> Discrepancy:
 
 
 def _counts(books: Books, attempts: Iterable[Attempt]) -> dict[str, int]:
-    counts = {"acknowledged": 0, "refused": 0, "unknown": 0}
+    counts = dict.fromkeys(OUTCOMES, 0)
     for attempt in attempts:
         counts[attempt.outcome] += 1
     statuses = {"captured": 0, "declined": 0}

@@ -6,7 +6,7 @@ be received and given back.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,9 @@ BATCH = 10
 
 PEEK_S = 30
 """How long a look may take; a look that was cut off leaves the messages out of sight for so long."""
+
+WAY_OUT = "empty their queue (aws sqs purge-queue), or take the platform down and bring up a new one (cafe down)"
+"""What ends the letters of earlier runs."""
 
 _BODY = 300
 """Characters of a body that are kept."""
@@ -52,6 +55,23 @@ class DeadLetters:
     def hidden(self) -> int:
         """Those that SQS shows nobody now: received elsewhere, or behind the first ten of their group."""
         return max(self.total - len(self.letters), 0)
+
+    def unseen(self, ours: Collection[str | None], before: int | None) -> int:
+        """Of those that cannot be seen, how many may be of the orders `ours`: none, while no more letters came than are
+        seen of them. `before` is how many lay there before the first of the orders; None where nobody knows.
+        """
+        if before is None:
+            return self.hidden
+        seen = sum(letter.order_id in ours for letter in self.letters)
+        return min(self.hidden, max(self.total - before - seen, 0))
+
+
+def count_dead_letters(cloud: Cloud) -> int | None:
+    """How many lie in the dead-letter queue now; None where that cannot be told."""
+    try:
+        return queue_state(cloud, cloud.output("PaymentDeadLetterQueueUrl")).total
+    except Exception:  # noqa: BLE001 - whatever it was: the run goes on, and its books say what they cannot know
+        return None
 
 
 def queue_state(cloud: Cloud, url: str) -> QueueState:

@@ -9,7 +9,7 @@ from plugins.books.comparison import compare
 from plugins.books.entries import Books
 from plugins.books.history import is_torn, read_history
 from plugins.books.ledger import DatabaseCloud, read_ledger
-from plugins.books.queues import read_dead_letters
+from plugins.books.queues import WAY_OUT, DeadLetters, read_dead_letters
 from plugins.books.readers import read_events, read_orders, read_outbox, read_payments
 from plugins.books.report import BooksReport
 from plugins.books.settling import Backlog, settle
@@ -24,18 +24,27 @@ class Platform(DatabaseCloud, Protocol):
 
 
 def reconcile(
-    platform: Platform, history: Path, *, exclusive: bool = False, patience_s: float | None = None
+    platform: Platform,
+    history: Path,
+    *,
+    exclusive: bool = False,
+    patience_s: float | None = None,
+    letters_before: int | None = None,
 ) -> BooksReport:
     """Do the books balance for every order in `history`? Call it when the load has stopped.
 
     Orders of nobody in `history` are ignored unless it is `exclusive`: all that was ever ordered. What is still under
     way when it got no less for `patience_s` (`settling.settle`) is judged as it is. Books that cannot be read give an
     inconclusive report, no exception; so does an `exclusive` history whose last line is torn: it does not hold all.
+    `letters_before` is how many dead letters there were before the load: those that cannot be seen may be these.
     """
     try:
         attempts = read_history(history)
         left = settle(platform, patience_s)
-        books = read_books(platform, left)
+        dead = read_dead_letters(platform)
+        books = read_books(platform, left, dead)
+        if unseen := dead.unseen({attempt.order_id for attempt in attempts}, letters_before):
+            books = replace(books, doubts=(f"{unseen} of {dead.total} dead letters could not be seen; {WAY_OUT}",))
         if exclusive and is_torn(history):
             books = replace(books, doubts=(*books.doubts, f"the last line of {history} is torn"))
             exclusive = False
@@ -46,15 +55,13 @@ def reconcile(
         return BooksReport(discrepancies=(), counts={}, doubts=(doubt,))
 
 
-def read_books(platform: Platform, left: Backlog) -> Books:
+def read_books(platform: Platform, left: Backlog, dead: DeadLetters) -> Books:
     """Against the way of an order, the orders last: what is passed on was stored first, so an order placed while we
     read can lack a payment in this picture, but no payment can lack its order.
     """
-    dead = read_dead_letters(platform)
     events = read_events(platform)
     payments, ledger = read_payments(platform), read_ledger(platform)
     outbox = read_outbox(platform)
-    doubts = (f"{dead.hidden} of {dead.total} dead letters could not be seen",) if dead.hidden else ()
     notes = [f"still under way when nothing more happened: {left}"] if left.total else []
     if not ledger.is_made:
         notes.append("the ledger has no tables: the payment function never reached it")
@@ -67,6 +74,5 @@ def read_books(platform: Platform, left: Backlog) -> Books:
         events=events,
         dead_letters=dead.letters,
         waiting=left.queue.total,
-        doubts=doubts,
         notes=tuple(notes),
     )

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from plugins.slo import Verdict
 
+OUTCOMES = ("acknowledged", "refused", "unknown")
+"""The counts that are of the run; all others are of the stores, which hold what every run ordered."""
 _LOST = ("order lost", "capture missing")
+_DOUBLED = ("order doubled", "captured twice")
 _DISCREPANCIES = 50
 """Discrepancies shown where there are no pages."""
 
@@ -83,13 +86,27 @@ class BooksReport:
     @property
     def lost(self) -> int:
         """The recovery point objective in orders: acknowledged and gone, or captured and gone from the ledger."""
-        return len({found.order_id for found in self.discrepancies if found.kind in _LOST})
+        return self._orders(_LOST)
+
+    @property
+    def doubled(self) -> int:
+        """Orders that were stored or captured more than once."""
+        return self._orders(_DOUBLED)
+
+    def _orders(self, kinds: tuple[str, ...]) -> int:
+        return len({found.order_id for found in self.discrepancies if found.kind in kinds})
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
+        attempts, stores = (", ".join(f"{name} {n}" for name, n in some.items()) for some in self._told_apart())
+        counts = "; ".join(filter(None, (attempts and f"this run: {attempts}", stores and f"in the stores: {stores}")))
         reasons = [f"  {reason}" for reason in self.reasons]
         notes = [f"  note: {note}" for note in self.notes]
         return "\n".join([f"books: {self.verdict.upper()} ({counts})", *reasons, *self._stories(), *notes])
+
+    def _told_apart(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """What this run attempted, and what the stores hold, of all runs there ever were."""
+        run = {name: count for name, count in self.counts.items() if name in OUTCOMES}
+        return run, {name: count for name, count in self.counts.items() if name not in OUTCOMES}
 
     def _stories(self) -> Iterator[str]:
         listed = self.pages or self.discrepancies[:_DISCREPANCIES]

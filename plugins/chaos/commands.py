@@ -32,6 +32,8 @@ def restore(name: str, target: str | None, accept: str | None) -> None:
     for each in restored:
         click.echo(each.to_json())
         click.echo(f"{each.experiment}: {each.outcome} ({each.detail})", err=True)
+        if each.outcome is Outcome.STUCK:
+            click.echo(f"  {undoing.way_out(each)}", err=True)
     if not restored:
         click.echo(f"nothing to undo in environment {name!r}", err=True)
     is_left = any(each.outcome in (Outcome.STUCK, Outcome.RUNNING) for each in restored)

@@ -6,18 +6,22 @@ from dataclasses import dataclass
 from plugins.chaos.measure import Figures
 from plugins.chaos.scenario import Scenario
 from plugins.chaos.trace import Phase, Trace
+from plugins.reporting.impact import Felt
 from plugins.slo import Verdict
 from plugins.telemetry.anomaly import AnomalyResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BooksResult:
-    """The reconciliation's answer: its verdict, why, and how many acknowledged orders are lost (RPO), if it knows."""
+    """The reconciliation's answer: its verdict, why, and how many acknowledged orders are lost (RPO), how many were
+    stored or captured twice, if it knows.
+    """
 
     verdict: Verdict
     reasons: tuple[str, ...]
     lost: int | None
     text: str
+    doubled: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,4 +38,6 @@ class Evidence:
     books: BooksResult | None
     anomalies: tuple[AnomalyResult, ...]
     capture_rto_s: float | None = None
+    felt: Felt | None = None
+    """How many requests of the whole run failed; None of a run without load."""
     latency_scale: float = 1.0

@@ -8,7 +8,7 @@ plan ──► inject ──► symptom? ──► rollback ──► fingerprin
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, Self
 
 from infrastructure.errors import EnvironmentFault
@@ -45,7 +45,8 @@ class Call:
 class Plan:
     """All that is needed to inject a fault and to take it back, in any process, after any crash.
 
-    `backup` holds the state about to be changed, as JSON; `created_at` Unix seconds.
+    `backup` holds the state about to be changed, as JSON; `created_at` Unix seconds. `radius` is the blast radius in
+    words: how much of what there is the fault acts on.
     """
 
     fault: str
@@ -54,6 +55,7 @@ class Plan:
     undo: tuple[Call, ...]
     backup: Mapping[str, Json]
     created_at: float
+    radius: str = ""
 
     def to_json(self) -> str:
         """One line; `from_json` gives an equal plan back."""
@@ -66,6 +68,7 @@ class Plan:
                 "undo": undo,
                 "backup": self.backup,
                 "created_at": self.created_at,
+                "radius": self.radius,
             }
         )
 
@@ -80,7 +83,12 @@ class Plan:
             undo=tuple(Call(action=action, resource=resource) for action, resource in raw["undo"]),
             backup=raw["backup"],
             created_at=raw["created_at"],
+            radius=raw.get("radius", ""),
         )
+
+    def reaching(self, radius: str) -> Self:
+        """The same, with its blast radius in words."""
+        return replace(self, radius=radius)
 
     def saved(self, key: str) -> Any:
         """What `plan` stored under `key` of the backup; the fault that stored it knows its type."""

@@ -12,6 +12,7 @@ from plugins.chaos.measure import Figures, measure, recovery_time, windows, with
 from plugins.chaos.scenario import Recovery
 from plugins.chaos.trace import Phase, Trace
 from plugins.load.result import LoadResult
+from plugins.reporting.impact import Felt
 from plugins.slo import Verdict
 from plugins.telemetry.dashboard import charted
 from plugins.telemetry.timeline import Series, Span
@@ -26,9 +27,10 @@ class RawData:
     captures: CaptureTimeline | None = None
 
 
-def collect(run: ExperimentRun, trace: Trace, result: LoadResult) -> RawData:
+def collect(run: ExperimentRun, trace: Trace, result: LoadResult, letters_before: int | None) -> RawData:
     """The load's result with its books, and with its captures where they are a part of the claim."""
-    return RawData(result=result, books=_books(run, result), captures=_captures(run, trace, result))
+    books = _books(run, result, letters_before)
+    return RawData(result=result, books=books, captures=_captures(run, trace, result))
 
 
 def gather(run: ExperimentRun, trace: Trace, data: RawData) -> Evidence:
@@ -41,6 +43,7 @@ def gather(run: ExperimentRun, trace: Trace, data: RawData) -> Evidence:
         rto_s=_rto_s(run, trace, scenario.recovery, data.result),
         capture_rto_s=_rto_s(run, trace, scenario.capture_recovery, data.captures),
         books=data.books,
+        felt=_felt(data.result, spans),
         anomalies=() if trace.is_interrupted else tuple(anomalies(run, spans)),
         latency_scale=run.platform.environment.slo.latency_scale,
     )
@@ -67,6 +70,13 @@ def _figures(run: ExperimentRun, trace: Trace, data: RawData, spans: Mapping[Pha
     return figures
 
 
+def _felt(result: LoadResult | None, spans: Mapping[Phase, Span]) -> Felt | None:
+    """Over all that was measured: what fails before the fault and after it is felt as well."""
+    if result is None or not spans:
+        return None
+    return result.felt(min(span.start for span in spans.values()), max(span.end for span in spans.values()))
+
+
 def _rto_s(
     run: ExperimentRun, trace: Trace, recovery: Recovery | None, source: LoadResult | CaptureTimeline | None
 ) -> float | None:
@@ -75,10 +85,11 @@ def _rto_s(
     return recovery_time(trace, recovery.stretched(run.platform.environment.slo.latency_scale), source.window)
 
 
-def _books(run: ExperimentRun, result: LoadResult) -> BooksResult:
-    report = reconcile(run.platform, result.history)
-    lost = None if report.verdict is Verdict.INCONCLUSIVE else report.lost
-    return BooksResult(verdict=report.verdict, reasons=report.reasons, lost=lost, text=str(report))
+def _books(run: ExperimentRun, result: LoadResult, letters_before: int | None) -> BooksResult:
+    report = reconcile(run.platform, result.history, letters_before=letters_before)
+    is_known = report.verdict is not Verdict.INCONCLUSIVE
+    lost, doubled = (report.lost, report.doubled) if is_known else (None, None)
+    return BooksResult(verdict=report.verdict, reasons=report.reasons, lost=lost, doubled=doubled, text=str(report))
 
 
 def _captures(run: ExperimentRun, trace: Trace, result: LoadResult) -> CaptureTimeline | None:

@@ -50,7 +50,11 @@ class Watchdog:
 
     def close(self) -> None:
         """End it, unless this run leaves an experiment open: then it stays, and undoes that once the run has ended."""
-        if self._process is not None and not self._leaves_something_open():
+        if self._process is None:
+            return
+        if self._leaves_something_open():
+            self._process.returncode = 0  # it outlives us on purpose: Popen takes that for a mistake, and warns of it
+        else:
             self._end()
 
     def _end(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from plugins.chaos.scenario import IN_FLIGHT_S, Recovery, samples_needed
+from plugins.chaos.scenario import IN_FLIGHT_S, UNCLEAN, Recovery, samples_needed
 from plugins.chaos.trace import Phase, Trace
 from plugins.slo import Verdict
 from plugins.telemetry.timeline import Span
@@ -79,7 +79,7 @@ def whole_periods(spans: Mapping[Phase, Span], period_s: float) -> tuple[Span, S
 def measure(span: Span, window_of: WindowOf, clean_statuses: Collection[int]) -> Figures:
     """The load plugin's indicators over `span`, and errors.unclean: errors (% of requests) of any other status."""
     window = window_of(span.start, span.end)
-    indicators = {**window.indicators(), "errors.unclean": window.errors_besides(clean_statuses)}
+    indicators = {**window.indicators(), UNCLEAN: window.errors_besides(clean_statuses)}
     return Figures(span=span, indicators=indicators, samples=window.samples)
 
 

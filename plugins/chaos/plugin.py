@@ -1,6 +1,6 @@
 """pytest glue of the chaos plugin: the fixture `experiment` runs a scenario; whoever gets a platform gets it clean."""
 
-import contextlib
+import re
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 
 from infrastructure import cloud, environment
 from infrastructure.cloud import Platform
-from infrastructure.errors import EnvironmentFault
+from infrastructure.errors import EnvironmentFault, UsageError
 from plugins.chaos.experiment_run import ExperimentRun
 from plugins.chaos.fault import Fault, Plan
 from plugins.chaos.guard import Watchdog
@@ -20,28 +20,42 @@ from plugins.chaos.runner import perform
 from plugins.chaos.sabotage import NoOp
 from plugins.chaos.scenario import Scenario
 from plugins.environment.conclusion import conclude
+from plugins.environment.plugin import end
 from plugins.environment.settings import Settings
 from plugins.environment.sharing import need_platform
+from plugins.reporting.scope import is_worker, judges_nothing
+
+_EXPERIMENT = re.compile(r"suites/chaos/.+\[([^\]]+)\]")
+"""The scenario in the id of a test, which is all that xdist's controller knows of it."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Undo what a crashed run left, before anybody waits for the platform: under a fault it may never turn healthy."""
-    _restore_before(session.config, [item.nodeid for item in session.items])
+    """Refuse what may not run here. Undo what a crashed run left, before anybody waits for the platform: under a fault
+    it may never turn healthy.
+    """
+    if not is_worker(session.config):
+        _before_the_platform(session.config, [item.nodeid for item in session.items])
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
     """The same in xdist's controller, which brings up the platform of its workers."""
-    _restore_before(node.config, ids)
+    _before_the_platform(node.config, ids)
 
 
-def _restore_before(config: pytest.Config, ids: list[str]) -> None:
-    if config.option.plan or not need_platform(ids):
+def _before_the_platform(config: pytest.Config, ids: list[str]) -> None:
+    if judges_nothing(config) or not need_platform(ids):
         return
-    # What cannot be undone is reported by the fixture below: there it shows as a message, here as an internal error.
-    with contextlib.suppress(EnvironmentFault):
-        restore(cloud.state_folder(environment.load(config.option.env)), reach)
+    chosen = environment.load(config.option.env)
+    try:
+        chosen.check_permits(*(found[1] for one in ids if (found := _EXPERIMENT.fullmatch(one))))
+    except UsageError as refusal:
+        raise pytest.UsageError(str(refusal)) from refusal
+    try:
+        check_clear(restore(cloud.state_folder(chosen), reach))
+    except EnvironmentFault as fault:
+        end(config, fault, "an earlier experiment is still open")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -99,7 +113,7 @@ def _perform(request: pytest.FixtureRequest, settings: Settings, scenario: Scena
                 held=held,
                 watchdog=watchdog,
                 progress=progress,
-                reports=request.config.rootpath / "reports" / "runs",
+                reports=request.getfixturevalue("reporter").raw,
             )
         )
     reporter.publish(outcome.record)

@@ -3,24 +3,37 @@
 from plugins.chaos.fault import Fault, Plan
 from plugins.chaos.policy import policy
 from plugins.chaos.scenario import Scenario, Windows
+from plugins.load.preview import BOOKS
+from plugins.slo import Slo
 
 UNKNOWN = "known once a platform is up"
 
 
 def preview(scenario: Scenario, fault: Fault, plan: Plan | None, windows: Windows) -> str:
-    """Targets, calls, undo, policy and time. `plan` is None when no platform is up to plan against."""
+    """What is believed, what is done to how much, how it is judged and ended; the policy last. `plan` is None when no
+    platform is up to plan against.
+    """
     mix = ", ".join(f"{share:.0%} {journey}" for journey, share in scenario.mix)
-    lines = [
-        f"{scenario.id}: {scenario.title}",
-        f"  fault    {fault.title} ({fault.kind})",
-        f"  targets  {', '.join(plan.targets) if plan else UNKNOWN}",
-        f"  calls    {', '.join(fault.writes) or 'none through IAM: the fault acts on the data plane'}",
-        f"  undo     {_undo(fault, plan)}",
-        f"  load     {scenario.rate:g} requests/s: {mix}",
-        f"  time     {scenario.warm_up_s + windows.total_s:g} s: warm-up {scenario.warm_up_s:g}, {_phases(windows)}",
-        "  policy",
+    rows = [
+        ("believed", scenario.hypothesis),
+        ("fault", f"{fault.title} ({fault.kind})"),
+        ("targets", ", ".join(plan.targets) if plan else UNKNOWN),
+        ("radius", plan.radius if plan else UNKNOWN),
+        ("calls", ", ".join(fault.writes) or "none through IAM: the fault acts on the data plane"),
+        ("undo", _undo(fault, plan)),
+        ("load", f"{scenario.rate:g} requests/s: {mix}"),
+        *(("judged", f"{slo.name}: {'; '.join(map(str, slo.objectives))}") for slo in _slos(scenario)),
+        *(("judged", f"CloudWatch shows {expected.anomaly}") for expected in scenario.anomalies),
+        ("judged", BOOKS),
+        ("stops", f"early, undone, once {' or '.join(map(str, scenario.stops)) or 'somebody asks'}; at any Ctrl-C"),
+        ("time", f"{scenario.warm_up_s + windows.total_s:g} s: warm-up {scenario.warm_up_s:g}, {_phases(windows)}"),
     ]
+    lines = [f"{scenario.id}: {scenario.title}", *(f"  {name:8} {text}" for name, text in rows), "  policy"]
     return "\n".join((*lines, *(f"    {line}" for line in policy(fault, plan).splitlines())))
+
+
+def _slos(scenario: Scenario) -> tuple[Slo, ...]:
+    return scenario.baseline, scenario.during, scenario.recovered
 
 
 def _phases(windows: Windows) -> str:

@@ -48,23 +48,26 @@ class WallPulse:
 
 @contextmanager
 def interruptible(pulse: WallPulse) -> Iterator[None]:
-    """The first Ctrl-C asks the experiment to stop, so that it rolls back in peace; the second ends the run at once.
+    """The first Ctrl-C, or SIGTERM, asks the experiment to stop, so that it rolls back in peace; a second Ctrl-C ends
+    the run at once.
 
     Signals reach the main thread only; in any other one nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    seen: list[int] = []
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        seen.append(number)
-        if len(seen) > 1:
+        if number == signal.SIGINT and pulse.is_interrupted:
             raise KeyboardInterrupt
-        pulse.request(Stop(reason="interrupted by Ctrl-C", is_interrupt=True))
+        pulse.request(Stop(reason=f"interrupted by {_WORDS[number]}", is_interrupt=True))
 
-    previous = signal.signal(signal.SIGINT, handle)
+    previous = {number: signal.signal(number, handle) for number in _WORDS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+_WORDS: dict[int, str] = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}

@@ -7,6 +7,7 @@ from pathlib import Path
 from plugins.chaos.evidence import Evidence
 from plugins.chaos.judge import Judgement
 from plugins.chaos.trace import Phase, Trace
+from plugins.reporting.impact import Back, Course, Impact
 from plugins.reporting.record import Attachment, RunRecord, Step
 from plugins.slo import SloReport, Verdict, unit_of
 from plugins.telemetry.timeline import Series, Timeline
@@ -16,6 +17,9 @@ _BOOK_LINES = 20
 
 _INDICATORS = ("p50", "p95", "p99", "errors", "goodput", "capture.p50", "capture.p99", "capture.rate")
 """Of each phase, in the history."""
+
+_WHEN = {Phase.BASELINE: "before", Phase.OBSERVE: "during", Phase.RECOVERY: "after"}
+_COUNTED_FROM = {"inject": "injection", "rollback": "rollback"}
 
 
 def record(
@@ -30,6 +34,7 @@ def record(
         title=scenario.title,
         story=scenario.hypothesis,
         verdict=judgement.verdict,
+        impact=impact(evidence),
         reasons=judgement.reasons,
         started=trace.spans[0].start,
         ended=trace.spans[-1].end,
@@ -45,7 +50,7 @@ def record(
 def render(evidence: Evidence, judgement: Judgement) -> str:
     """The same for the terminal: reasons first, then what was seen."""
     trace, books = evidence.trace, evidence.books
-    lines = [f"{evidence.scenario.id}: {judgement.verdict.upper()}"]
+    lines = [f"{evidence.scenario.id}: {judgement.verdict.upper()}", f"  {impact(evidence)}"]
     lines += [f"  because {reason}" for reason in judgement.reasons]
     lines += [f"  {line}" for report in judgement.slos for line in str(report).splitlines()]
     lines.append(f"  symptom: {_symptom(trace)}")
@@ -56,6 +61,33 @@ def render(evidence: Evidence, judgement: Judgement) -> str:
     if len(page) > _BOOK_LINES:
         lines.append(f"    … {len(page) - _BOOK_LINES} more lines are in the report")
     return "\n".join(lines)
+
+
+def impact(evidence: Evidence) -> Impact:
+    """Who felt it, how latency went, when it was good again, what the books say is lost."""
+    scenario, books = evidence.scenario, evidence.books
+    recoveries = (
+        (scenario.recovery, evidence.rto_s, "back"),
+        (scenario.capture_recovery, evidence.capture_rto_s, "captured in time again"),
+    )
+    return Impact(
+        felt=(evidence.felt,) if evidence.felt else (),
+        courses=tuple(filter(None, (_course(evidence, "p95"), _course(evidence, "capture.p95")))),
+        back=tuple(
+            Back(after_s=after_s, counted_from=_COUNTED_FROM[recovery.counted_from], what=what)
+            for recovery, after_s, what in recoveries
+            if recovery is not None and after_s is not None
+        ),
+        lost=books.lost if books else None,
+        doubled=books.doubled if books else None,
+    )
+
+
+def _course(evidence: Evidence, indicator: str) -> Course | None:
+    """One indicator before, during and after; None where no phase measured it."""
+    found = tuple((_WHEN[phase], figures.indicators.get(indicator)) for phase, figures in evidence.figures.items())
+    is_known = any(value is not None for _, value in found)
+    return Course(name=indicator, unit=unit_of(indicator) or "", values=found) if is_known else None
 
 
 def _steps(evidence: Evidence, slos: tuple[SloReport, ...]) -> Iterable[Step]:

@@ -75,12 +75,18 @@ def check_clear(restored: Iterable[Restored]) -> None:
     stuck = [each for each in restored if each.outcome is Outcome.STUCK]
     if stuck:
         listed = "".join(
-            f"\n  {each.experiment} ({each.fault} on {', '.join(each.targets)}): {each.detail}" for each in stuck
+            f"\n  {each.experiment} ({each.fault} on {', '.join(each.targets)}): {each.detail}\n  {way_out(each)}"
+            for each in stuck
         )
-        raise EnvironmentFault(
-            f"the platform still carries an earlier experiment that cannot be undone:{listed}\n"
-            "Put it right by hand, then `cafe restore --accept EXPERIMENT`"
-        )
+        raise EnvironmentFault(f"the platform still carries an earlier experiment that cannot be undone:{listed}")
+
+
+def way_out(stuck: Restored) -> str:
+    """What a person can do about an experiment that cannot be undone: its target may be gone for good."""
+    return (
+        f"put {', '.join(stuck.targets)} right by hand, then `cafe restore --accept {stuck.experiment}`; or take the"
+        " platform down and bring up a new one: `cafe down`"
+    )
 
 
 def accept(state: StateFolder, experiment: str, clock: Callable[[], float] = time.time) -> Restored:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from plugins.books.queues import count_dead_letters
 from plugins.chaos import report
 from plugins.chaos.evidence import Evidence
 from plugins.chaos.experiment import Experiment
@@ -11,9 +12,10 @@ from plugins.chaos.gathering import RawData, charts, collect, gather
 from plugins.chaos.journal import Journal
 from plugins.chaos.judge import judge
 from plugins.chaos.pulse import WallPulse, interruptible
+from plugins.chaos.trace import Trace
 from plugins.chaos.traffic import OrderTraffic
 from plugins.chaos.workbench import bench
-from plugins.load.folder import run_name
+from plugins.reporting.folders import run_name
 from plugins.reporting.record import RunRecord
 from plugins.slo import Verdict
 from plugins.telemetry.timeline import Series
@@ -35,16 +37,31 @@ def perform(run: ExperimentRun) -> JudgedRun:
     name = run_name(f"chaos-{run.scenario.id}")
     folder = run.reports / name
     journal = Journal.of(run.platform.state.journal, name, pulse.now)
+    letters = count_dead_letters(run.platform)
     load = OrderTraffic(run.scenario, run.windows, run.platform, folder, pulse.now)
     with interruptible(pulse):
         with bench(run, name, load, pulse, journal) as made:
             trace = Experiment(scenario=run.scenario, fault=run.fault, windows=run.windows, bench=made).run()
         result = load.result()
-        data = collect(run, trace, result) if result and not pulse.is_interrupted else RawData(result=result)
+        data = RawData(result=result)
+        if result and not pulse.is_interrupted:
+            with run.progress.phase(f"{run.scenario.id}: books"):
+                data = collect(run, trace, result, letters)
         evidence = gather(run, trace, data)
+    if pulse.is_interrupted:
+        run.progress.note(farewell(trace))
     judged = _judged(evidence, charts(run, data), journal, folder, is_interrupted=pulse.is_interrupted)
     journal.discard()
     return judged
+
+
+def farewell(trace: Trace) -> str:
+    """What somebody who interrupts a run wants to hear first."""
+    if trace.undo is None:
+        return "interrupted before the fault: nothing was changed"
+    if trace.undo.is_proven:
+        return "the fault was taken back, proven"
+    return f"THE FAULT MAY STILL BE IN FORCE: {trace.undo}; next: cafe restore"
 
 
 def _judged(

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from plugins.books.captures import INDICATORS as CAPTURE_INDICATORS
 from plugins.chaos.fault import Fault
 from plugins.chaos.stop import Deadline, StopCondition
-from plugins.load.journeys import PlaceOrder
+from plugins.load.journeys import PlaceOrder, journey
+from plugins.load.result import INDICATORS
 from plugins.load.samples import SLOTS_PER_S
-from plugins.slo import MIN_SAMPLES, Slo
+from plugins.slo import MIN_SAMPLES, ClaimError, Slo
 from plugins.telemetry.anomaly import Anomaly
 
 Profile = Literal["quick", "full"]
@@ -20,6 +22,9 @@ IN_FLIGHT_S = 0.5
 """What was scheduled this shortly before the injection may be under way when it strikes: it counts for the fault. As
 shortly before the load's end it may never be sent: it counts for nothing.
 """
+
+UNCLEAN = "errors.unclean"
+"""Errors in % of requests, but for those that were refused in one of the scenario's clean statuses."""
 
 _EDGES_S = 2 / SLOTS_PER_S
 """What a window may lose to the resolution of its two edges."""
@@ -103,11 +108,11 @@ class Recovery:
     counted_from: Literal["inject", "rollback"] = "rollback"
 
     def __post_init__(self) -> None:
-        """`ValueError` for a recovery that has come already, or never can, whatever is measured."""
+        """`ClaimError` for a recovery that has come already, or never can, whatever is measured."""
         if not 0.0 < self.hold_s < math.inf:
-            raise ValueError(f"hold_s of a recovery is {self.hold_s:g}; it must be above 0 s, and finite")
+            raise ClaimError(f"hold_s of a recovery is {self.hold_s:g}; it must be above 0 s, and finite")
         if not self.good.objectives:
-            raise ValueError(f"recovery {self.good.name!r} has no objective; say what a good second is")
+            raise ClaimError(f"recovery {self.good.name!r} has no objective; say what a good second is")
 
     def stretched(self, latency_scale: float) -> "Recovery":
         """As `Slo.stretched`: a second that is good by the phase's own SLO is no bad one for the recovery."""
@@ -121,8 +126,8 @@ class Scenario:
     `hypothesis` is the steady state in words. `rate` is the offered load in requests/s, of `mix` (journey, share):
     percentiles need samples (`plugins.slo.MIN_SAMPLES`), so rate x window must reach them. `clean_statuses` are the
     HTTP statuses a failing request may have during the fault; the indicator errors.unclean (%) counts the others.
-    `baseline`, `during`, `recovered` are judged each on its own window; `during` may also use errors.p99 (ms) and the
-    names in `per_request`, `recovered` rto (s) and rpo (orders).
+    `baseline`, `during`, `recovered` are judged each on its own window, by the indicators of the load; `during` may
+    also use the names in `per_request`, `recovered` rto (s) and rpo (orders).
     `capture_recovery` says when payments are captured again; with it, captures are measured as well, each order in the
     window it was placed in: capture.p50, p95, p99, max (ms from placed to captured), capture.rate (captures/s), and in
     `recovered` capture.rto (s).
@@ -149,11 +154,33 @@ class Scenario:
     full: Windows = field(default=FULL)
 
     def __post_init__(self) -> None:
-        """`ValueError` when a percentile is claimed that the load cannot prove: it would stay inconclusive for ever."""
+        """`ClaimError` for what could never be judged: a percentile that the load cannot prove, what nobody measures, a
+        journey that does not exist.
+        """
+        for name, _ in self.mix:
+            journey(name)
+        self._check_indicators()
         for windows in (self.quick, self.full):
             self._check(self.baseline, windows.baseline_s - IN_FLIGHT_S - _EDGES_S)
             self._check(self.during, windows.fault_s + IN_FLIGHT_S - _EDGES_S)
             self._check(self.recovered, windows.recovery_s - IN_FLIGHT_S - _EDGES_S)
+
+    def _check_indicators(self) -> None:
+        claimed = (one for slo in (self.baseline, self.during, self.recovered) for one in slo.objectives)
+        unmeasured = [str(one) for one in claimed if is_of_captures(one.indicator) and not self.capture_recovery]
+        if unmeasured:
+            raise ClaimError(
+                f"{self.id}: {', '.join(unmeasured)} needs a capture_recovery: without it none are measured"
+            )
+        captures = CAPTURE_INDICATORS if self.capture_recovery else ()
+        always = (*INDICATORS, UNCLEAN, *captures)
+        self.baseline.check_measured(always, self.id)
+        self.during.check_measured((*always, *(one.name for one in self.per_request)), self.id)
+        again = ("rto", "rpo", *(("capture.rto",) if captures else ()))
+        self.recovered.check_measured((*always, *again), self.id)
+        self.recovery.good.check_measured(INDICATORS, self.id)
+        if self.capture_recovery:
+            self.capture_recovery.good.check_measured(captures, self.id)
 
     def _check(self, slo: Slo, seconds: float) -> None:
         """`slo` must be provable in a window that is judged for `seconds` at least."""
@@ -161,9 +188,7 @@ class Scenario:
             indicator = objective.indicator
             needed, there = samples_needed(indicator), self._per_s(indicator) * seconds
             if there < needed:
-                raise ValueError(f"{self.id}: {objective} needs {needed} requests, {seconds:g} s bring {there:g}")
-            if is_of_captures(indicator) and self.capture_recovery is None:
-                raise ValueError(f"{self.id}: {objective} needs a capture_recovery: without it none are measured")
+                raise ClaimError(f"{self.id}: {objective} needs {needed} requests, {seconds:g} s bring {there:g}")
 
     def _per_s(self, indicator: str) -> float:
         """How many samples of `indicator` a second brings: only orders are captured."""

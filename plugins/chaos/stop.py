@@ -36,8 +36,9 @@ class Stop:
 
 
 class StopCondition(Protocol):
-    """Decides from one observation whether the experiment must end."""
+    """Decides from one observation whether the experiment must end; its text says when."""
 
+    def __str__(self) -> str: ...
     def check(self, seen: Observation) -> Stop | None: ...
 
 
@@ -46,6 +47,9 @@ class Deadline:
     """The experiment as a whole may take `seconds`; a stuck platform must not hold the lease for ever."""
 
     seconds: float
+
+    def __str__(self) -> str:
+        return f"it has run {self.seconds:g} s"
 
     def check(self, seen: Observation) -> Stop | None:
         if seen.elapsed_s <= self.seconds:
@@ -59,6 +63,9 @@ class ErrorBudget:
 
     percent: float
     at_least: int = 100
+
+    def __str__(self) -> str:
+        return f"more than {self.percent:g} % of at least {self.at_least} requests failed"
 
     def check(self, seen: Observation) -> Stop | None:
         if seen.tally.requests < self.at_least:
@@ -78,6 +85,9 @@ class AlarmRaised:
     """A CloudWatch alarm that must stay quiet, by its name."""
 
     alarm: str
+
+    def __str__(self) -> str:
+        return f"alarm {self.alarm} goes off"
 
     def check(self, seen: Observation) -> Stop | None:
         if self.alarm not in seen.alarms:

@@ -49,6 +49,9 @@ class Heartbeat:
         return self._clock() - self._changed
 
 
+Ended = Callable[[float], bool]
+"""Waits for the run's end, so many seconds at most; whether it has come."""
+
 Restorer = Callable[[StateFolder, Callable[[Entry], bool]], tuple[Restored, ...]]
 """Undoes the open experiments that the predicate chooses."""
 
@@ -58,35 +61,54 @@ def restorer(state: StateFolder, chosen: Callable[[Entry], bool]) -> tuple[Resto
     return restore(state, reach, chosen=chosen)
 
 
-def watch(state: StateFolder, run_fd: int, run_pid: int, platform_id: str | None, restorer: Restorer) -> int:
-    """Until the run ends or hangs, or the platform is gone; the exit code. `platform_id` is None on AWS."""
-    heartbeat = Heartbeat(time.monotonic)
+def end_of(run_fd: int) -> Ended:
+    """By the run's pidfd, which becomes readable when it ends."""
     poll = select.poll()
     poll.register(run_fd, select.POLLIN)
-    while not poll.poll(LOOK_S * 1000):
+    return lambda within_s: bool(poll.poll(within_s * 1000))
+
+
+def watch(
+    state: StateFolder, run_pid: int, platform_id: str | None, ended: Ended, clock: Callable[[], float] = time.monotonic
+) -> bool:
+    """Until the run ends or hangs, or the platform is gone; may there be something to undo? On AWS no `platform_id`."""
+    heartbeat = Heartbeat(clock)
+    while not ended(LOOK_S):
         if platform_id is not None and embedded_platform(state) != platform_id:
-            return 0
+            return False
         holder = lease.read(state.lease)
         silent_s = heartbeat.silent_s(holder)
         if holder is not None and silent_s > HUNG_AFTER_S and holder.pid == run_pid and _open(state, run_pid):
             _report(f"process {run_pid} has not given a sign of life for {silent_s:.1f} s: it is taken for hung")
-            break
-    return undo(state, run_pid, restorer)
+            return True
+    return True
 
 
-def undo(state: StateFolder, run_pid: int, restorer: Restorer) -> int:
-    """Take the run's lease and undo its open experiments, trying again until `UNDO_WITHIN_S` is over."""
+def undo(
+    state: StateFolder,
+    run_pid: int,
+    restorer: Restorer,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Take the run's lease and undo its open experiments, trying again until `UNDO_WITHIN_S` is over; the exit code."""
     holder = lease.read(state.lease)
     if holder is not None and holder.pid == run_pid:
         lease.revoke(state, holder.lease_id)
-    deadline = time.monotonic() + UNDO_WITHIN_S
+    deadline, pause_s, seen = clock() + UNDO_WITHIN_S, LOOK_S, set[str]()
     while True:
         restored = restorer(state, lambda entry: entry.origin.pid == run_pid)
-        for each in restored:
-            _report(each.to_json())
-        if not _stuck(restored) or time.monotonic() >= deadline:
-            return 1 if _stuck(restored) else 0
-        time.sleep(LOOK_S)
+        for line in (each.to_json() for each in restored):
+            if line not in seen:  # the same answer again is no news
+                _report(line)
+            seen.add(line)
+        if not _stuck(restored):
+            return 0
+        if (left_s := deadline - clock()) <= 0:
+            _report(f"not undone in {UNDO_WITHIN_S:g} s; next: cafe restore")
+            return 1
+        sleep(min(pause_s, left_s))
+        pause_s *= 2
 
 
 def _stuck(restored: tuple[Restored, ...]) -> bool:
@@ -114,7 +136,9 @@ def main(arguments: list[str], restorer: Restorer = restorer) -> int:
 
     os.write(options.armed_fd, b"armed")
     os.close(options.armed_fd)
-    return watch(StateFolder(options.state), options.run_fd, options.run_pid, options.platform_id, restorer)
+    state = StateFolder(options.state)
+    is_needed = watch(state, options.run_pid, options.platform_id, end_of(options.run_fd))
+    return undo(state, options.run_pid, restorer) if is_needed else 0
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from plugins.chaos.pulse import Pulse
 from plugins.chaos.reach import reach
 from plugins.chaos.restore import check_clear, restore
 from plugins.chaos.trace import Phase
-from plugins.reporting.progress import Progress
 
 
 @contextmanager
@@ -29,7 +28,7 @@ def bench(run: ExperimentRun, name: str, load: Load, pulse: Pulse, journal: Jour
             clear=lambda: check_clear(restore(run.platform.state, reach)),
             arm=run.watchdog.arm if run.watchdog else lambda: None,
             alarms=alarms(run),
-            enter=_shown(run.progress, shown),
+            enter=_shown(run, shown),
         )
 
 
@@ -45,14 +44,11 @@ def _origin(run: ExperimentRun, name: str) -> Origin:
     )
 
 
-def _shown(progress: Progress, shown: ExitStack) -> Callable[[Phase, float], None]:
-    """Each phase ends the line of the one before; phases without a length of their own are notes."""
+def _shown(run: ExperimentRun, shown: ExitStack) -> Callable[[Phase, float], None]:
+    """Each phase ends the line of the one before."""
 
     def enter(phase: Phase, seconds: float) -> None:
         shown.close()
-        if seconds:
-            shown.enter_context(progress.phase(phase, seconds))
-        else:
-            progress.note(phase)
+        shown.enter_context(run.progress.phase(f"{run.scenario.id}: {phase}", seconds))
 
     return enter

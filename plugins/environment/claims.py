@@ -5,6 +5,7 @@ import time
 from infrastructure import validation
 from infrastructure.cloud import Platform
 from infrastructure.validation import Check
+from plugins.reporting.impact import Felt, Impact
 from plugins.reporting.record import RunRecord, Step
 from plugins.slo import Verdict
 
@@ -25,6 +26,7 @@ def check(platform: Platform, module: str) -> RunRecord:
         title=f"The module {module} is deployed, tagged and answers",
         story="Every resource a template describes exists, carries the platform's tags, and its endpoints answer.",
         verdict=Verdict.FAIL if failed else Verdict.PASS,
+        impact=Impact(felt=(Felt(failed=len(failed), of=len(steps), what="checks"),)),
         reasons=failed,
         started=started,
         ended=time.time(),

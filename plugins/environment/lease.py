@@ -183,6 +183,12 @@ def read(path: Path) -> LeaseRecord | None:
         return None
 
 
+def is_held_by(state: StateFolder, run_id: str) -> bool:
+    """Does a process of the run `run_id`, alive and not hung, hold the lease?"""
+    holder = read(state.lease)
+    return holder is not None and holder.run_id == run_id and not holder.is_stale(time.monotonic())
+
+
 def revoke(state: StateFolder, lease_id: str) -> None:
     """Take the lease `lease_id` away from its holder for good; nothing happens when it is held no more."""
     revoke_at(state.lease, lease_id)

@@ -8,10 +8,9 @@ would only repeat it. Exit codes are those of `infrastructure.errors.ExitCode`.
 
 import contextlib
 import os
-import signal
+import sys
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
-from types import FrameType
 from typing import Any, NoReturn
 
 import pytest
@@ -23,16 +22,18 @@ from infrastructure.embedded import launch
 from infrastructure.embedded.host.launcher import die_with
 from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
 from plugins.environment import claims, options, outcome, process, sharing
-from plugins.environment.lease import Lease, TakenError
+from plugins.environment.collecting import Collecting
+from plugins.environment.lease import Lease, TakenError, is_held_by
 from plugins.environment.outcome import Outcome
 from plugins.environment.plans import Plans
 from plugins.environment.process import talk, worker
 from plugins.environment.run import Run
 from plugins.environment.settings import Settings
+from plugins.environment.signals import Signals
+from plugins.reporting.scope import is_worker, judges_nothing, runs_suites
 
 _OUTCOME = "cafe-outcome"
 _PLAN = "cafe-plan"
-_KNOWN = "cafe-known-scenarios"
 _CONTROLLER = "cafe-controller"
 _POINTLESS = "no later test could run either"
 
@@ -43,6 +44,22 @@ _RUN = pytest.StashKey[Run]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
     options.add(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> ExitCode | None:
+    """A target that is not configured ends the run in one line, before anything is collected or written."""
+    if is_worker(config) or judges_nothing(config) or not runs_suites(config):
+        return None
+    try:
+        chosen = options.settings(config)
+        cloud.check_configured(chosen.environment, chosen.target)
+    except EnvironmentFault as fault:
+        sys.stderr.write(f"ERROR: {fault}\n")
+        return fault.exit_code
+    except CafeError:
+        return None  # said when the options are resolved, as any other usage error
+    return None
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +81,9 @@ def pytest_configure(config: pytest.Config) -> None:
         found=running.url if running is not None else "",
         owner=sharing.Owner(settings, talk(config), talk(config) if is_detailed else lambda _line: None),
     )
+    state, run_id = cloud.state_folder(settings.environment), config.stash[_RUN].run_id
+    config.pluginmanager.register(Signals(lambda: is_held_by(state, run_id)), "cafe-signals")
+    config.pluginmanager.register(Collecting(config, config.stash[_RUN]), "cafe-collecting")
     config.pluginmanager.register(Recorder(config, config.stash[_RUN]), "cafe-recorder")
 
 
@@ -79,15 +99,12 @@ def pytest_report_header(config: pytest.Config) -> str:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_keyboard_interrupt() -> None:
-    """A second Ctrl-C, while the run is wound up after the first, ends it at once; by itself it ends in a traceback."""
-    signal.signal(signal.SIGINT, _leave)
-
-
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a third one would interrupt the interpreter's own end
-    raise SystemExit(int(ExitCode.INTERRUPTED))
+def end(config: pytest.Config, fault: CafeError, why: str) -> NoReturn:
+    """End the run outside any test: `fault` is shown once, at its end, and the exit code says whose it was."""
+    run = config.stash[_RUN]
+    run.fault = fault
+    run.tally.add(outcome.of(fault))
+    pytest.exit(why)
 
 
 @pytest.fixture(scope="session")
@@ -159,15 +176,6 @@ def validated(request: pytest.FixtureRequest, settings: Settings, plans: Plans) 
     return run
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
-    """Remember which scenarios there were, for when `-k` leaves none."""
-    before = tuple(items)
-    yield
-    if config.option.keyword and before and not items and sharing.need_platform(item.nodeid for item in before):
-        config.stash[_RUN].known = tuple(dict.fromkeys(_scenario(item) for item in before))
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """In the controller: the process a worker dies with. By itself it would outlive a killed controller by seconds."""
@@ -183,9 +191,7 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
     try:
         run.owner.bring_up()
     except CafeError as fault:
-        run.fault = fault
-        run.tally.add(outcome.of(fault))
-        pytest.exit("the platform did not come up")
+        end(node.config, fault, "the platform did not come up")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -196,17 +202,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     except OSError as cut:
         if cut.errno is not None or not session.config.pluginmanager.hasplugin("dsession"):
             raise  # the system's, and none of execnet's closed channel
-        run = session.config.stash[_RUN]
-        run.fault = process.lost(cut)
-        run.tally.add(outcome.of(run.fault))
-        pytest.exit("a worker was lost")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """In the controller: hear from a worker which scenarios there were."""
-    run: Run = node.config.stash[_RUN]
-    run.known = run.known or tuple(getattr(node, "workeroutput", {}).get(_KNOWN, ()))
+        end(session.config, process.lost(cut), "a worker was lost")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -293,7 +289,6 @@ class Recorder:
         """Take down what the controller brought up, and make the exit status keep the outcomes apart."""
         run = self._run
         if worker(self._config):
-            vars(self._config)["workeroutput"][_KNOWN] = list(run.known)
             return
         try:
             run.owner.take_down()
@@ -307,7 +302,8 @@ class Recorder:
         run = self._run
         if exitstatus == ExitCode.NOTHING_RAN and run.known:
             return ExitCode.USAGE
-        is_ours = exitstatus == ExitCode.INTERRUPTED and (run.fault is not None or session.shouldstop == _POINTLESS)
+        is_pointless = run.fault is not None or run.is_refused or session.shouldstop == _POINTLESS
+        is_ours = exitstatus == ExitCode.INTERRUPTED and is_pointless
         if is_ours or exitstatus in {ExitCode.PASSED, ExitCode.FAILED}:
             return run.tally.exit_code() or exitstatus
         return exitstatus
@@ -328,11 +324,6 @@ class Recorder:
         if run.fault is not None:
             terminalreporter.section("the run could not take place", red=True)
             terminalreporter.write_line(str(run.fault))
-        if run.known:
-            terminalreporter.write_line(
-                f"ERROR: -k {self._config.option.keyword!r} selects no scenario; there are: {', '.join(run.known)}",
-                red=True,
-            )
 
 
 def _noted(report: pytest.TestReport | pytest.CollectReport, name: str) -> tuple[str, ...]:
@@ -342,8 +333,3 @@ def _noted(report: pytest.TestReport | pytest.CollectReport, name: str) -> tuple
     """
     properties = report.user_properties if isinstance(report, pytest.TestReport) else ()
     return tuple(str(value) for key, value in properties if key == name)
-
-
-def _scenario(item: pytest.Item) -> str:
-    """The name a person selects a test by: its parameters' id, else its own name."""
-    return item.callspec.id if isinstance(item, pytest.Function) and hasattr(item, "callspec") else item.name

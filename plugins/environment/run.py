@@ -24,6 +24,8 @@ class Run:
     """Inconclusive tests and why."""
     known: tuple[str, ...] = ()
     """Scenarios of the suites asked for, when `-k` selected none of them."""
+    is_refused: bool = False
+    """A file of the suites could not be collected, since what it claims cannot be judged."""
     fault: CafeError | None = None
     """What ended the run outside any test."""
     broken: list[Exception] = field(default_factory=list)

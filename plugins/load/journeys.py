@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 from plugins.books.history import Attempt, Outcome
 from plugins.load.basket import Basket
 from plugins.load.visit import Ending, Reply, Visit
+from plugins.slo import ClaimError
 
 ORDERS = "/api/orders"
 
@@ -74,11 +75,11 @@ JOURNEYS: tuple[Journey, ...] = (PlaceOrder(), BrowseBack())
 
 
 def journey(name: str) -> Journey:
-    """The journey called `name`; `KeyError` names the known ones."""
+    """The journey called `name`; `ClaimError` names the known ones."""
     for candidate in JOURNEYS:
         if candidate.name == name:
             return candidate
-    raise KeyError(f"no journey is called {name!r}; known: {', '.join(known.name for known in JOURNEYS)}")
+    raise ClaimError(f"no journey is called {name!r}; known: {', '.join(known.name for known in JOURNEYS)}")
 
 
 def _accepted(reply: Reply) -> str | None:

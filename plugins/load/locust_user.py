@@ -25,6 +25,7 @@ from plugins.load import interruption
 from plugins.load.errors import LoadError
 from plugins.load.generator import Generator, Share, now
 from plugins.load.journeys import Journey
+from plugins.load.last_tables import keep_when_written
 from plugins.load.one_user import OneUserPerWorker
 from plugins.load.plan import Assignment, of_json, to_json
 from plugins.load.recorder import FileSink, Lines, keep
@@ -215,6 +216,8 @@ class Session:
         interruption.leave_at_once()
         self._environment.runner.stop()
         self._finish()
+        if not self._is_worker:
+            keep_when_written(self._environment.runner.stats)
         if not self._is_worker and self._environment.process_exit_code is None:
             cut = ("it was stopped before the end of its schedule",) if self._is_cut else ()
             self._environment.process_exit_code = int(self._source.judged((*self._doubts, *cut)))

@@ -16,6 +16,7 @@ the run was stopped before the end of its schedule, or a worker was lost and wit
 import argparse
 import logging
 import math
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,21 +24,24 @@ from typing import Any, NoReturn, get_args
 from urllib.parse import urlsplit
 
 from locust import User, events
+from locust.runners import LocalRunner
 
 from infrastructure.environment import Target
-from infrastructure.errors import CafeError, ExitCode, UsageError
+from infrastructure.errors import CafeError, EnvironmentFault, ExitCode, UsageError
 from plugins.load import interruption, rendezvous
 from plugins.load.arrivals import Stages
 from plugins.load.attached import Attached, attach_or_up
-from plugins.load.folder import run_name
 from plugins.load.judge import StageReport, judge_stages, verdict_of
 from plugins.load.locust_user import open_model_user
 from plugins.load.plan import Assignment
 from plugins.load.result import LoadResult
-from plugins.load.scenario import LoadScenario, Profile
+from plugins.load.scenario import LoadScenario, Profile, lacking
+from plugins.reporting.folders import prune, run_name
 from plugins.slo import Verdict
 
 _EXIT = {Verdict.PASS: ExitCode.PASSED, Verdict.FAIL: ExitCode.THRESHOLD, Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE}
+
+_ANSWERS_WITHIN_S = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -108,6 +112,8 @@ class _Declared:
             _check_load(options)
             if environment.host:
                 _check_host(environment.host)
+                if options.headless and isinstance(environment.runner, LocalRunner):
+                    _check_answers(environment.host)  # a master's workers may be where it cannot look
             else:
                 self._attached = attach_or_up(options.env, options.target)
                 environment.host = self._attached.url
@@ -118,7 +124,7 @@ class _Declared:
         peak_per_s = _peak_per_s(environment.parsed_options.rate)
         _check_host(environment.host)
         arrivals = self._scenario.arrivals(self._profile, peak_per_s=peak_per_s, duration_s=self._duration_s)
-        folder = Path.cwd() / "reports" / "runs" / run_name(f"locust-{self._scenario.name}")
+        folder = Path.cwd() / "reports" / run_name(f"locust-{self._scenario.name}")
         return Assignment(plan=self._scenario.plan(arrivals), host=environment.host, folder=folder)
 
     def started(self, assignment: Assignment, at: float) -> None:
@@ -127,6 +133,9 @@ class _Declared:
             self._run = (arrivals, assignment.folder, at)
         stages = ", ".join(f"{stage.name} {stage.arrivals.duration_s:.3g} s" for stage in self._stages)
         _log.info("%s at %s: %s; peak %g/s", self._scenario.title, assignment.host, stages, arrivals.peak)
+        for text in (lacking(stage, self._scenario.slos[stage.name]) for stage in self._stages):
+            if text:
+                _log.warning("this will be inconclusive: %s; give a higher --rate or a longer -t", text)
 
     def judged(self, doubts: Sequence[str]) -> ExitCode:
         if self._attached is not None:
@@ -135,6 +144,7 @@ class _Declared:
             return ExitCode.INCONCLUSIVE if self._must_run else ExitCode.PASSED
         stages, folder, at = self._run
         reports = judge_stages(stages, self._scenario.slos, LoadResult.read(folder), at)
+        prune(folder.parent)
         verdict = Verdict.all_of((verdict_of(reports), *(Verdict.INCONCLUSIVE for _ in doubts)))
         self._text = _render(self._scenario, reports, verdict, doubts, folder)
         return _EXIT[verdict]
@@ -169,6 +179,18 @@ def _check_host(url: str) -> None:
         is_right = False
     if not is_right:
         raise UsageError(f"--host {url!r} is no address to load; give one as in http://127.0.0.1:8080")
+
+
+def _check_answers(url: str) -> None:
+    """A whole schedule of refused connections proves nothing that one does not."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname, port), timeout=_ANSWERS_WITHIN_S).close()
+    except OSError as refusal:
+        raise EnvironmentFault(
+            f"nobody answers at {url}: {refusal}. Next: `cafe status` shows whether a platform is up, and where"
+        ) from refusal
 
 
 def _refuse(problem: CafeError) -> NoReturn:

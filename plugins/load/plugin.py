@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 
 from infrastructure.cloud import Platform
+from plugins.books.queues import count_dead_letters
 from plugins.books.reconcile import reconcile
 from plugins.environment.conclusion import conclude
 from plugins.environment.outcome import Inconclusive
 from plugins.environment.settings import Settings
 from plugins.load.errors import LoadError
 from plugins.load.evidence import LoadEvidence
-from plugins.load.folder import run_name
 from plugins.load.judge import judge_stages
 from plugins.load.preview import preview
 from plugins.load.report import record, record_without_load, render
 from plugins.load.runner import start
 from plugins.load.scenario import LoadScenario
+from plugins.reporting.folders import run_name
 from plugins.reporting.progress import Progress
 from plugins.reporting.record import RunRecord
 from plugins.telemetry.dashboard import charted
@@ -36,7 +37,7 @@ def load_test(request: pytest.FixtureRequest, settings: Settings) -> Callable[[L
         platform, lease, reporter, progress = map(
             request.getfixturevalue, ("platform", "lease", "reporter", "progress")
         )
-        folder = request.config.rootpath / "reports" / "runs" / run_name(f"load-{scenario.name}")
+        folder = request.getfixturevalue("reporter").raw / run_name(f"load-{scenario.name}")
         with published(scenario, folder, reporter.publish), lease.hold(f"load {scenario.name}"):
             evidence = perform(scenario, settings, platform, progress, folder)
         reporter.publish(record(evidence))
@@ -60,7 +61,7 @@ def perform(
     scenario: LoadScenario, settings: Settings, platform: Platform, progress: Progress, folder: Path
 ) -> LoadEvidence:
     """Offer the load, wait for the last answer, reconcile the books. `LoadError` if the generator gave way."""
-    arrivals = scenario.arrivals(settings.profile)
+    arrivals, letters = scenario.arrivals(settings.profile), count_dead_letters(platform)
     with (
         progress.phase(f"load {scenario.name}", arrivals.duration_s),
         start(scenario.plan(arrivals), platform, folder) as run,
@@ -69,8 +70,8 @@ def perform(
     scale = settings.environment.slo.latency_scale
     slos = {stage: slo.stretched(scale) for stage, slo in scenario.slos.items()}
     reconciling = time.time()
-    with progress.phase("books", 0.0):
-        books = reconcile(platform, result.history)
+    with progress.phase(f"load {scenario.name}: books"):
+        books = reconcile(platform, result.history, letters_before=letters)
     return LoadEvidence(
         scenario=scenario,
         result=result,

@@ -4,12 +4,17 @@ from plugins.load.scenario import LoadScenario, Profile
 
 _CALLS = (
     "dynamodb:Scan",
-    "sqs:ReceiveMessage",
-    "sqs:DeleteMessage",
+    "secretsmanager:GetSecretValue",
     "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+    "sqs:ChangeMessageVisibility",
     "kinesis:ListShards",
     "kinesis:GetShardIterator",
     "kinesis:GetRecords",
+)
+BOOKS = (
+    "the books: orders and outbox, payments, ledger, order stream; the payment queue is counted, dead letters are"
+    " looked at and given back"
 )
 
 
@@ -27,7 +32,7 @@ def preview(scenario: LoadScenario, profile: Profile) -> str:
     lines += [
         f"  {total:.0f} arrivals in {arrivals.duration_s:g} s ({journeys}), at most {scenario.max_in_flight} at once,",
         f"  each given up after {scenario.timeout_s:g} s without an answer",
-        "  then the books: orders table, outbox, payment queue (read by taking from it), order stream",
+        f"  then {BOOKS}",
         f"  calls: HTTP to the load balancer; {', '.join(_CALLS)}",
         "  undo: none needed; the orders stay",
     ]

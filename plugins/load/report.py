@@ -7,6 +7,7 @@ from plugins.load.errors import LoadError
 from plugins.load.evidence import LoadEvidence, reasons
 from plugins.load.hdr import to_text
 from plugins.load.scenario import LoadScenario
+from plugins.reporting.impact import Course, Impact
 from plugins.reporting.record import Attachment, RunRecord, Step
 from plugins.slo import Verdict
 from plugins.telemetry.timeline import Timeline
@@ -16,7 +17,7 @@ _FIGURES = (("p50", "ms"), ("p95", "ms"), ("p99", "ms"), ("errors", "%"), ("good
 
 def render(evidence: LoadEvidence) -> str:
     """The whole verdict as text: every objective of every stage, errors by kind, the books."""
-    lines = [f"{evidence.scenario.title}: {evidence.verdict.upper()}"]
+    lines = [f"{evidence.scenario.title}: {evidence.verdict.upper()}", f"  {impact(evidence)}"]
     for stage in evidence.stages:
         lines += str(stage.slo).splitlines()
         lines += [f"    {count} x {kind}" for kind, count in stage.window.errors.items()]
@@ -33,6 +34,7 @@ def record(evidence: LoadEvidence) -> RunRecord:
         title=evidence.scenario.title,
         story=evidence.scenario.story,
         verdict=evidence.verdict,
+        impact=impact(evidence),
         reasons=reasons(evidence),
         started=spans[0].start,
         ended=evidence.reconciled[1],
@@ -42,6 +44,19 @@ def record(evidence: LoadEvidence) -> RunRecord:
         attachments=tuple(_attachments(evidence, folder)),
         metrics=tuple(_metrics(evidence)),
         evidence=(folder,),
+    )
+
+
+def impact(evidence: LoadEvidence) -> Impact:
+    """How many requests failed, how latency went through the stages, what the books say is lost."""
+    result, books = evidence.result, evidence.books
+    is_known = books.verdict is not Verdict.INCONCLUSIVE
+    p95 = tuple((stage.span.name, stage.window.indicators()["p95"]) for stage in evidence.stages)
+    return Impact(
+        felt=(result.felt(result.started, result.ended),),
+        courses=(Course(name="p95", unit="ms", values=p95),),
+        lost=books.lost if is_known else None,
+        doubled=books.doubled if is_known else None,
     )
 
 

@@ -10,7 +10,14 @@ from plugins.books.history import Attempt, read_history
 from plugins.load.errors import LoadError
 from plugins.load.histogram import Histogram
 from plugins.load.samples import SLOTS_PER_S, Sample, first_slot, merged, read_samples
+from plugins.reporting.impact import Felt
 from plugins.telemetry.timeline import Series
+
+INDICATORS = (
+    *("p50", "p90", "p95", "p99", "p999", "max", "mean"),
+    *("errors", "errors.p99", "throughput", "goodput", "offered", "dropped", "slip"),
+)
+"""What a load can be judged by: the names that `Window.indicators` explains."""
 
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
@@ -122,6 +129,15 @@ class LoadResult:
         slots, samples = self._by_slot
         first, last = bisect_left(slots, first_slot(start)), bisect_left(slots, first_slot(end))
         return _window(start, end, (s for s in samples[first:last] if journey in (None, s.journey)))
+
+    def felt(self, start: float, end: float) -> Felt:
+        """How many of the requests of [`start`, `end`) failed, and from when to when."""
+        window = self.window(start, end)
+        slots, samples = self._by_slot
+        first, last = bisect_left(slots, first_slot(start)), bisect_left(slots, first_slot(end))
+        bad = [sample.slot for sample in samples[first:last] if sample.bad.total]
+        over_s = (bad[-1] + 1 - bad[0]) / SLOTS_PER_S if bad else None
+        return Felt(failed=window.bad.total, of=window.samples, over_s=over_s)
 
     def whole(self) -> Window:
         """The whole run as one window: for totals, not for percentiles of a run with phases."""

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from plugins.load.arrivals import Stage, Stages
-from plugins.load.journeys import PlaceOrder
+from plugins.load.journeys import PlaceOrder, journey
 from plugins.load.plan import LoadPlan
+from plugins.load.result import INDICATORS
 from plugins.load.retry import Retry
-from plugins.slo import Slo
+from plugins.slo import ClaimError, Slo
 
 Profile = Literal["quick", "full"]
 
@@ -18,8 +19,8 @@ class LoadScenario:
     """One load test. Stages are judged separately: percentiles are never pooled over stages.
 
     `slos` has an entry for each stage of both profiles, and each stage the arrivals that its percentiles need
-    (`plugins.slo.MIN_SAMPLES`: p95 takes 59, p99 takes 299): `ValueError` names all that lack. `mix` holds
-    (journey, share).
+    (`plugins.slo.MIN_SAMPLES`: p95 takes 59, p99 takes 299): `ClaimError` names all that lack, and what nobody
+    measures. `mix` holds (journey, share).
     """
 
     name: str
@@ -35,13 +36,17 @@ class LoadScenario:
     seed: int = 1
 
     def __post_init__(self) -> None:
+        for name, _ in self.mix:
+            journey(name)
+        for slo in self.slos.values():
+            slo.check_measured(INDICATORS, f"load scenario {self.name!r}")
         stages = (*self.quick.stages, *self.full.stages)
         names = {stage.name for stage in stages}
         if names != set(self.slos):
-            raise ValueError(f"load scenario {self.name!r}: stages {sorted(names)}, SLOs for {sorted(self.slos)}")
-        lacking = [text for stage in stages if (text := _lacking(stage, self.slos[stage.name]))]
-        if lacking:
-            raise ValueError(f"load scenario {self.name!r}: {'; '.join(lacking)}")
+            raise ClaimError(f"load scenario {self.name!r}: stages {sorted(names)}, SLOs for {sorted(self.slos)}")
+        short = [text for stage in stages if (text := lacking(stage, self.slos[stage.name]))]
+        if short:
+            raise ClaimError(f"load scenario {self.name!r}: {'; '.join(short)}")
 
     def __repr__(self) -> str:
         """The name: Allure shows a test's parameter by it, and knows by it which earlier run was the same test."""
@@ -66,7 +71,7 @@ class LoadScenario:
         )
 
 
-def _lacking(stage: Stage, slo: Slo) -> str:
+def lacking(stage: Stage, slo: Slo) -> str:
     """Which percentiles the stage claims from too few arrivals; empty when none."""
     arrivals = int(stage.arrivals.count(stage.arrivals.duration_s))
     claimed = {o.indicator: 0.0 for o in slo.objectives}

@@ -1,11 +1,12 @@
 """Writes a record into the Allure result of the running test: steps per phase, charts, tables, metrics.
 
 Allure is an exporter of our results, not their archive: with allure-pytest inactive this module does nothing.
-Metrics go beside the results as `<slug>-perf.json`, the form Allure 3 reads:
+Metrics go beside the results as `<slug>-<uuid>-perf.json`, the form Allure 3 reads:
 https://allurereport.org/docs/performance-metrics/
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -31,7 +32,7 @@ def export(record: RunRecord, config: pytest.Config) -> None:
         return
     logger = listener.allure_logger
     allure.dynamic.title(f"{record.name}: {record.title}")
-    allure.dynamic.description(record.story)
+    allure.dynamic.description(description(record))
     allure.dynamic.parent_suite("CloudCafe")
     allure.dynamic.suite(record.kind)
     allure.dynamic.tag(record.verdict.value)
@@ -46,7 +47,22 @@ def export(record: RunRecord, config: pytest.Config) -> None:
             extension=_EXTENSION[attachment.media_type],
         )
     folder = Path(config.option.allure_report_dir)
-    (folder / f"{slug(record)}-perf.json").write_text(json.dumps(perf(record)), encoding="utf-8")
+    name = f"{slug(record)}-{uuid4()}-perf.json"  # results of several runs may be put together in one folder
+    (folder / name).write_text(json.dumps(perf(record)), encoding="utf-8")
+
+
+def identify(environment: Mapping[str, str]) -> None:
+    """Make where and how the coming test runs a part of what Allure knows it by: its history is that of its like."""
+    for name, value in environment.items():
+        allure.dynamic.parameter(name, value)
+
+
+def description(record: RunRecord) -> str:
+    """What a reader gets first: the verdict, what was felt, why, and each objective. Markdown."""
+    head = ": ".join(filter(None, (f"**{record.verdict.upper()}**", str(record.impact))))
+    lines = [head, *(f"- {reason}" for reason in record.reasons), record.story]
+    objectives = [f"    {slo.name}: {result}" for slo in record.slos for result in slo.results]
+    return redact("\n\n".join((*lines, "\n".join(objectives))).strip())
 
 
 def perf(record: RunRecord) -> list[dict[str, object]]:
@@ -75,7 +91,8 @@ def _step(logger: Any, step: Step) -> None:
 
 
 def _tables(record: RunRecord) -> list[Attachment]:
-    verdict = "\n".join((f"{record.verdict.upper()}: {record.title}", record.story, "", *record.reasons))
+    head = f"{record.verdict.upper()}: {record.title}"
+    verdict = "\n".join(filter(None, (head, str(record.impact), record.story, *record.reasons)))
     pages = [Attachment(name="verdict", media_type="text/plain", body=verdict)]
     if record.slos:
         body = "\n\n".join(str(slo) for slo in record.slos)

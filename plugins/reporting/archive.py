@@ -1,6 +1,6 @@
 """Keeps the records of one run on disk, so that xdist workers and the summary see the same results.
 
-reports/records/<kind>-<name>.json   one per record, written to a temporary name and renamed
+reports/<run>/records/<kind>-<name>.json   one per record, written to a temporary name and renamed
 """
 
 import json
@@ -24,6 +24,8 @@ class SummaryRow:
     reasons: tuple[str, ...]
     started: float
     duration_s: float
+    impact: str
+    """The sentence: who felt it, when it was good again, what was lost."""
     objectives: tuple[str, ...]
     metrics: tuple[tuple[str, float, str], ...]
 
@@ -44,6 +46,7 @@ def save(record: RunRecord, folder: Path) -> Path:
         "reasons": record.reasons,
         "started": record.started,
         "duration_s": record.ended - record.started,
+        "impact": str(record.impact),
         "objectives": [f"{slo.name}: {result}" for slo in record.slos for result in slo.results],
         "metrics": record.metrics,
         "steps": [asdict(step) for step in record.steps],
@@ -82,6 +85,7 @@ def _row(path: Path) -> SummaryRow:
         reasons=tuple(raw["reasons"]),
         started=raw["started"],
         duration_s=raw["duration_s"],
+        impact=raw["impact"],
         objectives=tuple(raw["objectives"]),
         metrics=tuple((name, value, unit) for name, value, unit in raw["metrics"]),
     )

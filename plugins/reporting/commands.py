@@ -7,13 +7,15 @@ from pathlib import Path
 import click
 
 from infrastructure.errors import EnvironmentFault, UsageError
+from plugins.reporting.folders import LATEST
 
 _RENDER_S = 300
+_LATEST = Path("reports", LATEST)
 
 
 @click.command()
-@click.option("--results", type=click.Path(path_type=Path), default=Path("reports/allure-results"), show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), default=Path("reports/allure-report"), show_default=True)
+@click.option("--results", type=click.Path(path_type=Path), default=_LATEST / "allure-results", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), default=_LATEST / "allure-report", show_default=True)
 def report(results: Path, output: Path) -> None:
     """Render the last run's results as one HTML file and print its path."""
     if not any(results.glob("*-result.json")):
@@ -29,8 +31,8 @@ def render(results: Path, output: Path) -> Path:
     command = _allure()
     if command is None:
         raise EnvironmentFault(
-            f"Allure 3 is not installed, so {results} was not rendered. The results stay there and "
-            "reports/summary.md holds the verdicts. Next: install Node 20 or later, then `npm install --global allure`"
+            f"Allure 3 is not installed, so {results} was not rendered. The results stay there and summary.md beside"
+            " them holds the verdicts. Next: install Node 20 or later, then `npm install --global allure`"
         )
     try:
         run = subprocess.run(

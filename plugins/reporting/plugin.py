@@ -1,38 +1,46 @@
-"""pytest glue of the reporting plugin: the fixtures `reporter` and `progress`, and the files under `reports/`."""
+"""pytest glue of the reporting plugin: the fixtures `reporter` and `progress`, and the folder a run leaves."""
 
-import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infrastructure import environment
 from infrastructure.errors import EnvironmentFault, ExitCode
-from plugins.reporting import allure, archive, history, summary
+from plugins.reporting import allure, archive, folders, history, summary
 from plugins.reporting.progress import Progress
+from plugins.reporting.published import Published
 from plugins.reporting.record import RunRecord
-from plugins.reporting.unjudged import Unjudged
-from plugins.slo import plain
+from plugins.reporting.scope import is_worker, judges_nothing, runs_suites
+from plugins.reporting.screen import Screen
 
 _ACTIVE = pytest.StashKey[Path]()
-_UNJUDGED = pytest.StashKey[Unjudged]()
+"""The folder of this run."""
+_PUBLISHED = pytest.StashKey[Published]()
+_SCREEN = pytest.StashKey[Screen]()
 _UNWRITTEN = pytest.StashKey[str]()
 """Why there is no report."""
+_SHOWN = pytest.StashKey[Path]()
+"""Where a person finds the report."""
+_FOLDER = "cafe_folder"
+"""What tells a worker of xdist the folder of its run."""
 
 
 class Reporter:
-    """Hands a record to every exporter. Built once per process."""
+    """Hands a record to every exporter. Built once per process. `raw` is where a run puts its raw data."""
 
     def __init__(self, config: pytest.Config, folder: Path) -> None:
         self._config = config
-        self._unjudged = config.stash.get(_UNJUDGED, Unjudged())
+        self._published = config.stash.get(_PUBLISHED, Published())
         self._records = folder / "records"
+        self.raw = folder / "raw"
 
     def publish(self, record: RunRecord) -> None:
         """Keep `record` and attach it to the test that is running; `EnvironmentFault` when it cannot be written."""
         try:
             archive.save(record, self._records)
-            self._unjudged.published(record)
+            self._published.add(record)
             allure.export(record, self._config)
         except OSError as problem:
             raise EnvironmentFault(f"{record.verdict.upper()}: {record.title}, but {_unwritten(problem)}") from problem
@@ -48,17 +56,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Send Allure's results to `reports/allure-results` when suites run; the framework's own tests leave no report."""
-    if not _runs_suites(config) or _judges_nothing(config):
+    """Send what is reported to the folder of this run when suites run; the framework's own tests leave no report."""
+    config.stash[_SCREEN] = Screen(config)
+    config.pluginmanager.register(config.stash[_SCREEN], "cafe_screen")
+    if not runs_suites(config) or judges_nothing(config):
         return
     _check_history(config.option.history)
-    folder = config.rootpath / "reports"
+    given = getattr(config, "workerinput", {}).get(_FOLDER)
+    folder = Path(given) if given else config.rootpath / "reports" / folders.run_name("run")
     config.stash[_ACTIVE] = folder
-    config.stash[_UNJUDGED] = Unjudged()
-    config.pluginmanager.register(config.stash[_UNJUDGED], "cafe_unjudged")
+    config.stash[_PUBLISHED] = Published()
+    config.pluginmanager.register(config.stash[_PUBLISHED], "cafe_published")
     if not config.option.allure_report_dir:
         config.option.allure_report_dir = str(folder / "allure-results")
-        config.option.clean_alluredir = not _is_worker(config)
+    if not getattr(config.option, "xmlpath", ""):
+        config.option.xmlpath = str(folder / "junit.xml")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """In the controller of xdist: its workers leave what they find in the same folder."""
+    if _ACTIVE in node.config.stash:
+        node.workerinput[_FOLDER] = str(node.config.stash[_ACTIVE])
 
 
 def _check_history(given: str | None) -> None:
@@ -77,29 +96,24 @@ def _check_history(given: str | None) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Begin anew, now that no option was refused: a run that never takes place leaves the last one's records alone."""
-    config = session.config
-    if _ACTIVE in config.stash and not _is_worker(config):
-        shutil.rmtree(config.stash[_ACTIVE] / "records", ignore_errors=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The same test elsewhere, or sabotaged, is another one in Allure's history."""
+    if _ACTIVE in item.config.stash:
+        allure.identify(_environment(item.config))
 
 
 @pytest.fixture(scope="session")
 def reporter(pytestconfig: pytest.Config) -> Reporter:
     """Publishes run records: `reporter.publish(record)`."""
-    return Reporter(pytestconfig, pytestconfig.stash.get(_ACTIVE, pytestconfig.rootpath / "reports"))
+    unsorted = pytestconfig.rootpath / "reports" / folders.run_name("run")
+    return Reporter(pytestconfig, pytestconfig.stash.get(_ACTIVE, unsorted))
 
 
 @pytest.fixture(scope="session")
-def progress(pytestconfig: pytest.Config) -> Progress:
+def progress(pytestconfig: pytest.Config) -> Iterator[Progress]:
     """Shows phases on the terminal: `with progress.phase("baseline", 5): …`."""
-    manager = pytestconfig.pluginmanager.getplugin("capturemanager")
-
-    def quietly(emit: Callable[[], None]) -> None:
-        with manager.global_and_fixture_disabled():
-            emit()
-
-    return Progress(quietly if manager else lambda emit: emit())
+    with pytestconfig.stash[_SCREEN].progress() as shown:
+        yield shown
 
 
 @pytest.hookimpl(trylast=True)
@@ -109,7 +123,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     Nothing is raised: what ends the platform comes after this.
     """
     config = session.config
-    if _ACTIVE not in config.stash or _is_worker(config):
+    if _ACTIVE not in config.stash or is_worker(config):
         return
     try:
         _write(config)
@@ -119,40 +133,50 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _write(config: pytest.Config) -> None:
-    folder = config.stash[_ACTIVE]
-    folder.mkdir(exist_ok=True)
+    """The summary, and `latest`: a run that judged nothing leaves the last good results where they are."""
+    folder, failed = config.stash[_ACTIVE], tuple(config.stash[_PUBLISHED].unjudged)
     rows = archive.load(folder / "records")
-    page = summary.render(rows, _environment(config), tuple(config.stash[_UNJUDGED].nodes))
+    if not rows and not failed:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    page = summary.render(rows, _environment(config), failed)
     (folder / "summary.md").write_text(page, encoding="utf-8")
+    config.stash[_SHOWN] = folder / "summary.md"
     _describe_environment(config)
     if config.option.history and rows:
         file = Path(config.option.history)
         history.append(rows, file)
         file.with_suffix(".svg").write_text(history.trend(file), encoding="utf-8")
+    if rows:
+        config.stash[_SHOWN] = folders.promote(folder) / "summary.md"
+    folders.prune(folder.parent)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """A run that never took place leaves no folder: plugins put theirs there before anybody knows."""
+    is_ours = _ACTIVE in config.stash and not is_worker(config)
+    if is_ours and _SHOWN not in config.stash and _UNWRITTEN not in config.stash:
+        folders.discard(config.stash[_ACTIVE])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Every verdict in one table, then where the report lies."""
+    """Every verdict with what was felt, then where the report lies."""
     if _ACTIVE not in config.stash:
         return
-    folder = config.stash[_ACTIVE]
     if _UNWRITTEN in config.stash:
         terminalreporter.ensure_newline()
         terminalreporter.section("no report", red=True)
         terminalreporter.write_line(config.stash[_UNWRITTEN])
-    rows = archive.load(folder / "records")
-    if not rows:
-        return
-    terminalreporter.ensure_newline()  # else the first line below does it, and leaves the header alone
-    terminalreporter.section("verdicts")
-    width = max(len(row.kind) for row in rows)
-    for row in rows:
-        figures = ", ".join(f"{name} {plain(value)} {unit}".rstrip() for name, value, unit in row.metrics[:3])
-        line = f"{row.verdict.upper():12} {row.kind:{width}} {row.title}"
-        terminalreporter.write_line(f"{line}  ({figures})" if figures else line)
-        for reason in row.reasons[:3]:
-            terminalreporter.write_line(f"             {reason}")
-    terminalreporter.write_line(f"report: {folder / 'summary.md'}; `cafe report` renders Allure's")
+    rows = archive.load(config.stash[_ACTIVE] / "records")
+    if rows:
+        terminalreporter.ensure_newline()  # else the first line below does it, and leaves the header alone
+        terminalreporter.section("verdicts")
+        for line in summary.terminal(rows):
+            terminalreporter.write_line(line)
+    if _SHOWN in config.stash:
+        shown = config.stash[_SHOWN].relative_to(config.rootpath)
+        terminalreporter.write_line(f"report: {shown}" + ("; `cafe report` renders Allure's" if rows else ""))
 
 
 def _unwritten(problem: OSError) -> str:
@@ -175,20 +199,3 @@ def _environment(config: pytest.Config) -> dict[str, str]:
     if found["target"] is None and found["env"] is not None:
         found["target"] = environment.load(found["env"]).target
     return {name: str(value) for name, value in found.items() if value not in (None, "none")}
-
-
-def _runs_suites(config: pytest.Config) -> bool:
-    suites = config.rootpath / "suites"
-    places = ((config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args)
-    return any(
-        place == suites or suites in place.parents or place in suites.parents for place in places if place.exists()
-    )
-
-
-def _judges_nothing(config: pytest.Config) -> bool:
-    """A run that only lists or plans must leave the last report alone."""
-    return bool(config.option.collectonly or config.getoption("--plan", default=False))
-
-
-def _is_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput")

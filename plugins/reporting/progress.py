@@ -1,67 +1,85 @@
-"""Shows on a terminal what a long run is doing; silent without one."""
+"""Shows what a long run is doing: a line that lives on a terminal, and one for each phase that is over anywhere."""
 
-import shutil
-import sys
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
 
 _TICK_S = 0.2
 _BAR = 24
+_NAME = 44
+_COLUMNS = 80
+"""Of a terminal that does not say how wide it is."""
 
 
 class Progress:
-    """One line at the bottom of the terminal: phase, bar, seconds. Every method is a no-op without a terminal.
+    """`with progress.phase("books"): …` shows how long it takes, and then that it is over and how long it took.
 
-    `quietly` runs a function with pytest's output capture suspended, so that the line reaches the person.
+    `keep` takes each line that stays. `terminal` is the descriptor of one, where the line of the phase that is under
+    way is painted over and over, from a thread; None where there is no terminal: then only what stays is shown.
     """
 
-    def __init__(self, quietly: Callable[[Callable[[], None]], None], stream: TextIO | None = None) -> None:
-        self._quietly = quietly
-        self._stream = stream or sys.__stderr__
-        self.is_live = bool(self._stream and self._stream.isatty())
+    def __init__(self, keep: Callable[[str], None], terminal: int | None = None) -> None:
+        self._keep = keep
+        self._terminal = terminal
 
     @contextmanager
-    def phase(self, name: str, seconds: float) -> Iterator[None]:
-        """Show `name` with a bar that fills over `seconds`, for as long as the block runs."""
-        if not self.is_live:
+    def phase(self, name: str, seconds: float = 0.0) -> Iterator[None]:
+        """Show `name` while the block runs, with a bar that fills over `seconds`: 0 where nobody knows how long."""
+        started = time.monotonic()
+        with self._painted(name, seconds, started):
+            yield
+        self._keep(over(name, time.monotonic() - started))
+
+    def note(self, text: str) -> None:
+        """Print one line that stays."""
+        self._keep(f"  {text}")
+
+    @contextmanager
+    def _painted(self, name: str, seconds: float, started: float) -> Iterator[None]:
+        if self._terminal is None:
             yield
             return
         done = threading.Event()
-        painter = threading.Thread(target=self._paint, args=(name, seconds, done), daemon=True)
+        painter = threading.Thread(target=self._paint, args=(name, seconds, started, done), daemon=True)
         painter.start()
         try:
             yield
         finally:
             done.set()
             painter.join()
-            self._write("\r\x1b[K")
+            self._write("")
 
-    def note(self, text: str) -> None:
-        """Print one line that stays."""
-        if self.is_live:
-            self._write(f"\r\x1b[K  {text}\n")
-
-    def _paint(self, name: str, seconds: float, done: threading.Event) -> None:
-        started = time.monotonic()
+    def _paint(self, name: str, seconds: float, started: float, done: threading.Event) -> None:
         while True:
-            self._write(f"\r\x1b[K{line(name, time.monotonic() - started, seconds)}")
+            self._write(line(name, time.monotonic() - started, seconds, self._columns()))
             if done.wait(_TICK_S):
                 return
 
+    def _columns(self) -> int:
+        columns = 0
+        with contextlib.suppress(OSError):
+            columns = os.get_terminal_size(self._terminal or 0).columns
+        return columns or _COLUMNS
+
     def _write(self, text: str) -> None:
-        def emit() -> None:
-            if self._stream is not None:
-                self._stream.write(text)
-                self._stream.flush()
-
-        self._quietly(emit)
+        """Over the last line. A terminal that is gone has nobody who would miss it."""
+        if self._terminal is not None:
+            with contextlib.suppress(OSError):
+                os.write(self._terminal, f"\r\x1b[K{text}".encode())
 
 
-def line(name: str, elapsed: float, seconds: float) -> str:
-    """`  name ███░░░ 3.2 / 10 s`, cut to the terminal's width."""
-    share = min(elapsed / seconds, 1.0) if seconds > 0 else 1.0
-    bar = "█" * int(share * _BAR) + "░" * (_BAR - int(share * _BAR))
-    return f"  {name:<28} {bar} {elapsed:.1f} / {seconds:g} s"[: shutil.get_terminal_size().columns - 1]
+def line(name: str, elapsed: float, seconds: float, columns: int) -> str:
+    """`  name ███░░░ 3.2 / 10 s`, cut to the terminal's width; without a bar where `seconds` is 0."""
+    if seconds <= 0:
+        return f"  {name:<{_NAME}} {elapsed:.1f} s"[: columns - 1]
+    filled = int(min(elapsed / seconds, 1.0) * _BAR)
+    bar = "█" * filled + "░" * (_BAR - filled)
+    return f"  {name} {bar} {elapsed:.1f} / {seconds:g} s"[: columns - 1]
+
+
+def over(name: str, took_s: float) -> str:
+    """The line of a phase that is over."""
+    return f"  {name:<{_NAME}} {took_s:6.1f} s"

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from plugins.reporting.impact import Impact
 from plugins.slo import SloReport, Verdict
 from plugins.telemetry.timeline import Timeline
 
@@ -30,7 +31,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One judged run. `reasons` say why the verdict is not PASS, most important first; `evidence` where to look."""
+    """One judged run. `reasons` say why the verdict is not PASS, most important first; `evidence` where to look.
+
+    `impact` is what a reader gets first: who felt it, and when it was good again.
+    """
 
     kind: Literal["stress", "load", "chaos", "infrastructure"]
     name: str
@@ -40,6 +44,7 @@ class RunRecord:
     reasons: tuple[str, ...]
     started: float
     ended: float
+    impact: Impact = field(default_factory=Impact)
     steps: tuple[Step, ...] = ()
     slos: tuple[SloReport, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)

@@ -1,12 +1,12 @@
-"""Renders `reports/summary.md` for a CI page: the verdicts first, then why, then every objective with its margin."""
+"""Renders a run's `summary.md` for a CI page: verdicts and what was felt, then why, then each objective's margin."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 
 from plugins.reporting.archive import SummaryRow
-from plugins.slo import Verdict, plain
+from plugins.slo import Verdict
 
 _MARK = {Verdict.PASS: "✅ pass", Verdict.FAIL: "❌ fail", Verdict.INCONCLUSIVE: "❔ inconclusive"}
 
@@ -36,6 +36,16 @@ def render(rows: Sequence[SummaryRow], environment: Mapping[str, str], unjudged:
     return "\n".join(parts)
 
 
+def terminal(rows: Sequence[SummaryRow]) -> Iterator[str]:
+    """The verdicts for a terminal: each with what was felt below it, then at most three reasons."""
+    width = max(len(row.kind) for row in rows)
+    for row in rows:
+        yield f"{row.verdict.upper():12} {row.kind:{width}} {row.title}"
+        for line in (row.impact, *row.reasons[:3]):
+            if line:
+                yield f"{'':12} {' ' * width} {line}"
+
+
 def _unjudged(tests: Sequence[str]) -> str:
     if not tests:
         return ""
@@ -44,12 +54,11 @@ def _unjudged(tests: Sequence[str]) -> str:
 
 
 def _table(rows: Sequence[SummaryRow]) -> str:
-    lines = ["| run | verdict | took | key figures |", "|---|---|---|---|"]
-    for row in rows:
-        figures = ", ".join(f"{name} {plain(value)} {unit}".rstrip() for name, value, unit in row.metrics[:4])
-        lines.append(
-            f"| {row.kind}: {_cell(row.title)} | {_MARK[row.verdict]} | {row.duration_s:.1f} s | {_cell(figures)} |"
-        )
+    lines = ["| run | verdict | took | what was felt |", "|---|---|---|---|"]
+    lines += (
+        f"| {row.kind}: {_cell(row.title)} | {_MARK[row.verdict]} | {row.duration_s:.1f} s | {_cell(row.impact)} |"
+        for row in rows
+    )
     return "\n".join(lines) + "\n"
 
 

@@ -1,5 +1,6 @@
 """Objectives, SLOs and verdicts: pure data and arithmetic, no pytest, no clock, no I/O."""
 
+from plugins.slo.errors import ClaimError
 from plugins.slo.objective import Objective, Result, unit_of
 from plugins.slo.plain import plain
 from plugins.slo.quantile import nearest_rank
@@ -8,6 +9,7 @@ from plugins.slo.verdict import Verdict
 
 __all__ = [
     "MIN_SAMPLES",
+    "ClaimError",
     "Objective",
     "Result",
     "Slo",

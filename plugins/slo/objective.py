@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from plugins.slo.errors import ClaimError
 from plugins.slo.plain import plain
 from plugins.slo.verdict import Verdict
 
@@ -65,18 +66,18 @@ class Objective:
 
     @classmethod
     def parse(cls, text: str) -> "Objective":
-        """Read `p99 ≤ 250 ms`; `ValueError` shows the text and the form it should have."""
+        """Read `p99 ≤ 250 ms`; `ClaimError` shows the text and the form it should have."""
         plain = text
         for symbol, ascii_form in _SYMBOLS.items():
             plain = plain.replace(symbol, ascii_form)
         match = _FORM.match(plain)
         if match is None:
-            raise ValueError(f"{text!r} is no objective; write 'p99 <= 250 ms', 'errors <= 0.1 %' or 'cpu = 95 % +- 5'")
+            raise ClaimError(f"{text!r} is no objective; write 'p99 <= 250 ms', 'errors <= 0.1 %' or 'cpu = 95 % +- 5'")
         _check_units(text, match)
         operator: Operator = "<=" if match["operator"] == "<=" else ">=" if match["operator"] == ">=" else "="
         tolerance = float(match["tolerance"] or 0.0)
         if tolerance and operator != "=":
-            raise ValueError(f"{text!r} gives a tolerance to {operator}; only '=' takes one")
+            raise ClaimError(f"{text!r} gives a tolerance to {operator}; only '=' takes one")
         return cls(
             indicator=match["indicator"],
             operator=operator,
@@ -115,8 +116,8 @@ def _check_units(text: str, match: re.Match[str]) -> None:
     """The bound is in what the indicator is measured in, and the tolerance in the same."""
     known, given = unit_of(match["indicator"]), match["unit"]
     if known is not None and given != known:
-        raise ValueError(
+        raise ClaimError(
             f"{text!r} is in {given or 'no unit'}; {match['indicator']} is measured in {known or 'no unit'}"
         )
     if match["of"] and given != "%":
-        raise ValueError(f"{text!r} gives its tolerance in %; write it in {given or 'no unit'}, as the bound")
+        raise ClaimError(f"{text!r} gives its tolerance in %; write it in {given or 'no unit'}, as the bound")

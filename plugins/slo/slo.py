@@ -1,8 +1,9 @@
 """A named set of objectives, composable with `&`, and the verdict over all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+from plugins.slo.errors import ClaimError
 from plugins.slo.objective import Objective, Result
 from plugins.slo.verdict import Verdict
 
@@ -45,15 +46,15 @@ class Slo:
 
     @classmethod
     def of(cls, name: str, *objectives: str) -> "Slo":
-        """Read every objective; `ValueError` lists all that cannot be read, not only the first."""
+        """Read every objective; `ClaimError` lists all that cannot be read, not only the first."""
         parsed, problems = [], []
         for text in objectives:
             try:
                 parsed.append(Objective.parse(text))
-            except ValueError as problem:
+            except ClaimError as problem:
                 problems.append(str(problem))
         if problems:
-            raise ValueError(f"SLO {name!r}: " + "; ".join(problems))
+            raise ClaimError(f"SLO {name!r}: " + "; ".join(problems))
         return cls(name, tuple(parsed))
 
     def __and__(self, other: "Slo") -> "Slo":
@@ -65,6 +66,15 @@ class Slo:
             replace(each, bound=each.bound * latency_scale) if each.unit == "ms" else each for each in self.objectives
         )
         return Slo(self.name, tuple(objectives))
+
+    def check_measured(self, measured: Collection[str], where: str) -> None:
+        """`ClaimError` for objectives on what nothing measures `where`: they would stay inconclusive for ever."""
+        strange = [str(objective) for objective in self.objectives if objective.indicator not in measured]
+        if strange:
+            raise ClaimError(
+                f"{where}: SLO {self.name!r}: nothing measures what {', '.join(strange)} is about; there are:"
+                f" {', '.join(measured)}"
+            )
 
     def judge(self, indicators: Mapping[str, float | None], *, samples: int | None = None) -> SloReport:
         """Judge each objective on the indicator of its name.

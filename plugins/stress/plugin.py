@@ -34,7 +34,13 @@ def stress(
         with lease.hold(f"stress {claim.id}"):
             record = claim.perform(platform, settings.profile, progress)
         reporter.publish(record)
-        explained = "\n".join((record.title, *(str(report) for report in record.slos)))
+        explained = "\n".join(
+            (
+                f"{record.title}: {record.verdict.upper()}",
+                f"  {record.impact}",
+                *(str(report) for report in record.slos),
+            )
+        )
         conclude(record.verdict, explained)
 
     return run

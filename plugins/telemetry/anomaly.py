@@ -36,6 +36,10 @@ class Anomaly:
     silent_is_zero: bool = False
     must_return: bool = True
 
+    def __str__(self) -> str:
+        back = ", and back afterwards" if self.must_return else ""
+        return f"{self.name} {self.direction} by at least {plain(self.by)} {self.unit}".rstrip() + back
+
     def check(self, series: Series, before: Span, during: Span, after: Span) -> AnomalyResult:
         """Hold the series against the expectation; a window without data leaves it inconclusive."""
         windows = [

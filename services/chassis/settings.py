@@ -1,9 +1,9 @@
 """What every service reads from its environment, checked once at the start with every problem reported together."""
 
-from typing import Annotated, Literal, TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.chassis.environment import ConfigurationError
@@ -12,7 +12,8 @@ EXIT_CONFIGURATION = 78
 """The exit status of a service whose settings are wrong: EX_CONFIG of sysexits.h."""
 
 
-def _with_a_port_if_any(url: str) -> str:
+def with_a_port_if_any(url: str) -> str:
+    """The URL of a store; `ValueError`, which does not repeat it, for a port that is none."""
     try:
         port = urlsplit(url).port
     except ValueError:  # its text repeats what may be a password
@@ -37,7 +38,6 @@ class ChassisSettings(BaseSettings):
     """Where ECS answers a task who it is (`chassis.task`); empty outside of ECS."""
     cafe_resilience: Literal["on", "off"] = "on"
     cafe_metric_period_s: float = Field(default=60.0, gt=0, le=3600)
-    cafe_elasticache_url: Annotated[str, AfterValidator(_with_a_port_if_any)] = Field(pattern=r"^rediss?://[^\s]+$")
     operator_token_secret: str = Field(min_length=1, max_length=2048)
     cafe_drain_min_s: float = Field(default=0.3, ge=0, le=60)
     """How long a task accepts after SIGTERM even if nothing arrives: the load balancer needs time to stop sending."""

@@ -55,9 +55,7 @@ def build(parts: Parts, mode: Mode) -> Gateway:
     """The application, complete: routes inside, gateway outside."""
     settings = parts.settings
     stress = Coordinator(parts.redis, parts.bus, SERVICE.name)
-    engine = Engine(
-        entry="services.order.stress:bulk_orders", vcpu=settings.cafe_vcpu, task=parts.task, report=stress.report
-    )
+    engine = Engine(entry=SERVICE.stress.work, vcpu=settings.cafe_vcpu, task=parts.task, report=stress.report)
     app = api.create(
         title="CloudCafe orders",
         version="1",

@@ -129,7 +129,7 @@ class Relay:
                 await self._wake.wait()
         except TimeoutError:
             return
-        linger = self._handed_on_at + LINGER_S - time.monotonic()
+        linger = self._handed_on_at + LINGER_S - asyncio.get_running_loop().time()
         if linger > 0 and not self._is_stopping and len(self._backlog) < AT_ONCE:
             await asyncio.sleep(linger)
 
@@ -141,7 +141,7 @@ class Relay:
             await self._sweep()
             while rows := self._backlog.due(self._owner.shards, AT_ONCE):
                 await self._hand_on(rows)
-                self._handed_on_at = time.monotonic()
+                self._handed_on_at = asyncio.get_running_loop().time()
                 if self._backlog.unswept(self._owner.shards):  # there was more than a page: go on with the next
                     self._wake.set()
         except AwsError as error:
@@ -163,7 +163,7 @@ class Relay:
             await self._announce(pack(chunk))
 
     async def _sweep(self) -> None:
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         shards = self._owner.shards
         if now - self._swept_at >= SWEEP_S:
             self._swept_at = now

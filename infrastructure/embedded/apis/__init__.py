@@ -5,6 +5,7 @@ An API's `__init__` says what it is, as data; what that names is imported once m
 
 from infrastructure.embedded.apis import (
     application_autoscaling,
+    autoscaling,
     cloudformation,
     cloudwatch,
     dynamodb,
@@ -43,6 +44,7 @@ PROVIDERS = (
     rds.API,
     secretsmanager.API,
     elbv2.API,
+    autoscaling.API,
     ecs.API,
     lambda_.API,
     cloudwatch.API,

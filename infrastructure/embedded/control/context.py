@@ -11,15 +11,19 @@ from infrastructure.state import StateFolder
 
 if TYPE_CHECKING:  # controllers are built from these; at run time only the assembly needs to know them
     from infrastructure.embedded.control.metrics import Metrics
+    from infrastructure.embedded.gateway.pages import Page
     from infrastructure.embedded.moto.records import Backends
     from infrastructure.embedded.network.edges import Network
+    from infrastructure.embedded.network.envoy.model import Endpoint
     from infrastructure.embedded.network.envoy.process import Envoy
 
 
 @dataclass(slots=True)
 class Couplings:
-    """What one API does for another beyond AWS's calls; the controller that does it sets it, None until then."""
+    """What one API does for another beyond AWS's calls; the controller that does it sets it."""
 
+    instance_endpoint: Callable[[str], "Endpoint | None"] = lambda _instance: None
+    """EC2's, for load balancers: where what an instance serves is reached; None while it does not run."""
     set_master_password: Callable[[str, str], Awaitable[None]] | None = None
     """RDS's, for rotations: changes the password of a cluster's master user. `EnvironmentFault`: not now."""
 
@@ -44,4 +48,6 @@ class Context:
     backends: "Backends"
     wake: Callable[[str], None]
     url: str = ""
+    pages: "dict[str, Page]" = field(default_factory=dict)
+    """Pages of the control plane that a controller answers, by name; it adds them when it is made."""
     couplings: Couplings = field(default_factory=Couplings)

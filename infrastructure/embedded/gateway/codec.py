@@ -15,6 +15,8 @@ from urllib.parse import parse_qs, parse_qsl, unquote
 from uuid import uuid4
 
 import orjson
+from botocore.exceptions import UnknownServiceError
+from botocore.loaders import create_loader
 from botocore.model import OperationModel, OperationNotFoundError
 
 from infrastructure.embedded.gateway.call import Answer, HttpRequest
@@ -39,6 +41,16 @@ def operation(name: str, action: str) -> OperationModel | None:
     except OperationNotFoundError:
         return None
     return found
+
+
+@lru_cache(maxsize=64)  # likewise
+def rest_protocol(service: str) -> str:
+    """In which protocol an API that is not provided, signed as `service`, understands a refusal; JSON when unknown."""
+    try:
+        found = create_loader().load_service_model(service, "service-2")["metadata"]["protocol"]
+    except UnknownServiceError:
+        return "json"
+    return str(found) if str(found).startswith("rest-") else "json"
 
 
 def json_members(body: bytes) -> dict[str, Any]:
@@ -113,8 +125,8 @@ def answer(
     headers = {str(name).lower(): str(value) for name, value in made["headers"].items()}
     body = made["body"]
     status = _status(of, output) or int(made["status_code"])
-    if of.output_shape is None or status == 204:
-        body = b""
+    if status == 204 or (of.output_shape is None and protocol not in ("query", "ec2")):
+        body = b""  # the query protocols have an envelope around nothing
     return Answer(
         status=status,
         headers={"x-amzn-requestid": request_id, **headers},

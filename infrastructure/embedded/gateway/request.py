@@ -40,7 +40,8 @@ def call_of(request: HttpRequest, router: Router, *, at: float) -> Call:
         action = request.form.get("Action", "")
         protocol = "ec2" if api is not None and api.protocol == "ec2" else "query"
     else:
-        action, protocol = f"{request.method} {request.path}", api.protocol if api is not None else "json"
+        action = f"{request.method} {request.path}"
+        protocol = api.protocol if api is not None else codec.rest_protocol(service)
         found = codec.route(api.model_name, request) if api is not None and api.protocol.startswith("rest") else None
         if found is not None:
             action, labels = found[0].name, found[1]

@@ -17,6 +17,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from infrastructure.embedded.host import proctree
@@ -36,6 +37,7 @@ class ProcessSpec:
     (`ecs-task`, `redis`, `envoy`); `resource` is the ARN or id of the AWS resource the process stands for. `env` is the
     child's environment on top of PATH, HOME, the locale and the platform's marker; nothing else of ours is passed on.
     `user` is the system user an exec'd program runs as; None keeps ours. `zygote` is the one that forks the `entry`.
+    `folder` is where an exec'd program starts; None is the platform's own folder for what runs.
     """
 
     id: str
@@ -49,6 +51,7 @@ class ProcessSpec:
     entry: str | None = None
     user: str | None = None
     zygote: str = SERVICES_ZYGOTE
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.id or set(self.id) - _FILE_NAME_SAFE or self.id.startswith("."):

@@ -196,7 +196,7 @@ class Supervisor:
                 stdout=descriptor,
                 stderr=descriptor,
                 env=self._environment(spec),
-                cwd=self._state.run,
+                cwd=spec.folder or self._state.run,
                 pass_fds=tuple(inherit),
                 start_new_session=True,
             )

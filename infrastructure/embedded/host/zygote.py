@@ -48,7 +48,7 @@ def preload() -> None:
     """Import what services use, and their own modules."""
     for module in PRELOAD:
         importlib.import_module(module)
-    for service in catalog.http_services():
+    for service in catalog.containers():
         _preload_entry(service.entry)
 
 

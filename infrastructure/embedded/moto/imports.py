@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +20,7 @@ from infrastructure.embedded.moto import patches
 
 SETTINGS: Mapping[str, str] = {
     "MOTO_DISABLE_GLOBAL_CORS": "true",  # a web page has no business here
-    "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # images that nothing here starts
+    "MOTO_AMIS_PATH": str(Path(__file__).parents[1] / "apis" / "ec2" / "image" / "amis.json"),  # what can be booted
     "MOTO_IAM_LOAD_MANAGED_POLICIES": "false",  # 8 MB of Python literals
 }
 CLOUDFORMATION_SKIPS: tuple[str, ...] = (

@@ -4,6 +4,7 @@
           │ a resource fails                             │                                    DELETE_COMPLETE, or
           ▼                                              ▼                                    DELETE_FAILED
     ROLLBACK_IN_PROGRESS ─▶ ROLLBACK_COMPLETE      UPDATE_ROLLBACK_IN_PROGRESS ─▶ UPDATE_ROLLBACK_COMPLETE
+    Between the last two of an update: …_CLEANUP_IN_PROGRESS, in which what was replaced or left over is deleted.
 
 Every step leaves an event with its reason. The operations are generators: they yield while a deletion goes on outside
 (a service that drains), and `drive` takes them up again from the event loop. Source: AWS CloudFormation User Guide,
@@ -104,6 +105,7 @@ class Work:
         for logical_id in wanted:  # a policy may change where no property does
             stack.made[logical_id].is_retained = self._is_retained(logical_id)
         stack.adopt(template, self.map)
+        self._stack("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         for logical_id, known in before.items():
             if logical_id in stack.made:
                 self._clean_up(logical_id, known, stack.made[logical_id])
@@ -121,6 +123,8 @@ class Work:
                     self._put_back(logical_id, now, known)
                 except Failure:
                     status = "UPDATE_ROLLBACK_FAILED"
+        if status == "UPDATE_ROLLBACK_COMPLETE":
+            self._stack(f"{status}_CLEANUP_IN_PROGRESS")
         yield from self._remove_all(added, status, "UPDATE_ROLLBACK_FAILED")
 
     def delete(self) -> Iterator[None]:
@@ -255,6 +259,7 @@ class Work:
             resource_status_reason=reason,
             resource_properties=None,
         )
+        event.client_request_token = self.stack.client_request_token
         self.stack.events.append(event)
         del self.stack.events[:-KEPT_EVENTS]
 

@@ -151,11 +151,35 @@ def check_parameters(template: Template, given: Mapping[str, Any]) -> None:
     if missing:
         raise Invalid(f"Parameters: [{', '.join(missing)}] must have values")
     for name, rule in declared.items():
-        _check(name, rule, str(given.get(name, rule.get("Default", ""))))
+        _check(name, rule, value_of(rule, given.get(name)))
+
+
+def plain(value: object) -> str:
+    """A scalar of a template as text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def value_of(declared: Mapping[str, Any], given: str | None) -> str:
+    """What a parameter's value is as text: what was given, else the default."""
+    return plain(declared.get("Default", "")) if given is None else given
+
+
+def shown_parameters(template: Template, parameters: Mapping[str, str]) -> dict[str, str]:
+    """The values of all that the template declares; those that are not to be echoed are masked."""
+    declared: Mapping[str, Any] = template.get("Parameters") or {}
+    return {
+        name: "****" if is_true(each.get("NoEcho")) else value_of(each, parameters.get(name))
+        for name, each in declared.items()
+    }
+
+
+def is_true(value: object) -> bool:
+    """A flag, however a template writes it."""
+    return plain(value).lower() == "true"
 
 
 def _check(name: str, rule: Mapping[str, Any], value: str) -> None:
-    allowed = [str(each).lower() if isinstance(each, bool) else str(each) for each in rule.get("AllowedValues", ())]
+    allowed = [plain(each) for each in rule.get("AllowedValues", ())]
     values = [each.strip() for each in value.split(",")] if "List" in str(rule.get("Type")) else [value]
     if allowed and not set(values) <= set(allowed):
         raise Invalid(f"Parameter '{name}' must be one of AllowedValues [{', '.join(allowed)}]")
@@ -202,19 +226,24 @@ def order(template: Template) -> tuple[str, ...]:
 
 def references(value: Any) -> Iterator[str]:
     """Names that a part of a template refers to: Ref, GetAtt, Sub."""
+    return (name for name, _ in mentions(value))
+
+
+def mentions(value: Any) -> Iterator[tuple[str, str]]:
+    """Names that a part of a template refers to, and the attribute of it, empty for Ref."""
     if isinstance(value, list):
         for each in value:
-            yield from references(each)
+            yield from mentions(each)
     elif isinstance(value, dict):
         for name, each in value.items():
             if name == "Ref" and isinstance(each, str):
-                yield each
+                yield each, ""
             elif name == "Fn::GetAtt":
-                yield each[0]
+                yield each[0], each[1]
             elif name == "Fn::Sub":
                 yield from _substituted(each)
             else:
-                yield from references(each)
+                yield from mentions(each)
 
 
 def _depends_on(declared: Mapping[str, Any]) -> list[str]:
@@ -223,9 +252,10 @@ def _depends_on(declared: Mapping[str, Any]) -> list[str]:
     return [str(each) for each in named] if isinstance(named, list) else [str(named)]
 
 
-def _substituted(value: Any) -> Iterator[str]:
+def _substituted(value: Any) -> Iterator[tuple[str, str]]:
     text, own = (value[0], value[1]) if isinstance(value, list) else (value, {})
-    yield from references(list(own.values()))
+    yield from mentions(list(own.values()))
     for name in _SUBSTITUTED.findall(str(text)):
         if name.strip() not in own:
-            yield name.strip().partition(".")[0]
+            entity, _, attribute = name.strip().partition(".")
+            yield entity, attribute

@@ -159,7 +159,7 @@ async def lambda_world(folder: Path) -> AsyncIterator[LambdaWorld]:
         router=ROUTER,
         operations=backends.operations,
         interceptors=(),
-        pages={},
+        pages=context.pages,
         on_mutation=lambda _service, name: calls.append(name),
     )
     await plane.serve(port)

@@ -47,18 +47,22 @@ def test_books_that_balance_are_counted() -> None:
     [
         ("unknown", None, 1, True, set()),
         ("unknown", None, 1, False, set()),
+        ("refused", 500, 1, True, set()),
         ("refused", 503, 1, True, set()),
         ("refused", 504, 1, False, set()),
         ("refused", 422, 1, False, set()),
         ("refused", 422, 1, True, {"order not refused"}),
         ("refused", 429, 1, True, {"order not refused"}),
+        ("refused", 499, 1, True, {"order not refused"}),
+        ("refused", 408, 1, True, set()),
         ("refused", 409, 1, True, set()),
         ("refused", 429, 2, True, set()),
         ("refused", None, 1, True, {"order not refused"}),
     ],
     ids=[
-        "unknown, there", "unknown, not there", "503, there", "504, not there", "422, not there", "422, there",
-        "429, there", "409, there", "429 after another try, there", "never sent, there",
+        "unknown, there", "unknown, not there", "500, there", "503, there", "504, not there", "422, not there",
+        "422, there", "429, there", "499, there", "408, there", "409, there", "429 after another try, there",
+        "never sent, there",
     ],
 )  # fmt: skip
 def test_what_was_not_acknowledged_may_exist_only_where_nobody_can_know(
@@ -87,8 +91,10 @@ def test_orders_of_others_are_left_alone_unless_there_are_no_others() -> None:
 
 
 def test_a_dead_letter_of_others_is_theirs_and_one_of_nobody_is_everybodys() -> None:
-    others = replace(TRUTH, dead_letters=(letter(order_id(PLACED[99]), None),))
-    assert kinds(others, PLACED[:50]) == set()
+    for reason in (None, "amount differs"):
+        others = replace(TRUTH, dead_letters=(letter(order_id(PLACED[99]), reason),))
+        report = compare(others, PLACED[:50])
+        assert (report.discrepancies, report.notes) == ((), ())
     for unknown in (None, "order-never-heard-of"):
         assert kinds(replace(TRUTH, dead_letters=(letter(unknown, None),)), PLACED) == {"dead-lettered silently"}
 
@@ -111,6 +117,20 @@ def test_only_orders_that_were_not_under_way_together_have_an_order(acknowledged
         for p in books.payments
     )
     assert kinds(replace(books, payments=late), (second, first)) == expected
+
+
+@pytest.mark.parametrize("book", ["payments", "captures"])
+def test_an_order_captured_too_late_says_by_which_book(book: str) -> None:
+    first, second = (replace(one, customer_id="c-1") for one in PLACED[1:3])
+    books = books_of((first, second))
+    late = generated.captured_at(second) + 1
+    if book == "payments":
+        books = replace(books, payments=(replace(books.payments[0], captured_at=late), *books.payments[1:]))
+    else:
+        books = replace(books, captures=(replace(books.captures[0], captured_at=late), *books.captures[1:]))
+    [found] = compare(books, (first, second)).discrepancies
+    assert (found.kind, found.order_id) == ("captured out of order", order_id(first))
+    assert found.what == (f"after {order_id(second)} of the same customer, which was placed later (by {book})")
 
 
 def test_two_orders_captured_in_the_same_instant_are_in_order() -> None:
@@ -137,7 +157,7 @@ def test_the_report_shows_what_each_book_holds_of_each_offending_order() -> None
     wrong = replace(generated.captured_row(VICTIM), total_amount=CENT)
     payments = tuple(wrong if p.order_id == wrong.order_id else p for p in TRUTH.payments)
     text = str(compare(replace(TRUTH, payments=payments), PLACED))
-    assert "books: FAIL (acknowledged 100" in text
+    assert "books: FAIL (this run: acknowledged 100" in text
     assert f"{VICTIM.order_id}: payment altered: ordered was {VICTIM.total_amount}" in text
     for book in ("history", "orders", "outbox", "payments", "captures", "entries", "accepted", "paid", "dead"):
         assert f"\n      {book}" in text

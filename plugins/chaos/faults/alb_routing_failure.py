@@ -39,7 +39,8 @@ class AlbRoutingFailure:
             raise EmptyTargetError(f"rule {rule} forwards to the empty target group already; run `cafe restore`")
         call = Call(action="elasticloadbalancing:ModifyRule", resource=rule)
         backup: dict[str, Json] = {"rule": rule, "empty": empty, "actions": actions}
-        return Plan(fault=self.name, targets=(rule,), calls=(call,), undo=(call,), backup=backup, created_at=at)
+        plan = Plan(fault=self.name, targets=(rule,), calls=(call,), undo=(call,), backup=backup, created_at=at)
+        return plan.reaching(f"every request to the {self.service.name} service through the load balancer")
 
     def inject(self, cloud: Cloud, plan: Plan) -> None:
         action = {"Type": "forward", "TargetGroupArn": plan.saved("empty")}

@@ -31,7 +31,8 @@ class DynamoDbThrottle:
         call = Call(action="dynamodb:UpdateTable", resource=arn)
         key: Json = {part["AttributeName"]: {"S": "chaos-probe"} for part in table["KeySchema"]}
         backup: dict[str, Json] = {"table": name, "capacity": capacity, "probe_key": key}
-        return Plan(fault=self.name, targets=(arn,), calls=(call,), undo=(call,), backup=backup, created_at=at)
+        plan = Plan(fault=self.name, targets=(arn,), calls=(call,), undo=(call,), backup=backup, created_at=at)
+        return plan.reaching(f"every read and write of the table {name}")
 
     def inject(self, cloud: Cloud, plan: Plan) -> None:
         _set(cloud, plan, dict.fromkeys(_UNITS, 1))

@@ -34,7 +34,8 @@ class EcsTaskKill:
         backup: dict[str, Json] = {"cluster": cluster, "service": service, "group": group}
         backup |= {"task": tasks[0], "healthy": healthy}
         call = Call(action="ecs:StopTask", resource=tasks[0])
-        return Plan(fault=self.name, targets=tasks[:1], calls=(call,), undo=(), backup=backup, created_at=at)
+        plan = Plan(fault=self.name, targets=tasks[:1], calls=(call,), undo=(), backup=backup, created_at=at)
+        return plan.reaching(f"1 of {len(tasks)} tasks of {service}")
 
     def inject(self, cloud: Cloud, plan: Plan) -> None:
         cloud.client("ecs").stop_task(cluster=plan.saved("cluster"), task=plan.saved("task"), reason=self.title)

@@ -12,7 +12,6 @@ from plugins.chaos.fault import Cloud, EmptyTargetError, Json, Kind, Patience, P
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElastiCacheFlush:
     """The keys are gone for good, but a cache holds nothing that its table does not: it heals by being used.
-
     FLUSHALL is a command of the data plane, so IAM has no action for it; the security group lets the caller in.
     """
 
@@ -26,13 +25,14 @@ class ElastiCacheFlush:
 
     def plan(self, cloud: Cloud, at: float) -> Plan:
         group = _group(cloud, cloud.output(self.group_output))
-        members: list[Json] = sorted(group["MemberClusters"])
+        name, members = group["ReplicationGroupId"], sorted(group["MemberClusters"])
         if not members:
-            raise EmptyTargetError(f"replication group {group['ReplicationGroupId']} has no cache node to flush")
+            raise EmptyTargetError(f"replication group {name} has no cache node to flush")
         with _connection(cloud) as cache:
-            backup: dict[str, Json] = {"group": group["ReplicationGroupId"], "members": members}
-            backup |= {"keys": cache.dbsize(), "ran_out": _ran_out(cache)}
-        return Plan(fault=self.name, targets=tuple(map(str, members)), calls=(), undo=(), backup=backup, created_at=at)
+            keys, ran_out = cache.dbsize(), _ran_out(cache)
+        backup: dict[str, Json] = {"group": name, "members": members, "keys": keys, "ran_out": ran_out}
+        plan = Plan(fault=self.name, targets=tuple(members), calls=(), undo=(), backup=backup, created_at=at)
+        return plan.reaching(f"all {keys} keys, on {len(members)} of {len(members)} nodes")
 
     def inject(self, cloud: Cloud, plan: Plan) -> None:
         with _connection(cloud) as cache:

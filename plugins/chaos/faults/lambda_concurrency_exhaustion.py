@@ -40,7 +40,8 @@ class LambdaConcurrencyExhaustion:
         since = math.floor(at / _PERIOD_S) * _PERIOD_S
         backup: dict[str, Json] = {"function": name, "reserved": reserved, "since": since}
         backup["throttles"] = _throttles(cloud, name, since)
-        return Plan(fault=self.name, targets=(arn,), calls=(call,), undo=(undo,), backup=backup, created_at=at)
+        plan = Plan(fault=self.name, targets=(arn,), calls=(call,), undo=(undo,), backup=backup, created_at=at)
+        return plan.reaching(f"every invocation of {name}")
 
     def inject(self, cloud: Cloud, plan: Plan) -> None:
         _reserve(cloud, plan, 0)

@@ -34,7 +34,8 @@ class RdsFailover:
         call = Call(action="rds:FailoverDBCluster", resource=found.arn)
         backup: dict[str, Json] = {"cluster": found.name, "writer": found.writers[0]}
         backup["started_at"] = writing_server(cloud).started_at
-        return Plan(fault=self.name, targets=found.writers, calls=(call,), undo=(), backup=backup, created_at=at)
+        plan = Plan(fault=self.name, targets=found.writers, calls=(call,), undo=(), backup=backup, created_at=at)
+        return plan.reaching(f"the writer, 1 of {len(found.members)} instances of {found.name}, and its connections")
 
     def inject(self, cloud: Cloud, plan: Plan) -> None:
         cloud.client("rds").failover_db_cluster(DBClusterIdentifier=plan.saved("cluster"))

@@ -65,6 +65,7 @@ def test_a_platform_that_does_not_answer_leaves_the_experiment_open(state: State
 
     assert result.exit_code == ExitCode.ENVIRONMENT
     assert json.loads(result.stdout)["outcome"] == "stuck"
+    assert "put t right by hand, then `cafe restore --accept e1`; or take the platform down" in result.stderr
     assert run("--accept", "e1").exit_code == ExitCode.PASSED
     assert run().stdout == ""
 

@@ -276,8 +276,31 @@ def test_preflight_refuses_an_empty_target_before_any_load(tmp_path: Path) -> No
     assert "start" not in table.load.calls
 
 
-def test_preflight_passes_on_what_forbids_the_experiment(tmp_path: Path) -> None:
-    table = Table(tmp_path, fault=FileFault(raises={"plan": UsageError("not here")}))
+@pytest.mark.parametrize(
+    "refusal", [UsageError("not here"), KeyboardInterrupt("Ctrl-C"), SystemExit("pytest.exit")], ids=repr
+)
+def test_preflight_passes_on_what_forbids_or_ends_the_experiment(tmp_path: Path, refusal: BaseException) -> None:
+    table = Table(tmp_path, fault=FileFault(raises={"plan": refusal}))
 
-    with pytest.raises(UsageError, match="not here"):
+    with pytest.raises(type(refusal)) as raised:
         table.experiment().run()
+
+    assert raised.value is refusal
+    assert table.phases == [Phase.PREFLIGHT]
+    assert table.load.calls == ["stop"]
+
+
+def test_a_slow_terminal_makes_no_phase_longer(tmp_path: Path) -> None:
+    """Else it would count as time in which the service had not recovered."""
+    table = Table(tmp_path)
+
+    def show(_phase: Phase) -> None:
+        table.pulse.time += 3.0
+
+    table.on_enter = show
+
+    trace = table.experiment().run()
+
+    assert {span.name: span.end - span.start for span in trace.spans} == {
+        "preflight": 0.0, "baseline": 10.0, "inject": 0.0, "observe": 10.0, "rollback": 0.0, "recovery": 10.0,
+    }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,7 +103,12 @@ def test_a_sabotaged_fault_has_no_symptom(fault: Fault, platform: TestCloud) -> 
 @each_fault
 def test_the_policy_allows_all_it_does_and_nothing_everywhere_but_reading(fault: Fault, platform: TestCloud) -> None:
     plan = fault.plan(platform, 7.0)
-    statements = json.loads(policy(fault, plan))["Statement"]
+    document = json.loads(policy(fault, plan))
+    statements = document["Statement"]
+    assert document["Version"] == "2012-10-17"
+    assert {tuple(statement) for statement in statements} == {("Sid", "Effect", "Action", "Resource")}
+    assert {statement["Effect"] for statement in statements} == {"Allow"}
+    assert len({statement["Sid"] for statement in statements}) == len(statements)
     allowed = {action for statement in statements for action in statement["Action"]}
     assert allowed == {*fault.reads, *fault.writes}
     for statement in statements:
@@ -204,6 +210,12 @@ def test_concurrency_is_put_back_as_it_was(reserved: int | None, platform: TestC
     ]
 
 
+@pytest.mark.parametrize(("at", "since"), [(1_800_000_000.0, 1_800_000_000), (1_800_000_059.9, 1_800_000_000)])
+def test_throttles_are_counted_from_the_minute_of_the_plan(at: float, since: int, platform: TestCloud) -> None:
+    """CloudWatch stamps the minutes of AWS/Lambda with their beginning: a later start would miss the first."""
+    assert fault("lambda-concurrency-exhaustion").plan(platform, at).saved("since") == since
+
+
 def test_a_table_is_only_changed_back_once_it_is_active(platform: TestCloud) -> None:
     waits: list[float] = []
     throttle = DynamoDbThrottle(patience=Patience(clock=lambda: sum(waits), pause=waits.append))
@@ -261,9 +273,54 @@ def test_keys_that_ran_out_are_no_flush(is_flushed: bool, platform: TestCloud) -
     assert (flush.symptom(platform, plan) is not None) == is_flushed
 
 
+def test_keys_that_ran_out_before_are_none_of_the_flush(platform: TestCloud) -> None:
+    flush = fault("elasticache-flush")
+    with redis.Redis.from_url(platform.endpoint("elasticache")) as cache:
+        cache.flushall()
+        cache.mset({"a": 1, "b": 1})
+        cache.pexpire("a", 1)
+        while cache.exists("a"):  # as above
+            pass
+        plan = flush.plan(platform, 0.0)
+        flush.inject(platform, plan)
+    assert flush.symptom(platform, plan) == "the cache fell from 1 keys to 0"
+
+
 def test_an_unknown_fault_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match="alb-routing-failure, rds-failover, dynamodb-throttle"):
         fault("earthquake")
+
+
+def test_each_fault_says_how_it_ends() -> None:
+    assert {known.name: known.kind for known in FAULTS} == {
+        "alb-routing-failure": "reversible",
+        "rds-failover": "self-healing",
+        "dynamodb-throttle": "reversible",
+        "elasticache-flush": "self-healing",
+        "ecs-task-kill": "self-healing",
+        "lambda-concurrency-exhaustion": "reversible",
+    }
+    assert all(len(known.title) > 20 for known in FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("patience", "pauses", "after"),
+    [
+        (Patience(), [0.1, 0.15, 0.225], "60 s"),
+        (EcsTaskKill(service=http_service("order")).patience, [0.1, 0.15, 0.225], "180 s"),
+        (RdsFailover().patience, [0.1, 0.15, 0.225], "180 s"),
+        (Patience(deadline_s=1.0, step_s=1.9), [1.9], "1 s"),
+    ],
+    ids=["a minute", "as long as Fargate takes", "as long as Aurora takes", "at least once more"],
+)
+def test_a_fault_waits_ever_longer_and_not_for_ever(patience: Patience, pauses: list[float], after: str) -> None:
+    waits: list[float] = []
+    patient = replace(patience, clock=lambda: sum(waits), pause=waits.append)
+    with pytest.raises(EnvironmentFault, match=f"after {after} still: it is not ready"):
+        patient.until_clear(lambda: "it is not ready")
+    assert waits[: len(pauses)] == pytest.approx(pauses)
+    assert max(waits) <= 2.0
+    assert patience.deadline_s <= sum(waits) < patience.deadline_s + 2.0
 
 
 def test_names_follow_their_files() -> None:

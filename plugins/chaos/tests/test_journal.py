@@ -3,7 +3,7 @@
 import json
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from infrastructure.errors import EnvironmentFault
 from plugins.chaos import journal
 from plugins.chaos.fault import Call, Plan
-from plugins.chaos.journal import Journal
+from plugins.chaos.journal import Entry, Journal
 from plugins.chaos.tests.fakes import origin
 
 PLAN = Plan(
@@ -125,6 +125,27 @@ def test_an_experiment_whose_file_goes_while_it_is_looked_at_is_closed(tmp_path:
     assert journal.entries(folder) == ()
     journal.sweep(folder, 1e12)
     assert Journal.of(folder, "e1", lambda: 1.0).text() == ""
+
+
+@pytest.mark.parametrize(
+    "removes",
+    [lambda log: log.discard(), lambda log: journal.sweep(log.path.parent, 1e12)],
+    ids=["its run", "a sweep"],
+)
+def test_two_processes_may_remove_a_closed_experiment_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removes: Callable[[Journal], None]
+) -> None:
+    log = written(tmp_path / "journal", "injecting", "closed")
+    read = journal.read
+
+    def read_and_lose(path: Path) -> Entry | None:
+        entry = read(path)
+        path.unlink()
+        return entry
+
+    monkeypatch.setattr(journal, "read", read_and_lose)
+    removes(log)
+    assert not log.path.exists()
 
 
 def test_marking_an_experiment_that_another_process_closed_reports_it(tmp_path: Path) -> None:

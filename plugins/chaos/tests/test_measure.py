@@ -47,8 +47,17 @@ def test_a_request_under_way_at_the_injection_counts_for_the_fault_and_at_the_en
     assert found == {Phase.BASELINE: (1, 10.5), Phase.OBSERVE: (10.5, 21.5), Phase.RECOVERY: (22, 31.5)}
 
 
-def test_phases_that_did_not_take_place_have_no_window() -> None:
-    assert list(windows(trace((Phase.BASELINE, 1, 3)))) == [Phase.BASELINE]
+@pytest.mark.parametrize(
+    "phases",
+    [
+        [(Phase.BASELINE, 1, 3)],
+        [(Phase.BASELINE, 1, 3), (Phase.INJECT, 3, 4)],
+        [(Phase.BASELINE, 1, 3), (Phase.INJECT, 3, 4), (Phase.ROLLBACK, 4, 5)],
+    ],
+    ids=["stopped in the baseline", "ended in the injection", "undone after it"],
+)
+def test_phases_that_did_not_take_place_have_no_window(phases: list[tuple[Phase, float, float]]) -> None:
+    assert list(windows(trace(*phases))) == [Phase.BASELINE]
 
 
 def test_errors_of_an_expected_status_are_clean() -> None:
@@ -67,6 +76,10 @@ def bad_between(first: float, last: float) -> Callable[[float, float], FakeWindo
     return lambda start, end: FakeWindow(50.0 if start < last and end > first else 0.0)
 
 
+def good_between(first: float, last: float) -> Callable[[float, float], FakeWindow]:
+    return lambda start, end: FakeWindow(0.0 if start > first - 1e-6 and end < last + 1e-6 else 50.0)
+
+
 @pytest.mark.parametrize(
     ("counted_from", "load", "seconds"),
     [
@@ -74,16 +87,44 @@ def bad_between(first: float, last: float) -> Callable[[float, float], FakeWindo
         ("rollback", bad_until(24.0), 2.5),
         ("inject", bad_until(14.0), 2.5),
         ("inject", bad_between(13.0, 14.0), 2.5),
-        ("rollback", bad_until(31.0), math.inf),
+        ("rollback", good_between(24.0, 27.0), 2.5),
+        ("rollback", good_between(24.0, 26.9), math.inf),
+        ("rollback", bad_until(29.0), 7.5),
+        ("rollback", bad_until(29.1), math.inf),
         ("rollback", bad_until(99.0), math.inf),
     ],
-    ids=["never away", "after the restore", "by itself", "good only for a moment first", "too late to hold", "never"],
+    ids=[
+        "never away",
+        "after the restore",
+        "by itself",
+        "good only for a moment first",
+        "held as long as is asked for, then bad again",
+        "held for not quite so long",
+        "just in time to hold",
+        "too late to hold",
+        "never",
+    ],
 )
 def test_recovery_counts_to_the_first_good_second_that_lasts(
     counted_from: str, load: Callable[[float, float], FakeWindow], seconds: float
 ) -> None:
     recovery = Recovery(good=GOOD, hold_s=3.0, counted_from="inject" if counted_from == "inject" else "rollback")
     assert recovery_time(WHOLE, recovery, load) == pytest.approx(seconds)
+
+
+def test_nobody_looks_at_seconds_after_the_end_of_the_recovery() -> None:
+    """Nobody offers load there: it would look like a silent service."""
+    looks: list[tuple[float, float]] = []
+
+    def bad(start: float, end: float) -> FakeWindow:
+        looks.append((start, end))
+        return FakeWindow(0.0 if start < 29.0 else 50.0)
+
+    recovery_time(WHOLE, Recovery(good=Slo.of("never", "errors >= 90 %"), hold_s=3.0), bad)
+    good = Recovery(good=GOOD, hold_s=3.0)
+    recovery_time(WHOLE, good, bad)
+    assert max(end for _, end in looks) <= 32.0 + 1e-6
+    assert {round(end - start, 6) for start, end in looks} == {1.0}
 
 
 def test_a_second_without_a_request_is_not_a_good_one() -> None:

@@ -1,6 +1,5 @@
 """A scenario on a file, from its bench to its outcome: what is gathered when somebody wants the run to end."""
 
-import io
 import math
 import signal
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -20,6 +19,7 @@ from plugins.chaos.scenario import Recovery, Scenario, Windows
 from plugins.chaos.stop import Stop, Tally
 from plugins.chaos.tests.fakes import FileCloud, FileFault, scenario
 from plugins.environment.lease import Held, Lease
+from plugins.reporting.impact import Felt
 from plugins.reporting.progress import Progress
 from plugins.slo import Slo, Verdict
 from plugins.telemetry.timeline import Series
@@ -97,6 +97,9 @@ class SteadyLoad:
     def window(self, _start: float, _end: float) -> SteadyWindow:
         return SteadyWindow()
 
+    def felt(self, _start: float, _end: float) -> Felt:
+        return Felt(failed=0, of=SteadyWindow.samples)
+
     def series(self) -> tuple[Series, ...]:
         return ()
 
@@ -131,7 +134,7 @@ class Runs:
                 platform=platform,
                 held=self._held,
                 watchdog=None,
-                progress=Progress(lambda emit: emit(), io.StringIO()),
+                progress=Progress(lambda _line: None),
                 reports=self._root / "reports",
             )
         )

@@ -16,8 +16,6 @@ import pytest
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 from plugins.chaos import guard
-from plugins.chaos.watchdog import HUNG_AFTER_S, Heartbeat
-from plugins.environment.lease import LeaseRecord
 
 WITHIN_S = 10.0
 
@@ -119,6 +117,24 @@ def test_a_watchdog_that_does_not_come_up_is_not_taken_for_one_that_watches(
         assert watchdog.pid is None
 
 
+def test_the_real_watchdog_comes_up_and_goes_with_its_run(tmp_path: Path) -> None:
+    """As a run starts it; the other tests undo on files."""
+    watchdog = guard.Watchdog(StateFolder(tmp_path), None)
+    watchdog.close()
+    assert watchdog.pid is None
+    watchdog.arm()
+    first = watchdog.pid
+    assert first is not None
+    watchdog.arm()
+    assert watchdog.pid == first, "one is enough"
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    watchdog.arm()
+    assert watchdog.pid not in (None, first), "one that has ended is replaced"
+    watchdog.close()
+    assert watchdog.pid is None
+
+
 def test_a_platform_that_is_gone_needs_no_watchdog(tmp_path: Path) -> None:
     platform = StateFolder(tmp_path).platform
     platform.write_text(json.dumps({"pid": os.getpid(), "platform_id": "p1"}))
@@ -126,31 +142,3 @@ def test_a_platform_that_is_gone_needs_no_watchdog(tmp_path: Path) -> None:
         platform.unlink()
         assert seen.watchdog_ends(WITHIN_S)
         assert seen.text == "broken"
-
-
-def beat(at: float, lease_id: str = "a") -> LeaseRecord:
-    return LeaseRecord(pid=1, lease_id=lease_id, run_id="r", purpose="p", held_since=0.0, beat_at=at)
-
-
-@pytest.mark.parametrize(
-    ("looks", "silent_s"),
-    [
-        ([(0.0, beat(1)), (4.0, beat(1))], 4.0),
-        ([(0.0, beat(1)), (4.0, beat(2))], 0.0),
-        ([(0.0, beat(1)), (4.0, None), (5.0, None)], 0.0),
-        ([(0.0, beat(1)), (4.0, beat(1, "b"))], 0.0),
-        ([(0.0, beat(1)), (0.1, beat(9_999_999))], 0.0),
-        ([(0.0, beat(9_999_999)), (3.5, beat(9_999_999))], 3.5),
-    ],
-    ids=["still", "beating", "free", "another holder", "the wall clock jumped", "a beat from the future stands still"],
-)
-def test_silence_is_counted_on_the_watchdogs_own_clock(
-    looks: list[tuple[float, LeaseRecord | None]], silent_s: float
-) -> None:
-    now = [0.0]
-    heartbeat = Heartbeat(lambda: now[0])
-    for at, record in looks:
-        now[0] = at
-        seen = heartbeat.silent_s(record)
-    assert seen == pytest.approx(silent_s)
-    assert (seen > HUNG_AFTER_S) == (silent_s > HUNG_AFTER_S)

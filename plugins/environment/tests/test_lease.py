@@ -15,7 +15,7 @@ import pytest
 
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
-from plugins.environment.lease import STALE_S, Lease, TakenError, read, revoke
+from plugins.environment.lease import Lease, LeaseRecord, TakenError, read, revoke
 
 DEADLINE_S = 20.0
 
@@ -167,6 +167,13 @@ def test_revoking_one_lease_leaves_the_next_alone(state: StateFolder) -> None:
         assert held.is_valid()
 
 
+@pytest.mark.parametrize(("age_s", "is_stale"), [(0.0, False), (5.0, False), (5.1, True), (-5.0, False), (-5.1, True)])
+def test_a_holder_that_has_not_written_for_five_seconds_is_stale(age_s: float, is_stale: bool) -> None:
+    """Ten beats; one from the future is from before the machine was started anew."""
+    record = LeaseRecord(pid=os.getpid(), lease_id="a", run_id="r", purpose="p", held_since=0.0, beat_at=100.0)
+    assert record.is_stale(100.0 + age_s) is is_stale
+
+
 def test_a_dead_holder_is_replaced(state: StateFolder, other: Holder) -> None:
     other.end()
     with lease(state).hold("next") as held:
@@ -177,7 +184,7 @@ def test_a_hung_holder_is_replaced_once_its_heart_has_stopped_for_long(state: St
     other.stop()
     record = read(state.lease)
     assert record is not None
-    long_ago = f"{record.beat_at - STALE_S - 1:20.6f}"
+    long_ago = f"{record.beat_at - 6.0:20.6f}"
     with rewritten(state.lease, f"{record.beat_at:20.6f}", long_ago), lease(state).hold("next") as held:
         other.process.send_signal(signal.SIGCONT)
         assert other.ask() == "False"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from infrastructure import environment
 from infrastructure.errors import ExitCode
 from plugins.environment import sharing
 from plugins.environment.tests import fake_cloud
@@ -122,3 +123,53 @@ def test_the_header_shows_where_the_run_takes_place(run: Runner) -> None:
     result.stdout.fnmatch_lines(
         ["cafe: environment dev, target embedded, profile full, pace fast, platform none is up"]
     )
+
+
+WRONG_CLAIM = """
+from plugins.slo import Slo
+SLO = Slo.of("checkout", "p99 <= 250 s")
+def test_judges(): pass
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "two-workers"])
+def test_a_claim_that_cannot_be_read_is_a_usage_error_without_a_traceback(
+    workers: tuple[str, ...], run: Runner
+) -> None:
+    result = run(*workers, suites=(WRONG_CLAIM,))
+    assert result.ret == ExitCode.USAGE
+    result.stdout.fnmatch_lines(["SLO 'checkout': 'p99 <= 250 s' is in s; p99 is measured in ms"])
+    text = result.stdout.str() + result.stderr.str()
+    assert "Traceback" not in text
+    assert "???" not in text
+    assert "test_0.py:3" not in text, "no frame of the file either"
+    assert run.events == []
+
+
+def test_a_scenario_that_was_mistyped_comes_with_the_one_that_was_meant(run: Runner) -> None:
+    result = run("-k", "rooting", suites=(SCENARIOS,))
+    result.stdout.fnmatch_lines(["ERROR: -k 'rooting' selects no scenario; did you mean 01-routing? there are: 01-*"])
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "two-workers"])
+def test_a_target_that_is_not_configured_is_one_line_before_anything_is_collected(
+    workers: tuple[str, ...], run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Credentials that happen to be there change nothing: the account is the environment's to name."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "made-up")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    result = run("--env", "staging", *workers, suites=("import nothing_of_the_kind",))
+    assert result.ret == ExitCode.ENVIRONMENT
+    (line,) = result.stderr.lines
+    assert line.startswith("ERROR: environment 'staging' targets AWS, and nothing was called; missing: ")
+    assert 'accounts = ["123456789012"]' in line
+    assert f"{environment.ENVIRONMENTS / 'staging.toml'}" in line
+    assert result.stdout.lines == []
+    assert run.events == []
+
+
+@pytest.mark.parametrize("option", ["--plan", "--collect-only", "--help", "--fixtures"])
+def test_what_judges_nothing_needs_no_target(option: str, run: Runner) -> None:
+    assert run("--env", "staging", option, suites=("def test_plans(): pass",)).ret == ExitCode.PASSED
+    assert run.events == []

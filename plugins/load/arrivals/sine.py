@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from plugins.load.arrivals.shape import within
+from plugins.slo import ClaimError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class Sine:
 
     def __post_init__(self) -> None:
         if not 0 <= self.swing_per_s <= self.per_s:
-            raise ValueError(
+            raise ClaimError(
                 f"a swing of {self.swing_per_s:g}/s round {self.per_s:g}/s: it must be 0 to {self.per_s:g}"
             )
 

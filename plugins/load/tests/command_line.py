@@ -49,5 +49,5 @@ def run(folder: Path, *options: str) -> tuple[int, str]:
 
 
 def recorded(folder: Path) -> LoadResult:
-    (found,) = (folder / "reports" / "runs").iterdir()
+    (found,) = (folder / "reports").iterdir()
     return LoadResult.read(found)

@@ -99,12 +99,27 @@ def test_scaling_time_and_rate_scales_the_count(arrivals: Arrivals) -> None:
 
 
 @each_shape
+def test_scaling_is_a_stretch_and_what_is_not_named_stays(arrivals: Arrivals) -> None:
+    assert arrivals.scaled() == arrivals
+    moments = [arrivals.duration_s * (n + 0.5) / 37 for n in range(37)]
+    longer, higher = arrivals.scaled(time=3), arrivals.scaled(rate=2)
+    assert [longer.rate(3 * at) for at in moments] == pytest.approx([arrivals.rate(at) for at in moments])
+    assert [higher.rate(at) for at in moments] == pytest.approx([2 * arrivals.rate(at) for at in moments])
+
+
+@each_shape
 def test_a_shape_survives_its_way_through_json(arrivals: Arrivals) -> None:
     assert decode(encode(arrivals), shape) == arrivals
 
 
 def test_a_constant_rate_is_evenly_spaced_from_the_start() -> None:
     assert list(schedule(Constant(per_s=4, duration_s=1))) == pytest.approx([0, 0.25, 0.5, 0.75])
+
+
+@pytest.mark.parametrize("swing_per_s", [0.0, 0.5, 1.0])
+def test_a_wave_may_swing_by_up_to_its_mean(swing_per_s: float) -> None:
+    wave = Sine(per_s=1, swing_per_s=swing_per_s, period_s=4, duration_s=4)
+    assert (wave.rate(0), wave.rate(2)) == pytest.approx((1 - swing_per_s, 1 + swing_per_s))
 
 
 def test_the_same_seed_gives_the_same_poisson_schedule_and_another_seed_another() -> None:
@@ -130,8 +145,12 @@ def test_a_constant_rate_over_a_time_gives_their_product(rate: float, seconds: f
 
 @pytest.mark.parametrize(
     "refused",
-    [lambda: shape("sawtooth"), lambda: Sine(per_s=1, swing_per_s=2, period_s=1, duration_s=1)],
-    ids=["unknown shape", "a rate below zero"],
+    [
+        lambda: shape("sawtooth"),
+        lambda: Sine(per_s=1, swing_per_s=1.1, period_s=1, duration_s=1),
+        lambda: Sine(per_s=1, swing_per_s=-0.1, period_s=1, duration_s=1),
+    ],
+    ids=["unknown shape", "a rate below zero", "a swing below zero"],
 )
 def test_what_cannot_be_is_refused_naming_what_can(refused: Callable[[], object]) -> None:
     with pytest.raises((KeyError, ValueError), match=r"known: constant|it must be 0 to 1"):

@@ -134,6 +134,16 @@ def test_a_storefront_waits_as_long_as_the_server_asks_but_not_for_ever() -> Non
     assert customer.slept == [1.0, 2.0]
 
 
+def test_a_storefront_waits_longer_each_time_with_full_jitter() -> None:
+    """As the policy is by default: from a tenth of a second, doubled, two seconds at most; three tries."""
+    assert Retry() == Retry(attempts=3, base_s=0.1, cap_s=2.0)
+    longest = [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+    draw = random.Random(3)  # noqa: S311 - the visit's own
+    pauses = list(Customer(Server([]), retry=Retry(attempts=8)).visit().pauses())
+    assert pauses == [draw.uniform(0, most) for most in longest]
+    assert list(Customer(Server([])).visit().pauses()) == []
+
+
 def test_browsing_back_reads_an_order_that_was_acknowledged() -> None:
     customer = Customer(Server([CREATED, FOUND]))
     PlaceOrder().run(customer.visit())
@@ -168,5 +178,5 @@ def test_a_basket_costs_what_the_menu_asks() -> None:
 
 def test_the_journeys_are_found_by_their_names() -> None:
     assert [journey(known.name) for known in JOURNEYS] == list(JOURNEYS)
-    with pytest.raises(KeyError, match="known: order, browse"):
+    with pytest.raises(ValueError, match="known: order, browse"):
         journey("window-shopping")

@@ -148,6 +148,11 @@ def test_a_stage_without_an_slo_is_refused() -> None:
         replace(SCENARIO, slos={"up": CALM})
 
 
+def test_what_a_scenario_does_not_say_is_as_in_a_plan() -> None:
+    plan = SCENARIO.plan(STAGES)
+    assert plan == LoadPlan(arrivals=STAGES, mix=(("order", 1.0),), max_in_flight=200, timeout_s=5.0, seed=1)
+
+
 def test_a_scenario_can_be_longer_and_faster_than_declared() -> None:
     arrivals = SCENARIO.arrivals("quick", peak_per_s=300, duration_s=30)
     assert arrivals.peak == pytest.approx(300)
@@ -164,13 +169,14 @@ def test_a_preview_names_stages_objectives_and_calls() -> None:
     text = preview(SCENARIO, "quick")
     assert "  up: 0 s to 1 s, up to 30/s, 20 arrivals; p50 ≤ 100 ms; errors ≤ 1 %" in text
     assert "  peak: 1 s to 3 s, up to 30/s, 60 arrivals" in text
-    assert "sqs:DeleteMessage" in text
+    assert "the payment queue is counted" in text
+    assert "sqs:DeleteMessage" not in text
 
 
 class Silent:
     """Progress nobody watches."""
 
-    def phase(self, name: str, seconds: float) -> AbstractContextManager[None]:
+    def phase(self, name: str, seconds: float = 0.0) -> AbstractContextManager[None]:
         del name, seconds
         return nullcontext()
 
@@ -186,7 +192,8 @@ def settings() -> Any:
 def test_a_scenario_is_run_judged_and_reconciled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     histories: list[Path] = []
 
-    def balanced(_platform: object, history: Path) -> BooksReport:
+    def balanced(_platform: object, history: Path, *, letters_before: int | None) -> BooksReport:
+        assert letters_before is None, "a shop has no queues"
         histories.append(history)
         return BALANCED
 
@@ -278,3 +285,11 @@ def test_a_plan_has_no_more_shares_than_it_names() -> None:
 def test_reporting_needs_no_gevent() -> None:
     code = "import sys; from plugins.load import plugin; sys.exit(bool({'gevent', 'locust'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_sentence_tells_who_felt_it_stage_by_stage_and_what_was_lost(tmp_path: Path) -> None:
+    result = measured(tmp_path, peak_latency_s=0.5, peak_error="http 503")
+    sentence = "60 of 80 requests failed over 2 s; p95 up 10 → peak 500 ms"
+    assert str(record(evidence(result)).impact) == f"{sentence}; no order lost, none doubled"
+    assert str(record(evidence(result, LOST)).impact) == f"{sentence}; 1 order lost, none doubled"
+    assert str(record(evidence(result, UNREAD)).impact) == sentence, "what nobody knows is not said"

@@ -59,6 +59,8 @@ def test_a_missed_objective_exits_99_and_shows_every_objective(tmp_path: Path, p
 def test_too_few_arrivals_to_judge_exit_7_after_a_schedule_of_the_length_given(tmp_path: Path) -> None:
     with Shop() as shop:
         code, output = run(tmp_path, "--host", shop.url, "-t", "2s", "--rate", "30")
+    before = "this will be inconclusive: stage 'rush': p99 needs 299 samples, there are 32; give a higher --rate"
+    assert output.index(before) < output.index("Shutting down"), "said when it begins, and not found out at its end"
     assert code == 7
     assert "p99 needs 299 samples" in output
     result = recorded(tmp_path)
@@ -72,6 +74,9 @@ def test_with_json_the_verdict_does_not_spoil_what_a_program_reads(tmp_path: Pat
         data, talk = process.communicate(timeout=PATIENCE_S)
     assert {entry["name"] for entry in json.loads(data)} <= {"/api/orders", "/api/orders/[id]"}
     assert "Morning rush: ramp, peak and ramp-down of the morning: INCONCLUSIVE" in talk
+    last = talk.rpartition("Shutting down")[2]
+    orders = next(line for line in last.splitlines() if line.startswith("POST     /api/orders"))
+    assert int(orders.split()[2]) == sum(e["num_requests"] for e in json.loads(data) if e["method"] == "POST") > 0
 
 
 def test_runs_that_begin_at_one_moment_share_no_file(tmp_path: Path, patient: tuple[str, str]) -> None:
@@ -80,7 +85,7 @@ def test_runs_that_begin_at_one_moment_share_no_file(tmp_path: Path, patient: tu
     with Shop() as shop:
         for _ in range(2):
             run(tmp_path, *patient, "--host", shop.url, "-t", "1s", "--rate", "20")
-    assert len(list((tmp_path / "reports" / "runs").iterdir())) == 2
+    assert len(list((tmp_path / "reports").iterdir())) == 2
 
 
 @pytest.mark.parametrize(
@@ -91,11 +96,12 @@ def test_runs_that_begin_at_one_moment_share_no_file(tmp_path: Path, patient: tu
         (("--rate", "-4"), 2, "-4 is not a positive rate"),
         (("--rate", "fast"), 2, "fast is not a positive rate; give arrivals per second, as in --rate 60"),
         (("--host", "127.0.0.1:8080"), 4, "ERROR: --host '127.0.0.1:8080' is no address to load; give one as in http:"),
+        (("--host", "http://127.0.0.1:9"), 6, "ERROR: nobody answers at http://127.0.0.1:9: "),
         (("--host", "http://127.0.0.1:99999"), 4, "99999' is no address to load"),
         (("--users", "0"), 4, "ERROR: --users 0 leaves nobody to offer the load"),
         (("--tags", "breakfast"), 4, "ERROR: --tags and --exclude-tags pick tasks"),
     ],
-    ids=["profile", "environment", "rate", "no rate", "host", "port", "users", "tags"],
+    ids=["profile", "environment", "rate", "no rate", "host", "nobody", "port", "users", "tags"],
 )
 def test_a_wrong_option_is_one_message_without_a_traceback(
     tmp_path: Path, options: tuple[str, ...], code: int, message: str

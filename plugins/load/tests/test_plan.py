@@ -32,6 +32,12 @@ def test_a_plan_survives_its_way_through_json(plan: LoadPlan) -> None:
     assert of_json(to_json(assignment)) == assignment
 
 
+def test_a_plan_that_says_no_more_places_orders_patiently_and_in_bounds() -> None:
+    plan = LoadPlan(arrivals=STEADY)
+    assert (plan.shares, plan.max_in_flight, plan.timeout_s, plan.seed) == ((("order", 1.0),), 200, 5.0, 1)
+    assert (plan.retry, plan.longest_s) == (None, 10.0)
+
+
 def test_a_journey_may_take_as_long_as_all_its_tries_and_pauses() -> None:
     assert LoadPlan(arrivals=STEADY, timeout_s=2).longest_s == 4
     assert LoadPlan(arrivals=STEADY, timeout_s=2, retry=Retry(attempts=3, cap_s=1)).longest_s == 14

@@ -38,6 +38,27 @@ def test_indicators_are_those_of_the_window_alone(tmp_path: Path) -> None:
     assert (rough["throughput"], rough["goodput"], rough["offered"]) == (100, 50, 100)
 
 
+def test_each_percentile_is_its_nearest_rank(tmp_path: Path) -> None:
+    """Of a thousand answers: each step of latency ends with the very answer that a percentile is about."""
+    recorder = Recorder()
+    steps = [(0.001, 500), (0.002, 400), (0.004, 50), (0.008, 40), (0.016, 9), (0.032, 1)]
+    for latency_s, count in steps:
+        for _ in range(count):
+            answered(recorder, T, latency_s)
+    indicators = recorded(tmp_path, recorder).window(T, T + 1).indicators()
+    found = [indicators[name] for name in ("p50", "p90", "p95", "p99", "p999", "max")]
+    assert found == pytest.approx([1, 2, 4, 8, 16, 32], rel=0.01)
+    assert indicators["mean"] == pytest.approx(1.996)
+
+
+def test_one_arrival_has_rates(tmp_path: Path) -> None:
+    recorder = Recorder()
+    answered(recorder, T, 0.1)
+    indicators = recorded(tmp_path, recorder).window(T, T + 2).indicators()
+    assert [indicators[name] for name in ("throughput", "goodput", "offered", "dropped")] == [0.5, 0.5, 0.5, 0.0]
+    assert (indicators["mean"], indicators["max"]) == (100.0, 100.0), "exactly, whatever the histogram's steps are"
+
+
 def test_a_window_without_arrivals_knows_nothing(tmp_path: Path) -> None:
     recorder = Recorder()
     answered(recorder, T, 0.1)

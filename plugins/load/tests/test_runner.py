@@ -105,6 +105,13 @@ def test_arrivals_beyond_the_most_in_flight_are_dropped_and_counted(tmp_path: Pa
     assert whole.indicators()["dropped"] == 90
 
 
+def test_whoever_ends_a_generator_waits_for_its_last_lines() -> None:
+    """Locust ends it at the end of the test and again as it quits; the process must not go before they are written."""
+    command = [sys.executable, "-m", "plugins.load.tests.finishing"]
+    story = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
+    assert story.splitlines() == ["writes 1 line", "has written", "first", "second"]
+
+
 def test_what_is_not_acknowledged_is_in_the_history_too(tmp_path: Path) -> None:
     gate = Event()
 
@@ -241,7 +248,7 @@ def test_a_generator_that_cannot_write_does_not_start(tmp_path: Path) -> None:
 
 def test_an_unknown_journey_is_refused_before_anything_starts(tmp_path: Path) -> None:
     plan = LoadPlan(arrivals=Constant(per_s=1, duration_s=1), journey="window-shopping")
-    with pytest.raises(KeyError, match="known: order, browse"):
+    with pytest.raises(ValueError, match="known: order, browse"):
         start_at(plan, "http://127.0.0.1:9", tmp_path)
 
 

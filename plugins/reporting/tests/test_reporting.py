@@ -6,15 +6,24 @@ from pathlib import Path
 import pytest
 
 from plugins.reporting import archive, history, summary
-from plugins.reporting.allure import perf
+from plugins.reporting.allure import description, perf
 from plugins.reporting.chart import draw
-from plugins.reporting.progress import line
+from plugins.reporting.impact import Back, Course, Felt, Impact
+from plugins.reporting.published import properties
 from plugins.reporting.record import RunRecord
 from plugins.reporting.redact import redact
 from plugins.slo import Slo, Verdict
 from plugins.telemetry import Series, Span, Timeline
 
 SVG = "{http://www.w3.org/2000/svg}"
+
+IMPACT = Impact(
+    felt=(Felt(failed=400, of=1043, over_s=10.5),),
+    courses=(Course(name="p95", unit="ms", values=(("before", 9.04), ("during", 481.2), ("after", None))),),
+    back=(Back(after_s=0.2, counted_from="rollback"),),
+    lost=0,
+    doubled=0,
+)
 
 
 def _record(name: str = "06-ecs-task-kill", verdict: Verdict = Verdict.PASS, **more: object) -> RunRecord:
@@ -29,6 +38,7 @@ def _record(name: str = "06-ecs-task-kill", verdict: Verdict = Verdict.PASS, **m
         "ended": 1030.0,
         "slos": (Slo.of("recovery", "p50 <= 10 ms").judge({"p50": 4.0}),),
         "metrics": (("rto", 1.5, "s"),),
+        "impact": IMPACT,
     }
     return RunRecord(**{**fields, **more})  # type: ignore[arg-type]  # a table of overrides
 
@@ -179,11 +189,6 @@ def test_ordinary_text_is_left_alone() -> None:
     assert redact(text) == text
 
 
-def test_the_progress_line_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-    assert len(line("a phase with a long name", 3.0, 10.0)) < 40
-
-
 def test_a_page_shows_what_looks_like_markup(tmp_path: Path) -> None:
     """GitHub takes `<Response [500]>` for an element, and shows nothing of it."""
     reason = "AssertionError: <Response [500]> & more\n# no heading"
@@ -196,9 +201,39 @@ def test_a_page_shows_what_looks_like_markup(tmp_path: Path) -> None:
     assert "<b>" not in page
 
 
-def test_a_summary_has_no_powers_of_ten(tmp_path: Path) -> None:
-    archive.save(_record(metrics=(("p99", 15000.0, "ms"),)), tmp_path)
-    assert "p99 15000 ms" in summary.render(archive.load(tmp_path), {})
+SENTENCE = (
+    "400 of 1,043 requests failed over 10.5 s; p95 before 9.04 → during 481 → after ? ms; back 0.2 s after the"
+    " rollback; no order lost, none doubled"
+)
+
+
+def test_the_sentence_is_the_same_on_the_terminal_in_the_summary_in_allure_and_in_junit(tmp_path: Path) -> None:
+    """Key figures that hide an outage are worse than none: who felt it, for how long, and when it was good again."""
+    archive.save(_record(), tmp_path)
+    rows = archive.load(tmp_path)
+    assert str(IMPACT) == SENTENCE
+    assert [line.strip() for line in summary.terminal(rows)][1] == SENTENCE
+    assert f"| {SENTENCE} |" in summary.render(rows, {})
+    assert description(_record()).startswith(f"**PASS**: {SENTENCE}")
+    assert properties(_record()) == [("verdict", "pass"), ("felt", SENTENCE), ("rto", "1.5 s")]
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        (Felt(failed=0, of=825), "none of 825 requests failed"),
+        (Felt(failed=0, of=0, what="checks"), "no checks were made"),
+        (Felt(failed=1, of=12, what="checks"), "1 of 12 checks failed"),
+        (Back(after_s=math.inf, counted_from="injection"), "not back while it was watched"),
+        (Back(after_s=0.0, counted_from="rollback"), "back at once after the rollback"),
+        (Course(name="p99", unit="ms", values=(("warm", 15000.0),)), "p99 warm 15000 ms"),
+        (Impact(lost=1, doubled=2), "1 order lost, 2 doubled"),
+        (Impact(lost=2, doubled=0), "2 orders lost, none doubled"),
+        (Impact(lost=None, doubled=None), ""),
+    ],
+)
+def test_each_part_of_the_sentence_is_what_people_say(part: object, text: str) -> None:
+    assert str(part) == text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from plugins.slo import Slo
 from plugins.stress.claim import Profile
 from plugins.stress.cpu.judge import judge
 from plugins.stress.cpu.preview import preview
-from plugins.stress.cpu.runner import run
+from plugins.stress.cpu.runner import INDICATORS, run
 from services.catalog import HttpService, http_service
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ class CpuClaim:
     answering: Slo
     calm: Slo
     settle_s: float = 3.0
+
+    def __post_init__(self) -> None:
+        """`ClaimError` for an objective on what nobody measures here."""
+        self.held.check_measured(("cpu",), self.id)
+        self.answering.check_measured(INDICATORS, self.id)
+        self.calm.check_measured(("cpu",), self.id)
 
     @classmethod
     def of(cls, name: str, *answering: str) -> "CpuClaim":

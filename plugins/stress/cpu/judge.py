@@ -3,6 +3,7 @@
 from statistics import median
 from typing import TYPE_CHECKING
 
+from plugins.reporting.impact import Course, Felt, Impact
 from plugins.reporting.record import RunRecord, Step
 from plugins.slo import Verdict
 from plugins.stress.cpu.runner import StressEvidence, indicators
@@ -33,6 +34,7 @@ def judge(claim: "CpuClaim", evidence: StressEvidence) -> RunRecord:
         title=claim.service.stress.story,
         story=f"{claim.service.name} is driven to {claim.service.stress.target_cpu:g} % of its CPU allotment.",
         verdict=Verdict.all_of(report.verdict for report in reports),
+        impact=_impact(held, _share_held(claim, evidence, spans["held"]), calm, evidence),
         reasons=tuple(reason for report in reports for reason in report.reasons),
         started=evidence.timeline.spans[0].start,
         ended=evidence.timeline.spans[-1].end,
@@ -40,6 +42,18 @@ def judge(claim: "CpuClaim", evidence: StressEvidence) -> RunRecord:
         slos=reports,
         timeline=evidence.timeline,
         metrics=_metrics(held, _share_held(claim, evidence, spans["held"]), calm, under_stress),
+    )
+
+
+def _impact(held: float | None, share: float | None, calm: float | None, evidence: StressEvidence) -> Impact:
+    """How many health requests failed meanwhile, and where the CPU was held."""
+    probes = evidence.probes
+    cpu = Course(name="cpu", unit="%", values=(("held", held), ("afterwards", calm)))
+    health = Course(name="health p95", unit="ms", values=(("meanwhile", indicators(probes).get("p95")),))
+    return Impact(
+        felt=(Felt(failed=sum(probe.took_s is None for probe in probes), of=len(probes), what="health requests"),),
+        courses=(health, cpu),
+        notes=() if share is None else (f"{share:.0f} % of the periods within tolerance",),
     )
 
 

@@ -23,6 +23,10 @@ _CALM_S = 6.0
 """How long after the run its CPU is watched; the first part is the metric's own delay."""
 
 
+INDICATORS = ("p50", "p95", "p99", "errors")
+"""What health requests can be judged by."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StressEvidence:
     """What one run left: when it was, what CloudWatch says of the CPU, how the health endpoint answered."""

@@ -8,13 +8,19 @@ from plugins.slo import nearest_rank
 
 Ending = Literal["ok", "throttled", "failed"]
 
+INDICATORS = (
+    *("p50", "p95", "p99", "max", "errors", "cold"),
+    *("init.p50", "init.p99", "duration.p50", "duration.p99"),
+)
+"""What a surge can be judged by: the names that `indicators` explains."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
     """One invocation. `took_ms` runs from the moment of its wave to the answer, whatever kept it from being sent.
 
     `init_ms` (None in a warm sandbox) and `duration_ms` are Lambda's own, from the REPORT line; both None where there
-    is none. `detail` says why it did not end well.
+    is none. `detail` says why it did not end well. `late_ms` is how long after its moment we sent it.
     """
 
     at: float
@@ -23,6 +29,7 @@ class Checkout:
     init_ms: float | None = None
     duration_ms: float | None = None
     detail: str = ""
+    late_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +55,21 @@ class SurgeEvidence:
 
 def indicators(checkouts: Sequence[Checkout]) -> Mapping[str, float | None]:
     """p50 p95 p99 max (ms to the answer), errors (%), cold (% that paid for an init), init.p50 init.p99 (ms, of those),
-    duration.p50 duration.p99 (ms, the handler's own). What nobody measured is None.
+    duration.p50 duration.p99 (ms, the handler's own), and how late we were to send for each of the answers' times:
+    slip.p50 … slip.max (ms). What nobody measured is None.
     """
     if not checkouts:
         return {}
     took = sorted(checkout.took_ms for checkout in checkouts)
+    late = sorted(checkout.late_ms for checkout in checkouts)
     inits = sorted(checkout.init_ms for checkout in checkouts if checkout.init_ms is not None)
     durations = sorted(checkout.duration_ms for checkout in checkouts if checkout.duration_ms is not None)
     failed = sum(checkout.ending != "ok" for checkout in checkouts)
     return {
         **{f"p{q}": nearest_rank(took, q / 100) for q in (50, 95, 99)},
         "max": took[-1],
+        **{f"slip.p{q}": nearest_rank(late, q / 100) for q in (50, 95, 99)},
+        "slip.max": late[-1],
         "errors": 100.0 * failed / len(checkouts),
         "cold": 100.0 * len(inits) / len(durations) if durations else None,
         **{f"init.p{q}": nearest_rank(inits, q / 100) for q in (50, 99)},

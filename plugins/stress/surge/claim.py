@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from plugins.slo import Slo
 from plugins.stress.claim import Profile
+from plugins.stress.surge.checkout import INDICATORS
 from plugins.stress.surge.judge import judge
 from plugins.stress.surge.preview import preview
 from plugins.stress.surge.runner import run
@@ -30,6 +31,11 @@ class SurgeClaim:
     avalanche: Slo
     warm: Slo
     from_nothing: Slo
+
+    def __post_init__(self) -> None:
+        """`ClaimError` for an objective on what nobody measures here."""
+        for slo in (self.avalanche, self.warm, self.from_nothing):
+            slo.check_measured(INDICATORS, self.id)
 
     @classmethod
     def of(cls, name: str, *warm: str) -> "SurgeClaim":

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from plugins.reporting.impact import Course, Felt, Impact
 from plugins.reporting.record import RunRecord, Step
 from plugins.slo import Slo, SloReport, Verdict
 from plugins.stress.surge.checkout import Checkout, SurgeEvidence, Wave, indicators
@@ -25,6 +26,7 @@ def judge(claim: "SurgeClaim", evidence: SurgeEvidence) -> RunRecord:
         title=story.story,
         story=f"From no sandbox to {len(evidence.waves[0].checkouts)} checkouts of {claim.service.name} at one moment.",
         verdict=Verdict.all_of(report.verdict for report in reports) if is_surge else Verdict.INCONCLUSIVE,
+        impact=_impact(cold, warm),
         reasons=(*(reason for report in reports for reason in report.reasons), *_endings((*cold, *warm))),
         started=evidence.waves[0].start,
         ended=evidence.waves[-1].end,
@@ -32,6 +34,16 @@ def judge(claim: "SurgeClaim", evidence: SurgeEvidence) -> RunRecord:
         slos=reports,
         timeline=_timeline(evidence.waves),
         metrics=tuple(_metrics(indicators(cold), indicators(warm))),
+    )
+
+
+def _impact(cold: tuple[Checkout, ...], warm: tuple[Checkout, ...]) -> Impact:
+    """How many checkouts failed, and how long they took from nothing and on warm sandboxes."""
+    every = (*cold, *warm)
+    p99 = tuple((name, indicators(some).get("p99")) for name, some in (("from nothing", cold), ("warm", warm)))
+    return Impact(
+        felt=(Felt(failed=sum(one.ending != "ok" for one in every), of=len(every), what="checkouts"),),
+        courses=(Course(name="p99", unit="ms", values=p99),),
     )
 
 
@@ -86,6 +98,7 @@ def _metrics(cold: Mapping[str, float | None], warm: Mapping[str, float | None])
         ("init p50", cold.get("init.p50"), "ms"),
         ("init p99", cold.get("init.p99"), "ms"),
         ("cold duration p99", cold.get("duration.p99"), "ms"),
+        ("sent late p99", cold.get("slip.p99"), "ms"),
         ("warm p99", warm.get("p99"), "ms"),
         ("warm p50", warm.get("p50"), "ms"),
         ("warm duration p99", warm.get("duration.p99"), "ms"),

@@ -5,7 +5,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +28,8 @@ configuration: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-envir
 
 A run that is killed leaves it behind. That is harmless, and nothing for the journal: no code reads it, and the next
 surge takes it out, as does a deployment that changes the function's environment."""
+_LEAVES = "before-send.lambda.Invoke"
+"""botocore's event; what a handler of it returns, if it is not None, stands for the answer."""
 _THROTTLED = "TooManyRequestsException"
 _ARRIVE_S = 30.0
 _CHECKOUTS = 1  # of one event
@@ -106,7 +108,10 @@ class Surge:
     def wave(self, *, is_cold: bool) -> Wave:
         """Invoke from `at_once` threads that wait for each other; returns when all have their answers."""
         moment = _Moment(self.at_once)
-        with ThreadPoolExecutor(self.at_once, thread_name_prefix="checkout") as threads:
+        with (
+            _heard(self.functions.meta.events, moment.sends),
+            ThreadPoolExecutor(self.at_once, thread_name_prefix="checkout") as threads,
+        ):
             pending = [threads.submit(self._checkout, moment) for _ in range(self.at_once)]
             checkouts = tuple(one.result() for one in pending)
         return Wave(is_cold=is_cold, start=moment.at, end=time.time(), checkouts=checkouts)
@@ -124,6 +129,16 @@ class Surge:
         report = Report.parse(base64.b64decode(answer.get("LogResult", "")).decode("utf-8", "replace"))
         is_ok = "FunctionError" not in answer and _has_checked_out(body)
         return moment.checkout("ok" if is_ok else "failed", report, "" if is_ok else _excerpt(body))
+
+
+@contextmanager
+def _heard(events: Any, hears: Callable[..., None]) -> Iterator[None]:
+    """`hears` is called in each thread as its invocation leaves, while the block runs."""
+    events.register(_LEAVES, hears)
+    try:
+        yield
+    finally:
+        events.unregister(_LEAVES, hears)
 
 
 def _has_checked_out(body: bytes) -> bool:
@@ -146,6 +161,7 @@ class _Moment:
     def __init__(self, parties: int) -> None:
         self.at = 0.0
         self._since = 0.0
+        self._sent = threading.local()
         self._barrier = threading.Barrier(parties, self._breaks)
 
     def _breaks(self) -> None:
@@ -155,11 +171,20 @@ class _Moment:
         """Wait for the others; `BrokenBarrierError` when they do not all come."""
         self._barrier.wait(_ARRIVE_S)
 
+    def sends(self, **_event: object) -> None:
+        """This thread's request is made, signed, and about to leave; a second try of botocore's changes nothing."""
+        if not hasattr(self._sent, "late_ms"):
+            self._sent.late_ms = self._passed_ms()
+
+    def _passed_ms(self) -> float:
+        return (time.perf_counter() - self._since) * 1000
+
     def checkout(self, ending: Ending, report: Report | None = None, detail: str = "") -> Checkout:
         """What came of one invocation, now that it is over."""
         return Checkout(
             at=self.at,
-            took_ms=(time.perf_counter() - self._since) * 1000,
+            took_ms=self._passed_ms(),
+            late_ms=getattr(self._sent, "late_ms", 0.0),
             ending=ending,
             init_ms=report.init_ms if report else None,
             duration_ms=report.duration_ms if report else None,

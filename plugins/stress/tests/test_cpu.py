@@ -71,3 +71,12 @@ def test_the_period_in_which_a_task_starts_does_not_decide() -> None:
     assert record.verdict == Verdict.PASS
     assert [name for name, _, _ in record.metrics[:2]] == ["cpu held", "periods in tolerance"]
     assert [value for _, value, _ in record.metrics[:2]] == [95.0, pytest.approx(100 * 4 / 6)]
+
+
+def test_the_sentence_tells_who_felt_it_and_where_the_cpu_was() -> None:
+    assert str(judge(CLAIM, _evidence(95.0, 5.0)).impact) == (
+        "none of 50 health requests failed; health p95 meanwhile 10 ms; cpu held 95 → afterwards 5 %;"
+        " 100 % of the periods within tolerance"
+    )
+    silent = judge(CLAIM, _evidence(None, 5.0, took_s=None)).impact
+    assert str(silent) == "50 of 50 health requests failed; health p95 meanwhile ? ms; cpu held ? → afterwards 5 %"

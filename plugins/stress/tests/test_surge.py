@@ -5,11 +5,13 @@ import io
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.hooks import HierarchicalEmitter
 
 from plugins.reporting.progress import Progress
 from plugins.slo import MIN_SAMPLES, Verdict
@@ -63,17 +65,48 @@ def test_cold_and_warm_waves_are_judged_apart(
     assert bool(record.reasons) == (expected is not Verdict.PASS)
 
 
+@pytest.mark.parametrize(
+    ("late_ms", "ending", "expected"),
+    [(50.0, "ok", Verdict.FAIL), (200.0, "ok", Verdict.INCONCLUSIVE), (200.0, "failed", Verdict.FAIL)],
+    ids=["too slow without our lateness too", "in time without it", "failures are not ours"],
+)
+def test_a_surge_that_we_sent_late_does_not_fail_the_platform(late_ms: float, ending: Any, expected: Verdict) -> None:
+    """A busy machine sends late, and the time to the answer counts from the moment of the wave: 3100 ms of 3000."""
+    cold = tuple(replace(one, late_ms=late_ms) for one in checkouts(300, 3100.0, init_ms=150.0, ending=ending))
+    record = judge(CLAIM, evidence(cold, WARM))
+    assert record.verdict is expected
+    assert any("the generator itself was 200 ms late" in reason for reason in record.reasons) == (late_ms > 100)
+
+
+def test_how_late_a_checkout_was_sent_is_measured_as_it_leaves() -> None:
+    functions = Functions()
+    wave = Surge(functions=functions, name="payment", payload=b"{}", at_once=4).wave(is_cold=True)
+    assert all(0.0 < one.late_ms <= one.took_ms for one in wave.checkouts)
+    functions.meta.events.emit("before-send.lambda.Invoke", request=None)  # nobody listens any more
+
+
 def test_init_and_duration_are_kept_apart_from_what_the_caller_waited() -> None:
     found = indicators((*checkouts(3, 900.0, init_ms=150.0), *checkouts(1, 30.0)))
     assert (found["p50"], found["max"], found["cold"]) == (900.0, 900.0, 75.0)
     assert (found["init.p50"], found["init.p99"], found["duration.p99"], found["errors"]) == (150.0, 150.0, 9.0, 0.0)
 
 
+def test_a_record_spans_all_waves_and_names_the_five_most_frequent_failures() -> None:
+    kinds = [checkouts(7 - number, 5.0, ending="failed", detail=f"error {number}") for number in range(6)]
+    record = judge(CLAIM, evidence((*COLD, *(one for kind in kinds for one in kind)), WARM))
+    assert [reason for reason in record.reasons if "checkouts failed" in reason] == [
+        f"{7 - number} checkouts failed: error {number}" for number in range(5)
+    ]
+    spans = record.timeline.spans
+    assert (record.started, record.ended) == (spans[0].start, spans[-1].end)
+    assert record.ended > record.started
+
+
 def test_a_record_shows_what_failed_and_how_often() -> None:
     failed = checkouts(2, 5.0, ending="failed", detail="Runtime.ExitError")
     record = judge(CLAIM, evidence((*COLD, *failed), WARM))
     assert "2 checkouts failed: Runtime.ExitError" in record.reasons
-    assert {name for name, _, _ in record.metrics} >= {"surge p99", "cold", "init p99", "warm p99"}
+    assert {name for name, _, _ in record.metrics} >= {"surge p99", "cold", "init p99", "sent late p99", "warm p99"}
     assert [span.is_fault for span in record.timeline.spans] == [True, False]
 
 
@@ -107,6 +140,7 @@ class Functions:
     events: list[object] = field(default_factory=list)
     configured: list[dict[str, str]] = field(default_factory=list)
     together: threading.Barrier | None = None
+    meta: Any = field(default_factory=lambda: SimpleNamespace(events=HierarchicalEmitter()))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _warm: int = 0
 
@@ -125,6 +159,7 @@ class Functions:
         """It is updated at once."""
 
     def invoke(self, *, FunctionName: str, Payload: bytes, LogType: str) -> dict[str, Any]:  # noqa: N803
+        self.meta.events.emit("before-send.lambda.Invoke", request=None)
         with self._lock:
             self.events.append(json.loads(Payload))
             number = len(self.events)
@@ -232,3 +267,8 @@ def test_a_run_sends_every_round_cold_first_and_puts_the_function_back() -> None
     assert {len(wave.checkouts) for wave in found.waves} == {50}
     assert len({variables.get("CAFE_SURGE") for variables in functions.configured}) == 7
     assert functions.variables == VARIABLES
+
+
+def test_the_sentence_tells_who_felt_it_from_nothing_and_warm() -> None:
+    record = judge(CLAIM, evidence((*COLD, *checkouts(2, 5.0, ending="throttled")), WARM))
+    assert str(record.impact) == "2 of 602 checkouts failed; p99 from nothing 900 → warm 20 ms"

@@ -15,7 +15,7 @@ class _Platform:
     metric_period_s = 1.0
 
     def output(self, key: str) -> str:
-        return {"ClusterName": "cafe", "OrderServiceName": "order"}[key]
+        return {"ClusterName": "cafe", "OrderServiceName": "order", "LoyaltyAutoScalingGroupName": "loyalty"}[key]
 
     def client(self, service: str) -> Any:
         return boto3.client(service, "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")  # type: ignore[call-overload]  # the name is a variable
@@ -51,10 +51,11 @@ def test_a_chart_shows_the_cpu_of_each_service_or_notes_why_not(platform: _Platf
     dimensions = [{"Name": "ClusterName", "Value": "cafe"}, {"Name": "ServiceName", "Value": "order"}]
     datum = {"MetricName": "CPUUtilization", "Value": 42.0, "Timestamp": start, "Dimensions": dimensions}
     platform.client("cloudwatch").put_metric_data(Namespace="AWS/ECS", MetricData=[datum])
-    (series,) = charted(platform, start, start + 1, notes.append)
+    series, *others = charted(platform, start, start + 1, notes.append)
     assert (series.name, series.values, notes) == ("CPU of order", (42.0,), [])
+    assert [(each.name, each.values) for each in others] == [("CPU of loyalty", ())]
     nobody = Service(name="nobody", platform="ecs", entry="", edges=())
-    assert charted(platform, start, start + 1, notes.append, (nobody, *SERVICES)) == (series,)
+    assert charted(platform, start, start + 1, notes.append, (nobody, *SERVICES)) == (series, *others)
     assert notes == ["no CPU in the chart of nobody: KeyError: 'NobodyServiceName'"]
 
 

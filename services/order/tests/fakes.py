@@ -4,18 +4,18 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from fastapi import FastAPI
-from starlette.types import Message, Scope
 
+from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.cache import CacheUnavailable
 from services.chassis.web import api
 from services.chassis.web.gateway import Gateway, Limits
 from services.chassis.web.health import Dependencies
+from services.chassis.web.tests.asking import Answer, ask
 from services.chassis.web.traffic import Traffic
 from services.order.desk import OrderDesk
 from services.order.domain import Order
@@ -24,9 +24,6 @@ from services.order.price_list import UnlimitedStock
 from services.order.prices import CachedPrices
 from services.order.routes import ROUTE, add_routes
 from services.order.store import KeyConflict, Placed
-
-if TYPE_CHECKING:
-    from services.chassis.aws.errors import AwsError
 
 
 @contextlib.asynccontextmanager
@@ -87,25 +84,6 @@ class NoCloudWatch:
         return {}
 
 
-@dataclass
-class Answer:
-    """What came back."""
-
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-    @property
-    def document(self) -> dict[str, object]:
-        return dict(json.loads(self.body))
-
-    @property
-    def pointers(self) -> set[str]:
-        """Where a problem document complains."""
-        errors = self.document.get("errors")
-        return {str(error["pointer"]) for error in errors} if isinstance(errors, list) else set()
-
-
 class Shop:
     """The order API over memory. `ask` sends one request; `place` one order."""
 
@@ -137,20 +115,7 @@ class Shop:
     async def ask_async(
         self, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()
     ) -> Answer:
-        answer = Answer()
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                answer.status = message["status"]
-                answer.headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in message["headers"]}
-            else:
-                answer.body += message.get("body", b"")
-
-        await self.gateway(_scope(method, path, headers), receive, send)
-        return answer
+        return await ask(self.gateway, method, path, body, headers)
 
     def ask(self, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()) -> Answer:
         return asyncio.run(self.ask_async(method, path, body, headers))
@@ -158,23 +123,6 @@ class Shop:
     def place(self, order: object, *, key: str | None = None) -> Answer:
         headers = [("content-type", "application/json")] + ([("idempotency-key", key)] if key is not None else [])
         return self.ask("POST", ROUTE, json.dumps(order).encode(), headers)
-
-
-def _scope(method: str, path: str, headers: Iterable[tuple[str, str]]) -> Scope:
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 80),
-    }
 
 
 class Crash(BaseException):
@@ -213,8 +161,13 @@ class World:
         self.fuse = Fuse()
 
 
+def _refuse_more_than(most: int, rows: Sequence[Row]) -> None:
+    if len(rows) > most:
+        raise AwsError(operation="batch", code="ValidationException", message=f"{len(rows)} of {most}", status=400)
+
+
 class MemoryOutbox:
-    """The table of a world."""
+    """The table of a world. As BatchWriteItem it takes 25 requests at most."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -227,6 +180,7 @@ class MemoryOutbox:
 
     async def delete(self, rows: Sequence[Row]) -> set[str]:
         self._world.fuse.before_effect()
+        _refuse_more_than(25, rows)
         for row in rows:
             self._world.table.pop((row.shard, row.order_id), None)
         self._world.fuse.after_effect()
@@ -234,7 +188,7 @@ class MemoryOutbox:
 
 
 class MemoryQueue:
-    """The queue of a world. `refuses` are order ids it does not take for now."""
+    """The queue of a world; ten messages at a time. `refuses` are order ids it does not take for now."""
 
     batch = 10
 
@@ -247,6 +201,7 @@ class MemoryQueue:
         self._world.fuse.before_effect()
         if self.error is not None:
             raise self.error
+        _refuse_more_than(10, rows)
         known = {row.order_id for row in self._world.queue}
         taken = [row for row in rows if row.order_id not in self.refuses]
         self._world.queue += [row for row in taken if row.order_id not in known]
@@ -264,6 +219,7 @@ class MemoryStream:
 
     async def send(self, rows: Sequence[Row]) -> set[str]:
         self._world.fuse.before_effect()
+        _refuse_more_than(500, rows)
         self._world.stream += rows
         self._world.fuse.after_effect()
         return {row.order_id for row in rows}

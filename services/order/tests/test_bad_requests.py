@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.chassis.web.tests.asking import Answer
 from services.order.routes import ROUTE
-from services.order.tests.fakes import Answer, Shop
+from services.order.tests.fakes import Shop
 from services.order.tests.samples import order
 
 COUNT = 10_000

@@ -1,6 +1,6 @@
 import pytest
 
-from services.order.domain import MAX_LINES, Draft, OrderLine, cents, decimal, price, violations
+from services.order.domain import Draft, OrderLine, cents, decimal, price, violations
 from services.order.menu import ITEMS, PRICES_CENTS, STORES
 
 PRICES = {"latte": 445, "bun": 325}
@@ -79,12 +79,12 @@ def draft(*lines: tuple[str, int], total: int | None = None) -> Draft:
         pytest.param(draft(("latte", 2), ("bun", 1)), [], id="good"),
         pytest.param(draft(("latte", 1), ("latte", 1)), [], id="an item on two lines"),
         pytest.param(draft(("latte", 100)), [], id="as many as allowed"),
-        pytest.param(draft(*[("bun", 1)] * MAX_LINES), [], id="as many lines as allowed"),
+        pytest.param(draft(*[("bun", 1)] * 50), [], id="as many lines as allowed"),
         pytest.param(draft(("tea", 1)), ["/items/0/item_id"], id="unknown item"),
         pytest.param(draft(("latte", 0)), ["/items/0/quantity"], id="none of it"),
         pytest.param(draft(("latte", 101)), ["/items/0/quantity"], id="too many of it"),
         pytest.param(draft(), ["/items"], id="nothing"),
-        pytest.param(draft(*[("bun", 1)] * (MAX_LINES + 1)), ["/items"], id="too many lines"),
+        pytest.param(draft(*[("bun", 1)] * 51), ["/items"], id="too many lines"),
         pytest.param(draft(("latte", 1), total=444), ["/total_amount"], id="a cent too little"),
         pytest.param(draft(("latte", 1), total=446), ["/total_amount"], id="a cent too much"),
         pytest.param(
@@ -94,6 +94,20 @@ def draft(*lines: tuple[str, int], total: int | None = None) -> Draft:
 )
 def test_the_rules_of_an_order(order: Draft, pointers: list[str]) -> None:
     assert pointers == [violation.pointer for violation in violations(order, PRICES)]
+
+
+@pytest.mark.parametrize(
+    ("order", "rule"),
+    [
+        (draft(("tea", 1)), "is not on this store's menu"),
+        (draft(("latte", 101)), "must be 1 to 100"),
+        (draft(), "must have 1 to 50 lines"),
+        (draft(("latte", 1), total=444), "must be 4.45, the sum of the lines"),
+    ],
+    ids=["menu", "quantity", "lines", "total"],
+)
+def test_a_complaint_says_what_is_allowed(order: Draft, rule: str) -> None:
+    assert [violation.rule for violation in violations(order, PRICES)] == [rule]
 
 
 def test_the_menu_is_sane() -> None:

@@ -19,7 +19,7 @@ from services.chassis.resilience.policy import Resilience, Resilient
 from services.chassis.web.health import Dependencies
 from services.order.channels import OrderStream, PaymentQueue
 from services.order.domain import Draft, Order, OrderLine
-from services.order.outbox import SHARDS, OutboxTable, Row
+from services.order.outbox import BATCH_DELETE, SHARDS, OutboxTable, Row
 from services.order.ownership import Ownership
 from services.order.store import KeyConflict, OrderTable, Placed
 
@@ -200,6 +200,36 @@ def test_the_outbox_is_read_oldest_first_and_page_by_page(cloud: Cloud) -> None:
         assert (page.rows, page.is_last) == (tuple(made[3:]), True)
 
     cloud.run(read)
+
+
+@pytest.mark.parametrize("shard", ["s0", "s1", "s2", "s3"])
+def test_an_order_of_every_shard_is_placed_found_and_deleted(cloud: Cloud, shard: str) -> None:
+    """DynamoDB takes no empty key; and each shard lies where it always lay."""
+    customer = {"s0": "customer-0001", "s1": "customer-0005", "s2": "customer-0000", "s3": "customer-0004"}[shard]
+    one = order()
+    placed = replace(one, draft=replace(one.draft, customer_id=customer))
+
+    async def there_and_back(c: Cloud) -> None:
+        outbox = OutboxTable(c.api(DYNAMODB), OUTBOX)
+        await c.orders().place(placed, "f")
+        page = await outbox.oldest(shard, 10)
+        assert page.rows == (Row.of(placed),)
+        assert await outbox.delete(page.rows) == set()
+
+    cloud.run(there_and_back)
+    assert cloud.rows(OUTBOX) == []
+
+
+def test_one_call_takes_as_much_as_aws_publishes(cloud: Cloud) -> None:
+    """SendMessageBatch 10 messages, PutRecords 500 records, BatchWriteItem 25 requests."""
+    assert (PaymentQueue.batch, OrderStream.batch, BATCH_DELETE) == (10, 500, 25)
+
+    async def fill(c: Cloud) -> None:
+        assert len(await PaymentQueue(c.api(SQS), c.queue_url).send(rows(10))) == 10
+        assert len(await OrderStream(c.api(KINESIS), STREAM).send(rows(500))) == 500
+        assert await OutboxTable(c.api(DYNAMODB), OUTBOX).delete(rows(25)) == set()
+
+    cloud.run(fill)
 
 
 def test_the_queue_takes_each_order_once_in_the_customers_group(cloud: Cloud) -> None:

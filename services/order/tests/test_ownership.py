@@ -6,9 +6,11 @@ import pytest
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
 from services.order.outbox import SHARDS
-from services.order.ownership import BEAT_S, DEAD_S, TRUST_S, LeaseDecision, Observer, Ownership, decide
+from services.order.ownership import LeaseDecision, Observer, Ownership, decide
 
 S0, S1, S2, S3 = SHARDS
+BEAT_S, DEAD_S = 1.0, 3.5
+"""How often a member beats, and after how long it is dead."""
 
 
 @pytest.mark.parametrize(
@@ -48,8 +50,18 @@ def test_a_member_is_alive_while_its_counter_moves() -> None:
     assert observer.living({"a": 3, "b": 2}) == {"a", "b"}
 
 
-def test_an_owner_stops_trusting_its_leases_before_anybody_may_take_them() -> None:
-    assert BEAT_S < TRUST_S < DEAD_S
+def test_an_owner_stops_trusting_its_leases_a_second_before_anybody_may_take_them() -> None:
+    async def run() -> list[int]:
+        cluster = Cluster("a")
+        await cluster.tick()
+        cluster.table.cut_off.add("a")
+        counts = []
+        for cluster.now in (0.0, 2.4, 2.5):
+            await cluster.tick()
+            counts.append(len(cluster.members["a"].shards))
+        return counts
+
+    assert asyncio.run(run()) == [4, 4, 0]
 
 
 class Table:

@@ -5,65 +5,14 @@ import pytest
 
 from services.chassis.aws.errors import AwsError
 from services.chassis.background import cancel
-from services.order.outbox import SHARDS, Row, pack, shard_of, unpack
-from services.order.relay import PAGE, Relay, RelayReport
-from services.order.tests.fakes import Crash, Fuse, MemoryOutbox, MemoryQueue, MemoryStream, World
+from services.order.outbox import SHARDS, Row, pack, shard_of
+from services.order.tests.fakes import Crash, Fuse, World
+from services.order.tests.relay_bench import ALL, Bench, ShardOwner
 from services.order.tests.samples import row
 
-ALL = frozenset(SHARDS)
 CUSTOMERS = ("customer-0001", "customer-0002", "customer-0003")
 ROWS = [row(number, CUSTOMERS[number % 3]) for number in range(12)]
 THROTTLED = AwsError(operation="Send", code="ThrottlingException", message="slow", status=400)
-
-
-class ShardOwner:
-    """Owns what it is told to."""
-
-    def __init__(self, shards: frozenset[str] = ALL) -> None:
-        self.shards = shards
-
-
-class Post:
-    """What was told to other tasks."""
-
-    def __init__(self) -> None:
-        self.told: list[Row] = []
-
-    async def __call__(self, message: bytes) -> None:
-        self.told += unpack(message)
-
-
-class Bench:
-    """A relay over a world; a new bench on the same world is the task that takes over."""
-
-    def __init__(self, world: World, owner: ShardOwner | None = None) -> None:
-        self.world = world
-        self.post = Post()
-        self.queue = MemoryQueue(world)
-        self.lags: list[float] = []
-        self._handed_on = asyncio.Event()
-        self.relay = Relay(
-            outbox=MemoryOutbox(world),
-            channels=(self.queue, MemoryStream(world)),
-            owner=owner or ShardOwner(),
-            announce=self.post,
-            report=RelayReport(on_done=self._done),
-        )
-
-    def _done(self, lag: float) -> None:
-        self.lags.append(lag)
-        self._handed_on.set()
-
-    async def until(self, *, handed_on: int) -> None:
-        while len(self.lags) < handed_on:
-            self._handed_on.clear()
-            await self._handed_on.wait()
-
-    async def settle(self, steps: int = 20) -> None:
-        for _ in range(steps):
-            await self.relay.step()
-            if not self.world.table and not self.relay.depth:
-                return
 
 
 def check_order(queue: Sequence[Row]) -> None:
@@ -117,6 +66,16 @@ def test_the_crash_points_above_cover_a_whole_run() -> None:
     world = World(ROWS)
     asyncio.run(Bench(world).settle())
     assert 8 <= world.fuse.count <= 12 + len(SHARDS) + 3 * 4
+
+
+def test_more_rows_than_one_call_may_hold_leave_the_table_in_one_go() -> None:
+    """Of as many customers, since each has one row under way at a time."""
+    rows = [row(number, f"customer-{number:04d}") for number in range(30)]
+    world = World(rows)
+    bench = Bench(world)
+    asyncio.run(bench.settle(steps=1))
+    assert len(world.queue) == len(world.stream) == len(bench.lags) == 30
+    assert world.table == {}
 
 
 def test_a_channel_that_fails_is_tried_again_and_the_other_one_is_not_told_twice() -> None:
@@ -217,7 +176,7 @@ def test_a_stopping_relay_hands_over_what_it_holds() -> None:
 def test_what_a_dead_task_left_goes_out_without_a_pause_between_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody commits and no sweep comes: the first page of the shard is all that tells of the second and third."""
     monkeypatch.setattr("services.order.relay.SWEEP_S", 3600.0)
-    left = [row(number, CUSTOMERS[0]) for number in range(2 * PAGE + 1)]
+    left = [row(number, CUSTOMERS[0]) for number in range(201)]
     world = World(left)
     bench = Bench(world)
     bench.relay.took_over(ALL)

@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 
-from services.payment.tests.database import PASSWORD, USER, Server
+from services.chassis.postgres.tests.server import PASSWORD, USER, Server
 
 REGION = "us-east-1"
 ORDERS, PAYMENTS, STREAM = "orders-test", "payments-test", "order-events-test"

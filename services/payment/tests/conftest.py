@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from moto.server import ThreadedMotoServer
 
+from services.chassis.postgres.tests.server import Server
 from services.chassis.resilience import deadline
 from services.payment.assembly import Payment, start
 from services.payment.tests.cloud import Cloud
-from services.payment.tests.database import Server
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 from statistics import median
 
-from services.payment.card import TIMEOUT_S, Approved, Charge, Declined, Silent, SimulatedNetwork, authorization_of
+from services.payment.card import Approved, Charge, Declined, Silent, SimulatedNetwork, authorization_of
 from services.payment.settings import CardSettings
 
 COUNT = 4000
@@ -62,7 +62,7 @@ def test_latencies_lie_around_the_median_and_overlap() -> None:
 def test_silence_takes_as_long_as_our_patience() -> None:
     slept: list[float] = []
     assert network(slept, timeout_rate=1.0).authorize(charges(2)) == [Silent(), Silent()]
-    assert slept == [TIMEOUT_S]
+    assert slept == [1.0]
 
 
 def test_nothing_is_asked_for_nothing() -> None:

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from services.chassis.aws.blocking import BlockingCaller
+from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
+from services.chassis.postgres.tests.server import Server
 from services.payment.assembly import Payment
 from services.payment.tests.cloud import ORDERS, PAYMENTS, Cloud, LambdaContext, Order, event, ledger
 from services.payment.tests.conftest import Sandboxes
-from services.payment.tests.database import Server
 
 ORDERS_PLACED = [Order(1, "a", 700), Order(2, "b", 900), Order(3, "a", 1100)]
 STEPS = ("read", "ready", "authorize", "capture", "settle", "publish")
@@ -134,3 +135,28 @@ def test_tables_that_contradict_the_ledger_are_not_overwritten(
     answer = payment.handle(event(ORDERS_PLACED[:2]), LambdaContext())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     assert cloud.statuses(*ORDERS_PLACED[:2]) == [("declined", "-"), ("paid", "captured")]
+    assert [told["order_id"] for told in cloud.events()] == [ORDERS_PLACED[1].order_id], "the other one is told of"
+
+
+def test_an_order_of_which_nobody_can_tell_whether_it_is_settled_comes_again(
+    sandboxes: Sandboxes, cloud: Cloud, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its capture is in the ledger: without its message nobody would ever write that it is paid."""
+    cloud.place(*ORDERS_PLACED[:2])
+    payment, other = (sandboxes(cloud.environ(server.port)) for _ in range(2))
+    payments = payment._cashier._payments
+    capture = payment._cashier._ledger.capture
+
+    def meanwhile(approvals: Any) -> Any:
+        other.handle(event(ORDERS_PLACED[:1]), LambdaContext())
+        return capture(approvals)
+
+    def unreadable(_settlement: object) -> bool:
+        raise AwsError(operation="BatchGetItem", code="ThrottlingException", message="slow")
+
+    setattr(payment._cashier._ledger, "capture", meanwhile)  # noqa: B010 - the moment between booking and settling
+    monkeypatch.setattr(payments, "is_settled", unreadable)
+    answer = payment.handle(event(ORDERS_PLACED[:2]), LambdaContext())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert cloud.statuses(*ORDERS_PLACED[:2]) == [("paid", "captured")] * 2
+    assert [told["order_id"] for told in cloud.events()] == [order.order_id for order in ORDERS_PLACED[:2]]

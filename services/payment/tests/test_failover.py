@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from services.chassis.postgres.tests.server import Server, await_that
 from services.payment.assembly import Payment
 from services.payment.tests.cloud import Cloud, LambdaContext, Order, event, ledger
 from services.payment.tests.conftest import Sandboxes
-from services.payment.tests.database import Server, await_that
 from services.payment.tests.forwarder import Forwarder
 
 BATCHES, SIZE = 12, 5

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from services.chassis.environment import ConfigurationError
-from services.payment.assembly import MARGIN_S, Payment
-from services.payment.card import TIMEOUT_S, Silent, authorization_of
-from services.payment.pool import RESERVE_S
+from services.chassis.postgres.tests.server import Server, free_port
+from services.payment.assembly import Payment
+from services.payment.card import Silent, authorization_of
 from services.payment.rehearsal import RehearsalRefused
 from services.payment.tests.cloud import (
     DATABASE_SECRET,
@@ -23,7 +23,6 @@ from services.payment.tests.cloud import (
     ledger,
 )
 from services.payment.tests.conftest import Sandboxes
-from services.payment.tests.database import Server, free_port
 
 DONE: dict[str, object] = {"batchItemFailures": []}
 
@@ -149,10 +148,11 @@ def test_those_behind_a_silent_one_wait_and_others_do_not(sandboxes: Sandboxes, 
 
 
 def test_nobody_is_asked_again_when_the_time_is_needed_to_book_the_others(payment: Payment, cloud: Cloud) -> None:
+    """Half a second stays for the answer to Lambda, one for a question to the card network, one for the books."""
     orders = [Order(1, "a"), Order(2, "b")]
     cloud.place(*orders)
     payment._cashier._cards = Muting(payment._cashier._cards, Order(1).order_id)
-    assert deliver(payment, *orders, left_s=MARGIN_S + TIMEOUT_S + RESERVE_S) == failures(orders[0])
+    assert deliver(payment, *orders, left_s=0.5 + 1.0 + 1.0) == failures(orders[0])
     assert cloud.statuses(*orders) == [("accepted", "pending"), ("paid", "captured")]
     assert cloud.rows(PAYMENTS)[orders[0].order_id]["attempts"] == "1"
 

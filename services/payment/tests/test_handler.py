@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from services import catalog
+from services.chassis.postgres.tests.server import Server
 from services.payment.rehearsal import SCENARIO
 from services.payment.tests.cloud import TOKEN, Cloud
-from services.payment.tests.database import Server
 
 CHECKOUT = Path(__file__).parents[__name__.count(".")]
 HEAVY = ("asyncio", "botocore", "fastapi", "psycopg", "pydantic", "redis", "ssl", "tenacity", "http.client", "boto3")

@@ -3,17 +3,17 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from services.chassis.postgres.connection import DatabaseConnection
+from services.chassis.postgres.tests.server import Server, await_that
 from services.chassis.postgres.wire import DatabaseRefused
 from services.payment.card import authorization_of
 from services.payment.domain import Demand
 from services.payment.ledger import SCHEMA, Approval, Ledger, LedgerConflict
 from services.payment.tests.cloud import Order, ledger
-from services.payment.tests.database import Server, await_that
 
 T = TypeVar("T")
 
@@ -156,6 +156,34 @@ def test_one_authorization_pays_for_one_order(server: Server) -> None:
             the_ledger.capture([approval(2), approval(3, authorization_id="auth-same")])
         the_ledger.capture([approval(2), approval(4)])
     assert set(ledger(server)) == {Order(number).order_id for number in (1, 2, 4)}
+
+
+class Counting:
+    """A connection that counts how often the schema was made."""
+
+    def __init__(self, connection: DatabaseConnection) -> None:
+        self._connection = connection
+        self.scripts = 0
+
+    def script(self, sql: str, *, timeout_s: float | None) -> None:
+        self.scripts += 1
+        self._connection.script(sql, timeout_s=timeout_s)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def test_the_schema_is_made_where_there_is_none_and_not_at_every_refusal(server: Server) -> None:
+    """It takes locks that every other booking waits for."""
+    connection: Any = Counting(server.connect())
+    the_ledger = Ledger(OnePool(connection))
+    for _ in range(2):
+        with pytest.raises(DatabaseRefused):
+            the_ledger.capture([approval(1, amount_cents=0)])
+        assert connection.scripts == 1
+    the_ledger.capture([approval(2)])
+    connection.close()
+    assert connection.scripts == 1
 
 
 def test_a_rehearsal_leaves_nothing(server: Server) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from services.chassis.postgres.connection import Address, DatabaseConnection, Login
+from services.chassis.postgres.tests.server import PASSWORD, USER, Server
 from services.chassis.postgres.wire import DatabaseRefused, Lost, Query
 from services.chassis.tests.peer import Peer
-from services.payment.tests.database import PASSWORD, USER, Server
 from services.payment.tests.encrypting import SSL_REQUEST, certificate, encrypting
 
 LARGE = Query("SELECT repeat($1, 300000)", ("x",))

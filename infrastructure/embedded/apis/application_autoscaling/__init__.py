@@ -1,4 +1,4 @@
-"""Application Auto Scaling: target tracking of ECS services."""
+"""Application Auto Scaling: target tracking and steps of ECS services."""
 
 from infrastructure.embedded.gateway.api import Api
 
@@ -9,7 +9,6 @@ API = Api(
     protocol="json",
     target="AnyScaleFrontendService",
     records={
-        "nothing here lives for days: schedules are kept and never due": "PutScheduledAction DeleteScheduledAction",
         "tags": "TagResource UntagResource",
     },
     controller="infrastructure.embedded.apis.application_autoscaling.controller:ApplicationAutoScalingController",

@@ -3,10 +3,15 @@
 Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/
 """
 
+import re
+import time
+import uuid
 from collections import deque
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from infrastructure.embedded.apis.application_autoscaling.steps import problem
 from infrastructure.embedded.control.metric_store import Key
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
 from infrastructure.embedded.gateway.paging import page
@@ -22,14 +27,24 @@ PREDEFINED: Mapping[str, str] = {
 ACTIVITIES = 200
 """Scaling activities kept; AWS keeps those of six weeks."""
 MOST_ACTIVITIES = 50
+_SCHEDULES = tuple(
+    re.compile(text)
+    for text in (
+        r"at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)",
+        r"rate\((1 (minute|hour|day)|(?!1 )[1-9]\d* (minutes|hours|days))\)",
+        r"cron\(\S+( \S+){5}\)",
+    )
+)
+"""The forms of a schedule."""
 _PLACE = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
 
 class ScalingApi:
     """The operations. `activities` are the changes that were made, the latest first, as AWS describes them."""
 
-    def __init__(self, backend: Record, operations: Operations) -> None:
+    def __init__(self, backend: Record, alarms: Mapping[str, Record], operations: Operations) -> None:
         self._backend = backend
+        self._alarms = alarms
         self._operations = operations
         self.activities: deque[Output] = deque(maxlen=ACTIVITIES)
 
@@ -52,7 +67,19 @@ class ScalingApi:
             raise _invalid("Minimum capacity must be greater than or equal to 0")
         if most < least:
             raise _invalid("Maximum capacity cannot be less than minimum capacity")
-        return self._moto("RegisterScalableTarget", given)
+        output = self._moto("RegisterScalableTarget", given)
+        self.bound(given)
+        return output
+
+    def bound(self, given: Members) -> None:
+        """Bring the capacity of a target that was just given its bounds between them, as AWS does at once."""
+        target, service = self._target(given), service_of(self._backend.ecs_backend, given["ResourceId"])
+        if service is None:
+            return
+        for word, wanted in (("minimum", target.min_capacity), ("maximum", target.max_capacity)):
+            limit = max if word == "minimum" else min
+            if limit(service.desired_count, wanted) != service.desired_count:
+                self.set_capacity(given, service, wanted, f"{word} capacity was set to {wanted}", time.time())
 
     @operation("DeregisterScalableTarget", effect="tracking ends; the target's policies and their alarms go")
     def _deregister(self, given: Members) -> Output:
@@ -62,13 +89,35 @@ class ScalingApi:
             self._moto("DeleteScalingPolicy", {**given, "PolicyName": policy.policy_name})
         return self._moto("DeregisterScalableTarget", given)
 
+    def set_capacity(self, given: Members, service: Record, capacity: int, cause: str, at: float) -> None:
+        """Change the service's desired count; the activity that tells of it has `cause`. `at` in Unix seconds."""
+        self._operations.call(
+            "ecs", "UpdateService", cluster=service.cluster_name, service=service.name, desiredCount=capacity
+        )
+        moment = datetime.fromtimestamp(at, UTC)
+        self.activities.appendleft(
+            {
+                "ActivityId": str(uuid.uuid4()),
+                **{name: given[name] for name in _PLACE},
+                "Description": f"Setting desired count to {capacity}.",
+                "Cause": cause,
+                "StartTime": moment,
+                "EndTime": moment,
+                "StatusCode": "Successful",
+                "StatusMessage": f"Successfully set desired count to {capacity}. Change successfully fulfilled by ecs.",
+            }
+        )
+
     def _target(self, given: Members) -> Record:
         """None when it is not registered."""
         return self._backend.targets.get(given["ScalableDimension"], {}).get(given["ResourceId"])
 
     # --- policies -----------------------------------------------------------------------------------------------------
 
-    @operation("PutScalingPolicy", effect="target tracking of an ECS service's CPU, memory or a metric of one's own")
+    @operation(
+        "PutScalingPolicy",
+        effect="target tracking of an ECS service's CPU, memory or any metric; steps while an alarm calls for them",
+    )
     def _put(self, given: Members) -> Output:
         if self._target(given) is None:
             raise _not_found("No scalable target registered for", given)
@@ -76,9 +125,14 @@ class ScalingApi:
         kind = given.get("PolicyType") or getattr(known, "policy_type", None)
         if kind is None:
             raise _invalid("PolicyType is required to create a scaling policy")
-        if kind != "TargetTrackingScaling":
-            raise _not_provided(f"{kind} policies; a TargetTrackingScaling one is carried out")
-        self._require_metric(given, known)
+        if kind == "PredictiveScaling":
+            raise _not_provided("PredictiveScaling policies; target tracking and steps are carried out")
+        if known is not None and kind != known.policy_type:
+            raise _invalid("You cannot change the policy type of an existing policy")
+        if kind == "StepScaling":
+            self._require_steps(given, known)
+        else:
+            self._require_metric(given, known)
         output = self._moto("PutScalingPolicy", given)
         if known is not None:  # moto makes another one: on AWS its ARN stays, and the old one's alarms go
             known.delete_alarms(self._backend.account_id, self._backend.region_name)
@@ -95,11 +149,20 @@ class ScalingApi:
         key = metric_of(configured, given["ResourceId"])
         if key is None:
             raise _not_provided(f"tracking of this metric; of the predefined ones, {' and '.join(PREDEFINED)} are")
-        others = [p.target_tracking_scaling_policy_configuration for p in self._policies(given) if p is not known]
+        tracking = [each for each in self._policies(given) if each.policy_type == "TargetTrackingScaling"]
+        others = [each.target_tracking_scaling_policy_configuration for each in tracking if each is not known]
         if any(key == metric_of(other, given["ResourceId"]) for other in others):
             raise _invalid("Only one TargetTrackingScaling policy for a given metric specification is allowed.")
 
-    @operation("DeleteScalingPolicy", effect="tracking ends; its alarms go")
+    def _require_steps(self, given: Members, known: Record | None) -> None:
+        configured = given.get("StepScalingPolicyConfiguration")
+        if configured is None and known is None:
+            raise _invalid("StepScalingPolicyConfiguration is required")
+        why = None if configured is None else problem(configured)
+        if why is not None:
+            raise _invalid(why)
+
+    @operation("DeleteScalingPolicy", effect="scaling by it ends; its alarms go")
     def _delete(self, given: Members) -> Output:
         if self._policy(given) is None:
             raise _not_found("No scaling policy found for", given, f", policy name: {given['PolicyName']}")
@@ -107,10 +170,20 @@ class ScalingApi:
 
     @operation("DescribeScalingPolicies")
     def _describe(self, given: Members) -> Output:
-        """moto knows no PolicyNames."""
+        """moto knows no PolicyNames, nor the alarms that name a policy of steps."""
         output, names = self._moto("DescribeScalingPolicies", given), given.get("PolicyNames")
         found = [each for each in output["ScalingPolicies"] if not names or each["PolicyName"] in names]
-        return {**output, "ScalingPolicies": found}
+        return {**output, "ScalingPolicies": [self._with_alarms(each) for each in found]}
+
+    def _with_alarms(self, described: Mapping[str, Any]) -> Mapping[str, Any]:
+        if described["PolicyType"] != "StepScaling":
+            return described
+        alarms = [{"AlarmName": each.name, "AlarmARN": each.alarm_arn} for each in self.calling(described["PolicyARN"])]
+        return {**described, "Alarms": alarms}
+
+    def calling(self, policy_arn: str) -> list[Record]:
+        """The alarms whose actions the policy is."""
+        return [each for each in self._alarms.values() if policy_arn in (each.alarm_actions or ())]
 
     def _policy(self, given: Members) -> Record:
         """None when there is none of that name."""
@@ -121,9 +194,42 @@ class ScalingApi:
         policies = self._backend.policies.values()
         return [p for p in policies if (p.service_namespace, p.resource_id, p.scalable_dimension) == place]
 
+    # --- schedules ----------------------------------------------------------------------------------------------------
+
+    @operation("PutScheduledAction", record="nothing here lives for days: schedules are kept and never due")
+    def _put_schedule(self, given: Members) -> Output:
+        if self._target(given) is None:
+            raise _not_found("No scalable target registered for", given)
+        schedule = given.get("Schedule")
+        if schedule is not None and not any(form.fullmatch(schedule) for form in _SCHEDULES):
+            raise _invalid(f"Schedule expression {schedule!r} is not valid: it is at(...), rate(...) or cron(...)")
+        if schedule is None and self._schedule(given) is None:
+            raise _invalid("Schedule is required to create a scheduled action")
+        return self._moto("PutScheduledAction", given)
+
+    @operation("DeleteScheduledAction", record="nothing here lives for days: schedules are kept and never due")
+    def _delete_schedule(self, given: Members) -> Output:
+        if self._schedule(given) is None:
+            more = f", scheduled action name: {given['ScheduledActionName']}"
+            raise _not_found("No scheduled action found for", given, more)
+        return self._moto("DeleteScheduledAction", given)
+
+    def _schedule(self, given: Members) -> Record:
+        """None when there is none of that name."""
+        wanted = (given["ScheduledActionName"], *(given[name] for name in _PLACE))
+        for each in self._backend.scheduled_actions:
+            if (
+                each.scheduled_action_name,
+                each.service_namespace,
+                each.resource_id,
+                each.scalable_dimension,
+            ) == wanted:
+                return each
+        return None
+
     # --- activities ---------------------------------------------------------------------------------------------------
 
-    @operation("DescribeScalingActivities", effect="every change that target tracking made, with its cause")
+    @operation("DescribeScalingActivities", effect="every change that scaling made, with its cause")
     def _activities(self, given: Members) -> Output:
         found = [each for each in self.activities if all(given.get(name, each[name]) == each[name] for name in _PLACE)]
         try:

@@ -1,11 +1,9 @@
-"""Application Auto Scaling: target tracking moves the desired count of ECS services between its bounds."""
+"""Application Auto Scaling: policies move the desired count of ECS services between its bounds."""
 
 import logging
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from infrastructure.embedded.apis.application_autoscaling.api import Record, ScalingApi, metric_of, service_of
@@ -15,17 +13,15 @@ from infrastructure.embedded.apis.application_autoscaling.policy import (
     PERIOD_S,
     Past,
     Policy,
-    Step,
     agreed,
     decide,
 )
+from infrastructure.embedded.apis.application_autoscaling.stepping import DEFAULT_COOLDOWN_S, Stepping
 from infrastructure.embedded.apis.cloudwatch.controller import LATE_S, period_at
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metric_store import Key
 
 _log = logging.getLogger(__name__)
-
-DEFAULT_COOLDOWN_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +35,7 @@ class _Tracked:
 
 
 class ApplicationAutoScalingController:
-    """Follows the target-tracking policies of ECS services."""
+    """Follows the policies of ECS services: target tracking by metrics, steps by alarms."""
 
     name: ClassVar[str] = "application-autoscaling"
     watches: ClassVar[frozenset[str]] = frozenset({"application-autoscaling"})
@@ -51,7 +47,8 @@ class ApplicationAutoScalingController:
         self._backend = context.backends.applicationautoscaling
         self._past: dict[tuple[str, str], Past] = {}
         self._operations = context.backends.operations
-        self._api = ScalingApi(self._backend, self._operations)
+        self._api = ScalingApi(self._backend, context.backends.cloudwatch.alarms, self._operations)
+        self._stepping = Stepping(context=context, api=self._api)
         self._operations.bind(self.name, self._api)
         self._next_at = 0.0
 
@@ -69,11 +66,34 @@ class ApplicationAutoScalingController:
                 targets.setdefault((record.resource_id, record.scalable_dimension), []).append(tracked)
         for identity, policies in targets.items() if is_due else ():
             self._scale(identity, policies, now)
+        if is_due:
+            self._step(now)
         return max(self._next_at - now, 0.0)
 
+    def _step(self, now: float) -> None:
+        """Change capacities as alarms call for: of several calls on one target the one that wants most counts."""
+        by_target: dict[tuple[str, str], list[Record]] = {}
+        for record in tuple(self._backend.policies.values()):
+            if record.policy_type == "StepScaling":
+                by_target.setdefault((record.resource_id, record.scalable_dimension), []).append(record)
+        for (resource, dimension), records in by_target.items():
+            target = self._backend.targets.get(dimension, {}).get(resource)
+            service = service_of(self._context.backends.ecs, resource)
+            if target is None or service is None:
+                continue
+            before = service.desired_count
+            called = max(
+                self._stepping.calls(records, target, before, now), key=lambda each: each.capacity, default=None
+            )
+            if called is not None:
+                self._apply(called.record, service, called.capacity, called.alarm, now)
+                self._stepping.made(called, before, now)
+
     def _tracked(self, record: Record) -> _Tracked | None:
-        """A policy with what it needs to be carried out; None while its service is not there."""
+        """A policy with what it needs to be carried out; None while its service is not there, and of one of steps."""
         configured = record.target_tracking_scaling_policy_configuration
+        if configured is None:
+            return None
         target = self._backend.targets.get(record.scalable_dimension, {}).get(record.resource_id)
         service = service_of(self._context.backends.ecs, record.resource_id)
         key = metric_of(configured, record.resource_id)
@@ -89,7 +109,9 @@ class ApplicationAutoScalingController:
         if step is not None:
             self._past[identity] = replace(past, **{"out_at" if step.alarm == "AlarmHigh" else "in_at": now})
             chosen = policies[steps.index(step)]
-            self._apply(chosen.record, chosen.service, step, now)
+            alarms = (each.name for each in chosen.record.alarms)
+            alarm = next((name for name in alarms if step.alarm in name), step.alarm)
+            self._apply(chosen.record, chosen.service, step.capacity, alarm, now)
 
     def _policy(self, configured: Mapping[str, Any], target: Record) -> Policy:
         suspended = target.suspended_state or {}
@@ -123,28 +145,15 @@ class ApplicationAutoScalingController:
             alarm.dimensions = [type(alarm.dimensions[0])(name, value) for name, value in key.dimensions]
             alarm.threshold = policy.target if is_high else policy.target * LOW_FRACTION
 
-    def _apply(self, record: Record, service: Record, step: Step, now: float) -> None:
-        before = service.desired_count
-        where = {"cluster": service.cluster_name, "service": service.name}
-        self._operations.call("ecs", "UpdateService", **where, desiredCount=step.capacity)
-        alarm = next((a.name for a in record.alarms if step.alarm in a.name), step.alarm)
+    def _apply(self, record: Record, service: Record, capacity: int, alarm: str, now: float) -> None:
+        place = {
+            "ServiceNamespace": record.service_namespace,
+            "ResourceId": record.resource_id,
+            "ScalableDimension": record.scalable_dimension,
+        }
+        _log.info("%s: desired count %d to %d by %s", record.resource_id, service.desired_count, capacity, alarm)
         cause = f"monitor alarm {alarm} in state ALARM triggered policy {record.policy_name}"
-        at = datetime.fromtimestamp(now, UTC)
-        _log.info("%s: desired count %d to %d, metric %.1f", record.resource_id, before, step.capacity, step.value)
-        self._api.activities.appendleft(
-            {
-                "ActivityId": str(uuid.uuid4()),
-                "ServiceNamespace": record.service_namespace,
-                "ResourceId": record.resource_id,
-                "ScalableDimension": record.scalable_dimension,
-                "Description": f"Setting desired count to {step.capacity}.",
-                "Cause": cause,
-                "StartTime": at,
-                "EndTime": at,
-                "StatusCode": "Successful",
-                "StatusMessage": f"Successfully set desired count to {step.capacity}.",
-            }
-        )
+        self._api.set_capacity(place, service, capacity, cause, now)
 
 
 def _is_true(value: object) -> bool:

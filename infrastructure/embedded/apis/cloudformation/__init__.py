@@ -14,20 +14,16 @@ API = Api(
     handler="CloudFormationResponse",
     protocol="query",
     reads=names(
-        "DescribeStackEvents DescribeStackResource DescribeStackResources DescribeStacks GetTemplate "
+        "DescribeStackEvents DescribeStackResource DescribeStackResources DescribeStacks "
         "ListExports ListStackResources ListStacks"
     ),
-    codes={"NoSuchBucket": "ValidationError", "NoSuchKey": "ValidationError"},
-    effects={
-        "CreateStack": "its resources are made by the APIs' own calls, or rolled back with reasons",
-        "DeleteStack": "its resources are deleted, the last made first; waits for services to drain",
-        "DescribeStackEvents": "every step of every resource, with its reason",
-        "UpdateStack": "what resolved properties say has changed is changed, or put back",
-    },
+    effects={"DescribeStackEvents": "every step of every resource, with its reason"},
     tokens={
         **dict.fromkeys(names("CreateStack DeleteStack ExecuteChangeSet UpdateStack"), _token("ClientRequestToken")),
         "CreateChangeSet": _token("ClientToken"),
     },
-    note="A stack is complete once its resources are recorded: it does not wait for an ECS service to be stable. "
-    "No change sets, nested stacks, macros or drift detection.",
+    note="A stack is complete once its resources are recorded: it does not wait for an ECS service to be stable; a "
+    "change set is complete when the call that creates it returns. No imports of resources, nested stacks, macros or "
+    "drift detection; updates cannot be left without rollback.",
+    controller="infrastructure.embedded.apis.cloudformation.controller:CloudFormationController",
 )

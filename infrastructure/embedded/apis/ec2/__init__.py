@@ -1,4 +1,4 @@
-"""EC2: networks and security groups on record; instances are not here yet."""
+"""EC2: instances are machines that run their user data; networks and security groups are on record."""
 
 from infrastructure.embedded.gateway.api import Api, Token, names
 
@@ -37,11 +37,15 @@ API = Api(
             "ModifySecurityGroupRules RevokeSecurityGroupEgress RevokeSecurityGroupIngress "
             "UpdateSecurityGroupRuleDescriptionsEgress UpdateSecurityGroupRuleDescriptionsIngress"
         ),
-        "nothing is launched from them yet": (
-            "CreateKeyPair DeleteKeyPair ImportKeyPair CreateLaunchTemplate CreateLaunchTemplateVersion "
-            "DeleteLaunchTemplate ModifyLaunchTemplate"
-        ),
+        "nobody logs in to a machine": "CreateKeyPair DeleteKeyPair ImportKeyPair",
+        "what a machine consists of is not made": "ModifyInstanceAttribute ModifyInstanceMetadataOptions",
         "tags": "CreateTags DeleteTags",
+    },
+    effects={
+        "CreateLaunchTemplate": "machines can be launched from it",
+        "CreateLaunchTemplateVersion": "machines can be launched from it",
+        "DeleteLaunchTemplate": "nothing can be launched from it",
+        "ModifyLaunchTemplate": "another version is the default",
     },
     tokens=dict.fromkeys(
         names(
@@ -55,6 +59,9 @@ API = Api(
             message="The request uses the same client token as a previous, but non-identical request.",
         ),
     ),
-    note="Networks, security groups and addresses are records: all processes share the loopback interface.",
+    note="An instance is a folder, a port and a process group that runs its user data, if that begins with #!; a "
+    "virtual CPU is a quarter of a core. Networks, security groups and addresses are records: all processes share the "
+    "loopback interface.",
+    controller="infrastructure.embedded.apis.ec2.controller:Ec2Controller",
     resources="infrastructure.embedded.apis.ec2.resources",
 )

@@ -12,13 +12,11 @@ from typing import Any
 
 from botocore import xform_name
 
-from infrastructure.embedded.apis.ecs.record import DEPLOYMENT_CONFIGURATION, EcsRecord, Record, open_deployment
+from infrastructure.embedded.apis.ecs.record import DEPLOYMENT_CONFIGURATION, ROLLS, EcsRecord, Record, open_deployment
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
 from infrastructure.embedded.gateway.paging import page
 from infrastructure.embedded.gateway.refused import Refused
 
-ROLLS = ("network_configuration", "load_balancers", "platform_version", "service_registries")
-"""Properties whose change starts new tasks, beside the task definition."""
 FARGATE = frozenset({"FARGATE", "FARGATE_SPOT"})
 MOST_RUN = 10
 MOST_DESCRIBED = 100
@@ -86,9 +84,10 @@ class EcsApi:
         service.capacity_provider_strategy = given.get("capacityProviderStrategy", [])
         service.created_at = datetime.now(UTC)
         service.pending_count = 0
+        service.completed = None
         return output
 
-    @operation("UpdateService", effect="rolling deployment within the health percents; no circuit breaker")
+    @operation("UpdateService", effect="rolling deployment within the health percents, under its circuit breaker")
     def _update_service(self, given: Members) -> Output:
         service = self._service(given, given["service"])
         if service.status != "ACTIVE":
@@ -199,6 +198,7 @@ class EcsApi:
     def _checked(self, given: Members) -> dict[str, Any]:
         """`given` with the ARN of its task definition and a whole network; refused where AWS refuses it."""
         checked = dict(given)
+        _require_rolling(given)
         if given.get("desiredCount", 0) < 0:
             raise _invalid("desiredCount must not be negative")
         if "taskDefinition" in given:
@@ -230,6 +230,18 @@ class EcsApi:
         groups = self._record.security_groups()
         _require_known("security group", network["securityGroups"], groups, "The security group '{}'", "InvalidGroup")
         return {"awsvpcConfiguration": network}
+
+
+def _require_rolling(given: Members) -> None:
+    """Refused: deployments that are somebody else's to carry out, or that follow what nothing here follows."""
+    controller = given.get("deploymentController", {}).get("type", "ECS")
+    configured = given.get("deploymentConfiguration", {})
+    if controller != "ECS":
+        raise _not_provided(f"the deployment controller {controller}; ECS's own rolls services out")
+    if configured.get("strategy", "ROLLING") != "ROLLING":
+        raise _not_provided(f"{configured['strategy']} deployments; ROLLING ones are carried out")
+    if configured.get("alarms", {}).get("enable"):
+        raise _not_provided("deployments that alarms stop; the circuit breaker does")
 
 
 def _require_known(kind: str, named: Sequence[str], known: Any, said: str, code: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from infrastructure.embedded.apis.ecs import breaker
 from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.metrics import EcsMetrics
 from infrastructure.embedded.apis.ecs.record import Deployment, EcsRecord, Exit, Record
@@ -82,6 +83,7 @@ class EcsController:
         view = self._view(service)
         if any(task.is_ready and task.deployment == view.deployment for task in view.tasks):
             self._failures.pop(service.arn, None)
+            service.deployments[0]["failedTasks"] = 0
             view = replace(view, held_until=0.0)
         decision = decide(view, now)
         lives = {live.arn: live for live in self._tasks}
@@ -106,6 +108,7 @@ class EcsController:
             minimum_percent=configured.minimum_percent,
             maximum_percent=configured.maximum_percent,
             held_until=failures.at + hold,
+            is_given_up=service.deployments[0]["rolloutState"] == "FAILED",
         )
 
     def _wanted(self, service: Record) -> tuple[Live, ...]:
@@ -147,6 +150,9 @@ class EcsController:
                 deployment["failedTasks"] += 1
         if known.count == FREE_FAILURES:
             self._record.event(service, "is unable to consistently start tasks successfully.")
+        if breaker.trip(self._record, service):
+            self._failures.pop(service.arn, None)
+            self._context.wake(self.name)
 
     def _service_of(self, live: Live) -> Record | None:
         return next((s for s in self._record.services() if s.arn == live.service), None)

@@ -4,12 +4,12 @@ One data point per task and period, in percent of what the task was allotted, so
 the maximum its busiest task's. Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html
 """
 
-import time
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from infrastructure.embedded.apis.ecs.tasks import Live
 from infrastructure.embedded.control.metrics import Datum
+from infrastructure.embedded.control.usage import CpuReadings
 
 NAMESPACE = "AWS/ECS"
 
@@ -21,30 +21,18 @@ class LiveTasks(Protocol):
 
 
 class EcsMetrics:
-    """Remembers each task's CPU seconds from one period to the next."""
+    """Figures of every running task of a service."""
 
     def __init__(self, tasks: LiveTasks) -> None:
         self._tasks = tasks
-        self._seen: dict[str, float] = {}
+        self._readings: CpuReadings[Live] = CpuReadings()
 
     def collect(self, elapsed_s: float) -> Iterable[Datum]:
-        """CPUUtilization and MemoryUtilization of every running task of a service over the last `elapsed_s` seconds."""
-        seen: dict[str, float] = {}
-        found: list[Datum] = []
-        for live in self._tasks:
-            if live.service is None or live.process is None or not live.is_running:
-                continue
-            usage = live.process.usage()
-            seen[live.arn] = usage.cpu_s
-            span = elapsed_s if live.arn in self._seen else min(elapsed_s, time.time() - live.process.started_at)
-            if span <= 0:
-                continue
-            used = max(usage.cpu_s - self._seen.get(live.arn, 0.0), 0.0)
-            cpu = 100.0 * used / (span * live.allotment.vcpu)
-            found.append(_datum(live, "CPUUtilization", cpu))
-            found.append(_datum(live, "MemoryUtilization", 100.0 * usage.rss_bytes / live.allotment.memory_bytes))
-        self._seen = seen
-        return found
+        """CPUUtilization and MemoryUtilization over the last `elapsed_s` seconds."""
+        running = [(live, live.process) for live in self._tasks if live.service and live.process and live.is_running]
+        for live, cores, usage in self._readings.read(running, elapsed_s):
+            yield _datum(live, "CPUUtilization", 100.0 * cores / live.allotment.vcpu)
+            yield _datum(live, "MemoryUtilization", 100.0 * usage.rss_bytes / live.allotment.memory_bytes)
 
 
 def _datum(live: Live, name: str, value: float) -> Datum:

@@ -22,6 +22,8 @@ DEPLOYMENT_CONFIGURATION: Mapping[str, object] = {
     "maximumPercent": 200,
     "minimumHealthyPercent": 100,
 }
+ROLLS = ("task_definition", "network_configuration", "load_balancers", "platform_version", "service_registries")
+"""Properties whose change starts new tasks."""
 MAX_EVENTS = 100
 """Events a service remembers; AWS's own number."""
 STOPPED_KEPT_S = 3600.0
@@ -187,10 +189,11 @@ class EcsRecord:
             deployment["runningCount"], deployment["pendingCount"] = _counts(own)
         standing = {t.started_by for t in tasks if t.last_status != "STOPPED"}
         service.deployments = [d for d in service.deployments if d is primary or d["id"] in standing]
-        if is_steady and primary["rolloutState"] != "COMPLETED":
+        if is_steady and primary["rolloutState"] == "IN_PROGRESS":
             primary["rolloutState"] = "COMPLETED"
             primary["rolloutStateReason"] = f"ECS deployment {primary['id']} completed."
             primary["updatedAt"] = datetime.now(UTC)
+            service.completed = (primary["id"], {name: getattr(service, name, None) for name in ROLLS})
             return True
         return False
 
@@ -223,11 +226,20 @@ class Deployment:
     minimum_percent: int
     maximum_percent: int
     grace_s: float
+    has_breaker: bool
+    is_taken_back: bool
+    """What the circuit breaker does with a deployment that it ends."""
 
     @classmethod
     def of(cls, service: Record) -> "Deployment":
-        configured = {**DEPLOYMENT_CONFIGURATION, **(getattr(service, "deployment_configuration", None) or {})}
+        configured: dict[str, Any] = {
+            **DEPLOYMENT_CONFIGURATION,
+            **(getattr(service, "deployment_configuration", None) or {}),
+        }
+        breaker = configured["deploymentCircuitBreaker"]
         return cls(
+            has_breaker=bool(breaker["enable"]),
+            is_taken_back=bool(breaker["rollback"]),
             minimum_percent=int(configured["minimumHealthyPercent"]),
             maximum_percent=int(configured["maximumPercent"]),
             grace_s=float(getattr(service, "health_check_grace_period_seconds", 0) or 0),

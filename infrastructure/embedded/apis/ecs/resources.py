@@ -11,7 +11,8 @@ _ON_UPDATE = (
     "PropagateTags",
     "TaskDefinition",
 )
-"""What changes is sent and no more: the desired count may be target tracking's by now."""
+"""An update of a service sends all of these that its template has, as CloudFormation does: a desired count that scaling
+has moved meanwhile goes back to the template's, and one that the template does not name stays as it is."""
 
 TYPES = (
     ResourceType(
@@ -44,13 +45,12 @@ TYPES = (
         "ecs",
         name="ServiceName",
         key={"cluster": prop("Cluster"), "service": REF},
-        create=Step("CreateService"),
-        normal=lambda properties: {"DesiredCount": 1, **properties},
+        create=Step("CreateService", shape=lambda properties: {"DesiredCount": 1, **properties}),
         ref="service.serviceArn",
         describe=Step("DescribeServices"),
         item="services",
         attributes={"Name": "serviceName", "ServiceArn": REF},
-        changes=(Step("UpdateService", _ON_UPDATE),),
+        changes=(Step("UpdateService", _ON_UPDATE, whole=True),),
         tags=Tags("TagResource", "UntagResource", {"resourceArn": REF}),
         delete=Step("DeleteService", where={"force": True}),
         gone={"status": "INACTIVE"},

@@ -66,6 +66,8 @@ class ServiceView:
     minimum_percent: int = 100
     maximum_percent: int = 200
     held_until: float = 0.0
+    is_given_up: bool = False
+    """Whether its circuit breaker ended the deployment: nothing more is started."""
 
     @property
     def most(self) -> int:
@@ -93,7 +95,7 @@ def decide(service: ServiceView, now: float) -> Decision:
     stops = _stops(service, failing, sound)
     missing = service.desired - len(sound)
     room = service.most - len(service.tasks) + len(stops)
-    count = max(min(missing, room), 0)
+    count = 0 if service.is_given_up else max(min(missing, room), 0)
     is_held = count > 0 and now < service.held_until
     staying = tuple(t for t in service.tasks if t not in failing and t not in stops)
     return Decision(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
-from infrastructure.embedded.gateway.refused import Refused
+from infrastructure.embedded.gateway.refused import Refused, unsupported
 from infrastructure.embedded.network.envoy.model import LOOPBACK
 
 Record = Any  # moto's replication groups and cache clusters, which publish no types
@@ -89,14 +89,14 @@ class ElastiCacheApi:
         version = {"EngineVersion": DEFAULT_VERSION} if given.get("Engine") in REDIS else {}
         return self._moto("CreateCacheCluster", {**version, **given})
 
-    @operation("CreateCacheCluster", effect="a Redis server; memcached is a record only")
+    @operation("CreateCacheCluster", effect="a Redis server; memcached is refused")
     def create_cache_cluster(self, given: Members) -> Output:
+        if given.get("Engine") not in REDIS:
+            raise unsupported(f"the engine {given.get('Engine', 'memcached')}; {' and '.join(REDIS)} run")
         output = self._create(given)
-        cluster = output["CacheCluster"]
-        if cluster.engine in REDIS:
-            port = self._allocate()
-            self.ports[cluster.cache_cluster_id] = GroupPorts(primary=port, reader=port)
-            self.place(cluster, port)
+        cluster, port = output["CacheCluster"], self._allocate()
+        self.ports[cluster.cache_cluster_id] = GroupPorts(primary=port, reader=port)
+        self.place(cluster, port)
         return output
 
     @operation("DeleteCacheCluster", effect="its server ends, its endpoint refuses")

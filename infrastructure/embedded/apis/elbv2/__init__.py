@@ -22,6 +22,9 @@ API = Api(
         "all processes share the loopback interface": "SetIpAddressType SetSecurityGroups SetSubnets",
         "tags": "AddTags RemoveTags",
     },
+    note="A load balancer's DNSName is an address of loopback that is its own. A listener answers there at its own "
+    "port where every process may open it, else at a free one: the tag `aws:cloudcafe:url` of the listener "
+    "(DescribeTags) is its URL.",
     controller="infrastructure.embedded.apis.elbv2.controller:Elbv2Controller",
     resources="infrastructure.embedded.apis.elbv2.resources",
 )

@@ -3,19 +3,15 @@
 Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/Welcome.html
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from infrastructure.embedded.apis.elbv2 import creation
-from infrastructure.embedded.apis.elbv2.record import ALGORITHMS, Wire, shares
+from infrastructure.embedded.apis.elbv2 import attributes, creation
+from infrastructure.embedded.apis.elbv2.addresses import URL_TAG
+from infrastructure.embedded.apis.elbv2.record import CARRIED, Wire, shares
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
 from infrastructure.embedded.gateway.refused import Refused, unsupported
 
-SECONDS: Mapping[str, tuple[int, int]] = {
-    "idle_timeout.timeout_seconds": (1, 4000),
-    "deregistration_delay.timeout_seconds": (0, 3600),
-}
-"""Attributes that are lengths in seconds: the least and the most."""
 _SHORT_FORMS: Mapping[str, str] = {"host-header": "HostHeaderConfig", "path-pattern": "PathPatternConfig"}
 """Condition fields whose values may be given without their configuration; both are answered."""
 
@@ -23,11 +19,12 @@ Record = Any  # moto's rules and listeners publish no types
 
 
 class Checks:
-    """The calls on one moto back end that are checked first."""
+    """The calls on one moto back end that are checked first. `url` says where clients find a listener, by its ARN."""
 
-    def __init__(self, backend: Any, operations: Operations) -> None:
+    def __init__(self, backend: Any, operations: Operations, url: Callable[[str], str | None]) -> None:
         self._backend = backend
         self._operations = operations
+        self._url = url
 
     # --- listeners ----------------------------------------------------------------------------------------------------
 
@@ -38,6 +35,7 @@ class Checks:
             return {"Listeners": [standing]}
         self._require_free_port(given["LoadBalancerArn"], given.get("Port"))
         self._require_certificate(given.get("Protocol"), given.get("Certificates"))
+        self._require_carried(given["LoadBalancerArn"], given.get("Protocol"))
         self._require_possible(given.get("Protocol"), given["DefaultActions"])
         output = self._moto("CreateListener", given)
         creation.remember(output["Listeners"][0], given)
@@ -50,6 +48,7 @@ class Checks:
             self._require_free_port(listener.load_balancer_arn, given["Port"])
         protocol = given.get("Protocol", listener.protocol)
         self._require_certificate(protocol, given.get("Certificates") or listener.certificates)
+        self._require_carried(listener.load_balancer_arn, protocol)
         self._require_possible(protocol, given.get("DefaultActions", ()))
         for rule in listener.rules.values():
             self._require_possible(protocol, [action.data for action in rule.actions])
@@ -74,6 +73,13 @@ class Checks:
             arn = each["CertificateArn"] if isinstance(each, Mapping) else each
             if not self._backend._certificate_exists(arn):
                 raise Refused("CertificateNotFound", f"Certificate '{arn}' not found")
+
+    def _require_carried(self, balancer: str, protocol: str | None) -> None:
+        """A listener that would listen nowhere is none."""
+        kind = getattr(self._backend.load_balancers.get(balancer), "type", "application")
+        if (kind, protocol or "HTTP") not in CARRIED:
+            what = f"{protocol} listeners of {kind} load balancers; HTTP ones of application and TCP ones of network"
+            raise unsupported(f"{what} load balancers are carried")
 
     def _require_possible(self, protocol: str | None, actions: Iterable[Wire]) -> None:
         for action in actions:
@@ -127,12 +133,12 @@ class Checks:
 
     @operation("ModifyLoadBalancerAttributes", effect="idle_timeout.timeout_seconds applies")
     def _modify_balancer(self, given: Members) -> Output:
-        _require_values(given["Attributes"])
+        attributes.require(given["Attributes"])
         return self._moto("ModifyLoadBalancerAttributes", given)
 
     @operation("ModifyTargetGroupAttributes", effect="deregistration delay and algorithm apply")
     def _modify_group(self, given: Members) -> Output:
-        _require_values(given["Attributes"])
+        attributes.require(given["Attributes"], attributes.GROUP_KEYS)
         self._moto("ModifyTargetGroupAttributes", given)
         return {"Attributes": self._backend.target_groups[given["TargetGroupArn"]].attributes}
 
@@ -145,11 +151,16 @@ class Checks:
             raise Refused("OperationNotPermitted", text)
         return self._moto("DeleteLoadBalancer", given)
 
-    @operation("DescribeTags")
+    @operation("DescribeTags", effect="a listener's tags tell the URL that it is found at")
     def _describe_tags(self, given: Members) -> Output:
         for arn in given["ResourceArns"]:
             self._backend._get_resource_by_arn(arn)
-        return self._moto("DescribeTags", given)
+        output = self._moto("DescribeTags", given)
+        return {"TagDescriptions": [self._with_url(each) for each in output["TagDescriptions"]]}
+
+    def _with_url(self, described: Mapping[str, Any]) -> Mapping[str, Any]:
+        found = self._url(described["ResourceArn"])
+        return described if found is None else {**described, "Tags": {**described["Tags"], URL_TAG: found}}
 
     def _moto(self, name: str, given: Members) -> Output:
         return self._operations.moto("elasticloadbalancing", name, given)
@@ -168,13 +179,3 @@ def _whole(condition: Wire) -> Wire:
         return condition
     values = (condition.get(config) or condition)["Values"]
     return {**condition, "Values": values, config: {"Values": values}}
-
-
-def _require_values(attributes: Iterable[Wire]) -> None:
-    for key, value in ((each["Key"], each.get("Value", "")) for each in attributes):
-        least, most = SECONDS.get(key, (0, 0))
-        if key in SECONDS and not (value.isdecimal() and least <= int(value) <= most):
-            text = f"The value '{value}' of '{key}' is not valid: it must be between {least} and {most}"
-            raise Refused("InvalidConfigurationRequest", text)
-        if key == "load_balancing.algorithm.type" and value not in ALGORITHMS:
-            raise unsupported(f"the algorithm {value!r}")

@@ -11,10 +11,12 @@ turns unhealthy, is finished; unlike on AWS it is not cut off at the end of the 
 
 import logging
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from infrastructure.embedded.apis.elbv2 import record as records
+from infrastructure.embedded.apis.elbv2.addresses import entrance, url
 from infrastructure.embedded.apis.elbv2.checks import Checks
 from infrastructure.embedded.apis.elbv2.creation import Creation
 from infrastructure.embedded.apis.elbv2.metrics import Directory, Hosts, LoadBalancerMetrics
@@ -23,10 +25,20 @@ from infrastructure.embedded.apis.elbv2.routes import routes
 from infrastructure.embedded.apis.elbv2.targets import Target, Targets
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.endpoints import is_platforms
-from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment, HttpListener, Upstream
+from infrastructure.embedded.network.envoy.model import (
+    LOOPBACK,
+    Endpoint,
+    Fragment,
+    HttpListener,
+    Listener,
+    TcpListener,
+    Upstream,
+)
 from infrastructure.embedded.network.health import Check, Health, HealthChecks, Policy
 
 OWNER = "elbv2"
+_ENTRANCES = {"application": "alb", "network": "nlb"}
+"""What people and services call the platform's own load balancer of a type."""
 HTTP_PORT = 80
 SHORTEST_INTERVAL_S = 0.1
 SHORTEST_TIMEOUT_S = 1.0
@@ -38,9 +50,11 @@ _log = logging.getLogger(__name__)
 
 
 class Elbv2Controller:
-    """Application Load Balancers with HTTP listeners. Any other listener is recorded only, and logged.
+    """Application Load Balancers with HTTP listeners, Network Load Balancers with TCP ones; any other listener is
+    refused before it comes here.
 
-    Targets are spoken to in plain HTTP whatever their group's protocol; stickiness and slow start are recorded only.
+    An application's targets are spoken to in plain HTTP whatever their group's protocol; stickiness and slow start are
+    recorded only. A network's nodes of both zones are one listener: cross-zone is on.
     """
 
     name: ClassVar[str] = "elasticloadbalancing"
@@ -51,11 +65,13 @@ class Elbv2Controller:
         self._context = context
         self._backend = context.backends.elbv2
         self._checks: HealthChecks[Target] = HealthChecks(self._health_changed)
-        self._targets = Targets(self._backend, context.pace, self._checks.health)
+        self._targets = Targets(self._backend, context.pace, self._checks.health, self._instance)
         operations = context.backends.operations
-        parts = (Checks(self._backend, operations), Creation(self._backend, operations))
-        operations.bind(self.name, *parts, self._targets)
         self._ports: dict[str, int] = {}
+        self._entrances: dict[tuple[str, int], Endpoint] = {}
+        """Where clients find a listener, by its ARN and the port it is configured with."""
+        parts = (Checks(self._backend, operations, self._url), Creation(self._backend, operations))
+        operations.bind(self.name, *parts, self._targets)
         self._refused: set[str] = set()
         self._metrics = LoadBalancerMetrics(context.metrics, context.envoy, self._directory)
 
@@ -98,28 +114,42 @@ class Elbv2Controller:
     def _publish(self, balancers: tuple[LoadBalancerRecord, ...], groups: Mapping[str, TargetGroupRecord]) -> None:
         carried = [(b, entry) for b in balancers for entry in b.listeners if self._is_carried(b, entry)]
         self._allocate_ports([entry.arn for _, entry in carried])
+        self._place(carried)
         names = {arn: group.upstream for arn, group in groups.items()}
-        listeners = tuple(self._listener(balancer, entry, names) for balancer, entry in carried)
+        listeners = [self._listener(balancer, entry, names) for balancer, entry in carried]
+        listeners += [
+            replace(listener, name=f"{listener.name}_{place.port}", host=place.host, port=place.port)
+            for listener, (_, entry) in zip(tuple(listeners), carried, strict=True)
+            if (place := self._entrances[entry.arn, entry.port]).host != LOOPBACK
+        ]
         upstreams = tuple(self._upstream(group) for group in groups.values())
-        self._context.envoy.publish(OWNER, Fragment(listeners=listeners, upstreams=upstreams))
+        self._context.envoy.publish(OWNER, Fragment(listeners=tuple(listeners), upstreams=upstreams))
         tags = self._backend.tagging_service.list_tags_for_resource
         for balancer, entry in reversed(carried):
             if entry.port == HTTP_PORT and is_platforms(tags(balancer.arn)["Tags"]):
-                self._context.network.expose("alb", f"http://{LOOPBACK}:{self._ports[entry.arn]}")
+                self._expose(balancer, self._ports[entry.arn])
+
+    def _expose(self, balancer: LoadBalancerRecord, port: int) -> None:
+        """Of the platform's own: the address for people, and the edge by which services reach it."""
+        name = _ENTRANCES[balancer.type]
+        self._context.network.expose(name, f"http://{LOOPBACK}:{port}")
+        self._context.network.set_upstream(name, (Endpoint(LOOPBACK, port),))
 
     def _is_carried(self, balancer: LoadBalancerRecord, listener: ListenerRecord) -> bool:
-        if (balancer.type, listener.protocol) == ("application", "HTTP"):
+        if (balancer.type, listener.protocol) in records.CARRIED:
             return True
         if listener.arn not in self._refused:
             self._refused.add(listener.arn)
             _log.warning("%s %s listener: recorded only", balancer.full_name, listener.protocol)
         return False
 
-    def _listener(
-        self, balancer: LoadBalancerRecord, listener: ListenerRecord, names: Mapping[str, str]
-    ) -> HttpListener:
+    def _listener(self, balancer: LoadBalancerRecord, listener: ListenerRecord, names: Mapping[str, str]) -> Listener:
+        name = f"{balancer.group}_{listener.identifier}"
+        if balancer.type == "network":
+            group, _ = records.shares(listener.rules[-1].actions[-1])[0]
+            return TcpListener(name=name, port=self._ports[listener.arn], upstream=names[group])
         return HttpListener(
-            name=f"{balancer.group}_{listener.identifier}",
+            name=name,
             port=self._ports[listener.arn],
             routes=routes(listener, names),
             public_port=listener.port,
@@ -138,8 +168,9 @@ class Elbv2Controller:
         by_state: dict[str, list[Endpoint]] = {}
         for target in self._targets.registered((arn,)):
             health = self._checks.health(target)
-            if target.endpoint is not None and health is not None:
-                by_state.setdefault(health.state, []).append(target.endpoint)
+            endpoint = self._targets.endpoint(target)
+            if endpoint is not None and health is not None:
+                by_state.setdefault(health.state, []).append(endpoint)
         return tuple(sorted(by_state.get("healthy") or by_state.get("unhealthy") or ()))
 
     def _allocate_ports(self, arns: Collection[str]) -> None:
@@ -149,6 +180,22 @@ class Elbv2Controller:
         for arn in arns:
             if arn not in self._ports:
                 self._ports[arn] = self._context.ports.allocate()
+
+    def _place(self, carried: Iterable[tuple[LoadBalancerRecord, ListenerRecord]]) -> None:
+        """Clients find a listener where they found it before, unless it is configured with another port."""
+        wanted = {(entry.arn, entry.port): balancer.address for balancer, entry in carried}
+        standing = {key: found for key, found in self._entrances.items() if key in wanted}
+        new = {
+            (arn, port): entrance(host, port, self._ports[arn])
+            for (arn, port), host in wanted.items()
+            if (arn, port) not in standing
+        }
+        self._entrances = {**standing, **new}
+
+    def _url(self, arn: str) -> str | None:
+        """Where clients find the listener; None of one that nothing carries."""
+        found = (place for (listener, _), place in self._entrances.items() if listener == arn)
+        return next((url(place) for place in found), None)
 
     # --- health -------------------------------------------------------------------------------------------------------
 
@@ -160,8 +207,9 @@ class Elbv2Controller:
         for target in self._targets.registered(in_use.keys() & groups.keys()):
             group = groups[target.group]
             port = target.port if group.health_port == "traffic-port" else int(group.health_port)
-            host = target.endpoint.host if target.endpoint else None
-            endpoint = None if host is None else Endpoint(host, port)
+            endpoint = self._targets.endpoint(target)
+            if endpoint is not None and not target.is_instance:
+                endpoint = Endpoint(endpoint.host, port)
             checks[target] = Check(endpoint=endpoint, policy=self._policy(group))
         return checks
 
@@ -181,7 +229,12 @@ class Elbv2Controller:
 
     def _health_changed(self, target: Target, health: Health) -> None:
         self._context.wake(self.name)
-        self._context.wake("ecs")  # its scheduler replaces a task whose target turned unhealthy
+        for replacing in ("ecs", "autoscaling"):  # their schedulers replace what turned unhealthy
+            self._context.wake(replacing)
+
+    def _instance(self, identity: str) -> Endpoint | None:
+        """Asked each time: EC2's controller may be made after this one."""
+        return self._context.couplings.instance_endpoint(identity)
 
     # --- for readiness and metrics ------------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from infrastructure.embedded.control.asking import Asking
 from infrastructure.embedded.control.metrics import Datum, Metrics
 
 NAMESPACE = "AWS/ApplicationELB"
+NETWORK_NAMESPACE = "AWS/NetworkELB"
+"""Of load balancers whose full names begin with `net/`: they report hosts, and no requests."""
 PATTERN = r"^alb\."
 """Envoy's statistics of load balancers; `engines.envoy_http` says how they are named."""
 CLIENT_LEFT = 460
@@ -108,8 +110,8 @@ def datums(grown: Mapping[str, float], directory: Directory) -> Iterator[Datum]:
     for (group, upstream), tally in tallies.items():
         balancer = directory.load_balancers.get(group)
         target_group = directory.target_groups.get(upstream)
-        if balancer is None or (upstream and target_group is None):
-            continue  # deleted meanwhile: AWS stops reporting it, too
+        if balancer is None or balancer.startswith("net/") or (upstream and target_group is None):
+            continue  # knows no requests; or deleted meanwhile: AWS stops reporting it, too
         dimensions = {"LoadBalancer": balancer}
         if target_group is not None:
             dimensions["TargetGroup"] = target_group
@@ -166,4 +168,5 @@ def _host_counts(hosts: Iterable[Hosts]) -> Iterator[Datum]:
 
 
 def _datum(name: str, value: float, unit: str, dimensions: Dimensions) -> Datum:
-    return Datum(namespace=NAMESPACE, name=name, value=value, unit=unit, dimensions=dimensions)
+    namespace = NETWORK_NAMESPACE if dimensions["LoadBalancer"].startswith("net/") else NAMESPACE
+    return Datum(namespace=namespace, name=name, value=value, unit=unit, dimensions=dimensions)

@@ -10,6 +10,8 @@ from typing import Any
 
 DEFAULT_DEREGISTRATION_DELAY_S = 300.0
 DEFAULT_IDLE_TIMEOUT_S = 60.0
+CARRIED = frozenset({("application", "HTTP"), ("network", "TCP")})
+"""The listeners that listen: their load balancer's type, and their protocol."""
 ALGORITHMS = ("round_robin", "least_outstanding_requests")
 
 Wire = Mapping[str, Any]
@@ -41,10 +43,11 @@ class ListenerRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadBalancerRecord:
-    """One load balancer; `full_name` as CloudWatch's dimension has it: `app/<name>/<id>`."""
+    """One load balancer; `full_name` as CloudWatch's dimension has it: `app/<name>/<id>`; `address` is its DNSName."""
 
     arn: str
     name: str
+    address: str
     type: str
     idle_timeout_s: float
     listeners: tuple[ListenerRecord, ...]
@@ -93,6 +96,7 @@ def load_balancers(backend: Any) -> tuple[LoadBalancerRecord, ...]:
         LoadBalancerRecord(
             arn=balancer.arn,
             name=balancer.name,
+            address=balancer.dns_name,
             type=balancer.type,
             idle_timeout_s=float(balancer.attrs.get("idle_timeout.timeout_seconds", DEFAULT_IDLE_TIMEOUT_S)),
             listeners=tuple(_listener(listener) for listener in balancer.listeners.values()),

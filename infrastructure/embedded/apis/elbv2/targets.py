@@ -31,6 +31,7 @@ _NOT_REGISTERED = Health(
     reason="Target.NotRegistered",
     description="Target is not registered to the target group",
 )
+_NOT_RUNNING = Health(state="unused", reason="Target.InvalidState", description="Target is in the stopped state")
 _DRAINING = Health(
     state="draining",
     reason="Target.DeregistrationInProgress",
@@ -50,8 +51,12 @@ class Target:
         return f"{self.group.split('/')[1]} {self.id}:{self.port}"
 
     @property
-    def endpoint(self) -> Endpoint | None:
-        """Where it listens; None for an address outside this machine, which is never contacted."""
+    def is_instance(self) -> bool:
+        return self.id.startswith("i-")
+
+    @property
+    def address(self) -> Endpoint | None:
+        """Where a target by address listens; None for one outside this machine, which is never contacted."""
         try:
             address = ipaddress.ip_address(self.id)
         except ValueError:
@@ -67,11 +72,13 @@ class Targets:
         backend: Any,
         pace: Pace,
         health_of: Callable[[Target], Health | None],
+        instance_endpoint: Callable[[str], Endpoint | None] = lambda _instance: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backend = backend
         self._pace = pace
         self._health_of = health_of
+        self._instance_endpoint = instance_endpoint
         self._clock = clock
         self._registered: dict[Target, None] = {}
         self._draining: dict[Target, float] = {}
@@ -125,6 +132,10 @@ class Targets:
         self._registered = {target: None for target in self._registered if target.group in groups}
         return min(self._draining.values()) - now if self._draining else None
 
+    def endpoint(self, target: Target) -> Endpoint | None:
+        """Where the target listens; None while it is nowhere."""
+        return self._instance_endpoint(target.id) if target.is_instance else target.address
+
     def health(self, target: Target, *, is_used: bool) -> Health:
         """What AWS would say of `target`, whose group a load balancer sends to when `is_used`."""
         if target in self._draining:
@@ -133,6 +144,8 @@ class Targets:
             return _NOT_REGISTERED
         if not is_used:
             return _NOT_IN_USE
+        if target.is_instance and self.endpoint(target) is None:
+            return _NOT_RUNNING
         return self._health_of(target) or _REGISTERING
 
     # --- between the wire and data ------------------------------------------------------------------------------------

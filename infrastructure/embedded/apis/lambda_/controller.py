@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from infrastructure.embedded.apis.lambda_.aliases import LambdaAliases
+from infrastructure.embedded.apis.lambda_.archives import PAGE, Archives
 from infrastructure.embedded.apis.lambda_.asynchronous.invokes import LambdaAsync
 from infrastructure.embedded.apis.lambda_.concurrency import Concurrency
 from infrastructure.embedded.apis.lambda_.event_source.mappings import LambdaEventSources
@@ -43,12 +44,14 @@ class LambdaController:
         self._engine = Functions(context.supervisor, context.state, context.pace.function_idle_s)
         self._concurrency = Concurrency()
         s3 = context.backends.s3
+        archives = Archives(context.url)
+        context.pages[PAGE] = archives.page
         aliases = LambdaAliases(self._records)
         self.invocations = Invocations(context, self._records, self._engine, self._concurrency, aliases)
-        self._functions = LambdaFunctions(self._records, self._engine, self._concurrency, s3, self._deleted)
+        self._functions = LambdaFunctions(self._records, self._engine, self._concurrency, s3, archives, self._deleted)
         self._event_sources = LambdaEventSources(context, self.invocations)
         self._asynchronous = LambdaAsync(context, self.invocations)
-        layers = LambdaLayers(self._records, self._engine, s3)
+        layers = LambdaLayers(self._records, self._engine, s3, archives)
         invoke = LambdaInvoke(self.invocations, self._asynchronous)
         policies = LambdaPolicies(self._records, self._event_sources.tags)
         parts = (aliases, layers, policies, invoke, self._event_sources, self._asynchronous)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_ import code as lambda_code
+from infrastructure.embedded.apis.lambda_.archives import Archives
 from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, conflict, invalid, not_found, paged
 from infrastructure.embedded.apis.lambda_.concurrency import UNRESERVED_MINIMUM, Concurrency
 from infrastructure.embedded.apis.lambda_.record import LATEST, Configuration, Function, Records
@@ -16,7 +17,7 @@ from infrastructure.embedded.apis.lambda_.settings import (
     require_zip,
     written,
 )
-from infrastructure.embedded.engines.functions.engine import Functions
+from infrastructure.embedded.engines.functions.engine import Functions, archive_of
 from infrastructure.embedded.gateway.operations import operation
 
 
@@ -24,12 +25,19 @@ class LambdaFunctions:
     """Creates, changes and deletes functions. `deleted` gets the name of each that goes."""
 
     def __init__(
-        self, records: Records, engine: Functions, concurrency: Concurrency, s3: Any, deleted: Callable[[str], None]
+        self,
+        records: Records,
+        engine: Functions,
+        concurrency: Concurrency,
+        s3: Any,
+        archives: Archives,
+        deleted: Callable[[str], None],
     ) -> None:
         self._records = records
         self._engine = engine
         self._concurrency = concurrency
         self._s3 = s3
+        self._archives = archives
         self._deleted = deleted
 
     @operation("CreateFunction", effect="its package is checked and unpacked; active when that is done")
@@ -59,15 +67,22 @@ class LambdaFunctions:
         function = self._records.functions[name] = Function(latest=latest, tags=dict(given.get("Tags") or {}))
         return self._publish_version(function) if given.get("Publish") else self.write(latest)
 
-    @operation("GetFunction", effect="its configuration and state")
+    @operation("GetFunction", effect="its configuration and state; its package at a URL that holds for ten minutes")
     def _get(self, given: Parameters) -> Output:
         configuration = self._records.configuration(given["FunctionName"], given.get("Qualifier", ""))
         function = self._records.functions[configuration.name]
-        output: Output = {"Configuration": self._asked(given, configuration), "Code": {"RepositoryType": "S3"}}
+        location = self._archives.location(archive_of(configuration.folder))
+        code = {"RepositoryType": "S3", "Location": location}
+        output: Output = {"Configuration": self._asked(given, configuration), "Code": code}
         if function.tags:
             output["Tags"] = dict(function.tags)
         reserved = self._concurrency.reserved(configuration.name)
         return output if reserved is None else {**output, "Concurrency": {"ReservedConcurrentExecutions": reserved}}
+
+    @operation("GetFunctionCodeSigningConfig")
+    def _get_signing(self, given: Parameters) -> Output:
+        """No package is signed here: none is what AWS gives of a function without a configuration."""
+        return {"CodeSigningConfigArn": "", "FunctionName": self._records.function(given["FunctionName"]).latest.name}
 
     @operation("GetFunctionConfiguration", effect="its configuration and state")
     def _get_configuration(self, given: Parameters) -> Output:

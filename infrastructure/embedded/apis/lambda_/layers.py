@@ -3,9 +3,10 @@
 from typing import Any
 
 from infrastructure.embedded.apis.lambda_ import code
+from infrastructure.embedded.apis.lambda_.archives import Archives
 from infrastructure.embedded.apis.lambda_.calls import Output, Parameters, not_found, paged
 from infrastructure.embedded.apis.lambda_.record import LayerVersion, Records, timestamp
-from infrastructure.embedded.engines.functions.engine import Functions
+from infrastructure.embedded.engines.functions.engine import Functions, archive_of
 from infrastructure.embedded.gateway.operations import operation
 from infrastructure.embedded.gateway.refused import Refused
 
@@ -15,10 +16,11 @@ _DETAILS = ("CompatibleArchitectures", "CompatibleRuntimes", "Description", "Lic
 class LambdaLayers:
     """Keeps the versions of layers; a deleted one stays with the functions that have it."""
 
-    def __init__(self, records: Records, engine: Functions, s3: Any) -> None:
+    def __init__(self, records: Records, engine: Functions, s3: Any, archives: Archives) -> None:
         self._records = records
         self._engine = engine
         self._s3 = s3
+        self._archives = archives
         self._latest: dict[str, int] = {}
         """Numbers are never given twice, whatever was deleted."""
 
@@ -39,7 +41,7 @@ class LambdaLayers:
             details={member: given[member] for member in _DETAILS if given.get(member) is not None},
         )
         self._records.layers.setdefault(name, {})[number] = version
-        return _whole(version)
+        return self._whole(version)
 
     @operation("GetLayerVersion", effect="what it is")
     def _get(self, given: Parameters) -> Output:
@@ -47,12 +49,12 @@ class LambdaLayers:
         found = self._records.layers.get(name, {}).get(number)
         if found is None:
             raise not_found(f"Layer version {self._records.layer_arn(name)}:{number} does not exist.")
-        return _whole(found)
+        return self._whole(found)
 
     @operation("GetLayerVersionByArn", effect="what it is")
     def _get_by_arn(self, given: Parameters) -> Output:
         try:
-            return _whole(self._records.layer_version(given["Arn"]))
+            return self._whole(self._records.layer_version(given["Arn"]))
         except Refused as refusal:
             raise not_found(refusal.message) from refusal
 
@@ -75,6 +77,14 @@ class LambdaLayers:
         self._records.layers.get(_name(given["LayerName"]), {}).pop(int(given["VersionNumber"]), None)
         return {}
 
+    def _whole(self, version: LayerVersion) -> Output:
+        content = {
+            "CodeSha256": version.package.code_sha256,
+            "CodeSize": version.package.size,
+            "Location": self._archives.location(archive_of(version.folder)),
+        }
+        return {"LayerArn": version.layer_arn, "Content": content, **_written(version)}
+
 
 def _name(identifier: str) -> str:
     """Of a layer's name or ARN."""
@@ -88,8 +98,3 @@ def _written(version: LayerVersion) -> Output:
         "CreatedDate": version.created,
         **version.details,
     }
-
-
-def _whole(version: LayerVersion) -> Output:
-    content = {"CodeSha256": version.package.code_sha256, "CodeSize": version.package.size}
-    return {"LayerArn": version.layer_arn, "Content": content, **_written(version)}

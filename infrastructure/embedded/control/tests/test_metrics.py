@@ -10,22 +10,13 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.apis.cloudwatch.api import MetricCalls
-from infrastructure.embedded.control.metric_store import (
-    FINE_S,
-    KEEP_S,
-    MAX_DISTINCT,
-    MAX_SERIES,
-    Bucket,
-    Key,
-    MetricStore,
-)
+from infrastructure.embedded.control.metric_store import Key, MetricStore
 from infrastructure.embedded.control.metrics import Datum, Metrics
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.tests.ecs_world import world
 from infrastructure.state import StateFolder
 
 START = 1_800_000_000.0
-KEY = Key.of("Cafe/Order", "Latency", {"Service": "order"})
 
 
 @pytest.fixture
@@ -288,56 +279,6 @@ def test_naive_times_mean_utc(cloudwatch: Call) -> None:
     window = {"StartTime": naive, "EndTime": naive + timedelta(seconds=5)}
     [found] = cloudwatch("GetMetricData", MetricDataQueries=[query("Sum")], **window)["MetricDataResults"]
     assert found["Values"] == [1.0]
-
-
-def test_old_seconds_become_minutes_and_then_nothing() -> None:
-    store = MetricStore()
-    for second in range(120):
-        store.bucket(KEY, "Seconds", START + second).add(1.0)
-    store.prune(START + FINE_S + 120)
-    assert len(store) == 2
-    assert [b.total for _, b in store.query(KEY, START, START + 120, 60)] == [60.0, 60.0]
-    store.prune(START + KEEP_S + 120)
-    assert (len(store), list(store.metrics())) == (0, [])
-
-
-def test_a_data_point_that_lies_ahead_keeps_none_of_the_others() -> None:
-    store, ahead_s = MetricStore(), 7_000.0
-    store.bucket(KEY, "None", START + ahead_s).add(1.0)
-    for second in range(6_000):
-        store.bucket(KEY, "None", START + second).add(1.0)
-        store.prune(START + second)
-    assert len(store) <= FINE_S + 6_000 / 60 + 2
-    store.prune(START + ahead_s + KEEP_S + 60)
-    assert len(store) == 0
-
-
-def test_the_number_of_series_is_bounded() -> None:
-    store = MetricStore()
-    for number in range(MAX_SERIES + 10):
-        store.bucket(Key.of("N", f"M{number}", {}), "None", START).add(1.0)
-    assert len(list(store.metrics())) == MAX_SERIES
-
-
-def test_a_bucket_with_countless_values_stays_small_and_nearly_exact() -> None:
-    bucket = Bucket()
-    for number in range(1, 10_001):
-        bucket.add(float(number))
-    assert bucket.values is not None
-    assert len(bucket.values) <= MAX_DISTINCT * 4
-    assert bucket.statistic("p50") == pytest.approx(5000, rel=0.1)
-    assert (bucket.statistic("Maximum"), bucket.statistic("SampleCount")) == (10_000.0, 10_000.0)
-
-
-def test_a_query_of_minutes_by_the_second_takes_milliseconds() -> None:
-    store = MetricStore()
-    for number in range(60):
-        for second in range(600):
-            store.bucket(Key.of("N", f"M{number}", {}), "None", START + second).add(1.0)
-    began = time.perf_counter()
-    found = store.query(Key.of("N", "M30", {}), START, START + 600, 1)
-    assert len(found) == 600
-    assert time.perf_counter() - began < 0.1
 
 
 def test_sources_are_asked_every_period_and_filed_under_it(metrics: Metrics) -> None:

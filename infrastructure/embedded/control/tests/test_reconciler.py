@@ -231,7 +231,7 @@ def test_one_controller_that_does_not_close_keeps_no_other_open() -> None:
     ("failures", "delay_s"), [(1, 1.0), (2, 2.0), (3, 4.0), (5, 16.0), (6, 30.0), (10_000, 30.0)], ids=str
 )
 def test_each_failure_in_a_row_waits_twice_as_long_up_to_the_cap(failures: int, delay_s: float) -> None:
-    assert Backoff(first_s=1.0, most_s=30.0).delay_s(failures) == delay_s
+    assert Backoff().delay_s(failures) == delay_s
 
 
 def test_a_failing_pass_is_tried_again_without_a_wake_and_success_ends_it() -> None:
@@ -288,6 +288,25 @@ def test_every_object_has_passes_of_its_own() -> None:
         )
 
     run([controller], body)
+
+
+def test_a_pass_that_is_under_way_is_not_settled() -> None:
+    """The first one, of which nobody has heard anything yet."""
+    entered, released = asyncio.Event(), asyncio.Event()
+
+    class Held(Counting):
+        async def reconcile(self, key: str, /) -> float | None:
+            entered.set()
+            await released.wait()
+            return await super().reconcile(key)
+
+    async def body(reconciler: Reconciler) -> None:
+        await entered.wait()
+        assert reconciler.unsettled() == ("ecs has not looked at the latest changes yet",)
+        released.set()
+        assert await reconciler.settled(5.0) == ()
+
+    run([Held()], body)
 
 
 def test_objects_come_and_go() -> None:

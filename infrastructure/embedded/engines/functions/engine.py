@@ -32,7 +32,7 @@ from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 
-__all__ = ["BadPackage", "CodePackage", "FunctionSpec", "Functions", "Ran"]
+__all__ = ["BadPackage", "CodePackage", "FunctionSpec", "Functions", "Ran", "archive_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -172,6 +172,7 @@ class Functions:
         self._supervisor.warm(ZYGOTE)
         target.parent.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(functions_package.unpack, archive, target)
+        await asyncio.to_thread(archive_of(target).write_bytes, archive)
         compiling = ProcessSpec(
             id=f"lambda-compile-{next(self._numbers)}",
             kind="lambda-compile",
@@ -184,6 +185,11 @@ class Functions:
         except EnvironmentFault as fault:
             _log.warning("%s is compiled by its first start, not ahead of it: %s", target.name, fault)
             return None
+
+
+def archive_of(folder: Path) -> Path:
+    """The archive that a folder was unpacked from, as it was uploaded."""
+    return folder.with_name(f"{folder.name}.zip")
 
 
 def _log_failure(unpacking: "asyncio.Task[Process | None]") -> None:
@@ -199,3 +205,4 @@ async def _remove(folder: Path, unpacking: "asyncio.Task[Process | None]") -> No
         compiling.kill()
         await compiling.wait()
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    archive_of(folder).unlink(missing_ok=True)

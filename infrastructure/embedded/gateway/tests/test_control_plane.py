@@ -85,7 +85,7 @@ def test_what_is_not_provided_is_refused_by_name_and_not_retried(service: str, t
     ("service", "version", "action", "text"),
     [
         ("elasticloadbalancing", "2012-06-01", "DescribeLoadBalancers", "<ErrorResponse><Error>"),
-        ("cloudformation", "2010-05-15", "ValidateTemplate", "<ErrorResponse><Error>"),
+        ("cloudformation", "2010-05-15", "DetectStackDrift", "<ErrorResponse><Error>"),
         ("ec2", "2016-11-15", "CreateFpgaImage", "<Response><Errors><Error>"),
     ],
 )
@@ -96,6 +96,25 @@ def test_a_refusal_has_the_shape_of_its_protocol(service: str, version: str, act
             reply = await client.ask("POST", "/", headers, f"Action={action}&Version={version}".encode())
             assert reply.status == 501
             assert reply.body.decode().startswith(text)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "text"),
+    [
+        ("route53", "/2013-04-01/hostedzone", "<Error><Code>UnsupportedOperation</Code>"),
+        ("cloudfront", "/2020-05-31/distribution", "<Error><Code>UnsupportedOperation</Code>"),
+        ("eks", "/clusters", '{"message":"not provided by the embedded cloud: eks:'),
+        ("nobodys", "/", '{"__type":"UnsupportedOperation"'),
+    ],
+)
+def test_an_api_that_is_not_provided_refuses_in_its_own_protocol(service: str, path: str, text: str) -> None:
+    async def scenario() -> None:
+        async with serving() as (_, client):
+            reply = await client.ask("GET", path, headers_of(service))
+            assert reply.status == 501
+            assert reply.body.decode().startswith(text), reply.body
 
     run(scenario())
 

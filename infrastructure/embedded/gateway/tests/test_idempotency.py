@@ -14,6 +14,7 @@ from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.gateway import codec
 from infrastructure.embedded.gateway.call import Answer, Call
 from infrastructure.embedded.gateway.idempotency import Idempotency
+from infrastructure.embedded.stacks.tests.world import Stacks
 from infrastructure.embedded.tests.control import Control, call, run, table
 
 _LIKE_ONE = re.compile("(client|request|idempotency|creation)+token|callerreference", re.IGNORECASE)
@@ -188,7 +189,7 @@ def test_a_launch_template_is_made_once_for_a_token() -> None:
 
 def test_each_event_of_a_stack_bears_the_token_of_its_call() -> None:
     async def scenario() -> None:
-        control = Control()
+        control = Stacks().control
         template = '{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}'
         members = {"StackName": "s", "TemplateBody": template, "ClientRequestToken": "made"}
         first, again = [await control.answer("cloudformation", "CreateStack", **members) for _ in range(2)]

@@ -211,6 +211,45 @@ def test_a_dead_guard_is_replaced(state: StateFolder) -> None:
     run(state, body)
 
 
+@pytest.mark.parametrize(
+    ("ages_s", "is_given_up"),
+    [([0, 0, 0], True), ([0, 0], False), ([0, 0, 3600, 0, 0, 0], True), ([0, 0, 3600, 0, 0], False)],
+    ids=["three at once", "two at once", "three more after a good one", "two more after a good one"],
+)
+def test_a_guard_that_does_not_stay_alive_is_given_up_after_three_times(
+    state: StateFolder, caplog: pytest.LogCaptureFixture, ages_s: list[float], is_given_up: bool
+) -> None:
+    """Else a machine on which it cannot live would do nothing but start it."""
+
+    async def body(supervisor: Supervisor) -> None:
+        supervisor.warm()
+        for age_s in ages_s:
+            guard = supervisor.helpers["guard"]
+            guard.started_at -= age_s
+            guard.kill()
+            await guard.wait()
+        assert ("guard" not in supervisor.helpers) is is_given_up
+        await supervisor.start(program("sleep", "1000"))
+        assert ("guard" not in supervisor.helpers) is is_given_up, "nobody tries again"
+        assert ("the guard does not stay alive, going on without it" in caplog.text) is is_given_up
+
+    run(state, body)
+
+
+def test_close_ends_what_left_its_process_group(state: StateFolder) -> None:
+    """As a session of PostgreSQL does: nothing but the platform's marker tells whose it is."""
+    leave = "import os, signal\nif not os.fork():\n    os.setsid()\n    print(os.getpid(), flush=True)\nsignal.pause()"
+
+    async def body(supervisor: Supervisor) -> None:
+        await supervisor.start(processes.python(leave))
+        (said,) = await eventually(lambda: supervisor.tail("program"))
+        assert not has_ended(int(said), within_s=0.0)
+        await supervisor.close()
+        assert has_ended(int(said), within_s=2.0)
+
+    run(state, body)
+
+
 def test_a_cancelled_start_leaves_nothing_running(state: StateFolder) -> None:
     async def body(supervisor: Supervisor) -> None:
         start = asyncio.create_task(supervisor.start(entry(processes.PAUSE, name="unwanted")))

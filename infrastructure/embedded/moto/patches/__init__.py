@@ -11,10 +11,7 @@ from typing import Any
 
 PATCHES: Mapping[str, tuple[str, ...]] = {
     "applicationautoscaling": ("infrastructure.embedded.apis.application_autoscaling.patches",),
-    "cloudformation": (
-        "infrastructure.embedded.apis.cloudformation.patches",
-        "infrastructure.embedded.apis.cloudformation.tokens",
-    ),
+    "cloudformation": ("infrastructure.embedded.apis.cloudformation.patches",),
     "core": (
         "infrastructure.embedded.moto.patches.tracking",
         "infrastructure.embedded.moto.patches.request_cost",
@@ -31,6 +28,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "ecr": ("infrastructure.embedded.apis.ecr.patches",),
     "ecs": ("infrastructure.embedded.apis.ecs.patches",),
     "elasticache": ("infrastructure.embedded.apis.elasticache.patches",),
+    "elbv2": ("infrastructure.embedded.apis.elbv2.patches",),
     "kinesis": (
         "infrastructure.embedded.apis.kinesis.patches",
         "infrastructure.embedded.apis.kinesis.lookups",

@@ -118,7 +118,8 @@ class HttpListener:
     """A loopback port that speaks HTTP as an Application Load Balancer does; what no route fits is answered 404.
 
     `public_port` is the port clients believe they talk to (`X-Forwarded-Port`); `group` names the load balancer whose
-    statistics its requests count for. `idle_timeout_s` without a byte ends a request with 504.
+    statistics its requests count for. `idle_timeout_s` without a byte ends a request with 504. `host` is one of
+    127.0.0.0/8.
     """
 
     name: str
@@ -127,6 +128,7 @@ class HttpListener:
     public_port: int = 80
     group: str = ""
     idle_timeout_s: float = 60.0
+    host: str = LOOPBACK
 
     def __post_init__(self) -> None:
         _checked_name(self.name)

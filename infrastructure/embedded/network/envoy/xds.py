@@ -84,12 +84,7 @@ def _doubled(kind: str, claims: Iterable[tuple[str, object]]) -> list[str]:
 
 def _claimed(listener: Listener) -> int | str:
     """The port, with its host when that is not the usual one: a database's two endpoints differ in the host alone."""
-    host = _host(listener)
-    return listener.port if host == LOOPBACK else f"{host}:{listener.port}"
-
-
-def _host(listener: Listener) -> str:
-    return listener.host if isinstance(listener, TcpListener) else LOOPBACK
+    return listener.port if listener.host == LOOPBACK else f"{listener.host}:{listener.port}"
 
 
 def _referenced(listeners: tuple[Listener, ...]) -> set[str]:
@@ -107,7 +102,7 @@ def _listener(listener: Listener, folder: Path) -> Json:
     return typed(
         "envoy.config.listener.v3.Listener",
         name=listener.name,
-        address=_address(Endpoint(_host(listener), listener.port)),
+        address=_address(Endpoint(listener.host, listener.port)),
         filter_chains=[{"filters": [{"name": "proxy", "typed_config": network_filter}]}],
         # One worker needs no second socket, and without the option nobody else can listen on our port unnoticed.
         enable_reuse_port=False,

@@ -29,7 +29,7 @@ def _group(backends: Any, name: str) -> Any:
 
 
 def _rule(backends: Any) -> Any:
-    balancer = only(backends.elbv2.load_balancers.values())
+    balancer = only(each for each in backends.elbv2.load_balancers.values() if each.type == "application")
     return only(rule for rule in only(balancer.listeners.values()).rules.values() if not rule.is_default)
 
 
@@ -216,3 +216,30 @@ async def _physical_ids(stacks: Stacks, name: str) -> dict[str, str]:
         for each in found.iter("member")
         if each.find("LogicalResourceId") is not None
     }
+
+
+@pytest.mark.parametrize(("named", "expected"), [(True, 2), (False, 4)], ids=["named", "left out"])
+def test_an_update_of_a_service_sends_the_desired_count_that_its_template_names(named: bool, expected: int) -> None:
+    """Scaling may have moved it; a change of anything else in the service puts it back, as on AWS."""
+
+    async def scenario() -> None:
+        stacks, outputs = await deployed("compute")
+        body = (MODULES / "compute.yaml").read_text()
+        line = "      DesiredCount: !Ref OrderTaskCount\n"
+        assert body.count(line) == 1
+        body = body if named else body.replace(line, "")
+        given = {name: value for name, value in outputs.items() if name in template.parse(body)["Parameters"]}
+        if not named:
+            await stacks.call("UpdateStack", StackName="compute", TemplateBody=body, parameters=given)
+        where = {"cluster": "cafe-test", "service": "order"}
+        stacks.backends.operations.call("ecs", "UpdateService", **where, desiredCount=4)
+        service = stacks.backends.ecs.services["cafe-test:order"]
+        deployments = [each["id"] for each in service.deployments]
+        changed = body.replace("HealthCheckGracePeriodSeconds: ", "HealthCheckGracePeriodSeconds: 1")
+        assert changed != body
+        await stacks.call("UpdateStack", StackName="compute", TemplateBody=changed, parameters=given)
+        assert await stacks.status("compute") == "UPDATE_COMPLETE", await stacks.events("compute")
+        assert service.desired_count == expected
+        assert [each["id"] for each in service.deployments] == deployments, "what is sent again is no deployment"
+
+    run(scenario())

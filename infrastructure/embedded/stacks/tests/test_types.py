@@ -263,3 +263,30 @@ def _actions(kind: ResourceType) -> Iterator[str]:
     yield from (action for each in kind.elements for action in (each.add, each.remove))
     if kind.tags is not None:
         yield from (kind.tags.add, kind.tags.remove)
+
+
+def test_a_service_whose_template_names_no_count_gets_one_task_and_keeps_what_it_has() -> None:
+    body = """
+Resources:
+  Cluster: {Type: AWS::ECS::Cluster, Properties: {ClusterName: c}}
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties: {Family: order, ContainerDefinitions: [{Name: order, Image: order, Memory: 128}]}
+  Service:
+    Type: AWS::ECS::Service
+    Properties: {Cluster: !Ref Cluster, ServiceName: s, TaskDefinition: !Ref Task, LaunchType: FARGATE}
+"""
+
+    async def scenario() -> None:
+        stacks = Stacks()
+        await stacks.call("CreateStack", StackName="s", TemplateBody=body)
+        assert await stacks.status("s") == "CREATE_COMPLETE", await stacks.events("s")
+        service = stacks.backends.ecs.services["c:s"]
+        assert service.desired_count == 1
+        stacks.backends.operations.call("ecs", "UpdateService", cluster="c", service="s", desiredCount=3)
+        changed = body.replace("LaunchType: FARGATE", "LaunchType: FARGATE, HealthCheckGracePeriodSeconds: 9")
+        await stacks.call("UpdateStack", StackName="s", TemplateBody=changed)
+        assert await stacks.status("s") == "UPDATE_COMPLETE", await stacks.events("s")
+        assert (service.desired_count, service.health_check_grace_period_seconds) == (3, 9)
+
+    run(scenario())

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 import weakref
 import zipfile
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from infrastructure.embedded.apis.autoscaling.groups import Groups
+from infrastructure.embedded.apis.cloudformation import controller as cloudformation
 from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.record import EcsRecord
 from infrastructure.embedded.apis.elasticache.api import ElastiCacheApi
@@ -59,6 +62,9 @@ Outputs:
   QueueUrl: {Value: !Ref Second}
 """
 
+ACKNOWLEDGED = ("CreateStack", "UpdateStack", "CreateChangeSet")
+"""Calls that say what a template may do."""
+
 
 class Stacks:
     """CloudFormation's calls, their XML read. APIs with a controller answer as it makes them answer; nothing runs."""
@@ -68,10 +74,12 @@ class Stacks:
         self.backends = self.control.backends
         ports = iter(range(50_000, 60_000))
         operations = self.backends.operations
+        cloudformation.bind(self.backends.cloudformation, operations)
         operations.bind("ecs", EcsApi(EcsRecord(self.backends.ecs, self.backends.ec2, REGION), operations))
         operations.bind("elasticache", ElastiCacheApi(self.backends.elasticache, operations, ports.__next__))
         operations.bind("memorydb", MemoryDbApi(self.backends.memorydb, operations, ports.__next__))
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
+        operations.bind("autoscaling", Groups(self.backends.account, REGION, operations, time.time))
         self.functions = LambdaController(_context(self))
 
     def put(self, bucket: str, key: str, **files: str) -> None:
@@ -88,7 +96,9 @@ class Stacks:
             self.backends.s3.delete_object(bucket, key)
 
     async def call(self, action: str, **parameters: Any) -> ET.Element:
-        given = {**parameters, **_flat(parameters.pop("parameters", {}))}
+        """`parameters` are the template's; what a stack does to IAM is acknowledged."""
+        acknowledged = {"Capabilities.member.1": "CAPABILITY_NAMED_IAM"} if action in ACKNOWLEDGED else {}
+        given = {**acknowledged, **parameters, **_flat(parameters.pop("parameters", {}))}
         given.pop("parameters", None)
         answer = await self.control.answer("cloudformation", action, **given)
         text = re.sub(r'\sxmlns="[^"]+"', "", answer.body.decode())
@@ -146,8 +156,10 @@ def _context(stacks: Stacks) -> Any:
         backends=stacks.backends,
         metrics=SimpleNamespace(register=lambda _collector: None),
         pace=FAST,
+        pages={},
         state=StateFolder(folder),
         supervisor=Still(),
+        url="",
         wake=lambda _name: None,
     )
 

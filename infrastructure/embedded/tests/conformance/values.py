@@ -22,7 +22,7 @@ _PROVIDED = {
     "DBInstanceClass": "db.t3.medium",
 }
 """What the embedded cloud has, where AWS has more: by the name of the member."""
-NEEDED = {"CreateDBInstance": {"DBClusterIdentifier": NAMELESS}}
+NEEDED = {"CreateCacheCluster": {"Engine": "redis"}, "CreateDBInstance": {"DBClusterIdentifier": NAMELESS}}
 """Members that an operation needs to be provided here at all."""
 _LEAST_INSIDE = {("AttributeValue", "S"): {"S": NAMELESS}}
 """Structures that must not be empty though the model does not say so: by name and first member."""

@@ -36,12 +36,16 @@ class World:
     async def ask(self, asked: HttpRequest) -> tuple[Call, Answer]:
         """The call that a request is, and its answer."""
         call = call_of(asked, ROUTER, at=0.0)
-        plane = self._plane or self._made()
+        plane = self.plane()
         self.defects.clear()
         answer = await asyncio.wait_for(plane.handle(call), DEADLINE_S)
         if answer.is_success and call.is_mutation and not self._is_kept:
             await self.close()
         return call, answer
+
+    def plane(self) -> ControlPlane:
+        """The control plane as it stands, made when it is first asked for."""
+        return self._plane or self._made()
 
     def _made(self) -> ControlPlane:
         backends, woken = fresh_backends(), set[str]()
@@ -83,6 +87,9 @@ class _Supervisor(FakeSupervisor):
     """Starts nothing, forks nothing."""
 
     def add_zygote(self, *_: object) -> None:
+        pass
+
+    def warm(self, _name: str) -> None:
         pass
 
 

@@ -39,6 +39,38 @@ def judged(points: str, missing: str, needed: int, standing: State) -> State:
     return judge(rule, store, START + len(points.split()), standing).state
 
 
+@pytest.mark.parametrize("into_s", [0.0, 1.0, 59.0])
+@pytest.mark.parametrize(
+    ("values", "state", "judged_values"),
+    [
+        ([9.0, 0.0, 1.0, 1.0, 9.0], "ALARM", [1.0, 1.0]),
+        ([9.0, 0.0, 1.0, 0.0, 9.0], "OK", [0.0, 1.0]),
+        ([9.0, 9.0, None, None, 9.0], "ALARM", [9.0, 9.0]),
+        ([9.0, None, None, None, None, None], "INSUFFICIENT_DATA", []),
+    ],
+    ids=["two breach", "one breaches", "older ones stand in", "what is older than that does not"],
+)
+def test_only_the_minutes_that_are_over_are_judged(
+    into_s: float, values: list[float | None], state: State, judged_values: list[float]
+) -> None:
+    """AWS's default period. The last value is that of the minute that is running; it does not count yet."""
+    store = MetricStore()
+    for minute, value in enumerate(values):
+        if value is not None:
+            store.bucket(KEY, "None", START + 60 * minute).add(value)
+    rule = Rule(
+        key=KEY,
+        statistic="Average",
+        period_s=60.0,
+        comparison="GreaterThanThreshold",
+        threshold=0.5,
+        evaluated=2,
+        needed=2,
+    )
+    found = judge(rule, store, START + 60 * (len(values) - 1) + into_s, "OK")
+    assert (found.state, [value for _, value in found.points]) == (state, judged_values)
+
+
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
 
 
@@ -123,6 +155,18 @@ async def test_an_alarm_follows_its_metric_and_remembers(state: StateFolder) -> 
     changes = [json.loads(item["HistoryData"]) for item in alarm.history if item["HistoryItemType"] == "StateUpdate"]
     assert [change["newState"]["stateValue"] for change in changes] == ["OK", "ALARM", "OK"]
     assert "Threshold Crossed" in alarm.state_reason
+
+
+async def test_a_period_is_judged_once_its_data_points_have_had_time_to_come(state: StateFolder) -> None:
+    """A fifth of a second after its end: they are written just after it."""
+    made, controller = alarmed(state, EvaluationPeriods=1)
+    alarm = made.backends.cloudwatch.alarms["high"]
+    seen = []
+    for made.now[0] in (START + 0.3, START + 1.1, START + 1.3):
+        await reconcile(controller)
+        seen.append(alarm.state_value)
+        made.context.metrics.put("N", "M", 20.0, "None", {}, START)
+    assert seen == ["INSUFFICIENT_DATA", "INSUFFICIENT_DATA", "ALARM"]
 
 
 async def test_a_clock_that_is_set_back_stops_no_alarm(state: StateFolder) -> None:

@@ -1,6 +1,8 @@
 """Provisioned throughput as DynamoDB enforces and refuses it."""
 
+import json
 import math
+import zlib
 from typing import Any
 
 import pytest
@@ -129,6 +131,26 @@ def test_a_batch_gives_back_what_did_not_pass() -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("action", ["BatchWriteItem", "BatchGetItem"])
+def test_a_batch_of_which_a_part_came_back_carries_no_checksum_of_the_whole_one(action: str) -> None:
+    """boto3 takes an answer whose CRC-32 is another's for damaged, and sends the batch again."""
+
+    async def scenario() -> None:
+        control, _ = await _cloud()
+        await control.ask("dynamodb", "PutItem", **_put("a"))
+        await control.ask("dynamodb", "GetItem", TableName="orders", Key={"id": {"S": "a"}}, ConsistentRead=True)
+        wanted: Any = {name: [{"PutRequest": {"Item": {"id": {"S": "x"}}}}] for name in ("roomy", "orders")}
+        if action == "BatchGetItem":
+            wanted = {name: {"Keys": [{"id": {"S": "x"}}]} for name in ("roomy", "orders")}
+        answer = await control.answer("dynamodb", action, RequestItems=wanted)
+        left = "UnprocessedKeys" if action == "BatchGetItem" else "UnprocessedItems"
+        assert json.loads(answer.body)[left] == {"orders": wanted["orders"]}
+        checksum = {name.lower(): value for name, value in answer.headers.items()}.get("x-amz-crc32")
+        assert checksum in (None, str(zlib.crc32(answer.body)))
+
+    run(scenario())
+
+
 def _arn(table_name: str) -> str:
     return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table_name}"
 
@@ -202,6 +224,9 @@ def test_usage_is_counted_as_aws_counts_it() -> None:
             )
         usage = control.backends.capacity.drain()["orders"]
         assert (usage.write, usage.read) == (2 + 2 + 2, 0.5 + 1.0)
+        read = [{"Get": {"TableName": "orders", "Key": {"id": {"S": "b"}}}}]
+        await control.ask("dynamodb", "TransactGetItems", TransactItems=read * 3)
+        assert control.backends.capacity.drain()["orders"].read == 3 * 2.0
 
     run(scenario())
 

@@ -24,7 +24,7 @@ class Balancer:
     def __init__(self) -> None:
         self.control = Control()
         backends = self.control.backends
-        checks = Checks(backends.elbv2, backends.operations)
+        checks = Checks(backends.elbv2, backends.operations, lambda _arn: None)
         backends.operations.bind("elasticloadbalancing", checks, Targets(backends.elbv2, FAST, lambda _: None))
         vpc = backends.ec2.create_vpc("10.0.0.0/16").id
         subnets = [
@@ -136,6 +136,24 @@ REFUSALS: Mapping[str, tuple[Callable[[Balancer], Any], str]] = {
         lambda b: b.attribute("load_balancing.algorithm.type", "weighted_random"),
         "UnsupportedOperation: .*the algorithm 'weighted_random'",
     ),
+    "slow start": (
+        lambda b: b.attribute("slow_start.duration_seconds", "5"),
+        "InvalidConfigurationRequest: .*'5' .* between 30 and 900",
+    ),
+    "flag": (
+        lambda b: b.attribute("stickiness.enabled", "maybe"),
+        "InvalidConfigurationRequest: .*'maybe' .* one of true, false",
+    ),
+    "choice": (
+        lambda b: b.attribute("stickiness.type", "biscuit"),
+        "InvalidConfigurationRequest: .*'biscuit' .* one of lb_cookie",
+    ),
+    "unknown attribute": (lambda b: b.attribute("nope", "1"), "InvalidConfigurationRequest: Key nope not valid"),
+    "unknown attribute of a balancer": (
+        lambda b: b.attribute("idle_timeout.nope", "1"),
+        "Key idle_timeout.nope not valid",
+    ),
+    "TCP": (lambda b: b.listen(81, "TCP"), "UnsupportedOperation: .*TCP listeners"),
     "tags of nothing": (
         lambda b: b.call("DescribeTags", ResourceArns=[b.arn + "0"]),
         "The specified load balancer does not exist",
@@ -160,6 +178,13 @@ def test_a_protected_load_balancer_stays() -> None:
     balancer.call("ModifyLoadBalancerAttributes", LoadBalancerArn=balancer.arn, Attributes=protection)
     with pytest.raises(Refused, match=r"OperationNotPermitted: .* because deletion protection is enabled"):
         balancer.call("DeleteLoadBalancer", LoadBalancerArn=balancer.arn)
+
+
+@pytest.mark.parametrize("value", ["0", "30", "900"])
+def test_slow_start_is_off_or_within_its_bounds(value: str) -> None:
+    assert (
+        Balancer().attribute("slow_start.duration_seconds", value)["Attributes"]["slow_start.duration_seconds"] == value
+    )
 
 
 def test_a_change_of_one_attribute_is_answered_with_all() -> None:

@@ -11,7 +11,7 @@ from infrastructure.embedded.apis.lambda_.calls import InvokeTarget
 from infrastructure.embedded.apis.lambda_.event_source import events
 from infrastructure.embedded.apis.lambda_.event_source import settings as settings_of
 from infrastructure.embedded.apis.lambda_.event_source.events import Delivery
-from infrastructure.embedded.apis.lambda_.event_source.scaling import FEWEST, START, Scaling
+from infrastructure.embedded.apis.lambda_.event_source.scaling import Scaling
 from infrastructure.embedded.apis.lambda_.event_source.settings import QueueSource
 from infrastructure.embedded.engines.functions.report import Invocation
 from infrastructure.embedded.gateway.refused import Refused
@@ -221,10 +221,14 @@ def test_function_errors_halve_the_batches_at_once_and_successes_bring_them_back
     scaling = Scaling(first_s=1.0, longest_s=5.0)
     for _ in range(20):
         scaling.succeeded()
-    assert scaling.allowed == START + 20
+    assert scaling.allowed == 5 + 20
     for _ in range(10):
         scaling.failed()
-    assert scaling.allowed == FEWEST
+    assert scaling.allowed == 2
     scaling.limit(2)
     scaling.succeeded()
     assert scaling.allowed == 2
+    scaling.limit(None)
+    for _ in range(2000):
+        scaling.succeeded()
+    assert scaling.allowed == 1250, "as many as AWS's pollers at most"

@@ -109,6 +109,31 @@ async def test_a_failover_may_name_its_target(postgres_home: Path) -> None:
         assert [await own.count(member) for member in own.cluster.members.values()] == [1, 1, 1]
 
 
+async def test_no_reader_goes_on_with_the_old_writers_data_once_there_is_a_new_one(
+    postgres_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    third = "cafe-test-3"
+    async with aurora(own_state(postgres_home)) as own:
+        own.create(FIRST, SECOND, third)
+        await own.settle()
+        successor = own.cluster.members[third].node
+        promote, outcomes = successor.promote, list[str]()
+        with contextlib.closing(own.session(own.cluster.members[SECOND])) as session:
+
+            async def look() -> None:
+                try:
+                    session.execute("SELECT 1")
+                    outcomes.append("served")
+                except psycopg.OperationalError:
+                    outcomes.append("cut")
+                await promote()
+
+            monkeypatch.setattr(successor, "promote", look)
+            own.fail_over(third)
+            await own.settle()
+        assert outcomes == ["cut"]
+
+
 async def test_a_target_that_is_no_reader_is_refused(pair: Aurora) -> None:
     writer, reader = pair.writer.id, pair.reader.id
     with pytest.raises(Exception, match=f"{writer} is no reader of {CLUSTER}; it has {reader}"):

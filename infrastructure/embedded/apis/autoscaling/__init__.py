@@ -1,0 +1,14 @@
+"""EC2 Auto Scaling: groups of instances that are replaced, spread over zones and scaled."""
+
+from infrastructure.embedded.gateway.api import Api
+
+API = Api(
+    name="autoscaling",
+    protocol="query",
+    version="2011-01-01",
+    invalid="ValidationError",
+    controller="infrastructure.embedded.apis.autoscaling.controller:AutoScalingController",
+    resources="infrastructure.embedded.apis.autoscaling.resources",
+    note="Groups launch from launch templates, one instance type each. Instances are given to target groups when they "
+    "are in service, and taken out before they end.",
+)

@@ -1,0 +1,336 @@
+"""The calls about groups and their instances. What follows from them is the controller's.
+
+Source: https://docs.aws.amazon.com/autoscaling/ec2/APIReference/
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from infrastructure.embedded.apis.autoscaling.record import PROCESSES, Group, Member, described
+from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
+from infrastructure.embedded.gateway.paging import page
+from infrastructure.embedded.gateway.refused import Refused
+
+MOST_LISTED = 100
+_PLAIN = {
+    "HealthCheckType": "health_checks",
+    "HealthCheckGracePeriod": "grace_s",
+    "DefaultCooldown": "cooldown_s",
+    "NewInstancesProtectedFromScaleIn": "protects_new",
+}
+"""Members that go to the group as they are."""
+_NOT_HERE = (
+    "InstanceId",
+    "LaunchConfigurationName",
+    "LoadBalancerNames",
+    "MixedInstancesPolicy",
+    "PlacementGroup",
+    "TrafficSources",
+)
+"""What would have to be done, and is not: refused by name."""
+
+
+def invalid(text: str) -> Refused:
+    """What the API says of any member that is wrong."""
+    return Refused("ValidationError", text)
+
+
+class Groups:
+    """All groups by name; `zone_of` gives a subnet's Availability Zone."""
+
+    def __init__(self, account: str, region: str, operations: Operations, clock: Callable[[], float]) -> None:
+        self._where = f"arn:aws:autoscaling:{region}:{account}:autoScalingGroup"
+        self._operations = operations
+        self.clock = clock
+        self.all: dict[str, Group] = {}
+
+    def named(self, given: Members) -> Group:
+        """The group that a call is about."""
+        group = self.all.get(given["AutoScalingGroupName"])
+        if group is None:
+            raise invalid("AutoScalingGroup name not found - null")
+        return group
+
+    def member(self, instance: str) -> tuple[Group, Member]:
+        """The instance with its group."""
+        for group in self.all.values():
+            if instance in group.members:
+                return group, group.members[instance]
+        raise invalid(f"Instance Id not found - No managed instance found for instance ID: {instance}")
+
+    def template(self, named: Mapping[str, Any]) -> dict[str, str]:
+        """The launch template as groups keep it: by id and name, with the version as it was given."""
+        given = {key: named[key] for key in ("LaunchTemplateId", "LaunchTemplateName") if named.get(key)}
+        if len(given) != 1:
+            raise invalid("Valid requests must contain either launchTemplateId or LaunchTemplateName")
+        [(key, value)] = given.items()
+        ec2 = self._operations.call("ec2", "DescribeLaunchTemplates", **{f"{key}s": [value]})
+        found = ec2["LaunchTemplates"][0]
+        version = {"Version": str(named["Version"])} if named.get("Version") else {}
+        return {**{key: found[key] for key in ("LaunchTemplateId", "LaunchTemplateName")}, **version}
+
+    def zones(self, given: Members) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Subnets and Availability Zones of a group."""
+        names = tuple(each.strip() for each in given.get("VPCZoneIdentifier", "").split(",") if each.strip())
+        asked = tuple(given.get("AvailabilityZones", ()))
+        if not names and not asked:
+            raise invalid("At least one Availability Zone or VPC Subnet is required.")
+        if not names:
+            return (), asked
+        found = self._operations.call("ec2", "DescribeSubnets", SubnetIds=list(names))["Subnets"]
+        zones = tuple(dict.fromkeys(each.availability_zone for each in found))
+        if asked and set(asked) != set(zones):
+            raise invalid("The availability zones of the specified subnets and the Auto Scaling group do not match")
+        return names, zones
+
+    # --- groups -------------------------------------------------------------------------------------------------------
+
+    @operation("CreateAutoScalingGroup", effect="instances are launched until as many stand as are desired")
+    def _create(self, given: Members) -> None:
+        name = given["AutoScalingGroupName"]
+        if name in self.all:
+            text = f"AutoScalingGroup by this name already exists - A group with the name {name} already exists"
+            raise Refused("AlreadyExists", text)
+        self._refuse_others(given)
+        if "LaunchTemplate" not in given:
+            raise invalid(
+                "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or ..."
+            )
+        subnets, zones = self.zones(given)
+        least, most = int(given["MinSize"]), int(given["MaxSize"])
+        group = Group(
+            name=name,
+            arn=f"{self._where}:{uuid.uuid4()}:autoScalingGroupName/{name}",
+            created=self.clock(),
+            template=self.template(given["LaunchTemplate"]),
+            least=least,
+            most=most,
+            desired=int(given.get("DesiredCapacity", least)),
+            subnets=subnets,
+            zones=zones,
+            target_groups=self._target_groups(given.get("TargetGroupARNs", ())),
+        )
+        _require_between(group)
+        self._set_plain(group, given)
+        self._tag(group, given.get("Tags", ()))
+        for hook in given.get("LifecycleHookSpecificationList", ()):
+            group.hooks[hook["LifecycleHookName"]] = {**hook, "AutoScalingGroupName": name}
+        self.all[name] = group
+
+    @operation("UpdateAutoScalingGroup", effect="sizes, zones, checks and the template of further launches change")
+    def _update(self, given: Members) -> None:
+        group = self.named(given)
+        self._refuse_others(given)
+        before = (group.least, group.most, group.desired)
+        group.least = int(given.get("MinSize", group.least))
+        group.most = int(given.get("MaxSize", group.most))
+        group.desired = int(given.get("DesiredCapacity", min(max(group.desired, group.least), group.most)))
+        try:
+            _require_between(group)
+        except Refused:
+            group.least, group.most, group.desired = before
+            raise
+        if "LaunchTemplate" in given:
+            group.template = self.template(given["LaunchTemplate"])
+        if "VPCZoneIdentifier" in given or "AvailabilityZones" in given:
+            group.subnets, group.zones = self.zones(given)
+        self._set_plain(group, given)
+
+    @operation("DeleteAutoScalingGroup", effect="its instances are terminated, then it is gone")
+    def _delete(self, given: Members) -> None:
+        group = self.named(given)
+        if group.members and not given.get("ForceDelete"):
+            text = "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s)"
+            raise Refused("ResourceInUse", f"{text} still in the group.")
+        group.is_deleting = True
+        group.least = group.desired = 0
+        if not group.members:
+            del self.all[group.name]
+
+    @operation("DescribeAutoScalingGroups")
+    def _describe(self, given: Members) -> Output:
+        names = given.get("AutoScalingGroupNames")
+        found = [g for g in self.all.values() if (not names or g.name in names) and _fits(g, given.get("Filters", ()))]
+        shown, token = _page([group.output() for group in found], given)
+        return {"AutoScalingGroups": shown, "NextToken": token}
+
+    @operation("SetDesiredCapacity", effect="instances are launched or terminated until as many stand")
+    def _set_desired(self, given: Members) -> None:
+        group = self.named(given)
+        wanted = int(given["DesiredCapacity"])
+        if wanted < group.least:
+            raise invalid(f"New SetDesiredCapacity value {wanted} is below min value {group.least} for the group.")
+        if wanted > group.most:
+            raise invalid(f"New SetDesiredCapacity value {wanted} is above max value {group.most} for the group.")
+        group.desired = wanted
+
+    def _set_plain(self, group: Group, given: Members) -> None:
+        for member, name in _PLAIN.items():
+            if member in given:
+                setattr(group, name, given[member])
+        if "ELB" in group.health_checks and not group.target_groups and "TargetGroupARNs" in given:
+            raise invalid("ELB health checks need a target group")
+
+    def _target_groups(self, arns: Iterable[str]) -> list[str]:
+        for arn in arns:
+            try:
+                self._operations.call("elasticloadbalancing", "DescribeTargetGroups", TargetGroupArns=[arn])
+            except Exception as missing:
+                raise invalid(f"Provided Target Group '{arn}' is not valid: {missing}") from missing
+        return list(dict.fromkeys(arns))
+
+    @staticmethod
+    def _refuse_others(given: Members) -> None:
+        for name in _NOT_HERE:
+            if given.get(name):
+                raise Refused("UnsupportedOperation", f"not provided by the embedded cloud: {name}", status=501)
+
+    # --- target groups, tags, processes -------------------------------------------------------------------------------
+
+    @operation("AttachLoadBalancerTargetGroups", effect="instances in service become its targets")
+    def _attach_groups(self, given: Members) -> Output:
+        group = self.named(given)
+        wanted = self._target_groups(given["TargetGroupARNs"])
+        group.target_groups = list(dict.fromkeys([*group.target_groups, *wanted]))
+        for each in group.members.values():
+            each.is_registered = False
+        return {}
+
+    @operation("DetachLoadBalancerTargetGroups", effect="its instances are targets no more")
+    def _detach_groups(self, given: Members) -> Output:
+        group = self.named(given)
+        for arn in given["TargetGroupARNs"]:
+            if arn not in group.target_groups:
+                raise invalid(f"Trying to remove Target Groups that are not part of the group: {arn}")
+            group.target_groups.remove(arn)
+            self.deregister(group, group.members.values(), (arn,))
+        return {}
+
+    @operation("DescribeLoadBalancerTargetGroups")
+    def _describe_groups(self, given: Members) -> Output:
+        group = self.named(given)
+        state = "InService" if any(each.is_registered for each in group.members.values()) else "Added"
+        shown, token = _page([{"LoadBalancerTargetGroupARN": a, "State": state} for a in group.target_groups], given)
+        return {"LoadBalancerTargetGroups": shown, "NextToken": token}
+
+    def register(self, group: Group, member: Member) -> None:
+        """Make the instance a target of the group's target groups; one that is gone is left out."""
+        for arn in group.target_groups:
+            self._ask_balancer("RegisterTargets", arn, member)
+        member.is_registered = True
+
+    def deregister(self, group: Group, members: Iterable[Member], arns: Sequence[str] | None = None) -> None:
+        for member in members:
+            if member.is_registered:
+                for arn in group.target_groups if arns is None else arns:
+                    self._ask_balancer("DeregisterTargets", arn, member)
+                member.is_registered = arns is not None
+
+    def _ask_balancer(self, name: str, arn: str, member: Member) -> None:
+        try:
+            targets = [{"Id": member.instance}]
+            self._operations.call("elasticloadbalancing", name, TargetGroupArn=arn, Targets=targets)
+        except Refused as refused:
+            if refused.code not in ("TargetGroupNotFound", "InvalidTarget"):
+                raise
+
+    @operation("CreateOrUpdateTags", record="tags")
+    def _put_tags(self, given: Members) -> None:
+        for tag in given["Tags"]:
+            self._tag(self.named({"AutoScalingGroupName": tag.get("ResourceId", "")}), (tag,))
+
+    @operation("DeleteTags", record="tags")
+    def _delete_tags(self, given: Members) -> None:
+        for tag in given["Tags"]:
+            group = self.named({"AutoScalingGroupName": tag.get("ResourceId", "")})
+            group.tags = [each for each in group.tags if each["Key"] != tag["Key"]]
+
+    @operation("DescribeTags")
+    def _describe_tags(self, given: Members) -> Output:
+        wanted = {each["Name"]: each.get("Values", ()) for each in given.get("Filters", ())}
+        names = {"auto-scaling-group": "ResourceId", "key": "Key", "value": "Value"}
+        found = [tag for group in self.all.values() for tag in group.tags]
+        found = [t for t in found if all(str(t[names[n]]) in v for n, v in wanted.items() if n in names)]
+        shown, token = _page(found, given)
+        return {"Tags": shown, "NextToken": token}
+
+    @staticmethod
+    def _tag(group: Group, tags: Iterable[Mapping[str, Any]]) -> None:
+        for tag in tags:
+            group.tags = [each for each in group.tags if each["Key"] != tag["Key"]]
+            own = {
+                "ResourceId": group.name,
+                "ResourceType": "auto-scaling-group",
+                "PropagateAtLaunch": False,
+                "Value": "",
+            }
+            group.tags.append({**own, **tag})
+
+    @operation("SuspendProcesses", effect="the group does not do it until it is resumed")
+    def _suspend(self, given: Members) -> None:
+        for name in _processes(given):
+            self.named(given).suspended[name] = "User suspended at " + str(int(self.clock()))
+
+    @operation("ResumeProcesses", effect="the group does it again")
+    def _resume(self, given: Members) -> None:
+        for name in _processes(given):
+            self.named(given).suspended.pop(name, None)
+
+    @operation("DescribeScalingActivities")
+    def _activities(self, given: Members) -> Output:
+        groups = [self.named(given)] if given.get("AutoScalingGroupName") else list(self.all.values())
+        ids = given.get("ActivityIds")
+        found = [a for group in groups for a in group.activities if not ids or a.id in ids]
+        found.sort(key=lambda activity: -activity.started)
+        shown, token = _page([activity.output() for activity in found], given)
+        return {"Activities": shown, "NextToken": token}
+
+    @operation("DescribeAutoScalingInstances")
+    def _instances(self, given: Members) -> Output:
+        wanted = given.get("InstanceIds")
+        found = [each for group in self.all.values() for each in described(group)]
+        shown, token = _page([each for each in found if not wanted or each["InstanceId"] in wanted], given)
+        return {"AutoScalingInstances": shown, "NextToken": token}
+
+
+def _require_between(group: Group) -> None:
+    if group.least > group.most:
+        raise invalid("Max bound must be greater than or equal to min bound")
+    if not group.least <= group.desired <= group.most:
+        raise invalid(
+            f"Desired capacity:{group.desired} must be between the specified min size:{group.least} and max "
+            f"size:{group.most}"
+        )
+
+
+def _processes(given: Members) -> Iterable[str]:
+    names = given.get("ScalingProcesses") or PROCESSES
+    for name in names:
+        if name not in PROCESSES:
+            raise invalid(f"{name} is not a valid process type")
+    return names
+
+
+def _fits(group: Group, filters: Iterable[Mapping[str, Any]]) -> bool:
+    tags = {tag["Key"]: tag["Value"] for tag in group.tags}
+    for each in filters:
+        name, values = each["Name"], each.get("Values", ())
+        if name == "tag-key":
+            is_fit = any(value in tags for value in values)
+        elif name == "tag-value":
+            is_fit = any(value in tags.values() for value in values)
+        elif name.startswith("tag:"):
+            is_fit = tags.get(name.removeprefix("tag:")) in values
+        else:
+            raise invalid(f"Filter name {name} is not supported")
+        if not is_fit:
+            return False
+    return True
+
+
+def _page(found: Sequence[Any], given: Members) -> tuple[Sequence[Any], str | None]:
+    try:
+        return page(found, given.get("NextToken"), int(given.get("MaxRecords", MOST_LISTED)))
+    except ValueError as wrong:
+        raise Refused("InvalidNextToken", str(wrong)) from wrong

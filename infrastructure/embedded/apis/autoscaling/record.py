@@ -1,0 +1,232 @@
+"""What is known of Auto Scaling groups: their settings, their instances and what was done to them.
+
+    Pending ▶ [Pending:Wait ▶ Pending:Proceed] ▶ InService
+                                  Terminating ◀───┘ ▶ [Terminating:Wait ▶ Terminating:Proceed] ▶ gone
+Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html
+"""
+
+import uuid
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+ACTIVITIES_KEPT = 500
+PROCESSES = (
+    "Launch",
+    "Terminate",
+    "AddToLoadBalancer",
+    "AlarmNotification",
+    "AZRebalance",
+    "HealthCheck",
+    "InstanceRefresh",
+    "ReplaceUnhealthy",
+    "ScheduledActions",
+)
+"""What a group does by itself, and what can be suspended."""
+LAUNCHING, TERMINATING = "autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"
+
+Transition = Literal["autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"]
+
+
+def moment(at: float) -> datetime:
+    """Unix seconds as a time of the API."""
+    return datetime.fromtimestamp(at, UTC)
+
+
+@dataclass(slots=True, kw_only=True)
+class Wait:
+    """A lifecycle action that is waited for: the token that completes it, and when it is over by itself."""
+
+    hook: str
+    until: float
+    most: float
+    """The end that no heartbeat puts off."""
+    token: str = field(default_factory=lambda: str(uuid.uuid4()))
+    result: str = ""
+    """CONTINUE or ABANDON, once somebody said so."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Member:
+    """One instance of a group. `since` is when it reached its state, `activity` what brings it in or out."""
+
+    instance: str
+    type: str
+    zone: str
+    template: Mapping[str, str]
+    since: float
+    activity: "Activity"
+    state: str = "Pending"
+    health: str = "Healthy"
+    is_protected: bool = False
+    is_registered: bool = False
+    drained_at: float = 0.0
+    """When the load balancers have let go of it."""
+    hooks_done: set[str] = field(default_factory=set)
+    wait: Wait | None = None
+    is_outdated: bool = False
+    """Whether the refresh under way is still to replace it."""
+    replaces: bool = True
+    """Whether the group launches another one in its place."""
+    why: str = ""
+    """Why it is unhealthy, or is to leave."""
+
+    @property
+    def is_leaving(self) -> bool:
+        return self.state.startswith(("Terminating", "Detach"))
+
+    def enter(self, state: str, at: float) -> None:
+        self.state, self.since = state, at
+
+
+@dataclass(slots=True, kw_only=True)
+class Activity:
+    """What the group did: shown by DescribeScalingActivities."""
+
+    group: str
+    description: str
+    cause: str
+    started: float
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    status: str = "InProgress"
+    message: str = ""
+    ended: float | None = None
+
+    def end(self, status: str, at: float, message: str = "") -> None:
+        """The first end counts."""
+        if self.ended is None:
+            self.status, self.ended, self.message = status, at, message
+
+    def output(self) -> dict[str, Any]:
+        return {
+            "ActivityId": self.id,
+            "AutoScalingGroupName": self.group,
+            "Description": self.description,
+            "Cause": self.cause,
+            "StartTime": moment(self.started),
+            "EndTime": None if self.ended is None else moment(self.ended),
+            "StatusCode": self.status,
+            "StatusMessage": self.message or None,
+            "Progress": 100 if self.ended is not None else 50,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class Refresh:
+    """An instance refresh. `template` is what instances are to be launched from, `former` what they were before."""
+
+    template: Mapping[str, str]
+    former: Mapping[str, str]
+    preferences: Mapping[str, Any]
+    started: float
+    to_replace: int
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    status: str = "Pending"
+    reason: str = ""
+    ended: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended is not None
+
+    def end(self, status: str, at: float, reason: str = "") -> None:
+        self.status, self.ended, self.reason = status, at, reason
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """One Auto Scaling group. `tags` are as the API gives them; `hooks` by name, as they were put."""
+
+    name: str
+    arn: str
+    created: float
+    template: dict[str, str]
+    least: int
+    most: int
+    desired: int
+    subnets: tuple[str, ...]
+    zones: tuple[str, ...]
+    cooldown_s: int = 300
+    health_checks: str = "EC2"
+    grace_s: int = 0
+    target_groups: list[str] = field(default_factory=list)
+    tags: list[dict[str, Any]] = field(default_factory=list)
+    protects_new: bool = False
+    suspended: dict[str, str] = field(default_factory=dict)
+    hooks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    members: dict[str, Member] = field(default_factory=dict)
+    activities: deque[Activity] = field(default_factory=lambda: deque(maxlen=ACTIVITIES_KEPT))
+    refreshes: list[Refresh] = field(default_factory=list)
+    is_deleting: bool = False
+    held_until: float = 0.0
+    """After a launch that failed: when the next one is tried."""
+    failures: int = 0
+
+    def does(self, process: str) -> bool:
+        """Whether the process is not suspended."""
+        return process not in self.suspended
+
+    @property
+    def refresh(self) -> Refresh | None:
+        """The refresh that is under way."""
+        return next((each for each in self.refreshes if not each.is_over), None)
+
+    def standing(self) -> list[Member]:
+        """The instances that count for the desired capacity."""
+        return [each for each in self.members.values() if not each.is_leaving and each.state != "Standby"]
+
+    def begin(self, description: str, cause: str, at: float) -> Activity:
+        """A new activity, newest first."""
+        text = f"At {moment(at):%Y-%m-%dT%H:%M:%SZ} {cause}"
+        activity = Activity(group=self.name, description=description, cause=text, started=at)
+        self.activities.appendleft(activity)
+        return activity
+
+    def hooks_of(self, transition: str) -> list[dict[str, Any]]:
+        return [hook for hook in self.hooks.values() if hook["LifecycleTransition"] == transition]
+
+    def output(self) -> dict[str, Any]:
+        """As DescribeAutoScalingGroups gives it."""
+        return {
+            "AutoScalingGroupName": self.name,
+            "AutoScalingGroupARN": self.arn,
+            "LaunchTemplate": self.template,
+            "MinSize": self.least,
+            "MaxSize": self.most,
+            "DesiredCapacity": self.desired,
+            "DefaultCooldown": self.cooldown_s,
+            "AvailabilityZones": self.zones,
+            "TargetGroupARNs": self.target_groups,
+            "HealthCheckType": self.health_checks,
+            "HealthCheckGracePeriod": self.grace_s,
+            "Instances": [_member(each) for each in self.members.values()],
+            "CreatedTime": moment(self.created),
+            "SuspendedProcesses": [
+                {"ProcessName": name, "SuspensionReason": why} for name, why in self.suspended.items()
+            ],
+            "VPCZoneIdentifier": ",".join(self.subnets) or None,
+            "Tags": self.tags,
+            "TerminationPolicies": ["Default"],
+            "NewInstancesProtectedFromScaleIn": self.protects_new,
+            "Status": "Delete in progress" if self.is_deleting else None,
+        }
+
+
+def _member(each: Member) -> dict[str, Any]:
+    return {
+        "InstanceId": each.instance,
+        "InstanceType": each.type,
+        "AvailabilityZone": each.zone,
+        "LifecycleState": each.state,
+        "HealthStatus": each.health,
+        "LaunchTemplate": each.template,
+        "ProtectedFromScaleIn": each.is_protected,
+    }
+
+
+def described(group: Group) -> Iterable[dict[str, Any]]:
+    """The group's instances as DescribeAutoScalingInstances gives them."""
+    for each in group.members.values():
+        yield {**_member(each), "AutoScalingGroupName": group.name}

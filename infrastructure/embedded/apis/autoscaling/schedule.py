@@ -1,0 +1,97 @@
+"""What a group decides: from its instances to those to launch and to terminate. Pure.
+
+Rules as AWS documents them, https://docs.aws.amazon.com/autoscaling/ec2/userguide/:
+- an unhealthy instance is terminated and another one launched, never the two waiting for each other
+  (health-checks-overview.html);
+- launches go to the zone with the fewest instances; scaling in takes from the fullest zone, there the instance with the
+  oldest launch template version, then the one that is in its state the longest (as-instance-termination.html);
+- a protected instance does not leave by scaling in;
+- an instance refresh replaces as many at a time as its minimum healthy percentage leaves room for, one at least
+  (instance-refresh-overview.html).
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberView:
+    """An instance that counts. `is_ready`: in service, and healthy as far as is known."""
+
+    instance: str
+    zone: str
+    version: int
+    since: float
+    is_ready: bool = True
+    is_protected: bool = False
+    is_unhealthy: bool = False
+    is_outdated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupView:
+    """A group and all instances that count for its capacity; `zones` names a subnet in each."""
+
+    desired: int
+    zones: Mapping[str, str]
+    members: tuple[MemberView, ...] = ()
+    may_launch: bool = True
+    may_terminate: bool = True
+    may_replace: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Zones to launch an instance in each, instances to replace, and instances to give up."""
+
+    launches: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    surplus: tuple[str, ...] = ()
+
+
+def decide(group: GroupView) -> Decision:
+    """What to do. Deciding again after doing it changes nothing."""
+    unhealthy = tuple(m for m in group.members if m.is_unhealthy and group.may_replace and group.may_terminate)
+    sound = tuple(m for m in group.members if m not in unhealthy)
+    surplus = _surplus(sound, group.desired) if group.may_terminate else ()
+    missing = group.desired - len(sound) if group.may_launch else 0
+    return Decision(
+        launches=_places(group.zones, sound, missing),
+        replaced=tuple(m.instance for m in unhealthy),
+        surplus=tuple(m.instance for m in surplus),
+    )
+
+
+def next_to_refresh(group: GroupView, minimum_percent: float) -> tuple[str, ...]:
+    """The outdated instances to replace now: as many as may be away, less those that are."""
+    fewest = math.ceil(group.desired * minimum_percent / 100)
+    room = max(group.desired - fewest, 1)
+    away = group.desired - sum(m.is_ready for m in group.members)
+    outdated = [m for m in group.members if m.is_outdated]
+    return tuple(m.instance for m in outdated[: max(room - away, 0)])
+
+
+def _surplus(sound: Sequence[MemberView], desired: int) -> tuple[MemberView, ...]:
+    staying, leaving = list(sound), []
+    while len(staying) > desired:
+        crowd = Counter(m.zone for m in staying)
+        free = [m for m in staying if not m.is_protected]
+        if not free:
+            break
+        chosen = min(free, key=lambda m: (-crowd[m.zone], m.version, m.since, m.instance))
+        staying.remove(chosen)
+        leaving.append(chosen)
+    return tuple(leaving)
+
+
+def _places(zones: Mapping[str, str], staying: Sequence[MemberView], count: int) -> tuple[str, ...]:
+    """A zone for each of `count` new instances, always the emptiest; none when there is nowhere to be."""
+    crowd = Counter(m.zone for m in staying)
+    places = []
+    for _ in range(count if zones else 0):
+        chosen = min(zones, key=lambda zone: (crowd[zone], zone))
+        crowd[chosen] += 1
+        places.append(chosen)
+    return tuple(places)

@@ -1,0 +1,60 @@
+"""Which files get mutants, and which tests are nearest to each: those that import it first, then their neighbours."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[__name__.count(".")]
+"""Of the source tree."""
+
+_EMBEDDED = "infrastructure/embedded"
+
+TARGETS: Mapping[str, tuple[str, ...]] = {
+    "plugins/chaos": ("*.py", "faults/*.py"),
+    "plugins/slo": ("*.py",),
+    "plugins/books": ("*.py",),
+    "plugins/load": ("*.py", "arrivals/*.py"),
+    "plugins/stress": ("*/judge.py",),
+    "services/order": ("domain.py", "outbox.py", "backlog.py", "relay.py", "store.py", "ownership.py", "desk.py"),
+    "services/payment": ("domain.py", "capture.py", "ledger.py", "store.py", "card.py", "messages.py", "publish.py"),
+    f"{_EMBEDDED}/control": ("*.py",),
+    f"{_EMBEDDED}/apis/dynamodb": ("capacity.py", "throttling.py"),
+    f"{_EMBEDDED}/apis/cloudwatch": ("alarm.py", "controller.py"),
+    f"{_EMBEDDED}/host": ("supervisor.py",),
+}
+"""Package, and the patterns of its files that judge, decide, or hold money; its tests are in `tests/`.
+
+Nothing that ends processes by a pattern: a mutant of it could end anybody's.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A file, and the files of its tests, nearest first. Paths from the root of the tree."""
+
+    path: str
+    tests: tuple[str, ...]
+
+
+def targets(root: Path = ROOT) -> Iterator[Target]:
+    """Every target in the tree at `root`."""
+    for package, patterns in TARGETS.items():
+        folder = root / package
+        tests = [(test, test.read_text(encoding="utf-8")) for test in sorted((folder / "tests").glob("test_*.py"))]
+        for file in sorted(found for pattern in patterns for found in folder.glob(pattern)):
+            if file.name not in ("__init__.py", "__main__.py"):
+                path = file.relative_to(root)
+                yield Target(
+                    path=str(path), tests=_nearest(path, [(str(t.relative_to(root)), text) for t, text in tests])
+                )
+
+
+def _nearest(path: Path, tests: list[tuple[str, str]]) -> tuple[str, ...]:
+    module = ".".join(path.with_suffix("").parts)
+    parent, _, name = module.rpartition(".")
+    imported = (f"from {module} import", f"from {parent} import {name}", f"import {module}")
+
+    def is_far(test: tuple[str, str]) -> bool:
+        return path.stem not in test[0] and not any(words in test[1] for words in imported)
+
+    return tuple(test for test, _ in sorted(tests, key=lambda test: (is_far(test), test[0])))

@@ -1,0 +1,177 @@
+"""The loyalty service's process: reads its settings, puts its parts together, serves until SIGTERM."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+from botocore.exceptions import BotoCoreError
+
+from services import catalog
+from services.chassis import log
+from services.chassis.aws.client import AwsApi, Identity
+from services.chassis.aws.errors import AwsError
+from services.chassis.aws.json_apis import CLOUDWATCH, SECRETS, JsonApi
+from services.chassis.background import BackgroundWork
+from services.chassis.environment import ConfigurationError
+from services.chassis.figures.metrics import MetricReports
+from services.chassis.postgres.login import read_login
+from services.chassis.redis.bus import Bus
+from services.chassis.redis.cache import connect
+from services.chassis.resilience.budget import RetryBudget
+from services.chassis.resilience.policy import Resilient
+from services.chassis.settings import EXIT_CONFIGURATION, load
+from services.chassis.stress.coordination import Coordinator
+from services.chassis.stress.engine import Engine
+from services.chassis.stress.routes import add_stress_routes
+from services.chassis.web import api, server
+from services.chassis.web.gateway import Gateway, Limits, Served
+from services.chassis.web.health import Dependencies
+from services.chassis.web.operators import Operators
+from services.chassis.web.traffic import Traffic
+from services.loyalty import board, store
+from services.loyalty.board import Board
+from services.loyalty.routes import ROUTE, add_routes
+from services.loyalty.settings import LoyaltySettings
+from services.loyalty.store import AuroraStore, StoreUnavailable
+
+SERVICE: Final = catalog.http_service("loyalty")
+NAMESPACE: Final = "CloudCafe/Loyalty"
+LATENCY, RETRIES = "AccrualLatency", "Retries"
+FLUSH_S: Final = 1.0
+PREPARE_AGAIN_S: Final = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+def serve() -> None:
+    """Entry point of the instance: no argument, everything from the environment, returns when drained."""
+    try:
+        settings = load(LoyaltySettings)
+        log.configure(service="loyalty", task=settings.cafe_instance_id, level=settings.cafe_log_level)
+        parts = _parts(settings)
+    except ConfigurationError as wrong:
+        print(wrong, file=sys.stderr)  # noqa: T201 - for a person, several lines
+        raise SystemExit(EXIT_CONFIGURATION) from None
+    server.run(build(parts), settings, server.graceful(parts.traffic, settings))
+
+
+def _parts(settings: LoyaltySettings) -> "Parts":
+    """What the SDK reads from the environment by itself shows here if it is wrong."""
+    try:
+        return Parts(settings)
+    except (AwsError, BotoCoreError, ValueError) as wrong:
+        raise ConfigurationError.of([str(wrong)]) from wrong
+
+
+class Parts:
+    """The clients of one instance."""
+
+    def __init__(self, settings: LoyaltySettings) -> None:
+        self.settings = settings
+        self.traffic = Traffic()
+        self.background = BackgroundWork()
+        self.dependencies = Dependencies("cloudwatch", "secretsmanager", store.NAME, board.NAME)
+        self._identity = Identity()
+        self._resilience = Resilient(budget=RetryBudget(), on_retry=lambda: self.metrics.count(RETRIES))
+        self._apis: list[AwsApi] = []
+        self.metrics = MetricReports(
+            self._api(CLOUDWATCH),
+            namespace=NAMESPACE,
+            dimensions={"Environment": settings.cafe_environment},
+            period_s=settings.cafe_metric_period_s,
+        )
+        self.metrics.declare(RETRIES)
+        self.secrets = self._api(SECRETS)
+        self.store = AuroraStore(settings.cafe_aurora_writer_url, self._login, self.dependencies)
+        self.redis = connect(settings.cafe_memorydb_url, self._resilience)
+        self.board = Board(self.redis, self.dependencies)
+        self.bus = Bus(self.redis, settings.cafe_memorydb_url)
+
+    async def _login(self) -> Mapping[str, str]:
+        answer = await self.secrets.call("GetSecretValue", {"SecretId": self.settings.database_secret})
+        login = read_login(str(answer.get("SecretString", "")), self.settings.database_secret)
+        log.conceal(login.password)
+        return {"user": login.user, "password": login.password}
+
+    def _api(self, service: JsonApi) -> AwsApi:
+        made = AwsApi(
+            service,
+            region=self.settings.aws_region,
+            identity=self._identity,
+            resilience=self._resilience,
+            dependencies=self.dependencies,
+        )
+        self._apis.append(made)
+        return made
+
+    async def prepare(self) -> None:
+        """Make the tables as soon as there is a database."""
+        while True:
+            try:
+                await self.store.prepare()
+            except StoreUnavailable as error:
+                _log.warning("no tables yet", extra={"error": str(error)})
+                await asyncio.sleep(PREPARE_AGAIN_S)
+            else:
+                return
+
+    async def close(self) -> None:
+        await self.background.close()
+        with contextlib.suppress(TimeoutError):  # figures of the last moments are not worth the time to stop
+            async with asyncio.timeout(FLUSH_S):
+                await self.metrics.flush()
+        await self.store.close()
+        for each in self._apis:
+            each.close()
+        await self.redis.aclose()
+
+
+def build(parts: Parts) -> Gateway:
+    """The application, complete: routes inside, gateway outside."""
+    settings = parts.settings
+    stress = Coordinator(parts.redis, parts.bus, SERVICE.name)
+    engine = Engine(
+        entry=SERVICE.stress.work,
+        vcpu=settings.cafe_vcpu,
+        task=settings.cafe_instance_id,
+        report=stress.report,
+    )
+    app = api.create(
+        title="CloudCafe loyalty",
+        version="1",
+        route=ROUTE,
+        lifespan=lambda _app: _life(parts, stress, engine),
+        dependencies=parts.dependencies,
+        traffic=parts.traffic,
+    )
+    operators = Operators(parts.secrets, settings.operator_token_secret)
+    add_stress_routes(app, SERVICE.stress_path, SERVICE.stress, operators, stress)
+    add_routes(app, parts.store, parts.board)
+    return Gateway(
+        app,
+        traffic=parts.traffic,
+        observe=lambda served: _observe(parts.metrics, served),
+        is_internal=lambda path: path.startswith(f"{ROUTE}/health"),
+        limits=Limits(),
+    )
+
+
+@asynccontextmanager
+async def _life(parts: Parts, stress: Coordinator, engine: Engine) -> AsyncIterator[None]:
+    """What runs beside the requests, from the first to the last of them."""
+    await parts.store.start()
+    parts.background.start("tables", parts.prepare())
+    parts.background.start("metrics", parts.metrics.run())
+    parts.background.start("stress", stress.follow(engine))
+    parts.background.start("stress bus", parts.bus.listen({stress.channel: stress.look}, stress.look))
+    yield
+    await parts.close()
+
+
+def _observe(metrics: MetricReports, served: Served) -> None:
+    if served.path == f"{ROUTE}/points/accrue":
+        metrics.duration(LATENCY, served.seconds)

@@ -1,0 +1,243 @@
+"""Accounts and their ledger in Aurora: every change of points is a row, written once, and the sum of them the balance.
+
+Whatever is asked twice under the same id counts once, so a commit whose answer was lost may be asked again.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection, sql
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from services.chassis.resilience import deadline
+from services.chassis.web.health import Dependencies
+from services.loyalty.domain import Account, points_for
+
+NAME: Final = "aurora"
+CONNECTIONS: Final = 8
+WAIT_S: Final = 2.0
+STATEMENT_MS: Final = 3000
+ATTEMPTS: Final = 4
+_READ_ONLY: Final = "25006"
+"""The writer has become a reader: another connection leads to the new one."""
+
+_SCHEMA: Final = """
+CREATE SCHEMA IF NOT EXISTS loyalty;
+CREATE TABLE IF NOT EXISTS loyalty.accounts (
+    customer_id text PRIMARY KEY,
+    balance bigint NOT NULL DEFAULT 0 CHECK (balance >= 0),
+    earned bigint NOT NULL DEFAULT 0 CHECK (earned >= balance)
+);
+CREATE TABLE IF NOT EXISTS loyalty.ledger (
+    entry_id text PRIMARY KEY,
+    customer_id text NOT NULL REFERENCES loyalty.accounts,
+    points bigint NOT NULL,
+    total_cents bigint,
+    written_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX IF NOT EXISTS accounts_by_earned ON loyalty.accounts (earned DESC, customer_id);
+"""
+_FIND: Final = "SELECT balance, earned FROM loyalty.accounts WHERE customer_id = %s"
+_SCHEMA_LOCK: Final = 7_310_745
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Work = Callable[["AsyncConnection[Any]"], Awaitable[T]]
+
+
+class StoreUnavailable(Exception):
+    """The database did not answer in time."""
+
+
+class NoSuchAccount(Exception):
+    """Nobody has opened it. The text is the customer's id."""
+
+
+class NotEnoughPoints(Exception):
+    """There are fewer than are to be redeemed. The text says how many."""
+
+
+class EntryConflict(Exception):
+    """The id was used for something else."""
+
+
+class Store(Protocol):
+    """Accounts, and what happens to them."""
+
+    async def open(self, customer_id: str) -> tuple[Account, bool]: ...  # the account, and whether it is new
+    async def find(self, customer_id: str) -> Account: ...
+    async def accrue(self, customer_id: str, order_id: str, total_cents: int) -> tuple[Account, int]: ...  # with points
+    async def redeem(self, customer_id: str, redemption_id: str, points: int) -> Account: ...
+    async def leaders(self, count: int) -> list[Account]: ...
+
+
+class AuroraStore:
+    """`Store` over a pool of connections that finds the writer again when it has moved."""
+
+    def __init__(self, url: str, login: Callable[[], Awaitable[Mapping[str, str]]], dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
+        self._login = login
+        self._pool = AsyncConnectionPool(
+            url, kwargs=self._options, min_size=1, max_size=CONNECTIONS, timeout=WAIT_S, open=False, name="loyalty"
+        )
+
+    async def _options(self) -> dict[str, Any]:
+        """Asked for each connection: a password that was rotated is read anew."""
+        options = f"-c statement_timeout={STATEMENT_MS}"
+        return {**await self._login(), "connect_timeout": 2, "application_name": "loyalty", "options": options}
+
+    async def start(self) -> None:
+        """Begin to connect; does not wait for the database."""
+        await self._pool.open(wait=False)
+
+    async def prepare(self) -> None:
+        """Make the tables, once however many instances start at a time; `StoreUnavailable`."""
+
+        async def make(connection: "AsyncConnection[Any]") -> None:
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
+            await connection.execute(sql.SQL(_SCHEMA))
+
+        await self._run(make)
+
+    async def close(self) -> None:
+        await self._pool.close(timeout=1.0)
+
+    async def open(self, customer_id: str) -> tuple[Account, bool]:
+        """The customer's account, opened if it was not there."""
+
+        async def work(connection: "AsyncConnection[Any]") -> tuple[Account, bool]:
+            made = await connection.execute(
+                "INSERT INTO loyalty.accounts (customer_id) VALUES (%s) ON CONFLICT DO NOTHING", (customer_id,)
+            )
+            return await _locked(connection, customer_id), made.rowcount == 1
+
+        return await self._run(work)
+
+    async def find(self, customer_id: str) -> Account:
+        """`NoSuchAccount` where there is none."""
+
+        async def work(connection: "AsyncConnection[Any]") -> Account:
+            return _account(customer_id, await _row(connection, customer_id, _FIND))
+
+        return await self._run(work)
+
+    async def accrue(self, customer_id: str, order_id: str, total_cents: int) -> tuple[Account, int]:
+        """The points of an order, once however often it is asked; opens the account. `EntryConflict`."""
+
+        async def work(connection: "AsyncConnection[Any]") -> tuple[Account, int]:
+            await connection.execute(
+                "INSERT INTO loyalty.accounts (customer_id) VALUES (%s) ON CONFLICT DO NOTHING", (customer_id,)
+            )
+            account = await _locked(connection, customer_id)
+            points = points_for(total_cents, account.tier)
+            entry = f"order:{order_id}"
+            known = await _write(connection, entry, customer_id, points, total_cents)
+            if known is not None:
+                if (known[0], known[2]) != (customer_id, total_cents):
+                    raise EntryConflict(f"order {order_id} was accrued for another customer or amount")
+                return account, int(known[1])
+            return await _change(connection, customer_id, points, points), points
+
+        return await self._run(work)
+
+    async def redeem(self, customer_id: str, redemption_id: str, points: int) -> Account:
+        """Take points away, once. `NoSuchAccount`, `NotEnoughPoints`, `EntryConflict`."""
+
+        async def work(connection: "AsyncConnection[Any]") -> Account:
+            account = await _locked(connection, customer_id)
+            known = await _write(connection, f"redemption:{redemption_id}", customer_id, -points, None)
+            if known is not None:
+                if (known[0], known[1]) != (customer_id, -points):
+                    raise EntryConflict(f"redemption {redemption_id} was for another customer or other points")
+                return account
+            if account.balance < points:
+                raise NotEnoughPoints(f"there are {account.balance} points")
+            return await _change(connection, customer_id, -points, 0)
+
+        return await self._run(work)
+
+    async def leaders(self, count: int) -> list[Account]:
+        """Those who have earned most."""
+
+        async def work(connection: "AsyncConnection[Any]") -> list[Account]:
+            rows = await connection.execute(
+                "SELECT customer_id, balance, earned FROM loyalty.accounts ORDER BY earned DESC, customer_id LIMIT %s",
+                (count,),
+            )
+            return [_account(row[0], row[1:]) for row in await rows.fetchall()]
+
+        return await self._run(work)
+
+    async def _run(self, work: Work[T]) -> T:
+        """`work` in a transaction of its own, again on another connection when that one was at fault."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                async with self._pool.connection(timeout=max(min(WAIT_S, deadline.remaining()), 0.05)) as connection:
+                    result = await self._once(connection, work)
+            except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+                self._dependencies.failed(NAME, type(error).__name__)
+                if attempt == ATTEMPTS or deadline.remaining() <= 0:
+                    raise StoreUnavailable(str(error)) from error
+                _log.warning("the database is asked again", extra={"error": str(error)})
+            else:
+                self._dependencies.succeeded(NAME)
+                return result
+        raise AssertionError("unreachable")
+
+    @staticmethod
+    async def _once(connection: "AsyncConnection[Any]", work: Work[T]) -> T:
+        try:
+            async with connection.transaction():
+                return await work(connection)
+        except psycopg.Error as error:
+            if error.sqlstate != _READ_ONLY:
+                raise
+            await connection.close()  # or the pool would give it to the next one
+            raise psycopg.OperationalError("the writer has become a reader") from error
+
+
+async def _row(connection: "AsyncConnection[Any]", customer_id: str, query: str) -> tuple[int, int]:
+    row = await (await connection.execute(query, (customer_id,))).fetchone()
+    if row is None:
+        raise NoSuchAccount(customer_id)
+    return row[0], row[1]
+
+
+async def _locked(connection: "AsyncConnection[Any]", customer_id: str) -> Account:
+    return _account(customer_id, await _row(connection, customer_id, f"{_FIND} FOR UPDATE"))
+
+
+async def _write(
+    connection: "AsyncConnection[Any]", entry: str, customer_id: str, points: int, total_cents: int | None
+) -> tuple[Any, ...] | None:
+    """Write the ledger's row; what stands there already, if anything does."""
+    made = await connection.execute(
+        "INSERT INTO loyalty.ledger (entry_id, customer_id, points, total_cents) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT DO NOTHING",
+        (entry, customer_id, points, total_cents),
+    )
+    if made.rowcount == 1:
+        return None
+    found = await connection.execute(
+        "SELECT customer_id, points, total_cents FROM loyalty.ledger WHERE entry_id = %s", (entry,)
+    )
+    return await found.fetchone()
+
+
+async def _change(connection: "AsyncConnection[Any]", customer_id: str, balance: int, earned: int) -> Account:
+    changed = await connection.execute(
+        "UPDATE loyalty.accounts SET balance = balance + %s, earned = earned + %s WHERE customer_id = %s"
+        " RETURNING balance, earned",
+        (balance, earned, customer_id),
+    )
+    row = await changed.fetchone()
+    if row is None:
+        raise NoSuchAccount(customer_id)
+    return _account(customer_id, row)
+
+
+def _account(customer_id: str, row: tuple[Any, ...]) -> Account:
+    return Account(customer_id=customer_id, balance=int(row[0]), earned=int(row[1]))

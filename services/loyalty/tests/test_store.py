@@ -1,0 +1,146 @@
+"""Accounts and ledger on a real PostgreSQL: whatever is asked twice, at once, or over a lost connection counts once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+
+from services.chassis.postgres.tests.server import PASSWORD, USER, Server
+from services.chassis.resilience import deadline
+from services.chassis.web.health import Dependencies
+from services.loyalty.store import AuroraStore, EntryConflict, NoSuchAccount, NotEnoughPoints, StoreUnavailable
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server.fresh(tmp_path_factory.mktemp("loyalty") / "data")
+    made.start()
+    yield made
+    made.stop()
+
+
+async def login() -> dict[str, str]:
+    return {"user": USER, "password": PASSWORD}
+
+
+@asynccontextmanager
+async def opened(server: Server) -> AsyncIterator[AuroraStore]:
+    store = AuroraStore(f"postgresql://127.0.0.1:{server.port}/postgres", login, Dependencies("aurora"))
+    deadline.start(20.0)
+    await store.start()
+    try:
+        await store.prepare()
+        yield store
+    finally:
+        await store.close()
+
+
+def ledger(server: Server, customer: str) -> int:
+    """The sum of the customer's entries."""
+    conninfo = f"postgresql://127.0.0.1:{server.port}/postgres"
+    with psycopg.connect(conninfo, user=USER, password=PASSWORD) as connection:
+        row = connection.execute(
+            "SELECT coalesce(sum(points), 0) FROM loyalty.ledger WHERE customer_id = %s", (customer,)
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def cut(server: Server) -> None:
+    """End every session of the service, as a failover does."""
+    conninfo = f"postgresql://127.0.0.1:{server.port}/postgres"
+    with psycopg.connect(conninfo, user=USER, password=PASSWORD) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'loyalty'")
+
+
+async def test_an_order_counts_once_however_often_and_at_once(server: Server) -> None:
+    async with opened(server) as store:
+        results = await asyncio.gather(*(store.accrue("once", "o-once", 5_000) for _ in range(20)))
+        assert {points for _, points in results} == {50}
+        assert (await store.find("once")).balance == ledger(server, "once") == 50
+
+
+async def test_orders_in_a_row_earn_by_the_tier_reached_before(server: Server) -> None:
+    async with opened(server) as store:
+        earned = [(await store.accrue("climber", f"o-{number}", 100_000))[1] for number in range(3)]
+        assert earned == [1_000, 1_250, 1_250]
+        assert (await store.find("climber")).tier.name == "silver"
+
+
+async def test_points_are_never_spent_twice(server: Server) -> None:
+    async with opened(server) as store:
+        await store.accrue("spender", "o-spender", 100_000)
+        attempts = (store.redeem("spender", f"r-{number}", 300) for number in range(10))
+        results = await asyncio.gather(*attempts, return_exceptions=True)
+        assert sum(isinstance(each, NotEnoughPoints) for each in results) == 7
+        assert (await store.find("spender")).balance == ledger(server, "spender") == 100
+
+
+async def test_a_redemption_counts_once_under_its_id(server: Server) -> None:
+    async with opened(server) as store:
+        await store.accrue("again", "o-again", 100_000)
+        await store.redeem("again", "r-again", 300)
+        assert (await store.redeem("again", "r-again", 300)).balance == 700
+        with pytest.raises(EntryConflict):
+            await store.redeem("again", "r-again", 301)
+
+
+async def test_a_refused_redemption_may_be_asked_again_when_there_is_enough(server: Server) -> None:
+    async with opened(server) as store:
+        await store.open("poor")
+        with pytest.raises(NotEnoughPoints, match="there are 0 points"):
+            await store.redeem("poor", "r-poor", 10)
+        await store.accrue("poor", "o-poor", 2_000)
+        assert (await store.redeem("poor", "r-poor", 10)).balance == 10
+
+
+async def test_an_order_of_another_customer_under_the_same_id_is_a_conflict(server: Server) -> None:
+    async with opened(server) as store:
+        await store.accrue("first", "o-shared", 100)
+        with pytest.raises(EntryConflict):
+            await store.accrue("second", "o-shared", 100)
+
+
+async def test_who_has_no_account_is_not_found(server: Server) -> None:
+    async with opened(server) as store:
+        with pytest.raises(NoSuchAccount):
+            await store.find("nobody")
+        with pytest.raises(NoSuchAccount):
+            await store.redeem("nobody", "r-nobody", 1)
+
+
+async def test_sessions_that_are_cut_are_made_anew(server: Server) -> None:
+    async with opened(server) as store:
+        await store.accrue("cut", "o-cut-1", 100)
+        await asyncio.to_thread(cut, server)
+        account, _ = await store.accrue("cut", "o-cut-2", 100)
+        assert account.balance == 2
+
+
+async def test_the_leaders_are_those_who_earned_most_whatever_they_spent(server: Server) -> None:
+    async with opened(server) as store:
+        await store.accrue("zz-rich", "o-rich", 50_000_000)
+        await store.redeem("zz-rich", "r-rich", 400_000)
+        assert (await store.leaders(1))[0].customer_id == "zz-rich"
+
+
+async def test_a_database_that_is_not_there_is_said_within_the_deadline(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    store = AuroraStore("postgresql://127.0.0.1:1/postgres", login, Dependencies("aurora"))
+    deadline.start(0.5)
+    await store.start()
+    try:
+        with pytest.raises(StoreUnavailable):
+            await store.find("c")
+    finally:
+        await store.close()
