@@ -140,7 +140,7 @@ def _load(region: str) -> "Backends":
             imports.handler(api.moto, api.handler)
     for module in (
         "infrastructure.embedded.gateway.control_plane",
-        *(name.partition(":")[0] for api in PROVIDERS for name in (api.interceptor, api.controller) if name),
+        *(name.partition(":")[0] for api in PROVIDERS for name in (*api.interceptors, api.controller) if name),
         "infrastructure.embedded.gateway.interceptors",
     ):
         importlib.import_module(module)

@@ -21,6 +21,8 @@ class Pace:
     """How often target tracking evaluates its metric."""
     dynamodb_burst_s: float
     """Seconds of unused capacity a table keeps for bursts; AWS documents up to 300."""
+    dynamodb_transaction_s: float
+    """How long the two phases of a transaction take; AWS documents no figure, some ten milliseconds are observed."""
     function_idle_s: float
     """How long a function's sandbox is kept without an invocation; AWS documents no figure, minutes are observed."""
     resync_s: float = 5.0
@@ -38,6 +40,7 @@ FAST = Pace(
     metric_period_s=1.0,
     scaling_interval_s=1.0,
     dynamodb_burst_s=1.0,
+    dynamodb_transaction_s=0.002,
     function_idle_s=30.0,
 )
 AWS = Pace(
@@ -47,6 +50,7 @@ AWS = Pace(
     metric_period_s=60.0,
     scaling_interval_s=60.0,
     dynamodb_burst_s=300.0,
+    dynamodb_transaction_s=0.01,
     function_idle_s=600.0,
 )
 PACES: tuple[Pace, ...] = (FAST, AWS)

@@ -148,8 +148,18 @@ def _apis() -> Iterator[str]:
             yield f"Record only ({reason}): {', '.join(names)}.\n"
         if parity.reads:
             yield f"Read ({len(parity.reads)}): {', '.join(parity.reads)}.\n"
+        yield from _tokens(parity)
         if parity.has_refused:
             yield "Refused: every other call of this API.\n"
+
+
+def _tokens(parity: Parity) -> Iterator[str]:
+    """Which calls are idempotent by a token."""
+    tokens = {name: rule for name, rule in sorted(parity.api.tokens.items()) if name in parity.answered}
+    for rule in dict.fromkeys(tokens.values()):
+        listed = ", ".join(name for name, each in tokens.items() if each == rule)
+        kept = f"it names {rule.names}" if rule.names else f"remembered for {rule.kept_s:.0f} s"
+        yield f"Idempotent by `{rule.member}` ({kept}): {listed}.\n"
 
 
 def _types() -> Iterator[str]:

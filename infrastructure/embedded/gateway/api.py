@@ -30,6 +30,24 @@ def names(text: str) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A member that makes an operation idempotent, and what this API makes of one that comes again.
+
+    Within `kept_s` after the call that succeeded with it, the same call is answered as then and does nothing; another
+    call with it is refused as `mismatch`. One that `names` what is made needs no memory: its records tell.
+    """
+
+    member: str
+    kept_s: float = 86_400.0
+    mismatch: str = ""
+    message: str = ""
+    busy: str = ""
+    """Error code while the first call is under way; empty: the same call waits for it."""
+    names: str = ""
+    """What the token is the name of; the API's own records then say whether it is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """One AWS API. `name` is its signing name; `version`, `target` and `path` tell apart those that share one."""
 
@@ -68,16 +86,24 @@ class Api:
     """Bytes that a body may have: AWS's own limit for batches, base64 included."""
     invalid: str = ""
     """Error code for a member that is not as the model says; empty: the protocol's usual one."""
+    invalid_at: Mapping[str, str] = field(default_factory=dict)
+    """Error codes for members that are not as the model says, by how their places begin (`attributes`)."""
+    unchecked: Mapping[str, str] = field(default_factory=dict)
+    """By operation a member whose model is stricter than AWS is; the API's rules check it instead."""
     missing: str = ""
     """Error code for a required member that is not there; empty: as `invalid`."""
     absent: Mapping[str, str] = field(default_factory=dict)
     """Operations in which moto fails when what they are about is not there or not given; AWS's error code for that."""
     codes: Mapping[str, str] = field(default_factory=dict)
     """Error codes of moto's that are none of this API's, and what AWS says instead; `Operation:Code` for one alone."""
-    interceptor: str = ""
-    """`module:class` of what sees its calls, and no others, before they are answered; empty: nothing does."""
+    tokens: Mapping[str, Token] = field(default_factory=dict)
+    """The operations that take an idempotency token; a test holds them against botocore's model."""
+    interceptors: tuple[str, ...] = ()
+    """`module:class` of each that sees its calls, and no others, before they are answered, in this order."""
     controller: str = ""
     """`module:class` of its controller, imported once moto is; empty: its records are all there is."""
+    rules: str = ""
+    """Module with the table of what it refuses that its service model does not say; see `rules`."""
     resources: str = ""
     """Module of its CloudFormation types, imported with the first stack; empty: it has none."""
 

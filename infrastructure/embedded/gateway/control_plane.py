@@ -1,7 +1,7 @@
 """The AWS APIs of the embedded cloud on one loopback port.
 
-    HTTP -> Host, Origin -> signature -> request -> allowed? valid? -> audit -> injected errors
-         -> the API's own interceptor -> our own operation | moto -> notify
+    HTTP -> Host, Origin -> signature -> request -> allowed? valid? -> audit -> injected errors -> idempotency
+         -> the API's own interceptors -> our own operation | moto -> notify
 
 Runs inside the daemon's event loop, and never holds it for longer than one moto call takes.
 """
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from infrastructure.embedded.gateway import credentials, request
+from infrastructure.embedded.gateway import credentials, request, rules
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.authentication import Authentication, Unproven
 from infrastructure.embedded.gateway.call import Answer, Call, Handler, HttpRequest, Interceptor
@@ -87,6 +87,7 @@ class ControlPlane:
             return error(call, "UnrecognizedClientException", text, status=403)
         try:
             valid = request.read(call, api, call.operation)
+            rules.check(api, valid.action, valid.parameters)
         except Refused as refused:
             return direct.failed(call, refused)
         self._count += 1

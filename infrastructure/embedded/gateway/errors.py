@@ -27,6 +27,9 @@ def error(call: Call, code: str, message: str, *, status: int = 400, **more: obj
     if protocol in ("json", "rest-json"):
         kind = call.request.headers.get("content-type") or "application/x-amz-json-1.0"
         typed = {"__type": code} if protocol == "json" else {}
+        shape = _shape_of(call, code) if protocol == "json" else None
+        if shape is not None:
+            typed, headers = {"__type": shape}, {**headers, "x-amzn-query-error": f"{code};Sender"}
         kind = kind if protocol == "json" else "application/json"
         body = orjson.dumps({**typed, "message": message, "Message": message, **more})
         return Answer(status=status, headers={**headers, "content-type": kind, "x-amzn-errortype": code}, body=body)
@@ -39,6 +42,18 @@ def error(call: Call, code: str, message: str, *, status: int = 400, **more: obj
         "rest-xml": f"<Error>{core}{asked}</Error>",
     }[protocol]
     return Answer(status=status, headers={**headers, "content-type": "text/xml"}, body=text.encode())
+
+
+def _shape_of(call: Call, code: str) -> str | None:
+    """The name of an error whose code is another, in an API that spoke the query protocol before; both are told.
+
+    Source: Smithy documentation, "AWS query compatible".
+    """
+    of = call.operation
+    if of is None or "awsQueryCompatible" not in of.service_model.metadata:
+        return None
+    shapes: Any = of.error_shapes
+    return next((shape.name for shape in shapes if shape.error_code == code != shape.name), None)
 
 
 def not_provided(call: Call) -> Answer:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.gateway.audit import Audit
 from infrastructure.embedded.gateway.call import Interceptor
+from infrastructure.embedded.gateway.idempotency import Idempotency
 from infrastructure.embedded.gateway.injected_errors import InjectedErrors
 
 if TYPE_CHECKING:
@@ -17,5 +18,5 @@ if TYPE_CHECKING:
 
 def chain(backends: "Backends") -> tuple[Interceptor, ...]:
     """One of each, for the control plane over `backends`."""
-    own = (pkgutil.resolve_name(api.interceptor)(backends) for api in PROVIDERS if api.interceptor)
-    return (Audit(), InjectedErrors(), *own)
+    own = (pkgutil.resolve_name(name)(backends) for api in PROVIDERS for name in api.interceptors)
+    return (Audit(), InjectedErrors(), Idempotency(), *own)

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from infrastructure.embedded.gateway.call import Answer, HttpRequest
+from infrastructure.embedded.gateway.pages import json_answer
 
 Message = dict[str, Any]
 """An ASGI message: its members differ by type (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
@@ -124,7 +125,7 @@ class HttpServer:
             try:
                 body = await _body(receive, headers, self._limit_of(headers))
             except TooLarge:
-                answer = _text(413, "the body is larger than this API takes")
+                answer = _too_large(headers)
             except ConnectionResetError:  # nobody is left to answer
                 return
             else:
@@ -170,6 +171,13 @@ def _unfit(scope: Message) -> Answer | None:
     if sum(name == b"host" for name, _ in scope["headers"]) > 1:
         return _text(400, "refused: the request has more than one Host header")
     return None
+
+
+def _too_large(headers: Mapping[str, str]) -> Answer:
+    """In the protocol of the call, as far as its head tells."""
+    text = "the body is larger than this API takes"
+    is_json = "x-amz-target" in headers
+    return json_answer(413, {"__type": "RequestEntityTooLarge", "message": text}) if is_json else _text(413, text)
 
 
 def _too_much_head() -> Answer:

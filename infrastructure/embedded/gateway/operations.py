@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from infrastructure.embedded.gateway import rules
 from infrastructure.embedded.gateway.api import Api
 
 Members = Mapping[str, Any]
@@ -115,6 +116,7 @@ class Operations:
         `LookupError` for an operation that takes its time: nobody here could wait for it.
         """
         given = {member: value for member, value in members.items() if value is not None}
+        rules.check(self._apis[service], name, given)
         method = self.find(service, name)
         if method is None:
             output: Any = self._moto(service, name, given)

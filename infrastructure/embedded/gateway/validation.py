@@ -97,7 +97,8 @@ def refusal(api: Api, problems: list[Problem]) -> Refused:
         return Refused(api.missing, f"The request must contain the parameter {first.path[:1].upper()}{first.path[1:]}.")
     found = [p for p in problems if p.kind in ("constraint", "missing")]
     count = f"{len(found)} validation error{'s' if len(found) > 1 else ''} detected: "
-    return Refused(code_of(api), count + "; ".join(_said(problem) for problem in found))
+    code = next((code for start, code in api.invalid_at.items() if found[0].path.startswith(start)), code_of(api))
+    return Refused(code, count + "; ".join(_said(problem) for problem in found))
 
 
 def _said(problem: Problem) -> str:

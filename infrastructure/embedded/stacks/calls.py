@@ -15,7 +15,7 @@ from botocore.model import OperationModel, ServiceModel
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
-from infrastructure.embedded.gateway import codec, operations
+from infrastructure.embedded.gateway import codec, operations, rules
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Answer, Call, HttpRequest
 from infrastructure.embedded.moto import answers, direct
@@ -92,6 +92,8 @@ def _answer(call: Call) -> Answer:
     """Our own answer, or moto's; a refusal is one too."""
     method = operations.current().find(call.service, call.action)
     try:
+        if call.api is not None:
+            rules.check(call.api, call.action, call.parameters)
         if method is None:
             return answers.of_moto(call)
         output: Any = method(call.parameters)

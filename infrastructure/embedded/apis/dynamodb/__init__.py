@@ -1,6 +1,6 @@
 """DynamoDB: tables whose throughput is metered."""
 
-from infrastructure.embedded.gateway.api import Api, names
+from infrastructure.embedded.gateway.api import Api, Token, names
 
 API = Api(
     name="dynamodb",
@@ -9,21 +9,21 @@ API = Api(
     protocol="json",
     target="DynamoDB_20120810",
     body_limit=17 << 20,
-    data=names("BatchWriteItem DeleteItem PutItem TransactWriteItems UpdateItem"),
+    data=names("BatchWriteItem DeleteItem ExecuteStatement PutItem TransactWriteItems UpdateItem"),
     effects={
         "BatchGetItem": "items; those of throttled tables come back as unprocessed keys",
         "BatchWriteItem": "items; those of throttled tables come back as unprocessed",
         "CreateTable": "a table with token buckets and metrics in AWS/DynamoDB",
         "DeleteItem": "an item less, throttled as provisioned",
         "DeleteTable": "the table, its items and its buckets are gone",
+        "ExecuteStatement": "one statement, as the call that does the same",
         "GetItem": "the item, throttled as provisioned",
         "PutItem": "an item, throttled as provisioned",
         "Query": "items, throttled as provisioned by what was read",
         "Scan": "items, throttled as provisioned by what was read",
         "TransactGetItems": "items, at double cost",
-        "TransactWriteItems": "all or nothing, at double cost; throttled: cancelled with reasons",
+        "TransactWriteItems": "all or nothing, at double cost; throttled, or one of its items in another: cancelled",
         "UpdateItem": "a changed item, throttled as provisioned",
-        "UpdateTable": "the buckets fill at the new rate from the next call on; on demand they are never empty",
     },
     kinder={
         "BatchGetItem": "never stale, as if ConsistentRead were set",
@@ -44,9 +44,24 @@ API = Api(
         "ResourceNotFound": "ResourceNotFoundException",
         "SourceTableNotFoundException": "TableNotFoundException",
     },
-    note="PartiQL is refused: moto's statements insert an item twice, find nothing by a compound key and know no "
-    "numbers.",
-    interceptor="infrastructure.embedded.apis.dynamodb.throttling:Throttling",
+    tokens={
+        "TransactWriteItems": Token(
+            member="ClientRequestToken",
+            kept_s=600.0,
+            mismatch="IdempotentParameterMismatchException",
+            message="The request was rejected because the provided ClientRequestToken was used before with other "
+            "parameters.",
+            busy="TransactionInProgressException",
+        )
+    },
+    note="PartiQL statements come one by one: batches and transactions of them are refused. What global indexes "
+    "consume is not metered.",
+    interceptors=(
+        "infrastructure.embedded.apis.dynamodb.partiql.calls:Statements",
+        "infrastructure.embedded.apis.dynamodb.conflicts:Conflicts",
+        "infrastructure.embedded.apis.dynamodb.throttling:Throttling",
+    ),
     controller="infrastructure.embedded.apis.dynamodb.controller:DynamoDbController",
+    rules="infrastructure.embedded.apis.dynamodb.rules",
     resources="infrastructure.embedded.apis.dynamodb.resources",
 )

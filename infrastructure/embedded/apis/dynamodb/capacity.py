@@ -50,6 +50,8 @@ class TableUsage:
     throttled_reads: int = 0
     throttled_writes: int = 0
     throttled: dict[str, int] = field(default_factory=dict)
+    conflicts: int = 0
+    """Requests for items that a transaction held."""
 
 
 class Capacity:
@@ -57,6 +59,8 @@ class Capacity:
 
     def __init__(self, *, burst_s: float = 1.0) -> None:
         self.burst_s = burst_s
+        self.transaction_s = 0.0
+        """Seconds that a transaction takes, in which others conflict with it; the controller sets both to the pace."""
         self._buckets: dict[tuple[str, Kind], TokenBucket] = {}
         self._usage: dict[str, TableUsage] = {}
 
@@ -80,6 +84,9 @@ class Capacity:
             usage.throttled_reads += 1
         else:
             usage.throttled_writes += 1
+
+    def conflicted(self, table: str) -> None:
+        self._usage.setdefault(table, TableUsage()).conflicts += 1
 
     def drain(self) -> Mapping[str, TableUsage]:
         """What each table used since the last call."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from infrastructure.embedded.apis.dynamodb.capacity import TableUsage
+from infrastructure.embedded.apis.dynamodb.tables import TableCalls
 from infrastructure.embedded.control.metrics import Datum
 
 if TYPE_CHECKING:
@@ -17,10 +18,14 @@ class DynamoDbController:
 
     name: ClassVar[str] = "dynamodb"
     watches: ClassVar[frozenset[str]] = frozenset({"dynamodb"})
+    PARTS: ClassVar[tuple[type, ...]] = (TableCalls,)
 
     def __init__(self, context: "Context") -> None:
         self._backends = context.backends
         self._backends.capacity.burst_s = context.pace.dynamodb_burst_s
+        self._backends.capacity.transaction_s = context.pace.dynamodb_transaction_s
+        operations = context.backends.operations
+        operations.bind(self.name, TableCalls(self._backends.dynamodb, operations))
         context.metrics.register(self._measured)
 
     async def reconcile(self, _key: str, /) -> None:
@@ -45,6 +50,8 @@ def _table(name: str, usage: TableUsage) -> Iterator[Datum]:
         yield _datum("ReadThrottleEvents", usage.throttled_reads, dimensions)
     if usage.throttled_writes:
         yield _datum("WriteThrottleEvents", usage.throttled_writes, dimensions)
+    if usage.conflicts:
+        yield _datum("TransactionConflict", usage.conflicts, dimensions)
     for operation, count in usage.throttled.items():
         yield _datum("ThrottledRequests", count, {**dimensions, "Operation": operation})
 

@@ -10,12 +10,14 @@ A Query or Scan counts the mean size of its first items for each item scanned,
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
+from infrastructure.embedded.apis.dynamodb.cancelled import PREFIX, cancelled, changed
 from infrastructure.embedded.apis.dynamodb.capacity import Kind, attributes_size, read_units, write_units
+from infrastructure.embedded.apis.dynamodb.touched import Touched, Wire, members_of, name_of, touched_by
 from infrastructure.embedded.gateway.call import Answer, Call, Handler
 from infrastructure.embedded.gateway.errors import error
 
@@ -28,24 +30,14 @@ MESSAGE = (
     "Consider increasing your provisioning level with the UpdateTable API."
 )
 SAMPLE = 100
-_PREFIX = "com.amazonaws.dynamodb.v20120810#"
+_CONDITION_FAILED = b"ConditionalCheckFailed"
+"""What stands in the refusal of a write whose condition does not hold: it consumes as one that is done."""
 _READS = "BatchGetItem GetItem Query Scan TransactGetItems"
 _WRITES = "BatchWriteItem DeleteItem PutItem TransactWriteItems UpdateItem"
 _KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(_READS.split(), "read"),
     **dict.fromkeys(_WRITES.split(), "write"),
 }
-Wire = Mapping[str, Any]
-"""A part of a request or an answer in DynamoDB's JSON."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Touched:
-    """One item of a request: its table and what finds it in the table (its key, or the item itself)."""
-
-    table: str
-    key: Wire
-    is_consistent: bool = False
 
 
 class Throttling:
@@ -61,7 +53,7 @@ class Throttling:
         kind = _KINDS.get(call.action)
         if kind is None:
             return await handle(call)
-        touched = tuple(_touched(call))
+        touched = tuple(touched_by(call))
         starved = {name for name in {each.table for each in touched} if not self._has_credit(name, kind)}
         for name in starved:
             self._backends.capacity.throttled(name, kind, call.action)
@@ -71,24 +63,39 @@ class Throttling:
             return await self._pass_some(call, handle, kind, touched, starved)
         return _refusal(call, touched, starved)
 
-    async def _pass(self, call: Call, handle: Handler, kind: Kind, touched: tuple[_Touched, ...]) -> Answer:
+    async def _pass(self, call: Call, handle: Handler, kind: Kind, touched: tuple[Touched, ...]) -> Answer:
         before = [self._size(each) for each in touched] if kind == "write" else []
         answer = await handle(call)
+        if not answer.is_success and not (kind == "write" and _CONDITION_FAILED in answer.body):
+            return answer
         factor = 2.0 if call.action.startswith("Transact") else 1.0
-        if kind == "write":
-            for each, old in zip(touched, before, strict=True):
-                self._charge(each.table, kind, factor * write_units(max(old, self._size(each))))
-        elif answer.is_success:
-            for name, units in _read(call, touched, answer):
-                self._charge(name, kind, factor * units)
-        return answer
+        used = self._written(touched, before) if kind == "write" else self._read(call, touched, answer)
+        charged: dict[str, float] = {}
+        for name, units in used:
+            self._charge(name, kind, factor * units)
+            charged[name] = charged.get(name, 0.0) + factor * units
+        return _telling(call, answer, kind, charged)
+
+    def _written(self, touched: tuple[Touched, ...], before: list[int]) -> Iterator[tuple[str, float]]:
+        """Units by table: as many as the larger of the item before and after takes."""
+        for each, old in zip(touched, before, strict=True):
+            yield each.table, write_units(max(old, self._size(each)))
+
+    def _read(self, call: Call, touched: tuple[Touched, ...], answer: Answer) -> Iterator[tuple[str, float]]:
+        """Units by table: of each item that was asked for, whatever of it was answered, and also if there is none."""
+        if call.action in ("Query", "Scan"):
+            scanned = _scanned(orjson.loads(answer.body))
+            yield touched[0].table, read_units(scanned, is_consistent=touched[0].is_consistent)
+        else:
+            for each in touched:
+                yield each.table, read_units(self._size(each), is_consistent=each.is_consistent)
 
     async def _pass_some(
-        self, call: Call, handle: Handler, kind: Kind, touched: tuple[_Touched, ...], starved: set[str]
+        self, call: Call, handle: Handler, kind: Kind, touched: tuple[Touched, ...], starved: set[str]
     ) -> Answer:
         """Pass on the part of a batch that has credit, and give back the rest as unprocessed."""
-        asked: dict[str, Any] = dict(_items(call.parameters, "RequestItems"))
-        left = {name: asked.pop(name) for name in tuple(asked) if _last(name) in starved}
+        asked: dict[str, Any] = dict(members_of(call.parameters, "RequestItems"))
+        left = {name: asked.pop(name) for name in tuple(asked) if name_of(name) in starved}
         parameters = {**call.parameters, "RequestItems": asked}
         request = replace(call.request, body=orjson.dumps(parameters))
         part = replace(call, parameters=parameters, request=request)
@@ -97,9 +104,7 @@ class Throttling:
             return answer
         unprocessed = "UnprocessedKeys" if kind == "read" else "UnprocessedItems"
         body = orjson.loads(answer.body)
-        body[unprocessed] = {**body.get(unprocessed, {}), **left}
-        headers = {name: value for name, value in answer.headers.items() if name != "x-amz-crc32"}
-        return replace(answer, headers=headers, body=orjson.dumps(body))
+        return changed(answer, {**body, unprocessed: {**body.get(unprocessed, {}), **left}})
 
     def _has_credit(self, table: str, kind: Kind) -> bool:
         rate = self._rate(table, kind)
@@ -115,7 +120,7 @@ class Throttling:
             return None
         return float(record.throughput["ReadCapacityUnits" if kind == "read" else "WriteCapacityUnits"])
 
-    def _size(self, each: _Touched) -> int:
+    def _size(self, each: Touched) -> int:
         """Bytes of the item as it is stored now; 0 when there is none."""
         record = self._backends.dynamodb.tables.get(each.table)
         if record is None:
@@ -127,49 +132,20 @@ class Throttling:
         return int(found.size()) if found is not None else 0
 
 
-def _touched(call: Call) -> Iterator[_Touched]:
-    """The items, or for Query and Scan the table, that a request names. A table may be named by its ARN."""
-    body = call.parameters
-    if call.action.startswith("Transact"):
-        for entry in _list(body, "TransactItems"):
-            operation = _items(entry, next(iter(entry), ""))
-            yield _Touched(_name(operation), _items(operation, "Item") or _items(operation, "Key"), is_consistent=True)
-    elif call.action == "BatchWriteItem":
-        tables = _items(body, "RequestItems")
-        for table in tables:
-            for request in _list(tables, table):
-                put, deleted = _items(request, "PutRequest"), _items(request, "DeleteRequest")
-                yield _Touched(_last(table), _items(put, "Item") or _items(deleted, "Key"))
-    elif call.action == "BatchGetItem":
-        tables = _items(body, "RequestItems")
-        for table in tables:
-            request = _items(tables, table)
-            for key in _list(request, "Keys"):
-                yield _Touched(_last(table), key, bool(request.get("ConsistentRead")))
-    else:
-        key = _items(body, "Item") or _items(body, "Key")
-        yield _Touched(_name(body), key, bool(body.get("ConsistentRead")))
-
-
-def _read(call: Call, touched: tuple[_Touched, ...], answer: Answer) -> Iterator[tuple[str, float]]:
-    """Units that a successful read consumed, by table."""
-    if not touched:  # an empty list of items
-        return
-    body = orjson.loads(answer.body)
-    first = touched[0]
-    if call.action == "GetItem":
-        yield first.table, read_units(attributes_size(body.get("Item", {})), is_consistent=first.is_consistent)
-    elif call.action == "TransactGetItems":
-        for each, found in zip(touched, body.get("Responses", ()), strict=False):
-            yield each.table, read_units(attributes_size(found.get("Item", {})), is_consistent=True)
-    elif call.action == "BatchGetItem":
-        consistent = {each.table: each.is_consistent for each in touched}
-        for table, items in body.get("Responses", {}).items():
-            name = _last(table)
-            for item in items:
-                yield name, read_units(attributes_size(item), is_consistent=consistent.get(name, False))
-    else:
-        yield first.table, read_units(_scanned(body), is_consistent=first.is_consistent)
+def _telling(call: Call, answer: Answer, kind: Kind, charged: Mapping[str, float]) -> Answer:
+    """The answer with what the call consumed, if it asked for that. What indexes consume is not metered."""
+    asked = call.parameters.get("ReturnConsumedCapacity", "NONE")
+    if asked == "NONE" or not answer.is_success:
+        return answer
+    side = "ReadCapacityUnits" if kind == "read" else "WriteCapacityUnits"
+    consumed = []
+    for name, units in charged.items():
+        told: dict[str, object] = {"TableName": name, "CapacityUnits": units}
+        if call.action.startswith("Transact"):
+            told[side] = units
+        consumed.append(told if asked == "TOTAL" else {**told, "Table": {"CapacityUnits": units}})
+    is_of_one = not call.action.startswith(("Batch", "Transact"))
+    return changed(answer, {**orjson.loads(answer.body), "ConsumedCapacity": consumed[0] if is_of_one else consumed})
 
 
 def _scanned(body: Wire) -> int:
@@ -180,30 +156,7 @@ def _scanned(body: Wire) -> int:
     return int(mean * max(len(items), int(body.get("ScannedCount", 0))))
 
 
-def _refusal(call: Call, touched: tuple[_Touched, ...], starved: set[str]) -> Answer:
+def _refusal(call: Call, touched: tuple[Touched, ...], starved: set[str]) -> Answer:
     if not call.action.startswith("Transact"):
-        return error(call, _PREFIX + EXCEEDED, MESSAGE)
-    none: dict[str, object] = {"Code": "None"}
-    reason: dict[str, object] = {"Code": "ProvisionedThroughputExceeded", "Message": MESSAGE}
-    reasons = [reason if each.table in starved else none for each in touched]
-    codes = ", ".join(str(each["Code"]) for each in reasons)
-    text = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
-    return error(call, _PREFIX + "TransactionCanceledException", text, CancellationReasons=reasons)
-
-
-def _name(operation: Wire) -> str:
-    return _last(str(operation.get("TableName", "")))
-
-
-def _last(table: str) -> str:
-    return table.rpartition("/")[2]
-
-
-def _list(body: Wire, name: str) -> list[Wire]:
-    found = body.get(name)
-    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
-
-
-def _items(body: Wire, name: str) -> Mapping[str, Any]:
-    found = body.get(name)
-    return found if isinstance(found, dict) else {}
+        return error(call, PREFIX + EXCEEDED, MESSAGE)
+    return cancelled(call, [each.table in starved for each in touched], "ProvisionedThroughputExceeded", MESSAGE)

@@ -1,6 +1,6 @@
 """EC2: instances are machines that run their user data; networks and security groups are on record."""
 
-from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.gateway.api import Api, Token, names
 
 API = Api(
     name="ec2",
@@ -50,6 +50,18 @@ API = Api(
         "DeleteLaunchTemplate": "nothing can be launched from it",
         "ModifyLaunchTemplate": "another version is the default",
     },
+    tokens=dict.fromkeys(
+        names(
+            "CreateEgressOnlyInternetGateway CreateFlowLogs CreateLaunchTemplate CreateLaunchTemplateVersion "
+            "CreateManagedPrefixList CreateNatGateway CreateNetworkAcl CreateNetworkInterface CreateRouteTable "
+            "CreateVpcEndpoint ModifyLaunchTemplate RunInstances"
+        ),
+        Token(
+            member="ClientToken",
+            mismatch="IdempotentParameterMismatch",
+            message="The request uses the same client token as a previous, but non-identical request.",
+        ),
+    ),
     note="An instance is a folder, a port and a process group that runs its user data, if that begins with #!; a "
     "virtual CPU is a quarter of a core. Networks, security groups and addresses are records: all processes share the "
     "loopback interface.",

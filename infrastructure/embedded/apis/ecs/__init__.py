@@ -1,6 +1,6 @@
 """ECS: a task is a process, a service keeps as many of them healthy as it is asked to."""
 
-from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.gateway.api import Api, Token
 
 API = Api(
     name="ecs",
@@ -33,6 +33,18 @@ API = Api(
             "PutAttributes DeleteAttributes"
         ),
         "settings and tags": "PutAccountSetting DeleteAccountSetting UpdateCluster TagResource UntagResource",
+    },
+    tokens={
+        "CreateService": Token(
+            member="clientToken",
+            mismatch="InvalidParameterException",
+            message="Creation of service was not idempotent.",
+        ),
+        "RunTask": Token(
+            member="clientToken",
+            mismatch="ConflictException",
+            message="The provided clientToken is already in use with a different RunTask request.",
+        ),
     },
     controller="infrastructure.embedded.apis.ecs.controller:EcsController",
     resources="infrastructure.embedded.apis.ecs.resources",

@@ -11,8 +11,6 @@ API = Api(
     version="2015-12-01",
     codes={"InvalidSubnetID.NotFound": "SubnetNotFound"},
     effects={
-        "CreateLoadBalancer": "its listeners listen",
-        "CreateTargetGroup": "its targets are checked once a listener sends to it",
         "DeleteListener": "the port stops listening",
         "DeleteTargetGroup": "its targets are checked no more",
         "ModifyTargetGroup": "health checks change",

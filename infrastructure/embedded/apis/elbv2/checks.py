@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/Wel
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from infrastructure.embedded.apis.elbv2 import attributes
+from infrastructure.embedded.apis.elbv2 import attributes, creation
 from infrastructure.embedded.apis.elbv2.addresses import URL_TAG
 from infrastructure.embedded.apis.elbv2.record import CARRIED, Wire, shares
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
@@ -30,11 +30,16 @@ class Checks:
 
     @operation("CreateListener", effect="a port listens")
     def _create_listener(self, given: Members) -> Output:
+        standing = self._listener_on(given["LoadBalancerArn"], given.get("Port"))
+        if standing is not None and creation.is_as_created(standing, given):
+            return {"Listeners": [standing]}
         self._require_free_port(given["LoadBalancerArn"], given.get("Port"))
         self._require_certificate(given.get("Protocol"), given.get("Certificates"))
         self._require_carried(given["LoadBalancerArn"], given.get("Protocol"))
         self._require_possible(given.get("Protocol"), given["DefaultActions"])
-        return self._moto("CreateListener", given)
+        output = self._moto("CreateListener", given)
+        creation.remember(output["Listeners"][0], given)
+        return output
 
     @operation("ModifyListener", effect="default action changes")
     def _modify_listener(self, given: Members) -> Output:
@@ -50,10 +55,14 @@ class Checks:
         return self._moto("ModifyListener", given)
 
     def _require_free_port(self, balancer: str, port: int | None) -> None:
-        known = self._backend.load_balancers.get(balancer)
-        if known is not None and port in {int(listener.port) for listener in known.listeners.values()}:
+        if self._listener_on(balancer, port) is not None:
             text = f"A listener already exists on this port for this load balancer '{balancer}'"
             raise Refused("DuplicateListener", text)
+
+    def _listener_on(self, balancer: str, port: int | None) -> Record | None:
+        known = self._backend.load_balancers.get(balancer)
+        listeners = known.listeners.values() if known is not None else ()
+        return next((each for each in listeners if int(each.port) == port), None)
 
     def _require_certificate(self, protocol: str | None, certificates: Iterable[Any] | None) -> None:
         if protocol not in ("HTTPS", "TLS"):

@@ -19,6 +19,7 @@ from typing import ClassVar, Literal
 from infrastructure.embedded.apis.elbv2 import record as records
 from infrastructure.embedded.apis.elbv2.addresses import entrance, url
 from infrastructure.embedded.apis.elbv2.checks import Checks
+from infrastructure.embedded.apis.elbv2.creation import Creation
 from infrastructure.embedded.apis.elbv2.metrics import Directory, Hosts, LoadBalancerMetrics
 from infrastructure.embedded.apis.elbv2.record import ListenerRecord, LoadBalancerRecord, TargetGroupRecord
 from infrastructure.embedded.apis.elbv2.routes import routes
@@ -59,7 +60,7 @@ class Elbv2Controller:
 
     name: ClassVar[str] = "elasticloadbalancing"
     watches: ClassVar[frozenset[str]] = frozenset({"elasticloadbalancing"})
-    PARTS: ClassVar[tuple[type, ...]] = (Checks, Targets)
+    PARTS: ClassVar[tuple[type, ...]] = (Checks, Creation, Targets)
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -70,7 +71,8 @@ class Elbv2Controller:
         self._ports: dict[str, int] = {}
         self._entrances: dict[tuple[str, int], Endpoint] = {}
         """Where clients find a listener, by its ARN and the port it is configured with."""
-        operations.bind(self.name, Checks(self._backend, operations, self._url), self._targets)
+        parts = (Checks(self._backend, operations, self._url), Creation(self._backend, operations))
+        operations.bind(self.name, *parts, self._targets)
         self._refused: set[str] = set()
         self._metrics = LoadBalancerMetrics(context.metrics, context.envoy, self._directory)
 

@@ -21,5 +21,6 @@ API = Api(
         ),
     },
     note="Log groups are records: what containers write goes to files (`cafe logs`).",
+    rules="infrastructure.embedded.apis.logs.rules",
     resources="infrastructure.embedded.apis.logs.resources",
 )

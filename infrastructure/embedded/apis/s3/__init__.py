@@ -7,6 +7,7 @@ API = Api(
     moto="s3",
     protocol="rest-xml",
     is_global=True,
+    invalid_at={"createBucketConfiguration.locationConstraint": "InvalidLocationConstraint"},
     absent={"CompleteMultipartUpload": "MalformedXML", "DeleteObjectTagging": "NoSuchKey"},
     codes={"MissingUploadObjectWithObjectLockHeaders": "InvalidRequest"},
     body_limit=64 << 20,
@@ -38,5 +39,6 @@ API = Api(
     },
     note="Buckets and objects are kept in memory, by path-style addresses. Requests are signed by version 4, "
     "URLs by 4 or 2; anonymous requests and forms with a policy (presigned POST) are refused.",
+    rules="infrastructure.embedded.apis.s3.rules",
     resources="infrastructure.embedded.apis.s3.resources",
 )

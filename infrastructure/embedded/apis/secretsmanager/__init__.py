@@ -1,6 +1,6 @@
 """Secrets Manager: values in memory, and the rotation of those that RDS manages."""
 
-from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.gateway.api import Api, Token, names
 
 API = Api(
     name="secretsmanager",
@@ -22,6 +22,10 @@ API = Api(
         "GetSecretValue": "never stale",
     },
     records={"tags and policies": "TagResource UntagResource PutResourcePolicy DeleteResourcePolicy"},
+    tokens=dict.fromkeys(
+        names("CreateSecret PutSecretValue RotateSecret UpdateSecret"),
+        Token(member="ClientRequestToken", names="the version of the secret"),
+    ),
     note="Only the secrets that RDS manages are rotated, and only when asked: nothing here lives for days.",
     controller="infrastructure.embedded.apis.secretsmanager.controller:SecretsManagerController",
     resources="infrastructure.embedded.apis.secretsmanager.resources",

@@ -34,8 +34,14 @@ API = Api(
     records={"no call is authorised by policies": "AddPermission RemovePermission", "tags": "TagQueue UntagQueue"},
     codes={"InvalidToken": "InvalidParameterValue"},
     invalid="InvalidParameterValue",
+    invalid_at={"attribute": "InvalidAttributeName"},
+    unchecked={"ReceiveMessage": "AttributeNames"},
     missing="MissingParameter",
-    interceptor="infrastructure.embedded.apis.sqs.long_poll:LongPoll",
+    interceptors=(
+        "infrastructure.embedded.apis.sqs.recreation:Recreation",
+        "infrastructure.embedded.apis.sqs.long_poll:LongPoll",
+    ),
     controller="infrastructure.embedded.apis.sqs.controller:SqsController",
+    rules="infrastructure.embedded.apis.sqs.rules",
     resources="infrastructure.embedded.apis.sqs.resources",
 )

@@ -1,8 +1,9 @@
 """SQS: the queues are in the control plane itself; what they hold and move goes to CloudWatch (AWS/SQS)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from infrastructure.embedded.apis.sqs.moving import MoveTasks
 from infrastructure.embedded.control.metrics import Datum
 
 if TYPE_CHECKING:
@@ -12,19 +13,34 @@ NAMESPACE = "AWS/SQS"
 
 
 class SqsController:
-    """Keeps no process. Counters of a queue only grow, so what is reported is what came since the last report."""
+    """Keeps no process; message move tasks are its objects.
+
+    Counters of a queue only grow, so what is reported is what came since the last report.
+    """
 
     name: ClassVar[str] = "sqs"
     watches: ClassVar[frozenset[str]] = frozenset({"sqs"})
+    PARTS: ClassVar[tuple[type, ...]] = (MoveTasks,)
 
     def __init__(self, context: "Context") -> None:
         self._backends = context.backends
+        self._moving = MoveTasks(self._backends.sqs)
+        self._backends.operations.bind(self.name, self._moving)
+        self._backends.sqs.recreation_pause_s = context.pace.seconds(60.0)
         self._reported: dict[str, tuple[int, ...]] = {}
         context.metrics.register(self._measured)
 
-    async def reconcile(self, _key: str, /) -> None:
+    def keys(self) -> Collection[str]:
+        """Its own name, for what is reported; and the handles of the tasks that move messages."""
+        return (self.name, *(task.handle for task in self._moving.running()))
+
+    async def reconcile(self, key: str, /) -> float | None:
+        """Let a task go on, or forget what was reported of queues that are gone."""
+        if key != self.name:
+            return self._moving.advance(key)
         queues = self._backends.sqs.queues
         self._reported = {name: counters for name, counters in self._reported.items() if name in queues}
+        return None
 
     def _measured(self, _elapsed_s: float) -> Iterator[Datum]:
         for queue in self._backends.sqs.queues.values():

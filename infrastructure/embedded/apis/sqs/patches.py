@@ -13,13 +13,15 @@ import json
 import time
 from collections.abc import Callable  # noqa: TC003  # one rule for annotations in the package: at run time
 from typing import Any, ClassVar
+from uuid import uuid4
 
 from moto.core.utils import camelcase_to_underscores
 from moto.sqs import models
-from moto.sqs.exceptions import InvalidParameterValue, PurgeQueueInProgress, ReceiptHandleIsInvalid, SQSException
+from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid, SQSException
 
+from infrastructure.embedded.apis.sqs import rules
+from infrastructure.embedded.apis.sqs.backend import EmbeddedSqsBackend
 from infrastructure.embedded.apis.sqs.queue import (
-    IN_FLIGHT_LIMIT,
     Counts,
     Deduplication,
     HeldMessage,
@@ -28,14 +30,13 @@ from infrastructure.embedded.apis.sqs.queue import (
     ReceiptUnknown,
 )
 
-LONGEST_VISIBILITY_S = 43_200.0
-PURGE_PAUSE_S = 60.0
-
 
 class EmbeddedMessage(models.Message):  # type: ignore[misc]  # moto publishes no types
     """moto's message; its state of delivery is the mailbox's, copied in when it is delivered."""
 
     approximate_first_receive_timestamp: int | None
+    dead_letter_source: str | None = None
+    """ARN of the queue that gave it up."""
 
     def mark_delivered(self, receipt_handle: str, receives: int) -> None:
         first = self.approximate_first_receive_timestamp
@@ -78,6 +79,26 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
         if self.redrive_policy:
             found["RedrivePolicy"] = json.dumps(self.redrive_policy)
         return {name: str(value).lower() if isinstance(value, bool) else value for name, value in found.items()}
+
+    def _set_attributes(self, attributes: dict[str, Any], now: float | None = None) -> None:
+        """As moto, which forgets the policy with every other attribute, and takes what does not go together."""
+        limit = attributes.get("FifoThroughputLimit", getattr(self, "fifo_throughput_limit", None))
+        scope = attributes.get("DeduplicationScope", getattr(self, "deduplication_scope", None))
+        if limit == "perMessageGroupId" and scope != "messageGroup":
+            text = "The perMessageGroupId value is allowed only when the value for DeduplicationScope is messageGroup"
+            raise SQSException("InvalidAttributeValue", text)
+        kept = {} if "Policy" in attributes else {"Policy": getattr(self, "policy", None)}
+        super()._set_attributes({**attributes, **kept}, now)
+
+    def _setup_dlq(self, policy: Any) -> None:
+        found = rules.document(policy)
+        if isinstance(found, dict) and found:
+            name = str(found["deadLetterTargetArn"]).rpartition(":")[2]
+            if name not in models.sqs_backends[self.account_id][self.region].queues:
+                raise _bad_redrive(policy, "Dead letter target does not exist.")
+            if name.endswith(".fifo") != self.name.endswith(".fifo"):
+                raise _bad_redrive(policy, "Dead letter queue should be of same type as the source.")
+        super()._setup_dlq(policy)
 
     @property
     def dead_letter_queue(self) -> "EmbeddedQueue | None":
@@ -124,7 +145,7 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
         delay = max(0.0, message.delayed_until / 1000 - message.sent_timestamp / 1000) if message.delayed_until else 0.0
         held = self.box.send(message, now=now, group=message.group_id or "", delay=delay)
         if self.fifo_queue:
-            message.sequence_number = f"{18_850_000_000_000_000_000 + held.number * 256:020d}"
+            message.sequence_number = self._sequence_number(held)
         if key is not None:
             self.seen.remember(key, (message.id, str(message.sequence_number)), now=now)
         self.sent += 1
@@ -138,22 +159,47 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
         most = self.redrive_policy["maxReceiveCount"] if target is not None else None
         delivered, dead = self.box.receive(now=now, count=count, visibility=visibility, max_receives=most)
         for held in delivered:
-            held.body.mark_delivered(self._handle(held), held.receives)
+            held.body.mark_delivered(self._handle(held), held.earlier + held.receives)
         if target is not None:
             for held in dead:
-                target.add_dead(held)
+                target.add_dead(held, self.queue_arn)
         self.received += len(delivered)
         self.empty_receives += not delivered
         return [held.body for held in delivered]
 
-    def add_dead(self, held: HeldMessage[EmbeddedMessage]) -> None:
+    def add_dead(self, held: HeldMessage[EmbeddedMessage], source: str) -> None:
         """Take a message from a queue this is the dead letter queue of; it is never a duplicate.
 
-        A standard queue's retention goes on from when it was first sent, a FIFO queue's begins anew. Source: Amazon SQS
-        Developer Guide, "Using dead-letter queues".
+        Its receives go on counting. A standard queue's retention goes on from when it was first sent, a FIFO queue's
+        begins anew. Source: Amazon SQS Developer Guide, "Using dead-letter queues".
         """
         origin = None if self.fifo_queue else held.origin
-        self.box.send(held.body, now=self.clock(), group=held.body.group_id or "", origin=origin)
+        held.body.dead_letter_source = source
+        moved = self.box.send(held.body, now=self.clock(), group=held.body.group_id or "", origin=origin)
+        moved.earlier = held.earlier + held.receives
+        self.changed()
+
+    def first(self) -> EmbeddedMessage | None:
+        """What would be received next, left where it is."""
+        self.counts()  # what has expired goes
+        held = self.box.first(now=self.clock())
+        return held.body if held is not None else None
+
+    def take_out(self) -> EmbeddedMessage | None:
+        """What would be received next; it is not in the queue any more."""
+        held = self.box.take_out(now=self.clock())
+        self.changed()
+        return held.body if held is not None else None
+
+    def add_anew(self, message: EmbeddedMessage) -> None:
+        """Take a message from a dead letter queue, as one that was never sent before."""
+        fresh = copy.copy(message)
+        fresh.id = str(uuid4())
+        fresh.approximate_receive_count, fresh.approximate_first_receive_timestamp = 0, None
+        fresh.dead_letter_source = None
+        fresh.mark_sent()
+        held = self.box.send(fresh, now=self.clock(), group=fresh.group_id or "")
+        fresh.sequence_number = self._sequence_number(held) if self.fifo_queue else None
         self.changed()
 
     def delete_message(self, receipt_handle: str) -> None:
@@ -183,6 +229,13 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
             )
         self.changed()
 
+    def delivered(self, receipt_handle: str) -> EmbeddedMessage:
+        """The message that a receipt is of; `ReceiptHandleIsInvalid` when it is not held any more."""
+        held = self.box.held(self._receipt(receipt_handle)[0])
+        if held is None:
+            raise ReceiptHandleIsInvalid
+        return held.body
+
     def give_back(self, receipt_handle: str) -> None:
         number, receipt = self._receipt(receipt_handle)
         self.box.give_back(number, receipt, now=self.clock())
@@ -191,6 +244,9 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
     def changed(self) -> None:
         for watcher in tuple(self.watchers):
             watcher()
+
+    def _sequence_number(self, held: HeldMessage[EmbeddedMessage]) -> str:
+        return f"{18_850_000_000_000_000_000 + held.number * 256:020d}"
 
     def _handle(self, held: HeldMessage[EmbeddedMessage]) -> str:
         return base64.urlsafe_b64encode(f"{self.name}/{held.number}/{held.receipt}".encode()).decode()
@@ -205,60 +261,9 @@ class EmbeddedQueue(models.Queue):  # type: ignore[misc]  # moto publishes no ty
         raise ReceiptHandleIsInvalid
 
 
-class EmbeddedSqsBackend(models.SQSBackend):  # type: ignore[misc]  # moto publishes no types
-    """moto's back end, with what it does by scanning a queue handed to the queue."""
-
-    __module__ = models.__name__  # moto looks for the URLs of a back end beside the module of its class
-
-    def receive_message(
-        self,
-        queue_name: str,
-        count: int,
-        wait_seconds_timeout: int,
-        visibility_timeout: int,
-        message_attribute_names: list[str] | None = None,
-    ) -> list[Any]:
-        """What can be delivered now: waiting is the long-poll interceptor's business.
-
-        `OverLimit` is for short polls of standard queues alone. Source: API Reference, ReceiveMessage.
-        """
-        queue = self.get_queue(queue_name)
-        taken = queue.take(count, float(visibility_timeout))
-        if not taken and queue.box.is_full and not wait_seconds_timeout and not queue.fifo_queue:
-            raise SQSException(
-                "OverLimit",
-                f"{IN_FLIGHT_LIMIT} messages are in flight, the most: delete some, or let their visibility end",
-            )
-        return [_with_attributes(message, message_attribute_names or []) for message in taken]
-
-    def change_message_visibility(self, queue_name: str, receipt_handle: str, visibility_timeout: int) -> None:
-        if not 0 <= visibility_timeout <= LONGEST_VISIBILITY_S:
-            raise InvalidParameterValue(
-                f"Value {visibility_timeout} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and "
-                f"{LONGEST_VISIBILITY_S:.0f}."
-            )
-        self.get_queue(queue_name).set_visibility(receipt_handle, float(visibility_timeout))
-
-    def delete_queue(self, queue_name: str) -> None:
-        queue = self.get_queue(queue_name)
-        super().delete_queue(queue_name)
-        queue.is_deleted = True
-        queue.changed()
-
-    def purge_queue(self, queue_name: str) -> None:
-        queue = self.get_queue(queue_name)
-        now = queue.clock()
-        if queue.purged_at is not None and now - queue.purged_at < PURGE_PAUSE_S:
-            raise PurgeQueueInProgress(queue_name)
-        queue.purged_at = now
-        queue.box.purge()
-
-
-def _with_attributes(message: EmbeddedMessage, names: list[str]) -> Any:
-    """A copy with the message attributes that were asked for, so that the one in the queue keeps all."""
-    mine = copy.copy(message)
-    models._filter_message_attributes(mine, names)  # moto's own rule of AWS's patterns
-    return mine
+def _bad_redrive(policy: object, reason: str) -> InvalidParameterValue:
+    text = f"Value {rules.shown(policy)} for parameter RedrivePolicy is invalid. Reason: {reason}"
+    return InvalidParameterValue(text)
 
 
 def install() -> None:

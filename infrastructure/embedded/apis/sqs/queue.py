@@ -39,6 +39,8 @@ class HeldMessage(Generic[Body]):
     origin: float
     is_delayed: bool = False
     receives: int = 0
+    earlier: int = 0
+    """Receives from a queue whose dead letter it is; they count for its readers, not for its end here."""
     receipt: int = 0
     visible_at: float | None = None
     """When the delivery it is in ends; None while it waits."""
@@ -239,6 +241,21 @@ class MailBox(Generic[Body]):
         """When, at the earliest, time alone makes a message deliverable; None: never. May be early, is never late."""
         ends = [heap[0][0] for heap in (self._delays, self._flights) if heap]
         return min(ends, default=None)
+
+    def first(self, *, now: float) -> HeldMessage[Body] | None:
+        """What would be received next, left where it is."""
+        return self._held[self._heads[0][0]] if self.is_deliverable(now=now) else None
+
+    def take_out(self, *, now: float) -> HeldMessage[Body] | None:
+        """What would be received next, which is not held any more then."""
+        held = self.first(now=now)
+        if held is not None:
+            self._remove(held)
+        return held
+
+    def held(self, number: int) -> HeldMessage[Body] | None:
+        """The message of that number; None when it is gone."""
+        return self._held.get(number)
 
     def _remember_moved(self, held: HeldMessage[Body]) -> None:
         """For `expire`; what has left since is dropped as often as it is the greater part."""

@@ -4,9 +4,10 @@ from infrastructure.embedded.stacks.resource_type import REF, Members, Propertie
 
 
 def _attributes(properties: Properties) -> Members:
-    """All but name and tags are attributes."""
+    """All but name and tags are attributes; a queue that is no FIFO queue has no attribute that says so."""
     named = {name: value for name, value in properties.items() if name in ("QueueName", "Tags")}
-    return {**named, "Attributes": {name: value for name, value in properties.items() if name not in named}}
+    is_said = {"FifoQueue"} if str(properties.get("FifoQueue")).lower() == "false" else set()
+    return {**named, "Attributes": {k: v for k, v in properties.items() if k not in {*named, *is_said}}}
 
 
 TYPES = (

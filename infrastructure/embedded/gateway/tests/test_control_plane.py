@@ -132,19 +132,20 @@ def test_another_region_is_refused_rather_than_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "length", "body", "status"),
+    ("service", "length", "body", "status", "code"),
     [
-        ("ecs", (1 << 20) + 1, b"", 413),
-        ("dynamodb", (1 << 20) + 1, b"{" * ((1 << 20) + 1), 400),
+        ("ecs", (1 << 20) + 1, b"", 413, "RequestEntityTooLarge"),
+        ("dynamodb", (1 << 20) + 1, b"{" * ((1 << 20) + 1), 400, "SerializationException"),
     ],
     ids=["too-long-by-its-header", "allowed-for-batches"],
 )
-def test_a_body_is_bounded_by_its_api(service: str, length: int, body: bytes, status: int) -> None:
+def test_a_body_is_bounded_by_its_api(service: str, length: int, body: bytes, status: int, code: str) -> None:
     async def scenario() -> None:
         async with serving() as (_, client):
             headers = {"host": "127.0.0.1", "x-amz-target": "DynamoDB_20120810.PutItem"}
             signed = Signer(OPERATOR, service, REGION).sign("POST", "/", headers, body, time.time())
-            assert (await client.ask("POST", "/", signed, body, length=length)).status == status
+            reply = await client.ask("POST", "/", signed, body, length=length)
+            assert (reply.status, reply.json["__type"]) == (status, code)
 
     run(scenario())
 

@@ -19,6 +19,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "dynamodb": (
         "infrastructure.embedded.moto.patches.kms_keys",
         "infrastructure.embedded.apis.dynamodb.patches.items",
+        "infrastructure.embedded.apis.dynamodb.patches.numbers",
         "infrastructure.embedded.apis.dynamodb.patches.tables",
         "infrastructure.embedded.apis.dynamodb.patches.transactions",
         "infrastructure.embedded.apis.dynamodb.patches.malformed",
@@ -28,13 +29,17 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "ecs": ("infrastructure.embedded.apis.ecs.patches",),
     "elasticache": ("infrastructure.embedded.apis.elasticache.patches",),
     "elbv2": ("infrastructure.embedded.apis.elbv2.patches",),
-    "kinesis": ("infrastructure.embedded.apis.kinesis.patches", "infrastructure.embedded.apis.kinesis.lookups"),
-    "logs": ("infrastructure.embedded.apis.logs.subscriptions",),
+    "kinesis": (
+        "infrastructure.embedded.apis.kinesis.patches",
+        "infrastructure.embedded.apis.kinesis.lookups",
+        "infrastructure.embedded.apis.kinesis.throughput",
+    ),
+    "logs": ("infrastructure.embedded.apis.logs.patches", "infrastructure.embedded.apis.logs.subscriptions"),
     "rds": ("infrastructure.embedded.apis.rds.patches",),
     "s3": ("infrastructure.embedded.apis.s3.patches",),
     "resourcegroupstaggingapi": ("infrastructure.embedded.apis.tagging.patches",),
     "secretsmanager": ("infrastructure.embedded.apis.secretsmanager.patches",),
-    "sqs": ("infrastructure.embedded.apis.sqs.patches",),
+    "sqs": ("infrastructure.embedded.apis.sqs.patches", "infrastructure.embedded.apis.sqs.answers"),
 }
 """moto package to the patches it gets, in this order. They import moto, so they are imported when it is prepared."""
 

@@ -4,7 +4,7 @@ Codes of a refused request, from the API references' "Common Error Types" and ea
 
 - JSON: ValidationException, SerializationException; ECS, ECR, Logs and Tagging: InvalidParameterException; Secrets
   Manager both; CloudWatch, IAM, STS, CloudFormation, ELB: ValidationError; SQS, RDS, ElastiCache, CloudWatch:
-  InvalidParameterValue, MissingParameter; queries of the wrong form: MalformedInput;
+  InvalidParameterValue, MissingParameter, SQS InvalidAttributeName; queries of the wrong form: MalformedInput;
 - EC2: InvalidParameterValue, MissingParameter, UnknownParameter; S3: InvalidArgument, MalformedXML, and those of a
   member's own.
 """
@@ -25,7 +25,7 @@ from infrastructure.embedded.tests.conformance.cases import Case
 _JSON = frozenset({"ValidationException", "SerializationException"})
 _QUERY = frozenset({"ValidationError", "MalformedInput", "InvalidParameterValue", "MissingParameter"})
 _EC2 = frozenset({"InvalidParameterValue", "MissingParameter", "UnknownParameter", "InvalidParameterCombination"})
-_S3 = frozenset({"InvalidArgument", "MalformedXML", "InvalidRequest"})
+_S3 = frozenset({"InvalidArgument", "InvalidLocationConstraint", "InvalidRequest", "MalformedXML"})
 INVALID: Mapping[str, frozenset[str]] = {
     "ec2": _EC2,
     "ecr": _JSON | {"InvalidParameterException"},
@@ -35,7 +35,7 @@ INVALID: Mapping[str, frozenset[str]] = {
     "monitoring": frozenset({"ValidationError", "InvalidParameterValue", "MissingParameter", "SerializationException"}),
     "s3": _S3,
     "secretsmanager": _JSON | {"InvalidParameterException"},
-    "sqs": frozenset({"InvalidParameterValue", "MissingParameter", "SerializationException"}),
+    "sqs": frozenset({"InvalidAttributeName", "InvalidParameterValue", "MissingParameter", "SerializationException"}),
     "tagging": _JSON | {"InvalidParameterException"},
 }
 """Codes of an invalid request, by API; the others' are those of their protocol."""

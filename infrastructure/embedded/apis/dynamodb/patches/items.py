@@ -20,11 +20,8 @@ from infrastructure.embedded.gateway.api import names
 OPERATIONS = names(
     "BatchGetItem BatchWriteItem DeleteItem GetItem PutItem Query Scan TransactGetItems TransactWriteItems UpdateItem"
 )
-_MEMBERS = names(
-    "Attributes ConsumedCapacity Count Item Items LastEvaluatedKey Responses ScannedCount UnprocessedItems "
-    "UnprocessedKeys"
-)
-"""Members of the answers; moto's results hold others that no answer of AWS has."""
+_MEMBERS = names("Attributes Count Item Items LastEvaluatedKey Responses ScannedCount UnprocessedItems UnprocessedKeys")
+"""Members of the answers; moto's results hold others that no answer of AWS has. What was consumed throttling tells."""
 _moto_parse = responses.DynamoHandler.parse_parameters
 _moto_execute = ActionResult.execute_result
 

@@ -13,8 +13,8 @@ from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models import dynamo_type, table
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 
-LARGEST = 405_000
-"""moto's limit of an item's size in bytes; AWS documents 400 KB."""
+LARGEST = 409_600
+"""Bytes of an item at most: 400 KB. Source: Developer Guide, "Quotas". moto's limit is 405,000."""
 _moto_query = table.Table.query
 _moto_size = DynamoType.size
 _PARTITION = "_partition_asked_for"

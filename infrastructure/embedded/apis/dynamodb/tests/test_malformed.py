@@ -46,8 +46,19 @@ def test_a_filter_that_is_one_filters() -> None:
     assert run(found())["Count"] == 1
 
 
-def test_statements_are_refused() -> None:
+def test_statements_in_batches_are_refused() -> None:
     async def refusal() -> dict[str, Any]:
-        return await Control().refusal("dynamodb", "ExecuteStatement", Statement="SELECT * FROM t")
+        statements = [{"Statement": "SELECT * FROM t"}]
+        return await Control().refusal("dynamodb", "BatchExecuteStatement", Statements=statements)
 
     assert run(refusal())["status"] == 501
+
+
+def test_an_update_that_changes_nothing_makes_the_item() -> None:
+    async def found() -> Any:
+        control = Control()
+        await control.ask("dynamodb", "CreateTable", **table("t"))
+        await control.ask("dynamodb", "UpdateItem", TableName="t", Key={"id": {"S": "a"}})
+        return await control.ask("dynamodb", "Scan", TableName="t")
+
+    assert run(found())["Items"] == [{"id": {"S": "a"}}]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infrastructure.embedded.apis.dynamodb.capacity import Capacity, attributes_size, read_units, write_units
+from infrastructure.embedded.apis.dynamodb.tables import TableCalls
 from infrastructure.embedded.apis.dynamodb.throttling import Throttling
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, run, table
 
@@ -28,6 +29,8 @@ async def _cloud(*, read: int = 1, write: int = 1, burst_s: float = 1.0) -> tupl
     control, clock = Control(interceptors=()), Clock()
     await control.ask("dynamodb", "CreateTable", **table("orders", read=read, write=write))
     await control.ask("dynamodb", "CreateTable", **table("roomy"))
+    operations = control.backends.operations
+    operations.bind("dynamodb", TableCalls(control.backends.dynamodb, operations))
     control.backends.capacity.burst_s = burst_s
     throttling = Throttling(control.backends, clock=clock)
     plain = control.plane.handle

@@ -89,7 +89,10 @@ REFUSALS: Mapping[str, tuple[Callable[[Balancer], Any], str]] = {
         lambda b: b.call("ModifyListener", ListenerArn=b.listener, Protocol="HTTPS"),
         "ValidationError: A certificate must be specified for HTTPS listeners",
     ),
-    "port in use": (lambda b: b.listen(80), "DuplicateListener: A listener already exists on this port"),
+    "port in use": (
+        lambda b: b.listen(80, "HTTP", fixed("503")),
+        "DuplicateListener: A listener already exists on this port",
+    ),
     "login on HTTP": (lambda b: b.listen(81, "HTTP", LOGIN, fixed("200")), "InvalidLoadBalancerAction: .*'HTTP'"),
     "login in a rule": (lambda b: b.rule(PATH, 20, LOGIN, fixed("200")), "InvalidLoadBalancerAction: .*'HTTP'"),
     "login put into a rule": (

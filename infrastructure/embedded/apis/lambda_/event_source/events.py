@@ -105,6 +105,7 @@ def _attributes(message: Any) -> dict[str, str]:
         "SenderId": message.sender_id,
         "MessageDeduplicationId": message.deduplication_id,
         "ApproximateFirstReceiveTimestamp": message.approximate_first_receive_timestamp,
+        "DeadLetterQueueSourceArn": message.dead_letter_source,
     }
     return {name: str(value) for name, value in values.items() if value is not None}
 

@@ -100,6 +100,7 @@ def _message(**more: Any) -> SimpleNamespace:
         "sent_timestamp": 1545082649183,
         "sequence_number": None,
         "group_id": None,
+        "dead_letter_source": None,
         "sender_id": "AIDA",
         "deduplication_id": None,
         "approximate_first_receive_timestamp": 1545082649185,
@@ -135,9 +136,12 @@ def test_a_record_of_a_standard_queue_has_the_shape_of_awss_example() -> None:
 
 
 def test_a_record_of_a_fifo_queue_names_group_sequence_and_deduplication_id() -> None:
-    message = _message(group_id="c1", sequence_number="00018850", deduplication_id="o1")
+    message = _message(
+        group_id="c1", sequence_number="00018850", deduplication_id="o1", dead_letter_source=STANDARD.arn
+    )
     record = json.loads(events.delivery_of(message, source_arn=FIFO.arn).record)
     added = {"MessageGroupId": "c1", "SequenceNumber": "00018850", "MessageDeduplicationId": "o1"}
+    added["DeadLetterQueueSourceArn"] = STANDARD.arn
     assert record["attributes"] == record["attributes"] | added
 
 

@@ -85,3 +85,24 @@ def test_an_object_that_is_compressed_is_kept_so() -> None:
     answer = run(kept())
     assert answer.body == body
     assert answer.headers["content-encoding"] == "gzip"
+
+
+NAMES = ["Bad_Bucket", "ab", "a" * 64, "192.168.1.1", "a..b", "-ab", "ab-", ".ab", "a_b", "BAD", "xn--ab"]
+NAMES += ["sthree-a", "amzn-s3-demo-a", "a-s3alias", "a--ol-s3", "a.mrap", "a--x-s3", "a--table-s3"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_no_bucket_has_is_refused(name: str) -> None:
+    async def refusal() -> Answer:
+        return await _asked(Control(), "CreateBucket", Bucket=name)
+
+    refused = run(refusal())
+    assert (refused.status, b"<Code>InvalidBucketName</Code>" in refused.body) == (400, True)
+
+
+@pytest.mark.parametrize("name", ["abc", "a" * 63, "my.bucket-1", "1.2.3", "123"])
+def test_any_other_name_is_taken(name: str) -> None:
+    async def made() -> Answer:
+        return await _asked(Control(), "CreateBucket", Bucket=name)
+
+    assert run(made()).is_success

@@ -134,6 +134,7 @@ def test_the_dead_go_to_the_queue_that_has_the_dead_letter_queues_name_now() -> 
             message = (await _receive(control))[0]
             assert message["Attributes"]["ApproximateReceiveCount"] == count
             clock.now += 31.0
+        control.backends.sqs.recreation_pause_s = 0.0
         await control.ask("sqs", "CreateQueue", QueueName="dead.fifo", Attributes={"FifoQueue": "true"})
         assert await _receive(control) == []
         assert [message["Body"] for message in await _receive(control, DEAD_URL)] == ["poison"]

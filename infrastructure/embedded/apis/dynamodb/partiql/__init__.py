@@ -1,0 +1,1 @@
+"""DynamoDB's PartiQL: statements are the same calls under other names."""
