@@ -28,6 +28,8 @@ class Surroundings:
     """The control plane's."""
     pace: Pace
     edge: Callable[[str, str], Endpoint]
+    password: Callable[[str], str]
+    """What an upstream, by its name, asks its clients for."""
     secret: Callable[[str], str]
 
     @classmethod
@@ -38,6 +40,7 @@ class Surroundings:
             url=context.url,
             pace=context.pace,
             edge=context.network.edge,
+            password=context.network.password,
             secret=lambda identity: str(secrets.get_secret_value(identity, None, None)["SecretString"]),
         )
 
@@ -58,7 +61,10 @@ class Surroundings:
         if service is None:
             return {"AWS_ENDPOINT_URL": self.url, **configured, **identity}
         addresses = {edge: self.edge(service.name, edge.upstream) for edge in service.edges}
-        edges = {edge.variable: edge.form.format(host=at.host, port=at.port) for edge, at in addresses.items()}
+        edges = {
+            edge.variable: edge.form.format(host=at.host, port=at.port, password=self.password(edge.upstream))
+            for edge, at in addresses.items()
+        }
         return {**configured, **identity, "CAFE_METRIC_PERIOD_S": f"{self.pace.metric_period_s:g}", **edges}
 
     def secret_of(self, source: str) -> str:

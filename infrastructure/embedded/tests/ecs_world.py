@@ -122,6 +122,9 @@ class FakeNetwork:
     def edge(self, service: str, upstream: str) -> Endpoint:
         return Endpoint(LOOPBACK, 30_000 + sum(map(ord, service + upstream)))
 
+    def password(self, upstream: str) -> str:
+        return f"{upstream}-password"
+
     def set_upstream(self, name: str, endpoints: tuple[Endpoint, ...]) -> None:
         self.upstreams[name] = endpoints
 

@@ -9,7 +9,6 @@ API = Api(
     protocol="query",
     effects={
         "DeleteReplicationGroup": "its servers end, its endpoints refuse",
-        "ModifyReplicationGroup": "its settings; the number of nodes stays",
     },
     invalid="InvalidParameterValue",
     codes={"InvalidSubnetID.NotFound": "InvalidSubnet", "InvalidToken": "InvalidParameterValue"},
@@ -18,7 +17,7 @@ API = Api(
         "all processes share the loopback interface": (
             "CreateCacheSubnetGroup DeleteCacheSubnetGroup ModifyCacheSubnetGroup"
         ),
-        "servers ask for no password yet": "CreateUser DeleteUser",
+        "every client is the user `default`": "CreateUser DeleteUser",
         "nothing here lives for days": "CreateSnapshot DeleteSnapshot",
         "tags": "AddTagsToResource RemoveTagsFromResource",
     },

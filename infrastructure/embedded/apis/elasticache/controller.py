@@ -61,6 +61,7 @@ class ElastiCacheController(RedisController):
             ],
             engine=self._engine,
             changed=self._role_changed,
+            tokens=self._calls.tokens.get(identity, ()),
         )
 
     async def _step(self, _record: Record, group: Group) -> None:
@@ -73,6 +74,7 @@ class ElastiCacheController(RedisController):
         record = self._backend.replication_groups.get(group.id)
         if record is not None and record.automatic_failover == "enabled":
             await group.fail_over()
+        await group.admit(self._calls.tokens.get(group.id, ()))
         await group.revive()
         self._write_back(group)
 
@@ -102,7 +104,7 @@ class ElastiCacheController(RedisController):
     def _addresses(self, record: Record, group: Group) -> list[Entrance]:
         tags = self._backend.tagging_service.list_tags_for_resource(record.arn)["Tags"]
         known_as, ports = self.UPSTREAM if is_platforms(tags) else "", self._calls.ports[group.id]
-        name, url, primary = f"elasticache-{group.id}", "redis://{host}:{port}/0", (group.primary.endpoint,)
+        name, url, primary = f"elasticache-{group.id}", self.URL, (group.primary.endpoint,)
         found = [Entrance(name=name, port=ports.primary, servers=primary, known_as=known_as, url=url)]
         if ports.reader != ports.primary:
             readers = tuple(replica.endpoint for replica in group.replicas) or primary

@@ -73,7 +73,7 @@ class MemoryDbController(RedisController):
     def _addresses(self, record: Record, group: Group) -> tuple[Entrance, ...]:
         known_as = self.UPSTREAM if is_platforms(self._backend.list_tags(record.arn)) else ""
         name, port, servers = f"memorydb-{group.id}", self._calls.ports[group.id], (group.primary.endpoint,)
-        return (Entrance(name=name, port=port, servers=servers, known_as=known_as, url="redis://{host}:{port}/0"),)
+        return (Entrance(name=name, port=port, servers=servers, known_as=known_as, url=self.URL),)
 
     def _forget(self, identity: str) -> Collection[int]:
         return self._calls.forget(identity)

@@ -25,12 +25,15 @@ class RedisController(ABC):
     UPSTREAM: ClassVar[str]
     NAMESPACE: ClassVar[str]
     """Of its metrics in CloudWatch."""
+    URL: ClassVar[str] = "redis://:{password}@{host}:{port}/0"
     METRICS: ClassVar[Mapping[str, str]] = {}
     """Metrics that it calls otherwise than ElastiCache."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._engine = RedisEngine(context.supervisor, context.ports, context.state)
+        self._engine = RedisEngine(
+            context.supervisor, context.ports, context.state, context.network.password(self.UPSTREAM)
+        )
         self._fleet = Fleet(
             wanted=self._wanted, make=self._make, step=self._step, remove=Group.remove, changed=self._publish
         )

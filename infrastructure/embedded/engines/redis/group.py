@@ -10,7 +10,7 @@ was acknowledged is on disk before its answer: a replica takes over the dead pri
 import logging
 import shutil
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from infrastructure.embedded.control.failures import all_of
@@ -54,6 +54,8 @@ class Group:
     engine: RedisEngine
     changed: Callable[["Group"], None]
     logs: Path | None = None
+    tokens: tuple[str, ...] = field(default=(), repr=False)
+    """What clients may authenticate with, besides the password of all servers."""
 
     @property
     def primary(self) -> RedisMember:
@@ -99,6 +101,12 @@ class Group:
             return False
         await self._succeed(successor)
         return True
+
+    async def admit(self, tokens: tuple[str, ...]) -> None:
+        """Let clients in with these tokens from now on; open connections live on, as on AWS."""
+        if tokens != self.tokens:
+            await all_of(self.id, (node.admit(tokens) for _, node in self.running()))
+            self.tokens = tokens
 
     async def revive(self) -> None:
         await self._start([member for member in self.members if not member.is_alive])
@@ -153,6 +161,7 @@ class Group:
                 node_type=self.node_type,
                 primary=None if member.is_primary else self.primary.endpoint,
                 log=self._log_of(member) if self.logs else None,
+                tokens=self.tokens,
             )
         )
 

@@ -102,7 +102,7 @@ class Cache:
 
 
 async def call(port: int, *words: str | int) -> Reply:
-    connection = await RespConnection.open(LOOPBACK, port)
+    connection = await RespConnection.open(LOOPBACK, port, password="elasticache-password")
     try:
         return await connection.call(*words)
     finally:
@@ -144,7 +144,9 @@ async def test_a_group_is_addressed_before_it_runs_and_answers_there_later(state
             f"elasticache-{GROUP}": address["port"],
             f"elasticache-{GROUP}-reader": shard["reader_endpoint"]["port"],
         }
-        assert cache.world.network.endpoints["elasticache"] == f"redis://{LOOPBACK}:{address['port']}/0"
+        assert cache.world.network.endpoints["elasticache"] == (
+            f"redis://:elasticache-password@{LOOPBACK}:{address['port']}/0"
+        )
         assert cache.world.network.upstreams["elasticache"] == (Endpoint(LOOPBACK, cache.primary.port),)
         assert await call(cache.served_at(f"elasticache-{GROUP}"), "SET", "key", "1") == "OK"
         await until(cache.served_at(f"elasticache-{GROUP}-reader"), ("GET", "key"), "1")
