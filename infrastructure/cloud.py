@@ -74,7 +74,11 @@ class Platform:
         return self._driver.status(self._connection, self.outputs)
 
     def shell(self) -> Mapping[str, str]:
-        """Environment variables that point any AWS tool at this platform: what `cafe env` prints."""
+        """Environment variables that point any tool at this platform: what `cafe env` prints.
+
+        With an embedded platform's go the passwords of its stores, which only this machine can reach. On AWS they stay
+        in Secrets Manager.
+        """
         connection = self._connection
         own = {
             "AWS_ENDPOINT_URL": connection.endpoint_url,
@@ -84,7 +88,14 @@ class Platform:
             "AWS_DEFAULT_REGION": connection.region,
         }
         urls = {f"CAFE_{name.upper()}_URL": url for name, url in sorted(self.endpoints().items())}
-        return {key: value for key, value in own.items() if value is not None} | urls
+        return {key: value for key, value in own.items() if value is not None} | urls | self._psql()
+
+    def _psql(self) -> Mapping[str, str]:
+        """What lets `psql "$CAFE_AURORA_READER_URL"` in as it stands; a rotation changes it."""
+        if not self._connection.is_embedded:
+            return {}
+        login = self.database_login()
+        return {"PGUSER": login.username, "PGPASSWORD": login.password}
 
 
 def up(

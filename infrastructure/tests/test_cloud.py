@@ -12,11 +12,12 @@ from infrastructure.driver import Driver
 from infrastructure.embedded.pace import FAST
 from infrastructure.environment import Target
 from infrastructure.errors import EnvironmentFault, UsageError
+from infrastructure.login import DatabaseLogin
 from infrastructure.stacks import Deployment, Supplier
 from infrastructure.tests.fake_driver import FakeDriver
 
 DEV = environment.load("dev")
-OUTPUTS = {"AlbArn": "arn:alb"}
+OUTPUTS = {"AlbArn": "arn:alb", "AuroraSecretArn": "arn:secret"}
 
 
 @pytest.fixture(autouse=True)
@@ -141,14 +142,15 @@ def test_an_interruption_says_what_remains_where_something_does(
 def test_what_is_not_there_is_refused_with_what_is(monkeypatch: pytest.MonkeyPatch) -> None:
     driven_by(monkeypatch, FakeDriver(was_up=True))
     platform = cloud.attach(DEV, "embedded")
-    with pytest.raises(UsageError, match=r"no stack output is called 'AlbAr'; known: AlbArn"):
+    with pytest.raises(UsageError, match=r"no stack output is called 'AlbAr'; known: AlbArn, AuroraSecretArn"):
         platform.output("AlbAr")
     with pytest.raises(UsageError, match=r"no endpoint is called 'nlb'; known: alb, elasticache"):
         platform.endpoint("nlb")
 
 
 @pytest.mark.usefixtures("asked")
-def test_the_shell_gets_what_any_aws_tool_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shell_gets_what_any_tool_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloud, "read_login", lambda _client, _arn: DatabaseLogin(username="cafe", password="s3cret"))
     driven_by(monkeypatch, FakeDriver(was_up=True))
     assert cloud.attach(DEV, "embedded").shell() == {
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
@@ -157,7 +159,9 @@ def test_the_shell_gets_what_any_aws_tool_needs(monkeypatch: pytest.MonkeyPatch)
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "CAFE_ALB_URL": "http://127.0.0.1:1",
-        "CAFE_ELASTICACHE_URL": "redis://127.0.0.1:2/0",
+        "CAFE_ELASTICACHE_URL": "redis://:pass@127.0.0.1:2/0",
+        "PGUSER": "cafe",
+        "PGPASSWORD": "s3cret",
     }
 
 

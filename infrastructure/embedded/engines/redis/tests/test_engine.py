@@ -106,11 +106,9 @@ async def test_nobody_gets_in_without_the_password(state: StateFolder) -> None:
     async with servers(state) as made:
         node = await made.start("one")
         stranger = await RespConnection.open(*_address(node))
-        for words in (("GET", "key"), ("INFO",)):
+        for words in (("GET", "key"), ("INFO",), ("CONFIG", "SET", "dir", "/root")):
             with pytest.raises(RespError, match="NOAUTH Authentication required"):
                 await stranger.call(*words)
-        with pytest.raises(RespError, match="ERR unknown command 'CONFIG'"):
-            await stranger.call("CONFIG", "SET", "dir", "/root")
         stranger.close()
         for password in ("guessed", node.access.operator):
             with pytest.raises(RespError, match="WRONGPASS"):
