@@ -90,7 +90,7 @@ class Platform:
         urls = {f"CAFE_{name.upper()}_URL": url for name, url in sorted(self.endpoints().items())}
         return {key: value for key, value in own.items() if value is not None} | urls | self._psql()
 
-    def _psql(self) -> Mapping[str, str]:
+    def _psql(self) -> dict[str, str]:
         """What lets `psql "$CAFE_AURORA_READER_URL"` in as it stands; a rotation changes it."""
         if not self._connection.is_embedded:
             return {}

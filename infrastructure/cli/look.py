@@ -14,7 +14,6 @@ from infrastructure.environment import Target
 from infrastructure.errors import EnvironmentFault
 from infrastructure.status import PlatformStatus, ProcessStatus
 
-
 _PASSWORD = re.compile(r"(?<=//):[^@/]*@")
 
 

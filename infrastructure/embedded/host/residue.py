@@ -65,6 +65,7 @@ def sweep(state: StateFolder, *, spare: Collection[int] = (), within_s: float = 
 
 def remove_files(state: StateFolder) -> None:
     """Remove the folder's content and, unless the journal is kept, the folder; a journal says what must be undone."""
+    state.remove_run()
     if not state.root.exists():
         return
     for entry in list(state.root.iterdir()):

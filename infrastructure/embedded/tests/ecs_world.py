@@ -18,6 +18,7 @@ from infrastructure.embedded.moto.records import Backends
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment
 from infrastructure.embedded.pace import FAST, Pace
 from infrastructure.embedded.tests.control import ACCOUNT, REGION
+from infrastructure.embedded.tests.processes import OneUser
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 
@@ -70,6 +71,7 @@ class FakeSupervisor:
         self.started: list[FakeProcess] = []
         self.refusal: str | None = None
         self.obeys = True
+        self.users = OneUser()
         self.clock: Callable[[], float] = time.time
         self._callbacks: list[Callable[[FakeProcess], None]] = []
 

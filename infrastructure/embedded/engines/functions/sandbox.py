@@ -31,7 +31,7 @@ from infrastructure.embedded.engines.functions.spec import FunctionSpec, process
 from infrastructure.embedded.host import proctree
 from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.host.supervisor import Supervisor
-from infrastructure.state import StateFolder
+from infrastructure.state import StateFolder, make_enterable
 
 MEGABYTE = 1 << 20
 _MEMORY_LOOK_S = 0.05
@@ -99,7 +99,8 @@ class Sandbox:
         began = time.monotonic()
         try:
             address = await self._api.serve()
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_enterable(self._folder.parent)
+            self._supervisor.users.own(self._folder, self.id)
             self._process = await self._supervisor.start(process_spec(self.spec, self.id, address, self._folder))
             self._death = self._loop.create_task(self._watch(self._process), name=f"watch {self.id}")
             with _Timers(self._loop, limit_s, self._end, self._look):

@@ -32,7 +32,7 @@ class RedisController(ABC):
     def __init__(self, context: Context) -> None:
         self._context = context
         self._engine = RedisEngine(
-            context.supervisor, context.ports, context.state, context.network.password(self.UPSTREAM)
+            context.supervisor, context.ports, context.state, context.network.password(self.UPSTREAM), self.name
         )
         self._fleet = Fleet(
             wanted=self._wanted, make=self._make, step=self._step, remove=Group.remove, changed=self._publish

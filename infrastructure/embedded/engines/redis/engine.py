@@ -131,12 +131,16 @@ class RedisNode:
 class RedisEngine:
     """Starts servers through the supervisor. `password` is what all of them ask clients for."""
 
-    def __init__(self, supervisor: Supervisor, ports: Ports, state: StateFolder, password: str) -> None:
+    def __init__(
+        self, supervisor: Supervisor, ports: Ports, state: StateFolder, password: str, account: str = "redis"
+    ) -> None:
         self._supervisor = supervisor
+        self._account = account
+        """Whom the servers run as, and who owns their files."""
         self._access = Access(password)
         self.ports = ports
         """One for each node, until it is gone for good."""
-        self._state = state
+        self._folder = state.run / account
 
     async def start(self, spec: RedisNodeSpec) -> RedisNode:
         """A server that answers; `EnvironmentFault` with the log's tail when it does not within 10 s."""
@@ -150,6 +154,7 @@ class RedisEngine:
                 port=spec.port,
                 az=spec.az,
                 argv=self._command(spec),
+                account=self._account,
             )
         )
         ask = functools.partial(_connected_to_process, process.pid, spec.port, self._access)
@@ -157,11 +162,14 @@ class RedisEngine:
         return RedisNode(spec, self._access, process, connection)
 
     def logs(self, group: str) -> Path:
-        return self._state.run / "redis" / group
+        return self._folder / group
+
+    def own(self, folder: Path) -> None:
+        """Give the servers a folder that we have made or filled."""
+        self._supervisor.users.own(folder, self._account)
 
     def _command(self, spec: RedisNodeSpec) -> tuple[str, ...]:
-        folder = spec.log or self._state.run / "redis"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = spec.log or self._folder
         settings: dict[str, str] = {
             "port": str(spec.port),
             "bind": LOOPBACK,
@@ -185,9 +193,11 @@ class RedisEngine:
             lines.append(f"replicaof {spec.primary.host} {spec.primary.port}")
         lines.extend(self._access.settings(spec.tokens))
         # In a file, since everybody can read a command line.
-        configuration = self._state.run / "redis" / f"{spec.id}.conf"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        configuration = self._folder / f"{spec.id}.conf"
         configuration.touch(mode=0o600)
         configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self.own(self._folder)
         return (str(binaries.find("redis").path), str(configuration))
 
 

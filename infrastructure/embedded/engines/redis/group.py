@@ -81,7 +81,8 @@ class Group:
         else:
             await successor.node.kill()
             shutil.rmtree(self._log_of(successor), ignore_errors=True)
-            shutil.copytree(self._log_of(self.primary), self._log_of(successor))
+            shutil.copytree(self._log_of(self.primary), self._log_of(successor), symlinks=True)
+            self.engine.own(self._log_of(successor))
         await self._succeed(successor)
         if self.logs is not None:
             await self._start([successor])
