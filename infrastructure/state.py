@@ -138,7 +138,9 @@ class StateFolder:
         _ROOTS.chmod(0o711)
         _remove_forsaken()
         self.run.mkdir(mode=0o700)
-        (self.run / _OF).write_text(str(self.root.resolve()), encoding="utf-8")
+        note = self.run / _OF
+        note.touch(mode=0o600)
+        note.write_text(str(self.root.resolve()), encoding="utf-8")
         self.run.chmod(0o711)
 
     def remove_run(self) -> None:

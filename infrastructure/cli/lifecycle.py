@@ -1,6 +1,7 @@
 """`cafe up` and `cafe down`."""
 
 import json
+import os
 import sys
 import time
 
@@ -8,8 +9,9 @@ import click
 
 from infrastructure import cloud
 from infrastructure.cli.options import pace_option, resolve, where
-from infrastructure.cli.output import progress
+from infrastructure.cli.output import progress, without_password
 from infrastructure.cloud import Platform
+from infrastructure.embedded.host import reach
 from infrastructure.embedded.pace import pace
 from infrastructure.environment import Target
 
@@ -36,6 +38,8 @@ def up(env: str, target: Target | None, pace_name: str, *, attached: bool) -> No
     verb = "is up" if platform.is_new else "was up already"
     progress(f"{environment.name} {verb}, every service healthy ({time.monotonic() - started:.1f} s)")
     _show(platform)
+    if place == "embedded" and os.getuid() == 0 and reach.unreachable():
+        progress(f"warning: {reach.warning()}")
 
 
 @click.command()
@@ -63,5 +67,5 @@ def _show(platform: Platform) -> None:
     rows = {"control plane": platform.shell().get("AWS_ENDPOINT_URL"), **platform.endpoints()}
     for name, url in rows.items():
         if url is not None:
-            progress(f"  {name:14} {url}")
+            progress(f"  {name:14} {without_password(url)}")
     progress(f'  point tools at it with: eval "$(cafe env --env {platform.environment.name})"')

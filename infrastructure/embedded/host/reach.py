@@ -42,6 +42,15 @@ def has_views() -> bool:
     return subprocess.run(probe, capture_output=True, timeout=_PROBE_S, check=False).returncode == 0
 
 
+def warning() -> str:
+    """What it means that something is `unreachable`, and what to do."""
+    return (
+        f"other users may not enter {', '.join(unreachable())}, and this system gives no process a view of the files of"
+        " its own: services and functions run as root, and servers may read what is root's. Next: have Python and this"
+        " project where others may enter (chmod o+x), or start platforms as an ordinary user"
+    )
+
+
 def unreachable() -> tuple[str, ...]:
     """What other users cannot be given a way to; empty when nothing."""
     return code() if code() and not has_views() else ()

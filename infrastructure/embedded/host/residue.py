@@ -28,6 +28,7 @@ def living_daemon(state: StateFolder) -> int | None:
 
 def claim(state: StateFolder) -> None:
     """Record this process as the folder's daemon."""
+    state.daemon.touch(mode=0o600)
     state.daemon.write_text(f"{os.getpid()} {proctree.start_ticks(os.getpid())}\n", encoding="ascii")
 
 

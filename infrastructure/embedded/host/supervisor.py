@@ -149,9 +149,15 @@ class Supervisor:
         if spec.user is not None:
             return _system_user(spec)
         number = self.users.of(spec.account or spec.id)
-        if number is None or (spec.entry and reach.unreachable()):
+        if number is None or (spec.entry and self._is_unreachable):
             return ()
         return (number, number, *filter(None, map(self.users.of, spec.reads)))
+
+    @functools.cached_property
+    def _is_unreachable(self) -> bool:
+        if reach.unreachable():
+            _log.warning("%s", reach.warning())
+        return bool(reach.unreachable())
 
     def _give_back_user(self, spec: ProcessSpec) -> None:
         """A process's own number, once it does not run, or not any more."""
