@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from infrastructure.cloud import Platform
+from infrastructure.embedded.host import reach
 
 ROOTS_OWN = frozenset({"guard", "zygote", "zygote-lambda"})
 """Kinds of root's processes on a platform that root started, beside the daemon: they give the others their users."""
@@ -31,8 +32,8 @@ def databases(platform: Platform) -> str | None:
 
 
 def processes(platform: Platform) -> str | None:
-    """What runs as root though it need not."""
-    if platform.target == "aws" or os.getuid() != 0:
+    """What runs as root though it need not. Services must where others cannot reach the code: `cafe doctor` says so."""
+    if platform.target == "aws" or os.getuid() != 0 or reach.unreachable():
         return None
     running = platform.status().processes
     roots = sorted(each.id for each in running if each.kind not in ROOTS_OWN and _owner(each.pid) == 0)

@@ -98,6 +98,11 @@ class StateFolder:
         return _ROOTS / hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()[:16]
 
     @property
+    def users(self) -> Path:
+        """The numbers of the users that the processes run as; there under root alone."""
+        return self.run / "users"
+
+    @property
     def shared(self) -> Path:
         """What the processes of all platforms may read, and nobody changes: templates."""
         return _ROOTS if os.getuid() == 0 else self.root.parent

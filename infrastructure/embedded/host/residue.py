@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection
 
 from infrastructure.embedded.host import proctree, sysv
+from infrastructure.embedded.host.users import left_by
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import MARKER, StateFolder
 
@@ -54,12 +55,15 @@ def sweep(state: StateFolder, *, spare: Collection[int] = (), within_s: float = 
     spared = {*spare, *_self_and_ancestors()}
     deadline = time.monotonic() + within_s
     ended: set[int] = set()
-    # A process may fork between our look and its death: look again until a look finds nothing.
-    while found := {pid for pid in _marked(state) if pid not in spared}:
-        if time.monotonic() > deadline:
-            raise EnvironmentFault(f"processes {sorted(found)} of {state.root} do not die from SIGKILL; see `ps -l`")
-        ended |= found
-        _kill(found, deadline)
+    with left_by(state.users) as blocks:
+        # A process may fork between our look and its death: look again until a look finds nothing.
+        while found := {pid for pid in {*_marked(state), *_of(blocks)} if pid not in spared}:
+            if time.monotonic() > deadline:
+                raise EnvironmentFault(
+                    f"processes {sorted(found)} of {state.root} do not die from SIGKILL; see `ps -l`"
+                )
+            ended |= found
+            _kill(found, deadline)
     sysv.free_with(_servers(state))
     return tuple(sorted(ended))
 
@@ -90,6 +94,14 @@ def _marked(state: StateFolder) -> set[int]:
     # work do not notice that their server is dead.
     sessions = proctree.servers_below(str(state.run.resolve()), "postgres")
     return {*proctree.with_environment(f"{MARKER}={state.root}"), *sessions}
+
+
+def _of(blocks: Collection[range]) -> set[int]:
+    """The processes of users that were the platform's, whatever became of their environment.
+
+    Root in a container may not even be allowed to read another user's.
+    """
+    return {pid for pid, user in proctree.users() if any(user in block for block in blocks)} if blocks else set()
 
 
 def _servers(state: StateFolder) -> set[int]:

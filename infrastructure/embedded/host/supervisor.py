@@ -85,7 +85,7 @@ class Supervisor:
         self._thread = threading.get_ident()
         self._is_closing = False
         self._guards_lost = 0
-        self.users = Users()
+        self.users = Users(note=state.users)
         self._zygotes: dict[str, ForkServer] = {}
         self.add_zygote(SERVICES_ZYGOTE, zygote)
         state.create()
@@ -149,7 +149,8 @@ class Supervisor:
         if spec.user is not None:
             return _system_user(spec)
         number = self.users.of(spec.account or spec.id)
-        if number is None or (spec.entry and self._is_unreachable):
+        is_code = bool(spec.entry) or spec.argv[0] == sys.executable
+        if number is None or (is_code and self._is_unreachable):
             return ()
         return (number, number, *filter(None, map(self.users.of, spec.reads)))
 
@@ -185,12 +186,12 @@ class Supervisor:
         ]
         if waits:
             await asyncio.wait(waits, timeout=_CLOSE_S)
+        self.users.close()  # nobody takes them while one of their processes lives
         residue.sweep(self._state, spare=() if guard is None else (guard.pid,))
         if guard is not None:
             # Last, so that at no moment anything lives that nobody watches.
             guard.kill()
             await guard.wait()
-        self.users.close()
 
     def _exec(
         self,

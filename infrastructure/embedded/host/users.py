@@ -13,10 +13,11 @@ import contextlib
 import grp
 import os
 import pwd
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infrastructure.embedded.host import proctree
 from infrastructure.embedded.host.claims import claim
 from infrastructure.errors import EnvironmentFault
 
@@ -30,9 +31,13 @@ _MAP = Path("/proc/self/uid_map")
 
 
 class Users:
-    """Gives a number to each name; one that was released comes round last, long after its last process and file."""
+    """Gives a number to each name; one that was released comes round last, long after its last process and file.
 
-    def __init__(self, blocks: Iterable[int] = _CANDIDATES) -> None:
+    `note` is a file that tells whoever comes after a crash which blocks were ours.
+    """
+
+    def __init__(self, blocks: Iterable[int] = _CANDIDATES, note: Path | None = None) -> None:
+        self._note = note
         self._unclaimed = collections.deque(blocks)
         self._claims: list[socket.socket] = []
         self._free: collections.deque[int] = collections.deque()
@@ -97,6 +102,7 @@ class Users:
             held = claim(f"users-{first}")
             if held is not None:
                 self._claims.append(held)
+                self._write_down(first)
                 self._free.extend(block)
                 return
         raise EnvironmentFault(
@@ -104,6 +110,27 @@ class Users:
             " other platforms, /etc/passwd or running processes have them. Next: `cafe down` ends a platform; or start"
             " this one as an ordinary user"
         )
+
+    def _write_down(self, first: int) -> None:
+        if self._note is not None:
+            self._note.touch(mode=0o600)
+            with self._note.open("a", encoding="ascii") as note:
+                note.write(f"{first}\n")
+
+
+@contextlib.contextmanager
+def left_by(note: Path) -> Iterator[tuple[range, ...]]:
+    """The blocks in `note` that no living platform has; none takes them before the end of the `with`."""
+    try:
+        firsts = {int(line) for line in note.read_text(encoding="ascii").split()}
+    except FileNotFoundError:
+        firsts = set()
+    with contextlib.ExitStack() as claims:
+        held = [(first, claim(f"users-{first}")) for first in sorted(firsts)]
+        for _, taken in held:
+            if taken is not None:
+                claims.enter_context(taken)
+        yield tuple(range(first, first + BLOCK) for first, taken in held if taken is not None)
 
 
 def taken_numbers() -> set[int]:
@@ -127,18 +154,7 @@ def idle_system_user() -> str:
 
 
 def _running() -> set[int]:
-    found = set()
-    for pid in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - names, not paths
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
-            found.add(_user_of(pid))
-    return found
-
-
-def _user_of(pid: str) -> int:
-    """The real one: a process that has changed its user shows root as the owner of its folder in /proc."""
-    with open(f"/proc/{pid}/status", "rb") as status:  # noqa: PTH123 - hundreds of them at a start
-        line = next(line for line in status if line.startswith(b"Uid:"))
-    return int(line.split()[1])
+    return {user for _, user in proctree.users()}
 
 
 def _last_mapped() -> int:
