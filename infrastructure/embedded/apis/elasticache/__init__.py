@@ -21,6 +21,8 @@ API = Api(
         "nothing here lives for days": "CreateSnapshot DeleteSnapshot",
         "tags": "AddTagsToResource RemoveTagsFromResource",
     },
+    note="Servers speak plain text and ask for a password always: the AUTH token, or where AWS asks for none that of "
+    "`cafe env`. The commands that ElastiCache withholds are unknown, but for PSYNC and SYNC: NOPERM.",
     controller="infrastructure.embedded.apis.elasticache.controller:ElastiCacheController",
     resources="infrastructure.embedded.apis.elasticache.resources",
 )
