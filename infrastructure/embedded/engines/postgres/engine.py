@@ -278,7 +278,7 @@ class PostgresEngine:
         self.folder = (state.run / "postgres").resolve()
         digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
         self.sockets = f"@cloudcafe-{digest}"
-        self.passwords = self.folder / "passwords"
+        self.passwords = self.folder.with_name("postgres-passwords")
         self._password = secrets.token_urlsafe(24)
         self.verifier = verifier(self._password, secrets.token_bytes(16))
         self.copies = Copies(Tools(supervisor), state, self.sockets, self.passwords)
@@ -293,14 +293,15 @@ class PostgresEngine:
     def node(self, spec: NodeSpec) -> PostgresNode:
         """A node with a folder and no data yet."""
         node = PostgresNode(self, spec)
+        if not self.passwords.exists():
+            self._supervisor.users.own(self.folder, ACCOUNT)
+            self.passwords.touch(mode=0o600)
+            self.passwords.write_text(f"*:*:*:{REPLICATOR}:{self._password}\n", encoding="utf-8")
+            self._supervisor.users.own(self.passwords, ACCOUNT)
         self._supervisor.users.own(node.folder, ACCOUNT)
         rules, users = access(pwd.getpwuid(os.getuid()).pw_name)
         (node.folder / "pg_hba.conf").write_text(rules, encoding="utf-8")
         (node.folder / "pg_ident.conf").write_text(users, encoding="utf-8")
-        if not self.passwords.exists():
-            self.passwords.touch(mode=0o600)
-            self.passwords.write_text(f"*:*:*:{REPLICATOR}:{self._password}\n", encoding="utf-8")
-            self._supervisor.users.own(self.folder, ACCOUNT)
         return node
 
     async def forget(self, folder: Path) -> None:
