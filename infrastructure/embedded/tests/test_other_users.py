@@ -1,5 +1,6 @@
 """Under root: what a platform runs is nobody's but its own user's, and other users read nothing of it."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.skipif(
     reason="needs root, who alone can start processes as other users, and code that these can reach",
 )
 STRANGER = 54_321
+PATH = "/usr/bin:/bin:/usr/local/bin"
 _READABLE = """
 import os, sys
 for top in sys.argv[1:]:
@@ -54,9 +56,8 @@ def status_of(process: Process | int) -> dict[str, list[str]]:
 
 def readable_for_strangers(*tops: Path) -> list[str]:
     command = ("/usr/bin/env", "python3", "-I", "-S", "-c", _READABLE, *map(str, tops))
-    path = "/usr/bin:/bin:/usr/local/bin"
     found = subprocess.run(
-        command, user=STRANGER, group=STRANGER, extra_groups=(), cwd="/", env={"PATH": path}, capture_output=True,
+        command, user=STRANGER, group=STRANGER, extra_groups=(), cwd="/", env={"PATH": PATH}, capture_output=True,
         text=True, check=True,
     )  # fmt: skip
     return found.stdout.splitlines()
@@ -139,6 +140,33 @@ def test_a_stranger_reads_no_file_and_lists_no_folder(world: Sandboxes) -> None:
     known = (state.root, state.run, state.run / "functions", state.run / "functions" / "tmp", function.spec.code)
     assert readable_for_strangers(*known) == []
     assert readable_for_strangers(Path("/etc/passwd").parent) != [], "it does find what is readable"
+
+
+def test_a_stranger_gets_no_work_of_a_sandbox(world: Sandboxes) -> None:
+    code = """
+    import os
+    def handle(event, context):
+        return os.environ["AWS_LAMBDA_RUNTIME_API"]
+    """
+    function = world.function(textwrap.dedent(code))
+    host, port = json.loads(function().payload).split(":")
+    asked = "b'GET /2018-06-01/runtime/invocation/next HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'"
+    connecting = (
+        f"import socket; s = socket.create_connection(({host!r}, {port})); s.sendall({asked}); print(s.recv(99))"
+    )
+
+    async def taken_by_a_stranger() -> str:
+        stranger = await asyncio.create_subprocess_exec(
+            "/usr/bin/env", "python3", "-I", "-S", "-c", connecting,
+            user=STRANGER, group=STRANGER, extra_groups=(), cwd="/", env={"PATH": PATH},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await stranger.communicate()
+        return (out + err).decode()
+
+    answer = world.run(taken_by_a_stranger())
+    assert answer == "b''\n" or "ConnectionResetError" in answer
+    assert function().payload == json.dumps(f"{host}:{port}").encode(), "the sandbox works on"
 
 
 def test_a_program_in_a_closed_folder_is_shown_to_its_user_alone(tmp_path: Path, world: Sandboxes) -> None:

@@ -10,6 +10,7 @@ state folder; START, END and REPORT are added there, and an invocation's share o
 """
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -72,7 +73,8 @@ class Sandbox:
         """Loop time."""
         self._supervisor = supervisor
         self._folder = state.run / "functions" / "tmp" / sandbox_id
-        self._api = RuntimeApi(self)
+        own = supervisor.users.of(sandbox_id)
+        self._api = RuntimeApi(self, {os.getuid(), os.getuid() if own is None else own})
         self._log = SandboxLog(state.logs / f"{sandbox_id}.log")
         self._process: Process | None = None
         self._loop = asyncio.get_running_loop()
@@ -148,6 +150,7 @@ class Sandbox:
         await self._api.close()
         self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._supervisor.users.release(self.id)
 
     # What the Runtime API calls.
 
