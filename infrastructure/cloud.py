@@ -129,6 +129,7 @@ def up(
                 talk=talk,
             )
             driver.settle(connection, deployment.outputs)
+    _warn_of_root(target, talk)
     is_new = driver.is_new or deployment.is_new
     return _platform(environment, target, driver, connection, clients, deployment.outputs, is_new=is_new)
 
@@ -263,6 +264,14 @@ def _one_at_a_time(state: StateFolder, talk: Talk) -> Iterator[None]:
             talk(f"waiting for another process that brings {state.root.name} up or down")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _warn_of_root(target: Target, talk: Talk) -> None:
+    """Say so when what runs here has to run as root."""
+    from infrastructure.embedded.host import reach
+
+    if target == "embedded" and os.getuid() == 0 and reach.unreachable():
+        talk(f"warning: {reach.warning()}")
 
 
 def _lookup(values: Mapping[str, str], key: str, kind: str) -> str:

@@ -1,7 +1,6 @@
 """`cafe up` and `cafe down`."""
 
 import json
-import os
 import sys
 import time
 
@@ -11,7 +10,6 @@ from infrastructure import cloud
 from infrastructure.cli.options import pace_option, resolve, where
 from infrastructure.cli.output import progress, without_password
 from infrastructure.cloud import Platform
-from infrastructure.embedded.host import reach
 from infrastructure.embedded.pace import pace
 from infrastructure.environment import Target
 
@@ -38,8 +36,6 @@ def up(env: str, target: Target | None, pace_name: str, *, attached: bool) -> No
     verb = "is up" if platform.is_new else "was up already"
     progress(f"{environment.name} {verb}, every service healthy ({time.monotonic() - started:.1f} s)")
     _show(platform)
-    if place == "embedded" and os.getuid() == 0 and reach.unreachable():
-        progress(f"warning: {reach.warning()}")
 
 
 @click.command()

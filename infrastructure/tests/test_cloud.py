@@ -1,6 +1,7 @@
 """A platform is brought up once, reused when it is up, and leaves nothing behind when it does not come up."""
 
 import multiprocessing
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from infrastructure import cloud, environment, packages, stacks, templates
 from infrastructure.connection import Connection
 from infrastructure.driver import Driver
+from infrastructure.embedded.host import reach
 from infrastructure.embedded.pace import FAST
 from infrastructure.environment import Target
 from infrastructure.errors import EnvironmentFault, UsageError
@@ -204,3 +206,14 @@ def _hold_forever(told: "multiprocessing.Queue[str]") -> None:
     with cloud._one_at_a_time(cloud.state_folder(DEV), lambda _line: None):
         told.put("held")
         multiprocessing.Event().wait()
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(("uid", "warned"), [(0, True), (1000, False)])
+def test_what_has_to_run_as_root_is_told_at_the_start(uid: int, warned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: uid)
+    monkeypatch.setattr(reach, "unreachable", lambda: ("/root/python",))
+    driven_by(monkeypatch, FakeDriver())
+    said: list[str] = []
+    cloud.up(DEV, "embedded", FAST, detached=True, talk=said.append)
+    assert any("may not enter /root/python" in line and "run as root" in line for line in said) is warned
