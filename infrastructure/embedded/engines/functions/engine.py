@@ -48,6 +48,7 @@ class Functions:
     def __init__(self, supervisor: Supervisor, state: StateFolder, idle_s: float) -> None:
         self._supervisor = supervisor
         self._state = state
+        state.create()
         self._root = state.run / "functions"
         self._folders: dict[str, Path] = {}
         """Where content is or will be unpacked, by its hash; never where anything was before."""
