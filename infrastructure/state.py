@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,11 @@ MARKER = "CLOUDCAFE_PLATFORM"
 
 _ROOTS = Path("/var/tmp/cloudcafe")  # noqa: S108 - made by root alone, checked to be root's
 """Where the processes of root's platforms have their files; a folder for each platform."""
+_DIGITS = 16
+"""Of such a folder's name."""
 _OF = "state-folder"
 """In such a folder, the file that tells whose it is."""
+_MAKING_S = 60.0
 
 
 def make_private(folder: Path) -> tuple[Path, ...]:
@@ -44,13 +48,13 @@ def make_enterable(folder: Path) -> None:
 
 def _remove_forsaken() -> None:
     """Remove what was left of platforms whose state folders are gone."""
-    for note in _ROOTS.glob(f"*/{_OF}"):
+    for folder in _ROOTS.glob("[0-9a-f]" * _DIGITS):
         try:
-            is_forsaken = not Path(note.read_text(encoding="utf-8")).is_dir()
-        except FileNotFoundError:  # another start was faster
-            continue
+            is_forsaken = not Path((folder / _OF).read_text(encoding="utf-8")).is_dir()
+        except FileNotFoundError:  # being made; or made anew by what did not know that its platform had gone
+            is_forsaken = time.time() - written_at(folder) > _MAKING_S
         if is_forsaken:
-            shutil.rmtree(note.parent, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def written_at(file: Path) -> float:
@@ -95,7 +99,7 @@ class StateFolder:
         """
         if os.getuid() != 0:
             return self.root / "run"
-        return _ROOTS / hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()[:16]
+        return _ROOTS / hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()[:_DIGITS]
 
     @property
     def users(self) -> Path:
