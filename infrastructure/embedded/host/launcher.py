@@ -36,6 +36,12 @@ _NOT_STARTED, _NOT_EXECUTABLE, _NOT_FOUND = 125, 126, 127
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def words(user: tuple[int, ...] = (), shown: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What to put before a program's own words so that it is tied to this process; `user` and `shown` as above."""
+    tied = (sys.executable, "-I", "-S", __file__, str(os.getpid()))
+    return (*tied, ",".join(map(str, user)) or "-", ":".join(shown) or "-")
+
+
 def become(numbers: list[int], *, reads_all: bool = False) -> None:
     """Drop to the user, its group and the other groups, for good; `reads_all`: with the right to read what others own.
 

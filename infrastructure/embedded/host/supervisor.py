@@ -31,7 +31,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from infrastructure.embedded.host import reach, residue
+from infrastructure.embedded.host import launcher, reach, residue
 from infrastructure.embedded.host.forkserver import ForkServer
 from infrastructure.embedded.host.logfile import tail
 from infrastructure.embedded.host.process import SERVICES_ZYGOTE, Process, ProcessSpec, ProcessState
@@ -45,7 +45,6 @@ __all__ = ["Process", "ProcessSpec", "ProcessState", "Supervisor", "Usage"]
 _log = logging.getLogger(__name__)
 
 _SOURCE_ROOT = Path(__file__).parents[__name__.count(".")]
-_LAUNCHER = Path(__file__).with_name("launcher.py")
 
 _PYTHON = (sys.executable, "-P", "-m")
 ZYGOTE = (*_PYTHON, "infrastructure.embedded.host.zygote")
@@ -201,10 +200,8 @@ class Supervisor:
         user: tuple[int, ...] = (),
     ) -> Process:
         program = _found_program(spec)
-        shown = (":".join(reach.needed_by(program)) if os.getuid() == 0 else "") or "-"
-        numbers = ",".join(map(str, user)) or "-"
-        launcher = (sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), numbers, shown)
-        return self._spawn(spec, (*launcher, program, *spec.argv[1:]), register, inherit)
+        tied = launcher.words(user, reach.needed_by(program) if os.getuid() == 0 else ())
+        return self._spawn(spec, (*tied, program, *spec.argv[1:]), register, inherit)
 
     def _spawn(
         self, spec: ProcessSpec, argv: Sequence[str], register: dict[str, Process], inherit: Sequence[int]

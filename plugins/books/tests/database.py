@@ -6,7 +6,6 @@ import pwd
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,10 +106,8 @@ def _running(folder: Path, port: int, user: pwd.struct_passwd | None) -> Iterato
 
 def _as_user(user: pwd.struct_passwd | None, program: Path, *arguments: str) -> list[str]:
     """Under a user that PostgreSQL accepts, and no longer than this process."""
-    python = [sys.executable, "-I", "-S", str(launcher.__file__)]
-    numbers = f"{user.pw_uid},{user.pw_gid}" if user else "-"
-    shown = (":".join(reach.needed_by(str(program))) if user else "") or "-"
-    return [*python, str(os.getpid()), numbers, shown, str(program), *arguments]
+    numbers, shown = ((user.pw_uid, user.pw_gid), reach.needed_by(str(program))) if user else ((), ())
+    return [*launcher.words(numbers, shown), str(program), *arguments]
 
 
 def _free_port() -> int:
