@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from infrastructure.embedded.engines.functions.engine import archive_of
 from infrastructure.embedded.host import launcher, reach
 from infrastructure.embedded.host.process import Process, ProcessSpec
 from infrastructure.embedded.tests.function_world import Sandboxes, sandboxes
@@ -111,6 +112,7 @@ def test_a_handler_reads_nothing_of_roots_of_another_functions_or_another_sandbo
         f"/proc/{sandbox.pid}/environ",
         str(other.spec.code),
         str(other.spec.code / "app.py"),
+        str(archive_of(other.spec.code)),
         str(folder),
     ]
     answer = json.loads(spy(json.dumps(paths).encode()).payload)
