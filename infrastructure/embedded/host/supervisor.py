@@ -200,7 +200,9 @@ class Supervisor:
         user: tuple[int, ...] = (),
     ) -> Process:
         program = _found_program(spec)
-        tied = launcher.words(user, reach.needed_by(program) if os.getuid() == 0 else ())
+        # A machine's script may call what it likes: all that others cannot enter of ours is shown to it.
+        needed = reach.code() if spec.folder is not None else reach.needed_by(program)
+        tied = launcher.words(user, needed if os.getuid() == 0 else ())
         return self._spawn(spec, (*tied, program, *spec.argv[1:]), register, inherit)
 
     def _spawn(
