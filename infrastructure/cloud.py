@@ -74,7 +74,11 @@ class Platform:
         return self._driver.status(self._connection, self.outputs)
 
     def shell(self) -> Mapping[str, str]:
-        """Environment variables that point any AWS tool at this platform: what `cafe env` prints."""
+        """Environment variables that point any tool at this platform: what `cafe env` prints.
+
+        With an embedded platform's go the passwords of its stores, which only this machine can reach. On AWS they stay
+        in Secrets Manager.
+        """
         connection = self._connection
         own = {
             "AWS_ENDPOINT_URL": connection.endpoint_url,
@@ -84,7 +88,14 @@ class Platform:
             "AWS_DEFAULT_REGION": connection.region,
         }
         urls = {f"CAFE_{name.upper()}_URL": url for name, url in sorted(self.endpoints().items())}
-        return {key: value for key, value in own.items() if value is not None} | urls
+        return {key: value for key, value in own.items() if value is not None} | urls | self._psql()
+
+    def _psql(self) -> dict[str, str]:
+        """What lets `psql "$CAFE_AURORA_READER_URL"` in as it stands; a rotation changes it."""
+        if not self._connection.is_embedded:
+            return {}
+        login = self.database_login()
+        return {"PGUSER": login.username, "PGPASSWORD": login.password}
 
 
 def up(
@@ -118,6 +129,7 @@ def up(
                 talk=talk,
             )
             driver.settle(connection, deployment.outputs)
+    _warn_of_root(target, talk)
     is_new = driver.is_new or deployment.is_new
     return _platform(environment, target, driver, connection, clients, deployment.outputs, is_new=is_new)
 
@@ -252,6 +264,14 @@ def _one_at_a_time(state: StateFolder, talk: Talk) -> Iterator[None]:
             talk(f"waiting for another process that brings {state.root.name} up or down")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _warn_of_root(target: Target, talk: Talk) -> None:
+    """Say so when what runs here has to run as root."""
+    from infrastructure.embedded.host import reach
+
+    if target == "embedded" and os.getuid() == 0 and reach.unreachable():
+        talk(f"warning: {reach.warning()}")
 
 
 def _lookup(values: Mapping[str, str], key: str, kind: str) -> str:

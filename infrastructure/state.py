@@ -1,7 +1,12 @@
 """Where one environment keeps its files: `.cloudcafe/<environment>/`, mode 0700, gone after `down`."""
 
 import dataclasses
+import hashlib
 import json
+import os
+import shutil
+import stat
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +14,15 @@ from infrastructure.errors import EnvironmentFault
 
 MARKER = "CLOUDCAFE_PLATFORM"
 """Environment variable in every child: the state folder it belongs to. A later start finds left-overs by it."""
+
+
+_ROOTS = Path("/var/tmp/cloudcafe")  # noqa: S108 - made by root alone, checked to be root's
+"""Where the processes of root's platforms have their files; a folder for each platform."""
+_DIGITS = 16
+"""Of such a folder's name."""
+_OF = "state-folder"
+"""In such a folder, the file that tells whose it is."""
+_MAKING_S = 60.0
 
 
 def make_private(folder: Path) -> tuple[Path, ...]:
@@ -20,6 +34,27 @@ def make_private(folder: Path) -> tuple[Path, ...]:
     for each in missing:
         each.mkdir(mode=0o700, exist_ok=True)
     return missing
+
+
+def make_enterable(folder: Path) -> None:
+    """Make a folder, and each above it that is not there, for other users to pass through: they see no names in it.
+
+    As `make_private` for anybody but root, whose platforms alone have other users.
+    """
+    for each in make_private(folder):
+        if os.getuid() == 0:
+            each.chmod(0o711)
+
+
+def _remove_forsaken() -> None:
+    """Remove what was left of platforms whose state folders are gone."""
+    for folder in _ROOTS.glob("[0-9a-f]" * _DIGITS):
+        try:
+            is_forsaken = not Path((folder / _OF).read_text(encoding="utf-8")).is_dir()
+        except FileNotFoundError:  # being made; or made anew by what did not know that its platform had gone
+            is_forsaken = time.time() - written_at(folder) > _MAKING_S
+        if is_forsaken:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def written_at(file: Path) -> float:
@@ -58,8 +93,23 @@ class StateFolder:
 
     @property
     def run(self) -> Path:
-        """Unix sockets, pid files, engines' data."""
-        return self.root / "run"
+        """Unix sockets, pid files, engines' data.
+
+        A platform that root starts runs under other users, who may not enter root's folders: so it has this elsewhere.
+        """
+        if os.getuid() != 0:
+            return self.root / "run"
+        return _ROOTS / hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()[:_DIGITS]
+
+    @property
+    def users(self) -> Path:
+        """The numbers of the users that the processes run as; there under root alone."""
+        return self.run / "users"
+
+    @property
+    def shared(self) -> Path:
+        """What the processes of all platforms may read, and nobody changes: templates."""
+        return _ROOTS if os.getuid() == 0 else self.root.parent
 
     @property
     def journal(self) -> Path:
@@ -82,9 +132,29 @@ class StateFolder:
         return self.root.parent / f"{self.root.name}.daemon.lock"
 
     def create(self) -> None:
-        """Make the folders, for nobody else to read."""
-        for folder in (self.logs, self.run):
-            make_private(folder)
+        """Make the folders, for nobody else to read; that of the processes may be entered, and shows no names."""
+        make_private(self.logs)
+        if os.getuid() != 0:
+            make_private(self.run)
+        elif not self.run.is_dir():
+            self._make_roots_run()
+
+    def _make_roots_run(self) -> None:
+        _ROOTS.mkdir(mode=0o711, exist_ok=True)
+        found = _ROOTS.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0:
+            raise EnvironmentFault(f"{_ROOTS} belongs to somebody else, and root's platforms run there; remove it")
+        _ROOTS.chmod(0o711)
+        _remove_forsaken()
+        self.run.mkdir(mode=0o700)
+        note = self.run / _OF
+        note.touch(mode=0o600)
+        note.write_text(str(self.root.resolve()), encoding="utf-8")
+        self.run.chmod(0o711)
+
+    def remove_run(self) -> None:
+        """Remove what the processes had, wherever it lies."""
+        shutil.rmtree(self.run, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from infrastructure import stacks, templates
+from infrastructure import closed, stacks, templates
 from infrastructure.cloud import Platform
 from infrastructure.templates import MODULES
 from services.catalog import HttpService, http_services
@@ -160,7 +160,10 @@ CHECKS: tuple[Check, ...] = (
     *(Check(module=each, name="stack is complete", problem=partial(_incomplete, each)) for each in MODULES),
     *(Check(module=each, name="resources exist and are tagged", problem=partial(_untagged, each)) for each in MODULES),
     Check(module="databases", name="database answers in its roles", problem=_database),
+    Check(module="databases", name="nobody gets in without a password", problem=closed.databases),
     Check(module="caching", name="cache answers", problem=_cache),
+    Check(module="caching", name="nobody gets in without a password", problem=closed.caches),
+    Check(module="compute", name="nothing runs as root that need not", problem=closed.processes),
     Check(module="loadbalancing", name="every target is healthy", problem=_targets),
     *(
         Check(module="compute", name=f"{service.name} answers", problem=partial(_unhealthy, service))

@@ -19,7 +19,7 @@ class Edge:
     """One thing a service calls. In the embedded cloud each edge is a proxy listener of its own.
 
     `variable` is the environment variable that hands the service the edge's address, `form` how the address is
-    written into it, with `{host}` and `{port}`.
+    written into it, with `{host}`, `{port}` and the upstream's `{password}`.
     """
 
     upstream: str
@@ -133,7 +133,7 @@ SERVICES: tuple[Service, ...] = (
             _aws("kinesis"),
             _aws("cloudwatch"),
             _aws("secretsmanager", "SECRETS_MANAGER"),
-            Edge(upstream="elasticache", variable="CAFE_ELASTICACHE_URL", form="redis://{host}:{port}/0"),
+            Edge(upstream="elasticache", variable="CAFE_ELASTICACHE_URL", form="redis://:{password}@{host}:{port}/0"),
         ),
         stress=StressScenario(
             name="morning-rush",
@@ -156,7 +156,7 @@ SERVICES: tuple[Service, ...] = (
             _aws("cloudwatch"),
             _aws("secretsmanager", "SECRETS_MANAGER"),
             Edge(upstream="aurora-writer", variable="CAFE_AURORA_WRITER_URL", form="postgresql://{host}:{port}/cafe"),
-            Edge(upstream="memorydb", variable="CAFE_MEMORYDB_URL", form="redis://{host}:{port}/0"),
+            Edge(upstream="memorydb", variable="CAFE_MEMORYDB_URL", form="redis://:{password}@{host}:{port}/0"),
         ),
         stress=StressScenario(
             name="batch-calculation",

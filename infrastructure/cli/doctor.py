@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from infrastructure import cloud, environment
+from infrastructure.cli import closed
 from infrastructure.embedded.host import binaries
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.errors import EnvironmentFault
@@ -88,5 +89,6 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     *((program.name, _binary(program.name)) for program in binaries.PROGRAMS),
     ("ports", _ports),
     ("folders", _folders),
+    *closed.CHECKS,
 )
 """In the order shown; each returns what it found or raises what is wrong and what to do."""

@@ -8,7 +8,7 @@ import click
 
 from infrastructure import cloud
 from infrastructure.cli.options import pace_option, resolve, where
-from infrastructure.cli.output import progress
+from infrastructure.cli.output import progress, without_password
 from infrastructure.cloud import Platform
 from infrastructure.embedded.pace import pace
 from infrastructure.environment import Target
@@ -63,5 +63,5 @@ def _show(platform: Platform) -> None:
     rows = {"control plane": platform.shell().get("AWS_ENDPOINT_URL"), **platform.endpoints()}
     for name, url in rows.items():
         if url is not None:
-            progress(f"  {name:14} {url}")
+            progress(f"  {name:14} {without_password(url)}")
     progress(f'  point tools at it with: eval "$(cafe env --env {platform.environment.name})"')

@@ -9,6 +9,7 @@ import click
 
 from infrastructure import cloud, validation
 from infrastructure.cli.options import resolve, where
+from infrastructure.cli.output import without_password
 from infrastructure.environment import Target
 from infrastructure.errors import EnvironmentFault
 from infrastructure.status import PlatformStatus, ProcessStatus
@@ -58,7 +59,7 @@ def _lines(look: PlatformStatus) -> list[str]:
     return [
         f"{look.environment} on {look.target}, pace {look.pace}, up for {age:.0f} s",
         f"{len(look.processes)} processes, {memory:.0f} MiB",
-        *(f"  {name:14} {url}" for name, url in sorted(urls.items()) if url),
+        *(f"  {name:14} {without_password(url)}" for name, url in sorted(urls.items()) if url),
         f"  {'process':34} {'kind':10} {'state':9} {'pid':>7} {'port':>6} {'az':12} {'CPU s':>8} {'MiB':>6}",
         *(_row(process) for process in look.processes),
     ]

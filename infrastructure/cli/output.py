@@ -1,8 +1,16 @@
 """What a person is to read goes to stderr, and whether somebody reads it changes nothing."""
 
+import re
 import sys
 
 import click
+
+_PASSWORD = re.compile(r"(?<=//):[^@/]*@")
+
+
+def without_password(url: str) -> str:
+    """`url` as it may be shown: `cafe env` tells the password."""
+    return _PASSWORD.sub(":***@", url)
 
 
 def report(text: str) -> None:

@@ -1,6 +1,7 @@
 """Fixtures of the embedded cloud's tests."""
 
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,19 @@ def postgres_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> StateFolder:
-    return StateFolder.of("test", tmp_path)
+def state(tmp_path: Path) -> Iterator[StateFolder]:
+    made = StateFolder.of("test", tmp_path)
+    yield made
+    made.remove_run()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Where programs of ours that run as other users may write; pytest's own folders are closed to them."""
+    with tempfile.TemporaryDirectory(prefix="cafe-") as made:
+        folder = Path(made)
+        folder.chmod(0o777)
+        yield folder
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ import asyncio
 import json
 import logging
 import os
-import shutil
 import signal
 import sys
 import time
@@ -78,6 +77,7 @@ Assemble = Callable[[Options, Supervisor], CloudParts]
 def main(arguments: Sequence[str], assemble: Assemble, zygote: tuple[str, ...] = ZYGOTE) -> int:
     """Run until a signal ends it; the exit code."""
     options = parse(arguments)
+    os.umask(0o022)  # whatever the caller's: what is private lies in private folders, and other users run the rest
     options.state.create()
     residue.claim(options.state)
     _log_plainly()
@@ -233,7 +233,7 @@ class Daemon:
         """No waiting and no clean-up handlers: the guard and the kernel end what the kill has not reached."""
         self._supervisor.kill_all()
         self._options.state.platform.unlink(missing_ok=True)
-        shutil.rmtree(self._options.state.run, ignore_errors=True)
+        self._options.state.remove_run()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -51,7 +51,7 @@ class FakeDriver:
 
     def endpoints(self, outputs: Mapping[str, str]) -> Mapping[str, str]:
         del outputs
-        return {"alb": "http://127.0.0.1:1", "elasticache": "redis://127.0.0.1:2/0"}
+        return {"alb": "http://127.0.0.1:1", "elasticache": "redis://:pass@127.0.0.1:2/0"}
 
     def status(self, connection: Connection, outputs: Mapping[str, str]) -> PlatformStatus:
         return PlatformStatus(

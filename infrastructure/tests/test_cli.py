@@ -20,10 +20,11 @@ from botocore.exceptions import ReadTimeoutError
 from infrastructure import cli, cloud, stacks
 from infrastructure.cli import app, doctor
 from infrastructure.errors import EnvironmentFault, ExitCode
+from infrastructure.login import DatabaseLogin
 from infrastructure.stacks import Deployment
 from infrastructure.tests.fake_driver import FakeDriver
 
-OUTPUTS: Mapping[str, str] = {"AlbArn": "arn:alb"}
+OUTPUTS: Mapping[str, str] = {"AlbArn": "arn:alb", "AuroraSecretArn": "arn:secret"}
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeDriver:
     deployment = Deployment(outputs=OUTPUTS, changes={"networking": "unchanged"})
     monkeypatch.setattr(stacks, "deploy", lambda *_arguments, **_more: deployment)
     monkeypatch.setattr(stacks, "outputs", lambda *_arguments: OUTPUTS)
+    monkeypatch.setattr(cloud, "read_login", lambda _client, _arn: DatabaseLogin(username="cafe", password="s3cret"))
     return fake
 
 
@@ -98,11 +100,19 @@ def test_env_prints_lines_a_shell_can_read(driver: FakeDriver, capsys: pytest.Ca
 
 
 @pytest.mark.usefixtures("driver")
+def test_status_shows_no_password(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["status"]) == ExitCode.PASSED
+    shown = capsys.readouterr().out
+    assert "redis://:***@127.0.0.1:2/0" in shown
+    assert "pass@" not in shown
+
+
+@pytest.mark.usefixtures("driver")
 def test_status_as_json_holds_the_environment_and_the_processes(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run(["status", "--json"]) == ExitCode.PASSED
     found = json.loads(capsys.readouterr().out)
     assert (found["environment"], found["processes"]) == ("dev", [])
-    assert found["env"]["CAFE_ELASTICACHE_URL"] == "redis://127.0.0.1:2/0"
+    assert found["env"]["CAFE_ELASTICACHE_URL"] == "redis://:pass@127.0.0.1:2/0"
 
 
 def test_down_takes_the_platform_away(driver: FakeDriver) -> None:

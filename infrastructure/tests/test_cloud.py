@@ -1,6 +1,7 @@
 """A platform is brought up once, reused when it is up, and leaves nothing behind when it does not come up."""
 
 import multiprocessing
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -9,14 +10,16 @@ import pytest
 from infrastructure import cloud, environment, packages, stacks, templates
 from infrastructure.connection import Connection
 from infrastructure.driver import Driver
+from infrastructure.embedded.host import reach
 from infrastructure.embedded.pace import FAST
 from infrastructure.environment import Target
 from infrastructure.errors import EnvironmentFault, UsageError
+from infrastructure.login import DatabaseLogin
 from infrastructure.stacks import Deployment, Supplier
 from infrastructure.tests.fake_driver import FakeDriver
 
 DEV = environment.load("dev")
-OUTPUTS = {"AlbArn": "arn:alb"}
+OUTPUTS = {"AlbArn": "arn:alb", "AuroraSecretArn": "arn:secret"}
 
 
 @pytest.fixture(autouse=True)
@@ -141,14 +144,15 @@ def test_an_interruption_says_what_remains_where_something_does(
 def test_what_is_not_there_is_refused_with_what_is(monkeypatch: pytest.MonkeyPatch) -> None:
     driven_by(monkeypatch, FakeDriver(was_up=True))
     platform = cloud.attach(DEV, "embedded")
-    with pytest.raises(UsageError, match=r"no stack output is called 'AlbAr'; known: AlbArn"):
+    with pytest.raises(UsageError, match=r"no stack output is called 'AlbAr'; known: AlbArn, AuroraSecretArn"):
         platform.output("AlbAr")
     with pytest.raises(UsageError, match=r"no endpoint is called 'nlb'; known: alb, elasticache"):
         platform.endpoint("nlb")
 
 
 @pytest.mark.usefixtures("asked")
-def test_the_shell_gets_what_any_aws_tool_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shell_gets_what_any_tool_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloud, "read_login", lambda _client, _arn: DatabaseLogin(username="cafe", password="s3cret"))
     driven_by(monkeypatch, FakeDriver(was_up=True))
     assert cloud.attach(DEV, "embedded").shell() == {
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
@@ -157,7 +161,9 @@ def test_the_shell_gets_what_any_aws_tool_needs(monkeypatch: pytest.MonkeyPatch)
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "CAFE_ALB_URL": "http://127.0.0.1:1",
-        "CAFE_ELASTICACHE_URL": "redis://127.0.0.1:2/0",
+        "CAFE_ELASTICACHE_URL": "redis://:pass@127.0.0.1:2/0",
+        "PGUSER": "cafe",
+        "PGPASSWORD": "s3cret",
     }
 
 
@@ -200,3 +206,14 @@ def _hold_forever(told: "multiprocessing.Queue[str]") -> None:
     with cloud._one_at_a_time(cloud.state_folder(DEV), lambda _line: None):
         told.put("held")
         multiprocessing.Event().wait()
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(("uid", "warned"), [(0, True), (1000, False)])
+def test_what_has_to_run_as_root_is_told_at_the_start(uid: int, warned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: uid)
+    monkeypatch.setattr(reach, "unreachable", lambda: ("/root/python",))
+    driven_by(monkeypatch, FakeDriver())
+    said: list[str] = []
+    cloud.up(DEV, "embedded", FAST, detached=True, talk=said.append)
+    assert any("may not enter /root/python" in line and "run as root" in line for line in said) is warned

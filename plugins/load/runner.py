@@ -160,7 +160,7 @@ def _pipe() -> Iterator[tuple[io.FileIO, io.FileIO]]:
 
 
 def _spawn(locustfile: Path, plan_file: Path, folder: Path, ready: int) -> subprocess.Popen[bytes]:
-    tied = (sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), "-")
+    tied = launcher.words()
     command = (*tied, sys.executable, "-m", "locust", "-f", str(locustfile), "--headless", "--only-summary")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
     environment |= {PLAN_VARIABLE: str(plan_file.resolve()), READY_VARIABLE: str(ready)}

@@ -89,8 +89,9 @@ class Entrances:
         for name in self._known:
             self._context.network.set_upstream(name, seen[own[name].name] if name in own else ())
             if name in own:
-                url = own[name].url.format(host=own[name].host, port=own[name].port)
-                self._context.network.expose(name.replace("-", "_"), url)
+                entrance, network = own[name], self._context.network
+                url = entrance.url.format(host=entrance.host, port=entrance.port, password=network.password(name))
+                network.expose(name.replace("-", "_"), url)
 
     def _seen(self, entrance: Entrance, now: float) -> tuple[Endpoint, ...]:
         """Who serves, as clients know it now."""

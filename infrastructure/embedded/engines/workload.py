@@ -34,6 +34,8 @@ class Surroundings:
     """The control plane's."""
     pace: Pace
     edge: Callable[[str, str], Endpoint]
+    password: Callable[[str], str]
+    """What an upstream, by its name, asks its clients for."""
     secret: Callable[[str], str]
     credentials: Callable[[str, str], Credentials]
     """Those of a caller by its name and its role's."""
@@ -47,6 +49,7 @@ class Surroundings:
             pace=context.pace,
             edge=context.network.edge,
             credentials=context.keyring.workload,
+            password=context.network.password,
             secret=lambda identity: str(secrets.get_secret_value(identity, None, None)["SecretString"]),
         )
 
@@ -69,7 +72,10 @@ class Surroundings:
         if service is None:
             return {"AWS_ENDPOINT_URL": self.url, **configured, **identity}
         addresses = {edge: self.edge(service.name, edge.upstream) for edge in service.edges}
-        edges = {edge.variable: edge.form.format(host=at.host, port=at.port) for edge, at in addresses.items()}
+        edges = {
+            edge.variable: edge.form.format(host=at.host, port=at.port, password=self.password(edge.upstream))
+            for edge, at in addresses.items()
+        }
         drain_s = self.pace.seconds(float(configured.get(_DRAIN, _DRAIN_S)), at_least=_SHORTEST_DRAIN_S)
         paced = {"CAFE_METRIC_PERIOD_S": f"{self.pace.metric_period_s:g}", _DRAIN: f"{drain_s:g}"}
         return {**configured, **identity, **paced, **edges}

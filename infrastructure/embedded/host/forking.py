@@ -3,7 +3,7 @@ interpreter that must see nothing of ours (a Lambda sandbox's) loads this file b
 
 SOCKET is the number of an inherited UNIX SEQPACKET socket; each packet is one JSON object:
 
-    in   {"id", "entry", "env", "log"}           fork; in the child call `entry` (`module:function`), no argument
+    in   {"id", "entry", "env", "log", "user"}   fork; in the child call `entry` (`module:function`), no argument
     out  {"event": "ready", "preload_s"}         the imports are done
          {"event": "forked", "id", "pid"}
          {"event": "refused", "id", "reason"}    the system has no process to give
@@ -25,24 +25,28 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 1, 15, 38
 _LARGEST_PACKET = 1 << 20
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One process to fork. `env` replaces the whole environment; `log` is appended to."""
+    """One process to fork. `env` replaces the whole environment; `log` is appended to.
+
+    `user` are the numbers of the user it becomes, its group and further groups; none: it stays ours.
+    """
 
     id: str
     entry: str
     env: Mapping[str, str]
     log: str
+    user: Sequence[int] = ()
 
 
 class Zygote:
@@ -122,6 +126,9 @@ class Zygote:
             os.close(unready)
             self._let_go()
             _redirect(request)
+            if request.user:
+                become(request.user)
+                die_with(self._pid)  # another user's process does not die with us unless it asks again
             code = _run(request.entry)
         except BaseException:  # noqa: BLE001 - the top of this process: everything ends in the log and the exit code
             traceback.print_exc()
@@ -149,8 +156,19 @@ def die_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def become(numbers: Sequence[int]) -> None:
+    """Drop to the user, its group and the other groups, for good."""
+    user, group, *others = numbers
+    os.setgroups(others)
+    os.setresgid(group, group, group)
+    os.setresuid(user, user, user)
+    _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
 def _redirect(request: Request) -> None:
     log = os.open(request.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if request.user:
+        os.fchown(log, request.user[0], -1)  # /dev/stdout opens it once more
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)

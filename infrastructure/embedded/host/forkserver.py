@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from infrastructure.embedded.host.process import Process, ProcessSpec
@@ -77,9 +77,10 @@ class ForkServer:
         for wish in tuple(self._wishes.values()):
             self._send(wish)
 
-    def fork(self, spec: ProcessSpec, env: Mapping[str, str], log: str) -> Awaitable[Process]:
-        """The process, once it runs. A caller that is cancelled meanwhile leaves nothing running."""
-        packet = json.dumps({"id": spec.id, "entry": spec.entry, "env": dict(env), "log": log}).encode()
+    def fork(self, spec: ProcessSpec, env: Mapping[str, str], log: str, user: Sequence[int] = ()) -> Awaitable[Process]:
+        """The process, once it runs, as `user` (host/forking.py). A caller that is cancelled leaves nothing running."""
+        request = {"id": spec.id, "entry": spec.entry, "env": dict(env), "log": log, "user": tuple(user)}
+        packet = json.dumps(request).encode()
         wish = _Wish(spec, packet, asyncio.get_running_loop().create_future())
         self._wishes[spec.id] = wish
         if self._zygote is None:

@@ -1,18 +1,24 @@
-"""Ties a program to its parent's life, then becomes it: `python -I -S launcher.py PARENT_PID USER PROGRAM [ARGUMENT…]`.
+"""Ties a program to its parent's life, then becomes it: `python -I -S launcher.py PARENT_PID USER SHOWN PROGRAM
+[ARGUMENT…]`.
 
 Runs between fork and exec of every program the supervisor starts, in a process of its own because code that runs
 between the two in the daemon (`preexec_fn`) may deadlock. Only the standard library, and little of it: 15 ms.
 
 The order matters. Dropping to another user clears the death signal, so that comes first; a parent that died before the
-signal was armed sends none, so the parent is compared with the expected one last. USER `-` keeps the present user.
-Another user keeps one capability of root's: to read and enter what others own, so that a program and its state may lie
-in a home that only root can enter. Exit codes as in a shell: 125 not started, 126 not executable, 127 not found.
-Sources: PR_SET_PDEATHSIG(2const), capabilities(7).
+signal was armed sends none, so the parent is compared with the expected one last.
+
+USER is `-` for the present user, or the numbers of a user, its group and further groups with commas between. It has no
+capability and gets none. SHOWN are folders that others could not enter, as in root's home, with colons between, or `-`:
+the process and its children get a view of the files in which they can. Where the system does not give one (a container
+without CAP_SYS_ADMIN) the user keeps one right of root's: to read and enter what others own.
+`launcher.py probe FOLDER…` exits with 0 where there are such views.
+
+Exit codes as in a shell: 125 not started, 126 not executable, 127 not found.
+Sources: PR_SET_PDEATHSIG(2const), capabilities(7), mount_namespaces(7).
 """
 
 import ctypes
 import os
-import pwd
 import signal
 import sys
 
@@ -23,21 +29,29 @@ _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
 _KEEP_CAPABILITIES_OVER_SETUID = 1 << 2  # SECBIT_NO_SETUID_FIXUP; without it access(2) also looks past a capability
 _CAP_DAC_READ_SEARCH = 2
 _CAPABILITY_VERSION = 0x20080522  # two 32-bit words a set
+_CLONE_NEWNS = 0x00020000
+_MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 1 << 1, 1 << 2, 1 << 12, 1 << 14, 1 << 18
 _NOT_STARTED, _NOT_EXECUTABLE, _NOT_FOUND = 125, 126, 127
 
+_libc = ctypes.CDLL(None, use_errno=True)
 
-def become(user: str) -> None:
-    """Drop to `user` and its groups, for good, and to the right to read what others own if the system lets us keep it.
+
+def words(user: tuple[int, ...] = (), shown: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What to put before a program's own words so that it is tied to this process; `user` and `shown` as above."""
+    tied = (sys.executable, "-I", "-S", __file__, str(os.getpid()))
+    return (*tied, ",".join(map(str, user)) or "-", ":".join(shown) or "-")
+
+
+def become(numbers: list[int], *, reads_all: bool = False) -> None:
+    """Drop to the user, its group and the other groups, for good; `reads_all`: with the right to read what others own.
 
     A container may have taken that right away: then the program meets what its user may not read, and says so itself.
     """
-    entry = pwd.getpwnam(user)
-    if entry.pw_uid == os.getuid():
-        return
-    keeps_reading = _prctl(_PR_SET_SECUREBITS, _KEEP_CAPABILITIES_OVER_SETUID)
-    os.initgroups(user, entry.pw_gid)
-    os.setgid(entry.pw_gid)
-    os.setuid(entry.pw_uid)
+    user, group, *others = numbers
+    keeps_reading = reads_all and _prctl(_PR_SET_SECUREBITS, _KEEP_CAPABILITIES_OVER_SETUID)
+    os.setgroups(others)
+    os.setresgid(group, group, group)
+    os.setresuid(user, user, user)
     if keeps_reading:
         keep_only(_CAP_DAC_READ_SEARCH)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
@@ -45,13 +59,12 @@ def become(user: str) -> None:
 
 def keep_only(capability: int) -> None:
     """Give up every capability but this one, which the program exec'd next has too; none at all if we lack it."""
-    libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
     for kept in (1 << capability, 0):
         sets = (ctypes.c_uint32 * 6)(
             kept, kept, kept, 0, 0, 0
         )  # effective, permitted, inheritable; then the high words
-        if libc.capset(header, sets) == 0:
+        if _libc.capset(header, sets) == 0:
             break
     else:
         raise OSError(ctypes.get_errno(), "capset, to give up root's capabilities, was refused")
@@ -59,10 +72,49 @@ def keep_only(capability: int) -> None:
         _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability)
 
 
+def show(folders: list[str]) -> None:
+    """Let others enter `folders` in this process's view of the files: nothing else is left of what they could not.
+
+    `OSError` where there are no such views, or a folder is closed itself.
+    """
+    for folder in folders:
+        if first_closed(folder) == folder:
+            raise PermissionError(f"{folder} is closed to others, wherever it is shown")
+    _private_view()
+    opened = [(folder, os.open(folder, os.O_PATH | os.O_DIRECTORY)) for folder in folders]
+    for cover in dict.fromkeys(filter(None, map(first_closed, folders))):
+        _mount("tmpfs", cover, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755")
+    for folder, descriptor in opened:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - pathlib is not there yet, and takes as long as all of this
+        _mount(f"/proc/self/fd/{descriptor}", folder, "", _MS_BIND | _MS_REC, "")
+        os.close(descriptor)
+
+
+def first_closed(path: str) -> str | None:
+    """The first folder on the way to `path`, itself included, that others may not enter; None when there is none."""
+    parts = os.path.realpath(path).split("/")
+    for count in range(1, len(parts) + 1):
+        folder = "/".join(parts[:count]) or "/"
+        if not os.stat(folder).st_mode & 0o001:  # noqa: PTH116
+            return folder
+    return None
+
+
+def _private_view() -> None:
+    if _libc.unshare(_CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "a private view of the files was refused")
+    _mount("none", "/", "", _MS_REC | _MS_PRIVATE, "")
+
+
+def _mount(source: str, target: str, kind: str, flags: int, data: str) -> None:
+    words = [word.encode() or None for word in (source, target, kind, data)]
+    if _libc.mount(words[0], words[1], words[2], ctypes.c_ulong(flags), words[3]) != 0:
+        raise OSError(ctypes.get_errno(), f"mount on {target} was refused")
+
+
 def _prctl(*arguments: int) -> bool:
     """Whether the kernel did it; the unused arguments must be zero."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    return bool(libc.prctl(*(ctypes.c_ulong(each) for each in (*arguments, 0, 0, 0, 0)[:5])) == 0)
+    return bool(_libc.prctl(*(ctypes.c_ulong(each) for each in (*arguments, 0, 0, 0, 0)[:5])) == 0)
 
 
 def die_with(parent: int) -> None:
@@ -75,12 +127,13 @@ def die_with(parent: int) -> None:
 
 def main(arguments: list[str]) -> None:
     """Never returns when all goes well: the program takes over this process."""
-    parent, user, *command = arguments
+    if arguments[0] == "probe":
+        sys.exit(_probed(arguments[1:]))
+    parent, user, shown, *command = arguments
     try:
-        if user != "-":
-            become(user)
+        _prepare(user, [] if shown == "-" else shown.split(":"))
         die_with(int(parent))
-    except (OSError, KeyError) as error:
+    except OSError as error:
         sys.exit(_failed(command[0], error, _NOT_STARTED))
     # The interpreter ignores these two; a program expects their defaults.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -91,6 +144,26 @@ def main(arguments: list[str]) -> None:
         sys.exit(_failed(command[0], error, _NOT_FOUND))
     except OSError as error:
         sys.exit(_failed(command[0], error, _NOT_EXECUTABLE))
+
+
+def _prepare(user: str, shown: list[str]) -> None:
+    has_view = True
+    if shown:
+        try:
+            show(shown)
+        except OSError:
+            has_view = False
+    if user != "-":
+        become([int(number) for number in user.split(",")], reads_all=not has_view)
+
+
+def _probed(folders: list[str]) -> int:
+    try:
+        show(folders)
+    except OSError as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        return 1
+    return 0
 
 
 def _failed(program: str, error: Exception, code: int) -> int:

@@ -1,8 +1,7 @@
 """Free loopback ports for listeners, out of the way of outgoing connections and of other platforms on this machine.
 
 The kernel gives outgoing connections ports from `net.ipv4.ip_local_port_range`; a listener there may find its port
-taken at any moment. So we stay outside it. Platforms share the rest in blocks; a block is claimed by binding an
-abstract unix socket of its name, which the kernel releases when the claimant dies: no file, nothing to clean.
+taken at any moment. So we stay outside it. Platforms share the rest in blocks, each of which one of them claims.
 """
 
 import collections
@@ -12,6 +11,7 @@ import os
 import socket
 from pathlib import Path
 
+from infrastructure.embedded.host.claims import claim
 from infrastructure.errors import EnvironmentFault
 
 BLOCK = 100
@@ -60,9 +60,9 @@ class Ports:
     def _claim_block(self) -> None:
         while self._unclaimed:
             first = self._unclaimed.popleft()
-            claim = _claim(first)
-            if claim is not None:
-                self._claims.append(claim)
+            held = claim(f"ports-{first}")
+            if held is not None:
+                self._claims.append(held)
                 self._free.extend(range(first, first + BLOCK))
                 return
         low, high = _ephemeral_range()
@@ -100,15 +100,3 @@ def _blocks(ephemeral: tuple[int, int]) -> tuple[int, ...]:
 def _ephemeral_range() -> tuple[int, int]:
     low, high = _EPHEMERAL_RANGE.read_text(encoding="ascii").split()
     return int(low), int(high)
-
-
-def _claim(first: int) -> socket.socket | None:
-    claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        claim.bind(f"\0cloudcafe-ports-{first}")
-    except OSError as error:
-        claim.close()
-        if error.errno == errno.EADDRINUSE:
-            return None
-        raise
-    return claim

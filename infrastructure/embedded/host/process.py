@@ -36,8 +36,9 @@ class ProcessSpec:
     `id` is unique among the living and safe as a file name: the log is `<logs>/<id>.log`. `kind` groups for people
     (`ecs-task`, `redis`, `envoy`); `resource` is the ARN or id of the AWS resource the process stands for. `env` is the
     child's environment on top of PATH, HOME, the locale and the platform's marker; nothing else of ours is passed on.
-    `user` is the system user an exec'd program runs as; None keeps ours. `zygote` is the one that forks the `entry`.
-    `folder` is where an exec'd program starts; None is the platform's own folder for what runs.
+    Started by root, it runs as a user of its own; those of one `account` share theirs, and `reads` are accounts whose
+    files it may read as well. `user` is for a program that insists on a system user's name. `zygote` is the one that
+    forks the `entry`. `folder` is where an exec'd program starts; None is the platform's own folder for what runs.
     """
 
     id: str
@@ -49,6 +50,8 @@ class ProcessSpec:
     az: str | None = None
     argv: tuple[str, ...] = ()
     entry: str | None = None
+    account: str = ""
+    reads: tuple[str, ...] = ()
     user: str | None = None
     zygote: str = SERVICES_ZYGOTE
     folder: Path | None = None

@@ -99,6 +99,17 @@ def with_environment(entry: str) -> Iterator[int]:
             yield int(name)
 
 
+def users() -> Iterator[tuple[int, int]]:
+    """Each living process and who it runs as.
+
+    That is the real user: one that has changed it leaves its folder in /proc to root (proc_pid(5), dumpable).
+    """
+    for name in _names("/proc"):
+        with contextlib.suppress(*_GONE):
+            if name.isdigit() and start_ticks(int(name)) is not None:
+                yield int(name), int(_read(f"/proc/{name}/status").partition(b"\nUid:")[2].split(None, 1)[0])
+
+
 def with_directory(folder: str) -> Iterator[int]:
     """The living processes whose current directory is `folder`, an absolute path without links."""
     for name in _names("/proc"):

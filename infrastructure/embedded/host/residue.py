@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection
 
 from infrastructure.embedded.host import proctree, sysv
+from infrastructure.embedded.host.users import left_by
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import MARKER, StateFolder
 
@@ -28,6 +29,7 @@ def living_daemon(state: StateFolder) -> int | None:
 
 def claim(state: StateFolder) -> None:
     """Record this process as the folder's daemon."""
+    state.daemon.touch(mode=0o600)
     state.daemon.write_text(f"{os.getpid()} {proctree.start_ticks(os.getpid())}\n", encoding="ascii")
 
 
@@ -53,18 +55,22 @@ def sweep(state: StateFolder, *, spare: Collection[int] = (), within_s: float = 
     spared = {*spare, *_self_and_ancestors()}
     deadline = time.monotonic() + within_s
     ended: set[int] = set()
-    # A process may fork between our look and its death: look again until a look finds nothing.
-    while found := {pid for pid in _marked(state) if pid not in spared}:
-        if time.monotonic() > deadline:
-            raise EnvironmentFault(f"processes {sorted(found)} of {state.root} do not die from SIGKILL; see `ps -l`")
-        ended |= found
-        _kill(found, deadline)
+    with left_by(state.users) as blocks:
+        # A process may fork between our look and its death: look again until a look finds nothing.
+        while found := {pid for pid in {*_marked(state), *_of(blocks)} if pid not in spared}:
+            if time.monotonic() > deadline:
+                raise EnvironmentFault(
+                    f"processes {sorted(found)} of {state.root} do not die from SIGKILL; see `ps -l`"
+                )
+            ended |= found
+            _kill(found, deadline)
     sysv.free_with(_servers(state))
     return tuple(sorted(ended))
 
 
 def remove_files(state: StateFolder) -> None:
     """Remove the folder's content and, unless the journal is kept, the folder; a journal says what must be undone."""
+    state.remove_run()
     if not state.root.exists():
         return
     for entry in list(state.root.iterdir()):
@@ -88,6 +94,14 @@ def _marked(state: StateFolder) -> set[int]:
     # work do not notice that their server is dead.
     sessions = proctree.servers_below(str(state.run.resolve()), "postgres")
     return {*proctree.with_environment(f"{MARKER}={state.root}"), *sessions}
+
+
+def _of(blocks: Collection[range]) -> set[int]:
+    """The processes of users that were the platform's, whatever became of their environment.
+
+    Root in a container may not even be allowed to read another user's.
+    """
+    return {pid for pid, user in proctree.users() if any(user in block for block in blocks)} if blocks else set()
 
 
 def _servers(state: StateFolder) -> set[int]:

@@ -31,11 +31,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from infrastructure.embedded.host import residue
+from infrastructure.embedded.host import launcher, reach, residue
 from infrastructure.embedded.host.forkserver import ForkServer
 from infrastructure.embedded.host.logfile import tail
 from infrastructure.embedded.host.process import SERVICES_ZYGOTE, Process, ProcessSpec, ProcessState
 from infrastructure.embedded.host.proctree import Usage
+from infrastructure.embedded.host.users import Users
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import MARKER, StateFolder
 
@@ -44,7 +45,6 @@ __all__ = ["Process", "ProcessSpec", "ProcessState", "Supervisor", "Usage"]
 _log = logging.getLogger(__name__)
 
 _SOURCE_ROOT = Path(__file__).parents[__name__.count(".")]
-_LAUNCHER = Path(__file__).with_name("launcher.py")
 
 _PYTHON = (sys.executable, "-P", "-m")
 ZYGOTE = (*_PYTHON, "infrastructure.embedded.host.zygote")
@@ -61,6 +61,8 @@ _SHIELD = {
 }
 """Nor does a child find a person's account in the files under HOME, or a machine's through the metadata service."""
 
+_NO_HOME = "/nonexistent"
+"""The home of whoever is not to have one, by Debian's custom: root's is closed to other users."""
 _CLOSE_S = 5.0
 _SHORT_LIVED_S = 1.0
 _GIVE_UP_AFTER = 3
@@ -82,6 +84,7 @@ class Supervisor:
         self._thread = threading.get_ident()
         self._is_closing = False
         self._guards_lost = 0
+        self.users = Users(note=state.users)
         self._zygotes: dict[str, ForkServer] = {}
         self.add_zygote(SERVICES_ZYGOTE, zygote)
         state.create()
@@ -129,13 +132,37 @@ class Supervisor:
         if spec.id in self._processes or spec.id in self._starting or spec.id in (_GUARD_ID, *self._zygotes):
             raise ValueError(f"a process called {spec.id!r} is running already")
         self._ensure_guard()
-        if not spec.entry:
-            return self._exec(spec, self._processes)
+        user = self._user_of(spec)
         self._starting.add(spec.id)
         try:
-            return await self._zygotes[spec.zygote].fork(spec, self._environment(spec), str(self._log_of(spec.id)))
+            if not spec.entry:
+                return self._exec(spec, self._processes, user=user)
+            log = str(self._log_of(spec.id))
+            return await self._zygotes[spec.zygote].fork(spec, self._environment(spec), log, user)
         finally:
             self._starting.discard(spec.id)
+            self._give_back_user(spec)
+
+    def _user_of(self, spec: ProcessSpec) -> tuple[int, ...]:
+        """The numbers of the user, its group and further groups; none when it is to run as we do."""
+        if spec.user is not None:
+            return _system_user(spec)
+        number = self.users.of(spec.account or spec.id)
+        is_code = bool(spec.entry) or spec.argv[0] == sys.executable
+        if number is None or (is_code and self._is_unreachable):
+            return ()
+        return (number, number, *filter(None, map(self.users.of, spec.reads)))
+
+    @functools.cached_property
+    def _is_unreachable(self) -> bool:
+        if reach.unreachable():
+            _log.warning("%s", reach.warning())
+        return bool(reach.unreachable())
+
+    def _give_back_user(self, spec: ProcessSpec) -> None:
+        """A process's own number, once it does not run, or not any more."""
+        if not spec.account and spec.id not in self._processes:
+            self.users.release(spec.id)
 
     def tail(self, process_id: str, lines: int = 20) -> tuple[str, ...]:
         return tail(self._log_of(process_id), lines)
@@ -158,15 +185,25 @@ class Supervisor:
         ]
         if waits:
             await asyncio.wait(waits, timeout=_CLOSE_S)
+        self.users.close()  # nobody takes them while one of their processes lives
         residue.sweep(self._state, spare=() if guard is None else (guard.pid,))
         if guard is not None:
             # Last, so that at no moment anything lives that nobody watches.
             guard.kill()
             await guard.wait()
 
-    def _exec(self, spec: ProcessSpec, register: dict[str, Process], inherit: Sequence[int] = ()) -> Process:
-        launcher = (sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), _checked_user(spec))
-        return self._spawn(spec, (*launcher, _found_program(spec), *spec.argv[1:]), register, inherit)
+    def _exec(
+        self,
+        spec: ProcessSpec,
+        register: dict[str, Process],
+        inherit: Sequence[int] = (),
+        user: tuple[int, ...] = (),
+    ) -> Process:
+        program = _found_program(spec)
+        # A machine's script may call what it likes: all that others cannot enter of ours is shown to it.
+        needed = reach.code() if spec.folder is not None else reach.needed_by(program)
+        tied = launcher.words(user, needed if os.getuid() == 0 else ())
+        return self._spawn(spec, (*tied, program, *spec.argv[1:]), register, inherit)
 
     def _spawn(
         self, spec: ProcessSpec, argv: Sequence[str], register: dict[str, Process], inherit: Sequence[int]
@@ -210,6 +247,7 @@ class Supervisor:
 
     def _ended(self, process: Process) -> None:
         del self._processes[process.spec.id]
+        self._give_back_user(process.spec)
         _log.info("%s %s (pid %d) ended: %s", process.spec.kind, process.spec.id, process.pid, process.returncode)
         for callback in tuple(self._callbacks):
             try:
@@ -255,7 +293,8 @@ class Supervisor:
     def _environment(self, spec: ProcessSpec) -> dict[str, str]:
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         source = {"PYTHONPATH": str(_SOURCE_ROOT)} if spec.zygote == SERVICES_ZYGOTE else {}
-        return {**passed_on, **_SHIELD, **spec.env, **source, MARKER: str(self._state.root)}
+        home = {"HOME": _NO_HOME} if os.getuid() == 0 else {}
+        return {**passed_on, **home, **_SHIELD, **spec.env, **source, MARKER: str(self._state.root)}
 
 
 def _helper(name: str, argv: tuple[str, ...]) -> ProcessSpec:
@@ -289,14 +328,12 @@ def _found_program(spec: ProcessSpec) -> str:
     return program
 
 
-def _checked_user(spec: ProcessSpec) -> str:
-    """The user's name for the launcher, `-` for our own."""
-    if spec.user is None:
-        return "-"
+def _system_user(spec: ProcessSpec) -> tuple[int, ...]:
+    """The numbers of the user whose name a program insists on; none when that is us."""
     try:
-        uid = pwd.getpwnam(spec.user).pw_uid
+        entry = pwd.getpwnam(spec.user or "")
     except KeyError:
         raise EnvironmentFault(f"process {spec.id} is to run as {spec.user!r}; this system has no such user") from None
-    if os.getuid() not in (0, uid):
+    if os.getuid() not in (0, entry.pw_uid):
         raise EnvironmentFault(f"process {spec.id} is to run as {spec.user!r}; only root can start it for another user")
-    return spec.user
+    return (entry.pw_uid, entry.pw_gid) if entry.pw_uid != os.getuid() else ()

@@ -6,6 +6,7 @@ An edge's port is stable for the platform's life, whatever happens to the upstre
 the connection at once, as a refusing host does.
 """
 
+import secrets
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
@@ -36,6 +37,7 @@ class Network:
         self._upstreams: dict[str, Upstream] = {}
         self._edges: dict[tuple[str, str], TcpListener] = {}
         self._endpoints: dict[str, str] = {}
+        self._passwords: dict[str, str] = {}
 
     def set_upstream(self, name: str, endpoints: tuple[Endpoint, ...]) -> None:
         """From now on new connections to `name` go to `endpoints` in turn; to none of them: closed at once."""
@@ -54,6 +56,12 @@ class Network:
             self._upstreams.setdefault(upstream, Upstream(name=upstream))
             self._publish()
         return Endpoint(LOOPBACK, listener.port)
+
+    def password(self, upstream: str) -> str:
+        """What `upstream` asks its clients for, if it asks: the same at every call, another on every platform."""
+        if upstream not in self._passwords:
+            self._passwords[upstream] = secrets.token_urlsafe(24)
+        return self._passwords[upstream]
 
     def expose(self, name: str, url: str) -> None:
         """Publish `url` as the platform's endpoint `name` (`alb`, `elasticache` …) for people and tools."""

@@ -19,6 +19,7 @@ from infrastructure.embedded.moto.records import Backends
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment
 from infrastructure.embedded.pace import FAST, Pace
 from infrastructure.embedded.tests.control import ACCOUNT, REGION
+from infrastructure.embedded.tests.processes import OneUser
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 
@@ -74,6 +75,7 @@ class FakeSupervisor:
         self.started: list[FakeProcess] = []
         self.refusal: str | None = None
         self.obeys = True
+        self.users = OneUser()
         self.clock: Callable[[], float] = time.time
         self._callbacks: list[Callable[[FakeProcess], None]] = []
 
@@ -125,6 +127,9 @@ class FakeNetwork:
 
     def edge(self, service: str, upstream: str) -> Endpoint:
         return Endpoint(LOOPBACK, 30_000 + sum(map(ord, service + upstream)))
+
+    def password(self, upstream: str) -> str:
+        return f"{upstream}-password"
 
     def set_upstream(self, name: str, endpoints: tuple[Endpoint, ...]) -> None:
         self.upstreams[name] = endpoints

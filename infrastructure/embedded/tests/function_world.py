@@ -103,6 +103,7 @@ def sandboxes(folder: Path, *, idle_s: float = 30.0) -> Iterator[Sandboxes]:
         finally:
             runner.run(world.engine.close())
             runner.run(world.supervisor.close())
+            state.remove_run()
 
 
 @dataclass
@@ -164,3 +165,4 @@ async def lambda_world(folder: Path) -> AsyncIterator[LambdaWorld]:
         await plane.close()
         await supervisor.close()
         ports.close()
+        state.remove_run()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from infrastructure.embedded.host.process import ProcessSpec
+from infrastructure.embedded.host.users import Users
 
 T = TypeVar("T")
 
@@ -23,6 +24,13 @@ LIGHT_ZYGOTE = (
 )
 MINIMAL_CLOUD = (sys.executable, "-P", "-m", "infrastructure.embedded.tests.minimal_cloud")
 PAUSE = "signal:pause"
+
+
+class OneUser(Users):
+    """For supervisors that start nothing: everything stays ours."""
+
+    def of(self, name: str) -> None:
+        """No number."""
 
 
 def program(

@@ -49,6 +49,7 @@ def test_a_task_accepts_for_longer_after_sigterm_than_it_gets_requests(name: str
         pace=pace(name),
         edge=lambda *_: Endpoint(LOOPBACK, 1),
         secret=lambda _: "",
+        password=lambda _: "",
         credentials=Keyring("123456789012").workload,
     )
     body = read("compute").body

@@ -25,7 +25,7 @@ _COMMANDS: Mapping[str, str] = {
     "locust": "-m locust",
     "supervisor": "-m infrastructure.embedded",
     "envoy": "envoy",
-    "redis": "-server --port",  # valkey-server, or a redis-server from PATH
+    "redis": "-server /",  # valkey-server, or a redis-server from PATH
 }
 
 

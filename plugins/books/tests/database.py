@@ -6,7 +6,6 @@ import pwd
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +14,8 @@ from pathlib import Path
 
 import psycopg
 
-from infrastructure.embedded.engines.postgres.copies import system_user
-from infrastructure.embedded.host import binaries, launcher
+from infrastructure.embedded.host import binaries, launcher, reach
+from infrastructure.embedded.host.users import idle_system_user
 
 MASTER, PASSWORD = "cafe", "a password"
 SCHEMA = """
@@ -58,15 +57,15 @@ class Database:
 
 @contextmanager
 def database() -> Iterator[Database]:
-    """A server on a free port until the end of the block. PostgreSQL refuses root, so `nobody` runs it for root."""
+    """A server on a free port until the end of the block. PostgreSQL refuses root, so another runs it for root."""
     folder = Path(tempfile.mkdtemp(prefix="cafe-books-"))
     try:
-        if user := system_user():
-            entry = pwd.getpwnam(user)
-            os.chown(folder, entry.pw_uid, entry.pw_gid)
+        user = pwd.getpwnam(idle_system_user()) if os.getuid() == 0 else None
+        if user:
+            os.chown(folder, user.pw_uid, user.pw_gid)
         port = _free_port()
-        _initialise(folder)
-        with _running(folder, port):
+        _initialise(folder, user)
+        with _running(folder, port, user):
             with psycopg.connect(_url(port, "postgres"), user=MASTER, password=PASSWORD, autocommit=True) as connection:
                 connection.execute("CREATE DATABASE cafe")
             yield Database(url=_url(port, "cafe"))
@@ -74,21 +73,21 @@ def database() -> Iterator[Database]:
         shutil.rmtree(folder)
 
 
-def _initialise(folder: Path) -> None:
+def _initialise(folder: Path, user: pwd.struct_passwd | None) -> None:
     secret = folder / "password"
     secret.write_text(PASSWORD)
     secret.chmod(0o644)
     how = ("--auth", "scram-sha-256", "--username", MASTER, "--pwfile", str(secret))
     looks = ("--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync")
-    initdb = _as_user(binaries.postgres_tool("initdb"), "--pgdata", str(folder / "data"), *how, *looks)
+    initdb = _as_user(user, binaries.postgres_tool("initdb"), "--pgdata", str(folder / "data"), *how, *looks)
     subprocess.run(initdb, check=True, capture_output=True, cwd=folder)
 
 
 @contextmanager
-def _running(folder: Path, port: int) -> Iterator[None]:
+def _running(folder: Path, port: int, user: pwd.struct_passwd | None) -> Iterator[None]:
     settings = (f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off")
     options = (option for setting in settings for option in ("-c", setting))
-    command = _as_user(binaries.find("postgres").path, "-D", str(folder / "data"), *options)
+    command = _as_user(user, binaries.find("postgres").path, "-D", str(folder / "data"), *options)
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=folder, text=True) as server:
         assert server.stderr is not None
         lines = []
@@ -105,10 +104,10 @@ def _running(folder: Path, port: int) -> Iterator[None]:
                 server.kill()
 
 
-def _as_user(program: Path, *arguments: str) -> list[str]:
+def _as_user(user: pwd.struct_passwd | None, program: Path, *arguments: str) -> list[str]:
     """Under a user that PostgreSQL accepts, and no longer than this process."""
-    python = [sys.executable, "-I", "-S", str(launcher.__file__)]
-    return [*python, str(os.getpid()), system_user() or "-", str(program), *arguments]
+    numbers, shown = ((user.pw_uid, user.pw_gid), reach.needed_by(str(program))) if user else ((), ())
+    return [*launcher.words(numbers, shown), str(program), *arguments]
 
 
 def _free_port() -> int:

@@ -107,6 +107,7 @@ class Ec2Controller:
             machine.note = "cloud-init: user data is no script: it does not begin with #!"
             return
         try:
+            self._context.supervisor.users.own(machine.folder, machine.id)
             machine.process = await self._context.supervisor.start(spec)
         except Exception as problem:  # noqa: BLE001  AWS boots a machine whose user data fails, and the console says so
             machine.note = f"cloud-init: user data cannot be run: {problem}"
@@ -134,6 +135,7 @@ class Ec2Controller:
         if machine is not None:
             self._context.ports.release(machine.port)
             shutil.rmtree(machine.folder, ignore_errors=True)
+            self._context.supervisor.users.release(machine.id)
 
     async def _discard(self, identity: str) -> None:
         if identity in self._machines:

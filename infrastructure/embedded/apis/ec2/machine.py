@@ -107,5 +107,6 @@ def program(instance: Record, machine: Machine, around: Surroundings) -> Process
         port=machine.port,
         az=instance.availability_zone,
         folder=machine.folder,
+        account=machine.id,
         env=around.environment(place, service.name if service else instance.id, service),
     )

@@ -9,7 +9,6 @@ API = Api(
     protocol="query",
     effects={
         "DeleteReplicationGroup": "its servers end, its endpoints refuse",
-        "ModifyReplicationGroup": "its settings; the number of nodes stays",
     },
     invalid="InvalidParameterValue",
     codes={"InvalidSubnetID.NotFound": "InvalidSubnet", "InvalidToken": "InvalidParameterValue"},
@@ -23,10 +22,12 @@ API = Api(
         "all processes share the loopback interface": (
             "CreateCacheSubnetGroup DeleteCacheSubnetGroup ModifyCacheSubnetGroup"
         ),
-        "servers ask for no password yet": "CreateUser DeleteUser",
+        "every client is the user `default`": "CreateUser DeleteUser",
         "nothing here lives for days": "CreateSnapshot DeleteSnapshot",
         "tags": "AddTagsToResource RemoveTagsFromResource",
     },
+    note="Servers speak plain text and ask for a password always: the AUTH token, or where AWS asks for none that of "
+    "`cafe env`. The commands that ElastiCache withholds are unknown, but for PSYNC and SYNC: NOPERM.",
     controller="infrastructure.embedded.apis.elasticache.controller:ElastiCacheController",
     resources="infrastructure.embedded.apis.elasticache.resources",
 )

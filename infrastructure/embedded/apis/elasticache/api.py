@@ -5,6 +5,7 @@ are true from the moment it exists, since the outputs of a stack read them at on
 are noted here and carried out by the controller.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from infrastructure.embedded.network.envoy.model import LOOPBACK
 Record = Any  # moto's replication groups and cache clusters, which publish no types
 
 REDIS = ("redis", "valkey")
+_TOKEN = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
 DEFAULT_VERSION = "7.1.0"
 NODE = "0001"
 """The node id of a cluster's only node."""
@@ -37,6 +39,8 @@ class ElastiCacheApi:
         self._operations = operations
         self._allocate = allocate
         self.ports: dict[str, GroupPorts] = {}
+        self.tokens: dict[str, tuple[str, ...]] = {}
+        """The AUTH tokens that open a group or a cluster, by its id; one that has none is not here."""
         self.reboots: set[str] = set()
         """Cache cluster ids whose reboot was asked for and is still to be done."""
         self.failovers: set[str] = set()
@@ -46,6 +50,7 @@ class ElastiCacheApi:
     def create_replication_group(self, given: Members) -> Output:
         if given.get("NumNodeGroups", 1) > 1 or given.get("ClusterMode") == "enabled":
             raise _invalid("The embedded cloud runs replication groups of one shard (cluster mode disabled)")
+        _check_token(given)
         replicas = given.get("ReplicasPerNodeGroup") or int(given.get("NumCacheClusters") or 1) - 1
         if given.get("AutomaticFailoverEnabled") and replicas < 1:
             raise _invalid(
@@ -54,9 +59,37 @@ class ElastiCacheApi:
         output = self._moto("CreateReplicationGroup", {**given, "ReplicasPerNodeGroup": replicas})
         group = output["ReplicationGroup"]
         self.ports[group.replication_group_id] = GroupPorts(primary=self._allocate(), reader=self._allocate())
+        self._keep_token(group.replication_group_id, given)
         self._address(group)
         for member in group.node_groups[0]["node_group_members"]:
             self._add_member(group, member)
+        return output
+
+    def _keep_token(self, identity: str, given: Members) -> None:
+        if "AuthToken" in given:
+            self.tokens[identity] = (given["AuthToken"],)
+
+    @operation("ModifyReplicationGroup", effect="its settings and its AUTH token; the number of nodes stays")
+    def modify_replication_group(self, given: Members) -> Output:
+        """An AUTH token is rotated (both open, then), set or deleted; clients that are connected stay.
+
+        Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth.html (modifying the AUTH token)
+        """
+        identity, strategy = given["ReplicationGroupId"], given.get("AuthTokenUpdateStrategy", "ROTATE")
+        [group] = self._backend.describe_replication_groups(identity)
+        before = self.tokens.get(identity, ())
+        if "AuthToken" in given:
+            _check_token({**given, "TransitEncryptionEnabled": group.transit_encryption_enabled})
+        elif "AuthTokenUpdateStrategy" in given and strategy != "DELETE":
+            raise Refused("InvalidParameterCombination", f"AuthTokenUpdateStrategy {strategy} needs an AuthToken")
+        output = self._moto("ModifyReplicationGroup", given)
+        if strategy == "DELETE":
+            self.tokens.pop(identity, None)
+        elif "AuthToken" in given:
+            self.tokens[identity] = (
+                (*before[-1:], given["AuthToken"]) if strategy == "ROTATE" else (given["AuthToken"],)
+            )
+        group.auth_token_enabled = identity in self.tokens
         return output
 
     def _moto(self, name: str, given: Members) -> Output:
@@ -93,8 +126,10 @@ class ElastiCacheApi:
     def create_cache_cluster(self, given: Members) -> Output:
         if given.get("Engine") not in REDIS:
             raise unsupported(f"the engine {given.get('Engine', 'memcached')}; {' and '.join(REDIS)} run")
+        _check_token(given)
         output = self._create(given)
         cluster, port = output["CacheCluster"], self._allocate()
+        self._keep_token(cluster.cache_cluster_id, given)
         self.ports[cluster.cache_cluster_id] = GroupPorts(primary=port, reader=port)
         self.place(cluster, port)
         return output
@@ -159,7 +194,23 @@ class ElastiCacheApi:
         for name, cluster in tuple(clusters.items()):
             if identity in (name, getattr(cluster, "replication_group_id", None)):
                 del clusters[name]
+        self.tokens.pop(identity, None)
         return self.ports.pop(identity, None)
+
+
+def _check_token(given: Members) -> None:
+    """Refuse an AUTH token as AWS does.
+
+    Source: https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html
+    """
+    if "AuthToken" not in given:
+        return
+    if not given.get("TransitEncryptionEnabled"):
+        raise Refused("InvalidParameterCombination", "An AUTH token needs TransitEncryptionEnabled to be true")
+    if not _TOKEN.fullmatch(given["AuthToken"]):
+        raise _invalid(
+            "An AUTH token has 16 to 128 printable characters; of the special ones only !, &, #, $, ^, <, > and -"
+        )
 
 
 def _invalid(message: str) -> Refused:

@@ -51,6 +51,9 @@ class ElastiCacheController(RedisController):
             for node in record.node_groups[0]["node_group_members"]
         ]
 
+    def _tokens(self, identity: str) -> tuple[str, ...]:
+        return tuple(self._calls.tokens.get(identity, ()))
+
     async def _step(self, _record: Record, group: Group) -> float | None:
         asked = self._calls.reboots & {member.id for member in group.members}
         await group.reboot({*asked, *self._due(group)})
@@ -61,6 +64,7 @@ class ElastiCacheController(RedisController):
         record = self._backend.replication_groups.get(group.id)
         if record is not None and record.automatic_failover == "enabled":
             await group.fail_over()
+        await group.admit(self._tokens(group.id))
         await group.revive()
         self._write_back(group)
         ends = [self._replaced_at[member.id] for member in group.members if member.id in self._replaced_at]

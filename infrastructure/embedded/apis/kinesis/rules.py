@@ -1,4 +1,4 @@
-"""What Kinesis refuses of a request by itself. Source: API Reference, GetShardIterator."""
+"""What Kinesis refuses of a request by itself. Source: API Reference, GetShardIterator, PutRecord."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,4 +24,21 @@ def _check_iterator(given: Mapping[str, Any]) -> None:
             )
 
 
-RULES: Mapping[str, Callable[[Mapping[str, Any]], None]] = {"GetShardIterator": _check_iterator}
+def _check_record(given: Mapping[str, Any]) -> None:
+    """Only a stream that distributes records by itself, which there is none of here, does without a key."""
+    if given.get("PartitionKey") is None:
+        raise Refused(
+            "InvalidArgumentException", "A PartitionKey is required by the stream's USER_PARTITION_KEY strategy"
+        )
+
+
+def _check_records(given: Mapping[str, Any]) -> None:
+    for record in given["Records"]:
+        _check_record(record)
+
+
+RULES: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "GetShardIterator": _check_iterator,
+    "PutRecord": _check_record,
+    "PutRecords": _check_records,
+}

@@ -15,11 +15,12 @@ API = Api(
     },
     records={
         "all processes share the loopback interface": "CreateSubnetGroup DeleteSubnetGroup",
-        "servers ask for no password yet": "CreateUser UpdateUser DeleteUser",
+        "every client is the user `default`": "CreateUser UpdateUser DeleteUser",
         "nothing here lives for days": "CreateSnapshot DeleteSnapshot",
     },
     note="A cluster has one shard, and its servers speak Redis's protocol with cluster mode disabled, without TLS. "
-    "Access control lists and users are records: servers ask for no password yet.",
+    "Access control lists and users are records: every client is the user `default`, with the password of "
+    "`cafe env`, which the open access of AWS would not ask for.",
     controller="infrastructure.embedded.apis.memorydb.controller:MemoryDbController",
     resources="infrastructure.embedded.apis.memorydb.resources",
 )

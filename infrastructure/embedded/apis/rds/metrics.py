@@ -9,10 +9,11 @@ from infrastructure.embedded.apis.rds.cluster import AuroraCluster
 from infrastructure.embedded.apis.rds.member import Member
 from infrastructure.embedded.control.asking import Asking
 from infrastructure.embedded.control.metrics import Datum, Metrics
+from infrastructure.embedded.engines.postgres.settings import CLIENTS
 from infrastructure.embedded.host import proctree
 
 NAMESPACE = "AWS/RDS"
-_CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> current_user"
+_CONNECTIONS = f"SELECT count(*) FROM pg_stat_activity WHERE {CLIENTS}"  # noqa: S608 - a constant
 _LAG = """SELECT application_name, coalesce(extract(epoch FROM replay_lag) * 1000, 0)
 FROM pg_stat_replication WHERE state = 'streaming'"""
 """The time from the writer's flush to the reader's replay; none while nothing is written."""

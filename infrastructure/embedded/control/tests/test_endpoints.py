@@ -60,12 +60,12 @@ def test_an_entrance_is_a_listener_in_front_of_its_servers() -> None:
 def test_the_oldest_of_the_platforms_is_the_one_services_reach() -> None:
     theirs = Entrance(name="a", port=6001, servers=(OTHER,))
     ours = [
-        Entrance(name=name, port=port, servers=servers, known_as="sessions", url="redis://{host}:{port}/0")
+        Entrance(name=name, port=port, servers=servers, known_as="sessions", url="redis://:{password}@{host}:{port}/0")
         for name, port, servers in (("b", 6002, (SERVER,)), ("c", 6003, (OTHER,)))
     ]
     network = published(theirs, *ours)
     assert network.upstreams == {"sessions": (SERVER,)}
-    assert network.endpoints == {"sessions": "redis://127.0.0.1:6002/0"}
+    assert network.endpoints == {"sessions": "redis://:sessions-password@127.0.0.1:6002/0"}
 
 
 def at(*servers: Endpoint) -> list[Entrance]:

@@ -30,7 +30,7 @@ from infrastructure.embedded.host import forking
 from infrastructure.embedded.host.process import Process, ProcessSpec
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.errors import EnvironmentFault
-from infrastructure.state import StateFolder
+from infrastructure.state import StateFolder, make_enterable
 
 __all__ = ["BadPackage", "CodePackage", "FunctionSpec", "Functions", "Ran", "archive_of"]
 
@@ -48,6 +48,7 @@ class Functions:
     def __init__(self, supervisor: Supervisor, state: StateFolder, idle_s: float) -> None:
         self._supervisor = supervisor
         self._state = state
+        state.create()
         self._root = state.run / "functions"
         self._folders: dict[str, Path] = {}
         """Where content is or will be unpacked, by its hash; never where anything was before."""
@@ -106,7 +107,7 @@ class Functions:
         folders = folders.union(self._in_use, *((each.spec.code, *each.spec.layers) for each in fleets))
         self._folders = {sha256: folder for sha256, folder in self._folders.items() if folder in folders}
         for folder in [known for known in self._unpacking if known not in folders]:
-            self._removals.spawn(_remove(folder, self._unpacking.pop(folder)), f"the removal of {folder.name}")
+            self._removals.spawn(self._remove(folder, self._unpacking.pop(folder)), f"the removal of {folder.name}")
 
     async def run(
         self, spec: FunctionSpec, key: str, request_id: str, payload: bytes, *, arn: str = "", context: str = ""
@@ -168,17 +169,19 @@ class Functions:
 
     async def _unpack(self, archive: bytes, target: Path) -> Process | None:
         """The archive in a thread, so that the loop goes on; then the first start does not have to compile."""
+        make_enterable(target.parent)
         functions_package.make_runtime(self._root / "runtime")
         self._supervisor.warm(ZYGOTE)
-        target.parent.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(functions_package.unpack, archive, target)
-        await asyncio.to_thread(archive_of(target).write_bytes, archive)
+        await asyncio.to_thread(_keep, archive, archive_of(target))
+        await asyncio.to_thread(self._supervisor.users.lend, target, target.name)
         compiling = ProcessSpec(
             id=f"lambda-compile-{next(self._numbers)}",
             kind="lambda-compile",
             resource=target.name,
             env={},
             argv=functions_package.compiling(target),
+            account=target.name,
         )
         try:
             return await self._supervisor.start(compiling)
@@ -186,23 +189,29 @@ class Functions:
             _log.warning("%s is compiled by its first start, not ahead of it: %s", target.name, fault)
             return None
 
+    async def _remove(self, folder: Path, unpacking: "asyncio.Task[Process | None]") -> None:
+        """Remove what was unpacked once nobody writes there any more."""
+        [compiling] = await asyncio.gather(unpacking, return_exceptions=True)
+        if isinstance(compiling, Process):
+            compiling.kill()
+            await compiling.wait()
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        archive_of(folder).unlink(missing_ok=True)
+        self._supervisor.users.release(folder.name)
+
 
 def archive_of(folder: Path) -> Path:
     """The archive that a folder was unpacked from, as it was uploaded."""
     return folder.with_name(f"{folder.name}.zip")
 
 
+def _keep(archive: bytes, file: Path) -> None:
+    """For nobody else to read: the folder around it is open to all sandboxes."""
+    file.touch(mode=0o600)
+    file.write_bytes(archive)
+
+
 def _log_failure(unpacking: "asyncio.Task[Process | None]") -> None:
     """The function's state shows it too, for as long as there is the function."""
     if not unpacking.cancelled() and (failure := unpacking.exception()) is not None:
         _log.warning("%s failed: %s", unpacking.get_name(), failure)
-
-
-async def _remove(folder: Path, unpacking: "asyncio.Task[Process | None]") -> None:
-    """Remove what was unpacked once nobody writes there any more."""
-    [compiling] = await asyncio.gather(unpacking, return_exceptions=True)
-    if isinstance(compiling, Process):
-        compiling.kill()
-        await compiling.wait()
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-    archive_of(folder).unlink(missing_ok=True)

@@ -131,6 +131,7 @@ def make_runtime(folder: Path) -> None:
     try:
         for distribution in _required(RUNTIME_DISTRIBUTIONS):
             _link(distribution, draft)
+        draft.chmod(0o755)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

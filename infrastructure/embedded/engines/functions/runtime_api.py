@@ -14,12 +14,14 @@ import base64
 import json
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol, cast
 
 import httptools
+
+from infrastructure.embedded.host import peers
 
 _log = logging.getLogger(__name__)
 
@@ -72,10 +74,14 @@ class Runtime(Protocol):
 
 
 class RuntimeApi:
-    """The server of one sandbox. `serve` before the sandbox starts, `close` when it has ended."""
+    """The server of one sandbox. `serve` before the sandbox starts, `close` when it has ended.
 
-    def __init__(self, runtime: Runtime) -> None:
+    Of the machine's users only `users` are answered: any of them could connect, and take an invocation.
+    """
+
+    def __init__(self, runtime: Runtime, users: Collection[int]) -> None:
         self._runtime = runtime
+        self._users = users
         self._server: asyncio.Server | None = None
         self._asking: _Connection | None = None
         """Where the runtime asked for work last."""
@@ -109,8 +115,20 @@ class RuntimeApi:
         for connection in tuple(self._connections):
             connection.abort()
 
-    def _opened(self, connection: "_Connection") -> None:
+    def _opened(self, connection: "_Connection", end: socket.socket) -> None:
         self._connections.add(connection)
+        if not self._is_known(end):
+            connection.abort()
+
+    def _is_known(self, end: socket.socket) -> bool:
+        try:
+            user = peers.user_of(end)
+        except OSError as silence:  # a kernel without sock_diag
+            _log.warning("it is not known who asks for a sandbox's work: %s", silence)
+            return True
+        if user is not None and user not in self._users:
+            _log.warning("user %d, who is not the sandbox's, asked for its work", user)
+        return user in self._users
 
     def _lost(self, connection: "_Connection") -> None:
         self._connections.discard(connection)
@@ -157,8 +175,9 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # a stream server's always is
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._api._opened(self)
+        end = transport.get_extra_info("socket")
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._api._opened(self, end)
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc

@@ -10,6 +10,7 @@ state folder; START, END and REPORT are added there, and an invocation's share o
 """
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -31,7 +32,7 @@ from infrastructure.embedded.engines.functions.spec import FunctionSpec, process
 from infrastructure.embedded.host import proctree
 from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.host.supervisor import Supervisor
-from infrastructure.state import StateFolder
+from infrastructure.state import StateFolder, make_enterable
 
 MEGABYTE = 1 << 20
 _MEMORY_LOOK_S = 0.05
@@ -72,7 +73,8 @@ class Sandbox:
         """Loop time."""
         self._supervisor = supervisor
         self._folder = state.run / "functions" / "tmp" / sandbox_id
-        self._api = RuntimeApi(self)
+        own = supervisor.users.of(sandbox_id)
+        self._api = RuntimeApi(self, {os.getuid(), os.getuid() if own is None else own})
         self._log = SandboxLog(state.logs / f"{sandbox_id}.log")
         self._process: Process | None = None
         self._loop = asyncio.get_running_loop()
@@ -99,7 +101,8 @@ class Sandbox:
         began = time.monotonic()
         try:
             address = await self._api.serve()
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_enterable(self._folder.parent)
+            self._supervisor.users.own(self._folder, self.id)
             self._process = await self._supervisor.start(process_spec(self.spec, self.id, address, self._folder))
             self._death = self._loop.create_task(self._watch(self._process), name=f"watch {self.id}")
             with _Timers(self._loop, limit_s, self._end, self._look):
@@ -147,6 +150,7 @@ class Sandbox:
         await self._api.close()
         self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._supervisor.users.release(self.id)
 
     # What the Runtime API calls.
 

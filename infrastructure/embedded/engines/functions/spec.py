@@ -53,6 +53,7 @@ def process_spec(spec: FunctionSpec, sandbox_id: str, address: str, folder: Path
         service=spec.service,
         entry="__main__:sandbox",
         zygote=ZYGOTE,
+        reads=tuple(folder.name for folder in (spec.code, *spec.layers)),
         env={
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",

@@ -11,27 +11,22 @@ import asyncio
 import contextlib
 import itertools
 import os
-import pwd
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from infrastructure.embedded.engines.postgres.settings import ADMIN
+from infrastructure.embedded.engines.postgres.settings import ADMIN, REPLICATOR
 from infrastructure.embedded.host import binaries
 from infrastructure.embedded.host.process import ProcessSpec
 from infrastructure.embedded.host.supervisor import Supervisor
+from infrastructure.embedded.host.users import idle_system_user
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 
-UNPRIVILEGED = "nobody"
-"""PostgreSQL refuses to run as root; this user is there on every system."""
-_RECIPE = 2
+ACCOUNT = "postgres"
+"""Whom servers and tools run as: PostgreSQL refuses to run as root."""
+_RECIPE = 3
 """Part of the template's name; another way to make it needs another number."""
-
-
-def system_user() -> str | None:
-    """Whom servers and tools run as; None for ourselves."""
-    return UNPRIVILEGED if os.getuid() == 0 else None
 
 
 class Tools:
@@ -41,8 +36,11 @@ class Tools:
         self._supervisor = supervisor
         self._numbers = itertools.count(1)
 
-    async def run(self, resource: str, *argv: str) -> None:
-        """Returns when the program succeeded; `EnvironmentFault` with the end of its log otherwise."""
+    async def run(self, resource: str, *argv: str, user: str | None = None) -> None:
+        """Returns when the program succeeded; `EnvironmentFault` with the end of its log otherwise.
+
+        `user` is for a program that insists on one with a name.
+        """
         identity = f"postgres-tool-{next(self._numbers)}"
         spec = ProcessSpec(
             id=identity,
@@ -51,7 +49,8 @@ class Tools:
             env={"LC_ALL": "C"},
             service="rds",
             argv=argv,
-            user=system_user(),
+            account=ACCOUNT,
+            user=user,
         )
         process = await self._supervisor.start(spec)
         try:
@@ -71,10 +70,11 @@ class Tools:
 class Copies:
     """Makes data directories. Each call ends with a directory that a server can be started on, or raises."""
 
-    def __init__(self, tools: Tools, state: StateFolder, sockets: str) -> None:
+    def __init__(self, tools: Tools, state: StateFolder, sockets: str, passwords: Path) -> None:
         self._tools = tools
-        self._home = state.root.parent
+        self._home = state.shared
         self._sockets = sockets
+        self._passwords = passwords
         self._making = asyncio.Lock()
 
     async def template(self) -> Path:
@@ -89,12 +89,13 @@ class Copies:
     async def fresh(self, data: Path, resource: str) -> None:
         """A copy of the template, whatever was in `data`."""
         await asyncio.to_thread(shutil.rmtree, data, ignore_errors=True)
-        await self._tools.run(resource, "cp", "-a", "--reflink=auto", str(await self.template()), str(data))
+        await self._tools.run(resource, "cp", "-r", "--reflink=auto", str(await self.template()), str(data))
+        await asyncio.to_thread(data.chmod, 0o700)  # the template may be read by the servers' user of any platform
 
     async def full(self, data: Path, resource: str, source_port: int) -> None:
         """A copy of the running server at `source_port`, whatever was in `data`."""
         await asyncio.to_thread(shutil.rmtree, data, ignore_errors=True)
-        source = ("--host", self._sockets, "--port", str(source_port), "--username", ADMIN)
+        source = ("--dbname", self._source(source_port), "--no-password")
         how = ("--checkpoint", "fast", "--wal-method", "stream", "--no-sync", "--no-manifest")
         tool = str(await asyncio.to_thread(binaries.postgres_tool, "pg_basebackup"))
         await self._tools.run(resource, tool, "--pgdata", str(data), *source, *how)
@@ -106,38 +107,46 @@ class Copies:
         """
         # A server that was killed is recovered first, by a single-user server, which cannot be a standby.
         (data / "standby.signal").unlink(missing_ok=True)
-        source = f"host={self._sockets} port={source_port} user={ADMIN} dbname=postgres"
-        files = ("--target-pgdata", str(data), "--source-server", source, "--config-file", str(configuration))
+        source = ("--source-server", f"{self._source(source_port)} dbname=postgres")
+        files = ("--target-pgdata", str(data), *source, "--config-file", str(configuration))
         tool = str(await asyncio.to_thread(binaries.postgres_tool, "pg_rewind"))
         await self._tools.run(resource, tool, *files, "--no-sync")
 
+    def _source(self, port: int) -> str:
+        return f"host={self._sockets} port={port} user={REPLICATOR} passfile='{self._passwords}'"
+
     async def _make(self, folder: Path) -> None:
-        async with _draft_of(folder) as draft:
+        # Run by root, initdb needs a name for its user. It is the one program that runs as one, once a machine.
+        user = idle_system_user() if os.getuid() == 0 else None
+        async with _draft_of(folder, user) as draft:
             data = draft / "data"
             initdb = str(await asyncio.to_thread(binaries.postgres_tool, "initdb"))
             looks = ("--encoding", "UTF8", "--locale", "C.UTF-8", "--auth", "peer", "--data-checksums")
             how = ("--username", ADMIN, "--no-sync", "--no-instructions", "--wal-segsize", "1")
-            await self._tools.run(folder.name, initdb, "--pgdata", str(data), *looks, *how)
+            await self._tools.run(folder.name, initdb, "--pgdata", str(data), *looks, *how, user=user)
+            if user is not None:
+                await asyncio.to_thread(_make_readable, data)
             # Another platform may have been faster: then its template is as good as ours.
             with contextlib.suppress(FileExistsError):
                 data.rename(folder)
 
 
 @contextlib.asynccontextmanager
-async def _draft_of(folder: Path) -> AsyncIterator[Path]:
-    """A folder beside `folder` for the data's owner to write in; gone in the end."""
+async def _draft_of(folder: Path, user: str | None) -> AsyncIterator[Path]:
+    """A folder beside `folder` for `user` to write in; gone in the end."""
     draft = folder.with_name(f"{folder.name}.{os.getpid()}.draft")
-    own(draft)
+    draft.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if user is not None:
+        shutil.chown(draft, user)
     try:
         yield draft
     finally:
         await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
 
 
-def own(folder: Path) -> None:
-    """Make `folder` if need be, for the servers' user alone."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    user = system_user()
-    if user is not None:
-        entry = pwd.getpwnam(user)
-        os.chown(folder, entry.pw_uid, entry.pw_gid)
+def _make_readable(template: Path) -> None:
+    """Root's, and for everybody to read: it holds an empty database and no password."""
+    for place, _, files in os.walk(template):
+        for entry, mode in ((place, 0o755), *((f"{place}/{name}", 0o644) for name in files)):
+            os.chown(entry, 0, 0)
+            os.chmod(entry, mode)  # noqa: PTH101 - a thousand of them

@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import time
@@ -20,14 +21,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from infrastructure.embedded.engines.postgres.copies import Copies, Tools, own, system_user
+from infrastructure.embedded.engines.postgres.copies import ACCOUNT, Copies, Tools
 from infrastructure.embedded.engines.postgres.settings import (
     ADMIN,
+    CLIENTS,
+    REPLICATOR,
     ServerSettings,
     Size,
     access,
     configuration,
     synchronous,
+    verifier,
 )
 from infrastructure.embedded.engines.postgres.wire import PostgresConnection, Row, literal
 from infrastructure.embedded.host import binaries, proctree, sysv
@@ -86,6 +90,7 @@ class PostgresNode:
             port=spec.port,
             sockets=engine.sockets,
             folder=str(self.folder),
+            passwords=str(engine.passwords),
             connections=spec.size.connections,
             version=0,
         )
@@ -122,10 +127,21 @@ class PostgresNode:
         self.process = await self._engine.launch(self)
         try:
             self._connection = await self._engine.answer_of(self.process, self.connect)
+            if primary is None:
+                await self._let_servers_copy()
             sysv.free_with({self.process.pid})  # else every SIGKILL from now on leaves its segment behind
         except BaseException:
             await self.kill()
             raise
+
+    async def _let_servers_copy(self) -> None:
+        """Make the user by which they do, once for all copies of this data, and before any standby can confirm it."""
+        await self.query(
+            "SET LOCAL synchronous_commit = local; DO $$BEGIN "
+            f"IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{REPLICATOR}') THEN "
+            f"CREATE ROLE {REPLICATOR} SUPERUSER REPLICATION LOGIN PASSWORD {literal(self._engine.verifier)}; "
+            "END IF; END$$"
+        )
 
     async def stop(self, grace_s: float = FAST_STOP_S) -> None:
         """An orderly end: sessions are cut, the log is sent to every standby; SIGKILL when that takes too long."""
@@ -215,10 +231,7 @@ class PostgresNode:
 
     async def cut_sessions(self) -> None:
         """End every client's session; the platform's own live on."""
-        await self.query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE backend_type = 'client backend' AND usename <> current_user"
-        )
+        await self.query(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {CLIENTS}")  # noqa: S608 constant
 
     # --- talking to it ------------------------------------------------------------------------------------------------
 
@@ -265,7 +278,10 @@ class PostgresEngine:
         self.folder = (state.run / "postgres").resolve()
         digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
         self.sockets = f"@cloudcafe-{digest}"
-        self.copies = Copies(Tools(supervisor), state, self.sockets)
+        self.passwords = self.folder.with_name("postgres-passwords")
+        self._password = secrets.token_urlsafe(24)
+        self.verifier = verifier(self._password, secrets.token_bytes(16))
+        self.copies = Copies(Tools(supervisor), state, self.sockets, self.passwords)
 
     def allocate(self) -> int:
         """A port; `release` it when its owner is gone for good."""
@@ -277,9 +293,13 @@ class PostgresEngine:
     def node(self, spec: NodeSpec) -> PostgresNode:
         """A node with a folder and no data yet."""
         node = PostgresNode(self, spec)
-        own(self.folder)
-        own(node.folder)
-        rules, users = access(tuple({_name_of(os.getuid()), system_user() or _name_of(os.getuid())}))
+        if not self.passwords.exists():
+            self._supervisor.users.own(self.folder, ACCOUNT)
+            self.passwords.touch(mode=0o600)
+            self.passwords.write_text(f"*:*:*:{REPLICATOR}:{self._password}\n", encoding="utf-8")
+            self._supervisor.users.own(self.passwords, ACCOUNT)
+        self._supervisor.users.own(node.folder, ACCOUNT)
+        rules, users = access(pwd.getpwuid(os.getuid()).pw_name)
         (node.folder / "pg_hba.conf").write_text(rules, encoding="utf-8")
         (node.folder / "pg_ident.conf").write_text(users, encoding="utf-8")
         return node
@@ -301,7 +321,7 @@ class PostgresEngine:
                 port=spec.port,
                 az=spec.az,
                 argv=(program, "-D", str(node.data), "-c", f"config_file={node.configuration}"),
-                user=system_user(),
+                account=ACCOUNT,
             )
         )
 
@@ -312,7 +332,3 @@ class PostgresEngine:
     async def answer_of(self, process: Process, ask: Callable[[], Awaitable[PostgresConnection]]) -> PostgresConnection:
         """The first connection to a server that has just been launched; `EnvironmentFault` when there is none."""
         return await answer_of(self._supervisor, process, ask, within_s=START_S)
-
-
-def _name_of(uid: int) -> str:
-    return pwd.getpwuid(uid).pw_name

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 
 ADMIN = "rdsadmin"
 """The superuser nobody but the platform is, as on RDS."""
+REPLICATOR = "rdsrepladmin"
+"""The one by which servers copy each other, as on RDS. They know its password; the system may not know their user."""
+CLIENTS = f"backend_type = 'client backend' AND usename NOT IN ('{ADMIN}', '{REPLICATOR}')"
+"""Which rows of `pg_stat_activity` are sessions of others."""
 WAL_KEPT_MB = 48
 """Log that a primary keeps for standbys that come back; one that was away for longer is copied anew.
 
@@ -69,6 +73,8 @@ class ServerSettings:
     folder: str
     connections: int
     version: int
+    passwords: str
+    """The file in which `REPLICATOR`'s is (libpq's passfile)."""
     primary: int | None = None
     """Port of the server to follow; None for a primary."""
     standbys: tuple[str, ...] = ()
@@ -121,15 +127,15 @@ def synchronous(standbys: tuple[str, ...]) -> str:
     return f"FIRST {len(standbys)} ({names})" if standbys else ""
 
 
-def access(superusers: tuple[str, ...]) -> tuple[str, str]:
+def access(superuser: str) -> tuple[str, str]:
     """pg_hba.conf and pg_ident.conf: the platform by its system user on the unix socket, all others by password."""
     rules = (
         f"local all {ADMIN} peer map=platform",
-        f"local replication {ADMIN} peer map=platform",
-        f"host all {ADMIN} all reject",
+        f"local all,replication {REPLICATOR} scram-sha-256",
+        f"host all {ADMIN},{REPLICATOR} all reject",
         "host all all 127.0.0.0/8 scram-sha-256",
     )
-    return "\n".join(rules) + "\n", "".join(f"platform {user} {ADMIN}\n" for user in superusers)
+    return "\n".join(rules) + "\n", f"platform {superuser} {ADMIN}\n"
 
 
 def verifier(password: str, salt: bytes) -> str:
@@ -150,7 +156,8 @@ def _hmac(key: bytes, message: bytes) -> bytes:
 def _conninfo(settings: ServerSettings) -> str:
     if settings.primary is None:
         return ""
-    return f"host={settings.sockets} port={settings.primary} user={ADMIN} application_name={settings.name}"
+    who = f"user={REPLICATOR} passfile='{settings.passwords}' application_name={settings.name}"
+    return f"host={settings.sockets} port={settings.primary} {who}"
 
 
 def _quoted(value: str) -> str:

@@ -31,6 +31,7 @@ class RedisController(ABC):
     PARTS: ClassVar[tuple[type, ...]]
     NAMESPACE: ClassVar[str]
     """Of its metrics in CloudWatch."""
+    URL: ClassVar[str] = "redis://:{password}@{host}:{port}/0"
     METRICS: ClassVar[Mapping[str, str]] = {}
     """Metrics that it calls otherwise than ElastiCache."""
     IS_DURABLE: ClassVar[bool] = False
@@ -38,7 +39,9 @@ class RedisController(ABC):
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._engine = RedisEngine(context.supervisor, context.ports, context.state)
+        self._engine = RedisEngine(
+            context.supervisor, context.ports, context.state, context.network.password(self.name), self.name
+        )
         self._backend: Record = getattr(context.backends, self.name)
         operations = context.backends.operations
         self._calls: Any = self.PARTS[0](self._backend, operations, self._engine.ports.allocate)
@@ -99,7 +102,12 @@ class RedisController(ABC):
             engine=self._engine,
             changed=self._role_changed,
             logs=self._engine.logs(f"{self.name}-{identity}") if self.IS_DURABLE else None,
+            tokens=self._tokens(identity),
         )
+
+    def _tokens(self, _identity: str) -> tuple[str, ...]:
+        """What its servers let clients in with; none: with the password of all."""
+        return ()
 
     def _role_changed(self, _group: Group) -> None:
         self._publish()
@@ -111,7 +119,7 @@ class RedisController(ABC):
             port=port,
             servers=(group.primary.endpoint,),
             known_as=self.name if is_platforms(tags) else "",
-            url="redis://{host}:{port}/0",
+            url=self.URL,
         )
 
     def _publish(self) -> None:

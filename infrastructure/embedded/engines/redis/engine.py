@@ -6,10 +6,11 @@ does. With one, every write is in the append-only file before it is acknowledged
 
 import asyncio
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from infrastructure.embedded.engines.redis.access import OPERATOR, Access
 from infrastructure.embedded.engines.redis.resp import RespConnection
 from infrastructure.embedded.host import binaries
 from infrastructure.embedded.host.answering import answer_of
@@ -50,13 +51,16 @@ class RedisNodeSpec:
     primary: Endpoint | None = None
     log: Path | None = None
     """Folder of its append-only file; None: it keeps nothing."""
+    tokens: tuple[str, ...] = field(default=(), repr=False)
+    """What clients may authenticate with, besides the password of all servers."""
 
 
 class RedisNode:
     """A running server."""
 
-    def __init__(self, spec: RedisNodeSpec, process: Process, connection: RespConnection) -> None:
+    def __init__(self, spec: RedisNodeSpec, access: Access, process: Process, connection: RespConnection) -> None:
         self.spec = spec
+        self.access = access
         self.process = process
         self._connection = connection
         self._connecting = asyncio.Lock()
@@ -70,11 +74,16 @@ class RedisNode:
         return self.process.state != "exited"
 
     async def promote(self) -> None:
-        await (await self._connected()).call("REPLICAOF", "NO", "ONE")
+        await (await self._connected()).call(self.access.hidden("replicaof"), "NO", "ONE")
 
     async def follow(self, primary: Endpoint) -> None:
         """Copy `primary` from now on, whatever was here before."""
-        await (await self._connected()).call("REPLICAOF", primary.host, primary.port)
+        await (await self._connected()).call(self.access.hidden("replicaof"), primary.host, primary.port)
+
+    async def admit(self, tokens: Iterable[str]) -> None:
+        """From now on let in who authenticates with one of these, or with the password of all servers."""
+        rules = ("resetpass", *self.access.passwords(tokens))
+        await (await self._connected()).call(self.access.hidden("acl"), "SETUSER", "default", *rules)
 
     async def hand_over(self, replica: Endpoint) -> None:
         """Let `replica` be primary once it has everything; writes wait meanwhile, and this one is its replica then.
@@ -82,7 +91,8 @@ class RedisNode:
         `OSError` when that takes longer than `_HAND_OVER_S`: then this one goes on. Source: Redis, "FAILOVER".
         """
         connection = await self._connected()
-        await connection.call("FAILOVER", "TO", replica.host, replica.port, "TIMEOUT", int(_HAND_OVER_S * 1000))
+        patience = ("TIMEOUT", int(_HAND_OVER_S * 1000))
+        await connection.call(self.access.hidden("failover"), "TO", replica.host, replica.port, *patience)
         async with asyncio.timeout(_HAND_OVER_S + 1.0):
             while (info := await self.info()).get("master_failover_state") != "no-failover":  # noqa: ASYNC110  no event
                 await asyncio.sleep(_LOOK_S)
@@ -96,7 +106,7 @@ class RedisNode:
     async def _connected(self) -> RespConnection:
         async with self._connecting:  # of two that ask at once the second takes the first one's
             if self._connection.is_closed:
-                self._connection = await RespConnection.open(LOOPBACK, self.spec.port)
+                self._connection = await _connected_to(self.spec.port, self.access)
             return self._connection
 
     async def offset(self) -> int:
@@ -119,13 +129,18 @@ class RedisNode:
 
 
 class RedisEngine:
-    """Starts servers through the supervisor."""
+    """Starts servers through the supervisor. `password` is what all of them ask clients for."""
 
-    def __init__(self, supervisor: Supervisor, ports: Ports, state: StateFolder) -> None:
+    def __init__(
+        self, supervisor: Supervisor, ports: Ports, state: StateFolder, password: str, account: str = "redis"
+    ) -> None:
         self._supervisor = supervisor
+        self._account = account
+        """Whom the servers run as, and who owns their files."""
+        self._access = Access(password)
         self.ports = ports
         """One for each node, until it is gone for good."""
-        self._state = state
+        self._folder = state.run / account
 
     async def start(self, spec: RedisNodeSpec) -> RedisNode:
         """A server that answers; `EnvironmentFault` with the log's tail when it does not within 10 s."""
@@ -139,18 +154,23 @@ class RedisEngine:
                 port=spec.port,
                 az=spec.az,
                 argv=self._command(spec),
+                account=self._account,
             )
         )
-        ask = functools.partial(_connected_to, process.pid, spec.port)
-        return RedisNode(spec, process, await answer_of(self._supervisor, process, ask, within_s=_READY_S))
+        ask = functools.partial(_connected_to_process, process.pid, spec.port, self._access)
+        connection = await answer_of(self._supervisor, process, ask, within_s=_READY_S)
+        return RedisNode(spec, self._access, process, connection)
 
     def logs(self, group: str) -> Path:
-        return self._state.run / "redis" / group
+        return self._folder / group
+
+    def own(self, folder: Path) -> None:
+        """Give the servers a folder that we have made or filled."""
+        self._supervisor.users.own(folder, self._account)
 
     def _command(self, spec: RedisNodeSpec) -> tuple[str, ...]:
-        folder = spec.log or self._state.run / "redis"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings = {
+        folder = spec.log or self._folder
+        settings: dict[str, str] = {
             "port": str(spec.port),
             "bind": LOOPBACK,
             "protected-mode": "yes",
@@ -168,14 +188,26 @@ class RedisEngine:
             "repl-diskless-load": "swapdb",  # a replica's copy never touches the disk
             "tcp-keepalive": "300",
         }
-        replication = ("--replicaof", spec.primary.host, str(spec.primary.port)) if spec.primary else ()
-        words = (word for name, value in settings.items() for word in (f"--{name}", value))
-        return (str(binaries.find("redis").path), *words, *replication)
+        lines = [f'{name} "{value}"' for name, value in settings.items()]
+        if spec.primary:
+            lines.append(f"replicaof {spec.primary.host} {spec.primary.port}")
+        lines.extend(self._access.settings(spec.tokens))
+        # In a file, since everybody can read a command line.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        configuration = self._folder / f"{spec.id}.conf"
+        configuration.touch(mode=0o600)
+        configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self.own(self._folder)
+        return (str(binaries.find("redis").path), str(configuration))
 
 
-async def _connected_to(pid: int, port: int) -> RespConnection | None:
+async def _connected_to(port: int, access: Access) -> RespConnection:
+    return await RespConnection.open(LOOPBACK, port, OPERATOR, access.operator)
+
+
+async def _connected_to_process(pid: int, port: int, access: Access) -> RespConnection | None:
     """A connection to this very server; None when another one answers on its port."""
-    connection = await RespConnection.open(LOOPBACK, port)
+    connection = await _connected_to(port, access)
     try:
         if (await connection.info()).get("process_id") == str(pid):
             return connection

@@ -11,7 +11,7 @@ was acknowledged is on disk before its answer: a replica takes over the dead pri
 import logging
 import shutil
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from infrastructure.embedded.control.failures import all_of
@@ -55,6 +55,8 @@ class Group:
     engine: RedisEngine
     changed: Callable[["Group"], None]
     logs: Path | None = None
+    tokens: tuple[str, ...] = field(default=(), repr=False)
+    """What clients may authenticate with, besides the password of all servers."""
 
     @property
     def primary(self) -> RedisMember:
@@ -80,7 +82,8 @@ class Group:
         else:
             await successor.node.kill()
             shutil.rmtree(self._log_of(successor), ignore_errors=True)
-            shutil.copytree(self._log_of(self.primary), self._log_of(successor))
+            shutil.copytree(self._log_of(self.primary), self._log_of(successor), symlinks=True)
+            self.engine.own(self._log_of(successor))
         await self._succeed(successor)
         if self.logs is not None:
             await self._start([successor])
@@ -112,6 +115,12 @@ class Group:
             return False
         await self._succeed(successor)
         return True
+
+    async def admit(self, tokens: tuple[str, ...]) -> None:
+        """Let clients in with these tokens from now on; open connections live on, as on AWS."""
+        if tokens != self.tokens:
+            await all_of(self.id, (node.admit(tokens) for _, node in self.running()))
+            self.tokens = tokens
 
     async def revive(self) -> None:
         await self._start([member for member in self.members if not member.is_alive])
@@ -166,6 +175,7 @@ class Group:
                 node_type=self.node_type,
                 primary=None if member.is_primary else self.primary.endpoint,
                 log=self._log_of(member) if self.logs else None,
+                tokens=self.tokens,
             )
         )
 

@@ -26,11 +26,23 @@ class RespConnection(Dialogue):
     refusal = RespError
 
     @classmethod
-    async def open(cls, host: str, port: int, timeout_s: float = 2.0) -> "RespConnection":
-        """Connected; `OSError` or `TimeoutError` when nobody answers."""
+    async def open(
+        cls, host: str, port: int, user: str = "default", password: str = "", timeout_s: float = 2.0
+    ) -> "RespConnection":
+        """Connected, and authenticated if a password is given; `RespError` when it is wrong.
+
+        `OSError` or `TimeoutError` when nobody answers.
+        """
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_connection(host, port)
-        return cls(reader, writer)
+        connection = cls(reader, writer)
+        if password:
+            try:
+                await connection.call("AUTH", user, password, timeout_s=timeout_s)
+            except BaseException:
+                connection.close()
+                raise
+        return connection
 
     async def call(self, *words: str | int, timeout_s: float = 2.0) -> Reply:
         """The reply; `RespError` when the command is refused, `OSError` or `TimeoutError` when the server is gone."""

@@ -12,6 +12,7 @@ AROUND = Surroundings(
     url="http://127.0.0.1:4566",
     pace=FAST,
     edge=lambda service, upstream: Endpoint(LOOPBACK, len(service) * 1000 + len(upstream)),
+    password=lambda upstream: f"{upstream}-password",
     secret={"token": "t0ken"}.__getitem__,
     credentials=KEYRING.workload,
 )

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from infrastructure.embedded.host import proctree, residue
+from infrastructure.embedded.host.claims import claim
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import MARKER, StateFolder
 
 SLEEP = ("/bin/sleep", "1000")
+NUMBER = 80_000
+"""First of a block that no platform in these tests has (host/users.py)."""
 SWEEP = """
 import sys
 from pathlib import Path
@@ -146,3 +149,31 @@ def test_many_left_overs_end_together(dead_daemon: StateFolder) -> None:
     with ExitStack() as stack:
         left = [stack.enter_context(marked(dead_daemon)).pid for _ in range(20)]
         assert residue.clean(dead_daemon) == tuple(sorted(left))
+
+
+@contextmanager
+def unmarked() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of a platform's user that shows nothing of it."""
+    with subprocess.Popen(SLEEP, env={}, start_new_session=True, user=NUMBER + 7, extra_groups=()) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root's platforms have users of their own")
+def test_what_runs_as_a_dead_platforms_user_is_ended_whatever_its_environment(dead_daemon: StateFolder) -> None:
+    dead_daemon.users.write_text(f"{NUMBER}\n", encoding="ascii")
+    with unmarked() as process:
+        assert residue.sweep(dead_daemon) == (process.pid,)
+        assert process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root's platforms have users of their own")
+def test_users_that_another_platform_has_by_now_are_spared(dead_daemon: StateFolder) -> None:
+    dead_daemon.users.write_text(f"{NUMBER}\n", encoding="ascii")
+    held = claim(f"users-{NUMBER}")
+    assert held is not None
+    with held, unmarked() as process:
+        assert residue.sweep(dead_daemon) == ()
+        assert process.poll() is None

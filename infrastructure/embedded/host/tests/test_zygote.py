@@ -153,7 +153,7 @@ def test_the_catalogues_entries_are_among_what_is_preloaded(monkeypatch: pytest.
     monkeypatch.setattr(zygote, "PRELOAD", ())
     monkeypatch.setattr(zygote, "_preload_entry", loaded.append)
     zygote.preload()
-    assert loaded == [service.entry for service in catalog.http_services()]
+    assert loaded == [service.entry for service in catalog.containers()]
 
 
 def test_a_service_that_cannot_be_imported_does_not_take_the_others_down(capsys: pytest.CaptureFixture[str]) -> None:

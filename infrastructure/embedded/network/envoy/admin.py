@@ -32,15 +32,16 @@ def socket_path(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"cloudcafe-{os.getuid()}-{digest}" / "admin.sock"
 
 
-def prepare(socket: Path) -> None:
-    """Make the socket's folder, ours alone, and remove a dead predecessor; `EnvironmentFault` when it is another's."""
-    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = socket.parent.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise EnvironmentFault(
-            f"{socket.parent} belongs to somebody else; remove it, or set TMPDIR to a folder of yours"
-        )
-    socket.parent.chmod(0o700)
+def prepare(socket: Path, folder: Path) -> None:
+    """Remove a dead predecessor; outside `folder` make it a folder, `EnvironmentFault` when that is another's."""
+    if socket.parent != folder:
+        socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = socket.parent.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise EnvironmentFault(
+                f"{socket.parent} belongs to somebody else; remove it, or set TMPDIR to a folder of yours"
+            )
+        socket.parent.chmod(0o700)
     socket.unlink(missing_ok=True)
 
 

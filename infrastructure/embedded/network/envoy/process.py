@@ -71,11 +71,12 @@ class Envoy:
     async def _launch(self) -> None:
         # In a thread: the first look hashes a hundred megabytes.
         binary = await asyncio.to_thread(binaries.find, "envoy")
-        admin.prepare(self._socket)
+        admin.prepare(self._socket, self._folder)
         startup = self._folder / "bootstrap.json"
         startup.write_bytes(xds.bootstrap(self._folder, self._socket))
+        self._supervisor.users.own(self._folder, PROCESS_ID)
         argv = (str(binary.path), "-c", str(startup), *_OPTIONS, "--drain-strategy", "immediate")
-        spec = ProcessSpec(id=PROCESS_ID, kind="envoy", resource="envoy", env={}, argv=argv)
+        spec = ProcessSpec(id=PROCESS_ID, kind="envoy", resource="envoy", env={}, argv=argv, account=PROCESS_ID)
         process = await self._supervisor.start(spec)
         self._process = process
         # It is not listening yet, or answers 503 while it initialises.

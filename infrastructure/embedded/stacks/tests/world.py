@@ -29,6 +29,7 @@ from infrastructure.embedded.apis.rds.api import RdsCalls
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.stacks import progress, template
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control
+from infrastructure.embedded.tests.processes import OneUser
 from infrastructure.state import StateFolder
 
 MODULES = files("infrastructure") / "modules"
@@ -136,6 +137,8 @@ class Stacks:
 class Still:
     """A supervisor that starts nothing."""
 
+    users = OneUser()
+
     def add_zygote(self, name: str, command: tuple[str, ...]) -> None:
         """None is ever forked."""
 
@@ -150,6 +153,7 @@ def _context(stacks: Stacks) -> Any:
     """What the Lambda controller needs to keep records and unpack code."""
     folder = Path(tempfile.mkdtemp())
     weakref.finalize(stacks, shutil.rmtree, folder, ignore_errors=True)
+    weakref.finalize(stacks, StateFolder(folder).remove_run)
     return SimpleNamespace(
         account=ACCOUNT,
         region=REGION,

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -33,8 +34,12 @@ def free_port() -> int:
 
 
 def _command(program: str, *arguments: str) -> list[str]:
-    user = "nobody" if os.geteuid() == 0 else "-"
-    return [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), user, str(BINARIES / program), *arguments]
+    user, shown = "-", "-"
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        user, shown = f"{nobody.pw_uid},{nobody.pw_gid}", str(BINARIES.parent)
+    launcher = (sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), user, shown)
+    return [*launcher, str(BINARIES / program), *arguments]
 
 
 def _own(folder: Path) -> None:

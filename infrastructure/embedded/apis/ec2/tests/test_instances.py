@@ -79,7 +79,7 @@ async def platform(folder: Path) -> AsyncIterator[Instances]:
 
 def files(folder: Path, instance: str) -> list[str]:
     """The names of what the machine has written; none without its folder."""
-    return [file.name for file in folder.rglob(f"{instance}/*")]
+    return [file.name for file in StateFolder(folder).run.rglob(f"{instance}/*")]
 
 
 async def test_user_data_is_run_in_the_machines_folder_and_shows_on_its_console(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ AROUND = Surroundings(
     url="http://127.0.0.1:4566",
     pace=FAST,
     edge=lambda service, upstream: Endpoint(LOOPBACK, len(service) * 1000 + len(upstream)),
+    password=lambda upstream: f"{upstream}-pw",
     secret=SECRETS.__getitem__,
     credentials=KEYRING.workload,
 )
@@ -50,7 +51,7 @@ def test_the_platforms_values_win_over_the_containers() -> None:
     env = environment({"environment": [*configured, {"name": "ORDERS_TABLE", "value": "orders"}]})
     assert env["ORDERS_TABLE"] == "orders"
     assert env["PORT"] == "4321"
-    assert env["CAFE_ELASTICACHE_URL"] == f"redis://{LOOPBACK}:5011/0"
+    assert env["CAFE_ELASTICACHE_URL"] == f"redis://:elasticache-pw@{LOOPBACK}:5011/0"
     assert env["AWS_ENDPOINT_URL_DYNAMODB"] == f"http://{LOOPBACK}:5008"
 
 

@@ -103,7 +103,7 @@ class Cache:
 
 
 async def call(port: int, *words: str | int) -> Reply:
-    connection = await RespConnection.open(LOOPBACK, port)
+    connection = await RespConnection.open(LOOPBACK, port, password="elasticache-password")
     try:
         return await connection.call(*words)
     finally:
@@ -145,7 +145,9 @@ async def test_a_group_is_addressed_before_it_runs_and_answers_there_later(state
             f"elasticache-{GROUP}": address["port"],
             f"elasticache-{GROUP}-reader": shard["reader_endpoint"]["port"],
         }
-        assert cache.world.network.endpoints["elasticache"] == f"redis://{LOOPBACK}:{address['port']}/0"
+        assert cache.world.network.endpoints["elasticache"] == (
+            f"redis://:elasticache-password@{LOOPBACK}:{address['port']}/0"
+        )
         assert cache.world.network.upstreams["elasticache"] == (Endpoint(LOOPBACK, cache.primary.port),)
         assert await call(cache.served_at(f"elasticache-{GROUP}"), "SET", "key", "1") == "OK"
         await until(cache.served_at(f"elasticache-{GROUP}-reader"), ("GET", "key"), "1")
@@ -252,7 +254,10 @@ async def test_a_demoted_primary_keeps_its_connections_and_answers_readonly_unti
     async with platform(state) as cache:
         cache.create()
         await cache.settle()
-        old, open_before = cache.primary, await RespConnection.open(LOOPBACK, cache.primary.port)
+        old, open_before = (
+            cache.primary,
+            await RespConnection.open(LOOPBACK, cache.primary.port, password="elasticache-password"),
+        )
         try:
             await open_before.call("SET", "key", "1")
             await until(cache.replica.port, ("GET", "key"), "1")

@@ -75,9 +75,9 @@ async def test_those_who_ask_at_once_share_one_connection(state: StateFolder, mo
     opened: list[tuple[str, int]] = []
     connect = RespConnection.open
 
-    async def counting(host: str, port: int) -> RespConnection:
+    async def counting(host: str, port: int, *login: Any) -> RespConnection:
         opened.append((host, port))
-        return await connect(host, port)
+        return await connect(host, port, *login)
 
     async with platform(state) as cache:
         cache.create()

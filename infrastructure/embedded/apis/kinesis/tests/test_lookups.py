@@ -18,6 +18,8 @@ ARN = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream"
         ("DeregisterStreamConsumer", {"StreamARN": f"{ARN}/orders", "ConsumerName": "c"}, "ResourceNotFoundException"),
         ("CreateStream", {"StreamName": "new"}, "InvalidArgumentException"),
         ("GetRecords", {"ShardIterator": "nope"}, "InvalidArgumentException"),
+        ("PutRecord", {"StreamName": "events", "Data": "eA=="}, "InvalidArgumentException"),
+        ("PutRecords", {"StreamName": "events", "Records": [{"Data": "eA=="}]}, "InvalidArgumentException"),
     ],
 )
 def test_what_is_not_there_is_refused(action: str, members: dict[str, Any], code: str) -> None:

@@ -125,8 +125,8 @@ def test_reserved_concurrency_throttles_and_lifts(cloud: Cloud) -> None:
     assert cloud.invoke("reserved", 1)["Payload"] == 1
 
 
-def test_an_event_is_answered_at_once_and_runs_all_the_same(cloud: Cloud, tmp_path: Path) -> None:
-    done = tmp_path / "done"
+def test_an_event_is_answered_at_once_and_runs_all_the_same(cloud: Cloud, open_folder: Path) -> None:
+    done = open_folder / "done"
     cloud.create("event", f"def handle(event, context):\n    open({str(done)!r}, 'w').write(event)\n")
     assert cloud.invoke("event", "captured", InvocationType="Event")["StatusCode"] == 202
     assert cloud.settle(lambda: done.exists() and done.read_text()) == "captured"

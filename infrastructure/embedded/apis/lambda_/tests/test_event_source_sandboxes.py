@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -75,8 +76,12 @@ class Cloud:
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    journal = tmp_path_factory.mktemp("journal") / "noted"
-    with asyncio.Runner() as runner:
+    # Sandboxes of several users write into one file: in a folder, and of a mode, that is open to all.
+    with asyncio.Runner() as runner, tempfile.TemporaryDirectory(prefix="cafe-") as folder:
+        Path(folder).chmod(0o711)
+        journal = Path(folder, "noted")
+        journal.touch()
+        journal.chmod(0o666)
         opening = lambda_world(tmp_path_factory.mktemp("lambda"))
         world = runner.run(opening.__aenter__())
         try:

@@ -76,7 +76,7 @@ async def platform(state: StateFolder) -> AsyncIterator[Databases]:
 
 
 async def ask(member: RedisMember, *words: str | int) -> Any:
-    connection = await RespConnection.open(LOOPBACK, member.port)
+    connection = await RespConnection.open(LOOPBACK, member.port, password="memorydb-password")
     try:
         return await connection.call(*words)
     finally:
@@ -89,7 +89,7 @@ async def kept(database: Databases, disturb: Callable[[], Awaitable[None]]) -> t
     enough = asyncio.Event()
 
     async def write(member: RedisMember) -> None:
-        connection = await RespConnection.open(LOOPBACK, member.port)
+        connection = await RespConnection.open(LOOPBACK, member.port, password="memorydb-password")
         try:
             while await connection.call("SET", f"k{len(acknowledged)}", "1") == "OK":
                 acknowledged.append(f"k{len(acknowledged)}")
@@ -116,7 +116,7 @@ async def test_a_cluster_has_a_node_in_each_zone_and_an_endpoint_that_is_true(st
         assert [node["AvailabilityZone"] for node in shard["Nodes"]] == ["us-east-1a", "us-east-1b"]
         assert database.cluster["Status"] == "available"
         port = made["ClusterEndpoint"]["Port"]
-        assert database.world.network.endpoints["memorydb"] == f"redis://{LOOPBACK}:{port}/0"
+        assert database.world.network.endpoints["memorydb"] == f"redis://:memorydb-password@{LOOPBACK}:{port}/0"
         assert database.world.network.upstreams["memorydb"] == (database.group.primary.endpoint,)
 
 
@@ -143,7 +143,7 @@ async def test_a_demoted_primary_keeps_its_connections_and_answers_readonly(stat
     async with platform(state) as database:
         database.create()
         await database.settle()
-        open_before = await RespConnection.open(LOOPBACK, database.group.primary.port)
+        open_before = await RespConnection.open(LOOPBACK, database.group.primary.port, password="memorydb-password")
         try:
             await open_before.call("SET", "points", "7")
             database.call("FailoverShard", ClusterName=CLUSTER, ShardName="0001")

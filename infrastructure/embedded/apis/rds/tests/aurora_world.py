@@ -189,3 +189,4 @@ async def aurora(state: StateFolder) -> AsyncIterator[Aurora]:
         await controller.close()
         await supervisor.close()
         ports.close()
+        state.remove_run()

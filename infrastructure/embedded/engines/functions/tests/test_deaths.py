@@ -128,13 +128,13 @@ def test_more_memory_than_configured_ends_the_sandbox(world: Sandboxes) -> None:
 
 
 def test_no_invocation_is_ended_for_the_memory_of_an_earlier_one(
-    world: Sandboxes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    world: Sandboxes, monkeypatch: pytest.MonkeyPatch, open_folder: Path
 ) -> None:
     code = f"""
     import pathlib, time
     def handle(event, context):
         held = len(b"x" * (event << 20))
-        while event == 1 and not pathlib.Path({str(tmp_path)!r}, "go").exists():
+        while event == 1 and not pathlib.Path({str(open_folder)!r}, "go").exists():
             time.sleep(0.005)
     """
     function = world.function(textwrap.dedent(code), memory_mb=128)
@@ -146,7 +146,7 @@ def test_no_invocation_is_ended_for_the_memory_of_an_earlier_one(
     async def run() -> Ran:
         invocation = asyncio.create_task(function.start(b"1"))
         await eventually(lambda: len(looks) >= 3 or invocation.done())
-        (tmp_path / "go").touch()
+        (open_folder / "go").touch()
         return await invocation
 
     assert not world.run(run()).is_error
@@ -182,12 +182,12 @@ def test_a_function_that_does_not_start_costs_one_process_however_often_it_is_in
     assert broken.processes == []
 
 
-def test_a_retired_fleet_finishes_what_it_does_and_ends(world: Sandboxes, tmp_path: Path) -> None:
+def test_a_retired_fleet_finishes_what_it_does_and_ends(world: Sandboxes, open_folder: Path) -> None:
     code = f"""
     import os, pathlib, time
     def handle(event, context):
-        pathlib.Path({str(tmp_path)!r}, "begun").touch()
-        while not pathlib.Path({str(tmp_path)!r}, "go").exists():
+        pathlib.Path({str(open_folder)!r}, "begun").touch()
+        while not pathlib.Path({str(open_folder)!r}, "go").exists():
             time.sleep(0.005)
         return os.getpid()
     """
@@ -195,9 +195,9 @@ def test_a_retired_fleet_finishes_what_it_does_and_ends(world: Sandboxes, tmp_pa
 
     async def retire_meanwhile() -> int:
         run = asyncio.create_task(function.start())
-        await eventually((tmp_path / "begun").exists)
+        await eventually((open_folder / "begun").exists)
         world.engine.retire(function.spec.name)
-        (tmp_path / "go").touch()
+        (open_folder / "go").touch()
         return int((await run).payload)
 
     world.run(_ended(world.run(retire_meanwhile())))
@@ -258,8 +258,8 @@ async def _gone(function: Running) -> None:
     await eventually(lambda: not function.processes)
 
 
-def test_an_invocation_that_is_given_up_takes_its_sandbox_with_it(world: Sandboxes, tmp_path: Path) -> None:
-    begun = tmp_path / "begun"
+def test_an_invocation_that_is_given_up_takes_its_sandbox_with_it(world: Sandboxes, open_folder: Path) -> None:
+    begun = open_folder / "begun"
     code = f"""
     import os, pathlib, threading
     def handle(event, context):

@@ -11,6 +11,7 @@ from infrastructure.embedded.engines.functions import package
 from infrastructure.embedded.engines.functions.engine import Functions
 from infrastructure.embedded.tests.control import run
 from infrastructure.embedded.tests.function_world import ECHO, zipped
+from infrastructure.embedded.tests.processes import OneUser
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 
@@ -19,6 +20,8 @@ ARCHIVE = zipped({"app.py": ECHO})
 
 class Refusing:
     """A supervisor of a system that has no process left."""
+
+    users = OneUser()
 
     def add_zygote(self, name: str, command: tuple[str, ...]) -> None:
         """None is ever forked."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from infrastructure.embedded.engines.postgres import copies as postgres_copies
+from infrastructure.embedded.engines.postgres.copies import ACCOUNT
 from infrastructure.embedded.engines.postgres.engine import NodeSpec, PostgresEngine, PostgresNode
 from infrastructure.embedded.engines.postgres.settings import ServerSettings, Size, configuration, synchronous, verifier
 from infrastructure.embedded.engines.postgres.wire import PostgresConnection, PostgresError, identifier, literal
@@ -39,6 +39,7 @@ async def engine(state: StateFolder) -> AsyncIterator[PostgresEngine]:
     yield PostgresEngine(supervisor, ports, state)
     await supervisor.close()
     ports.close()
+    state.remove_run()
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +155,9 @@ def test_every_standby_has_to_confirm(standbys: tuple[str, ...], setting: str) -
 
 @pytest.mark.parametrize(("version", "expected"), [(16, False), (18, True)])
 def test_a_server_is_told_only_what_its_version_knows(version: int, expected: bool) -> None:
-    settings = ServerSettings(name="a", port=1, sockets="@s", folder="/f", connections=9, version=version)
+    settings = ServerSettings(
+        name="a", port=1, sockets="@s", folder="/f", connections=9, version=version, passwords="/p"
+    )
     assert ("io_method" in configuration(settings)) is expected
 
 
@@ -193,7 +196,7 @@ async def test_sessions_at_work_die_with_the_platform(state: StateFolder) -> Non
     await node.stop()
     await supervisor.close()
     argv = [str(binaries.find("postgres").path), "-D", str(node.data), "-c", f"config_file={node.configuration}"]
-    spec: dict[str, object] = {"id": "server", "argv": argv, "entry": None, "user": postgres_copies.system_user()}
+    spec: dict[str, object] = {"id": "server", "argv": argv, "entry": None, "account": ACCOUNT}
     with supervised(other, spec) as (parent, _):
         connection = await opened(engine, node)
         working = asyncio.create_task(connection.query(BUSY, timeout_s=60))
@@ -208,6 +211,7 @@ async def test_sessions_at_work_die_with_the_platform(state: StateFolder) -> Non
     assert residue.sweep(other) == ()
     assert list(sysv.segments_of({server})) == [], "it was never told to free its memory with the server"
     ports.close()
+    other.remove_run()
 
 
 async def test_a_server_that_cannot_start_says_why(engine: PostgresEngine) -> None:

@@ -18,6 +18,7 @@ from infrastructure.embedded.tests import processes
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 
+PASSWORD = "the-password"
 pytestmark = pytest.mark.anyio
 
 
@@ -47,7 +48,7 @@ class Servers:
 @asynccontextmanager
 async def servers(state: StateFolder) -> AsyncIterator[Servers]:
     supervisor, ports = Supervisor(state, zygote=processes.LIGHT_ZYGOTE), Ports()
-    made = Servers(RedisEngine(supervisor, ports, state), ports)
+    made = Servers(RedisEngine(supervisor, ports, state, PASSWORD), ports)
     try:
         yield made
     finally:
@@ -58,7 +59,7 @@ async def servers(state: StateFolder) -> AsyncIterator[Servers]:
 
 
 async def call(node: RedisNode, *words: str | int) -> Reply:
-    connection = await RespConnection.open(*_address(node))
+    connection = await RespConnection.open(*_address(node), password=PASSWORD)
     try:
         return await connection.call(*words)
     finally:
@@ -82,9 +83,8 @@ async def test_a_server_answers_and_keeps_to_its_memory(state: StateFolder) -> N
         assert await call(node, "SET", "key", "välue") == "OK"
         assert await call(node, "GET", "key") == "välue"
         assert await call(node, "GET", "other") is None
-        assert await call(node, "CONFIG", "GET", "maxmemory") == ["maxmemory", str(512 * 1024 * 1024)]
-        assert await call(node, "CONFIG", "GET", "save") == ["save", ""]
-        assert (await node.info())["role"] == "master"
+        info = await node.info()
+        assert (info["role"], info["maxmemory"]) == ("master", "536870912")  # half a GiB
 
 
 async def test_a_replica_follows_and_can_take_over(state: StateFolder) -> None:
@@ -100,6 +100,55 @@ async def test_a_replica_follows_and_can_take_over(state: StateFolder) -> None:
         assert await call(replica, "SET", "key", "2") == "OK"
         await primary.follow(replica.endpoint)
         await until(primary, ("GET", "key"), "2")
+
+
+async def test_nobody_gets_in_without_the_password(state: StateFolder) -> None:
+    async with servers(state) as made:
+        node = await made.start("one")
+        stranger = await RespConnection.open(*_address(node))
+        for words in (("GET", "key"), ("INFO",), ("CONFIG", "SET", "dir", "/root")):
+            with pytest.raises(RespError, match="NOAUTH Authentication required"):
+                await stranger.call(*words)
+        stranger.close()
+        for password in ("guessed", node.access.operator):
+            with pytest.raises(RespError, match="WRONGPASS"):
+                await RespConnection.open(*_address(node), password=password)
+        with pytest.raises(RespError, match="WRONGPASS"):
+            await RespConnection.open(*_address(node), "operator", PASSWORD)
+
+
+async def test_what_elasticache_withholds_is_unknown(state: StateFolder) -> None:
+    withheld = "ACL BGREWRITEAOF BGSAVE CONFIG DEBUG FAILOVER MIGRATE MODULE REPLICAOF SAVE SHUTDOWN SLAVEOF"
+    async with servers(state) as made:
+        node = await made.start("one")
+        for command in withheld.split():
+            with pytest.raises(RespError, match=f"ERR unknown command '{command}'"):
+                await call(node, command, "NO", "ONE")
+            with pytest.raises(RespError, match=r"Unknown .*command"):
+                await call(node, "EVAL", f"return redis.call('{command}', 'NO', 'ONE')", 0)
+        assert (await node.info())["role"] == "master"
+
+
+async def test_a_client_can_neither_copy_a_server_nor_use_what_the_platform_does(state: StateFolder) -> None:
+    async with servers(state) as made:
+        node = await made.start("one")
+        platforms = (("acl", "LIST"), ("failover", "ABORT"), ("replicaof", "NO", "ONE"))
+        named = [(node.access.hidden(name), *words) for name, *words in platforms]
+        for words in (("PSYNC", "?", "-1"), ("SYNC",), *named):
+            with pytest.raises(RespError, match="NOPERM"):
+                await call(node, *words)
+
+
+async def test_tokens_open_the_door_until_they_are_replaced(state: StateFolder) -> None:
+    async with servers(state) as made:
+        first = await made.start("one")
+        node = await made.again(replace(first.spec, id="two", port=made.ports.allocate(), tokens=("token-one",)))
+        (await RespConnection.open(*_address(node), password="token-one")).close()
+        await node.admit(("token-two",))
+        for password in ("token-two", PASSWORD):
+            (await RespConnection.open(*_address(node), password=password)).close()
+        with pytest.raises(RespError, match="WRONGPASS"):
+            await RespConnection.open(*_address(node), password="token-one")
 
 
 async def test_a_server_that_was_stopped_comes_back_empty(state: StateFolder) -> None:

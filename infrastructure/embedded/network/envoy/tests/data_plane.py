@@ -79,6 +79,7 @@ def running(state: StateFolder) -> Iterator[Plane]:
             runner.run(envoy.close())
             runner.run(supervisor.close())
             ports.close()
+            state.remove_run()
 
 
 def on(port: int, *routes: Route, idle_s: float = 5.0) -> HttpListener:

@@ -186,7 +186,7 @@ def test_a_deep_folder_gets_a_short_socket(tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 120)
     chosen = admin.socket_path(deep)
     assert len(str(chosen)) <= admin.LONGEST_SOCKET_PATH
-    admin.prepare(chosen)
+    admin.prepare(chosen, deep)
     assert chosen.parent.stat().st_mode & 0o777 == 0o700
     admin.remove(chosen, deep)
     assert not chosen.parent.exists()
@@ -206,9 +206,10 @@ def test_a_refused_configuration_is_logged_as_an_error(plane: Plane, caplog: pyt
 
 
 def test_an_envoy_that_does_not_start_is_an_environment_fault(
-    state: StateFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    state: StateFolder, monkeypatch: pytest.MonkeyPatch, open_folder: Path
 ) -> None:
-    program = tmp_path / "envoy"
+    program = open_folder / "bin" / "envoy"
+    program.parent.mkdir()
     program.write_text("#!/bin/sh\necho cannot bind >&2\nexit 3\n")
     program.chmod(0o755)
     found = Binary(name="envoy", path=program, version=(1, 40, 0), sha256="", source="PATH")
