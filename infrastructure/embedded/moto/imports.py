@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,7 +19,6 @@ from infrastructure.embedded.moto import patches
 
 SETTINGS: Mapping[str, str] = {
     "MOTO_DISABLE_GLOBAL_CORS": "true",  # a web page has no business here
-    "MOTO_AMIS_PATH": str(Path(__file__).parents[1] / "apis" / "ec2" / "image" / "amis.json"),  # what can be booted
     "MOTO_IAM_LOAD_MANAGED_POLICIES": "false",  # 8 MB of Python literals
 }
 CLOUDFORMATION_SKIPS: tuple[str, ...] = (

@@ -6,13 +6,17 @@ Replaces in `moto.ec2` (moto 5.2):
   which keeps the endpoints (AWS shows both for a while, as deleted); `create_vpc_endpoint`, which knows no default for
   their type; `allocate_address` and `create_network_interface`, which take any text for an address;
   `associate_vpc_cidr_block`, which associates nothing when nothing is given; `modify_managed_prefix_list`, which takes
-  its name from a list that is to keep it;
+  its name from a list that is to keep it; `_load_amis`, whose images are some thousand that nothing here boots, and are
+  those of whoever imported moto first;
 - of the responses: `update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and
   change nothing of a rule for a group or a prefix list;
 - of `SecurityGroupRule`: the `description`, which is that of an address range alone, and the ports, which it reads of
   every protocol, given or not. Which protocols need them: Amazon EC2 API Reference, "IpPermission".
 """
 
+import json
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from moto.core.responses import EmptyResult
@@ -23,10 +27,12 @@ from moto.ec2.exceptions import (
     InvalidSecurityGroupRuleIdNotFoundError,
     MissingParameter,
 )
+from moto.ec2.models.amis import Ami
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.utils import is_valid_cidr
 
+_IMAGES = Path(__file__).with_name("image") / "amis.json"
 _moto_create_vpc_endpoint = models.EC2Backend.create_vpc_endpoint
 _moto_rule = SecurityGroupRule.__init__
 _moto_create_interface = models.EC2Backend.create_network_interface
@@ -157,6 +163,13 @@ def _rule(
     self.prefix_list = dict(next(given, {}))
 
 
+def _load_amis(self: Any) -> None:
+    """The images that can be booted here: those of `image/amis.json`."""
+    for image in json.loads(_IMAGES.read_text(encoding="utf-8")):
+        made = {**image, "owner_alias": "amazon", "creation_date": datetime.fromisoformat(image["creation_date"])}
+        self.amis[made["ami_id"]] = Ami(self, **made)
+
+
 def install() -> None:
     """Replace them."""
     SecurityGroupRule.__init__ = _rule
@@ -165,6 +178,7 @@ def install() -> None:
     models.EC2Backend.create_network_interface = _create_interface
     models.EC2Backend.associate_vpc_cidr_block = _associate
     models.EC2Backend.modify_managed_prefix_list = _modify_list
+    models.EC2Backend._load_amis = _load_amis
     models.EC2Backend.create_vpc_endpoint = _create_vpc_endpoint
     models.EC2Backend.delete_nat_gateway = _delete_nat_gateway
     models.EC2Backend.delete_vpc_endpoints = _delete_vpc_endpoints
