@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 
-from services.chassis.postgres.tests.server import PASSWORD, USER, Server
+from services.chassis.postgres.tests.server import PASSWORD, USER, Server, home
 from services.chassis.resilience import deadline
 from services.chassis.web.health import Dependencies
 from services.loyalty.store import AuroraStore, EntryConflict, NoSuchAccount, NotEnoughPoints, StoreUnavailable
@@ -21,11 +21,12 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server.fresh(tmp_path_factory.mktemp("loyalty") / "data")
-    made.start()
-    yield made
-    made.stop()
+def server() -> Iterator[Server]:
+    with home() as folder:
+        made = Server.fresh(folder / "data")
+        made.start()
+        yield made
+        made.stop()
 
 
 async def login() -> dict[str, str]:

@@ -2,16 +2,14 @@
 
 import logging
 import os
-import shutil
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from moto.server import ThreadedMotoServer
 
-from services.chassis.postgres.tests.server import Server
+from services.chassis.postgres.tests.server import Server, home
 from services.chassis.resilience import deadline
 from services.payment.assembly import Payment, start
 from services.payment.tests.cloud import Cloud
@@ -55,11 +53,8 @@ def sandboxes() -> Iterator[Sandboxes]:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A folder that the user PostgreSQL runs as can enter, which pytest's own are not."""
-    with TemporaryDirectory(prefix="payment-", ignore_cleanup_errors=True) as name:
-        if os.geteuid() == 0:
-            shutil.chown(name, "nobody")
-        yield Path(name)
+    with home() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

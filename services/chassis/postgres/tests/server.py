@@ -9,8 +9,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 
@@ -46,6 +48,14 @@ def _own(folder: Path) -> None:
     if os.geteuid() == 0:
         for path in (folder, *folder.rglob("*")):
             shutil.chown(path, "nobody")
+
+
+@contextmanager
+def home() -> Iterator[Path]:
+    """A folder that the user PostgreSQL runs as can enter, which pytest's own are not."""
+    with TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as name:
+        _own(Path(name))
+        yield Path(name)
 
 
 class Server:
