@@ -30,7 +30,7 @@ class SignatureCheck:
         del platform
         keyring = Keyring("123456789012")
         check = Authentication(keyring, "us-east-1").check
-        signer = Signer(keyring.workload("order"), "dynamodb", "us-east-1")
+        signer = Signer(keyring.workload("caller"), "dynamodb", "us-east-1")
         for _ in range(repeats):
             now = time.time()
             headers = signer.sign("POST", "/", _HEADERS, _BODY, now) | {"content-length": str(len(_BODY))}

@@ -22,7 +22,7 @@ from services.chassis.postgres.login import read_login
 from services.chassis.redis.bus import Bus
 from services.chassis.redis.cache import connect
 from services.chassis.resilience.budget import RetryBudget
-from services.chassis.resilience.policy import Resilient
+from services.chassis.resilience.policy import Fragile, Resilience, Resilient
 from services.chassis.settings import EXIT_CONFIGURATION, load
 from services.chassis.stress.coordination import Coordinator
 from services.chassis.stress.engine import Engine
@@ -36,7 +36,7 @@ from services.loyalty import board, store
 from services.loyalty.board import Board
 from services.loyalty.routes import ROUTE, add_routes
 from services.loyalty.settings import LoyaltySettings
-from services.loyalty.store import AuroraStore, StoreUnavailable
+from services.loyalty.store import NO_PATIENCE, AuroraStore, Patience, StoreUnavailable
 
 SERVICE: Final = catalog.http_service("loyalty")
 NAMESPACE: Final = "CloudCafe/Loyalty"
@@ -56,7 +56,8 @@ def serve() -> None:
     except ConfigurationError as wrong:
         print(wrong, file=sys.stderr)  # noqa: T201 - for a person, several lines
         raise SystemExit(EXIT_CONFIGURATION) from None
-    server.run(build(parts), settings, server.graceful(parts.traffic, settings))
+    ending = server.graceful(parts.traffic, settings) if parts.is_resilient else server.abrupt
+    server.run(build(parts), settings, ending)
 
 
 def _parts(settings: LoyaltySettings) -> "Parts":
@@ -76,7 +77,12 @@ class Parts:
         self.background = BackgroundWork()
         self.dependencies = Dependencies("cloudwatch", "secretsmanager", store.NAME, board.NAME)
         self._identity = Identity()
-        self._resilience = Resilient(budget=RetryBudget(), on_retry=lambda: self.metrics.count(RETRIES))
+        self.is_resilient = settings.cafe_resilience == "on"
+        self._resilience: Resilience = (
+            Resilient(budget=RetryBudget(), on_retry=lambda: self.metrics.count(RETRIES))
+            if self.is_resilient
+            else Fragile()
+        )
         self._apis: list[AwsApi] = []
         self.metrics = MetricReports(
             self._api(CLOUDWATCH),
@@ -86,7 +92,8 @@ class Parts:
         )
         self.metrics.declare(RETRIES)
         self.secrets = self._api(SECRETS)
-        self.store = AuroraStore(settings.cafe_aurora_writer_url, self._login, self.dependencies)
+        patience = Patience() if self.is_resilient else NO_PATIENCE
+        self.store = AuroraStore(settings.cafe_aurora_writer_url, self._login, self.dependencies, patience)
         self.redis = connect(settings.cafe_memorydb_url, self._resilience)
         self.board = Board(self.redis, self.dependencies)
         self.bus = Bus(self.redis, settings.cafe_memorydb_url)

@@ -5,6 +5,7 @@ Whatever is asked twice under the same id counts once, so a commit whose answer 
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 import psycopg
@@ -17,9 +18,6 @@ from services.loyalty.domain import Account, points_for
 
 NAME: Final = "aurora"
 CONNECTIONS: Final = 8
-WAIT_S: Final = 2.0
-STATEMENT_MS: Final = 3000
-ATTEMPTS: Final = 4
 _READ_ONLY: Final = "25006"
 """The writer has become a reader: another connection leads to the new one."""
 
@@ -46,6 +44,19 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[["AsyncConnection[Any]"], Awaitable[T]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a connection is waited for, how long a statement may take, and how often one is asked."""
+
+    wait_s: float = 2.0
+    statement_s: float = 3.0
+    attempts: int = 4
+
+
+NO_PATIENCE: Final = Patience(wait_s=3600.0, statement_s=0.0, attempts=1)
+"""No time-out and no second try. Only to prove that the chaos suites notice."""
 
 
 class StoreUnavailable(Exception):
@@ -77,16 +88,29 @@ class Store(Protocol):
 class AuroraStore:
     """`Store` over a pool of connections that finds the writer again when it has moved."""
 
-    def __init__(self, url: str, login: Callable[[], Awaitable[Mapping[str, str]]], dependencies: Dependencies) -> None:
+    def __init__(
+        self,
+        url: str,
+        login: Callable[[], Awaitable[Mapping[str, str]]],
+        dependencies: Dependencies,
+        patience: Patience = Patience(),
+    ) -> None:
         self._dependencies = dependencies
         self._login = login
+        self._patience = patience
         self._pool = AsyncConnectionPool(
-            url, kwargs=self._options, min_size=1, max_size=CONNECTIONS, timeout=WAIT_S, open=False, name="loyalty"
+            url,
+            kwargs=self._options,
+            min_size=1,
+            max_size=CONNECTIONS,
+            timeout=patience.wait_s,
+            open=False,
+            name="loyalty",
         )
 
     async def _options(self) -> dict[str, Any]:
         """Asked for each connection: a password that was rotated is read anew."""
-        options = f"-c statement_timeout={STATEMENT_MS}"
+        options = f"-c statement_timeout={self._patience.statement_s * 1000:.0f}"
         return {**await self._login(), "connect_timeout": 2, "application_name": "loyalty", "options": options}
 
     async def start(self) -> None:
@@ -173,13 +197,15 @@ class AuroraStore:
 
     async def _run(self, work: Work[T]) -> T:
         """`work` in a transaction of its own, again on another connection when that one was at fault."""
-        for attempt in range(1, ATTEMPTS + 1):
+        patience = self._patience
+        for attempt in range(1, patience.attempts + 1):
             try:
-                async with self._pool.connection(timeout=max(min(WAIT_S, deadline.remaining()), 0.05)) as connection:
+                left_s = max(min(patience.wait_s, deadline.remaining()), 0.05)
+                async with self._pool.connection(timeout=left_s) as connection:
                     result = await self._once(connection, work)
             except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
                 self._dependencies.failed(NAME, type(error).__name__)
-                if attempt == ATTEMPTS or deadline.remaining() <= 0:
+                if attempt == patience.attempts or deadline.remaining() <= 0:
                     raise StoreUnavailable(str(error)) from error
                 _log.warning("the database is asked again", extra={"error": str(error)})
             else:
