@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.reconciler import Reconciler
-from infrastructure.embedded.gateway.credentials import Keyring
+from infrastructure.embedded.gateway.signing.credentials import Keyring
 from infrastructure.embedded.host import binaries
 from infrastructure.embedded.host.garbage import Collector
 from infrastructure.embedded.host.ports import Ports

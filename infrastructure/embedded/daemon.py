@@ -29,7 +29,7 @@ from typing import Protocol
 
 import uvloop
 
-from infrastructure.embedded.gateway.credentials import Credentials
+from infrastructure.embedded.gateway.signing.credentials import Credentials
 from infrastructure.embedded.host import garbage, residue
 from infrastructure.embedded.host.supervisor import ZYGOTE, Supervisor
 from infrastructure.embedded.pace import PACES, Pace, pace

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from infrastructure.connection import Connection
-from infrastructure.embedded.gateway.credentials import Credentials
-from infrastructure.embedded.gateway.sigv4 import Signer
+from infrastructure.embedded.gateway.signing.credentials import Credentials
+from infrastructure.embedded.gateway.signing.sigv4 import Signer
 from infrastructure.embedded.host.logfile import tail
 from infrastructure.embedded.pace import FAST, Pace, pace
 from infrastructure.environment import Environment

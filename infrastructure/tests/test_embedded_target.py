@@ -15,9 +15,9 @@ import pytest
 from infrastructure import environment
 from infrastructure.embedded import launch
 from infrastructure.embedded import target as target_module
-from infrastructure.embedded.gateway.authentication import Authentication
 from infrastructure.embedded.gateway.call import HttpRequest
-from infrastructure.embedded.gateway.credentials import Credentials, Keyring
+from infrastructure.embedded.gateway.signing.authentication import Authentication
+from infrastructure.embedded.gateway.signing.credentials import Credentials, Keyring
 from infrastructure.embedded.launch import Launched
 from infrastructure.embedded.pace import AWS, FAST, Pace
 from infrastructure.embedded.target import EmbeddedTarget

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from infrastructure.cloud import Platform
-from infrastructure.embedded.gateway.authentication import Authentication
 from infrastructure.embedded.gateway.call import HttpRequest
-from infrastructure.embedded.gateway.credentials import Keyring
-from infrastructure.embedded.gateway.sigv4 import Signer
+from infrastructure.embedded.gateway.signing.authentication import Authentication
+from infrastructure.embedded.gateway.signing.credentials import Keyring
+from infrastructure.embedded.gateway.signing.sigv4 import Signer
 
 _CALLS = 1000
 _BODY = b'{"TableName": "orders", "Item": {"note": {"S": "' + b"x" * 960 + b'"}}}'

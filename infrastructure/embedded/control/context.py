@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from infrastructure.embedded.gateway.credentials import Keyring
+from infrastructure.embedded.gateway.signing.credentials import Keyring
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.pace import Pace

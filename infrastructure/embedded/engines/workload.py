@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infrastructure.embedded.gateway.credentials import Credentials
+from infrastructure.embedded.gateway.signing.credentials import Credentials
 from infrastructure.embedded.host.process import ProcessSpec
 from infrastructure.embedded.network.envoy.model import Endpoint
 from infrastructure.embedded.pace import Pace

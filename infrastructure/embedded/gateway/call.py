@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 
 from botocore.model import OperationModel
 
-from infrastructure.embedded.gateway import sigv4
 from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.gateway.signing import sigv4
 from infrastructure.embedded.gateway.typed import typed
 
 _FORM = "application/x-www-form-urlencoded"

@@ -12,18 +12,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from infrastructure.embedded.gateway import credentials, request, rules
+from infrastructure.embedded.gateway import request
 from infrastructure.embedded.gateway.api import Api
-from infrastructure.embedded.gateway.authentication import Authentication, Unproven
 from infrastructure.embedded.gateway.call import Answer, Call, Handler, HttpRequest, Interceptor
-from infrastructure.embedded.gateway.credentials import Keyring
-from infrastructure.embedded.gateway.denials import denial
+from infrastructure.embedded.gateway.checks import rules
 from infrastructure.embedded.gateway.errors import error, not_provided
 from infrastructure.embedded.gateway.listener import HttpServer
 from infrastructure.embedded.gateway.operations import Method, Operations
 from infrastructure.embedded.gateway.pages import PREFIX, Page, Pages, json_answer
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.routing import Router
+from infrastructure.embedded.gateway.signing import credentials
+from infrastructure.embedded.gateway.signing.authentication import Authentication, Unproven
+from infrastructure.embedded.gateway.signing.credentials import Keyring
+from infrastructure.embedded.gateway.signing.denials import denial
 from infrastructure.embedded.moto import answers, direct
 from infrastructure.embedded.stacks import progress
 

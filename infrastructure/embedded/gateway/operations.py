@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from infrastructure.embedded.gateway import rules
 from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.gateway.checks import rules
 
 Members = Mapping[str, Any]
 """An operation's members under AWS's names."""

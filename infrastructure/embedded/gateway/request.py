@@ -13,12 +13,14 @@ from typing import Any
 import orjson
 from botocore.model import OperationModel
 
-from infrastructure.embedded.gateway import codec, sigv4, validation
+from infrastructure.embedded.gateway import codec
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Call, HttpRequest
-from infrastructure.embedded.gateway.fitness import fits
+from infrastructure.embedded.gateway.checks import validation
+from infrastructure.embedded.gateway.checks.fitness import fits
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.routing import Router
+from infrastructure.embedded.gateway.signing import sigv4
 
 _TAG = re.compile(r"(^|\.)Tags?(\.[A-Za-z]+)?\.\d+\.Key$")
 """How query protocols name the key of a tag."""

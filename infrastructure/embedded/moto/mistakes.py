@@ -13,12 +13,12 @@ from typing import Any
 from botocore import xform_name
 from botocore.model import OperationModel
 
-from infrastructure.embedded.gateway import validation
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Call
+from infrastructure.embedded.gateway.checks import validation
+from infrastructure.embedded.gateway.checks.shapes import Problem
 from infrastructure.embedded.gateway.errors import status_of
 from infrastructure.embedded.gateway.refused import Refused
-from infrastructure.embedded.gateway.shapes import Problem
 
 _ABSENT = re.compile(r"NotFound|NoSuch|DoesNotExist")
 _INVALID = re.compile(r"InvalidArgument|InvalidParameter|InvalidNextToken|InvalidRequest|Validation|InvalidInput")

@@ -15,9 +15,10 @@ from botocore.model import OperationModel, ServiceModel
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
-from infrastructure.embedded.gateway import codec, operations, rules
+from infrastructure.embedded.gateway import codec, operations
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Answer, Call, HttpRequest
+from infrastructure.embedded.gateway.checks import rules
 from infrastructure.embedded.moto import answers, direct
 from infrastructure.embedded.stacks.errors import ApiError, Refused
 

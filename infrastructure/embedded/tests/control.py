@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.gateway.call import Answer, Call, HttpRequest, Interceptor
 from infrastructure.embedded.gateway.control_plane import ControlPlane
-from infrastructure.embedded.gateway.credentials import Credentials, Keyring
 from infrastructure.embedded.gateway.interceptors import chain
 from infrastructure.embedded.gateway.request import call_of
 from infrastructure.embedded.gateway.routing import Router
+from infrastructure.embedded.gateway.signing.credentials import Credentials, Keyring
 from infrastructure.embedded.moto.records import Backends
 
 ACCOUNT = "123456789012"

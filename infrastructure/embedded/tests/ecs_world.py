@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metrics import Metrics
-from infrastructure.embedded.gateway.credentials import Keyring
 from infrastructure.embedded.gateway.operations import Members, Output, operation
+from infrastructure.embedded.gateway.signing.credentials import Keyring
 from infrastructure.embedded.host.process import ProcessSpec
 from infrastructure.embedded.host.proctree import Usage
 from infrastructure.embedded.moto import imports

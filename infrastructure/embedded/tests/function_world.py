@@ -15,7 +15,7 @@ from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metrics import Metrics
 from infrastructure.embedded.engines.functions.engine import Functions, FunctionSpec, Ran
 from infrastructure.embedded.gateway.control_plane import ControlPlane
-from infrastructure.embedded.gateway.credentials import Keyring
+from infrastructure.embedded.gateway.signing.credentials import Keyring
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.host.supervisor import Supervisor

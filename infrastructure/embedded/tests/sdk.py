@@ -5,7 +5,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from infrastructure.embedded.gateway.credentials import Credentials
+from infrastructure.embedded.gateway.signing.credentials import Credentials
 from infrastructure.embedded.tests.control import OPERATOR, REGION
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.gateway.api import Api
-from infrastructure.embedded.gateway.credentials import Credentials
-from infrastructure.embedded.gateway.sigv4 import Signer
+from infrastructure.embedded.gateway.signing.credentials import Credentials
+from infrastructure.embedded.gateway.signing.sigv4 import Signer
 from infrastructure.embedded.gateway.tests.served_plane import Reply, serving
 from infrastructure.embedded.tests.control import OPERATOR, REGION, run
 from infrastructure.state import PlatformRecord, StateFolder

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from infrastructure.embedded.apis import PROVIDERS
-from infrastructure.embedded.gateway import validation
 from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.gateway.checks import validation
 from infrastructure.embedded.moto import imports
 from infrastructure.embedded.tests.conformance.cases import Case, cases
 from infrastructure.embedded.tests.conformance.running import answered, run, walked

@@ -6,8 +6,8 @@ import pytest
 
 from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.gateway.api import Api
-from infrastructure.embedded.gateway.fitness import fits
-from infrastructure.embedded.gateway.shapes import problems
+from infrastructure.embedded.gateway.checks.fitness import fits
+from infrastructure.embedded.gateway.checks.shapes import problems
 from infrastructure.embedded.tests.conformance import values
 from infrastructure.embedded.tests.conformance.mutants import mutants
 from infrastructure.embedded.tests.conformance.running import answered

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from infrastructure.embedded.engines.workload import Surroundings
-from infrastructure.embedded.gateway.credentials import Keyring
+from infrastructure.embedded.gateway.signing.credentials import Keyring
 from infrastructure.embedded.lags import DEREGISTERED_TARGET, LAGS, STOPPED_TASK, Lag
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
 from infrastructure.embedded.pace import pace

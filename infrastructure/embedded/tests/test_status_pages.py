@@ -12,7 +12,7 @@ import pytest
 from infrastructure.embedded.control.reconciler import Reconciler
 from infrastructure.embedded.daemon import Options
 from infrastructure.embedded.gateway.call import Answer
-from infrastructure.embedded.gateway.credentials import Credentials
+from infrastructure.embedded.gateway.signing.credentials import Credentials
 from infrastructure.embedded.host.supervisor import ProcessSpec, Supervisor
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.status_pages import StatusPages

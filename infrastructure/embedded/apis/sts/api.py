@@ -9,10 +9,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from infrastructure.embedded.gateway import credentials
-from infrastructure.embedded.gateway.credentials import Issued, Keyring, Principal
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.refused import Refused
+from infrastructure.embedded.gateway.signing import credentials
+from infrastructure.embedded.gateway.signing.credentials import Issued, Keyring, Principal
 
 _ROLE = re.compile(r"arn:aws:iam::\d{12}:role/(?:.*/)?([\w+=,.@-]{1,64})")
 _HOUR_S = 3600

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infrastructure.embedded.gateway.credentials import Credentials, Issued, Principal
+from infrastructure.embedded.gateway.signing.credentials import Credentials, Issued, Principal
 
 
 def issued(iam: Any, access_key: str) -> Issued | None:

@@ -1,7 +1,7 @@
 """What a program is given: the platform's own values win, a service has its edges, anybody else the control plane."""
 
 from infrastructure.embedded.engines.workload import Surroundings, Workload
-from infrastructure.embedded.gateway.credentials import Keyring
+from infrastructure.embedded.gateway.signing.credentials import Keyring
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
 from infrastructure.embedded.pace import FAST
 from services import catalog

@@ -11,9 +11,9 @@ from typing import Any
 
 from infrastructure.embedded.gateway.call import Answer
 from infrastructure.embedded.gateway.control_plane import ControlPlane
-from infrastructure.embedded.gateway.credentials import Credentials, Keyring
 from infrastructure.embedded.gateway.pages import ECS_METADATA, json_answer
-from infrastructure.embedded.gateway.sigv4 import Signer
+from infrastructure.embedded.gateway.signing.credentials import Credentials, Keyring
+from infrastructure.embedded.gateway.signing.sigv4 import Signer
 from infrastructure.embedded.tests.control import ACCOUNT, OPERATOR, REGION, ROUTER, fresh_backends
 
 

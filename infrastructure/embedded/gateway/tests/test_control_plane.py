@@ -8,7 +8,7 @@ import pytest
 
 from infrastructure.embedded.gateway.call import Answer, Call, Handler, HttpRequest
 from infrastructure.embedded.gateway.listener import HttpServer, Message
-from infrastructure.embedded.gateway.sigv4 import Signer
+from infrastructure.embedded.gateway.signing.sigv4 import Signer
 from infrastructure.embedded.gateway.tests.served_plane import serving
 from infrastructure.embedded.tests.control import OPERATOR, REGION, Control, run, table
 

@@ -11,12 +11,12 @@ from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.controller import Closing
 from infrastructure.embedded.control.metrics import Metrics
-from infrastructure.embedded.gateway import credentials
 from infrastructure.embedded.gateway.call import Answer, Call, HttpRequest
 from infrastructure.embedded.gateway.control_plane import ControlPlane
-from infrastructure.embedded.gateway.credentials import Keyring
 from infrastructure.embedded.gateway.interceptors import chain
 from infrastructure.embedded.gateway.request import call_of
+from infrastructure.embedded.gateway.signing import credentials
+from infrastructure.embedded.gateway.signing.credentials import Keyring
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, ROUTER, fresh_backends
 from infrastructure.embedded.tests.ecs_world import FakeNetwork, FakePorts, FakeSupervisor

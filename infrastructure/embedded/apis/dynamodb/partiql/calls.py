@@ -9,8 +9,9 @@ import orjson
 
 from infrastructure.embedded.apis.dynamodb.cancelled import PREFIX, changed
 from infrastructure.embedded.apis.dynamodb.partiql.statements import Keys, Plan, plan
-from infrastructure.embedded.gateway import codec, rules
+from infrastructure.embedded.gateway import codec
 from infrastructure.embedded.gateway.call import Answer, Call, Handler
+from infrastructure.embedded.gateway.checks import rules
 from infrastructure.embedded.gateway.errors import error
 from infrastructure.embedded.gateway.refused import Refused
 

@@ -14,7 +14,7 @@ from infrastructure.embedded.apis.ecs.launch import (
     workload_of,
 )
 from infrastructure.embedded.engines.workload import Surroundings
-from infrastructure.embedded.gateway.credentials import Keyring
+from infrastructure.embedded.gateway.signing.credentials import Keyring
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
 from infrastructure.embedded.pace import AWS, FAST
 

@@ -11,7 +11,7 @@ from infrastructure.embedded.apis.elbv2.controller import Elbv2Controller
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metrics import Metrics
 from infrastructure.embedded.control.reconciler import Reconciler
-from infrastructure.embedded.gateway.credentials import Keyring
+from infrastructure.embedded.gateway.signing.credentials import Keyring
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.moto.records import Backends

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from infrastructure.embedded import launch
-from infrastructure.embedded.gateway.credentials import Credentials
+from infrastructure.embedded.gateway.signing.credentials import Credentials
 from infrastructure.embedded.host import binaries, proctree, sysv
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.tests import sdk

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from infrastructure.embedded.apis.sts import users
 from infrastructure.embedded.apis.sts.api import Sts
-from infrastructure.embedded.gateway.credentials import Credentials
+from infrastructure.embedded.gateway.signing.credentials import Credentials
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.tests import sdk
 from infrastructure.embedded.tests.control import ACCOUNT, Control, run

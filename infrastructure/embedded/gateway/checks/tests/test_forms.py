@@ -4,7 +4,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from infrastructure.embedded.gateway import codec, forms
+from infrastructure.embedded.gateway import codec
+from infrastructure.embedded.gateway.checks import forms
 from infrastructure.embedded.gateway.errors import error
 from infrastructure.embedded.tests.control import call, fresh_backends
 

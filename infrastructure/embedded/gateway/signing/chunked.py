@@ -12,8 +12,8 @@ import hmac
 import re
 from collections.abc import Mapping
 
-from infrastructure.embedded.gateway import sigv4
-from infrastructure.embedded.gateway.sigv4 import Claim
+from infrastructure.embedded.gateway.signing import sigv4
+from infrastructure.embedded.gateway.signing.sigv4 import Claim
 
 _SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 _SIGNED_TRAILER = f"{_SIGNED}-TRAILER"

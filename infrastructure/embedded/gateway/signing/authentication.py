@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from infrastructure.embedded.gateway import chunked, sigv2, sigv4
 from infrastructure.embedded.gateway.call import HttpRequest
-from infrastructure.embedded.gateway.credentials import Issued, Keyring
-from infrastructure.embedded.gateway.sigv4 import PAYLOAD_HEADER, S3, UNSIGNED_PAYLOAD, Claim
+from infrastructure.embedded.gateway.signing import chunked, sigv2, sigv4
+from infrastructure.embedded.gateway.signing.credentials import Issued, Keyring
+from infrastructure.embedded.gateway.signing.sigv4 import PAYLOAD_HEADER, S3, UNSIGNED_PAYLOAD, Claim
 
 SKEW_S = 300.0
 """IAM User Guide, "Elements of an AWS API request signature": five minutes from the time stamp."""

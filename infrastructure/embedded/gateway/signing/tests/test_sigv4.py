@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infrastructure.embedded.gateway.call import HttpRequest
-from infrastructure.embedded.gateway.credentials import Credentials
-from infrastructure.embedded.gateway.sigv4 import Signer
-from infrastructure.embedded.gateway.tests.signing import HOST, REGION, gateway, refusal, signed
+from infrastructure.embedded.gateway.signing.credentials import Credentials
+from infrastructure.embedded.gateway.signing.sigv4 import Signer
+from infrastructure.embedded.gateway.signing.tests.signing import HOST, REGION, gateway, refusal, signed
 
 KEYS = Credentials(access_key="AKIAIOSFODNN7EXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 SESSION = replace(KEYS, token="a/token+of=theirs")

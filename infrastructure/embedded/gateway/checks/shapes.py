@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sized
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from infrastructure.embedded.gateway.patterns import is_base64, is_moment, pattern
+from infrastructure.embedded.gateway.checks.patterns import is_base64, is_moment, pattern
 
 
 class Problem(NamedTuple):

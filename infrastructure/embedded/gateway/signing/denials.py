@@ -8,7 +8,7 @@ that is documented, 403; some of them are seen to answer 400.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from infrastructure.embedded.gateway.sigv4 import S3
+from infrastructure.embedded.gateway.signing.sigv4 import S3
 
 
 class Denial(NamedTuple):

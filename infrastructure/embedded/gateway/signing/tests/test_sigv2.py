@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from infrastructure.embedded.gateway.call import HttpRequest
-from infrastructure.embedded.gateway.credentials import Credentials
-from infrastructure.embedded.gateway.tests.signing import gateway, refusal, signed
+from infrastructure.embedded.gateway.signing.credentials import Credentials
+from infrastructure.embedded.gateway.signing.tests.signing import gateway, refusal, signed
 
 KEYS = Credentials(access_key="AKIAIOSFODNN7EXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 SESSION = replace(KEYS, token="a/token+of=theirs")

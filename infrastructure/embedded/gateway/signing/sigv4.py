@@ -15,10 +15,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
-from infrastructure.embedded.gateway import sigv2
+from infrastructure.embedded.gateway.signing import sigv2
 
 if TYPE_CHECKING:
-    from infrastructure.embedded.gateway.credentials import Credentials
+    from infrastructure.embedded.gateway.signing.credentials import Credentials
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"

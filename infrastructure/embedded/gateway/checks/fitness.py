@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from infrastructure.embedded.gateway.patterns import is_base64, is_moment, pattern
+from infrastructure.embedded.gateway.checks.patterns import is_base64, is_moment, pattern
 
 Fits = Callable[[Any], bool]
 _ENDLESS = float("inf")

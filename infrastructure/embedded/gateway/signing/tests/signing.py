@@ -8,9 +8,9 @@ import botocore.auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as Botocores
 
-from infrastructure.embedded.gateway.authentication import Authentication, Unproven
 from infrastructure.embedded.gateway.call import HttpRequest
-from infrastructure.embedded.gateway.credentials import Credentials, Issued, Keyring, Principal
+from infrastructure.embedded.gateway.signing.authentication import Authentication, Unproven
+from infrastructure.embedded.gateway.signing.credentials import Credentials, Issued, Keyring, Principal
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"

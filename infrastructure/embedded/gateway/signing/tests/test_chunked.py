@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from infrastructure.embedded.gateway.authentication import Unproven
 from infrastructure.embedded.gateway.call import HttpRequest
-from infrastructure.embedded.gateway.credentials import Credentials
-from infrastructure.embedded.gateway.tests.signing import gateway, signed
+from infrastructure.embedded.gateway.signing.authentication import Unproven
+from infrastructure.embedded.gateway.signing.credentials import Credentials
+from infrastructure.embedded.gateway.signing.tests.signing import gateway, signed
 
 KEYS = Credentials(access_key="AKIAIOSFODNN7EXAMPLE", secret_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 MAY_2013 = 1369353600.0

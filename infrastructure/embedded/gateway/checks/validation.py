@@ -12,11 +12,11 @@ from xml.etree import ElementTree as ET
 
 from botocore.model import OperationModel, Shape
 
-from infrastructure.embedded.gateway import forms
 from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import HttpRequest
+from infrastructure.embedded.gateway.checks import forms
+from infrastructure.embedded.gateway.checks.shapes import Problem, problems
 from infrastructure.embedded.gateway.refused import Refused
-from infrastructure.embedded.gateway.shapes import Problem, problems
 
 _CODES: Mapping[str, str] = {
     "json": "ValidationException",

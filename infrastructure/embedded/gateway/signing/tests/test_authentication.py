@@ -6,11 +6,11 @@ from email.utils import formatdate
 
 import pytest
 
-from infrastructure.embedded.gateway.authentication import Unproven
 from infrastructure.embedded.gateway.call import HttpRequest
-from infrastructure.embedded.gateway.credentials import Credentials
-from infrastructure.embedded.gateway.sigv4 import Signer
-from infrastructure.embedded.gateway.tests.signing import gateway, refusal, signed
+from infrastructure.embedded.gateway.signing.authentication import Unproven
+from infrastructure.embedded.gateway.signing.credentials import Credentials
+from infrastructure.embedded.gateway.signing.sigv4 import Signer
+from infrastructure.embedded.gateway.signing.tests.signing import gateway, refusal, signed
 
 KEYS = Credentials(access_key="AKIA", secret_key="s3cret")
 SESSION = Credentials(access_key="ASIA", secret_key="s3cret", token="t0ken")

@@ -1,0 +1,1 @@
+"""Who calls: credentials, signatures, and the words of a refusal."""
