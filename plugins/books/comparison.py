@@ -176,7 +176,7 @@ def _explained(trial: Trial) -> Iterator[str]:
         if letter.reason is not None and trial.is_concerned(letter.order_id):
             yield f"dead letter of {letter.order_id or 'no order'}: {letter.reason}"
     if others := sum(not trial.is_concerned(letter.order_id) for letter in trial.books.dead_letters):
-        yield f"{others} dead letters are of other runs; {WAY_OUT}"
+        yield f"dead letters of other runs: {others}; {WAY_OUT}"
 
 
 def _ordered_by_nobody(trial: Trial) -> Iterator[Discrepancy]:

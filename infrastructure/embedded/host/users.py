@@ -13,7 +13,7 @@ import contextlib
 import grp
 import os
 import pwd
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,9 +139,12 @@ def taken_numbers() -> set[int]:
     return named | _running()
 
 
-def idle_system_user() -> str:
-    """A user with a name that may do nothing and does nothing now; for programs that insist on a name."""
-    running = _running()
+def idle_system_user(busy: Collection[int] | None = None) -> str:
+    """A user with a name that may do nothing and does nothing now; for programs that insist on a name.
+
+    `busy` are the users who have a process, where the caller knows better than /proc. `EnvironmentFault` when all do.
+    """
+    running = _running() if busy is None else busy
     idle = [
         entry
         for entry in pwd.getpwall()

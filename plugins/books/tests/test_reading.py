@@ -163,7 +163,7 @@ def test_dead_letters_of_earlier_runs_are_one_line_and_no_doubt(
     report = reconcile(platform, history_file(tmp_path, WORLD.attempts), letters_before=before)
     assert report.verdict is verdict
     (note,) = report.notes
-    assert note.startswith("10 dead letters are of other runs; empty their queue")
+    assert note.startswith("dead letters of other runs: 10; empty their queue")
 
 
 def test_a_letter_of_the_run_that_is_seen_leaves_no_doubt_about_the_hidden_ones() -> None:

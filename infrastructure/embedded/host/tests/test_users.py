@@ -83,7 +83,10 @@ def test_who_has_a_name_or_a_process_is_taken() -> None:
 
 
 def test_a_program_that_insists_on_a_name_gets_one_nobody_runs_as() -> None:
-    found = pwd.getpwnam(users.idle_system_user())
-    assert found.pw_uid not in {0, os.getuid()}
-    owners = {path.stat().st_uid for path in Path("/proc").glob("[0-9]*")}
-    assert found.pw_uid not in owners
+    first = pwd.getpwnam(users.idle_system_user(busy=()))
+    second = pwd.getpwnam(users.idle_system_user(busy={first.pw_uid}))
+    assert first.pw_uid != second.pw_uid
+    assert 0 not in {first.pw_uid, second.pw_uid}
+    assert users.idle_system_user(), "whoever has a process now, somebody has none"
+    with pytest.raises(EnvironmentFault, match="every system user"):
+        users.idle_system_user(busy={entry.pw_uid for entry in pwd.getpwall()})
