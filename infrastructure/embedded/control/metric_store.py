@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+from infrastructure.embedded.pace import Pace
+
 FINE_S = 1800
 """Seconds for which a series keeps its one-second buckets."""
 KEEP_S = 3 * 3600
@@ -20,6 +22,9 @@ MAX_SERIES = 5000
 """Series kept at most; the longest standing one makes room for a new one."""
 MAX_DISTINCT = 150
 """Distinct values a bucket keeps apart (as many as one PutMetricData entry carries); further ones are rounded."""
+
+LATE_S = 0.2
+"""How long after a period's end it is judged: its data points are written just after it."""
 
 SIMPLE_STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 _PERCENTILE = re.compile(r"^p(?P<rank>\d{1,2}(?:\.\d{1,10})?|100)$")
@@ -207,3 +212,9 @@ class MetricStore:
 
     def __len__(self) -> int:
         return sum(len(s.fine) + len(s.coarse) for units in self._series.values() for s in units.values())
+
+
+def period_at(configured_s: float, pace: Pace) -> float:
+    """A configured period at this pace: whole metric periods, at least one."""
+    periods = round(pace.seconds(configured_s) / pace.metric_period_s)
+    return max(periods, 1) * pace.metric_period_s

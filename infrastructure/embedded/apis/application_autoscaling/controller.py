@@ -7,19 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from infrastructure.embedded.apis.application_autoscaling.api import Record, ScalingApi, metric_of, service_of
-from infrastructure.embedded.apis.application_autoscaling.policy import (
-    LOW_FRACTION,
-    LOW_PERIODS,
-    PERIOD_S,
-    Past,
-    Policy,
-    agreed,
-    decide,
-)
 from infrastructure.embedded.apis.application_autoscaling.stepping import DEFAULT_COOLDOWN_S, Stepping
-from infrastructure.embedded.apis.cloudwatch.controller import LATE_S, period_at
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metric_store import Key
+from infrastructure.embedded.control.target_tracking import LOW_FRACTION, Past, Policy, agreed, decide, recent
 
 _log = logging.getLogger(__name__)
 
@@ -128,14 +119,9 @@ class ApplicationAutoScalingController:
         )
 
     def _values(self, tracked: _Tracked, now: float) -> tuple[float | None, ...]:
-        """The averages of the last ended periods, oldest first; a period that ended just now has no data yet."""
-        period_s = period_at(PERIOD_S, self._context.pace)
-        end = (now - LATE_S) // period_s * period_s
-        starts = [end - period_s * back for back in range(LOW_PERIODS, 0, -1)]
-        found = dict(self._context.metrics.store.query(tracked.key, starts[0], end, period_s))
         configured = tracked.record.target_tracking_scaling_policy_configuration
         statistic = configured.get("CustomizedMetricSpecification", {}).get("Statistic", "Average")
-        return tuple(found[at].statistic(statistic) if at in found else None for at in starts)
+        return recent(self._context.metrics.store, tracked.key, statistic, self._context.pace, now)
 
     def _level_alarms(self, record: Record, key: Key, policy: Policy) -> None:
         """moto gives a policy's two alarms an invented threshold: give them the policy's own metric and target."""

@@ -7,8 +7,9 @@ from typing import Any
 from infrastructure.embedded.apis.application_autoscaling import steps
 from infrastructure.embedded.apis.application_autoscaling.api import Record, ScalingApi
 from infrastructure.embedded.apis.application_autoscaling.steps import Cooling, StepPolicy
-from infrastructure.embedded.apis.cloudwatch.controller import LATE_S, rule_of
+from infrastructure.embedded.apis.cloudwatch.controller import rule_of
 from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.control.metric_store import LATE_S
 
 DEFAULT_COOLDOWN_S = 300.0
 

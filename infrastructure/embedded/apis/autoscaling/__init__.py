@@ -9,6 +9,6 @@ API = Api(
     invalid="ValidationError",
     controller="infrastructure.embedded.apis.autoscaling.controller:AutoScalingController",
     resources="infrastructure.embedded.apis.autoscaling.resources",
-    note="Groups launch from launch templates, one instance type each. Instances are given to target groups when they "
-    "are in service, and taken out before they end.",
+    note="Groups launch from launch templates, one instance type each, and scale by target tracking; steps and simple "
+    "scaling are refused. Instances are given to target groups when in service, and taken out before they end.",
 )

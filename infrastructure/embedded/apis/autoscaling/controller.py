@@ -7,13 +7,14 @@ desired ──missing──▶ launched ──running, hooks──▶ InService,
 import base64
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any, ClassVar
 
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.instances import LONGEST_WAIT_S, Instances
 from infrastructure.embedded.apis.autoscaling.record import LAUNCHING, TERMINATING, Group, Member, Wait
 from infrastructure.embedded.apis.autoscaling.refreshes import Refreshes
+from infrastructure.embedded.apis.autoscaling.scaling import Scaling
 from infrastructure.embedded.apis.autoscaling.schedule import GroupView, MemberView, decide, next_to_refresh
 from infrastructure.embedded.control.context import Context
 
@@ -34,7 +35,7 @@ class AutoScalingController:
 
     name: ClassVar[str] = "autoscaling"
     watches: ClassVar[frozenset[str]] = frozenset({"autoscaling", "ec2"})
-    PARTS: ClassVar[tuple[type, ...]] = (Groups, Instances, Refreshes)
+    PARTS: ClassVar[tuple[type, ...]] = (Groups, Instances, Refreshes, Scaling)
 
     def __init__(self, context: Context, clock: Callable[[], float] = time.time) -> None:
         self._pace = context.pace
@@ -44,7 +45,8 @@ class AutoScalingController:
         self._groups = Groups(context.account, context.region, self._operations, clock)
         self._instances = Instances(self._groups)
         self._refreshes = Refreshes(self._groups)
-        self._operations.bind(self.name, self._groups, self._instances, self._refreshes)
+        self._scaling = Scaling(self._groups, context)
+        self._operations.bind(self.name, self._groups, self._instances, self._refreshes, self._scaling)
 
     def keys(self) -> Collection[str]:
         return tuple(self._groups.all)
@@ -56,8 +58,10 @@ class AutoScalingController:
         looks = [self._advance(group, member, now) for member in tuple(group.members.values())]
         looks += [self._examine(group, member, now) for member in group.standing()]
         looks.append(self._refresh(group, now))
+        looks.append(self._scaling.follow(group, now))
         looks.append(self._fit(group, now))
         if group.is_deleting and not group.members:
+            self._scaling.forget(group)
             del self._groups.all[key]
         return min((max(at - now, 0.0) for at in looks if at is not None), default=None)
 
@@ -70,7 +74,7 @@ class AutoScalingController:
         if member.is_leaving:
             return self._leave(group, member, now)
         if member.state == "InService" and not member.is_registered and group.does("AddToLoadBalancer"):
-            self._groups.register(group, member)
+            self._groups.balancers.register(group, member)
         return None
 
     def _enter(self, group: Group, member: Member, now: float) -> float | None:
@@ -93,8 +97,8 @@ class AutoScalingController:
             del group.members[member.instance]
             return now
         if member.is_registered:
-            self._groups.deregister(group, (member,))
-            member.drained_at = now + self._pace.seconds(self._delay_s(group))
+            self._groups.balancers.deregister(group, (member,))
+            member.drained_at = now + self._pace.seconds(self._groups.balancers.delay_s(group))
         if member.drained_at > now:
             return member.drained_at
         if not self._gate(group, member, TERMINATING, "Terminating", now):
@@ -145,7 +149,7 @@ class AutoScalingController:
         if (
             member.state != "InService"
             or "ELB" not in group.health_checks
-            or self._health(group, member) != "unhealthy"
+            or self._groups.balancers.health(group, member) != "unhealthy"
         ):
             return None
         grace_ends = member.since + self._pace.seconds(group.grace_s, at_least=LEAST_GRACE_S)
@@ -155,29 +159,10 @@ class AutoScalingController:
         member.why = "instance was taken out of service in response to an ELB system health check failure."
         return now
 
-    def _health(self, group: Group, member: Member) -> str:
-        """What the load balancers say: the worst of it; healthy without any."""
-        states = set()
-        for arn in group.target_groups if member.is_registered else ():
-            targets = [{"Id": member.instance}]
-            output = self._operations.call(
-                "elasticloadbalancing", "DescribeTargetHealth", TargetGroupArn=arn, Targets=targets
-            )
-            states |= {each["TargetHealth"]["State"] for each in output["TargetHealthDescriptions"]}
-        return next((each for each in ("unhealthy", "initial", "draining") if each in states), "healthy")
-
     def _state(self, member: Member) -> str:
         """Of its instance; empty when there is none on record any more."""
         found = self._ec2.get_instance_by_id(member.instance)
         return str(found.state) if found is not None else ""
-
-    def _delay_s(self, group: Group) -> float:
-        """The longest deregistration delay of the group's target groups."""
-        delays = [0.0]
-        for arn in group.target_groups:
-            output = self._operations.call("elasticloadbalancing", "DescribeTargetGroupAttributes", TargetGroupArn=arn)
-            delays.append(float(_attributes(output["Attributes"]).get("deregistration_delay.timeout_seconds", 300)))
-        return max(delays)
 
     # --- as many as are desired ---------------------------------------------------------------------------------------
 
@@ -186,10 +171,12 @@ class AutoScalingController:
         for instance in decision.replaced:
             self._end(group, group.members[instance], group.members[instance].why)
         before = len(group.standing())
+        if before == group.desired:
+            group.called = ""
         for number, instance in enumerate(decision.surplus):
             text = "instance was taken out of service in response to a difference between desired and actual capacity,"
             cause = f"{text} shrinking the capacity from {before - number} to {before - number - 1}."
-            self._instances.leave(group, group.members[instance], cause, replaces=False)
+            self._instances.leave(group, group.members[instance], cause, replaces=False, called=group.called)
         for zone in decision.launches:
             if now < group.held_until:
                 return group.held_until
@@ -212,7 +199,7 @@ class AutoScalingController:
                     is_ready=each.state == "InService"
                     and each.health == "Healthy"
                     and now >= each.since + warm_s
-                    and self._health(group, each) == "healthy",
+                    and self._groups.balancers.health(group, each) == "healthy",
                     is_protected=each.is_protected,
                     is_unhealthy=each.health == "Unhealthy",
                     is_outdated=each.is_outdated,
@@ -234,7 +221,7 @@ class AutoScalingController:
     def _launch(self, group: Group, zone: str, now: float) -> None:
         standing = len(group.standing())
         text = "instance was started in response to a difference between desired and actual capacity,"
-        cause = f"an {text} increasing the capacity from {standing} to {standing + 1}."
+        cause = f"{group.called}an {text} increasing the capacity from {standing} to {standing + 1}."
         activity = group.begin("Launching a new EC2 instance", cause, now)
         subnet = self._places(group)[zone]
         where = {"SubnetId": subnet} if subnet else {"Placement": {"AvailabilityZone": zone}}
@@ -321,7 +308,8 @@ class AutoScalingController:
         return tuple(reason for group in self._groups.all.values() if (reason := self._unsettled(group)))
 
     def _unsettled(self, group: Group) -> str:
-        sound = [m for m in group.members.values() if m.state == "InService" and self._health(group, m) == "healthy"]
+        standing = [each for each in group.members.values() if each.state == "InService"]
+        sound = [each for each in standing if self._groups.balancers.health(group, each) == "healthy"]
         if len(sound) == group.desired == len(group.members):
             return ""
         waiting = next((each for each in group.members.values() if each not in sound), None)
@@ -342,8 +330,3 @@ def _version(instance: Any) -> str:
     """The number of the launch template's version that the instance was made from."""
     found = {tag["key"]: tag["value"] for tag in instance.get_tags()}
     return str(found.get("aws:ec2launchtemplate:version", "0"))
-
-
-def _attributes(found: Any) -> Mapping[str, Any]:
-    """By name; as members of the answer, or as moto keeps them."""
-    return found if isinstance(found, Mapping) else {each["Key"]: each["Value"] for each in found}

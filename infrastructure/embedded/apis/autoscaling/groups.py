@@ -4,19 +4,20 @@ Source: https://docs.aws.amazon.com/autoscaling/ec2/APIReference/
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from infrastructure.embedded.apis.autoscaling.balancers import Balancers
+from infrastructure.embedded.apis.autoscaling.problems import invalid, listed, not_provided
 from infrastructure.embedded.apis.autoscaling.record import PROCESSES, Group, Member, described
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
-from infrastructure.embedded.gateway.paging import page
 from infrastructure.embedded.gateway.refused import Refused
 
-MOST_LISTED = 100
 _PLAIN = {
     "HealthCheckType": "health_checks",
     "HealthCheckGracePeriod": "grace_s",
     "DefaultCooldown": "cooldown_s",
+    "DefaultInstanceWarmup": "warmup_s",
     "NewInstancesProtectedFromScaleIn": "protects_new",
 }
 """Members that go to the group as they are."""
@@ -31,17 +32,13 @@ _NOT_HERE = (
 """What would have to be done, and is not: refused by name."""
 
 
-def invalid(text: str) -> Refused:
-    """What the API says of any member that is wrong."""
-    return Refused("ValidationError", text)
-
-
 class Groups:
     """All groups by name; `zone_of` gives a subnet's Availability Zone."""
 
     def __init__(self, account: str, region: str, operations: Operations, clock: Callable[[], float]) -> None:
         self._where = f"arn:aws:autoscaling:{region}:{account}:autoScalingGroup"
         self._operations = operations
+        self.balancers = Balancers(operations)
         self.clock = clock
         self.all: dict[str, Group] = {}
 
@@ -109,7 +106,7 @@ class Groups:
             desired=int(given.get("DesiredCapacity", least)),
             subnets=subnets,
             zones=zones,
-            target_groups=self._target_groups(given.get("TargetGroupARNs", ())),
+            target_groups=self.balancers.targets(given.get("TargetGroupARNs", ())),
         )
         _require_between(group)
         self._set_plain(group, given)
@@ -152,7 +149,7 @@ class Groups:
     def _describe(self, given: Members) -> Output:
         names = given.get("AutoScalingGroupNames")
         found = [g for g in self.all.values() if (not names or g.name in names) and _fits(g, given.get("Filters", ()))]
-        shown, token = _page([group.output() for group in found], given)
+        shown, token = listed([group.output() for group in found], given)
         return {"AutoScalingGroups": shown, "NextToken": token}
 
     @operation("SetDesiredCapacity", effect="instances are launched or terminated until as many stand")
@@ -163,7 +160,7 @@ class Groups:
             raise invalid(f"New SetDesiredCapacity value {wanted} is below min value {group.least} for the group.")
         if wanted > group.most:
             raise invalid(f"New SetDesiredCapacity value {wanted} is above max value {group.most} for the group.")
-        group.desired = wanted
+        group.want(wanted, "a user request explicitly set group desired capacity", self.clock())
 
     def _set_plain(self, group: Group, given: Members) -> None:
         for member, name in _PLAIN.items():
@@ -172,26 +169,18 @@ class Groups:
         if "ELB" in group.health_checks and not group.target_groups and "TargetGroupARNs" in given:
             raise invalid("ELB health checks need a target group")
 
-    def _target_groups(self, arns: Iterable[str]) -> list[str]:
-        for arn in arns:
-            try:
-                self._operations.call("elasticloadbalancing", "DescribeTargetGroups", TargetGroupArns=[arn])
-            except Exception as missing:
-                raise invalid(f"Provided Target Group '{arn}' is not valid: {missing}") from missing
-        return list(dict.fromkeys(arns))
-
     @staticmethod
     def _refuse_others(given: Members) -> None:
         for name in _NOT_HERE:
             if given.get(name):
-                raise Refused("UnsupportedOperation", f"not provided by the embedded cloud: {name}", status=501)
+                raise not_provided(name)
 
     # --- target groups, tags, processes -------------------------------------------------------------------------------
 
     @operation("AttachLoadBalancerTargetGroups", effect="instances in service become its targets")
     def _attach_groups(self, given: Members) -> Output:
         group = self.named(given)
-        wanted = self._target_groups(given["TargetGroupARNs"])
+        wanted = self.balancers.targets(given["TargetGroupARNs"])
         group.target_groups = list(dict.fromkeys([*group.target_groups, *wanted]))
         for each in group.members.values():
             each.is_registered = False
@@ -204,36 +193,15 @@ class Groups:
             if arn not in group.target_groups:
                 raise invalid(f"Trying to remove Target Groups that are not part of the group: {arn}")
             group.target_groups.remove(arn)
-            self.deregister(group, group.members.values(), (arn,))
+            self.balancers.deregister(group, group.members.values(), (arn,))
         return {}
 
     @operation("DescribeLoadBalancerTargetGroups")
     def _describe_groups(self, given: Members) -> Output:
         group = self.named(given)
         state = "InService" if any(each.is_registered for each in group.members.values()) else "Added"
-        shown, token = _page([{"LoadBalancerTargetGroupARN": a, "State": state} for a in group.target_groups], given)
+        shown, token = listed([{"LoadBalancerTargetGroupARN": a, "State": state} for a in group.target_groups], given)
         return {"LoadBalancerTargetGroups": shown, "NextToken": token}
-
-    def register(self, group: Group, member: Member) -> None:
-        """Make the instance a target of the group's target groups; one that is gone is left out."""
-        for arn in group.target_groups:
-            self._ask_balancer("RegisterTargets", arn, member)
-        member.is_registered = True
-
-    def deregister(self, group: Group, members: Iterable[Member], arns: Sequence[str] | None = None) -> None:
-        for member in members:
-            if member.is_registered:
-                for arn in group.target_groups if arns is None else arns:
-                    self._ask_balancer("DeregisterTargets", arn, member)
-                member.is_registered = arns is not None
-
-    def _ask_balancer(self, name: str, arn: str, member: Member) -> None:
-        try:
-            targets = [{"Id": member.instance}]
-            self._operations.call("elasticloadbalancing", name, TargetGroupArn=arn, Targets=targets)
-        except Refused as refused:
-            if refused.code not in ("TargetGroupNotFound", "InvalidTarget"):
-                raise
 
     @operation("CreateOrUpdateTags", record="tags")
     def _put_tags(self, given: Members) -> None:
@@ -252,7 +220,7 @@ class Groups:
         names = {"auto-scaling-group": "ResourceId", "key": "Key", "value": "Value"}
         found = [tag for group in self.all.values() for tag in group.tags]
         found = [t for t in found if all(str(t[names[n]]) in v for n, v in wanted.items() if n in names)]
-        shown, token = _page(found, given)
+        shown, token = listed(found, given)
         return {"Tags": shown, "NextToken": token}
 
     @staticmethod
@@ -283,14 +251,14 @@ class Groups:
         ids = given.get("ActivityIds")
         found = [a for group in groups for a in group.activities if not ids or a.id in ids]
         found.sort(key=lambda activity: -activity.started)
-        shown, token = _page([activity.output() for activity in found], given)
+        shown, token = listed([activity.output() for activity in found], given)
         return {"Activities": shown, "NextToken": token}
 
     @operation("DescribeAutoScalingInstances")
     def _instances(self, given: Members) -> Output:
         wanted = given.get("InstanceIds")
         found = [each for group in self.all.values() for each in described(group)]
-        shown, token = _page([each for each in found if not wanted or each["InstanceId"] in wanted], given)
+        shown, token = listed([each for each in found if not wanted or each["InstanceId"] in wanted], given)
         return {"AutoScalingInstances": shown, "NextToken": token}
 
 
@@ -327,10 +295,3 @@ def _fits(group: Group, filters: Iterable[Mapping[str, Any]]) -> bool:
         if not is_fit:
             return False
     return True
-
-
-def _page(found: Sequence[Any], given: Members) -> tuple[Sequence[Any], str | None]:
-    try:
-        return page(found, given.get("NextToken"), int(given.get("MaxRecords", MOST_LISTED)))
-    except ValueError as wrong:
-        raise Refused("InvalidNextToken", str(wrong)) from wrong

@@ -5,7 +5,8 @@ Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.ht
 
 from typing import Any
 
-from infrastructure.embedded.apis.autoscaling.groups import Groups, invalid
+from infrastructure.embedded.apis.autoscaling.groups import Groups
+from infrastructure.embedded.apis.autoscaling.problems import invalid
 from infrastructure.embedded.apis.autoscaling.record import LAUNCHING, TERMINATING, Group, Member, Wait
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 
@@ -41,11 +42,14 @@ class Instances:
             shown.append(self.leave(owner, member, cause, replaces=not falls))
         return {"Activity": shown[0]}
 
-    def leave(self, group: Group, member: Member, cause: str, *, replaces: bool) -> dict[str, Any]:
-        """The instance is to end; the first reason given stays. The activity, as the API gives it."""
+    def leave(self, group: Group, member: Member, cause: str, *, replaces: bool, called: str = "") -> dict[str, Any]:
+        """The instance is to end; the first reason given stays. The activity, as the API gives it.
+
+        `called` is what made the group want fewer.
+        """
         if not member.is_leaving:
             now = self._groups.clock()
-            member.activity = group.begin(f"Terminating EC2 instance: {member.instance}", f"an {cause}", now)
+            member.activity = group.begin(f"Terminating EC2 instance: {member.instance}", f"{called}an {cause}", now)
             member.enter("Terminating", now)
             member.wait, member.hooks_done, member.replaces, member.why = None, set(), replaces, cause
         return member.activity.output()
@@ -73,7 +77,7 @@ class Instances:
             raise invalid("Detaching would violate group's min size constraint")
         shown = []
         for member in members:
-            self._groups.deregister(group, (member,))
+            self._groups.balancers.deregister(group, (member,))
             now = self._groups.clock()
             activity = group.begin(
                 f"Detaching EC2 instance: {member.instance}",
@@ -103,7 +107,7 @@ class Instances:
         for member in members:
             if member.state != "InService":
                 raise invalid(f"The instance {member.instance} is not in InService")
-            self._groups.deregister(group, (member,))
+            self._groups.balancers.deregister(group, (member,))
             member.enter("Standby", self._groups.clock())
             group.desired -= falls
         return {"Activities": [self._moved(group, each, "Moving EC2 instance to Standby") for each in members]}

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from infrastructure.embedded.control.target_tracking import Past
+
 ACTIVITIES_KEPT = 500
 PROCESSES = (
     "Launch",
@@ -136,6 +138,18 @@ class Refresh:
 
 
 @dataclass(slots=True, kw_only=True)
+class ScalingPolicy:
+    """Target tracking: `tracking` as it was put; alarms by AlarmHigh and AlarmLow."""
+
+    name: str
+    arn: str
+    tracking: Mapping[str, Any]
+    warmup_s: int | None
+    is_enabled: bool
+    alarms: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
 class Group:
     """One Auto Scaling group. `tags` are as the API gives them; `hooks` by name, as they were put."""
 
@@ -149,6 +163,8 @@ class Group:
     subnets: tuple[str, ...]
     zones: tuple[str, ...]
     cooldown_s: int = 300
+    warmup_s: int | None = None
+    """Seconds that an instance in service does not count yet for scaling; the cool-down when nobody said."""
     health_checks: str = "EC2"
     grace_s: int = 0
     target_groups: list[str] = field(default_factory=list)
@@ -159,6 +175,12 @@ class Group:
     members: dict[str, Member] = field(default_factory=dict)
     activities: deque[Activity] = field(default_factory=lambda: deque(maxlen=ACTIVITIES_KEPT))
     refreshes: list[Refresh] = field(default_factory=list)
+    policies: dict[str, ScalingPolicy] = field(default_factory=dict)
+    past: Past = field(default_factory=Past)
+    followed_at: float = 0.0
+    """When the policies were last carried out."""
+    called: str = ""
+    """What changed the desired capacity, until as many instances stand: the beginning of an activity's cause."""
     is_deleting: bool = False
     held_until: float = 0.0
     """After a launch that failed: when the next one is tried."""
@@ -177,9 +199,15 @@ class Group:
         """The instances that count for the desired capacity."""
         return [each for each in self.members.values() if not each.is_leaving and each.state != "Standby"]
 
+    def want(self, capacity: int, why: str, at: float) -> None:
+        """Another desired capacity; `why` is the beginning of a sentence."""
+        if capacity != self.desired:
+            self.called = f"{why} changing the desired capacity from {self.desired} to {capacity}. At {_stamp(at)} "
+            self.desired = capacity
+
     def begin(self, description: str, cause: str, at: float) -> Activity:
         """A new activity, newest first."""
-        text = f"At {moment(at):%Y-%m-%dT%H:%M:%SZ} {cause}"
+        text = f"At {_stamp(at)} {cause}"
         activity = Activity(group=self.name, description=description, cause=text, started=at)
         self.activities.appendleft(activity)
         return activity
@@ -197,6 +225,7 @@ class Group:
             "MaxSize": self.most,
             "DesiredCapacity": self.desired,
             "DefaultCooldown": self.cooldown_s,
+            "DefaultInstanceWarmup": self.warmup_s,
             "AvailabilityZones": self.zones,
             "TargetGroupARNs": self.target_groups,
             "HealthCheckType": self.health_checks,
@@ -212,6 +241,10 @@ class Group:
             "NewInstancesProtectedFromScaleIn": self.protects_new,
             "Status": "Delete in progress" if self.is_deleting else None,
         }
+
+
+def _stamp(at: float) -> str:
+    return f"{moment(at):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _member(each: Member) -> dict[str, Any]:

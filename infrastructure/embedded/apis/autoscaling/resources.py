@@ -16,6 +16,13 @@ def _normal(properties: Properties) -> Properties:
     return changed
 
 
+def _policy(properties: Properties) -> Properties:
+    """Numbers come as text."""
+    changed: dict[str, Any] = {**properties}
+    changed |= {name: int(changed[name]) for name in ("EstimatedInstanceWarmup",) if name in changed}
+    return changed
+
+
 TYPES = (
     ResourceType(
         "AWS::AutoScaling::AutoScalingGroup",
@@ -38,5 +45,17 @@ TYPES = (
         create=Step("PutLifecycleHook"),
         is_put=True,
         delete=Step("DeleteLifecycleHook"),
+    ),
+    ResourceType(
+        "AWS::AutoScaling::ScalingPolicy",
+        "autoscaling",
+        name="PolicyName",
+        key={"AutoScalingGroupName": prop("AutoScalingGroupName"), "PolicyName": REF},
+        create=Step("PutScalingPolicy"),
+        is_put=True,
+        normal=_policy,
+        ref="PolicyARN",
+        attributes={"Arn": REF},
+        delete=Step("DeletePolicy"),
     ),
 )

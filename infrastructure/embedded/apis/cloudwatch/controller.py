@@ -9,11 +9,8 @@ from infrastructure.embedded.apis.cloudwatch.alarm import Judgement, Rule, judge
 from infrastructure.embedded.apis.cloudwatch.alarm_calls import AlarmCalls, Record, change
 from infrastructure.embedded.apis.cloudwatch.api import MetricCalls
 from infrastructure.embedded.control.context import Context
-from infrastructure.embedded.control.metric_store import Key
+from infrastructure.embedded.control.metric_store import LATE_S, Key, period_at
 from infrastructure.embedded.pace import Pace
-
-LATE_S = 0.2
-"""How long after a period's end it is judged: its data points are written just after it."""
 
 
 class CloudWatchController:
@@ -61,12 +58,6 @@ def rule_of(alarm: Record, pace: Pace) -> Rule:
         missing=alarm.treat_missing_data or "missing",
         unit=alarm.unit,
     )
-
-
-def period_at(configured_s: float, pace: Pace) -> float:
-    """A configured period at this pace: whole metric periods, at least one."""
-    periods = round(pace.seconds(configured_s) / pace.metric_period_s)
-    return max(periods, 1) * pace.metric_period_s
 
 
 def _reason(rule: Rule, judgement: Judgement) -> str:

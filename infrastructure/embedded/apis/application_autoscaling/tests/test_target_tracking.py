@@ -9,8 +9,8 @@ import pytest
 
 from infrastructure.embedded.apis.application_autoscaling.api import metric_of
 from infrastructure.embedded.apis.application_autoscaling.controller import ApplicationAutoScalingController
-from infrastructure.embedded.apis.application_autoscaling.policy import Past, Policy, Step, agreed, decide
 from infrastructure.embedded.apis.ecs.controller import EcsController
+from infrastructure.embedded.control.target_tracking import Past, Policy, Step, agreed, decide
 from infrastructure.embedded.tests.ecs_world import World, world
 from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder

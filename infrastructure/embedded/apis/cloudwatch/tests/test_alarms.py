@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.apis.cloudwatch.alarm import Rule, State, judge
-from infrastructure.embedded.apis.cloudwatch.controller import CloudWatchController, period_at
-from infrastructure.embedded.control.metric_store import Key, MetricStore
+from infrastructure.embedded.apis.cloudwatch.controller import CloudWatchController
+from infrastructure.embedded.control.metric_store import Key, MetricStore, period_at
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.pace import AWS, FAST, Pace
 from infrastructure.embedded.tests.ecs_world import World, world

@@ -1,4 +1,4 @@
-"""What target tracking decides: from a metric's recent values and the capacity to the capacity wanted. Pure.
+"""What target tracking decides: from a metric's recent values and the capacity to the capacity wanted. No clock.
 
 AWS makes two alarms of a policy, https://docs.aws.amazon.com/autoscaling/application/userguide/:
 - high: the metric above the target for 3 periods of 60 s; scale out at once, in proportion;
@@ -12,6 +12,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from infrastructure.embedded.control.metric_store import LATE_S, Key, MetricStore, period_at
+from infrastructure.embedded.pace import Pace
 
 HIGH_PERIODS = 3
 LOW_PERIODS = 15
@@ -60,6 +63,15 @@ def decide(policy: Policy, values: Sequence[float | None], capacity: int, past: 
     if low and max(low) < policy.target * LOW_FRACTION:
         return _in(policy, max(low), capacity, past, now)
     return None
+
+
+def recent(store: MetricStore, key: Key, statistic: str, pace: Pace, now: float) -> tuple[float | None, ...]:
+    """What `decide` needs of a metric; a period that ended just now has no data yet."""
+    period_s = period_at(PERIOD_S, pace)
+    end = (now - LATE_S) // period_s * period_s
+    starts = [end - period_s * back for back in range(LOW_PERIODS, 0, -1)]
+    found = dict(store.query(key, starts[0], end, period_s))
+    return tuple(found[at].statistic(statistic) if at in found else None for at in starts)
 
 
 def agreed(policies: Sequence[Policy], steps: Sequence[Step | None]) -> Step | None:
