@@ -146,6 +146,8 @@ class ScalingApi:
             if known is None:
                 raise _invalid("TargetTrackingScalingPolicyConfiguration is required")
             return
+        if not float(configured["TargetValue"]) > 0:
+            raise _invalid(f"TargetValue {configured['TargetValue']} must be greater than 0")
         key = metric_of(configured, given["ResourceId"])
         if key is None:
             raise _not_provided(f"tracking of this metric; of the predefined ones, {' and '.join(PREDEFINED)} are")

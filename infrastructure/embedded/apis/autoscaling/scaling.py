@@ -98,6 +98,8 @@ class Scaling:
         tracking: Mapping[str, Any] | None = given.get("TargetTrackingConfiguration", known and known.tracking)
         if tracking is None:
             raise invalid("TargetTrackingConfiguration is required for policies of type TargetTrackingScaling")
+        if not tracking["TargetValue"] > 0:
+            raise invalid(f"TargetValue {tracking['TargetValue']} must be greater than 0")
         key = metric_of(tracking, group.name)
         if key is None:
             raise not_provided(f"tracking of this metric; of the predefined ones, {' and '.join(PREDEFINED)} is")

@@ -112,6 +112,20 @@ pytestmark = pytest.mark.anyio
             "Configuration is required",
             id="no configuration",
         ),
+        pytest.param(
+            "PutScalingPolicy",
+            {
+                "PolicyName": "x",
+                "PolicyType": "TargetTrackingScaling",
+                "TargetTrackingScalingPolicyConfiguration": {
+                    "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageMemoryUtilization"},
+                    "TargetValue": -1.0,
+                },
+            },
+            INVALID,
+            "TargetValue -1.0 must be greater than 0",
+            id="a target below everything",
+        ),
     ],
 )
 async def test_what_aws_refuses_is_refused(

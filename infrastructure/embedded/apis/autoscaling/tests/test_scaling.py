@@ -111,6 +111,7 @@ async def test_a_policy_that_goes_takes_its_alarms_along(by: str, tmp_path: Path
             },
             "tracking of this metric; of the predefined ones, ASGAverageCPUUtilization is",
         ),
+        ({"TargetTrackingConfiguration": {**CPU, "TargetValue": 0.0}}, "TargetValue 0.0 must be greater than 0"),
         ({"PolicyName": "second"}, "Only one TargetTrackingScaling policy for a given metric"),
         ({"AutoScalingGroupName": "nobody"}, "name not found"),
     ],
