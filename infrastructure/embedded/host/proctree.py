@@ -4,6 +4,7 @@ process can be measured each second. Linux only, like the supervisor. Source: pr
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,10 +12,19 @@ _TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 # Fields of /proc/<pid>/stat counted from the one behind the command's closing bracket (the state, field 3).
-_STATE, _PPID, _UTIME, _STIME, _CUTIME, _CSTIME, _STARTTIME, _RSS = 0, 1, 11, 12, 13, 14, 19, 21
+_STATE, _PPID, _FLAGS, _UTIME, _STIME, _CUTIME, _CSTIME, _STARTTIME, _RSS = 0, 1, 6, 11, 12, 13, 14, 19, 21
+
+_KERNEL_THREAD = 0x00200000
+"""PF_KTHREAD in the flags: it has no environment. Source: include/linux/sched.h"""
+_EXEC_S = 0.25
+"""How long a process that is being exec'd is waited for; on a busy machine it may lose its core in the middle of it."""
 
 # A process that ended between two reads answers one of these.
 _GONE = (FileNotFoundError, ProcessLookupError)
+
+
+_NONE = [b""]
+"""An environment without a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +103,13 @@ def parent_of(pid: int) -> int:
 
 def with_environment(entry: str) -> Iterator[int]:
     """The living processes whose environment held `entry` (`NAME=value`) when they were exec'd; forks inherit it."""
-    wanted = os.fsencode(entry)
-    for name in _names("/proc"):
-        if name.isdigit() and wanted in _environment(int(name)) and start_ticks(int(name)) is not None:
-            yield int(name)
+    wanted, deadline = os.fsencode(entry), time.monotonic() + _EXEC_S
+    for pid in (int(name) for name in _names("/proc") if name.isdigit()):
+        environment = _environment(pid)
+        if environment == _NONE:
+            environment = _environment_once_there(pid, deadline)
+        if wanted in environment and start_ticks(pid) is not None:
+            yield pid
 
 
 def users() -> Iterator[tuple[int, int]]:
@@ -139,6 +152,26 @@ def _directory(pid: int) -> str:
         return os.readlink(f"/proc/{pid}/cwd")  # noqa: PTH115  a Path costs as much as the look itself
     except (*_GONE, PermissionError):  # another user's process, as below
         return ""
+
+
+def _environment_once_there(pid: int, deadline: float) -> list[bytes]:
+    """An exec gives a process new memory first and its environment after that, without an event to wait for.
+
+    The command line cannot be read either until the environment is there (fs/proc/base.c, proc_pid_cmdline_read): where
+    that has words and the environment has none, there are none. `deadline` on the monotonic clock.
+    """
+    environment, is_there = _NONE, False
+    while environment == _NONE and not is_there and _may_have_environment(pid) and time.monotonic() < deadline:
+        os.sched_yield()
+        with contextlib.suppress(*_GONE):
+            is_there = bool(_read(f"/proc/{pid}/cmdline"))
+        environment = _environment(pid)
+    return environment
+
+
+def _may_have_environment(pid: int) -> bool:
+    fields = _stat(pid)
+    return fields is not None and fields[_STATE] not in (b"Z", b"X") and not int(fields[_FLAGS]) & _KERNEL_THREAD
 
 
 def _environment(pid: int) -> list[bytes]:

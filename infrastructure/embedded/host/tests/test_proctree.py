@@ -44,6 +44,19 @@ def test_a_process_is_found_by_its_whole_entry_only() -> None:
         process.kill()
 
 
+def test_a_process_is_found_as_soon_as_it_was_started() -> None:
+    for number in range(50):
+        with subprocess.Popen(("/bin/sleep", "1000"), env={"MARK": f"one/{number}"}) as process:
+            assert list(proctree.with_environment(f"MARK=one/{number}")) == [process.pid]
+            process.kill()
+
+
+def test_a_process_without_environment_is_nobodys() -> None:
+    with subprocess.Popen(("/bin/sleep", "1000"), env={}) as process:
+        assert process.pid not in proctree.with_environment("MARK=one")
+        process.kill()
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
