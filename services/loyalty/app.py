@@ -1,7 +1,6 @@
 """The loyalty service's process: reads its settings, puts its parts together, serves until SIGTERM."""
 
 import asyncio
-import contextlib
 import logging
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -12,17 +11,12 @@ from botocore.exceptions import BotoCoreError
 
 from services import catalog
 from services.chassis import log
-from services.chassis.aws.client import AwsApi, Identity
 from services.chassis.aws.errors import AwsError
-from services.chassis.aws.json_apis import CLOUDWATCH, SECRETS, JsonApi
-from services.chassis.background import BackgroundWork
+from services.chassis.aws.json_apis import SECRETS
 from services.chassis.environment import ConfigurationError
 from services.chassis.figures.metrics import MetricReports
+from services.chassis.parts import TaskParts
 from services.chassis.postgres.login import read_login
-from services.chassis.redis.bus import Bus
-from services.chassis.redis.cache import connect
-from services.chassis.resilience.budget import RetryBudget
-from services.chassis.resilience.policy import Fragile, Resilience, Resilient
 from services.chassis.settings import EXIT_CONFIGURATION, load
 from services.chassis.stress.coordination import Coordinator
 from services.chassis.stress.engine import Engine
@@ -31,7 +25,6 @@ from services.chassis.web import api, server
 from services.chassis.web.gateway import Gateway, Limits, Served
 from services.chassis.web.health import Dependencies
 from services.chassis.web.operators import Operators
-from services.chassis.web.traffic import Traffic
 from services.loyalty import board, store
 from services.loyalty.board import Board
 from services.loyalty.routes import ROUTE, add_routes
@@ -40,8 +33,7 @@ from services.loyalty.store import NO_PATIENCE, AuroraStore, Patience, StoreUnav
 
 SERVICE: Final = catalog.http_service("loyalty")
 NAMESPACE: Final = "CloudCafe/Loyalty"
-LATENCY, RETRIES = "AccrualLatency", "Retries"
-FLUSH_S: Final = 1.0
+LATENCY: Final = "AccrualLatency"
 PREPARE_AGAIN_S: Final = 0.5
 
 _log = logging.getLogger(__name__)
@@ -68,52 +60,27 @@ def _parts(settings: LoyaltySettings) -> "Parts":
         raise ConfigurationError.of([str(wrong)]) from wrong
 
 
-class Parts:
+class Parts(TaskParts):
     """The clients of one instance."""
 
     def __init__(self, settings: LoyaltySettings) -> None:
-        self.settings = settings
-        self.traffic = Traffic()
-        self.background = BackgroundWork()
-        self.dependencies = Dependencies("cloudwatch", "secretsmanager", store.NAME, board.NAME)
-        self._identity = Identity()
-        self.is_resilient = settings.cafe_resilience == "on"
-        self._resilience: Resilience = (
-            Resilient(budget=RetryBudget(), on_retry=lambda: self.metrics.count(RETRIES))
-            if self.is_resilient
-            else Fragile()
-        )
-        self._apis: list[AwsApi] = []
-        self.metrics = MetricReports(
-            self._api(CLOUDWATCH),
+        super().__init__(
+            settings,
             namespace=NAMESPACE,
-            dimensions={"Environment": settings.cafe_environment},
-            period_s=settings.cafe_metric_period_s,
+            redis_url=settings.cafe_memorydb_url,
+            dependencies=Dependencies("cloudwatch", "secretsmanager", store.NAME, board.NAME),
         )
-        self.metrics.declare(RETRIES)
-        self.secrets = self._api(SECRETS)
+        self.settings = settings
+        self.secrets = self.api(SECRETS)
         patience = Patience() if self.is_resilient else NO_PATIENCE
         self.store = AuroraStore(settings.cafe_aurora_writer_url, self._login, self.dependencies, patience)
-        self.redis = connect(settings.cafe_memorydb_url, self._resilience)
         self.board = Board(self.redis, self.dependencies)
-        self.bus = Bus(self.redis, settings.cafe_memorydb_url)
 
     async def _login(self) -> Mapping[str, str]:
         answer = await self.secrets.call("GetSecretValue", {"SecretId": self.settings.database_secret})
         login = read_login(str(answer.get("SecretString", "")), self.settings.database_secret)
         log.conceal(login.password)
         return {"user": login.user, "password": login.password}
-
-    def _api(self, service: JsonApi) -> AwsApi:
-        made = AwsApi(
-            service,
-            region=self.settings.aws_region,
-            identity=self._identity,
-            resilience=self._resilience,
-            dependencies=self.dependencies,
-        )
-        self._apis.append(made)
-        return made
 
     async def prepare(self) -> None:
         """Make the tables as soon as there is a database."""
@@ -126,15 +93,8 @@ class Parts:
             else:
                 return
 
-    async def close(self) -> None:
-        await self.background.close()
-        with contextlib.suppress(TimeoutError):  # figures of the last moments are not worth the time to stop
-            async with asyncio.timeout(FLUSH_S):
-                await self.metrics.flush()
+    async def close_stores(self) -> None:
         await self.store.close()
-        for each in self._apis:
-            each.close()
-        await self.redis.aclose()
 
 
 def build(parts: Parts) -> Gateway:

@@ -1,28 +1,21 @@
 """How the order service is put together, once with resilience and once without. The only place that knows which.
 
-Everything else takes the parts it is given: `CAFE_RESILIENCE` is read here and nowhere below.
+Everything else takes the parts it is given: `CAFE_RESILIENCE` is read here, by `TaskParts` and nowhere below.
 """
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from services.chassis.aws.client import AwsApi, Identity
 from services.chassis.aws.errors import AwsError
-from services.chassis.aws.json_apis import CLOUDWATCH, DYNAMODB, KINESIS, SECRETS, SQS, JsonApi
+from services.chassis.aws.json_apis import DYNAMODB, KINESIS, SECRETS, SQS
 from services.chassis.aws.task import LOCAL
-from services.chassis.background import BackgroundWork
-from services.chassis.figures.metrics import MetricReports
-from services.chassis.redis.bus import Bus
-from services.chassis.redis.cache import NAME, RedisCache, connect
-from services.chassis.resilience.budget import RetryBudget
-from services.chassis.resilience.policy import Fragile, Resilience, Resilient
+from services.chassis.parts import TaskParts
+from services.chassis.redis.cache import NAME, RedisCache
 from services.chassis.web import server
 from services.chassis.web.health import Dependencies
-from services.chassis.web.traffic import Traffic
 from services.order.books import MemoryBook, OutboxBook
 from services.order.channels import Channel, OrderStream, PaymentQueue
 from services.order.desk import ACCEPTED, REJECTED
@@ -35,7 +28,6 @@ from services.order.settings import OrderSettings
 from services.order.store import OrderBook, OrderTable
 
 NAMESPACE: Final = "CloudCafe/Order"
-RETRIES: Final = "Retries"
 OUTBOX_CHANNEL: Final = "order:outbox"
 LEASE_CHANNEL: Final = "order:leases"
 FLUSH_S: Final = 1.0
@@ -44,60 +36,28 @@ FLUSH_S: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Parts:
+class Parts(TaskParts):
     """The clients and tables of one task, the same in both modes but for the resilience they were given."""
 
     def __init__(self, settings: OrderSettings, *, task: str = LOCAL) -> None:
+        super().__init__(
+            settings,
+            namespace=NAMESPACE,
+            redis_url=settings.cafe_elasticache_url,
+            dependencies=Dependencies("dynamodb", "sqs", "kinesis", "cloudwatch", "secretsmanager", NAME),
+        )
         self.settings = settings
         self.task = task
         """What tells this task from the others."""
-        self.traffic = Traffic()
-        self.background = BackgroundWork()
-        self.dependencies = Dependencies("dynamodb", "sqs", "kinesis", "cloudwatch", "secretsmanager", NAME)
-        self._identity = Identity()
-        self._resilience: Resilience = (
-            Resilient(budget=RetryBudget(), on_retry=lambda: self.metrics.count(RETRIES))
-            if settings.cafe_resilience == "on"
-            else Fragile()
-        )
-        self._apis: list[AwsApi] = []
-        self.metrics = MetricReports(
-            self._api(CLOUDWATCH),
-            namespace=NAMESPACE,
-            dimensions={"Environment": settings.cafe_environment},
-            period_s=settings.cafe_metric_period_s,
-        )
-        self.metrics.declare(ACCEPTED, REJECTED, HITS, MISSES, RETRIES)
-        self.dynamodb = self._api(DYNAMODB)
-        self.secrets = self._api(SECRETS)
+        self.metrics.declare(ACCEPTED, REJECTED, HITS, MISSES)
+        self.dynamodb = self.api(DYNAMODB)
+        self.secrets = self.api(SECRETS)
         self.orders = OrderTable(self.dynamodb, orders=settings.orders_table, outbox=settings.outbox_table)
         self.channels: tuple[Channel, ...] = (
-            PaymentQueue(self._api(SQS), settings.payment_queue_url),
-            OrderStream(self._api(KINESIS), settings.order_stream),
+            PaymentQueue(self.api(SQS), settings.payment_queue_url),
+            OrderStream(self.api(KINESIS), settings.order_stream),
         )
-        self.redis = connect(settings.cafe_elasticache_url, self._resilience)
         self.cache = RedisCache(self.redis, self.dependencies)
-        self.bus = Bus(self.redis, settings.cafe_elasticache_url)
-
-    def _api(self, service: JsonApi) -> AwsApi:
-        api = AwsApi(
-            service,
-            region=self.settings.aws_region,
-            identity=self._identity,
-            resilience=self._resilience,
-            dependencies=self.dependencies,
-        )
-        self._apis.append(api)
-        return api
-
-    async def close(self) -> None:
-        await self.background.close()
-        with contextlib.suppress(TimeoutError):  # figures of the last moments are not worth the time to stop
-            async with asyncio.timeout(FLUSH_S):
-                await self.metrics.flush()
-        for api in self._apis:
-            api.close()
-        await self.redis.aclose()
 
 
 class Mode(Protocol):

@@ -1,0 +1,76 @@
+"""What every task of a service is made of: its clients of AWS, Redis and metrics, all with one resilience."""
+
+import asyncio
+import contextlib
+from typing import Final
+
+from services.chassis.aws.client import AwsApi, Identity
+from services.chassis.aws.json_apis import CLOUDWATCH, JsonApi
+from services.chassis.background import BackgroundWork
+from services.chassis.figures.metrics import MetricReports
+from services.chassis.redis.bus import Bus
+from services.chassis.redis.cache import connect
+from services.chassis.resilience.budget import RetryBudget
+from services.chassis.resilience.policy import Fragile, Resilience, Resilient
+from services.chassis.settings import ChassisSettings
+from services.chassis.web.health import Dependencies
+from services.chassis.web.traffic import Traffic
+
+RETRIES: Final = "Retries"
+FLUSH_S: Final = 1.0
+"""How long a task that stops goes on handing over what it holds."""
+
+
+class TaskParts:
+    """A service's own parts are added in a subclass. `CAFE_RESILIENCE` decides here what all clients are given."""
+
+    def __init__(
+        self, settings: ChassisSettings, *, namespace: str, redis_url: str, dependencies: Dependencies
+    ) -> None:
+        self.traffic = Traffic()
+        self.background = BackgroundWork()
+        self.dependencies = dependencies
+        self.is_resilient = settings.cafe_resilience == "on"
+        self._region = settings.aws_region
+        self._identity = Identity()
+        self._resilience: Resilience = (
+            Resilient(budget=RetryBudget(), on_retry=lambda: self.metrics.count(RETRIES))
+            if self.is_resilient
+            else Fragile()
+        )
+        self._apis: list[AwsApi] = []
+        self.metrics = MetricReports(
+            self.api(CLOUDWATCH),
+            namespace=namespace,
+            dimensions={"Environment": settings.cafe_environment},
+            period_s=settings.cafe_metric_period_s,
+        )
+        self.metrics.declare(RETRIES)
+        self.redis = connect(redis_url, self._resilience)
+        self.bus = Bus(self.redis, redis_url)
+
+    def api(self, service: JsonApi) -> AwsApi:
+        """A client that `close` closes."""
+        made = AwsApi(
+            service,
+            region=self._region,
+            identity=self._identity,
+            resilience=self._resilience,
+            dependencies=self.dependencies,
+        )
+        self._apis.append(made)
+        return made
+
+    async def close(self) -> None:
+        """End the background work, report the last figures, close every connection."""
+        await self.background.close()
+        with contextlib.suppress(TimeoutError):  # figures of the last moments are not worth the time to stop
+            async with asyncio.timeout(FLUSH_S):
+                await self.metrics.flush()
+        await self.close_stores()
+        for each in self._apis:
+            each.close()
+        await self.redis.aclose()
+
+    async def close_stores(self) -> None:
+        """A service that has connections of its own closes them here: AWS can still be asked."""
