@@ -9,9 +9,9 @@ and the largest capacity counts. A capacity that somebody set outside of its bou
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from infrastructure.embedded.control.metric_store import LATE_S, Key, MetricStore, period_at
 from infrastructure.embedded.pace import Pace
@@ -44,6 +44,10 @@ class Past:
     out_at: float = -math.inf
     in_at: float = -math.inf
 
+    def after(self, step: "Step", now: float) -> "Past":
+        """When the step is made now."""
+        return replace(self, out_at=now) if step.alarm == "AlarmHigh" else replace(self, in_at=now)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -63,6 +67,25 @@ def decide(policy: Policy, values: Sequence[float | None], capacity: int, past: 
     if low and max(low) < policy.target * LOW_FRACTION:
         return _in(policy, max(low), capacity, past, now)
     return None
+
+
+def custom_metric(configured: Mapping[str, Any]) -> Key | None:
+    """The one metric of one's own that a configuration follows; None for a predefined one, and for metric math."""
+    custom = configured.get("CustomizedMetricSpecification")
+    if not custom or "MetricName" not in custom:
+        return None
+    dimensions = {each["Name"]: each["Value"] for each in custom.get("Dimensions", ())}
+    return Key.of(custom["Namespace"], custom["MetricName"], dimensions)
+
+
+def predefined_metric(configured: Mapping[str, Any]) -> str:
+    """The predefined metric's type; empty when there is none."""
+    return str(configured.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType", ""))
+
+
+def statistic_of(configured: Mapping[str, Any]) -> str:
+    """The statistic that is compared with the target."""
+    return str(configured.get("CustomizedMetricSpecification", {}).get("Statistic", "Average"))
 
 
 def recent(store: MetricStore, key: Key, statistic: str, pace: Pace, now: float) -> tuple[float | None, ...]:

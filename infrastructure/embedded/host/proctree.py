@@ -89,10 +89,8 @@ def start_ticks(pid: int) -> int | None:
 
     A zombie counts as gone: it runs no code and holds no file.
     """
-    fields = _stat(pid)
-    if fields is None or fields[_STATE] in (b"Z", b"X"):
-        return None
-    return int(fields[_STARTTIME])
+    fields = _living(pid)
+    return None if fields is None else int(fields[_STARTTIME])
 
 
 def parent_of(pid: int) -> int:
@@ -170,8 +168,8 @@ def _environment_once_there(pid: int, deadline: float) -> list[bytes]:
 
 
 def _may_have_environment(pid: int) -> bool:
-    fields = _stat(pid)
-    return fields is not None and fields[_STATE] not in (b"Z", b"X") and not int(fields[_FLAGS]) & _KERNEL_THREAD
+    fields = _living(pid)
+    return fields is not None and not int(fields[_FLAGS]) & _KERNEL_THREAD
 
 
 def _environment(pid: int) -> list[bytes]:
@@ -180,6 +178,12 @@ def _environment(pid: int) -> list[bytes]:
         return _read(f"/proc/{pid}/environ").split(b"\0")
     except (*_GONE, PermissionError):
         return []
+
+
+def _living(pid: int) -> list[bytes] | None:
+    """What `_stat` gives of a process that is neither gone nor a zombie."""
+    fields = _stat(pid)
+    return None if fields is None or fields[_STATE] in (b"Z", b"X") else fields
 
 
 def _stat(pid: int) -> list[bytes] | None:

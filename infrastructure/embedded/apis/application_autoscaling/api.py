@@ -13,6 +13,7 @@ from typing import Any
 
 from infrastructure.embedded.apis.application_autoscaling.steps import problem
 from infrastructure.embedded.control.metric_store import Key
+from infrastructure.embedded.control.target_tracking import custom_metric, predefined_metric
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
 from infrastructure.embedded.gateway.paging import page
 from infrastructure.embedded.gateway.refused import Refused
@@ -255,13 +256,9 @@ def service_of(ecs: Record, resource_id: str) -> Record | None:
 def metric_of(configured: Mapping[str, Any], resource_id: str) -> Key | None:
     """The metric a target-tracking configuration follows; None for one that nothing here reports."""
     _, cluster, service = resource_id.split("/")
-    custom = configured.get("CustomizedMetricSpecification")
-    if custom and "MetricName" in custom:
-        dimensions = {d["Name"]: d["Value"] for d in custom.get("Dimensions", ())}
-        return Key.of(custom["Namespace"], custom["MetricName"], dimensions)
-    kind = configured.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType", "")
-    name = PREDEFINED.get(kind)
-    return Key.of("AWS/ECS", name, {"ClusterName": cluster, "ServiceName": service}) if name else None
+    name = PREDEFINED.get(predefined_metric(configured))
+    own = Key.of("AWS/ECS", name, {"ClusterName": cluster, "ServiceName": service}) if name else None
+    return custom_metric(configured) or own
 
 
 def _invalid(message: str) -> Refused:

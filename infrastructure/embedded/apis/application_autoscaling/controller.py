@@ -3,14 +3,22 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from infrastructure.embedded.apis.application_autoscaling.api import Record, ScalingApi, metric_of, service_of
 from infrastructure.embedded.apis.application_autoscaling.stepping import DEFAULT_COOLDOWN_S, Stepping
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metric_store import Key
-from infrastructure.embedded.control.target_tracking import LOW_FRACTION, Past, Policy, agreed, decide, recent
+from infrastructure.embedded.control.target_tracking import (
+    LOW_FRACTION,
+    Past,
+    Policy,
+    agreed,
+    decide,
+    recent,
+    statistic_of,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +106,7 @@ class ApplicationAutoScalingController:
         steps = [decide(each.policy, self._values(each, now), capacity, past, now) for each in policies]
         step = agreed([each.policy for each in policies], steps)
         if step is not None:
-            self._past[identity] = replace(past, **{"out_at" if step.alarm == "AlarmHigh" else "in_at": now})
+            self._past[identity] = past.after(step, now)
             chosen = policies[steps.index(step)]
             alarms = (each.name for each in chosen.record.alarms)
             alarm = next((name for name in alarms if step.alarm in name), step.alarm)
@@ -119,8 +127,7 @@ class ApplicationAutoScalingController:
         )
 
     def _values(self, tracked: _Tracked, now: float) -> tuple[float | None, ...]:
-        configured = tracked.record.target_tracking_scaling_policy_configuration
-        statistic = configured.get("CustomizedMetricSpecification", {}).get("Statistic", "Average")
+        statistic = statistic_of(tracked.record.target_tracking_scaling_policy_configuration)
         return recent(self._context.metrics.store, tracked.key, statistic, self._context.pace, now)
 
     def _level_alarms(self, record: Record, key: Key, policy: Policy) -> None:

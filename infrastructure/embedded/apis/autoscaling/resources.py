@@ -4,22 +4,27 @@ from typing import Any
 
 from infrastructure.embedded.stacks.resource_type import REF, Properties, ResourceType, Step, prop
 
-_NUMBERS = ("MinSize", "MaxSize", "DesiredCapacity", "HealthCheckGracePeriod", "DefaultCooldown")
+_NUMBERS = (
+    "MinSize",
+    "MaxSize",
+    "DesiredCapacity",
+    "HealthCheckGracePeriod",
+    "DefaultCooldown",
+    "DefaultInstanceWarmup",
+    "EstimatedInstanceWarmup",
+)
 
 
-def _normal(properties: Properties) -> Properties:
-    """Numbers come as text; subnets as a list; the group's own names for the rest."""
-    changed: dict[str, Any] = {"DefaultCooldown" if name == "Cooldown" else name: v for name, v in properties.items()}
-    changed |= {name: int(changed[name]) for name in _NUMBERS if name in changed}
+def _numbers(properties: Properties) -> dict[str, Any]:
+    """Numbers come as text."""
+    return {name: int(value) if name in _NUMBERS else value for name, value in properties.items()}
+
+
+def _group(properties: Properties) -> Properties:
+    """Subnets come as a list; the group has names of its own for some of the rest."""
+    changed = _numbers({"DefaultCooldown" if name == "Cooldown" else name: v for name, v in properties.items()})
     if "VPCZoneIdentifier" in changed:
         changed["VPCZoneIdentifier"] = ",".join(changed["VPCZoneIdentifier"])
-    return changed
-
-
-def _policy(properties: Properties) -> Properties:
-    """Numbers come as text."""
-    changed: dict[str, Any] = {**properties}
-    changed |= {name: int(changed[name]) for name in ("EstimatedInstanceWarmup",) if name in changed}
     return changed
 
 
@@ -30,7 +35,7 @@ TYPES = (
         name="AutoScalingGroupName",
         key={"AutoScalingGroupName": REF},
         create=Step("CreateAutoScalingGroup"),
-        normal=_normal,
+        normal=_group,
         describe=Step("DescribeAutoScalingGroups"),
         item="AutoScalingGroups",
         attributes={"AutoScalingGroupARN": "AutoScalingGroupARN"},
@@ -53,7 +58,7 @@ TYPES = (
         key={"AutoScalingGroupName": prop("AutoScalingGroupName"), "PolicyName": REF},
         create=Step("PutScalingPolicy"),
         is_put=True,
-        normal=_policy,
+        normal=_numbers,
         ref="PolicyARN",
         attributes={"Arn": REF},
         delete=Step("DeletePolicy"),

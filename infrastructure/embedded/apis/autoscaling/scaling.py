@@ -7,7 +7,6 @@ Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-target-
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from infrastructure.embedded.apis.autoscaling.groups import Groups
@@ -23,8 +22,11 @@ from infrastructure.embedded.control.target_tracking import (
     Policy,
     Step,
     agreed,
+    custom_metric,
     decide,
+    predefined_metric,
     recent,
+    statistic_of,
 )
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 
@@ -134,7 +136,7 @@ class Scaling:
                 Namespace=key.namespace,
                 MetricName=key.name,
                 Dimensions=[{"Name": name, "Value": value} for name, value in key.dimensions],
-                Statistic=_statistic(policy.tracking),
+                Statistic=statistic_of(policy.tracking),
                 Period=int(PERIOD_S),
                 EvaluationPeriods=periods,
                 Threshold=threshold,
@@ -183,7 +185,7 @@ class Scaling:
         step = agreed(rules, steps)
         if step is None:
             return
-        group.past = replace(group.past, **{"out_at" if step.alarm == "AlarmHigh" else "in_at": now})
+        group.past = group.past.after(step, now)
         chosen = policies[steps.index(step)]
         alarm = chosen.alarms.get(step.alarm, step.alarm)
         why = f"a monitor alarm {alarm} in state ALARM triggered policy {chosen.name}"
@@ -193,7 +195,7 @@ class Scaling:
         key = metric_of(policy.tracking, group.name)
         if key is None:
             return None
-        values = recent(self._store, key, _statistic(policy.tracking), self._pace, now)
+        values = recent(self._store, key, statistic_of(policy.tracking), self._pace, now)
         warm_s = self._pace.seconds(self._warmup_s(group, policy))
         warm = [m for m in group.standing() if m.state == "InService" and now >= m.since + warm_s]
         if len(warm) >= group.desired:
@@ -219,13 +221,5 @@ class Scaling:
 
 def metric_of(tracking: Mapping[str, Any], group: str) -> Key | None:
     """The metric that target tracking follows; None for one that nothing here reports."""
-    custom = tracking.get("CustomizedMetricSpecification")
-    if custom and "MetricName" in custom:
-        dimensions = {each["Name"]: each["Value"] for each in custom.get("Dimensions", ())}
-        return Key.of(custom["Namespace"], custom["MetricName"], dimensions)
-    name = PREDEFINED.get(tracking.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType", ""))
-    return Key.of("AWS/EC2", name, {"AutoScalingGroupName": group}) if name else None
-
-
-def _statistic(tracking: Mapping[str, Any]) -> str:
-    return str(tracking.get("CustomizedMetricSpecification", {}).get("Statistic", "Average"))
+    name = PREDEFINED.get(predefined_metric(tracking))
+    return custom_metric(tracking) or (Key.of("AWS/EC2", name, {"AutoScalingGroupName": group}) if name else None)
