@@ -46,6 +46,9 @@ OrderStreamName OrderStreamArn AlbArn AlbDnsName AlbFullName
 ListenerArn OrderTargetGroupArn OrderTargetGroupFullName OrderRuleArn MaintenanceTargetGroupArn ClusterName ClusterArn
 OrderServiceName OrderTaskDefinitionArn OperatorTokenSecretArn
 LoyaltySecurityGroupId LoyaltyTargetGroupArn LoyaltyAutoScalingGroupName NlbArn NlbDnsName
+AnalyticsSecurityGroupId AnalyticsTargetGroupArn AnalyticsAutoScalingGroupName AnalyticsLeaseTableName
+AnalyticsLeaseTableArn WarehouseSecurityGroupId WarehouseClusterIdentifier WarehouseDatabaseName WarehouseSecretArn
+WarehouseRoleArn
 """.split()  # noqa: SIM905 - a list of names reads better than thirty quoted strings
 )
 """What the layers above ask for by name."""
