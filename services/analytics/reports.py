@@ -22,21 +22,31 @@ numbers AS (
     SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d + 100000 * g.d AS n
     FROM digits a CROSS JOIN digits b CROSS JOIN digits c CROSS JOIN digits e CROSS JOIN digits f CROSS JOIN digits g
 )
-SELECT n, (n * 7919) % {STORES} AS store, (n * 104729) % {DAYS} AS day, (n * 31) % 24 AS hour,
-    (n * 15485863) % 10007 AS customer, 250 + (n * 32452843) % 4750 AS amount_cents
+SELECT n, n % {STORES} AS store, (n / {STORES}) % {DAYS} AS day, (n / {STORES * DAYS}) % 24 AS hour,
+    (n * 3989) % 10007 AS customer, 250 + (n * 2903) % 4751 AS amount_cents
 FROM numbers WHERE n < {SALES}"""  # noqa: S608 - constants of this module
 DROP: Final = f"DROP TABLE IF EXISTS {TABLE}"
 _KINDS: Final = (
-    "SELECT day, COUNT(*) AS sales, SUM(amount_cents) AS cents FROM {table} WHERE store = {store}"
-    " GROUP BY day ORDER BY day",
-    "SELECT hour, COUNT(*) AS sales, SUM(amount_cents) AS cents, MAX(amount_cents) AS most FROM {table}"
-    " WHERE store = {store} GROUP BY hour ORDER BY hour",
-    "SELECT customer, SUM(amount_cents) AS cents FROM {table} WHERE store = {store}"
-    " GROUP BY customer ORDER BY cents DESC, customer LIMIT 200",
-    "SELECT amount_cents / 500 AS band, day / 7 AS week, COUNT(*) AS sales FROM {table} WHERE store = {store}"
-    " GROUP BY amount_cents / 500, day / 7 ORDER BY band, week",
-    "SELECT store, SUM(amount_cents) AS cents, COUNT(DISTINCT customer) AS customers FROM {table}"
-    " WHERE day % {stores} <= {store} GROUP BY store ORDER BY store",
+    (
+        "SELECT day, COUNT(*) AS sales, SUM(amount_cents) AS cents FROM {table} WHERE store = {store}"
+        " GROUP BY day ORDER BY day"
+    ),
+    (
+        "SELECT hour, COUNT(*) AS sales, SUM(amount_cents) AS cents, MAX(amount_cents) AS most FROM {table}"
+        " WHERE store = {store} GROUP BY hour ORDER BY hour"
+    ),
+    (
+        "SELECT customer, SUM(amount_cents) AS cents FROM {table} WHERE store = {store}"
+        " GROUP BY customer ORDER BY cents DESC, customer LIMIT 200"
+    ),
+    (
+        "SELECT amount_cents / 500 AS band, day / 7 AS week, COUNT(*) AS sales FROM {table} WHERE store = {store}"
+        " GROUP BY amount_cents / 500, day / 7 ORDER BY band, week"
+    ),
+    (
+        "SELECT store, SUM(amount_cents) AS cents, COUNT(DISTINCT customer) AS customers FROM {table}"
+        " WHERE day % {stores} <= {store} GROUP BY store ORDER BY store"
+    ),
 )
 
 Row = tuple[int, ...]
