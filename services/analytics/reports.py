@@ -22,7 +22,8 @@ numbers AS (
     SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d + 100000 * g.d AS n
     FROM digits a CROSS JOIN digits b CROSS JOIN digits c CROSS JOIN digits e CROSS JOIN digits f CROSS JOIN digits g
 )
-SELECT n, n % {STORES} AS store, (n / {STORES}) % {DAYS} AS day, (n / {STORES * DAYS}) % 24 AS hour,
+SELECT n, n % {STORES} AS store, CAST(FLOOR(n / {STORES}.0) AS integer) % {DAYS} AS day,
+    CAST(FLOOR(n / {STORES * DAYS}.0) AS integer) % 24 AS hour,
     (n * 3989) % 10007 AS customer, 250 + (n * 2903) % 4751 AS amount_cents
 FROM numbers WHERE n < {SALES}"""  # noqa: S608 - constants of this module
 DROP: Final = f"DROP TABLE IF EXISTS {TABLE}"
@@ -40,8 +41,8 @@ _KINDS: Final = (
         " GROUP BY customer ORDER BY cents DESC, customer LIMIT 200"
     ),
     (
-        "SELECT amount_cents / 500 AS band, day / 7 AS week, COUNT(*) AS sales FROM {table} WHERE store = {store}"
-        " GROUP BY amount_cents / 500, day / 7 ORDER BY band, week"
+        "SELECT hour, day % 7 AS weekday, COUNT(*) AS sales, MIN(amount_cents) AS least FROM {table}"
+        " WHERE store = {store} GROUP BY hour, day % 7 ORDER BY hour, weekday"
     ),
     (
         "SELECT store, SUM(amount_cents) AS cents, COUNT(DISTINCT customer) AS customers FROM {table}"
