@@ -100,7 +100,7 @@ class Consumer:
         await self._again(lambda: self._sink.open(shard))
         iterator = await self._again(self._iterator)
         while iterator is not None and not self._stopping.is_set():
-            began = time.monotonic()
+            began = asyncio.get_running_loop().time()
             place = iterator
             reading = await self._again(lambda: self._read(place))  # noqa: B023 - awaited before `place` changes
             self.progress.behind_s = reading.behind_s
@@ -137,7 +137,7 @@ class Consumer:
 
     async def _pause(self, began: float, reading: Reading) -> None:
         length = BEHIND_S if reading.behind_s > 0 else BUSY_S if reading.records else IDLE_S
-        await self._rest(began + length - time.monotonic())
+        await self._rest(began + length - asyncio.get_running_loop().time())
 
     async def _rest(self, seconds: float) -> None:
         """Until then, or until stopped."""

@@ -45,7 +45,7 @@ _KINDS: Final = (
         " WHERE store = {store} GROUP BY hour, day % 7 ORDER BY hour, weekday"
     ),
     (
-        "SELECT store, SUM(amount_cents) AS cents, COUNT(DISTINCT customer) AS customers FROM {table}"
+        "SELECT store, SUM(amount_cents) AS cents, MAX(customer) AS last_customer FROM {table}"
         " WHERE day % {stores} <= {store} GROUP BY store ORDER BY store"
     ),
 )
