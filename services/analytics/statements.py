@@ -38,6 +38,7 @@ SCHEMA: Final = (
 
 _FENCE: Final = """UPDATE loads SET epoch = {epoch:d}, sequence_number = '{last}'
 WHERE shard_id = '{shard}' AND epoch <= {epoch:d}"""
+_STAGE: Final = "CREATE TEMP TABLE staged AS SELECT {columns} FROM revenue WHERE 1 = 0"
 _INSERT: Final = """INSERT INTO revenue ({columns}) SELECT {staged} FROM staged
 WHERE EXISTS (SELECT 1 FROM loads WHERE shard_id = '{shard}' AND epoch = {epoch:d})
 AND NOT EXISTS (SELECT 1 FROM revenue WHERE revenue.order_id = staged.order_id)"""
@@ -66,7 +67,7 @@ class Load:
         staged = ", ".join(f"staged.{name}" for name in COLUMNS)
         return (
             _FENCE.format(epoch=self.epoch, last=last, shard=shard),
-            "CREATE TEMP TABLE staged (LIKE revenue)",
+            _STAGE.format(columns=columns),
             f"COPY staged ({columns}) FROM '{url}' IAM_ROLE {role} FORMAT AS CSV",
             _INSERT.format(columns=columns, staged=staged, shard=shard, epoch=self.epoch),
             "DROP TABLE staged",

@@ -5,7 +5,6 @@ the moment (a paused cluster, a full queue), is `WarehouseAway`: the same load m
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,9 +15,8 @@ from services.chassis.aws.json_apis import Caller, Json
 from services.chassis.web.health import Dependencies
 
 NAME: Final = "redshift"
-FIRST_LOOK_S: Final = 0.02
-LOOK_S: Final = 0.25
-"""The longest between two looks at a statement that runs."""
+LOOK_S: Final = 2
+"""How long an answer about a statement that runs may wait for its end: less than a call may take."""
 PATIENCE_S: Final = 60.0
 """How long a statement may wait and run before it is cancelled, and asked for again."""
 
@@ -89,14 +87,15 @@ class Warehouse:
 
     async def _ended(self, statement: str) -> dict[str, Any]:
         """The description of a statement that has ended; one that takes too long is cancelled first."""
-        began, pause = time.monotonic(), FIRST_LOOK_S
+        clock = asyncio.get_running_loop().time
+        ends = clock() + PATIENCE_S
         while True:
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LOOK_S)
-            found: dict[str, Any] = await self._data_api.call("DescribeStatement", {"Id": statement})
+            found: dict[str, Any] = await self._data_api.call(
+                "DescribeStatement", {"Id": statement, "WaitTimeSeconds": LOOK_S}
+            )
             if found["Status"] in ("FINISHED", "FAILED", "ABORTED"):
                 return found
-            if time.monotonic() - began > PATIENCE_S:
+            if clock() >= ends:
                 await self._data_api.call("CancelStatement", {"Id": statement})
                 raise self._away(f"statement {statement} was {found['Status']} for {PATIENCE_S:g} s")
 
