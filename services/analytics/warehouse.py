@@ -20,6 +20,9 @@ LOOK_S: Final = 2
 PATIENCE_S: Final = 60.0
 """How long a statement may wait and run before it is cancelled, and asked for again."""
 
+Record = list[dict[str, Any]]
+"""A row as the Data API has it: a field is a kind and a value."""
+
 
 class WarehouseAway(Exception):
     """It cannot take the load now. The text says why."""
@@ -69,35 +72,54 @@ class Warehouse:
             raise EpochPassed(load.shard)
         return counts[INSERT]
 
+    async def ask(self, statement: str) -> str:
+        """Have a statement run; its id. `WarehouseAway`."""
+        return await self._begun("ExecuteStatement", {"Sql": statement})
+
+    async def answer(self, statement: str) -> list[Record]:
+        """The rows of a statement that was asked, once it has ended; `WarehouseAway`."""
+        ended, records = await self._ended(statement), list[Record]()
+        page: Json = {"Id": statement}
+        while ended.get("HasResultSet") and page:
+            found = await self._call("GetStatementResult", page)
+            rows, following = found.get("Records"), found.get("NextToken")
+            records += rows if isinstance(rows, list) else []
+            page = {"Id": statement, "NextToken": following} if following else {}
+        return records
+
+    async def cancel(self, statement: str) -> None:
+        """End it, if it has not by itself; `WarehouseAway`."""
+        await self._call("CancelStatement", {"Id": statement})
+
     async def _perform(self, statements: Sequence[str]) -> list[int]:
         """The rows that each changed; all of them in one transaction."""
-        try:
-            ended = await self._ended(await self._begun(statements))
-        except AwsError as error:
-            raise self._away(str(error)) from error
-        if ended["Status"] != "FINISHED":
-            raise self._away(f"{ended['Status']}: {ended.get('Error', 'no reason given')}"[:500])
-        self._dependencies.succeeded(NAME)
-        parts: list[dict[str, Any]] = ended.get("SubStatements") or [ended]
+        begun = await self._begun("BatchExecuteStatement", {"Sqls": list(statements)})
+        parts = (await self._ended(begun)).get("SubStatements", ())
         return [max(int(part.get("ResultRows", 0)), 0) for part in parts]
 
-    async def _begun(self, statements: Sequence[str]) -> str:
-        answer = await self._data_api.call("BatchExecuteStatement", {**self._address, "Sqls": list(statements)})
-        return str(answer["Id"])
+    async def _begun(self, operation: str, what: Json) -> str:
+        return str((await self._call(operation, {**self._address, **what}))["Id"])
 
     async def _ended(self, statement: str) -> dict[str, Any]:
-        """The description of a statement that has ended; one that takes too long is cancelled first."""
+        """The description of a statement that has done what it should; one that takes too long is cancelled."""
         clock = asyncio.get_running_loop().time
         ends = clock() + PATIENCE_S
         while True:
-            found: dict[str, Any] = await self._data_api.call(
-                "DescribeStatement", {"Id": statement, "WaitTimeSeconds": LOOK_S}
-            )
-            if found["Status"] in ("FINISHED", "FAILED", "ABORTED"):
+            found: dict[str, Any] = await self._call("DescribeStatement", {"Id": statement, "WaitTimeSeconds": LOOK_S})
+            if found["Status"] == "FINISHED":
+                self._dependencies.succeeded(NAME)
                 return found
+            if found["Status"] in ("FAILED", "ABORTED"):
+                raise self._away(f"{found['Status']}: {found.get('Error', 'no reason given')}"[:500])
             if clock() >= ends:
-                await self._data_api.call("CancelStatement", {"Id": statement})
+                await self.cancel(statement)
                 raise self._away(f"statement {statement} was {found['Status']} for {PATIENCE_S:g} s")
+
+    async def _call(self, operation: str, parameters: Json) -> Json:
+        try:
+            return await self._data_api.call(operation, parameters)
+        except AwsError as error:
+            raise self._away(str(error)) from error
 
     def _away(self, reason: str) -> WarehouseAway:
         self._dependencies.failed(NAME, reason[:200])

@@ -22,7 +22,9 @@ from services.analytics.lease_table import LeaseTable
 from services.analytics.leases import Lease
 from services.analytics.loading import Batch, Loader
 from services.analytics.settings import AnalyticsSettings
+from services.analytics.storm import AT_ONCE, Storm
 from services.analytics.stream import OrderStream
+from services.analytics.stress import spool
 from services.analytics.warehouse import Warehouse, WarehouseAddress, WarehouseAway
 from services.chassis import log
 from services.chassis.aws.errors import AwsError
@@ -44,6 +46,8 @@ ROUTE: Final = SERVICE.route
 NAMESPACE: Final = "CloudCafe/Analytics"
 ROWS, POISON, LAG, LOAD_TIME, BEHIND = "RowsLoaded", "PoisonRecords", "RevenueLag", "LoadTime", "SecondsBehind"
 PREPARE_AGAIN_S: Final = 0.5
+COUNTER_S: Final = 1800
+"""How long the counter of a storm's reports is kept: longer than any run."""
 
 _log = logging.getLogger(__name__)
 
@@ -99,6 +103,8 @@ class Parts(TaskParts):
             secret=settings.warehouse_secret,
         )
         self.warehouse = Warehouse(self.api(REDSHIFT_DATA), address, dependencies)
+        self.reports = Warehouse(self.api(REDSHIFT_DATA, at_once=AT_ONCE), address, dependencies)
+        """By connections of its own: a storm must not keep the rows waiting."""
         files = Objects(self.api(S3, RestWire), settings.revenue_bucket)
         self._loader = Loader(files, self.warehouse, role=settings.warehouse_role)
         self._stream = OrderStream(self.api(KINESIS), settings.order_stream)
@@ -140,6 +146,13 @@ class Parts(TaskParts):
             },
         }
 
+    async def next_report(self, run_id: str) -> int:
+        """The number of the next report of a storm, counted by all instances together."""
+        key = f"stress:{SERVICE.name}:{run_id}:reports"
+        number = await self.redis.incr(key)
+        await self.redis.expire(key, COUNTER_S)
+        return int(number) - 1
+
     async def work(self) -> None:
         """Make the tables as soon as there is a warehouse, then read shards until stopped."""
         while not self.keeper.is_stopping:
@@ -161,6 +174,7 @@ def build(parts: Parts) -> Gateway:
         vcpu=settings.cafe_vcpu,
         task=settings.cafe_instance_id,
         report=stress.report,
+        beside=Storm(parts.reports, parts.next_report, spool()).perform,
     )
     app = api.create(
         title="CloudCafe analytics",

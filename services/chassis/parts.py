@@ -49,7 +49,7 @@ class TaskParts:
         self.redis = connect(redis_url, self._resilience)
         self.bus = Bus(self.redis, redis_url)
 
-    def api(self, service: JsonApi, wire: type[Wire] = Wire) -> AwsApi:
+    def api(self, service: JsonApi, wire: type[Wire] = Wire, *, at_once: int = 64) -> AwsApi:
         """A client that `close` closes."""
         made = AwsApi(
             service,
@@ -58,6 +58,7 @@ class TaskParts:
             resilience=self._resilience,
             dependencies=self.dependencies,
             wire=wire,
+            at_once=at_once,
         )
         self._apis.append(made)
         return made

@@ -52,7 +52,7 @@ def _no_credentials(why: str) -> AwsError:
 
 
 class AwsApi:
-    """One AWS API, spoken to by one task: a `Caller`. `wire` writes and reads what it speaks."""
+    """One AWS API, spoken to by one task: a `Caller`. `wire` writes and reads what it speaks, `at_once` calls at most."""
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class AwsApi:
         resilience: Resilience,
         dependencies: Dependencies,
         wire: type[Wire] = Wire,
+        at_once: int = 64,
     ) -> None:
         self._service = service
         self._identity = identity
@@ -71,7 +72,10 @@ class AwsApi:
         self._timeouts = resilience.timeouts
         self._url = endpoint(service, region) + "/"
         self._pool = HttpPool(
-            self._url.rstrip("/"), connect_timeout_s=self._timeouts.connect_s, heals_stale=resilience.is_retrying
+            self._url.rstrip("/"),
+            connect_timeout_s=self._timeouts.connect_s,
+            heals_stale=resilience.is_retrying,
+            limit=at_once,
         )
         self._wire = wire(service, region=region, host=self._pool.host)
 
