@@ -97,8 +97,8 @@ class Loader:
         rows = await self._revenue.load(load)
         try:
             await self._files.delete(key)
-        except AwsError as error:  # the bucket's life-cycle rule takes it away
-            _log.warning("a loaded file stays for a day", extra={"key": key, "error": str(error)})
+        except AwsError as error:  # it does no harm: nobody loads it again
+            _log.warning("a loaded file stays", extra={"key": key, "error": str(error)})
         return rows
 
     async def _set_aside(self, shard: str, record: Record, reason: str) -> None:

@@ -52,7 +52,7 @@ def _no_credentials(why: str) -> AwsError:
 
 
 class AwsApi:
-    """One AWS API, spoken to by one task: a `Caller`. `wire` writes and reads what it speaks, `at_once` calls at most."""
+    """One AWS API, spoken to by one task: a `Caller`. `wire` writes and reads it, `at_once` calls at most."""
 
     def __init__(
         self,
