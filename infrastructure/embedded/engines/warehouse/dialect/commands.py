@@ -92,7 +92,7 @@ def _set(words: Words) -> Statement:
         path = ", ".join(value.lower() for value in values if value not in ("$user", INTERNAL))
         return Statement(sql=f"SET search_path = '{path.replace(chr(39), '')}'", kind="nothing", has_result=False)
     if name not in _LABELS:
-        raise DialectError(f'SET {name} is not answered by the embedded warehouse')
+        raise DialectError(f"SET {name} is not answered by the embedded warehouse")
     return Statement(sql="", kind="nothing", has_result=False)
 
 
@@ -102,7 +102,7 @@ def _reset(words: Words) -> Statement:
     if name == "search_path":
         return Statement(sql="SET search_path = 'public'", kind="nothing", has_result=False)
     if name not in _LABELS:
-        raise DialectError(f'RESET {name} is not answered by the embedded warehouse')
+        raise DialectError(f"RESET {name} is not answered by the embedded warehouse")
     return Statement(sql="", kind="nothing", has_result=False)
 
 

@@ -38,7 +38,20 @@ class Grammar(Redshift):
         KEYWORDS: ClassVar = {
             word: token
             for word, token in Redshift.Tokenizer.KEYWORDS.items()
-            if word not in {"UNLOAD", "CALL", "EXPLAIN", "PREPARE", "VACUUM", "DECLARE", "DO", "REFRESH", "RESET", "OPTIMIZE", "EXEC"}
+            if word
+            not in {
+                "UNLOAD",
+                "CALL",
+                "EXPLAIN",
+                "PREPARE",
+                "VACUUM",
+                "DECLARE",
+                "DO",
+                "REFRESH",
+                "RESET",
+                "OPTIMIZE",
+                "EXEC",
+            }
             and word not in {"REINDEX", "/*+", "/*+ "}
         }
 

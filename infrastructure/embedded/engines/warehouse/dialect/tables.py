@@ -95,8 +95,9 @@ def _column(column: exp.ColumnDef, table: exp.Expr, keys: set[str], tree: exp.Cr
     if identity is not None:
         name = _sequence(table)
         temporary = "TEMPORARY " if tree.args.get("properties") else ""
-        start, step = sql_of(identity.args.get("start") or exp.Literal.number(1)), sql_of(
-            identity.args.get("increment") or exp.Literal.number(1)
+        start, step = (
+            sql_of(identity.args.get("start") or exp.Literal.number(1)),
+            sql_of(identity.args.get("increment") or exp.Literal.number(1)),
         )
         sequence = f"CREATE {temporary}SEQUENCE IF NOT EXISTS {name} START WITH {start} INCREMENT BY {step}"
         kept.append(exp.DefaultColumnConstraint(this=exp.Var(this=f"nextval('{name}')")))

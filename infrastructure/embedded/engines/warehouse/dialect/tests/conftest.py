@@ -6,7 +6,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from infrastructure.embedded.engines.warehouse.dialect import LOCKED_SETTINGS, SETUP, DialectError, in_redshifts_words, translate
+from infrastructure.embedded.engines.warehouse.dialect import (
+    LOCKED_SETTINGS,
+    SETUP,
+    DialectError,
+    in_redshifts_words,
+    translate,
+)
 
 
 class Refused(Exception):
