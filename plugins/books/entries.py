@@ -75,6 +75,16 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RevenueRow:
+    """A sale in the warehouse."""
+
+    order_id: str
+    customer_id: str
+    store_id: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderEvent:
     """A record of the order stream. Only `order_paid` has an authorization."""
 

@@ -26,7 +26,8 @@ SCHEMA: Final = (
     amount_cents bigint NOT NULL,
     authorization_id varchar(128) NOT NULL,
     correlation_id varchar(256) NOT NULL,
-    paid_at timestamp NOT NULL
+    paid_at timestamp NOT NULL,
+    loaded_at timestamp NOT NULL
 ) DISTKEY (order_id) SORTKEY (paid_at)""",
     """CREATE TABLE IF NOT EXISTS loads (
     shard_id varchar(128) NOT NULL,
@@ -39,7 +40,7 @@ SCHEMA: Final = (
 _FENCE: Final = """UPDATE loads SET epoch = {epoch:d}, sequence_number = '{last}'
 WHERE shard_id = '{shard}' AND epoch <= {epoch:d}"""
 _STAGE: Final = "CREATE TEMP TABLE staged AS SELECT {columns} FROM revenue WHERE 1 = 0"
-_INSERT: Final = """INSERT INTO revenue ({columns}) SELECT {staged} FROM staged
+_INSERT: Final = """INSERT INTO revenue ({columns}, loaded_at) SELECT {staged}, SYSDATE FROM staged
 WHERE EXISTS (SELECT 1 FROM loads WHERE shard_id = '{shard}' AND epoch = {epoch:d})
 AND NOT EXISTS (SELECT 1 FROM revenue WHERE revenue.order_id = staged.order_id)"""
 _OPEN: Final = """INSERT INTO loads (shard_id, epoch, sequence_number) SELECT '{shard}', 0, '0'
