@@ -13,6 +13,7 @@ from plugins.books.entries import (
     OrderRow,
     OutboxRow,
     PaymentRow,
+    PointsEntry,
 )
 
 
@@ -25,7 +26,7 @@ Entry = TypeVar("Entry", bound=_OfOrder)
 By = Mapping[str, Sequence[Entry]]
 """The entries of each order id; an order without any is absent."""
 
-BOOK_NAMES = ("orders", "outbox", "payments", "captures", "entries", "accepted", "paid", "dead")
+BOOK_NAMES = ("orders", "outbox", "payments", "captures", "entries", "points", "accepted", "paid", "dead")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Index:
     payments: By[PaymentRow]
     captures: By[LedgerCapture]
     entries: By[LedgerEntry]
+    points: By[PointsEntry]
     accepted: By[OrderEvent]
     paid: By[OrderEvent]
     dead: By[DeadLetter]
@@ -51,6 +53,7 @@ class Index:
             payments=_by_order(books.payments),
             captures=_by_order(books.captures),
             entries=_by_order(books.entries),
+            points=_by_order(entry for entry in books.points if entry.order_id is not None),
             accepted=_by_order(event for event in books.events if event.type == "order_accepted"),
             paid=_by_order(event for event in books.events if event.type == "order_paid"),
             dead=_by_order(letter for letter in books.dead_letters if letter.order_id is not None),

@@ -63,16 +63,17 @@ def read_books(platform: Platform, left: Backlog, dead: DeadLetters) -> Books:
     payments, ledger = read_payments(platform), read_ledger(platform)
     outbox = read_outbox(platform)
     notes = [f"still under way when nothing more happened: {left}"] if left.total else []
-    if not ledger.is_made:
-        notes.append("the ledger has no tables: the payment function never reached it")
+    notes += [f"{name} ledger has no tables: the service never reached it" for name in ledger.missing]
     return Books(
         orders=read_orders(platform),
         outbox=outbox,
         payments=payments,
         captures=ledger.captures,
         entries=ledger.entries,
+        points=ledger.points,
+        accounts=ledger.accounts,
         events=events,
         dead_letters=dead.letters,
-        waiting=left.queue.total,
+        waiting=left.waiting,
         notes=tuple(notes),
     )

@@ -4,6 +4,7 @@
     payments row     one, captured                 one, declined, with a reason
     ledger capture   one, of the same amount       none
     ledger entries   + and -, adding up to zero    none
+    points           one entry, of that amount     none
     order_paid       at least one                  none
     authorization    one, in all of them           none
 
@@ -21,6 +22,7 @@ from plugins.books.entries import (
     OrderRow,
     OutboxRow,
     PaymentRow,
+    PointsEntry,
 )
 from plugins.books.history import Attempt
 from plugins.books.index import Index
@@ -45,6 +47,7 @@ class Case(NamedTuple):
     payments: Sequence[PaymentRow]
     captures: Sequence[LedgerCapture]
     entries: Sequence[LedgerEntry]
+    points: Sequence[PointsEntry]
     accepted: Sequence[OrderEvent]
     paid: Sequence[OrderEvent]
     dead: Sequence[DeadLetter]
@@ -64,6 +67,7 @@ class Case(NamedTuple):
             payments=payments,
             captures=index.captures.get(order_id, ()),
             entries=index.entries.get(order_id, ()),
+            points=index.points.get(order_id, ()),
             accepted=index.accepted.get(order_id, ()),
             paid=index.paid.get(order_id, ()),
             dead=index.dead.get(order_id, ()),
@@ -185,6 +189,20 @@ def _one_authorization(case: Case, found: list[Wrong]) -> None:
         found.append(("captured twice", "; ".join(f"authorization {name} in {book}" for name, book in seen.items())))
 
 
+def _points(case: Case, found: list[Wrong]) -> None:
+    """A captured payment has earned its points, once; how many these are is asked of the whole ledger (`points`)."""
+    if case.is_captured and not case.points:
+        found.append(("points missing", "captured, and no entry in loyalty's ledger"))
+    if len(case.points) > 1:
+        found.append(("points twice", f"{len(case.points)} entries in loyalty's ledger"))
+    if case.points and case.payments and not case.is_captured:
+        found.append(("points unpaid", f"points were added, and the payment is {case.payments[0].status}"))
+    for entry in case.points:
+        if entry.amount_cents != case.cents or entry.customer_id != case.attempt.customer_id:
+            what = f"loyalty's ledger has {entry.amount_cents} cents of {entry.customer_id}"
+            found.append(("points altered", what))
+
+
 def _announced_payment(case: Case, found: list[Wrong]) -> None:
     if case.is_captured and not case.paid:
         found.append(("paid event missing", "captured, and no order_paid in the order stream"))
@@ -233,6 +251,7 @@ RULES: tuple[Rule, ...] = (
     _paid_for,
     _in_the_ledger,
     _one_authorization,
+    _points,
     _announced_payment,
     _declined_for_good,
     _not_dead,

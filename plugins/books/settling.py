@@ -1,4 +1,4 @@
-"""Waits until no order is under way any more: outbox empty, payment queue empty, nothing in flight."""
+"""Waits until no order is under way any more: outbox and queues empty, nothing in flight."""
 
 import time
 from collections.abc import Callable
@@ -18,17 +18,27 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """Orders on their way: `outbox` not passed on yet, `queue` not paid for yet."""
+    """Orders on their way: `outbox` not passed on yet, `payments` not paid for yet, `points` not added yet."""
 
     outbox: int
-    queue: QueueState
+    payments: QueueState
+    points: QueueState
+
+    @property
+    def waiting(self) -> int:
+        """Messages in the queues."""
+        return self.payments.total + self.points.total
 
     @property
     def total(self) -> int:
-        return self.outbox + self.queue.total
+        return self.outbox + self.waiting
+
+    @property
+    def visibility_s(self) -> float:
+        return max(self.payments.visibility_s, self.points.visibility_s)
 
     def __str__(self) -> str:
-        return f"outbox {self.outbox}, payment queue {self.queue.waiting} waiting and {self.queue.in_flight} in flight"
+        return f"outbox {self.outbox}, payment queue {self.payments}, points queue {self.points}"
 
 
 def settle(
@@ -40,7 +50,7 @@ def settle(
 ) -> Backlog:
     """Wait until nothing is under way; what is left when for `patience_s` it did not become less.
 
-    A queue drains as fast as it drains: only standing still has a limit, by default the queue's visibility time-out,
+    A queue drains as fast as it drains: only standing still has a limit, by default the queues' visibility time-out,
     after which it comes back what a function received and died with, and `SLACK_S`. Polled, since neither target
     announces an empty queue or table.
     """
@@ -61,10 +71,11 @@ def settle(
 
 
 def _backlog(cloud: Cloud) -> Backlog:
-    """The outbox first: what leaves it in between is in the queue by then."""
+    """In the order in which an order goes its way: what leaves one of them in between is in the next by then."""
     outbox = len(read_outbox(cloud))
-    return Backlog(outbox=outbox, queue=queue_state(cloud, cloud.output("PaymentQueueUrl")))
+    payments, points = (queue_state(cloud, cloud.output(key)) for key in ("PaymentQueueUrl", "AccrualQueueUrl"))
+    return Backlog(outbox=outbox, payments=payments, points=points)
 
 
 def _patience(patience_s: float | None, left: Backlog) -> float:
-    return left.queue.visibility_s + SLACK_S if patience_s is None else patience_s
+    return left.visibility_s + SLACK_S if patience_s is None else patience_s

@@ -13,7 +13,7 @@ _CALLS = (
     "kinesis:GetRecords",
 )
 BOOKS = (
-    "the books: orders and outbox, payments, ledger, order stream; the payment queue is counted, dead letters are"
+    "the books: orders and outbox, payments, ledger, points, order stream; queues are counted, dead letters are"
     " looked at and given back"
 )
 

@@ -68,6 +68,8 @@ class MotoPlatform:
             "AuroraSecretArn": arn,
             "PaymentQueueUrl": self._queue("payments-test.fifo"),
             "PaymentDeadLetterQueueUrl": self._queue("payments-dlq-test.fifo"),
+            "AccrualQueueUrl": self._queue("accruals-test.fifo"),
+            "AccrualDeadLetterQueueUrl": self._queue("accruals-dlq-test.fifo"),
         }
 
     def hold(self, books: Books) -> None:
@@ -146,6 +148,14 @@ def write_ledger(database: Database, books: Books) -> None:
         cursor.executemany(
             "INSERT INTO payment.ledger_entries VALUES (%s, %s, %s)",
             [(entry.order_id, entry.account, entry.amount_cents) for entry in books.entries],
+        )
+        cursor.executemany(
+            "INSERT INTO loyalty.accounts VALUES (%s, %s, %s)",
+            [(account.customer_id, account.balance, account.earned) for account in books.accounts],
+        )
+        cursor.executemany(
+            "INSERT INTO loyalty.ledger (entry_id, customer_id, points, total_cents) VALUES (%s, %s, %s, %s)",
+            [(f"order:{each.order_id}", each.customer_id, each.points, each.amount_cents) for each in books.points],
         )
 
 

@@ -37,8 +37,8 @@ def test_books_that_balance_are_counted() -> None:
     captured = len(TRUTH.captures)
     assert report.counts == {
         "acknowledged": 100, "refused": 0, "unknown": 0, "orders": 100, "outbox": 0, "waiting": 0,
-        "captured": captured, "declined": 100 - captured, "ledger": captured, "events": 100 + captured,
-        "dead letters": 0,
+        "captured": captured, "declined": 100 - captured, "ledger": captured, "points": captured,
+        "events": 100 + captured, "dead letters": 0,
     }  # fmt: skip
 
 
