@@ -7,6 +7,8 @@ from typing import Any
 
 from infrastructure.embedded.apis.kinesis.controller import bind
 from infrastructure.embedded.apis.kinesis.registry import Registry
+from infrastructure.embedded.control.metrics import Metrics
+from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.tests.control import Control
 
 SHARD = "shardId-000000000000"
@@ -31,7 +33,8 @@ class Streams:
         self.clock = clock or Clock()
         self.folder = Path(tempfile.mkdtemp(prefix="kinesis-"))
         self.registry = Registry(self.control.backends.kinesis, self.folder / "records", lag_s=lag_s, clock=self.clock)
-        bind(self.control.backends.operations, self.registry)
+        self.metrics = Metrics(self.control.backends, FAST, clock=self.clock)
+        bind(self.control.backends.operations, self.registry, self.metrics)
 
     async def ask(self, action: str, **members: Any) -> Any:
         return await self.control.ask("kinesis", action, **members)
