@@ -2,17 +2,20 @@
 
     CREATING ─▶ ACTIVE ⇄ UPDATING          a change holds once its time has come: until then the old shards take records
                   └────▶ DELETING ─▶ gone
-Nothing waits for the time to come: `settle` is asked before a stream is looked at. No clock, no I/O.
+Nothing waits for the time to come: `settle` is asked before a stream is looked at. No I/O.
 """
 
+import time
+from base64 import b64decode
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import md5
 from typing import Any
 
-from infrastructure.embedded.apis.kinesis.log import Keeper, Log
+from infrastructure.embedded.apis.kinesis.log import Entry, Keeper, Log, size_of
 from infrastructure.embedded.apis.kinesis.throughput import Throughput
 
 KEYS = 2**128
@@ -37,6 +40,11 @@ def uniform(count: int) -> list[tuple[int, int]]:
     step = KEYS // count
     starts = [number * step for number in range(count)]
     return list(zip(starts, [*(start - 1 for start in starts[1:]), KEYS - 1], strict=True))
+
+
+def hash_key(partition_key: str) -> int:
+    """Where the records of a partition key belong: its MD5 sum."""
+    return int.from_bytes(md5(partition_key.encode(), usedforsecurity=False).digest(), "big")
 
 
 def name_of(number: int) -> str:
@@ -189,6 +197,24 @@ class Stream:
         """The number behind a sequence number, and its shard's; None for one that is of no record of this stream."""
         number, shard = divmod(int(text) - self._origin, _SHARDS)
         return (number, shard) if 0 <= number <= self._counter else None
+
+    # --- records ------------------------------------------------------------------------------------------------------
+
+    def append(self, shard: Shard, key: str, data: bytes, now: float) -> int:
+        """The number under which the shard has the record from now on."""
+        number, log, size = self.next_number(), shard.log, size_of(key, data)
+        log.append(Entry(number, max(int(now * 1000) / 1000, log.last_at), key, data, self.encryption_type == "KMS"))
+        for usage in (self.usage, shard.usage):
+            usage["IncomingRecords"] += 1
+            usage["IncomingBytes"] += size
+        if shard.watchers:
+            shard.changed()
+        return number
+
+    def put_record(self, *, partition_key: str, explicit_hash_key: str, data: str) -> None:
+        """As moto's CloudWatch Logs delivers what a subscription filter lets through, in base64."""
+        del explicit_hash_key  # it has none
+        self.append(self.shard_for(hash_key(partition_key)), partition_key, b64decode(data), time.time())
 
     # --- shards -------------------------------------------------------------------------------------------------------
 

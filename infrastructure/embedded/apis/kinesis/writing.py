@@ -6,14 +6,13 @@ keys"; a record may fail while others succeed); Developer Guide, "Quotas and lim
 
 import logging
 from collections.abc import Mapping
-from hashlib import md5
 from typing import Any
 
 from infrastructure.embedded.apis.kinesis import refusals
-from infrastructure.embedded.apis.kinesis.log import Entry, size_of
+from infrastructure.embedded.apis.kinesis.log import size_of
 from infrastructure.embedded.apis.kinesis.metrics import StreamMetrics
 from infrastructure.embedded.apis.kinesis.registry import Registry
-from infrastructure.embedded.apis.kinesis.stream import KEYS, Shard, Stream
+from infrastructure.embedded.apis.kinesis.stream import KEYS, Shard, Stream, hash_key
 from infrastructure.embedded.apis.kinesis.wire import answer
 from infrastructure.embedded.gateway.call import Answer
 from infrastructure.embedded.gateway.operations import Members, operation
@@ -40,7 +39,7 @@ class PutCalls:
             full = self._registry.archive.refusal()
             if full:
                 raise Refused("InternalFailureException", _text(full), status=500)
-            result = self._put(stream, stream.shard_for(hash_key(given)), given, self._registry.clock(), "PutRecord")
+            result = self._put(stream, stream.shard_for(_hash_key(given)), given, self._registry.clock(), "PutRecord")
             if "ErrorCode" in result:
                 raise Refused(result["ErrorCode"], result["ErrorMessage"])
         return answer({**result, "EncryptionType": stream.encryption_type})
@@ -50,7 +49,7 @@ class PutCalls:
         stream, records = self._registry.there(given), given["Records"]
         with self._metrics.timed(stream, "PutRecords"):
             _check(records)
-            shards = [stream.shard_for(hash_key(record)) for record in records]
+            shards = [stream.shard_for(_hash_key(record)) for record in records]
             now, full = self._registry.clock(), self._registry.archive.refusal()
             results = (
                 [{"ErrorCode": _FAILED, "ErrorMessage": _text(full)}] * len(records)
@@ -75,28 +74,15 @@ class PutCalls:
             refused = refusals.exceeded(shard.id, stream.stream_name, stream.account)
             return {"ErrorCode": refused.code, "ErrorMessage": refused.message}
         stream.usage[f"{operation}.Bytes"] += size
-        number = append(stream, shard, key, data, now)
+        number = stream.append(shard, key, data, now)
         return {"SequenceNumber": stream.sequence_number(number, shard.number), "ShardId": shard.id}
 
 
-def append(stream: Stream, shard: Shard, key: str, data: bytes, now: float) -> int:
-    """The number under which the shard has the record."""
-    number, log, size = stream.next_number(), shard.log, size_of(key, data)
-    at = max(int(now * 1000) / 1000, log.last_at)
-    log.append(Entry(number, at, key, data, stream.encryption_type == "KMS"))
-    for usage in (stream.usage, shard.usage):
-        usage["IncomingRecords"] += 1
-        usage["IncomingBytes"] += size
-    if shard.watchers:
-        shard.changed()
-    return number
-
-
-def hash_key(record: Mapping[str, Any]) -> int:
-    """Where a record belongs: its explicit hash key, or the MD5 sum of its partition key."""
+def _hash_key(record: Mapping[str, Any]) -> int:
+    """Where a record belongs: its explicit hash key, or that of its partition key."""
     explicit = record.get("ExplicitHashKey")
     if explicit is None:
-        return int.from_bytes(md5(record["PartitionKey"].encode(), usedforsecurity=False).digest(), "big")
+        return hash_key(record["PartitionKey"])
     if int(explicit) >= KEYS:
         raise refusals.invalid(
             f"Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "

@@ -1,5 +1,9 @@
 """Streams are made, changed and deleted as on AWS: in between they are in a state that takes no other change."""
 
+import base64
+import gzip
+import json
+import time
 from typing import Any
 
 import pytest
@@ -186,3 +190,22 @@ def test_tags_of_streams_and_consumers_are_kept() -> None:
         return {each["Key"]: each["Value"] for each in listed["Tags"]}
 
     assert run(scenario()) == {"e": "5"}
+
+
+def test_a_log_groups_subscription_delivers_to_a_stream() -> None:
+    async def scenario() -> list[str]:
+        made = Streams()
+        made.clock.now = time.time()  # by which moto delivers
+        await made.ask("CreateStream", StreamName="s", ShardCount=1)
+        logs = made.control
+        await logs.ask("logs", "CreateLogGroup", logGroupName="g")
+        await logs.ask("logs", "CreateLogStream", logGroupName="g", logStreamName="l")
+        subscribed = {"logGroupName": "g", "filterName": "f", "filterPattern": "", "destinationArn": ARN}
+        await logs.ask("logs", "PutSubscriptionFilter", **subscribed)
+        events = [{"timestamp": int(time.time() * 1000), "message": "hello"}]
+        await logs.ask("logs", "PutLogEvents", logGroupName="g", logStreamName="l", logEvents=events)
+        page = await made.ask("GetRecords", ShardIterator=await made.iterator())
+        found = [json.loads(gzip.decompress(base64.b64decode(each["Data"]))) for each in page["Records"]]
+        return [event["message"] for each in found for event in each["logEvents"]]
+
+    assert run(scenario()) == ["hello"]
