@@ -6,6 +6,7 @@ from plugins.bench.cold_start import PlatformColdStart
 from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
 from plugins.bench.function_cold_start import ColdStart
+from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
 from plugins.bench.recovery import StopTaskRecovery
@@ -24,6 +25,7 @@ FIGURES: tuple[Figure, ...] = (
     RuleChangeEffect(),
     StopTaskRecovery(),
     SqsSend1000Deep(),
+    KinesisPut(),
     WarmInvokeOverhead(),
     ColdStart(),
     FailoverWriteGap(),
