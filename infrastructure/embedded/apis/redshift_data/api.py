@@ -8,12 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 from infrastructure.embedded.apis.redshift_data.results import Result
-from infrastructure.embedded.apis.redshift_data.runner import names
 from infrastructure.embedded.apis.redshift_data.sessions import Session, Sessions
 from infrastructure.embedded.apis.redshift_data.statement import OVER, Statement, Step, moment
 from infrastructure.embedded.apis.redshift_data.store import Store
 from infrastructure.embedded.apis.redshift_data.targets import Target, Targets, invalid
 from infrastructure.embedded.control.background import wait_within
+from infrastructure.embedded.engines.warehouse.parameters import names
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.paging import page
 from infrastructure.embedded.gateway.refused import Refused, unsupported
