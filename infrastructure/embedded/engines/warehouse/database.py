@@ -26,7 +26,7 @@ CONFLICT = "1023 DETAIL: Serializable isolation violation on table"
 
 
 class Failed(Exception):
-    """A statement failed, in Redshift's words; `kind` says whether by itself, by another transaction, or because it was interrupted."""
+    """A statement failed, in Redshift's words; `kind`: by itself, by another transaction, or by an interruption."""
 
     def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)
