@@ -11,7 +11,7 @@ in the engine, `LOCKED_SETTINGS` shut what DuckDB could reach, and are locked.
 from infrastructure.embedded.engines.warehouse.dialect.catalog import CATALOG_VIEWS
 from infrastructure.embedded.engines.warehouse.dialect.macros import MACROS
 from infrastructure.embedded.engines.warehouse.dialect.refusals import in_redshifts_words
-from infrastructure.embedded.engines.warehouse.dialect.settings import LOCKED_SETTINGS, SETUP
+from infrastructure.embedded.engines.warehouse.dialect.settings import LOCKED_SETTINGS, SESSION_SETUP, SETUP
 from infrastructure.embedded.engines.warehouse.dialect.statement import Copy, DialectError, Kind, Statement, Unload
 from infrastructure.embedded.engines.warehouse.dialect.translation import translate
 
@@ -19,6 +19,7 @@ __all__ = (
     "CATALOG_VIEWS",
     "LOCKED_SETTINGS",
     "MACROS",
+    "SESSION_SETUP",
     "SETUP",
     "Copy",
     "DialectError",

@@ -34,7 +34,9 @@ def call(name: str, arguments: Arguments) -> exp.Expr:
 
 def macro(name: str, arguments: Arguments) -> exp.Expr:
     """A call of one of our macros."""
-    return exp.Dot(this=exp.to_identifier(INTERNAL, quoted=True), expression=exp.Anonymous(this=name, expressions=list(arguments)))
+    return exp.Dot(
+        this=exp.to_identifier(INTERNAL, quoted=True), expression=exp.Anonymous(this=name, expressions=list(arguments))
+    )
 
 
 def as_sql(text: str) -> exp.Expr:
@@ -44,7 +46,7 @@ def as_sql(text: str) -> exp.Expr:
 
 def sql_of(node: exp.Expr) -> str:
     """DuckDB's text of a part of the tree that has been rewritten."""
-    return WRITING.generate(node, copy=False)
+    return WRITING.generate(node, copy=False, comments=False)
 
 
 def _missing(name: str, arguments: Arguments) -> DialectError:
@@ -74,7 +76,9 @@ def _literal(argument: exp.Expr, function: str) -> str:
 def _to_char(value: exp.Expr, picture: exp.Expr) -> exp.Expr:
     text = _literal(picture, "TO_CHAR")
     written = sql_of(value)
-    return as_sql(formats.number_to_text(written, text) if formats.is_number(text) else formats.time_to_text(written, text))
+    return as_sql(
+        formats.number_to_text(written, text) if formats.is_number(text) else formats.time_to_text(written, text)
+    )
 
 
 def _to_date(value: exp.Expr, picture: exp.Expr, _strict: exp.Expr | None = None) -> exp.Expr:

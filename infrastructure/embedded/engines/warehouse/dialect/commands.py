@@ -26,15 +26,21 @@ def _transaction(sql: str) -> Callable[[Words], Statement]:
         if not words.accept("WORK"):
             words.accept("TRANSACTION")
         if sql == "BEGIN":
-            while words.accept("ISOLATION", "LEVEL") or words.accept(","):
-                while words.next in ("SERIALIZABLE", "SNAPSHOT", "READ", "REPEATABLE", "COMMITTED", "UNCOMMITTED"):
-                    words.take()
-            if words.accept("READ"):
-                words.take()
+            _modes(words)
         words.end()
         return Statement(sql=sql, kind="transaction", has_result=False)
 
     return read
+
+
+def _modes(words: Words) -> None:
+    """Redshift reads every isolation level and runs them all as serializable."""
+    levels = (("SERIALIZABLE",), ("SNAPSHOT",), ("REPEATABLE", "READ"), ("READ", "COMMITTED"), ("READ", "UNCOMMITTED"))
+    if words.accept("ISOLATION", "LEVEL") and not any(words.accept(*level) for level in levels):
+        raise words.error()
+    words.accept(",")
+    if not words.accept("READ", "WRITE"):
+        words.accept("READ", "ONLY")
 
 
 def _start(words: Words) -> Statement:
@@ -92,7 +98,7 @@ def _set(words: Words) -> Statement:
         path = ", ".join(value.lower() for value in values if value not in ("$user", INTERNAL))
         return Statement(sql=f"SET search_path = '{path.replace(chr(39), '')}'", kind="nothing", has_result=False)
     if name not in _LABELS:
-        raise DialectError(f'SET {name} is not answered by the embedded warehouse')
+        raise DialectError(f"SET {name} is not answered by the embedded warehouse")
     return Statement(sql="", kind="nothing", has_result=False)
 
 
@@ -102,7 +108,7 @@ def _reset(words: Words) -> Statement:
     if name == "search_path":
         return Statement(sql="SET search_path = 'public'", kind="nothing", has_result=False)
     if name not in _LABELS:
-        raise DialectError(f'RESET {name} is not answered by the embedded warehouse')
+        raise DialectError(f"RESET {name} is not answered by the embedded warehouse")
     return Statement(sql="", kind="nothing", has_result=False)
 
 

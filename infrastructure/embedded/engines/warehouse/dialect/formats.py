@@ -112,7 +112,7 @@ def number_to_text(x: str, picture: str) -> str:
     digits = digits.replace("{{", "{").replace("}}", "}")
     rounded = f"round(abs(CAST({x} AS DECIMAL(38, 10))), {len(fraction)})"
     if zeros:
-        grouped = zeros + (whole[whole.index("0"):].count(","))
+        grouped = zeros + (whole[whole.index("0") :].count(","))
         digits = f"lpad({digits}, {grouped + (len(fraction) + 1 if fraction else 0)}, '0')"
     elif fraction:
         digits = f"if({rounded} < 1, substr({digits}, 2), {digits})"
@@ -134,8 +134,10 @@ def _signed(x: str, digits: str, upper: str, width: int, money: str, fill: bool)
     if upper.endswith("MI"):
         return f"{body} || if({x} < 0, '-', ' ')"
     if re.match(r"(FM)?S", upper):
-        return f"lpad(if({x} < 0, '-', '+') || {digits}, {width + 1 if not fill else 0} , ' ')" if not fill else (
-            f"if({x} < 0, '-', '+') || {digits}"
+        return (
+            f"lpad(if({x} < 0, '-', '+') || {digits}, {width + 1 if not fill else 0} , ' ')"
+            if not fill
+            else (f"if({x} < 0, '-', '+') || {digits}")
         )
     minus = f"if({x} < 0, '-', '') || '{money}' || {digits}"
     return minus if fill else f"lpad({minus}, {width + 1 + len(money)}, ' ')"

@@ -28,7 +28,18 @@ _UNLOAD_FLAGS = {
     "CLEANPATH": "clean_path",
     "ADDQUOTES": "add_quotes",
 }
-_NOT_HERE = ("AVRO", "ORC", "SHAPEFILE", "FIXEDWIDTH", "SSH", "ENCRYPTED", "LZOP", "PARTITION", "KMS_KEY_ID", "ROWGROUPSIZE")
+_NOT_HERE = (
+    "AVRO",
+    "ORC",
+    "SHAPEFILE",
+    "FIXEDWIDTH",
+    "SSH",
+    "ENCRYPTED",
+    "LZOP",
+    "PARTITION",
+    "KMS_KEY_ID",
+    "ROWGROUPSIZE",
+)
 _SIZES = {"MB": 1024**2, "GB": 1024**3}
 
 Reader = Callable[[Words], dict[str, Any]]
@@ -77,7 +88,9 @@ def _address(words: Words) -> tuple[str, str]:
     scheme, _, rest = text.partition("://")
     bucket, _, prefix = rest.partition("/")
     if scheme != "s3" or not bucket:
-        raise DialectError(f"The S3 path is not valid: {text}. It is s3://bucket/prefix; other sources are not answered here")
+        raise DialectError(
+            f"The S3 path is not valid: {text}. It is s3://bucket/prefix; other sources are not answered here"
+        )
     return bucket, prefix
 
 

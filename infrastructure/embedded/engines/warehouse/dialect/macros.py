@@ -29,7 +29,9 @@ _TEXT_OCTETS = """list_transform(range(0, strlen(x::VARCHAR)),
 _OCTETS = f"""CASE typeof(x) WHEN 'BOOLEAN' THEN [x::INT::HUGEINT] WHEN 'SMALLINT' THEN {_number_octets(2)}
     WHEN 'INTEGER' THEN {_number_octets(4)} WHEN 'BIGINT' THEN {_number_octets(8)} ELSE {_TEXT_OCTETS} END"""
 
-_DIGIT_VALUES = f"list_transform(string_split(ltrim(lower(x::VARCHAR), '-+'), ''), lambda c: strpos('{_DIGITS}', c) - 1)"
+_DIGIT_VALUES = (
+    f"list_transform(string_split(ltrim(lower(x::VARCHAR), '-+'), ''), lambda c: strpos('{_DIGITS}', c) - 1)"
+)
 
 _BODIES = {
     "fnv_hash(x, seed := NULL::BIGINT)": _fnv_fold(_OCTETS, f"coalesce(seed::HUGEINT, {_FNV_BASIS}::HUGEINT)"),

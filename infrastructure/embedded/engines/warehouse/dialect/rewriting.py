@@ -12,7 +12,14 @@ from infrastructure.embedded.engines.warehouse.dialect.macros import INTERNAL
 from infrastructure.embedded.engines.warehouse.dialect.statement import DialectError
 
 Node = TypeVar("Node", bound=exp.Expr)
-_UNITS = {"QTR": "QUARTER", "QTRS": "QUARTER", "C": "CENTURY", "CENT": "CENTURY", "MIL": "MILLENNIUM", "MILS": "MILLENNIUM"}
+_UNITS = {
+    "QTR": "QUARTER",
+    "QTRS": "QUARTER",
+    "C": "CENTURY",
+    "CENT": "CENTURY",
+    "MIL": "MILLENNIUM",
+    "MILS": "MILLENNIUM",
+}
 _OURS = frozenset({INTERNAL, "main", "temp", "system"})
 _CATALOGS = frozenset({"pg_catalog", "information_schema"})
 _DUCKDBS_OWN = re.compile(r"duckdb_|sqlite_|pragma_|pg_")
@@ -278,8 +285,17 @@ _RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Parameter: _parameter,
     # What sqlglot reads and DuckDB answers, but Redshift does not know.
     **dict.fromkeys(
-        (exp.Command, exp.Fetch, exp.Filter, exp.Lambda, exp.Lateral, exp.OnConflict, exp.Returning)
-        + (exp.SessionParameter, exp.TableSample),
+        (
+            exp.Command,
+            exp.Fetch,
+            exp.Filter,
+            exp.Lambda,
+            exp.Lateral,
+            exp.OnConflict,
+            exp.Returning,
+            exp.SessionParameter,
+            exp.TableSample,
+        ),
         _refuse,
     ),
 }

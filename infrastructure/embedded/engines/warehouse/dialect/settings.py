@@ -9,24 +9,27 @@ SETUP = (
     *MACROS,
     *CATALOG_VIEWS,
 )
-"""Run once per open file, in this order, before `LOCKED_SETTINGS`. Each may run again."""
+"""Statements to run once per open file, in this order, before `LOCKED_SETTINGS`. Each may run again."""
 
 LOCKED_SETTINGS = (
-    ("enable_external_access", "false"),
-    ("autoinstall_known_extensions", "false"),
-    ("autoload_known_extensions", "false"),
-    ("allow_community_extensions", "false"),
-    ("allow_unsigned_extensions", "false"),
-    ("allow_persistent_secrets", "false"),
-    ("python_enable_replacements", "false"),
-    ("integer_division", "true"),
-    ("default_null_order", "'nulls_last'"),
-    ("TimeZone", "'UTC'"),
-    ("search_path", "'public'"),
-    ("lock_configuration", "true"),
+    "SET GLOBAL enable_external_access = false",
+    "SET GLOBAL autoinstall_known_extensions = false",
+    "SET GLOBAL autoload_known_extensions = false",
+    "SET GLOBAL allow_community_extensions = false",
+    "SET GLOBAL allow_unsigned_extensions = false",
+    "SET GLOBAL allow_persistent_secrets = false",
+    "SET GLOBAL python_enable_replacements = false",
+    "SET GLOBAL integer_division = true",
+    "SET GLOBAL default_null_order = 'nulls_last'",
+    "SET GLOBAL TimeZone = 'UTC'",
+    "SET GLOBAL lock_configuration = true",
 )
-"""`SET name = value`, in this order: the last one closes the door.
+"""Statements to run once per process after `SETUP`, in this order: the last one closes the door, and limits of memory and
+threads are set before it.
 
-The first seven shut files, network and extensions, the others make DuckDB's arithmetic and order Redshift's. DuckDB still lets a
-session set its `search_path` afterwards, and a new cursor begins without the one here: it has to be set for each.
+The first seven shut files, network and extensions, the next three make DuckDB's arithmetic and order Redshift's. They are global:
+what is set on one connection alone does not hold for its cursors.
 """
+
+SESSION_SETUP = ("SET search_path = 'public'",)
+"""Statements to run first on each cursor: a session begins without a search path, and may change it despite the lock."""

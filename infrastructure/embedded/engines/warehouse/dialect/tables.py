@@ -25,6 +25,15 @@ _DROPPED_PROPERTIES = (
     exp.EncodeProperty,
 )
 _KEPT_CONSTRAINTS = (exp.NotNullColumnConstraint, exp.DefaultColumnConstraint)
+_READ_CONSTRAINTS = (
+    *_KEPT_CONSTRAINTS,
+    exp.EncodeColumnConstraint,
+    exp.GeneratedAsIdentityColumnConstraint,
+    exp.PrimaryKeyColumnConstraint,
+    exp.Reference,
+    exp.UniqueColumnConstraint,
+)
+_READ_PARTS = (exp.ColumnDef, exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint, exp.Constraint)
 
 
 def define(tree: exp.Expr) -> str:
@@ -70,6 +79,8 @@ def _create_table(tree: exp.Create, schema: exp.Schema) -> str:
         return sql_of(rewrite(tree))
     if tree.expression:
         return sql_of(rewrite(tree))
+    if odd := next((part for part in schema.expressions if not isinstance(part, _READ_PARTS)), None):
+        raise DialectError(f'syntax error at or near "{odd.sql("redshift")}"')
     keys = {name for part in schema.expressions if isinstance(part, exp.PrimaryKey) for name in _names(part)}
     columns = [part for part in schema.expressions if isinstance(part, exp.ColumnDef)]
     sequences = [sequence for column in columns if (sequence := _column(column, schema.this, keys, tree))]
@@ -86,6 +97,8 @@ def _names(key: exp.PrimaryKey) -> list[str]:
 def _column(column: exp.ColumnDef, table: exp.Expr, keys: set[str], tree: exp.Create) -> str | None:
     """Makes the column DuckDB's; gives the text that makes its sequence, if it has one."""
     kinds = [constraint.kind for constraint in column.args.get("constraints") or ()]
+    if odd := next((kind for kind in kinds if not isinstance(kind, _READ_CONSTRAINTS)), None):
+        raise DialectError(f'syntax error at or near "{odd.sql("redshift")}"')
     kept: list[exp.Expr] = [kind for kind in kinds if isinstance(kind, _KEPT_CONSTRAINTS)]
     is_key = column.name.lower() in keys or any(isinstance(kind, exp.PrimaryKeyColumnConstraint) for kind in kinds)
     if is_key and not any(isinstance(kind, exp.NotNullColumnConstraint) for kind in kept):
@@ -95,8 +108,9 @@ def _column(column: exp.ColumnDef, table: exp.Expr, keys: set[str], tree: exp.Cr
     if identity is not None:
         name = _sequence(table)
         temporary = "TEMPORARY " if tree.args.get("properties") else ""
-        start, step = sql_of(identity.args.get("start") or exp.Literal.number(1)), sql_of(
-            identity.args.get("increment") or exp.Literal.number(1)
+        start, step = (
+            sql_of(identity.args.get("start") or exp.Literal.number(1)),
+            sql_of(identity.args.get("increment") or exp.Literal.number(1)),
         )
         sequence = f"CREATE {temporary}SEQUENCE IF NOT EXISTS {name} START WITH {start} INCREMENT BY {step}"
         kept.append(exp.DefaultColumnConstraint(this=exp.Var(this=f"nextval('{name}')")))
