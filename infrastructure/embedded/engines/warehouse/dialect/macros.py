@@ -98,10 +98,24 @@ _BODIES = {
     "padded(x)": "rpad(x, 9, ' ')",
 }
 
-_TRUNC_ANY = f"""CREATE OR REPLACE MACRO {INTERNAL}.trunc_any(x DATE) AS x, (x TIMESTAMP) AS x::DATE, (x TIMESTAMPTZ) AS x::DATE,
-    (x BIGINT) AS x, (x DECIMAL(38, 10)) AS trunc(x), (x DOUBLE) AS trunc(x)"""
+_BY_TYPE = {
+    "trunc_any": "(x TIMESTAMP) AS x::DATE, (x) AS trunc(x)",
+    "sum": "(x INTEGER) AS sum(x)::BIGINT, (x) AS sum(x)",
+    "sum_by": """(x INTEGER, y) AS sum(x)::BIGINT // y, (x BIGINT, y) AS sum(x) // y,
+        (x, y) AS cast_to_type(sum(x) // y, sum(x) + y + 0::DECIMAL(38, 4))""",
+    "avg": "(x BIGINT) AS (sum(x) // count(x))::BIGINT, (x) AS cast_to_type(sum(x) / count(x), sum(x))",
+    "avg_over": "(x BIGINT) AS trunc(avg(x))::BIGINT, (x) AS cast_to_type(avg(x), x)",
+}
+"""Where the answer's type follows from the argument's: BIGINT of whole numbers, NUMERIC of NUMERIC (its scale; of a quotient four
+places at least), DOUBLE PRECISION of the others.
 
-MACROS = (*(f"CREATE OR REPLACE MACRO {INTERNAL}.{head} AS {body}" for head, body in _BODIES.items()), _TRUNC_ANY)
+`//` is DuckDB's division by type; how it reads `/` follows from a setting. It takes the first form for an aggregate inside of the argument, whatever that is: they are for arguments without.
+"""
+
+MACROS = (
+    *(f"CREATE OR REPLACE MACRO {INTERNAL}.{head} AS {body}" for head, body in _BODIES.items()),
+    *(f"CREATE OR REPLACE MACRO {INTERNAL}.{name}{forms}" for name, forms in _BY_TYPE.items()),
+)
 """Their definitions, in the order of their dependence."""
 
 _HELPERS = frozenset({"JSON_PATH", "PADDED"})

@@ -12,20 +12,19 @@ SETUP = (
 """Statements to run once per open file, in this order, before `LOCKED_SETTINGS`. Each may run again."""
 
 LOCKED_SETTINGS = (
-    "SET GLOBAL enable_external_access = false",
-    "SET GLOBAL autoinstall_known_extensions = false",
-    "SET GLOBAL autoload_known_extensions = false",
-    "SET GLOBAL allow_community_extensions = false",
-    "SET GLOBAL allow_unsigned_extensions = false",
-    "SET GLOBAL allow_persistent_secrets = false",
-    "SET GLOBAL python_enable_replacements = false",
-    "SET GLOBAL integer_division = true",
-    "SET GLOBAL default_null_order = 'nulls_last'",
-    "SET GLOBAL TimeZone = 'UTC'",
-    "SET GLOBAL lock_configuration = true",
+    ("GLOBAL enable_external_access", "false"),
+    ("GLOBAL autoinstall_known_extensions", "false"),
+    ("GLOBAL autoload_known_extensions", "false"),
+    ("GLOBAL allow_community_extensions", "false"),
+    ("GLOBAL allow_unsigned_extensions", "false"),
+    ("GLOBAL allow_persistent_secrets", "false"),
+    ("GLOBAL python_enable_replacements", "false"),
+    ("GLOBAL integer_division", "true"),
+    ("GLOBAL default_null_order", "'nulls_last'"),
+    ("GLOBAL TimeZone", "'UTC'"),
+    ("GLOBAL lock_configuration", "true"),
 )
-"""Statements to run once per process after `SETUP`, in this order: the last one closes the door, and limits of memory and
-threads are set before it.
+"""`SET name = value`, once per process after `SETUP`, in this order: the last one closes the door. Memory and threads are set before.
 
 The first seven shut files, network and extensions, the next three make DuckDB's arithmetic and order Redshift's. They are global:
 what is set on one connection alone does not hold for its cursors.

@@ -53,7 +53,7 @@ class Warehouse:
 @pytest.fixture(scope="session")
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
-        for statement in (*SETUP, *LOCKED_SETTINGS):
+        for statement in (*SETUP, *(f"SET {name} = {value}" for name, value in LOCKED_SETTINGS)):
             connection.execute(statement)
         yield connection
 

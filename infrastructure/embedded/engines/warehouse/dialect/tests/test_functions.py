@@ -126,6 +126,12 @@ def test_a_function_gives_the_documented_value(warehouse: Warehouse, expression:
 AGGREGATES: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
     "avg-of-whole-numbers-is-whole": ("SELECT AVG(n) FROM sales", [(2,)]),
     "avg-distinct": ("SELECT AVG(DISTINCT n) FROM sales", [(2,)]),
+    "avg-of-numerics-keeps-the-scale": ("SELECT AVG(price) FROM sales", [(Decimal("3.25"),)]),
+    "avg-of-a-sum": ("SELECT AVG(SUM(n)) OVER () FROM sales GROUP BY kind LIMIT 1", [(5,)]),
+    "sum-of-a-sum-keeps-its-fraction": ("SELECT SUM(SUM(price)) OVER () FROM sales GROUP BY kind LIMIT 1", [(Decimal("12.99"),)]),
+    "sum-by-count-has-four-places": ("SELECT SUM(price) / COUNT(*) FROM sales", [(Decimal("3.2475"),)]),
+    "sum-by-count-of-whole-numbers": ("SELECT SUM(n) / COUNT(*), SUM(n) / 2.0 FROM sales", [(2, 5.5)]),
+    "sum-by-sum": ("SELECT SUM(price) / SUM(n::FLOAT) FROM sales", [(12.99 / 11,)]),
     "avg-of-floats": ("SELECT AVG(n::FLOAT) FROM sales", [(2.75,)]),
     "avg-over": ("SELECT DISTINCT kind, AVG(n) OVER (PARTITION BY kind) FROM sales ORDER BY 1", [("a", 1), ("b", 4)]),
     "ratio": ("SELECT n, RATIO_TO_REPORT(n) OVER () FROM sales WHERE kind = 'a' ORDER BY n", [(1, 1 / 3), (2, 2 / 3)]),

@@ -111,7 +111,7 @@ def test_the_settings_refuse_what_gets_past_the_dialect(warehouse: Warehouse, st
 
 
 def test_the_lock_is_turned_last() -> None:
-    assert LOCKED_SETTINGS[-1] == "SET GLOBAL lock_configuration = true"
+    assert LOCKED_SETTINGS[-1] == ("GLOBAL lock_configuration", "true")
 
 
 @pytest.mark.parametrize(
