@@ -1,11 +1,11 @@
-"""Redshift's SQL as DuckDB's. Pure: text in, text out; who runs it sets `LOCKED_SETTINGS` and makes `SETUP` first.
+"""Redshift's SQL as DuckDB's. Pure: text in, text out; who runs it runs `SETUP` and sets `LOCKED_SETTINGS` first.
 
-    text ── statements by their first word ─┬─ SELECT, INSERT, CREATE … ── grammar (sqlglot) ── rewriting ── DuckDB's text
+    text ── statements by their first word ─┬─ SELECT, INSERT, CREATE … ── grammar (sqlglot) ── rewriting ── text
                                             ├─ COPY, UNLOAD ── loads
                                             └─ BEGIN, VACUUM, SHOW … ── commands
 
-Two walls keep a statement off files, network and extensions: here, only listed statements and listed functions are passed on;
-in the engine, `LOCKED_SETTINGS` shut what DuckDB could reach, and are locked.
+Two walls keep a statement off files, network and extensions: here, only listed statements and listed functions are
+passed on; in the engine, `LOCKED_SETTINGS` shut what DuckDB could reach, and are locked.
 """
 
 from infrastructure.embedded.engines.warehouse.dialect.catalog import CATALOG_VIEWS

@@ -99,7 +99,7 @@ def _to_number(value: exp.Expr, picture: exp.Expr) -> exp.Expr:
 
 
 def _trunc(value: exp.Expr, places: exp.Expr | None = None) -> exp.Expr:
-    """Of a number, towards zero; of a timestamp, its date. What a bare column is, DuckDB knows: the macro has a form for each."""
+    """Of a number, towards zero; of a timestamp, its date. What a bare column is, DuckDB knows: the macro has both."""
     if places is not None:
         return exp.Anonymous(this="trunc", expressions=[value, places])
     if isinstance(value, exp.Column):

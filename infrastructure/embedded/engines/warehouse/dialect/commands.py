@@ -5,7 +5,7 @@ from collections.abc import Callable
 from infrastructure.embedded.engines.warehouse.dialect.catalog import internal_name
 from infrastructure.embedded.engines.warehouse.dialect.macros import INTERNAL
 from infrastructure.embedded.engines.warehouse.dialect.reading import Words
-from infrastructure.embedded.engines.warehouse.dialect.statement import DialectError, Statement
+from infrastructure.embedded.engines.warehouse.dialect.statement import DialectError, Statement, not_here
 
 _LABELS = frozenset({"query_group", "application_name", "client_encoding", "extra_float_digits"})
 """Parameters that name or shape nothing a statement's answer depends on."""
@@ -19,6 +19,12 @@ _SHOWN = {
     "transaction_isolation": "'SERIALIZABLE'",
     "enable_case_sensitive_identifier": "'off'",
 }
+
+
+_NOT_HERE = (
+    "CALL", "CANCEL", "CLOSE", "DEALLOCATE", "DECLARE", "DESC", "EXECUTE", "EXPLAIN", "FETCH", "GRANT", "LOCK",
+    "PREPARE", "REFRESH", "REVOKE", "USE",
+)  # fmt: skip
 
 
 def _transaction(sql: str) -> Callable[[Words], Statement]:
@@ -59,7 +65,7 @@ def _maintenance(*modes: str) -> Callable[[Words], Statement]:
 
     def read(words: Words) -> Statement:
         if words.accept("COMPRESSION"):
-            raise DialectError("ANALYZE COMPRESSION is not answered by the embedded warehouse")
+            raise not_here("ANALYZE COMPRESSION")
         while words.next in modes:
             words.take()
         if not words:
@@ -78,7 +84,8 @@ def _maintenance(*modes: str) -> Callable[[Words], Statement]:
         while words.next in ("BOOST", "PREDICATE", "COLUMNS", "ALL"):
             words.take()
         words.end()
-        return Statement(sql=f"SELECT {columns} FROM {table} LIMIT 0", kind="nothing", has_result=False)
+        text = f"SELECT {columns} FROM {table} LIMIT 0"  # noqa: S608  names, quoted
+        return Statement(sql=text, kind="nothing", has_result=False)
 
     return read
 
@@ -86,7 +93,7 @@ def _maintenance(*modes: str) -> Callable[[Words], Statement]:
 def _set(words: Words) -> Statement:
     words.accept("SESSION")
     if words.accept("LOCAL"):
-        raise DialectError("SET LOCAL is not answered by the embedded warehouse")
+        raise not_here("SET LOCAL")
     name = words.name()
     if not words.accept("TO"):
         words.expect("=")
@@ -98,7 +105,7 @@ def _set(words: Words) -> Statement:
         path = ", ".join(value.lower() for value in values if value not in ("$user", INTERNAL))
         return Statement(sql=f"SET search_path = '{path.replace(chr(39), '')}'", kind="nothing", has_result=False)
     if name not in _LABELS:
-        raise DialectError(f"SET {name} is not answered by the embedded warehouse")
+        raise not_here(f"SET {name}")
     return Statement(sql="", kind="nothing", has_result=False)
 
 
@@ -108,7 +115,7 @@ def _reset(words: Words) -> Statement:
     if name == "search_path":
         return Statement(sql="SET search_path = 'public'", kind="nothing", has_result=False)
     if name not in _LABELS:
-        raise DialectError(f"RESET {name} is not answered by the embedded warehouse")
+        raise not_here(f"RESET {name}")
     return Statement(sql="", kind="nothing", has_result=False)
 
 
@@ -138,13 +145,14 @@ def _show_from(words: Words, view: str, *columns: str) -> Statement:
     words.end()
     given = zip(reversed(columns), reversed(names), strict=False)
     where = " AND ".join(f"\"{column}\" = '{name}'" for column, name in given) or "true"
-    text = f'SELECT * FROM {INTERNAL}."{internal_name("pg_catalog", view)}" WHERE {where}'
+    ours = internal_name("pg_catalog", view)
+    text = f'SELECT * FROM {INTERNAL}."{ours}" WHERE {where}'  # noqa: S608  names, which hold no quotes
     return Statement(sql=text, kind="show", has_result=True)
 
 
 def _not_here(word: str) -> Callable[[Words], Statement]:
     def read(_words: Words) -> Statement:
-        raise DialectError(f"{word} is not answered by the embedded warehouse")
+        raise not_here(word)
 
     return read
 
@@ -161,12 +169,6 @@ READERS: dict[str, Callable[[Words], Statement]] = {
     "SET": _set,
     "RESET": _reset,
     "SHOW": _show,
-    **{
-        word: _not_here(word)
-        for word in (
-            "CALL", "CANCEL", "CLOSE", "DEALLOCATE", "DECLARE", "DESC", "EXECUTE", "EXPLAIN", "FETCH", "GRANT", "LOCK", "PREPARE",
-            "REFRESH", "REVOKE", "USE",
-        )
-    },
-}  # fmt: skip
+    **{word: _not_here(word) for word in _NOT_HERE},
+}
 """By first word."""

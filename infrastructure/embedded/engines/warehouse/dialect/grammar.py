@@ -1,7 +1,7 @@
-"""Redshift's grammar for sqlglot: its own, closed to functions that Redshift does not have; and DuckDB's way of writing.
+"""Redshift's grammar for sqlglot, closed to functions that Redshift does not have; and DuckDB's way of writing.
 
-sqlglot reads every dialect's functions under every dialect; here only those of `functions` are. Any other name comes out as
-`exp.Anonymous`, which `rewriting` answers or refuses.
+sqlglot reads every dialect's functions under every dialect; here only those of `functions` are. Any other name comes
+out as `exp.Anonymous`, which `rewriting` answers or refuses.
 """
 
 from typing import ClassVar
@@ -11,7 +11,7 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.dialects.redshift import Redshift
 from sqlglot.generators.duckdb import DuckDBGenerator
 from sqlglot.parsers.redshift import RedshiftParser
-from sqlglot.tokens import Token
+from sqlglot.tokenizer_core import Token
 
 from infrastructure.embedded.engines.warehouse.dialect import functions
 from infrastructure.embedded.engines.warehouse.dialect.statement import not_here

@@ -247,7 +247,7 @@ def _date_trunc(node: exp.TimestampTrunc) -> exp.Expr:
     """A date in quotes is a timestamp, and comes out as one."""
     if isinstance(node.this, exp.Literal):
         node.set("this", exp.cast(node.this.copy(), "TIMESTAMP"))
-    if (unit := _UNITS.get(node.unit.name.upper())) is not None:
+    if (unit := _UNITS.get(node.text("unit").upper())) is not None:
         node.set("unit", exp.Literal.string(unit))
     return node
 

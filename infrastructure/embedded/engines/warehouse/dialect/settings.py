@@ -24,11 +24,12 @@ LOCKED_SETTINGS = (
     ("GLOBAL TimeZone", "'UTC'"),
     ("GLOBAL lock_configuration", "true"),
 )
-"""`SET name = value`, once per process after `SETUP`, in this order: the last one closes the door. Memory and threads are set before.
+"""`SET name = value`, once per process after `SETUP`, in this order: the last one closes the door, so that memory and
+threads are set before.
 
-The first seven shut files, network and extensions, the next three make DuckDB's arithmetic and order Redshift's. They are global:
-what is set on one connection alone does not hold for its cursors.
+The first seven shut files, network and extensions, the next three make DuckDB's arithmetic and order Redshift's. They
+are global: what is set on one connection alone does not hold for its cursors.
 """
 
 SESSION_SETUP = ("SET search_path = 'public'",)
-"""Statements to run first on each cursor: a session begins without a search path, and may change it despite the lock."""
+"""Statements to run first on each cursor: it begins without a search path, and may change it despite the lock."""

@@ -1,9 +1,10 @@
 """CREATE, ALTER and DROP: what DuckDB's tables hold of Redshift's, and what is left out.
 
 - Where rows lie (DISTKEY, SORTKEY, DISTSTYLE, ENCODE, BACKUP) is left out: one node holds them all.
-- PRIMARY KEY, UNIQUE and FOREIGN KEY are left out, too. Redshift takes them for information and lets doubles in; a primary key's
-  columns are not null, though.
-- The length of a text is a CHECK on its bytes, so that a longer value is refused.
+- PRIMARY KEY, UNIQUE and FOREIGN KEY are left out, too. Redshift takes them for information and lets doubles in; the
+  columns of a primary key are not null, though.
+- The length of a text is a CHECK on its bytes, so that a longer value is refused. A column that is added later has
+  none, since DuckDB adds columns without constraints; nor has a table made by AS or LIKE.
 - IDENTITY is a sequence named after the table, since a table has one such column at most.
 """
 
@@ -45,7 +46,7 @@ def define(tree: exp.Expr) -> str:
 
 
 def _create(tree: exp.Create) -> str:
-    kind = tree.kind.upper()
+    kind = str(tree.kind).upper()
     if kind not in ("TABLE", "VIEW", "SCHEMA"):
         raise not_here(f"CREATE {kind}")
     _properties(tree)
@@ -64,7 +65,7 @@ def _properties(tree: exp.Create) -> None:
         elif not isinstance(each, _DROPPED_PROPERTIES):
             raise not_here(f"CREATE {tree.kind} … {each.sql('redshift')}")
     name = tree.find(exp.Table)
-    if tree.kind.upper() == "TABLE" and name is not None and name.name.startswith("#"):
+    if str(tree.kind).upper() == "TABLE" and name is not None and name.name.startswith("#"):
         kept = [exp.TemporaryProperty()]
     tree.set("properties", exp.Properties(expressions=kept) if kept else None)
 

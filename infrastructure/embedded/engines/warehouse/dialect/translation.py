@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from infrastructure.embedded.engines.warehouse.dialect import commands
 from infrastructure.embedded.engines.warehouse.dialect.calls import sql_of
@@ -40,8 +40,8 @@ def translate(sql: str) -> tuple[Statement, ...]:
 
     A text that comes again, as one with parameters does, is not read again.
 
-    Raises `DialectError` in Redshift's words for the first one that Redshift would refuse to parse, or that is not answered here.
-    Nothing of the database is known: that a table or column does not exist is found where it runs.
+    Raises `DialectError` in Redshift's words for the first one that Redshift would refuse to parse, or that is not
+    answered here. Nothing of the database is known: that a table or column does not exist is found where it runs.
     """
     return _remembered(sql) if len(sql) <= _REMEMBERED_CHARACTERS else _translated(sql)
 

@@ -1,4 +1,5 @@
 """COPY and UNLOAD as data."""
+# ruff: noqa: S608  # the texts are the tests' own
 
 import dataclasses
 
@@ -15,22 +16,37 @@ UNLOAD = Unload(query="SELECT 1 AS n", bucket="b", prefix="p/", authorization="a
 COPIES: dict[str, tuple[str, dict[str, object]]] = {
     "text": ("", {}),
     "csv": ("CSV", {"format": "csv", "delimiter": ",", "null_as": ""}),
-    "csv-with-quote": ("FORMAT AS CSV QUOTE AS '%' DELIMITER ';'", {"format": "csv", "quote": "%", "delimiter": ";", "null_as": ""}),
+    "csv-with-quote": (
+        "FORMAT AS CSV QUOTE AS '%' DELIMITER ';'",
+        {"format": "csv", "quote": "%", "delimiter": ";", "null_as": ""},
+    ),
     "tab": ("DELIMITER '\\t'", {"delimiter": "\t"}),
     "json": ("FORMAT JSON 'auto ignorecase'", {"format": "json", "json_paths": "auto ignorecase"}),
     "json-paths": ("JSON AS 's3://b/paths.json'", {"format": "json", "json_paths": "s3://b/paths.json"}),
     "parquet": ("FORMAT AS PARQUET", {"format": "parquet"}),
     "compressed": ("GZIP", {"compression": "gzip"}),
     "header-and-errors": ("IGNOREHEADER AS 1 MAXERROR 10", {"ignore_header": 1, "max_error": 10}),
-    "null": ("NULL AS 'NULL' EMPTYASNULL BLANKSASNULL", {"null_as": "NULL", "empty_as_null": True, "blanks_as_null": True}),
+    "null": (
+        "NULL AS 'NULL' EMPTYASNULL BLANKSASNULL",
+        {"null_as": "NULL", "empty_as_null": True, "blanks_as_null": True},
+    ),
     "manifest": ("MANIFEST REGION 'eu-west-1'", {"manifest": True, "region": "eu-west-1"}),
-    "times": ("DATEFORMAT 'DD.MM.YYYY' TIMEFORMAT AS 'epochmillisecs'", {"date_format": "DD.MM.YYYY", "time_format": "epochmillisecs"}),
+    "times": (
+        "DATEFORMAT 'DD.MM.YYYY' TIMEFORMAT AS 'epochmillisecs'",
+        {"date_format": "DD.MM.YYYY", "time_format": "epochmillisecs"},
+    ),
     "lenient": (
         "TRUNCATECOLUMNS FILLRECORD TRIMBLANKS IGNOREBLANKLINES ACCEPTINVCHARS AS '^'",
-        {"truncate_columns": True, "fill_record": True, "trim_blanks": True, "ignore_blank_lines": True, "accept_invalid": "^"},
+        {
+            "truncate_columns": True,
+            "fill_record": True,
+            "trim_blanks": True,
+            "ignore_blank_lines": True,
+            "accept_invalid": "^",
+        },
     ),
     "of-no-consequence": ("COMPUPDATE OFF STATUPDATE ON ENCODING AS UTF8", {}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("options", "changed"), COPIES.values(), ids=COPIES.keys())
@@ -45,8 +61,11 @@ def test_a_copy_names_its_columns_folded() -> None:
     assert statement.sql == 'INSERT INTO "public"."sales" ("id", "at")'
     assert isinstance(statement.load, Copy)
     assert (
-        statement.load.schema, statement.load.table, statement.load.columns, statement.load.authorization,
-    ) == ("public", "sales", ("id", "at"), "default")  # fmt: skip
+        statement.load.schema,
+        statement.load.table,
+        statement.load.columns,
+        statement.load.authorization,
+    ) == ("public", "sales", ("id", "at"), "default")
 
 
 UNLOADS: dict[str, tuple[str, dict[str, object]]] = {
@@ -54,10 +73,16 @@ UNLOADS: dict[str, tuple[str, dict[str, object]]] = {
     "csv": ("FORMAT CSV HEADER", {"format": "csv", "delimiter": ",", "header": True}),
     "parquet": ("PARQUET", {"format": "parquet"}),
     "one-file": ("PARALLEL OFF ALLOWOVERWRITE", {"parallel": False, "allow_overwrite": True}),
-    "sizes": ("MAXFILESIZE 1.5 GB EXTENSION 'csv.gz' GZIP", {"max_file_size_bytes": 1_610_612_736, "extension": "csv.gz", "compression": "gzip"}),
-    "quotes": ("ADDQUOTES ESCAPE NULL AS '-' DELIMITER ','", {"add_quotes": True, "escape": True, "null_as": "-", "delimiter": ","}),
+    "sizes": (
+        "MAXFILESIZE 1.5 GB EXTENSION 'csv.gz' GZIP",
+        {"max_file_size_bytes": 1_610_612_736, "extension": "csv.gz", "compression": "gzip"},
+    ),
+    "quotes": (
+        "ADDQUOTES ESCAPE NULL AS '-' DELIMITER ','",
+        {"add_quotes": True, "escape": True, "null_as": "-", "delimiter": ","},
+    ),
     "manifest": ("MANIFEST CLEANPATH", {"manifest": True, "clean_path": True}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("options", "changed"), UNLOADS.values(), ids=UNLOADS.keys())

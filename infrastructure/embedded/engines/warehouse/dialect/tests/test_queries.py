@@ -1,4 +1,5 @@
 """Queries: names of columns, order, parameters, SUPER, and what Redshift does not read."""
+# ruff: noqa: S608  # the texts are the tests' own
 
 from decimal import Decimal
 from typing import Any
@@ -100,12 +101,13 @@ def test_select_into_makes_a_table(warehouse: Warehouse) -> None:
 
 CHANGES: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
     "merge": (
-        "MERGE INTO t USING (SELECT 1 id, 'x' v UNION ALL SELECT 9, 'z') s ON t.id = s.id "
-        "WHEN MATCHED THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.v)",
+        """MERGE INTO t USING (SELECT 1 id, 'x' v UNION ALL SELECT 9, 'z') s ON t.id = s.id
+           WHEN MATCHED THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.v)""",
         [(1, "x"), (2, "b"), (9, "z")],
     ),
     "merge-with-columns": (
-        "MERGE INTO t USING (SELECT 1 id) s ON t.id = s.id WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)",
+        """MERGE INTO t USING (SELECT 1 id) s ON t.id = s.id
+           WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)""",
         [(2, "b")],
     ),
     "delete-using": ("DELETE FROM t USING t AS u WHERE t.id = u.id AND u.v = 'a'", [(2, "b")]),
@@ -115,7 +117,7 @@ CHANGES: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
     "insert-with": ("INSERT INTO t WITH n AS (SELECT 5 id) SELECT id, 'e' FROM n", [(1, "a"), (2, "b"), (5, "e")]),
     "rolled-back": ("BEGIN; DELETE FROM t; ROLLBACK", [(1, "a"), (2, "b")]),
     "committed": ("START TRANSACTION; DELETE FROM t WHERE id = 2; END", [(1, "a")]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("change", "expected"), CHANGES.values(), ids=CHANGES.keys())
