@@ -1,7 +1,8 @@
 """Do the books balance? Pure: the history and the books in, discrepancies out. Linear in their size, but for a sort.
 
 For every order acknowledged with 201, once the queue is drained: exactly one order row as ordered, paid or declined,
-and all that `rules` asks of it in the payments table, the ledgers and the order stream.
+and all that `rules` asks of it in the payments table, the ledgers, the order stream and the
+warehouse.
 
     outcome          may exist   must exist
     acknowledged     yes         yes
@@ -160,6 +161,12 @@ def _points_without_order(trial: Trial) -> Iterator[Discrepancy]:
             yield _found(order_id, "points, not ordered", "points were added, and no row in the orders table")
 
 
+def _revenue_without_order(trial: Trial) -> Iterator[Discrepancy]:
+    for order_id in trial.index.revenue:
+        if order_id not in trial.index.orders:
+            yield _found(order_id, "revenue, not ordered", "a row of revenue, and no row in the orders table")
+
+
 def _points_by_the_rule(trial: Trial) -> Iterator[Discrepancy]:
     """Each entry as the customer's tier had it, and each account what its entries add up to."""
     played = replay(trial.books.points)
@@ -219,6 +226,7 @@ _QUESTIONS: tuple[Callable[[Trial], Iterator[Discrepancy]], ...] = (
     _paid_without_order,
     _shared_authorizations,
     _points_without_order,
+    _revenue_without_order,
     _points_by_the_rule,
     _in_sequence,
     _orphaned_letters,
@@ -249,6 +257,7 @@ def _counts(books: Books, attempts: Iterable[Attempt]) -> dict[str, int]:
         **statuses,
         "ledger": len(books.captures),
         "points": sum(entry.order_id is not None for entry in books.points),
+        "revenue": len(books.revenue),
         "events": len(books.events),
         "dead letters": len(books.dead_letters),
     }

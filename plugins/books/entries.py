@@ -75,6 +75,16 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RevenueRow:
+    """A sale in the warehouse."""
+
+    order_id: str
+    customer_id: str
+    store_id: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PointsEntry:
     """A row of loyalty's ledger. `order_id` is None where points were redeemed; `amount_cents` is the order's."""
 
@@ -136,6 +146,7 @@ class Books:
     entries: tuple[LedgerEntry, ...] = ()
     points: tuple[PointsEntry, ...] = ()
     accounts: tuple[PointsAccount, ...] = ()
+    revenue: tuple[RevenueRow, ...] = ()
     events: tuple[OrderEvent, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
     waiting: int = 0

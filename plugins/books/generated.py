@@ -20,6 +20,7 @@ from plugins.books.entries import (
     PaymentRow,
     PointsAccount,
     PointsEntry,
+    RevenueRow,
 )
 from plugins.books.history import Attempt
 from plugins.books.rules import RECEIVABLE, SALES
@@ -84,6 +85,7 @@ def books_of(attempts: Sequence[Attempt], *, declined: Collection[str] = ()) -> 
         entries=tuple(entry for one in paid for entry in entries(one)),
         points=points,
         accounts=accounts(points),
+        revenue=tuple(sale(one) for one in paid),
         events=(
             *(event("order_accepted", one) for one in attempts),
             *(event("order_paid", one) for one in paid),
@@ -175,6 +177,11 @@ def accounts(points: Iterable[PointsEntry]) -> tuple[PointsAccount, ...]:
     for entry in points:
         earned[entry.customer_id] += entry.points
     return tuple(PointsAccount(customer_id=name, balance=total, earned=total) for name, total in earned.items())
+
+
+def sale(of: Attempt) -> RevenueRow:
+    """Its row in the warehouse."""
+    return RevenueRow(order_id=order_id(of), customer_id=of.customer_id, store_id=of.store_id, amount_cents=_cents(of))
 
 
 def event(kind: EventType, of: Attempt) -> OrderEvent:

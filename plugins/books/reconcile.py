@@ -12,6 +12,7 @@ from plugins.books.ledger import DatabaseCloud, read_ledger
 from plugins.books.queues import WAY_OUT, DeadLetters, read_dead_letters
 from plugins.books.readers import read_events, read_orders, read_outbox, read_payments
 from plugins.books.report import BooksReport
+from plugins.books.revenue import read_revenue
 from plugins.books.settling import Backlog, settle
 from plugins.books.story import with_logs
 
@@ -59,7 +60,7 @@ def read_books(platform: Platform, left: Backlog, dead: DeadLetters) -> Books:
     """Against the way of an order, the orders last: what is passed on was stored first, so an order placed while we
     read can lack a payment in this picture, but no payment can lack its order.
     """
-    events = read_events(platform)
+    revenue, events = read_revenue(platform), read_events(platform)
     payments, ledger = read_payments(platform), read_ledger(platform)
     outbox = read_outbox(platform)
     notes = [f"still under way when nothing more happened: {left}"] if left.total else []
@@ -72,6 +73,7 @@ def read_books(platform: Platform, left: Backlog, dead: DeadLetters) -> Books:
         entries=ledger.entries,
         points=ledger.points,
         accounts=ledger.accounts,
+        revenue=revenue,
         events=events,
         dead_letters=dead.letters,
         waiting=left.waiting,

@@ -5,6 +5,7 @@
     ledger capture   one, of the same amount       none
     ledger entries   + and -, adding up to zero    none
     points           one entry, of that amount     none
+    revenue          one row, of the same amount   none
     order_paid       at least one                  none
     authorization    one, in all of them           none
 
@@ -23,6 +24,7 @@ from plugins.books.entries import (
     OutboxRow,
     PaymentRow,
     PointsEntry,
+    RevenueRow,
 )
 from plugins.books.history import Attempt
 from plugins.books.index import Index
@@ -48,6 +50,7 @@ class Case(NamedTuple):
     captures: Sequence[LedgerCapture]
     entries: Sequence[LedgerEntry]
     points: Sequence[PointsEntry]
+    revenue: Sequence[RevenueRow]
     accepted: Sequence[OrderEvent]
     paid: Sequence[OrderEvent]
     dead: Sequence[DeadLetter]
@@ -68,6 +71,7 @@ class Case(NamedTuple):
             captures=index.captures.get(order_id, ()),
             entries=index.entries.get(order_id, ()),
             points=index.points.get(order_id, ()),
+            revenue=index.revenue.get(order_id, ()),
             accepted=index.accepted.get(order_id, ()),
             paid=index.paid.get(order_id, ()),
             dead=index.dead.get(order_id, ()),
@@ -203,6 +207,21 @@ def _points(case: Case, found: list[Wrong]) -> None:
             found.append(("points altered", what))
 
 
+def _revenue(case: Case, found: list[Wrong]) -> None:
+    """A captured payment is a sale in the warehouse, once, with the same amount."""
+    if case.is_captured and not case.revenue:
+        found.append(("revenue missing", "captured, and no row in the warehouse's revenue"))
+    if len(case.revenue) > 1:
+        found.append(("revenue twice", f"{len(case.revenue)} rows in the warehouse's revenue"))
+    if case.revenue and case.payments and not case.is_captured:
+        found.append(("revenue unpaid", f"in the warehouse's revenue, and the payment is {case.payments[0].status}"))
+    attempt = case.attempt
+    for row in case.revenue:
+        if row.amount_cents != case.cents or row.customer_id != attempt.customer_id or row.store_id != attempt.store_id:
+            what = f"the revenue has {row.amount_cents} cents of {row.customer_id} at {row.store_id}"
+            found.append(("revenue altered", what))
+
+
 def _announced_payment(case: Case, found: list[Wrong]) -> None:
     if case.is_captured and not case.paid:
         found.append(("paid event missing", "captured, and no order_paid in the order stream"))
@@ -253,6 +272,7 @@ RULES: tuple[Rule, ...] = (
     _one_authorization,
     _points,
     _announced_payment,
+    _revenue,
     _declined_for_good,
     _not_dead,
 )

@@ -8,6 +8,7 @@ import pytest
 
 from plugins.books import captures
 from plugins.books.captures import CaptureWindow
+from plugins.books.stages import STAGES
 from plugins.chaos.scenario import Recovery
 from plugins.chaos.tests.fakes import scenario
 from plugins.load import result
@@ -72,5 +73,6 @@ def test_what_may_be_claimed_is_what_is_measured() -> None:
 
 def test_every_indicator_is_documented() -> None:
     documented = set(re.findall(r"`([a-z0-9.]+)`", README.read_text(encoding="utf-8").partition("## Indicators")[2]))
-    every = {*result.INDICATORS, *captures.INDICATORS, *runner.INDICATORS, *checkout.INDICATORS}
-    assert every | {"errors.unclean", "rto", "rpo", "capture.rto", "cpu"} <= documented
+    stages = {name for stage in STAGES for name in stage.indicators}
+    every = {*result.INDICATORS, *stages, *runner.INDICATORS, *checkout.INDICATORS}
+    assert every | {"errors.unclean", "rto", "rpo", "capture.rto", "revenue.rto", "cpu"} <= documented

@@ -28,6 +28,7 @@ class Draft:
         self.accepted = _by_order(event for event in books.events if event.type == "order_accepted")
         self.paid = _by_order(event for event in books.events if event.type == "order_paid")
         self.points = _by_order(books.points)
+        self.revenue = _by_order(books.revenue)
         self.accounts = {account.customer_id: account for account in books.accounts}
         self.dead: list[DeadLetter] = []
 
@@ -40,6 +41,7 @@ class Draft:
             entries=_flat(self.entries),
             points=_flat(self.points),
             accounts=tuple(self.accounts.values()),
+            revenue=_flat(self.revenue),
             events=(*_flat(self.accepted), *_flat(self.paid)),
             dead_letters=tuple(self.dead),
         )
@@ -188,7 +190,7 @@ def ghost(*books: str) -> Plant:
 def doubled(draft: Draft, victim: str) -> Iterable[str]:
     """Placed a second time under the same key, and paid for a second time."""
     points_of_nothing(draft, victim)
-    return ghost("orders", "payments", "captures", "entries", "accepted", "paid")(draft, victim)
+    return ghost("orders", "payments", "captures", "entries", "accepted", "paid", "revenue")(draft, victim)
 
 
 def without_points(draft: Draft, victim: str) -> Iterable[str]:
@@ -241,6 +243,11 @@ def in_the_account_only(draft: Draft, victim: str) -> Iterable[str]:
     more = {"balance": account.balance + points, "earned": account.earned + points}
     draft.accounts[account.customer_id] = replace(account, **more)
     return (NO_ORDER,)
+
+
+def sold_after_all(draft: Draft, victim: str) -> Iterable[str]:
+    draft.revenue[victim] = [generated.sale(draft.attempts[victim])]
+    return ()
 
 
 def _later(draft: Draft, victim: str) -> Iterable[str]:

