@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from typing import ClassVar
 
 from infrastructure.embedded.apis.ec2 import machine as machines
+from infrastructure.embedded.apis.ec2.firewall import Firewall
 from infrastructure.embedded.apis.ec2.instances import InstancesApi, Record, set_state
 from infrastructure.embedded.apis.ec2.machine import KIND, Machine
 from infrastructure.embedded.apis.ec2.metrics import Ec2Metrics
@@ -25,12 +26,14 @@ SHUTDOWN_S = 90.0
 """systemd's time for a unit to stop, before it is killed."""
 LEAST_SHUTDOWN_S = 2.0
 """A process needs that long at any pace."""
+GROUPS = "security-groups"
+"""What is looked at beside the instances: whether the groups still permit what they did."""
 KEPT_S = 3600.0
 """For how long a terminated instance can still be described."""
 
 
 class Ec2Controller:
-    """Runs the instances; networks and groups are records only."""
+    """Runs the instances, and has security groups obeyed; networks are records only."""
 
     name: ClassVar[str] = "ec2"
     watches: ClassVar[frozenset[str]] = frozenset({"ec2", "autoscaling"})
@@ -47,15 +50,20 @@ class Ec2Controller:
         self._api = InstancesApi(self._backend, operations, self._console)
         operations.bind(self.name, self._api)
         context.couplings.instance_endpoint = self.endpoint
+        context.network.permits = Firewall(self._backend).permits
         self.metrics = Ec2Metrics(self._running)
         context.metrics.register(self.metrics.collect)
         context.supervisor.on_exit(self._on_exit)
 
     def keys(self) -> Collection[str]:
-        """Every instance on record; one that was forgotten while its machine still runs, too."""
-        return {**{each.id: None for each in self._backend.all_instances()}, **dict.fromkeys(self._machines)}
+        """Every instance on record; one that was forgotten while its machine still runs, too; and the groups."""
+        found = {each.id: None for each in self._backend.all_instances()}
+        return {GROUPS: None, **found, **dict.fromkeys(self._machines)}
 
     async def reconcile(self, key: str, /) -> float | None:
+        if key == GROUPS:
+            self._context.network.review()
+            return None
         instance = self._backend.get_instance_by_id(key)
         if instance is None:
             await self._discard(key)

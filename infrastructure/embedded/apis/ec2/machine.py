@@ -14,6 +14,7 @@ from typing import Any
 
 from infrastructure.embedded.engines.workload import Surroundings
 from infrastructure.embedded.host.process import Process, ProcessSpec
+from infrastructure.embedded.network.edges import Place
 from services import catalog
 
 Record = Any  # moto's instances, which publish no types
@@ -79,6 +80,11 @@ def service_of(instance: Record) -> catalog.Service | None:
     return next((service for service in catalog.SERVICES if service.name == named), None)
 
 
+def _place(instance: Record) -> Place:
+    groups = tuple(group.id for group in instance.security_groups)
+    return Place(groups=groups, subnets=(instance.subnet_id,) if instance.subnet_id else ())
+
+
 def program(instance: Record, machine: Machine, around: Surroundings) -> ProcessSpec | None:
     """What to run for the instance; None when its user data is no script, which nothing runs on AWS either."""
     script = user_data(instance)
@@ -108,5 +114,5 @@ def program(instance: Record, machine: Machine, around: Surroundings) -> Process
         az=instance.availability_zone,
         folder=machine.folder,
         account=machine.id,
-        env=around.environment(place, service.name if service else instance.id, service),
+        env=around.environment(place, service.name if service else instance.id, service, place=_place(instance)),
     )
