@@ -7,6 +7,7 @@ from suites.chaos.ecs_task_kill import ECS_TASK_KILL
 from suites.chaos.elasticache_flush import ELASTICACHE_FLUSH
 from suites.chaos.lambda_concurrency_exhaustion import LAMBDA_CONCURRENCY_EXHAUSTION
 from suites.chaos.rds_failover import RDS_FAILOVER
+from suites.chaos.security_group_lockdown import SECURITY_GROUP_LOCKDOWN
 
 SCENARIOS: tuple[Scenario, ...] = (
     ALB_ROUTING_FAILURE,
@@ -15,4 +16,5 @@ SCENARIOS: tuple[Scenario, ...] = (
     ELASTICACHE_FLUSH,
     ECS_TASK_KILL,
     LAMBDA_CONCURRENCY_EXHAUSTION,
+    SECURITY_GROUP_LOCKDOWN,
 )

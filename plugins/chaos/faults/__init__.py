@@ -12,6 +12,7 @@ from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
 from plugins.chaos.faults.elasticache_flush import ElastiCacheFlush
 from plugins.chaos.faults.lambda_concurrency_exhaustion import LambdaConcurrencyExhaustion
 from plugins.chaos.faults.rds_failover import RdsFailover
+from plugins.chaos.faults.security_group_lockdown import SecurityGroupLockdown
 from services.catalog import functions, http_services, services_on
 
 FAULTS: tuple[Fault, ...] = (
@@ -21,6 +22,7 @@ FAULTS: tuple[Fault, ...] = (
     ElastiCacheFlush(),
     EcsTaskKill(service=services_on("ecs")[0]),
     LambdaConcurrencyExhaustion(service=functions()[0]),
+    SecurityGroupLockdown(),
 )
 
 

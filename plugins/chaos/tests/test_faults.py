@@ -19,6 +19,7 @@ from plugins.chaos.faults import FAULTS, fault
 from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
 from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
 from plugins.chaos.faults.rds_failover import RdsFailover
+from plugins.chaos.faults.security_group_lockdown import SecurityGroupLockdown
 from plugins.chaos.policy import policy
 from plugins.chaos.sabotage import NoOp
 from plugins.chaos.tests.clouds import TestCloud, cloud
@@ -286,6 +287,21 @@ def test_keys_that_ran_out_before_are_none_of_the_flush(platform: TestCloud) -> 
     assert flush.symptom(platform, plan) == "the cache fell from 1 keys to 0"
 
 
+def test_who_connects_while_the_rules_are_on_their_way_is_cut_off_too(platform: TestCloud) -> None:
+    aurora, waits = platform.client("rds"), list[float]()
+
+    def soon(pause_s: float) -> None:
+        waits.append(pause_s)
+        aurora.is_reachable = lambda: False
+
+    aurora.is_reachable = lambda: True
+    lockdown = SecurityGroupLockdown(patience=Patience(pause=soon, clock=lambda: sum(waits)))
+    plan = lockdown.plan(platform, 7.0)
+    lockdown.inject(platform, plan)
+    assert aurora.sessions == 0
+    assert len(waits) == 2
+
+
 def test_an_unknown_fault_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match="alb-routing-failure, rds-failover, dynamodb-throttle"):
         fault("earthquake")
@@ -299,6 +315,7 @@ def test_each_fault_says_how_it_ends() -> None:
         "elasticache-flush": "self-healing",
         "ecs-task-kill": "self-healing",
         "lambda-concurrency-exhaustion": "reversible",
+        "security-group-lockdown": "reversible",
     }
     assert all(len(known.title) > 20 for known in FAULTS)
 
