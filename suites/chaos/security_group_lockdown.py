@@ -1,25 +1,25 @@
 """10: no service's security group may reach the database."""
 
 from plugins.chaos.faults.security_group_lockdown import SecurityGroupLockdown
-from plugins.chaos.scenario import Expected, Recovery, Scenario, Source, Windows
+from plugins.chaos.scenario import Expected, Recovery, Scenario, Source
 from plugins.slo import Slo
 from plugins.telemetry.anomaly import Anomaly
 
 SECURITY_GROUP_LOCKDOWN = Scenario(
     id="10-security-group-lockdown",
     title="Security group lockdown",
-    hypothesis="While connecting to the database times out, orders are taken and payments wait; none is lost or doubled.",
+    hypothesis="While connecting to the database times out, orders are taken and payments wait; none is lost.",
     fault=SecurityGroupLockdown(),
-    rate=30.0,
+    rate=33.0,
     warm_up_s=4.0,
     baseline=Slo.of("before it", "p95 <= 250 ms", "capture.p95 <= 1000 ms", "errors <= 0 %", "dropped <= 0 %"),
     during=Slo.of("orders go on", "p99 <= 500 ms", "errors <= 0 %", "dropped <= 0 %"),
     recovered=Slo.of(
         "drained",
         "p99 <= 1000 ms",  # captures that catch up share the cores with the orders that come
+        "capture.max <= 75000 ms",  # a message whose capture was given up is invisible for a minute, its customer waits
         "errors <= 0 %",
         "rto <= 2 s",
-        "capture.rto <= 120 s",  # a queue that filled for three minutes, as in the full profile, takes its time
         "rpo <= 0",
     ),
     recovery=Recovery(good=Slo.of("a good second", "errors <= 0 %", "goodput >= 24 /s"), counted_from="rollback"),
@@ -35,7 +35,7 @@ SECURITY_GROUP_LOCKDOWN = Scenario(
             ),
         ),
         Expected(
-            anomaly=Anomaly(name="ApproximateAgeOfOldestMessage", direction="up", by=5, unit="s"),
+            anomaly=Anomaly(name="ApproximateAgeOfOldestMessage", direction="up", by=5, unit="s", must_return=False),
             source=Source(
                 namespace="AWS/SQS",
                 metric="ApproximateAgeOfOldestMessage",
@@ -44,5 +44,4 @@ SECURITY_GROUP_LOCKDOWN = Scenario(
             ),
         ),
     ),
-    quick=Windows(baseline_s=5.0, fault_s=10.0, recovery_s=15.0),
 )

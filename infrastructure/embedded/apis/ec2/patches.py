@@ -6,9 +6,9 @@ Replaces in `moto.ec2` (moto 5.2):
   which keeps the endpoints (AWS shows both for a while, as deleted); `create_vpc_endpoint`, which knows no default for
   their type; `allocate_address` and `create_network_interface`, which take any text for an address;
   `associate_vpc_cidr_block`, which associates nothing when nothing is given; `modify_managed_prefix_list`, which takes
-  its name from a list that is to keep it; `modify_security_group_rules`, which leaves a rule for a group for that group;
-  `_load_amis`, whose images are some thousand that nothing here boots, and are
-  those of whoever imported moto first;
+  its name from a list that is to keep it; `modify_security_group_rules`, which leaves a rule for a group
+  for that group; `_load_amis`, whose images are some thousand that nothing here boots, and are those of whoever
+  imported moto first;
 - of the responses: `update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and
   change nothing of a rule for a group or a prefix list;
 - of `SecurityGroupRule`: the `description`, which is that of an address range alone, and the ports, which it reads of

@@ -58,15 +58,12 @@ def test_a_rule_for_the_sources_group_lets_it_in_until_it_is_revoked(vpc: Vpc) -
 
 def test_a_rule_that_is_pointed_at_another_group_lets_that_one_in(vpc: Vpc) -> None:
     vpc.rule("Authorize", vpc.db, {"UserIdGroupPairs": [{"GroupId": vpc.app, "Description": "the app"}]})
-    [rule] = [r for r in vpc.backend.get_security_group_by_name_or_id(vpc.db).ingress_rules]
+    [rule] = list(vpc.backend.get_security_group_by_name_or_id(vpc.db).ingress_rules)
     body = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "Description": "nobody", "ReferencedGroupId": vpc.db}
     changed = {"SecurityGroupRuleId": rule.id, "SecurityGroupRule": body}
     vpc.call("ec2", "ModifySecurityGroupRules", GroupId=vpc.db, SecurityGroupRules=[changed])
     assert not vpc.permits()
-    [shown] = [
-        each
-        for each in vpc.call("ec2", "DescribeSecurityGroupRules", SecurityGroupRuleIds=[rule.id])["SecurityGroupRules"]
-    ]
+    [shown] = vpc.call("ec2", "DescribeSecurityGroupRules", SecurityGroupRuleIds=[rule.id])["SecurityGroupRules"]
     assert (shown["ReferencedGroupInfo"]["GroupId"], shown["Description"]) == (vpc.db, "nobody")
 
 
