@@ -183,6 +183,7 @@ SERVICES: tuple[Service, ...] = (
                 variable="CAFE_AURORA_WRITER_URL",
                 form="postgresql://{host}:{port}/cafe",
             ),
+            Edge(upstream="nlb", variable="CAFE_NLB_URL"),
         ),
         stress=SurgeScenario(
             name="cold-start",
