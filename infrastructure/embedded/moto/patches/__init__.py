@@ -35,6 +35,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
         "infrastructure.embedded.apis.kinesis.throughput",
     ),
     "logs": ("infrastructure.embedded.apis.logs.patches", "infrastructure.embedded.apis.logs.subscriptions"),
+    "redshift": ("infrastructure.embedded.apis.redshift.patches",),
     "rds": ("infrastructure.embedded.apis.rds.patches",),
     "s3": ("infrastructure.embedded.apis.s3.patches",),
     "resourcegroupstaggingapi": ("infrastructure.embedded.apis.tagging.patches",),
