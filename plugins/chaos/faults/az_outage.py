@@ -8,6 +8,8 @@ from plugins.chaos.fault import Call, Cloud, Json, Kind, Patience, Plan
 from plugins.chaos.faults.rds_failover import RdsFailover
 from services.catalog import Service
 
+_UPDATE = "autoscaling:UpdateAutoScalingGroup"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AzOutage:
@@ -25,9 +27,7 @@ class AzOutage:
         *("ecs:DescribeServices", "ecs:DescribeTasks", "ecs:ListTasks", "elasticloadbalancing:DescribeTargetHealth"),
         *("rds:DescribeDBClusters", "rds:DescribeDBInstances", "secretsmanager:GetSecretValue"),
     )
-    writes: tuple[str, ...] = (
-        *("autoscaling:UpdateAutoScalingGroup", "ec2:TerminateInstances", "ecs:StopTask", "rds:FailoverDBCluster"),
-    )
+    writes: tuple[str, ...] = (_UPDATE, "ec2:TerminateInstances", "ecs:StopTask", "rds:FailoverDBCluster")
     failover: RdsFailover = field(default_factory=RdsFailover)
     patience: Patience = field(default_factory=lambda: Patience(deadline_s=600.0))  # an instance takes minutes
 
@@ -35,7 +35,7 @@ class AzOutage:
         database = self.failover.plan(cloud, at)
         there = zones.standing(cloud, zones.of_database(cloud, database.saved("writer")), self.tasks, self.instances)
         there.check()
-        update = Call(action="autoscaling:UpdateAutoScalingGroup", resource=there.group["AutoScalingGroupARN"])
+        update = Call(action=_UPDATE, resource=there.group["AutoScalingGroupARN"])
         ends = [Call(action="ec2:TerminateInstances", resource=each) for each in there.instance_arns]
         stops = [Call(action="ecs:StopTask", resource=task) for task in there.tasks]
         calls = (update, *ends, *stops, *database.calls)

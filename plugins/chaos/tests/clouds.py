@@ -146,10 +146,8 @@ class Scheduler:
         self._calls.append("DescribeTasks")
         found = [arn for arn in tasks if arn in self._tasks]
         zones = {arn: f"us-east-1{'ab'[number % 2]}" for number, arn in enumerate(self._tasks)}
-        tasks: list[dict[str, str]] = [
-            {"taskArn": a, "lastStatus": self._tasks[a], "availabilityZone": zones[a]} for a in found
-        ]
-        return {"tasks": tasks}
+        described = [{"taskArn": a, "lastStatus": self._tasks[a], "availabilityZone": zones[a]} for a in found]
+        return {"tasks": described}
 
     def describe_services(self, *, cluster: str, services: list[str]) -> dict[str, Any]:
         self._calls.append("DescribeServices")
