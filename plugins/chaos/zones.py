@@ -86,6 +86,12 @@ def group(cloud: Cloud, name: str) -> Any:  # boto3 types its answers in stubs o
     return found["AutoScalingGroups"][0]
 
 
+def launch_in(cloud: Cloud, name: str, subnets: Sequence[str]) -> None:
+    """From now on the group launches in these subnets alone."""
+    request = {"AutoScalingGroupName": name, "VPCZoneIdentifier": ",".join(subnets)}
+    cloud.client("autoscaling").update_auto_scaling_group(**request)
+
+
 def running(cloud: Cloud, instances: Sequence[str]) -> tuple[str, ...]:
     """Those of the instances that run."""
     filters = [{"Name": "instance-id", "Values": list(instances)}]

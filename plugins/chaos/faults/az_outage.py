@@ -45,7 +45,7 @@ class AzOutage:
         return plan.reaching(f"{there}, the database's writer")
 
     def inject(self, cloud: Cloud, plan: Plan) -> None:
-        self._launch_in(cloud, plan, plan.saved("left"))
+        zones.launch_in(cloud, plan.saved("group"), plan.saved("left"))
         cloud.client("ec2").terminate_instances(InstanceIds=list(plan.saved("instances")))
         for task in plan.saved("tasks"):
             cloud.client("ecs").stop_task(cluster=plan.saved("ecs"), task=task, reason=self.title)
@@ -53,7 +53,7 @@ class AzOutage:
 
     def rollback(self, cloud: Cloud, plan: Plan) -> None:
         if zones.group(cloud, plan.saved("group"))["VPCZoneIdentifier"] != ",".join(plan.saved("subnets")):
-            self._launch_in(cloud, plan, plan.saved("subnets"))
+            zones.launch_in(cloud, plan.saved("group"), plan.saved("subnets"))
         cluster, service, targets = map(plan.saved, ("ecs", "service", "targets"))
         self.patience.until_clear(lambda: ecs.missing(cloud, cluster, service, targets))
         self.patience.until_clear(lambda: zones.missing(cloud, plan.saved("group")))
@@ -73,8 +73,3 @@ class AzOutage:
         group, cluster = zones.group(cloud, plan.saved("group")), aurora.describe(cloud, plan.saved("cluster"))
         kept: dict[str, Json] = {key: group[key] for key in ("VPCZoneIdentifier", "MinSize", "MaxSize")}
         return {**kept, "members": cluster.members, "writers": len(cluster.writers), "missing": None}
-
-    @staticmethod
-    def _launch_in(cloud: Cloud, plan: Plan, subnets: list[str]) -> None:
-        request = {"AutoScalingGroupName": plan.saved("group"), "VPCZoneIdentifier": ",".join(subnets)}
-        cloud.client("autoscaling").update_auto_scaling_group(**request)
