@@ -6,6 +6,7 @@ from plugins.bench.cold_start import PlatformColdStart
 from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
 from plugins.bench.function_cold_start import ColdStart
+from plugins.bench.instance_recovery import InstanceRecovery
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
 from plugins.bench.recovery import StopTaskRecovery
@@ -23,6 +24,7 @@ FIGURES: tuple[Figure, ...] = (
     SignatureCheck(),
     RuleChangeEffect(),
     StopTaskRecovery(),
+    InstanceRecovery(),
     SqsSend1000Deep(),
     WarmInvokeOverhead(),
     ColdStart(),

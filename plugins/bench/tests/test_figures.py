@@ -112,5 +112,6 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "signature_check",
         "sqs_send_1000_deep",
         "stop_task_recovery",
+        "instance_recovery",
         "warm_invoke_overhead",
     ]

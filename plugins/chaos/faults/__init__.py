@@ -7,6 +7,7 @@ its own. Whoever undoes goes by the plan: it holds the targets.
 from infrastructure.errors import UsageError
 from plugins.chaos.fault import Fault
 from plugins.chaos.faults.alb_routing_failure import AlbRoutingFailure
+from plugins.chaos.faults.az_outage import AzOutage
 from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
 from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
 from plugins.chaos.faults.elasticache_flush import ElastiCacheFlush
@@ -18,6 +19,7 @@ from services.catalog import functions, http_services, services_on
 FAULTS: tuple[Fault, ...] = (
     AlbRoutingFailure(service=http_services()[0]),
     RdsFailover(),
+    AzOutage(tasks=services_on("ecs")[0], instances=services_on("ec2")[0]),
     DynamoDbThrottle(),
     ElastiCacheFlush(),
     EcsTaskKill(service=services_on("ecs")[0]),

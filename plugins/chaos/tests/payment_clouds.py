@@ -47,7 +47,16 @@ class Aurora:
 
     def describe_db_instances(self, *, DBInstanceIdentifier: str) -> dict[str, Any]:  # noqa: N803 - as AWS has it
         self._calls.append("DescribeDBInstances")
-        return {"DBInstances": [{"DBInstanceIdentifier": DBInstanceIdentifier, "DBInstanceStatus": "available"}]}
+        zone = f"us-east-1{'ab'[self.members.index(DBInstanceIdentifier)]}"
+        return {
+            "DBInstances": [
+                {
+                    "DBInstanceIdentifier": DBInstanceIdentifier,
+                    "DBInstanceStatus": "available",
+                    "AvailabilityZone": zone,
+                }
+            ]
+        }
 
     def failover_db_cluster(self, *, DBClusterIdentifier: str) -> None:  # noqa: N803 - as AWS has it
         self._calls.append("FailoverDBCluster")
@@ -68,7 +77,7 @@ class Aurora:
         return f"1700000000.{self.members.index(self.server):06}", "t" if self.is_read_only else "f"
 
 
-class Groups:
+class SecurityGroups:
     """EC2's security groups: two services may reach the database, which has a rule of its own for everybody out."""
 
     def __init__(self, calls: list[str], aurora: Aurora) -> None:

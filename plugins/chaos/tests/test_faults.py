@@ -137,6 +137,10 @@ def no_nodes(platform: TestCloud) -> None:
     client.describe_replication_groups = lambda **_request: {"ReplicationGroups": [group]}
 
 
+def one_zone(platform: TestCloud) -> None:
+    platform.client("autoscaling").subnets = ["subnet-a"]
+
+
 def no_reader(platform: TestCloud) -> None:
     platform.client("rds").members.pop()
 
@@ -156,6 +160,7 @@ def throttled_function(platform: TestCloud) -> None:
         ("dynamodb-throttle", cut_table),
         ("elasticache-flush", no_nodes),
         ("ecs-task-kill", no_tasks),
+        ("az-outage", one_zone),
         ("rds-failover", no_reader),
         ("rds-failover", no_writer),
         ("lambda-concurrency-exhaustion", throttled_function),
@@ -303,7 +308,7 @@ def test_who_connects_while_the_rules_are_on_their_way_is_cut_off_too(platform: 
 
 
 def test_an_unknown_fault_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="alb-routing-failure, rds-failover, dynamodb-throttle"):
+    with pytest.raises(UsageError, match="alb-routing-failure, rds-failover, az-outage, dynamodb-throttle"):
         fault("earthquake")
 
 
@@ -311,6 +316,7 @@ def test_each_fault_says_how_it_ends() -> None:
     assert {known.name: known.kind for known in FAULTS} == {
         "alb-routing-failure": "reversible",
         "rds-failover": "self-healing",
+        "az-outage": "reversible",
         "dynamodb-throttle": "reversible",
         "elasticache-flush": "self-healing",
         "ecs-task-kill": "self-healing",

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any, ClassVar
 
+from infrastructure.embedded.apis.autoscaling import causes
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.instances import LONGEST_WAIT_S, Instances
 from infrastructure.embedded.apis.autoscaling.record import LAUNCHING, TERMINATING, Group, Member, Wait
@@ -174,13 +175,14 @@ class AutoScalingController:
         if before == group.desired:
             group.called = ""
         for number, instance in enumerate(decision.surplus):
-            text = "instance was taken out of service in response to a difference between desired and actual capacity,"
-            cause = f"{text} shrinking the capacity from {before - number} to {before - number - 1}."
+            cause = causes.surplus(before - number)
             self._instances.leave(group, group.members[instance], cause, replaces=False, called=group.called)
         for zone in decision.launches:
             if now < group.held_until:
                 return group.held_until
-            self._launch(group, zone, now)
+            self._launch(group, zone, now, causes.missing(group))
+        if decision.balancing and now >= group.held_until:
+            self._launch(group, decision.balancing, now, causes.lopsided(group, decision.balancing), is_extra=True)
         return now if decision.replaced or decision.surplus else None
 
     def _view(self, group: Group, now: float) -> GroupView:
@@ -203,12 +205,14 @@ class AutoScalingController:
                     is_protected=each.is_protected,
                     is_unhealthy=each.health == "Unhealthy",
                     is_outdated=each.is_outdated,
+                    is_extra=each.is_extra,
                 )
                 for each in group.standing()
             ),
             may_launch=group.does("Launch"),
             may_terminate=group.does("Terminate"),
             may_replace=group.does("ReplaceUnhealthy"),
+            may_balance=group.does("AZRebalance") and group.refresh is None and not group.is_deleting,
         )
 
     def _places(self, group: Group) -> dict[str, str]:
@@ -218,10 +222,7 @@ class AutoScalingController:
         zones = {name: s.availability_zone for subnets in self._ec2.subnets.values() for name, s in subnets.items()}
         return {zones[name]: name for name in reversed(group.subnets) if name in zones}
 
-    def _launch(self, group: Group, zone: str, now: float) -> None:
-        standing = len(group.standing())
-        text = "instance was started in response to a difference between desired and actual capacity,"
-        cause = f"{group.called}an {text} increasing the capacity from {standing} to {standing + 1}."
+    def _launch(self, group: Group, zone: str, now: float, cause: str, *, is_extra: bool = False) -> None:
         activity = group.begin("Launching a new EC2 instance", cause, now)
         subnet = self._places(group)[zone]
         where = {"SubnetId": subnet} if subnet else {"Placement": {"AvailabilityZone": zone}}
@@ -255,6 +256,7 @@ class AutoScalingController:
             since=now,
             activity=activity,
             is_protected=group.protects_new,
+            is_extra=is_extra,
         )
 
     def _failed(self, group: Group, activity: Any, problem: str, now: float) -> None:

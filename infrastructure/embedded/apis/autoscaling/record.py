@@ -72,6 +72,8 @@ class Member:
     """Whether the refresh under way is still to replace it."""
     replaces: bool = True
     """Whether the group launches another one in its place."""
+    is_extra: bool = False
+    """Launched beyond the desired capacity, to balance the zones."""
     why: str = ""
     """Why it is unhealthy, or is to leave."""
 
