@@ -7,6 +7,7 @@ from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
 from plugins.bench.function_cold_start import ColdStart
 from plugins.bench.instance_recovery import InstanceRecovery
+from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
 from plugins.bench.recovery import StopTaskRecovery
@@ -26,6 +27,7 @@ FIGURES: tuple[Figure, ...] = (
     StopTaskRecovery(),
     InstanceRecovery(),
     SqsSend1000Deep(),
+    KinesisPut(),
     WarmInvokeOverhead(),
     ColdStart(),
     FailoverWriteGap(),
