@@ -19,7 +19,7 @@ Operator = Literal["<=", ">=", "="]
 
 UNITS: Mapping[str, str] = {
     **dict.fromkeys(("p50", "p90", "p95", "p99", "p999", "max", "mean", "slip"), "ms"),
-    **dict.fromkeys(("errors", "unclean", "dropped", "cpu", "within", "cold"), "%"),
+    **dict.fromkeys(("errors", "unclean", "dropped", "cpu", "cold"), "%"),
     **dict.fromkeys(("throughput", "goodput", "offered", "rate"), "/s"),
     **dict.fromkeys(("rto", "stop", "back"), "s"),
     "rpo": "",

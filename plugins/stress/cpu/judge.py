@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
 from plugins.reporting.impact import Back, Course, Felt, Impact
 from plugins.reporting.record import RunRecord, Step
-from plugins.slo import Verdict, plain
+from plugins.slo import SloReport, Verdict, plain
 from plugins.stress.cpu.runner import StressEvidence
 from plugins.stress.probing import indicators
 from plugins.telemetry import Series, Span
@@ -19,6 +20,10 @@ BACK_S = 5.0
 """What the CPU does until here after the end is its way down; it is calm for good when it is calm beyond."""
 
 
+FULL = 5.0
+"""Percent of a machine's CPU: with less of it idle, whoever wants more waits."""
+
+
 def judge(claim: "CpuClaim", evidence: StressEvidence) -> RunRecord:
     """Held, worked, answering, stopped, calm, each judged on its own stretch of time; and what the others promised."""
     seen, probed = measured(claim, evidence), indicators(evidence.probes)
@@ -28,6 +33,8 @@ def judge(claim: "CpuClaim", evidence: StressEvidence) -> RunRecord:
         else slo.judge(seen)
         for slo in claim.slos
     )
+    if _is_starved(claim, evidence, seen["cpu"]):
+        own = (_doubted(own[0], evidence), *own[1:])
     reports = (*own, *(other.judge(evidence.latency_scale) for other in evidence.others))
     spans = {span.name: span for span in evidence.timeline.spans}
     steps = tuple(
@@ -85,7 +92,7 @@ def _held(series: Series, span: Span) -> float | None:
 
     The run makes the service scale out, and the period in which a task starts says nothing of the controller: the new
     task's start-up may burn twice its allotment, or its allotment counts before it does any work. The share of periods
-    within the tolerance is judged beside it.
+    within the tolerance is reported beside it.
     """
     values = series.within(span.start, span.end).values
     return median(values) if values else None
@@ -96,6 +103,27 @@ def _share_held(claim: "CpuClaim", evidence: StressEvidence, span: Span) -> floa
     objective = claim.held.objectives[0]
     within = [value for value in values if objective.judge(value).verdict is Verdict.PASS]
     return 100.0 * len(within) / len(values) if values else None
+
+
+def _is_starved(claim: "CpuClaim", evidence: StressEvidence, cpu: float | None) -> bool:
+    """Was the target missed from below while the machine had no CPU left? Then nobody could have held it."""
+    is_full = evidence.idle is not None and evidence.idle < FULL
+    return is_full and cpu is not None and cpu < claim.service.stress.target_cpu
+
+
+def _doubted(report: SloReport, evidence: StressEvidence) -> SloReport:
+    """What was missed stays in doubt."""
+    results = tuple(
+        replace(
+            each.objective.judge(None),
+            doubt=f"measured {plain(each.value or 0.0)} %, with {plain(evidence.idle or 0.0)} % of this machine's CPU"
+            " idle: run it where more is left",
+        )
+        if each.verdict is Verdict.FAIL
+        else each
+        for each in report.results
+    )
+    return replace(report, results=results)
 
 
 def _impact(claim: "CpuClaim", evidence: StressEvidence, seen: Mapping[str, float | None]) -> Impact:

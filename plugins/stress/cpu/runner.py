@@ -3,7 +3,9 @@
 import threading
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from infrastructure.cloud import Platform
 from plugins.reporting.progress import Progress
@@ -27,7 +29,8 @@ _CALM_S = 7.0
 class StressEvidence:
     """What one run left: when it was, CPU and work (units a second) by CloudWatch, how requests were answered.
 
-    `ended`: when DELETE was sent, Unix seconds.
+    `ended`: when DELETE was sent, Unix seconds. `idle`: percent of this machine's CPU that nobody used while the target
+    was held, where the platform is on it; None where it is elsewhere.
     """
 
     run_id: str
@@ -38,6 +41,7 @@ class StressEvidence:
     others: tuple[Neighbour, ...]
     ended: float
     stop: Stop
+    idle: float | None = None
     latency_scale: float = 1.0
 
 
@@ -45,15 +49,18 @@ def run(platform: Platform, claim: "CpuClaim", length_s: float, progress: Progre
     """Drive the service for `length_s` seconds, end that, then watch it come to rest."""
     base, story = platform.endpoint(claim.service.entrance), claim.service.stress
     health = neighbours.get(f"{base}{claim.service.health_path}", status=200)
-    on_machine = on_this_machine(platform.status(), story.work)
+    status = platform.status()
     with StressApi(base, claim.service.stress_path, platform.operator_token()) as api:
         with neighbours.watched(platform, claim.service) as others, Prober(health) as prober:
             started = time.time()
             run_id = api.start(length_s + SPARE_S, story.target_cpu)
             with progress.phase(f"{story.name} on {claim.service.name}", length_s):
-                threading.Event().wait(length_s)
+                threading.Event().wait(claim.settle_s)
+                before = psutil.cpu_times()
+                threading.Event().wait(length_s - claim.settle_s)
+                idle = None if status.pid is None else idle_share(before, psutil.cpu_times())
         ended = time.time()
-        stopped = stop(api, on_machine)
+        stopped = stop(api, on_this_machine(status, story.work))
     with progress.phase("calm afterwards", _CALM_S + platform.metric_period_s):
         threading.Event().wait(_CALM_S + platform.metric_period_s)
     cpu = read(platform, cpu_metric(platform, claim.service), started, time.time())
@@ -68,8 +75,16 @@ def run(platform: Platform, claim: "CpuClaim", length_s: float, progress: Progre
         others=others,
         ended=ended,
         stop=stopped,
+        idle=idle,
         latency_scale=platform.environment.slo.latency_scale,
     )
+
+
+def idle_share(before: Any, after: Any) -> float:
+    """Percent of CPU time between two readings of psutil's that nobody used; what a hypervisor took is used."""
+    names = [name for name in after._fields if not name.startswith("guest")]  # they are in `user` already
+    spent = {name: float(getattr(after, name) - getattr(before, name)) for name in names}
+    return 100.0 * (spent["idle"] + spent.get("iowait", 0.0)) / max(sum(spent.values()), 1e-9)
 
 
 def _work(platform: Platform, claim: "CpuClaim", started: float, ended: float) -> Series:
