@@ -19,6 +19,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from infrastructure.embedded.apis.autoscaling.groups import Groups
+from infrastructure.embedded.apis.autoscaling.scaling import Scaling
 from infrastructure.embedded.apis.cloudformation import controller as cloudformation
 from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.record import EcsRecord
@@ -80,8 +81,10 @@ class Stacks:
         operations.bind("elasticache", ElastiCacheApi(self.backends.elasticache, operations, ports.__next__))
         operations.bind("memorydb", MemoryDbApi(self.backends.memorydb, operations, ports.__next__))
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
-        operations.bind("autoscaling", Groups(self.backends.account, REGION, operations, time.time))
-        self.functions = LambdaController(_context(self))
+        context = _context(self)
+        groups = Groups(self.backends.account, REGION, operations, time.time)
+        operations.bind("autoscaling", groups, Scaling(groups, context))
+        self.functions = LambdaController(context)
 
     def put(self, bucket: str, key: str, **files: str) -> None:
         """Upload a zip archive of `files` (module name to source)."""
@@ -150,7 +153,7 @@ class Still:
 
 
 def _context(stacks: Stacks) -> Any:
-    """What the Lambda controller needs to keep records and unpack code."""
+    """What controllers need to keep records and unpack code. No metric is ever reported."""
     folder = Path(tempfile.mkdtemp())
     weakref.finalize(stacks, shutil.rmtree, folder, ignore_errors=True)
     weakref.finalize(stacks, StateFolder(folder).remove_run)
@@ -158,7 +161,7 @@ def _context(stacks: Stacks) -> Any:
         account=ACCOUNT,
         region=REGION,
         backends=stacks.backends,
-        metrics=SimpleNamespace(register=lambda _collector: None),
+        metrics=SimpleNamespace(register=lambda _collector: None, store=None),
         pace=FAST,
         pages={},
         state=StateFolder(folder),
