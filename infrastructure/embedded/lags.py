@@ -93,6 +93,13 @@ TRANSACTION_CONFLICT = Lag(
         "#transaction-conflict-handling"
     ),
 )
+LOG_DRIVER = Lag(
+    api="logs",
+    what="a line that a container writes waits for the log driver's next batch",
+    aws=5.0,
+    fast=0.5,
+    source="https://github.com/moby/moby/blob/master/daemon/logger/awslogs/cloudwatchlogs.go, force flush interval",
+)
 LAGS: tuple[Lag, ...] = (
     DEREGISTERED_TARGET,
     STOPPED_TASK,
@@ -102,4 +109,5 @@ LAGS: tuple[Lag, ...] = (
     POLLERS,
     MORE_POLLERS,
     TRANSACTION_CONFLICT,
+    LOG_DRIVER,
 )
