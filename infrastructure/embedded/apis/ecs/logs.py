@@ -106,8 +106,8 @@ def attach(
     if name not in groups:
         raise CannotStart(
             "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "
-            "failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist: "
-            f"{name}"
+            "failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not "
+            f"exist: {name}"
         )
     group = groups[name]
     stream = "/".join((str(options.get("awslogs-stream-prefix", "")), str(container["name"]), str(task.id))).lstrip("/")
