@@ -1,5 +1,6 @@
 """The figures of `make bench`, one file each; adding one is a file and its line in `FIGURES`."""
 
+from plugins.bench.batch import BatchAgainstJava, BatchMemory, BatchRate, BatchRuns
 from plugins.bench.books import Books100kOrders
 from plugins.bench.captured import CapturedRuns, OrdersCapturedRate, PaymentQueueAge
 from plugins.bench.cold_start import PlatformColdStart
@@ -16,12 +17,16 @@ from plugins.bench.signature_check import SignatureCheck
 from plugins.bench.sqs_send import SqsSend1000Deep
 from plugins.bench.warm_invoke import WarmInvokeOverhead
 
+_BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
 
 FIGURES: tuple[Figure, ...] = (
     PlatformColdStart(),
     Books100kOrders(),
     IdlePlatformRss(),
+    BatchRate(_BATCHES),
+    BatchMemory(_BATCHES),
+    BatchAgainstJava(_BATCHES),
     SignatureCheck(),
     RuleChangeEffect(),
     StopTaskRecovery(),

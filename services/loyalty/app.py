@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from botocore.exceptions import BotoCoreError
@@ -32,7 +33,6 @@ from services.loyalty.settings import LoyaltySettings
 from services.loyalty.store import NO_PATIENCE, AuroraStore, Patience, StoreUnavailable
 
 SERVICE: Final = catalog.http_service("loyalty")
-NAMESPACE: Final = "CloudCafe/Loyalty"
 LATENCY: Final = "AccrualLatency"
 PREPARE_AGAIN_S: Final = 0.5
 
@@ -66,7 +66,7 @@ class Parts(TaskParts):
     def __init__(self, settings: LoyaltySettings) -> None:
         super().__init__(
             settings,
-            namespace=NAMESPACE,
+            namespace=SERVICE.namespace,
             redis_url=settings.cafe_memorydb_url,
             dependencies=Dependencies("cloudwatch", "secretsmanager", store.NAME, board.NAME),
         )
@@ -106,6 +106,7 @@ def build(parts: Parts) -> Gateway:
         vcpu=settings.cafe_vcpu,
         task=settings.cafe_instance_id,
         report=stress.report,
+        count=partial(parts.metrics.count, SERVICE.stress.counts),
     )
     app = api.create(
         title="CloudCafe loyalty",
