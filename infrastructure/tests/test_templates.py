@@ -48,6 +48,9 @@ AccrualEventSourceId OrderStreamName OrderStreamArn AlbArn AlbDnsName AlbFullNam
 ListenerArn OrderTargetGroupArn OrderTargetGroupFullName OrderRuleArn MaintenanceTargetGroupArn ClusterName ClusterArn
 OrderServiceName OrderTaskDefinitionArn OperatorTokenSecretArn
 LoyaltySecurityGroupId LoyaltyTargetGroupArn LoyaltyAutoScalingGroupName NlbArn NlbDnsName
+AnalyticsSecurityGroupId AnalyticsTargetGroupArn AnalyticsAutoScalingGroupName StreamLeaseTableName
+StreamLeaseTableArn WarehouseSecurityGroupId WarehouseClusterIdentifier WarehouseDatabaseName WarehouseSecretArn
+WarehouseRoleArn
 """.split()  # noqa: SIM905 - a list of names reads better than thirty quoted strings
 )
 """What the layers above ask for by name."""

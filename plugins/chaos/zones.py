@@ -1,6 +1,6 @@
-"""What stands in an Availability Zone, as the faults see it: tasks of a service, instances and subnets of a group."""
+"""What stands in an Availability Zone, as the faults see it: tasks of a service, instances and subnets of groups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,29 +10,20 @@ from services.catalog import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Of one service's tasks and of a group's instances, those in `zone`; `left` are the group's subnets elsewhere."""
+class Part:
+    """Of one Auto Scaling group: its instances in the zone. `left` are its subnets elsewhere."""
 
-    zone: str
-    cluster: str
-    service: str
-    tasks: tuple[str, ...]
-    all_tasks: int
     group: Any  # boto3 types its answers in stubs only
     instances: tuple[str, ...]
     subnets: tuple[str, ...]
     left: tuple[str, ...]
 
     def __str__(self) -> str:
-        tasks, instances = f"{len(self.tasks)} of {self.all_tasks} tasks", len(self.group["Instances"])
-        group = self.group["AutoScalingGroupName"]
-        return f"{self.zone}: {tasks} of {self.service}, {len(self.instances)} of {instances} instances of {group}"
+        return f"{len(self.instances)} of {len(self.group['Instances'])} instances of {self.name}"
 
-    def check(self) -> None:
-        """`EmptyTargetError` unless something stands there, and something is left elsewhere."""
-        if not (self.tasks and self.instances and self.left and len(self.tasks) < self.all_tasks):
-            left = f"{len(self.left)} of {len(self.subnets)} subnets elsewhere"
-            raise EmptyTargetError(f"{self}, {left}: an outage needs some of each there, and some elsewhere")
+    @property
+    def name(self) -> str:
+        return str(self.group["AutoScalingGroupName"])
 
     @property
     def instance_arns(self) -> tuple[str, ...]:
@@ -43,34 +34,72 @@ class Standing:
     @property
     def backup(self) -> Mapping[str, Json]:
         """What an outage's plan holds of it."""
+        return {"name": self.name, "instances": self.instances, "subnets": self.subnets, "left": self.left}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Of one service's tasks and of some groups' instances, those in `zone`."""
+
+    zone: str
+    cluster: str
+    service: str
+    tasks: tuple[str, ...]
+    all_tasks: int
+    parts: tuple[Part, ...]
+
+    def __str__(self) -> str:
+        groups = ", ".join(map(str, self.parts))
+        return f"{self.zone}: {len(self.tasks)} of {self.all_tasks} tasks of {self.service}, {groups}"
+
+    def check(self) -> None:
+        """`EmptyTargetError` unless something of each stands there, and something is left elsewhere."""
+        whole = all(part.instances and part.left for part in self.parts)
+        if not (self.tasks and whole and len(self.tasks) < self.all_tasks):
+            left = ", ".join(f"{len(part.left)} of {len(part.subnets)} of {part.name}" for part in self.parts)
+            raise EmptyTargetError(
+                f"{self}; subnets elsewhere: {left}: an outage needs some of each there, and some elsewhere"
+            )
+
+    @property
+    def instances(self) -> tuple[str, ...]:
+        return tuple(each for part in self.parts for each in part.instances)
+
+    @property
+    def backup(self) -> Mapping[str, Json]:
+        """What an outage's plan holds of it."""
         return {
             "zone": self.zone,
             "ecs": self.cluster,
             "service": self.service,
             "tasks": self.tasks,
-            "group": self.group["AutoScalingGroupName"],
+            "groups": tuple(part.backup for part in self.parts),
             "instances": self.instances,
-            "subnets": self.subnets,
-            "left": self.left,
         }
 
 
-def standing(cloud: Cloud, zone: str, tasks: Service, instances: Service) -> Standing:
-    """What of the service that is `tasks`, and of the one that is `instances`, stands in `zone`."""
+def standing(cloud: Cloud, zone: str, tasks: Service, instances: Sequence[Service]) -> Standing:
+    """What of the service that is `tasks`, and of those that are `instances`, stands in `zone`."""
     cluster, service = cloud.output("ClusterName"), cloud.output(tasks.key("ServiceName"))
     placed = _of_tasks(cloud, cluster, ecs.running(cloud, cluster, service))
-    found = group(cloud, cloud.output(instances.key("AutoScalingGroupName")))
-    subnets = tuple(found["VPCZoneIdentifier"].split(","))
     return Standing(
         zone=zone,
         cluster=cluster,
         service=service,
         tasks=tuple(task for task, where in placed.items() if where == zone),
         all_tasks=len(placed),
+        parts=tuple(_part(cloud, zone, cloud.output(each.key("AutoScalingGroupName"))) for each in instances),
+    )
+
+
+def _part(cloud: Cloud, zone: str, name: str) -> Part:
+    found = group(cloud, name)
+    subnets = tuple(found["VPCZoneIdentifier"].split(","))
+    return Part(
         group=found,
         instances=tuple(each["InstanceId"] for each in found["Instances"] if each["AvailabilityZone"] == zone),
         subnets=subnets,
-        left=tuple(name for name, where in _of_subnets(cloud, subnets).items() if where != zone),
+        left=tuple(subnet for subnet, where in _of_subnets(cloud, subnets).items() if where != zone),
     )
 
 
@@ -100,13 +129,27 @@ def running(cloud: Cloud, instances: Sequence[str]) -> tuple[str, ...]:
     return tuple(each["InstanceId"] for each in every if each["State"]["Name"] == "running")
 
 
-def missing(cloud: Cloud, name: str) -> str | None:
-    """What is still missing of a whole group: as many sound instances in service as it wants, and no others."""
-    record = group(cloud, name)
-    states = [(each["LifecycleState"], each["HealthStatus"]) for each in record["Instances"]]
-    if states == [("InService", "Healthy")] * record["DesiredCapacity"]:
-        return None
-    return f"group {name} wants {record['DesiredCapacity']} instances in service and healthy; it has {states}"
+def narrowed(cloud: Cloud, subnets: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Those of the groups that launch elsewhere than in their `subnets`."""
+    return tuple(name for name, every in subnets.items() if group(cloud, name)["VPCZoneIdentifier"] != ",".join(every))
+
+
+def bounds(cloud: Cloud, names: Iterable[str]) -> dict[str, Json]:
+    """Where each group may launch, and how many."""
+    records = {name: group(cloud, name) for name in names}
+    return {
+        name: [record[key] for key in ("VPCZoneIdentifier", "MinSize", "MaxSize")] for name, record in records.items()
+    }
+
+
+def missing(cloud: Cloud, names: Iterable[str]) -> str | None:
+    """What is still missing of whole groups: as many sound instances in service as each wants, and no others."""
+    for record in (group(cloud, name) for name in names):
+        states = [(each["LifecycleState"], each["HealthStatus"]) for each in record["Instances"]]
+        if states != [("InService", "Healthy")] * record["DesiredCapacity"]:
+            wanted = f"{record['DesiredCapacity']} instances in service and healthy"
+            return f"group {record['AutoScalingGroupName']} wants {wanted}; it has {states}"
+    return None
 
 
 def _of_tasks(cloud: Cloud, cluster: str, tasks: Sequence[str]) -> dict[str, str]:

