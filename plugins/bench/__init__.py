@@ -12,6 +12,8 @@ from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
 from plugins.bench.recovery import StopTaskRecovery
+from plugins.bench.report_storm import ReportQueueTime, ReportRunTime, ReportStormRate, StormRuns
+from plugins.bench.revenue import RevenueLag, RowsWrongAfterKills
 from plugins.bench.rule_change import RuleChangeEffect
 from plugins.bench.signature_check import SignatureCheck
 from plugins.bench.sqs_send import SqsSend1000Deep
@@ -19,6 +21,7 @@ from plugins.bench.warm_invoke import WarmInvokeOverhead
 
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
+_STORMS = StormRuns()
 
 FIGURES: tuple[Figure, ...] = (
     PlatformColdStart(),
@@ -40,4 +43,9 @@ FIGURES: tuple[Figure, ...] = (
     OrderLatency(),
     OrdersCapturedRate(_CAPTURED),
     PaymentQueueAge(_CAPTURED),
+    RevenueLag(),
+    ReportStormRate(_STORMS),
+    ReportQueueTime(_STORMS),
+    ReportRunTime(_STORMS),
+    RowsWrongAfterKills(),
 )

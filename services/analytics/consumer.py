@@ -17,7 +17,8 @@ from services.analytics.lease_table import LeaseLost
 from services.analytics.leases import SHARD_END, Lease
 from services.analytics.loading import Batch
 from services.analytics.stream import Reading, Record, is_expired
-from services.analytics.warehouse import EpochPassed, WarehouseAway
+from services.analytics.warehouse import EpochPassed
+from services.chassis.aws.data_api import WarehouseAway
 from services.chassis.aws.errors import AwsError
 
 BUSY_S: Final = 0.5

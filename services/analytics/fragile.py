@@ -12,7 +12,7 @@ from services.analytics.consumer import Checkpoints, Progress, Sink, Stream
 from services.analytics.leases import SHARD_END, Lease
 from services.analytics.loading import Batch
 from services.analytics.stream import Record
-from services.analytics.warehouse import WarehouseAway
+from services.chassis.aws.data_api import WarehouseAway
 from services.chassis.aws.errors import AwsError
 
 READ_S: Final = 0.5

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from services.analytics.reports import DRAW, DROP, fingerprint, rows_of, statements, written
-from services.analytics.warehouse import Record, WarehouseAway
+from services.chassis.aws.data_api import Record, WarehouseAway
 from services.chassis.stress.engine import StressRun
 
 AT_ONCE: Final = 250

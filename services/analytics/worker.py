@@ -14,7 +14,6 @@ from typing import Final
 from botocore.exceptions import BotoCoreError
 
 from services import catalog
-from services.analytics import warehouse
 from services.analytics.consumer import Consumer
 from services.analytics.fragile import HastyConsumer
 from services.analytics.keeper import HAND_OVER_S, Keeper, Reader
@@ -25,8 +24,10 @@ from services.analytics.settings import AnalyticsSettings
 from services.analytics.storm import AT_ONCE, Storm
 from services.analytics.stream import OrderStream
 from services.analytics.stress import spool
-from services.analytics.warehouse import Warehouse, WarehouseAddress, WarehouseAway
+from services.analytics.warehouse import Warehouse
 from services.chassis import log
+from services.chassis.aws import data_api
+from services.chassis.aws.data_api import WarehouseAddress, WarehouseAway
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import DYNAMODB, KINESIS, REDSHIFT_DATA, SECRETS
 from services.chassis.aws.objects import S3, Objects, RestWire
@@ -88,7 +89,7 @@ class Parts(TaskParts):
 
     def __init__(self, settings: AnalyticsSettings) -> None:
         dependencies = Dependencies(
-            "cloudwatch", "secretsmanager", "kinesis", "dynamodb", "s3", "redshift-data", warehouse.NAME
+            "cloudwatch", "secretsmanager", "kinesis", "dynamodb", "s3", "redshift-data", data_api.NAME
         )
         super().__init__(
             settings, namespace=NAMESPACE, redis_url=settings.cafe_elasticache_url, dependencies=dependencies
@@ -113,9 +114,9 @@ class Parts(TaskParts):
 
     def _reader(self, lease: Lease) -> Reader:
         kind = Consumer if self.is_resilient else HastyConsumer
-        return kind(lease, self._stream, self._loader, self._leases, self._observe)
+        return kind(lease, self._stream, self._loader, self._leases, self.observe)
 
-    def _observe(self, batch: Batch) -> None:
+    def observe(self, batch: Batch) -> None:
         self.metrics.count(ROWS, batch.rows)
         self.metrics.count(POISON, batch.poison)
         if batch.sales:
@@ -130,7 +131,7 @@ class Parts(TaskParts):
     def report(self) -> Mapping[str, object]:
         """What the health endpoint says of the work; degraded while the warehouse is away."""
         held, now = self.keeper.held, time.time()
-        is_away = self.dependencies.report()[warehouse.NAME]["state"] == "failing"
+        is_away = self.dependencies.report()[data_api.NAME]["state"] == "failing"
         return {
             "status": "degraded" if is_away else "ok",
             "behind_s": self.behind_s(),

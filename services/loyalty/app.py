@@ -133,6 +133,7 @@ async def _life(parts: Parts, stress: Coordinator, engine: Engine) -> AsyncItera
     """What runs beside the requests, from the first to the last of them."""
     await parts.store.start()
     parts.background.start("tables", parts.prepare())
+    parts.background.start("leaderboard", parts.board.keep(parts.store.leaders))
     parts.background.start("metrics", parts.metrics.run())
     parts.background.start("stress", stress.follow(engine))
     parts.background.start("stress bus", parts.bus.listen({stress.channel: stress.look}, stress.look))

@@ -45,16 +45,13 @@ class Pauses:
         self._queue_url = queue_url
 
     def spread(self, batch: Batch) -> None:
-        """Set when each failed message of `batch` comes again. When that fails, the visibility time-out holds."""
+        """Set when what has failed of `batch` comes again. When that fails, the visibility time-out holds."""
         failed = [message for message in batch.messages if not batch.is_open(message)]
         if not failed:
             return
+        pause = pause_s(max(message.receives for message in failed))
         entries = [
-            {
-                "Id": str(number),
-                "ReceiptHandle": message.receipt,
-                "VisibilityTimeout": pause_s(message.receives),
-            }
+            {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": pause}
             for number, message in enumerate(failed)
         ]
         try:

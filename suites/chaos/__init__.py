@@ -2,6 +2,7 @@
 
 from plugins.chaos.scenario import Scenario
 from suites.chaos.alb_routing_failure import ALB_ROUTING_FAILURE
+from suites.chaos.analytics_worker_loss import ANALYTICS_WORKER_LOSS
 from suites.chaos.az_outage import AZ_OUTAGE
 from suites.chaos.dynamodb_throttle import DYNAMODB_THROTTLE
 from suites.chaos.ecs_task_kill import ECS_TASK_KILL
@@ -18,5 +19,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     ELASTICACHE_FLUSH,
     ECS_TASK_KILL,
     LAMBDA_CONCURRENCY_EXHAUSTION,
+    ANALYTICS_WORKER_LOSS,
     SECURITY_GROUP_LOCKDOWN,
 )

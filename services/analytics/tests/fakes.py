@@ -10,7 +10,8 @@ from services.analytics.lease_table import LeaseLost
 from services.analytics.leases import SHARD_END, TRIM_HORIZON, Lease
 from services.analytics.loading import Batch
 from services.analytics.stream import Reading, Record
-from services.analytics.warehouse import EpochPassed, WarehouseAway
+from services.analytics.warehouse import EpochPassed
+from services.chassis.aws.data_api import WarehouseAway
 from services.chassis.aws.errors import AwsError
 
 AT = 1_795_000_000.0

@@ -10,7 +10,7 @@ from services.analytics.loading import Loader
 from services.analytics.statements import Load
 from services.analytics.stream import Record
 from services.analytics.tests.fakes import AT, away, paid
-from services.analytics.warehouse import WarehouseAway
+from services.chassis.aws.data_api import WarehouseAway
 from services.chassis.aws.errors import AwsError
 
 SHARD = "shardId-000000000001"

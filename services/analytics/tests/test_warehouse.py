@@ -9,7 +9,8 @@ import pytest
 
 from services.analytics.statements import Load
 from services.analytics.tests.fakes import away
-from services.analytics.warehouse import NAME, EpochPassed, Warehouse, WarehouseAddress, WarehouseAway
+from services.analytics.warehouse import EpochPassed, Warehouse
+from services.chassis.aws.data_api import NAME, WarehouseAddress, WarehouseAway
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
 from services.chassis.tests import virtual_time

@@ -159,6 +159,12 @@ class Cloud:
         )
         return [(m["Body"], m["MessageAttributes"]["reason"]["StringValue"]) for m in answer.get("Messages", ())]
 
+    def depth(self, queue_url: str) -> int:
+        """Messages that wait in a queue or are on their way."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+        return sum(int(found[name]) for name in names)
+
     def accruals(self) -> list[dict[str, Any]]:
         """What was asked of the points' queue, oldest first of each customer."""
         sqs, found = self.client("sqs"), []
@@ -175,6 +181,29 @@ class Cloud:
             StreamName=STREAM, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
         return [json.loads(record["Data"]) for record in kinesis.get_records(ShardIterator=iterator)["Records"]]
+
+
+def delivered(cloud: Cloud, wait_s: int = 0) -> dict[str, Any]:
+    """The event that Lambda makes of what can be received from the points' queue."""
+    answer = cloud.client("sqs").receive_message(
+        QueueUrl=cloud.accrual_url,
+        MaxNumberOfMessages=10,
+        WaitTimeSeconds=wait_s,
+        MessageSystemAttributeNames=["All"],
+    )
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{ACCRUALS}",
+            }
+            for message in answer.get("Messages", ())
+        ]
+    }
 
 
 def ledger(server: Server) -> dict[str, tuple[int, int]]:

@@ -13,7 +13,7 @@ from services.payment.accrual import FIRST_PAUSE_S, LONGEST_PAUSE_S, pause_s
 from services.payment.assembly import Payment
 from services.payment.domain import Capture, accrual_message, read_accrual, read_demand
 from services.payment.loyalty import PATH
-from services.payment.tests.cloud import ACCRUALS, Cloud, LambdaContext, Order, event
+from services.payment.tests.cloud import Cloud, LambdaContext, Order, delivered, event
 from services.payment.tests.conftest import Sandboxes
 
 ORDERS = [Order(1, "a", 700), Order(2, "b", 900), Order(3, "a", 1100)]
@@ -57,26 +57,6 @@ def loyalty() -> LoyaltyPeer:
 def payment(cloud: Cloud, server: Server, sandboxes: Sandboxes, loyalty: LoyaltyPeer) -> Iterator[Payment]:
     with Peer(loyalty) as peer:
         yield sandboxes(cloud.environ(server.port, CAFE_NLB_URL=peer.url))
-
-
-def delivered(cloud: Cloud, count: int = 10) -> dict[str, Any]:
-    """The event that Lambda makes of what can be received from the queue."""
-    answer = cloud.client("sqs").receive_message(
-        QueueUrl=cloud.accrual_url, MaxNumberOfMessages=count, MessageSystemAttributeNames=["All"]
-    )
-    return {
-        "Records": [
-            {
-                "messageId": message["MessageId"],
-                "receiptHandle": message["ReceiptHandle"],
-                "body": message["Body"],
-                "attributes": message["Attributes"],
-                "eventSource": "aws:sqs",
-                "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{ACCRUALS}",
-            }
-            for message in answer.get("Messages", ())
-        ]
-    }
 
 
 def assert_all_come_again(answer: dict[str, Any], delivery: dict[str, Any]) -> None:
