@@ -6,15 +6,19 @@ from plugins.bench.cold_start import PlatformColdStart
 from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
 from plugins.bench.function_cold_start import ColdStart
+from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
 from plugins.bench.recovery import StopTaskRecovery
+from plugins.bench.report_storm import ReportQueueTime, ReportRunTime, ReportStormRate, StormRuns
+from plugins.bench.revenue import RevenueLag, RowsWrongAfterKills
 from plugins.bench.rule_change import RuleChangeEffect
 from plugins.bench.signature_check import SignatureCheck
 from plugins.bench.sqs_send import SqsSend1000Deep
 from plugins.bench.warm_invoke import WarmInvokeOverhead
 
 _CAPTURED = CapturedRuns()
+_STORMS = StormRuns()
 
 FIGURES: tuple[Figure, ...] = (
     PlatformColdStart(),
@@ -24,6 +28,7 @@ FIGURES: tuple[Figure, ...] = (
     RuleChangeEffect(),
     StopTaskRecovery(),
     SqsSend1000Deep(),
+    KinesisPut(),
     WarmInvokeOverhead(),
     ColdStart(),
     FailoverWriteGap(),
@@ -31,4 +36,9 @@ FIGURES: tuple[Figure, ...] = (
     OrderLatency(),
     OrdersCapturedRate(_CAPTURED),
     PaymentQueueAge(_CAPTURED),
+    RevenueLag(),
+    ReportStormRate(_STORMS),
+    ReportQueueTime(_STORMS),
+    ReportRunTime(_STORMS),
+    RowsWrongAfterKills(),
 )

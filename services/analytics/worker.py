@@ -114,9 +114,9 @@ class Parts(TaskParts):
 
     def _reader(self, lease: Lease) -> Reader:
         kind = Consumer if self.is_resilient else HastyConsumer
-        return kind(lease, self._stream, self._loader, self._leases, self._observe)
+        return kind(lease, self._stream, self._loader, self._leases, self.observe)
 
-    def _observe(self, batch: Batch) -> None:
+    def observe(self, batch: Batch) -> None:
         self.metrics.count(ROWS, batch.rows)
         self.metrics.count(POISON, batch.poison)
         if batch.sales:

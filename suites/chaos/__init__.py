@@ -2,6 +2,7 @@
 
 from plugins.chaos.scenario import Scenario
 from suites.chaos.alb_routing_failure import ALB_ROUTING_FAILURE
+from suites.chaos.analytics_worker_loss import ANALYTICS_WORKER_LOSS
 from suites.chaos.dynamodb_throttle import DYNAMODB_THROTTLE
 from suites.chaos.ecs_task_kill import ECS_TASK_KILL
 from suites.chaos.elasticache_flush import ELASTICACHE_FLUSH
@@ -15,4 +16,5 @@ SCENARIOS: tuple[Scenario, ...] = (
     ELASTICACHE_FLUSH,
     ECS_TASK_KILL,
     LAMBDA_CONCURRENCY_EXHAUSTION,
+    ANALYTICS_WORKER_LOSS,
 )

@@ -8,12 +8,13 @@ from typing import Any
 from uuid import uuid4
 
 from infrastructure.embedded.apis.redshift_data.results import Result
-from infrastructure.embedded.apis.redshift_data.runner import names
 from infrastructure.embedded.apis.redshift_data.sessions import Session, Sessions
 from infrastructure.embedded.apis.redshift_data.statement import OVER, Statement, Step, moment
 from infrastructure.embedded.apis.redshift_data.store import Store
 from infrastructure.embedded.apis.redshift_data.targets import Target, Targets, invalid
 from infrastructure.embedded.control.background import wait_within
+from infrastructure.embedded.engines.warehouse.parameters import names
+from infrastructure.embedded.gateway.codec import Ready
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.paging import page
 from infrastructure.embedded.gateway.refused import Refused, unsupported
@@ -106,8 +107,8 @@ class StatementCalls:
         statement, step = self._store.find(given["Id"])
         await _wait(statement, given)
         if step is statement.whole:
-            return statement.described()
-        return {**statement.described(), **step.described(), "SubStatements": [], "Id": step.id}
+            return Ready(statement.described())
+        return Ready({**statement.described(), **step.described(), "SubStatements": []})
 
     @operation("GetStatementResult")
     async def result(self, given: Members) -> Output:
@@ -185,14 +186,14 @@ async def _wait(statement: Statement, given: Members) -> None:
         await wait_within(statement.over, float(seconds))
 
 
-def _submitted(statement: Statement, given: Members) -> dict[str, Any]:
+def _submitted(statement: Statement, given: Members) -> Ready:
     found = {"Id": statement.id, "CreatedAt": moment(statement.whole.created_at), **statement.target.described()}
     if statement.session:
         found["SessionId"] = statement.session
     if given.get("WaitTimeSeconds"):
         described = statement.described()
         found |= {name: described[name] for name in ("Status", "RedshiftPid", "HasResultSet")}
-    return found
+    return Ready(found)
 
 
 def _result(step: Step) -> Result:
@@ -210,4 +211,4 @@ def _paged(name: str, found: Sequence[Mapping[str, Any]], given: Members) -> dic
         listed, token = page(found, given.get("NextToken"), given.get("MaxResults") or _PAGE)
     except ValueError as problem:
         raise invalid(f"Invalid NextToken: {given.get('NextToken')}") from problem
-    return {name: listed, **({"NextToken": token} if token else {})}
+    return Ready({name: listed, **({"NextToken": token} if token else {})})

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from infrastructure.embedded.engines.warehouse import pages
 from infrastructure.embedded.engines.warehouse.fields import Column
+from infrastructure.embedded.gateway.codec import Ready
 from infrastructure.embedded.gateway.refused import Refused
 
 
@@ -36,16 +39,17 @@ class Result:
             ends=tuple((int(at), int(row)) for at, row in answer["pages"]),
         )
 
-    def page(self, token: str | None, as_csv: bool) -> dict[str, Any]:
+    def page(self, token: str | None, *, as_csv: bool) -> Ready:
         """One page as GetStatementResult, or its second version for CSV, gives it; `Refused` for a made-up token."""
         number = self._number(token)
-        found: dict[str, Any] = {
-            "Records": self._records(number),
-            "ColumnMetadata": [each.described() for each in self.columns],
-            "TotalNumRows": self.rows,
-        }
+        records = self._records(number)
+        found = Ready(
+            Records=orjson.Fragment(records),
+            ColumnMetadata=[each.described() for each in self.columns],
+            TotalNumRows=self.rows,
+        )
         if as_csv:
-            found["Records"] = [{"CSVRecords": _csv(found["Records"])}]
+            found["Records"] = [{"CSVRecords": _csv(orjson.loads(records))}]
             found["ResultFormat"] = "CSV"
         if number + 1 < len(self.ends):
             found["NextToken"] = str(number + 1)
@@ -58,9 +62,10 @@ class Result:
             raise Refused("ValidationException", f"Invalid NextToken: {token}")
         return int(token)
 
-    def _records(self, number: int) -> list[list[dict[str, Any]]]:
+    def _records(self, number: int) -> bytes:
+        """As they lie in the file."""
         if not self.ends:
-            return []
+            return b"[]"
         start = self.ends[number - 1][0] if number else 0
         return pages.read(self.file, start, self.ends[number][0])
 

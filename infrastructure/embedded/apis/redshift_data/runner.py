@@ -4,30 +4,23 @@ A batch is one transaction in a session of its own, unless each of its statement
 that fails does not keep the next from running.
 """
 
-import functools
 import itertools
 import logging
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from infrastructure.embedded.apis.redshift_data.loads import Loads, copy_out
+from infrastructure.embedded.apis.redshift_data.loads import Loads
 from infrastructure.embedded.apis.redshift_data.objects import Missing
 from infrastructure.embedded.apis.redshift_data.results import Result
 from infrastructure.embedded.apis.redshift_data.statement import Statement, Step
-from infrastructure.embedded.engines.warehouse import dialect
 from infrastructure.embedded.engines.warehouse.client import Question, SqlError
+from infrastructure.embedded.engines.warehouse.orders import FILE, CopyOrder, UnloadOrder
 from infrastructure.embedded.engines.warehouse.queue import Lost
 from infrastructure.embedded.engines.warehouse.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
 
-CONFLICT = "1023 DETAIL: Serializable isolation violation on table (pid:{pid}): {words}"
-"""Redshift's error number for transactions that could not have run one after the other."""
 CANCELLED = "ERROR: Query cancelled on user's request"
-_TOKEN = re.compile(
-    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | \$([A-Za-z_]\w*)""", re.VERBOSE | re.DOTALL
-)
 _query_ids = itertools.count(1)
 
 
@@ -82,10 +75,10 @@ class Runner:
     async def _transaction(self, statement: Statement, warehouse: Warehouse) -> None:
         session = statement.session or statement.id
         try:
-            await self._ask(statement, warehouse, "BEGIN", session)
+            await self._answered(statement, warehouse.run("BEGIN", session=session))
             for number, step in enumerate(statement.steps, 1):
                 await self._numbered(statement, number, step, warehouse, session)
-            await self._ask(statement, warehouse, "COMMIT", session)
+            await self._answered(statement, warehouse.run("COMMIT", session=session))
         except Failure:
             await self._roll_back(warehouse, session)
             raise
@@ -95,7 +88,7 @@ class Runner:
 
     async def _roll_back(self, warehouse: Warehouse, session: str) -> None:
         try:
-            await warehouse.begin("ROLLBACK", session=session).answered()
+            await warehouse.run("ROLLBACK", session=session).answered()
         except SqlError:  # there is no transaction any more
             _log.info("session %s had nothing to roll back", session)
 
@@ -123,106 +116,47 @@ class Runner:
         step.become("FINISHED")
 
     async def _step(self, statement: Statement, step: Step, warehouse: Warehouse, session: str) -> None:
+        if statement.is_cancelled:
+            raise Failure(CANCELLED)
         step.query_id = next(_query_ids)
-        read = _read(step.sql)
-        sql = bound(read.sql, statement.parameters)
-        match read.load:
-            case dialect.Copy() as copy:
-                step.rows = await self._copy(statement, copy, sql, warehouse, session)
-            case dialect.Unload() as unload:
-                step.rows = await self._unload(statement, unload, sql, warehouse, session)
-            case _:
-                await self._ask_for(statement, step, warehouse, sql, session, has_result=read.has_result)
+        file = warehouse.results / step.id.replace(":", "-")
+        question = warehouse.run(step.sql, parameters=statement.parameters, session=session, result=file)
+        answer = await self._answered(statement, question)
+        if "copy" in answer:
+            step.rows = await self._copy(statement, CopyOrder(**answer["copy"]), warehouse, session)
+        elif "unload" in answer:
+            step.rows = await self._unload(statement, UnloadOrder(**answer["unload"]), warehouse, session)
+        elif "columns" in answer:
+            step.result = Result.of(file, answer)
+            step.rows = step.result.rows
+        else:
+            step.rows = int(answer["changed"])
 
-    async def _copy(
-        self, statement: Statement, copy: dialect.Copy, insert: str, warehouse: Warehouse, session: str
-    ) -> int:
+    async def _copy(self, statement: Statement, order: CopyOrder, warehouse: Warehouse, session: str) -> int:
         try:
-            async with self._loads.plan(copy, warehouse) as plan:
-                answer = await self._answered(statement, warehouse.load(insert, plan, session=session))
+            async with self._loads.brought(order, warehouse) as plan:
+                question = warehouse.load(order.insert, plan, session=session)
+                answer = await self._answered(statement, question)
         except Missing as missing:
             raise Failure(f"ERROR: {missing}") from missing
         if answer["failed"]:
             raise Failure(
-                f"ERROR: Load into table '{copy.table}' failed.  Check 'stl_load_errors' system table for details."
+                f"ERROR: Load into table '{order.table}' failed.  Check 'stl_load_errors' system table for details."
             )
         return int(answer["changed"])
 
-    async def _unload(
-        self, statement: Statement, unload: dialect.Unload, query: str, warehouse: Warehouse, session: str
-    ) -> int:
+    async def _unload(self, statement: Statement, order: UnloadOrder, warehouse: Warehouse, session: str) -> int:
         try:
-            with self._loads.unloaded(unload, warehouse) as folder:
-                question = warehouse.begin(copy_out(unload, query, folder), session=session)
+            with self._loads.taken(order, warehouse) as file:
+                question = warehouse.write(order.sql.replace(FILE, str(file)), session=session)
                 answer = await self._answered(statement, question)
         except Missing as missing:
             raise Failure(f"ERROR: {missing}") from missing
         return int(answer["changed"])
-
-    async def _ask_for(
-        self, statement: Statement, step: Step, warehouse: Warehouse, sql: str, session: str, *, has_result: bool
-    ) -> None:
-        if not sql.strip():
-            step.rows = 0
-            return
-        file = warehouse.results / step.id.replace(":", "-")
-        answer = await self._ask(statement, warehouse, sql, session, result=file if has_result else None)
-        if has_result:
-            step.result = Result.of(file, answer)
-        step.rows = int(answer.get("rows", answer.get("changed", -1)))
-
-    async def _ask(
-        self, statement: Statement, warehouse: Warehouse, sql: str, session: str, **members: Any
-    ) -> Mapping[str, Any]:
-        if statement.is_cancelled:
-            raise Failure(CANCELLED)
-        return await self._answered(statement, warehouse.begin(sql, session=session, **members))
 
     async def _answered(self, statement: Statement, question: Question) -> Mapping[str, Any]:
         self._running[statement.id] = question
         try:
             return await question.answered()
         except SqlError as error:
-            raise Failure(_words(error, statement)) from error
-
-
-def _words(error: SqlError, statement: Statement) -> str:
-    if error.kind == "interrupted":
-        return CANCELLED
-    if error.kind == "conflict":
-        return f"ERROR: {CONFLICT.format(pid=statement.pid, words=error.text)}"
-    return f"ERROR: {dialect.in_redshifts_words(error.text)}"
-
-
-def _read(sql: str) -> dialect.Statement:
-    try:
-        found = _translated(sql)
-    except dialect.DialectError as refusal:
-        raise Failure(f"ERROR: {refusal}") from refusal
-    if len(found) != 1:
-        raise Failure(f"ERROR: cannot insert multiple commands into a prepared statement ({len(found)} are given)")
-    return found[0]
-
-
-@functools.lru_cache(maxsize=512)
-def _translated(sql: str) -> tuple[dialect.Statement, ...]:
-    return dialect.translate(sql)
-
-
-def bound(sql: str, parameters: Sequence[Mapping[str, str]]) -> str:
-    """The text with each `$name` that stands for a parameter as a literal, whose type follows from where it stands."""
-    if not parameters:
-        return sql
-    values = {each["name"]: "'" + each["value"].replace("'", "''") + "'" for each in parameters}
-    return _TOKEN.sub(lambda found: values.get(found[1], found[0]) if found[1] else found[0], sql)
-
-
-def names(sql: str) -> frozenset[str]:
-    """The parameters that a statement, as it was written, refers to by `:name`."""
-    return frozenset(found[1] for found in _PLACEHOLDER.finditer(sql) if found[1])
-
-
-_PLACEHOLDER = re.compile(
-    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | :: | (?<![:\w]):([A-Za-z_]\w*)""",
-    re.VERBOSE | re.DOTALL,
-)
+            raise Failure(error.text) from error

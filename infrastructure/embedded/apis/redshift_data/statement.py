@@ -13,7 +13,6 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from infrastructure.embedded.apis.redshift_data.results import Result
@@ -154,6 +153,6 @@ class Statement:
         }
 
 
-def moment(at: float) -> datetime:
-    """Unix seconds as the codec takes times."""
-    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None)
+def moment(at: float) -> float:
+    """Unix seconds as the Data API shows them: to the millisecond."""
+    return round(at, 3)

@@ -4,22 +4,29 @@ A cursor is never shared between threads. What users write sees no file of the m
 """
 
 import contextlib
+import functools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
 
-from infrastructure.embedded.engines.warehouse import loading, pages
+from infrastructure.embedded.engines.warehouse import dialect, loading, pages
 from infrastructure.embedded.engines.warehouse.loading import Plan
+from infrastructure.embedded.engines.warehouse.orders import copy_order, unload_order
+from infrastructure.embedded.engines.warehouse.parameters import bound
 
 Kind = Literal["sql", "conflict", "interrupted"]
 
 
+CONFLICT = "1023 DETAIL: Serializable isolation violation on table"
+"""Redshift's number and words for transactions that could not have run one after the other."""
+
+
 class Failed(Exception):
-    """A statement failed; `kind` says whether by itself, by another transaction, or because it was interrupted."""
+    """A statement failed, in Redshift's words; `kind`: by itself, by another transaction, or by an interruption."""
 
     def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)
@@ -27,15 +34,24 @@ class Failed(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A statement to run, in Redshift's dialect."""
+
+    sql: str
+    parameters: Sequence[Mapping[str, str]] = ()
+    session: str = ""
+    result: str = ""
+    """The file for the rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Of one warehouse. `file` holds all data, and is called after the database; beside it files may be read and
-    written in `folders` alone. `setup` is run first, then `locked` are set, by name.
+    written in `folders` alone.
     """
 
     file: Path
     folders: tuple[Path, ...]
-    setup: tuple[str, ...] = ()
-    locked: tuple[tuple[str, str], ...] = ()
     memory_mb: int = 512
     threads: int = 2
 
@@ -47,9 +63,9 @@ class Database:
         try:
             self._root = duckdb.connect(str(settings.file), config=_config(settings))
             self._root.execute(f"SET GLOBAL allowed_directories = {[str(each) for each in settings.folders]}")
-            for sql in settings.setup:
+            for sql in dialect.SETUP:
                 self._root.execute(sql)
-            for name, value in settings.locked:
+            for name, value in dialect.LOCKED_SETTINGS:
                 self._root.execute(f"SET {name} = {value}")
         except duckdb.Error as problem:
             raise OSError(f"{settings.file} cannot be opened: {problem}") from problem
@@ -57,15 +73,31 @@ class Database:
         self._running: dict[int, duckdb.DuckDBPyConnection] = {}
         self._lock = threading.Lock()
 
-    def run(self, number: int, sql: str, *, session: str = "", result: Path | None = None) -> dict[str, Any]:
+    def run(self, number: int, run: Run) -> dict[str, Any]:
         """Run one statement, as `number` for `interrupt`; `Failed` when it does not succeed.
 
-        With a `session` it sees what those before it left there: temporary tables, an open transaction. With `result`
-        its rows go into that file; else the answer has how many rows it changed.
+        With a `session` it sees what those before it left there: temporary tables, an open transaction. The rows that
+        it gives go into the file `result`, and the answer has their columns and pages; else it has how many rows
+        were `changed`. COPY and UNLOAD are not run: the answer has what is to be done as `copy` or `unload`.
         """
+        read = _read(run.sql)
+        sql = bound(read.sql, run.parameters)
+        match read.load:
+            case dialect.Copy() as copy:
+                return {"copy": copy_order(copy, sql)}
+            case dialect.Unload() as unload:
+                return {"unload": unload_order(unload, sql)}
+        if not sql.strip():
+            return {"changed": 0}
+        with self._cursor_of(number, run.session) as cursor:
+            cursor.execute(sql)
+            return pages.write(cursor, Path(run.result)) if read.has_result else {"changed": _changed(cursor)}
+
+    def write(self, number: int, sql: str, *, session: str = "") -> dict[str, Any]:
+        """Run a text of DuckDB's own that writes files; how many rows."""
         with self._cursor_of(number, session) as cursor:
             cursor.execute(sql)
-            return pages.write(cursor, result) if result is not None else {"changed": _changed(cursor)}
+            return {"changed": _changed(cursor)}
 
     def load(self, number: int, insert: str, plan: Plan, *, session: str = "") -> dict[str, Any]:
         """Carry out a COPY, likewise; see `loading.load`."""
@@ -134,9 +166,25 @@ def _changed(cursor: Any) -> int:
     return int(row[0]) if row else -1
 
 
+def _read(sql: str) -> dialect.Statement:
+    try:
+        found = _translated(sql)
+    except dialect.DialectError as refusal:
+        raise Failed("sql", f"ERROR: {refusal}") from refusal
+    if len(found) != 1:
+        raise Failed("sql", f"ERROR: cannot insert multiple commands into a prepared statement: {len(found)} are given")
+    return found[0]
+
+
+@functools.lru_cache(maxsize=512)
+def _translated(sql: str) -> tuple[dialect.Statement, ...]:
+    return dialect.translate(sql)
+
+
 def _failed(problem: duckdb.Error) -> Failed:
     text = str(problem)
     if isinstance(problem, duckdb.InterruptException):
-        return Failed("interrupted", text)
-    is_conflict = isinstance(problem, duckdb.TransactionException) and "onflict" in text
-    return Failed("conflict" if is_conflict else "sql", text)
+        return Failed("interrupted", "ERROR: Query cancelled on user's request")
+    if isinstance(problem, duckdb.TransactionException) and "onflict" in text:
+        return Failed("conflict", f"ERROR: {CONFLICT} - {text.partition(chr(10))[0]}")
+    return Failed("sql", f"ERROR: {dialect.in_redshifts_words(text)}")

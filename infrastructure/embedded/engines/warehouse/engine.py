@@ -4,17 +4,15 @@ Results belong to whoever asked, not to the cluster: they lie in a folder of the
 """
 
 import functools
-import json
 import secrets
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from infrastructure.embedded.engines.warehouse import dialect
 from infrastructure.embedded.engines.warehouse.client import Question, WarehouseClient
-from infrastructure.embedded.engines.warehouse.loading import Plan
-from infrastructure.embedded.engines.warehouse.server import TOKEN
+from infrastructure.embedded.engines.warehouse.framing import TOKEN
 from infrastructure.embedded.host.answering import answer_of
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process, ProcessSpec
@@ -56,13 +54,9 @@ class WarehouseNode:
     def is_alive(self) -> bool:
         return self.process.state != "exited" and not self._client.is_closed
 
-    def run(self, sql: str, *, session: str = "", result: Path | None = None) -> Question:
-        """Begin a statement; see `Database.run`. `ConnectionError` when the process is gone."""
-        return self._client.ask("run", sql=sql, session=session, result=str(result) if result else "")
-
-    def load(self, insert: str, plan: Plan, *, session: str = "") -> Question:
-        """Begin a COPY; see `Database.load`."""
-        return self._client.ask("load", insert=insert, plan=plan.plain(), session=session)
+    def ask(self, do: str, **members: Any) -> Question:
+        """Put a question; `ConnectionError` when the process is gone."""
+        return self._client.ask(do, **members)
 
     async def interrupt(self, question: Question) -> None:
         await self._client.ask("interrupt", of=question.number).answered()
@@ -106,13 +100,18 @@ class WarehouseEngine:
                 service="redshift",
                 port=spec.port,
                 az=spec.az,
-                argv=(sys.executable, "-P", "-m", _PROGRAM, str(self._configured(spec))),
+                argv=self._command(spec),
                 account=ACCOUNT,
             )
         )
         ask = functools.partial(_connected, process.pid, spec.port, token)
         client = await answer_of(self._supervisor, process, ask, within_s=_READY_S)
         return WarehouseNode(spec, process, client)
+
+    def _command(self, spec: WarehouseSpec) -> tuple[str, ...]:
+        file = self._data(spec.id) / f"{spec.database}.duckdb"
+        words = (spec.port, file, self.results, self.staging)
+        return (sys.executable, "-P", "-m", _PROGRAM, *map(str, words))
 
     def own(self, path: Path) -> None:
         """Give the processes a file or folder that we have made."""
@@ -124,20 +123,6 @@ class WarehouseEngine:
 
     def _data(self, identity: str) -> Path:
         return self.folder / identity
-
-    def _configured(self, spec: WarehouseSpec) -> Path:
-        """In a file: it is more than a command line takes."""
-        file = self._data(spec.id) / "configuration.json"
-        configuration = {
-            "port": spec.port,
-            "file": str(self._data(spec.id) / f"{spec.database}.duckdb"),
-            "folders": [str(self.results), str(self.staging)],
-            "setup": dialect.SETUP,
-            "locked": dialect.LOCKED_SETTINGS,
-        }
-        file.write_text(json.dumps(configuration), encoding="utf-8")
-        self.own(file)
-        return file
 
 
 async def _connected(pid: int, port: int, token: str) -> WarehouseClient | None:

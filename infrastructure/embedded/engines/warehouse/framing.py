@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+TOKEN = "WAREHOUSE_TOKEN"  # noqa: S105 - the variable's name
+"""Where a warehouse finds the token that clients prove themselves by."""
 _MOST_BYTES = 64 << 20
 """Of one message: a statement has 100 KB, and results go by files."""
 

@@ -1,10 +1,10 @@
 """The program of a warehouse: DuckDB behind a loopback port, for the daemon alone.
 
-    python -m infrastructure.embedded.engines.warehouse.server CONFIGURATION.json
+    python -m infrastructure.embedded.engines.warehouse.server PORT FILE FOLDER...
 
 A client proves itself by the token in `WAREHOUSE_TOKEN` with its first message. Then each message is a question with a
-`number`, answered in any order: `run`, `load`, `interrupt`, `end`. Statements run in threads of their own, so that
-a question is read, and an interruption acted on, while they do. Once the last client is gone, nothing runs on.
+`number`, answered in any order: `run`, `load`, `write`, `interrupt`, `end`. Statements run in threads of their own, so
+that a question is read, and an interruption acted on, while they do. Once the last client is gone, nothing runs on.
 """
 
 import asyncio
@@ -18,13 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-import orjson
-
 from infrastructure.embedded.engines.warehouse import framing
-from infrastructure.embedded.engines.warehouse.database import Database, Failed, Settings
+from infrastructure.embedded.engines.warehouse.database import Database, Failed, Run, Settings
 from infrastructure.embedded.engines.warehouse.loading import Plan
 
-TOKEN = "WAREHOUSE_TOKEN"  # noqa: S105 - the variable's name
 _THREADS = 16
 """Five statements, what lists tables, and room."""
 _HELLO_S = 5.0
@@ -73,15 +70,17 @@ class Server:
         number, session = int(question["number"]), str(question.get("session", ""))
         match question["do"]:
             case "run":
-                result = Path(question["result"]) if question.get("result") else None
-                return await self._in_thread(
-                    lambda: self._database.run(number, question["sql"], session=session, result=result)
+                run = Run(
+                    sql=question["sql"], parameters=question["parameters"], session=session, result=question["result"]
                 )
+                return await self._in_thread(lambda: self._database.run(number, run))
             case "load":
                 plan = Plan.of(question["plan"])
                 return await self._in_thread(
                     lambda: self._database.load(number, question["insert"], plan, session=session)
                 )
+            case "write":
+                return await self._in_thread(lambda: self._database.write(number, question["sql"], session=session))
             case "interrupt":
                 return {"was_running": self._database.interrupt(int(question["of"]))}
             case "end":
@@ -108,14 +107,9 @@ async def serve(port: int, settings: Settings, token: str) -> None:
 def main() -> None:
     """Run as the words of the command line say."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    given = orjson.loads(Path(sys.argv[1]).read_bytes())
-    settings = Settings(
-        file=Path(given["file"]),
-        folders=tuple(Path(each) for each in given["folders"]),
-        setup=tuple(given["setup"]),
-        locked=tuple((name, value) for name, value in given["locked"]),
-    )
-    asyncio.run(serve(int(given["port"]), settings, os.environ.pop(TOKEN)))
+    port, file, *folders = sys.argv[1:]
+    settings = Settings(file=Path(file), folders=tuple(map(Path, folders)))
+    asyncio.run(serve(int(port), settings, os.environ.pop(framing.TOKEN)))
     os._exit(0)  # whatever a thread of a statement still does: the file is closed
 
 

@@ -1,8 +1,9 @@
 """A cluster's warehouse as those see it who run statements there: it is there or not, and has a queue in front."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from infrastructure.embedded.engines.warehouse.client import Question
 from infrastructure.embedded.engines.warehouse.engine import WarehouseEngine, WarehouseNode, WarehouseSpec
@@ -55,17 +56,25 @@ class Warehouse:
         except ConnectionError as broken:
             raise Lost(self._lost) from broken
 
-    def begin(self, sql: str, *, session: str = "", result: Path | None = None) -> Question:
-        """Begin a statement; `ConnectionError` when nothing runs."""
-        if self.node is None:
-            raise ConnectionError(self._lost)
-        return self.node.run(sql, session=session, result=result)
+    def run(
+        self, sql: str, *, parameters: Sequence[Mapping[str, str]] = (), session: str = "", result: Path | None = None
+    ) -> Question:
+        """Begin a statement in Redshift's dialect; see `Database.run`. `ConnectionError` when nothing runs."""
+        file = str(result) if result is not None else ""
+        return self._ask("run", sql=sql, parameters=list(parameters), session=session, result=file)
 
     def load(self, insert: str, plan: Plan, *, session: str = "") -> Question:
-        """Begin a COPY of files that lie in `staging`; likewise."""
+        """Begin the loading of files that lie in `staging`; likewise."""
+        return self._ask("load", insert=insert, plan=plan.plain(), session=session)
+
+    def write(self, sql: str, *, session: str = "") -> Question:
+        """Begin a text of DuckDB's own that writes files into `staging`; likewise."""
+        return self._ask("write", sql=sql, session=session)
+
+    def _ask(self, do: str, **members: Any) -> Question:
         if self.node is None:
             raise ConnectionError(self._lost)
-        return self.node.load(insert, plan, session=session)
+        return self.node.ask(do, **members)
 
     async def interrupt(self, question: Question) -> None:
         """Make a statement that runs end as interrupted."""

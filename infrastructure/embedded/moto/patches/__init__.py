@@ -29,11 +29,6 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "ecs": ("infrastructure.embedded.apis.ecs.patches",),
     "elasticache": ("infrastructure.embedded.apis.elasticache.patches",),
     "elbv2": ("infrastructure.embedded.apis.elbv2.patches",),
-    "kinesis": (
-        "infrastructure.embedded.apis.kinesis.patches",
-        "infrastructure.embedded.apis.kinesis.lookups",
-        "infrastructure.embedded.apis.kinesis.throughput",
-    ),
     "logs": ("infrastructure.embedded.apis.logs.patches", "infrastructure.embedded.apis.logs.subscriptions"),
     "redshift": ("infrastructure.embedded.apis.redshift.patches",),
     "rds": ("infrastructure.embedded.apis.rds.patches",),

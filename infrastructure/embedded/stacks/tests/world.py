@@ -23,6 +23,8 @@ from infrastructure.embedded.apis.cloudformation import controller as cloudforma
 from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.record import EcsRecord
 from infrastructure.embedded.apis.elasticache.api import ElastiCacheApi
+from infrastructure.embedded.apis.kinesis import controller as kinesis
+from infrastructure.embedded.apis.kinesis.registry import Registry
 from infrastructure.embedded.apis.lambda_.controller import LambdaController
 from infrastructure.embedded.apis.memorydb.api import MemoryDbApi
 from infrastructure.embedded.apis.rds.api import RdsCalls
@@ -70,7 +72,7 @@ ACKNOWLEDGED = ("CreateStack", "UpdateStack", "CreateChangeSet")
 class Stacks:
     """CloudFormation's calls, their XML read. APIs with a controller answer as it makes them answer; nothing runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stream_lag_s: float = 0.0) -> None:
         self.control = Control()
         self.backends = self.control.backends
         ports = iter(range(50_000, 60_000))
@@ -81,7 +83,9 @@ class Stacks:
         operations.bind("memorydb", MemoryDbApi(self.backends.memorydb, operations, ports.__next__))
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
         operations.bind("autoscaling", Groups(self.backends.account, REGION, operations, time.time))
-        self.functions = LambdaController(_context(self))
+        context = _context(self)
+        kinesis.bind(operations, Registry(self.backends.kinesis, context.state.root / "kinesis", lag_s=stream_lag_s))
+        self.functions = LambdaController(context)
 
     def put(self, bucket: str, key: str, **files: str) -> None:
         """Upload a zip archive of `files` (module name to source)."""

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
+
 from infrastructure.embedded.apis.redshift.controller import RedshiftController
 from infrastructure.embedded.apis.redshift_data.controller import RedshiftDataController
 from infrastructure.embedded.engines.warehouse.warehouse import Warehouse
@@ -41,7 +43,8 @@ class Redshift:
         method = self.world.backends.operations.find("redshift-data", action)
         assert method is not None, f"nobody answers {action}"
         answer: Any = method(members)
-        return await answer if inspect.isawaitable(answer) else answer
+        output = await answer if inspect.isawaitable(answer) else answer
+        return orjson.loads(orjson.dumps(output))  # as it goes over the wire
 
     async def create(self, **changes: Any) -> Any:
         """A cluster that is available."""

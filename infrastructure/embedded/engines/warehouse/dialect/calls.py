@@ -11,6 +11,7 @@ from infrastructure.embedded.engines.warehouse.dialect.grammar import WRITING
 from infrastructure.embedded.engines.warehouse.dialect.macros import INTERNAL, MACRO_NAMES
 from infrastructure.embedded.engines.warehouse.dialect.statement import DialectError, not_here
 
+_AGGREGATES = frozenset({"avg", "count", "listagg", "quantile_disc", "sum", "sum_by"})
 Arguments = Sequence[exp.Expr]
 _TIMES = exp.Cast | exp.TsOrDsAdd | exp.CurrentDate | exp.CurrentTimestamp | exp.TimestampTrunc
 
@@ -46,7 +47,7 @@ def as_sql(text: str) -> exp.Expr:
 
 def sql_of(node: exp.Expr) -> str:
     """DuckDB's text of a part of the tree that has been rewritten."""
-    return WRITING.generate(node, copy=False)
+    return WRITING.generate(node, copy=False, comments=False)
 
 
 def _missing(name: str, arguments: Arguments) -> DialectError:
@@ -98,7 +99,7 @@ def _to_number(value: exp.Expr, picture: exp.Expr) -> exp.Expr:
 
 
 def _trunc(value: exp.Expr, places: exp.Expr | None = None) -> exp.Expr:
-    """Of a number, towards zero; of a timestamp, its date. What a bare column is, DuckDB knows: the macro has a form for each."""
+    """Of a number, towards zero; of a timestamp, its date. What a bare column is, DuckDB knows: the macro has both."""
     if places is not None:
         return exp.Anonymous(this="trunc", expressions=[value, places])
     if isinstance(value, exp.Column):
@@ -121,16 +122,28 @@ def _regexp_replace(source: exp.Expr, pattern: exp.Expr, by: exp.Expr | None = N
 
 def _json_path(text: exp.Expr, *path: exp.Expr) -> exp.Expr:
     """JSON_EXTRACT_PATH_TEXT: the last argument is `null_if_invalid` if it is a truth."""
-    keys, tolerant = list(path), exp.false()
-    if keys and isinstance(keys[-1], exp.Boolean):
-        tolerant = keys.pop()
+    keys = list(path)
+    tolerant = keys.pop() if keys and isinstance(keys[-1], exp.Boolean) else exp.false()
     if not keys:
         raise TypeError("no path element")
     return macro("json_extract_path_text", [text, exp.Array(expressions=keys), tolerant])
 
 
+def _is_plain(value: exp.Expr) -> bool:
+    """Whether DuckDB knows the argument's type when it chooses the form of a macro."""
+    return value.find(exp.AggFunc, exp.Window, exp.Subquery, exp.Distinct) is None and not any(
+        call.name in _AGGREGATES for call in value.find_all(exp.Anonymous)
+    )
+
+
+def _sum(value: exp.Expr) -> exp.Expr:
+    return (macro if _is_plain(value) else aggregate)("sum", [value])
+
+
 def _average(value: exp.Expr) -> exp.Expr:
     """AVG of whole numbers is whole in Redshift; DuckDB's `/` is, too (`integer_division`), so sum by count it is."""
+    if _is_plain(value):
+        return macro("avg", [value])
     quotient = exp.Div(this=aggregate("sum", [value]), expression=aggregate("count", [value.copy()]))
     return exp.paren(quotient, copy=False)
 
@@ -160,6 +173,7 @@ _BUILT: dict[str, Callable[..., exp.Expr]] = {
     "LISTAGG": _listagg,
     "RATIO_TO_REPORT": _ratio,
     "REGEXP_REPLACE": _regexp_replace,
+    "SUM": _sum,
     "TO_CHAR": _to_char,
     "TO_DATE": _to_date,
     "TO_NUMBER": _to_number,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from infrastructure.embedded.engines.warehouse.dialect.catalog import internal_name
 from infrastructure.embedded.engines.warehouse.dialect.macros import INTERNAL
 from infrastructure.embedded.engines.warehouse.dialect.reading import Words
-from infrastructure.embedded.engines.warehouse.dialect.statement import DialectError, Statement
+from infrastructure.embedded.engines.warehouse.dialect.statement import DialectError, Statement, not_here
 
 _LABELS = frozenset({"query_group", "application_name", "client_encoding", "extra_float_digits"})
 """Parameters that name or shape nothing a statement's answer depends on."""
@@ -21,20 +21,32 @@ _SHOWN = {
 }
 
 
+_NOT_HERE = (
+    "CALL", "CANCEL", "CLOSE", "DEALLOCATE", "DECLARE", "DESC", "EXECUTE", "EXPLAIN", "FETCH", "GRANT", "LOCK",
+    "PREPARE", "REFRESH", "REVOKE", "USE",
+)  # fmt: skip
+
+
 def _transaction(sql: str) -> Callable[[Words], Statement]:
     def read(words: Words) -> Statement:
         if not words.accept("WORK"):
             words.accept("TRANSACTION")
         if sql == "BEGIN":
-            while words.accept("ISOLATION", "LEVEL") or words.accept(","):
-                while words.next in ("SERIALIZABLE", "SNAPSHOT", "READ", "REPEATABLE", "COMMITTED", "UNCOMMITTED"):
-                    words.take()
-            if words.accept("READ"):
-                words.take()
+            _modes(words)
         words.end()
         return Statement(sql=sql, kind="transaction", has_result=False)
 
     return read
+
+
+def _modes(words: Words) -> None:
+    """Redshift reads every isolation level and runs them all as serializable."""
+    levels = (("SERIALIZABLE",), ("SNAPSHOT",), ("REPEATABLE", "READ"), ("READ", "COMMITTED"), ("READ", "UNCOMMITTED"))
+    if words.accept("ISOLATION", "LEVEL") and not any(words.accept(*level) for level in levels):
+        raise words.error()
+    words.accept(",")
+    if not words.accept("READ", "WRITE"):
+        words.accept("READ", "ONLY")
 
 
 def _start(words: Words) -> Statement:
@@ -53,7 +65,7 @@ def _maintenance(*modes: str) -> Callable[[Words], Statement]:
 
     def read(words: Words) -> Statement:
         if words.accept("COMPRESSION"):
-            raise DialectError("ANALYZE COMPRESSION is not answered by the embedded warehouse")
+            raise not_here("ANALYZE COMPRESSION")
         while words.next in modes:
             words.take()
         if not words:
@@ -72,7 +84,8 @@ def _maintenance(*modes: str) -> Callable[[Words], Statement]:
         while words.next in ("BOOST", "PREDICATE", "COLUMNS", "ALL"):
             words.take()
         words.end()
-        return Statement(sql=f"SELECT {columns} FROM {table} LIMIT 0", kind="nothing", has_result=False)
+        text = f"SELECT {columns} FROM {table} LIMIT 0"  # noqa: S608  names, quoted
+        return Statement(sql=text, kind="nothing", has_result=False)
 
     return read
 
@@ -80,7 +93,7 @@ def _maintenance(*modes: str) -> Callable[[Words], Statement]:
 def _set(words: Words) -> Statement:
     words.accept("SESSION")
     if words.accept("LOCAL"):
-        raise DialectError("SET LOCAL is not answered by the embedded warehouse")
+        raise not_here("SET LOCAL")
     name = words.name()
     if not words.accept("TO"):
         words.expect("=")
@@ -92,7 +105,7 @@ def _set(words: Words) -> Statement:
         path = ", ".join(value.lower() for value in values if value not in ("$user", INTERNAL))
         return Statement(sql=f"SET search_path = '{path.replace(chr(39), '')}'", kind="nothing", has_result=False)
     if name not in _LABELS:
-        raise DialectError(f"SET {name} is not answered by the embedded warehouse")
+        raise not_here(f"SET {name}")
     return Statement(sql="", kind="nothing", has_result=False)
 
 
@@ -102,7 +115,7 @@ def _reset(words: Words) -> Statement:
     if name == "search_path":
         return Statement(sql="SET search_path = 'public'", kind="nothing", has_result=False)
     if name not in _LABELS:
-        raise DialectError(f"RESET {name} is not answered by the embedded warehouse")
+        raise not_here(f"RESET {name}")
     return Statement(sql="", kind="nothing", has_result=False)
 
 
@@ -132,13 +145,14 @@ def _show_from(words: Words, view: str, *columns: str) -> Statement:
     words.end()
     given = zip(reversed(columns), reversed(names), strict=False)
     where = " AND ".join(f"\"{column}\" = '{name}'" for column, name in given) or "true"
-    text = f'SELECT * FROM {INTERNAL}."{internal_name("pg_catalog", view)}" WHERE {where}'
+    ours = internal_name("pg_catalog", view)
+    text = f'SELECT * FROM {INTERNAL}."{ours}" WHERE {where}'  # noqa: S608  names, which hold no quotes
     return Statement(sql=text, kind="show", has_result=True)
 
 
 def _not_here(word: str) -> Callable[[Words], Statement]:
     def read(_words: Words) -> Statement:
-        raise DialectError(f"{word} is not answered by the embedded warehouse")
+        raise not_here(word)
 
     return read
 
@@ -155,12 +169,6 @@ READERS: dict[str, Callable[[Words], Statement]] = {
     "SET": _set,
     "RESET": _reset,
     "SHOW": _show,
-    **{
-        word: _not_here(word)
-        for word in (
-            "CALL", "CANCEL", "CLOSE", "DEALLOCATE", "DECLARE", "DESC", "EXECUTE", "EXPLAIN", "FETCH", "GRANT", "LOCK", "PREPARE",
-            "REFRESH", "REVOKE", "USE",
-        )
-    },
-}  # fmt: skip
+    **{word: _not_here(word) for word in _NOT_HERE},
+}
 """By first word."""

@@ -1,7 +1,7 @@
-"""Redshift's grammar for sqlglot: its own, closed to functions that Redshift does not have; and DuckDB's way of writing.
+"""Redshift's grammar for sqlglot, closed to functions that Redshift does not have; and DuckDB's way of writing.
 
-sqlglot reads every dialect's functions under every dialect; here only those of `functions` are. Any other name comes out as
-`exp.Anonymous`, which `rewriting` answers or refuses.
+sqlglot reads every dialect's functions under every dialect; here only those of `functions` are. Any other name comes
+out as `exp.Anonymous`, which `rewriting` answers or refuses.
 """
 
 from typing import ClassVar
@@ -11,7 +11,7 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.dialects.redshift import Redshift
 from sqlglot.generators.duckdb import DuckDBGenerator
 from sqlglot.parsers.redshift import RedshiftParser
-from sqlglot.tokens import Token
+from sqlglot.tokenizer_core import Token
 
 from infrastructure.embedded.engines.warehouse.dialect import functions
 from infrastructure.embedded.engines.warehouse.dialect.statement import not_here
@@ -24,6 +24,16 @@ _COLUMN_ATTRIBUTES = ("DISTKEY", "SORTKEY")
 def _key_attribute(parser: RedshiftParser) -> exp.Expr:
     """DISTKEY or SORTKEY behind a column, which says where rows lie and nothing about what they are."""
     return parser.expression(exp.EncodeColumnConstraint(this=exp.var("key")))
+
+
+def _date_part(parser: RedshiftParser) -> exp.Expr:
+    part = parser._parse_date_part()
+    part.meta[NAME] = "DATE_PART"
+    return part
+
+
+def _interleaved(parser: RedshiftParser) -> exp.Expr | None:
+    return parser._parse_sortkey() if parser._match_text_seq("SORTKEY") else None
 
 
 class Grammar(Redshift):
@@ -60,11 +70,13 @@ class Grammar(Redshift):
 
         FUNCTIONS: ClassVar = {n: b for n, b in RedshiftParser.FUNCTIONS.items() if n in functions.PARSED}
         FUNCTION_PARSERS: ClassVar = {
-            n: p for n, p in RedshiftParser.FUNCTION_PARSERS.items() if n in functions.PARSED_SPECIALLY
+            **{n: p for n, p in RedshiftParser.FUNCTION_PARSERS.items() if n in functions.PARSED_SPECIALLY},
+            "DATE_PART": _date_part,
         }
         NO_PAREN_FUNCTION_PARSERS: ClassVar = {
             n: p for n, p in RedshiftParser.NO_PAREN_FUNCTION_PARSERS.items() if n in functions.PARSED_BARE
         }
+        PROPERTY_PARSERS: ClassVar = {**RedshiftParser.PROPERTY_PARSERS, "INTERLEAVED": _interleaved}
         CONSTRAINT_PARSERS: ClassVar = {
             **RedshiftParser.CONSTRAINT_PARSERS,
             **dict.fromkeys(_COLUMN_ATTRIBUTES, _key_attribute),

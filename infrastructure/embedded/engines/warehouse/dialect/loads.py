@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from infrastructure.embedded.engines.warehouse.dialect.reading import Words
-from infrastructure.embedded.engines.warehouse.dialect.statement import Copy, DialectError, Unload
+from infrastructure.embedded.engines.warehouse.dialect.statement import Copy, DialectError, Unload, not_here
 
 _FORMATS = {"CSV": "csv", "JSON": "json", "PARQUET": "parquet"}
 _COMPRESSIONS = {"GZIP": "gzip", "BZIP2": "bzip2", "ZSTD": "zstd"}
@@ -89,7 +89,7 @@ def _address(words: Words) -> tuple[str, str]:
     bucket, _, prefix = rest.partition("/")
     if scheme != "s3" or not bucket:
         raise DialectError(
-            f"The S3 path is not valid: {text}. It is s3://bucket/prefix; other sources are not answered here"
+            f"The S3 path is not valid: {text}. It is s3://bucket/prefix; no other source is answered here"
         )
     return bucket, prefix
 
@@ -99,7 +99,7 @@ def _options(words: Words, flags: dict[str, str], readers: dict[str, Reader]) ->
     while words:
         word = words.next
         if word in _NOT_HERE:
-            raise DialectError(f"{word} is not answered by the embedded warehouse")
+            raise not_here(word)
         if field := flags.get(word):
             words.take()
             # ON and OFF may follow some of them.
@@ -152,7 +152,7 @@ def _delimiter(words: Words) -> dict[str, Any]:
 def _format(words: Words) -> dict[str, Any]:
     words.accept("AS")
     if words.next in _NOT_HERE:
-        raise DialectError(f"{words.next} is not answered by the embedded warehouse")
+        raise not_here(words.next)
     if words.next == "TEXT":
         words.take()
         return {}

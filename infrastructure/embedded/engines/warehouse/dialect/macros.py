@@ -4,7 +4,7 @@ INTERNAL = "pg_internal"
 """Where ours lies: hidden from the catalogue, as the schema of that name is on Redshift."""
 
 USER = "redshift_user"
-"""DuckDB's variable in which the engine puts the name of the session's user (`SET VARIABLE redshift_user = 'analyst'`)."""
+"""DuckDB's variable with the name of the session's user (`SET VARIABLE redshift_user = 'analyst'`); else `awsuser`."""
 _FNV_BASIS, _FNV_PRIME = 14_695_981_039_346_656_037, 1_099_511_628_211
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -14,7 +14,8 @@ def _fnv_fold(octets: str, seed: str) -> str:
     step = f"(xor(h, o) * {_FNV_PRIME}::HUGEINT) % 18446744073709551616::HUGEINT"
     unsigned = f"(CASE WHEN {seed} < 0 THEN {seed}::HUGEINT + 18446744073709551616::HUGEINT ELSE {seed}::HUGEINT END)"
     folded = f"list_reduce({octets}, lambda h, o: {step}, {unsigned})"
-    return f"(CASE WHEN {folded} >= 9223372036854775808::HUGEINT THEN {folded} - 18446744073709551616::HUGEINT ELSE {folded} END)::BIGINT"
+    signed = f"{folded} - 18446744073709551616::HUGEINT"
+    return f"(CASE WHEN {folded} >= 9223372036854775808::HUGEINT THEN {signed} ELSE {folded} END)::BIGINT"
 
 
 def _number_octets(count: int) -> str:
@@ -40,10 +41,12 @@ _BODIES = {
         WHEN x = '' THEN 0
         WHEN list_min({_DIGIT_VALUES}) < 0 OR list_max({_DIGIT_VALUES}) >= base
             THEN error('The input ' || x || ' is not valid to be converted to base ' || base)
-        ELSE list_reduce({_DIGIT_VALUES}, lambda n, d: n * base::BIGINT + d, 0::BIGINT) * if(left(x, 1) = '-', -1, 1) END""",
+        ELSE if(left(x, 1) = '-', -1, 1) * list_reduce({_DIGIT_VALUES}, lambda n, d: n * base::BIGINT + d, 0::BIGINT)
+        END""",
     "initcap(x)": """array_to_string(list_transform(regexp_extract_all(lower(x), '[\\p{L}\\p{N}]+|[^\\p{L}\\p{N}]+'),
         lambda word: upper(left(word, 1)) || substr(word, 2)), '')""",
-    "quote_ident(x)": """CASE WHEN regexp_full_match(x, '[a-z_][a-z0-9_]*') THEN x ELSE '"' || replace(x, '"', '""') || '"' END""",
+    "quote_ident(x)": """CASE WHEN regexp_full_match(x, '[a-z_][a-z0-9_]*') THEN x
+        ELSE '"' || replace(x, '"', '""') || '"' END""",
     "quote_literal(x)": """'''' || replace(x, '''', '''''') || ''''""",
     "sha2(x, bits)": """CASE WHEN bits IN (0, 256) THEN sha256(x)
         ELSE error('sha2 with ' || bits || ' bits is not answered by the embedded warehouse: use 256') END""",
@@ -57,7 +60,8 @@ _BODIES = {
         WHEN x IS NULL OR null_if_invalid THEN NULL
         ELSE error('JSON parsing error') END""",
     "json_array_length(x, null_if_invalid := false)": """CASE
-        WHEN json_valid(x) AND json_type(x) = 'ARRAY' THEN json_array_length(x)::INT WHEN x IS NULL OR null_if_invalid THEN NULL
+        WHEN json_valid(x) AND json_type(x) = 'ARRAY' THEN json_array_length(x)::INT
+        WHEN x IS NULL OR null_if_invalid THEN NULL
         ELSE error('JSON parsing error') END""",
     # A scalar alone is JSON to everybody else, but not to IS_VALID_JSON.
     "is_valid_json(x)": "x IS NOT NULL AND json_valid(x) AND json_type(x) IN ('OBJECT', 'ARRAY')",
@@ -65,8 +69,9 @@ _BODIES = {
     "json_parse(x)": "CAST(x AS JSON)",
     "can_json_parse(x)": "json_valid(x)",
     "json_serialize(x)": "CAST(CAST(x AS JSON) AS VARCHAR)",
-    "json_typeof(x)": """CASE json_type(x) WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array' WHEN 'VARCHAR' THEN 'string'
-        WHEN 'BOOLEAN' THEN 'boolean' WHEN 'NULL' THEN 'null' ELSE CASE WHEN x IS NOT NULL THEN 'number' END END""",
+    "json_typeof(x)": """CASE json_type(x) WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array'
+        WHEN 'VARCHAR' THEN 'string' WHEN 'BOOLEAN' THEN 'boolean' WHEN 'NULL' THEN 'null'
+        ELSE CASE WHEN x IS NOT NULL THEN 'number' END END""",
     "get_array_length(x)": "CASE WHEN json_type(x) = 'ARRAY' THEN json_array_length(x)::BIGINT END",
     "is_array(x)": "json_type(x) = 'ARRAY'",
     "is_object(x)": "json_type(x) = 'OBJECT'",
@@ -84,26 +89,41 @@ _BODIES = {
     "months_between(a, b)": """(datediff('month', b::DATE, a::DATE) + CASE
         WHEN day(a::DATE) = day(b::DATE) OR (last_day(a::DATE) = a::DATE AND last_day(b::DATE) = b::DATE) THEN 0
         ELSE (day(a::DATE) - day(b::DATE)) / 31.0 END)::DOUBLE""",
-    "next_day(x, day)": """CASE WHEN list_position(['Su', 'Mo', 'Tu', 'We', 'Th', 'Fr', 'Sa'], pg_internal.initcap(left(day, 2))) IS NULL
-        THEN error('Invalid day of week: ' || day)
-        ELSE x::DATE + (((list_position(['Su', 'Mo', 'Tu', 'We', 'Th', 'Fr', 'Sa'], pg_internal.initcap(left(day, 2))) - 2
-            - dayofweek(x::DATE)) % 7 + 7) % 7 + 1)::INT END""",
+    "day_of_week(day)": """list_position(['su', 'mo', 'tu', 'we', 'th', 'fr', 'sa'], lower(left(day, 2))) - 1""",
+    "next_day(x, day)": """CASE WHEN pg_internal.day_of_week(day) IS NULL THEN error('Invalid day of week: ' || day)
+        ELSE x::DATE + ((pg_internal.day_of_week(day) - dayofweek(x::DATE) + 6) % 7 + 1)::INT END""",
     "date_part_year(x)": "year(x::DATE)::INT",
     "sysdate()": "(now() AT TIME ZONE 'UTC')",
     "getdate()": "date_trunc('second', now() AT TIME ZONE 'UTC')",
     "pg_backend_pid()": "1",
     "current_user()": f"coalesce(getvariable('{USER}'), 'awsuser')",
-    "version()": "'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.0'",
+    "version()": """'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 '
+        || '(Red Hat 3.4.2-6.fc3), Redshift 1.0.0'""",
     # Day, Month and the other words of a picture are blank-padded to nine, but for FM.
     "padded(x)": "rpad(x, 9, ' ')",
 }
 
-_TRUNC_ANY = f"""CREATE OR REPLACE MACRO {INTERNAL}.trunc_any(x DATE) AS x, (x TIMESTAMP) AS x::DATE, (x TIMESTAMPTZ) AS x::DATE,
-    (x BIGINT) AS x, (x DECIMAL(38, 10)) AS trunc(x), (x DOUBLE) AS trunc(x)"""
+_BY_TYPE = {
+    "trunc_any": "(x TIMESTAMP) AS x::DATE, (x) AS trunc(x)",
+    "sum": "(x INTEGER) AS sum(x)::BIGINT, (x) AS sum(x)",
+    "sum_by": """(x INTEGER, y) AS sum(x)::BIGINT // y, (x BIGINT, y) AS sum(x) // y,
+        (x, y) AS cast_to_type(sum(x) // y, sum(x) + y + 0::DECIMAL(38, 4))""",
+    "avg": "(x BIGINT) AS (sum(x) // count(x))::BIGINT, (x) AS cast_to_type(sum(x) / count(x), sum(x))",
+    "avg_over": "(x BIGINT) AS trunc(avg(x))::BIGINT, (x) AS cast_to_type(avg(x), x)",
+}
+"""Where the answer's type follows from the argument's: BIGINT of whole numbers, NUMERIC of NUMERIC (its scale; of a
+quotient four places at least), DOUBLE PRECISION of the others.
 
-MACROS = (*(f"CREATE OR REPLACE MACRO {INTERNAL}.{head} AS {body}" for head, body in _BODIES.items()), _TRUNC_ANY)
+`//` is DuckDB's division by type; how it reads `/` follows from a setting. For an argument with an aggregate in it
+DuckDB takes the first form, whatever that is: they are for arguments without.
+"""
+
+MACROS = (
+    *(f"CREATE OR REPLACE MACRO {INTERNAL}.{head} AS {body}" for head, body in _BODIES.items()),
+    *(f"CREATE OR REPLACE MACRO {INTERNAL}.{name}{forms}" for name, forms in _BY_TYPE.items()),
+)
 """Their definitions, in the order of their dependence."""
 
-_HELPERS = frozenset({"JSON_PATH", "PADDED"})
+_HELPERS = frozenset({"DAY_OF_WEEK", "JSON_PATH", "PADDED"})
 MACRO_NAMES = frozenset(head.partition("(")[0].upper() for head in _BODIES) - _HELPERS
 """Those that a statement may call."""

@@ -104,11 +104,28 @@ def _dot(node: exp.Dot) -> exp.Expr:
 
 def _window(node: exp.Window) -> exp.Expr:
     """The frame goes to each aggregate of the quotient that a function has become."""
+    if (average := _internal(node.this, "avg")) is not None:
+        average.set("this", "avg_over")
+        return node
     if not (isinstance(node.this, exp.Paren) and isinstance(node.this.this, exp.Div)):
         return node
     quotient = node.this.this
     parts = [_over(node, part) for part in (quotient.this, quotient.expression)]
     return exp.paren(exp.Div(this=parts[0], expression=parts[1]), copy=False)
+
+
+def _internal(node: exp.Expr, name: str) -> exp.Anonymous | None:
+    """The call, if `node` is one of our macro of that name."""
+    if not (isinstance(node, exp.Dot) and node.this.name == INTERNAL and isinstance(node.expression, exp.Anonymous)):
+        return None
+    return node.expression if node.expression.name == name else None
+
+
+def _division(node: exp.Div) -> exp.Expr:
+    """A sum by something keeps its type, which DuckDB makes a DOUBLE of."""
+    if (dividend := _internal(node.this, "sum")) is None:
+        return node
+    return calls.macro("sum_by", [*dividend.expressions, node.expression])
 
 
 def _over(frame: exp.Window, part: exp.Expr) -> exp.Expr:
@@ -230,7 +247,7 @@ def _date_trunc(node: exp.TimestampTrunc) -> exp.Expr:
     """A date in quotes is a timestamp, and comes out as one."""
     if isinstance(node.this, exp.Literal):
         node.set("this", exp.cast(node.this.copy(), "TIMESTAMP"))
-    if (unit := _UNITS.get(node.unit.name.upper())) is not None:
+    if (unit := _UNITS.get(node.text("unit").upper())) is not None:
         node.set("unit", exp.Literal.string(unit))
     return node
 
@@ -265,6 +282,7 @@ _RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Anonymous: _anonymous,
     exp.Dot: _dot,
     exp.Window: _window,
+    exp.Div: _division,
     exp.Cast: _cast,
     exp.DataType: _data_type,
     exp.Like: _like,
@@ -285,8 +303,17 @@ _RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Parameter: _parameter,
     # What sqlglot reads and DuckDB answers, but Redshift does not know.
     **dict.fromkeys(
-        (exp.Command, exp.Fetch, exp.Filter, exp.Lambda, exp.Lateral, exp.OnConflict, exp.Returning)
-        + (exp.SessionParameter, exp.TableSample),
+        (
+            exp.Command,
+            exp.Fetch,
+            exp.Filter,
+            exp.Lambda,
+            exp.Lateral,
+            exp.OnConflict,
+            exp.Returning,
+            exp.SessionParameter,
+            exp.TableSample,
+        ),
         _refuse,
     ),
 }

@@ -9,24 +9,27 @@ SETUP = (
     *MACROS,
     *CATALOG_VIEWS,
 )
-"""Run once per open file, in this order, before `LOCKED_SETTINGS`. Each may run again."""
+"""Statements to run once per open file, in this order, before `LOCKED_SETTINGS`. Each may run again."""
 
 LOCKED_SETTINGS = (
-    ("enable_external_access", "false"),
-    ("autoinstall_known_extensions", "false"),
-    ("autoload_known_extensions", "false"),
-    ("allow_community_extensions", "false"),
-    ("allow_unsigned_extensions", "false"),
-    ("allow_persistent_secrets", "false"),
-    ("python_enable_replacements", "false"),
-    ("integer_division", "true"),
-    ("default_null_order", "'nulls_last'"),
-    ("TimeZone", "'UTC'"),
-    ("search_path", "'public'"),
-    ("lock_configuration", "true"),
+    ("GLOBAL enable_external_access", "false"),
+    ("GLOBAL autoinstall_known_extensions", "false"),
+    ("GLOBAL autoload_known_extensions", "false"),
+    ("GLOBAL allow_community_extensions", "false"),
+    ("GLOBAL allow_unsigned_extensions", "false"),
+    ("GLOBAL allow_persistent_secrets", "false"),
+    ("GLOBAL python_enable_replacements", "false"),
+    ("GLOBAL integer_division", "true"),
+    ("GLOBAL default_null_order", "'nulls_last'"),
+    ("GLOBAL TimeZone", "'UTC'"),
+    ("GLOBAL lock_configuration", "true"),
 )
-"""`SET name = value`, in this order: the last one closes the door.
+"""`SET name = value`, once per process after `SETUP`, in this order: the last one closes the door, so that memory and
+threads are set before.
 
-The first seven shut files, network and extensions, the others make DuckDB's arithmetic and order Redshift's. DuckDB still lets a
-session set its `search_path` afterwards, and a new cursor begins without the one here: it has to be set for each.
+The first seven shut files, network and extensions, the next three make DuckDB's arithmetic and order Redshift's. They
+are global: what is set on one connection alone does not hold for its cursors.
 """
+
+SESSION_SETUP = ("SET search_path = 'public'",)
+"""Statements to run first on each cursor: it begins without a search path, and may change it despite the lock."""

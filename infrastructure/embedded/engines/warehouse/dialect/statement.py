@@ -94,8 +94,8 @@ class Unload:
 class Statement:
     """One statement of the text. `sql` may hold several of DuckDB's, apart by `;`, only the last of which gives rows.
 
-    For `copy` it is the beginning of the INSERT (`INSERT INTO "t" ("a")`) that the rows are to follow, and empty for `nothing`.
-    `:name` of the Data API is DuckDB's `$name`.
+    For `copy` it is the beginning of the INSERT (`INSERT INTO "t" ("a")`) that the rows are to follow. Of `nothing` it
+    may be empty; what it gives is dropped, but it may fail. `:name` of the Data API is DuckDB's `$name`.
     """
 
     sql: str

@@ -1,9 +1,10 @@
 """CREATE, ALTER and DROP: what DuckDB's tables hold of Redshift's, and what is left out.
 
 - Where rows lie (DISTKEY, SORTKEY, DISTSTYLE, ENCODE, BACKUP) is left out: one node holds them all.
-- PRIMARY KEY, UNIQUE and FOREIGN KEY are left out, too. Redshift takes them for information and lets doubles in; a primary key's
-  columns are not null, though.
-- The length of a text is a CHECK on its bytes, so that a longer value is refused.
+- PRIMARY KEY, UNIQUE and FOREIGN KEY are left out, too. Redshift takes them for information and lets doubles in; the
+  columns of a primary key are not null, though.
+- The length of a text is a CHECK on its bytes, so that a longer value is refused. A column that is added later has
+  none, since DuckDB adds columns without constraints; nor has a table made by AS or LIKE.
 - IDENTITY is a sequence named after the table, since a table has one such column at most.
 """
 
@@ -25,6 +26,15 @@ _DROPPED_PROPERTIES = (
     exp.EncodeProperty,
 )
 _KEPT_CONSTRAINTS = (exp.NotNullColumnConstraint, exp.DefaultColumnConstraint)
+_READ_CONSTRAINTS = (
+    *_KEPT_CONSTRAINTS,
+    exp.EncodeColumnConstraint,
+    exp.GeneratedAsIdentityColumnConstraint,
+    exp.PrimaryKeyColumnConstraint,
+    exp.Reference,
+    exp.UniqueColumnConstraint,
+)
+_READ_PARTS = (exp.ColumnDef, exp.PrimaryKey, exp.ForeignKey, exp.UniqueColumnConstraint, exp.Constraint)
 
 
 def define(tree: exp.Expr) -> str:
@@ -36,7 +46,7 @@ def define(tree: exp.Expr) -> str:
 
 
 def _create(tree: exp.Create) -> str:
-    kind = tree.kind.upper()
+    kind = str(tree.kind).upper()
     if kind not in ("TABLE", "VIEW", "SCHEMA"):
         raise not_here(f"CREATE {kind}")
     _properties(tree)
@@ -55,7 +65,7 @@ def _properties(tree: exp.Create) -> None:
         elif not isinstance(each, _DROPPED_PROPERTIES):
             raise not_here(f"CREATE {tree.kind} … {each.sql('redshift')}")
     name = tree.find(exp.Table)
-    if tree.kind.upper() == "TABLE" and name is not None and name.name.startswith("#"):
+    if str(tree.kind).upper() == "TABLE" and name is not None and name.name.startswith("#"):
         kept = [exp.TemporaryProperty()]
     tree.set("properties", exp.Properties(expressions=kept) if kept else None)
 
@@ -70,6 +80,8 @@ def _create_table(tree: exp.Create, schema: exp.Schema) -> str:
         return sql_of(rewrite(tree))
     if tree.expression:
         return sql_of(rewrite(tree))
+    if odd := next((part for part in schema.expressions if not isinstance(part, _READ_PARTS)), None):
+        raise DialectError(f'syntax error at or near "{odd.sql("redshift")}"')
     keys = {name for part in schema.expressions if isinstance(part, exp.PrimaryKey) for name in _names(part)}
     columns = [part for part in schema.expressions if isinstance(part, exp.ColumnDef)]
     sequences = [sequence for column in columns if (sequence := _column(column, schema.this, keys, tree))]
@@ -86,6 +98,8 @@ def _names(key: exp.PrimaryKey) -> list[str]:
 def _column(column: exp.ColumnDef, table: exp.Expr, keys: set[str], tree: exp.Create) -> str | None:
     """Makes the column DuckDB's; gives the text that makes its sequence, if it has one."""
     kinds = [constraint.kind for constraint in column.args.get("constraints") or ()]
+    if odd := next((kind for kind in kinds if not isinstance(kind, _READ_CONSTRAINTS)), None):
+        raise DialectError(f'syntax error at or near "{odd.sql("redshift")}"')
     kept: list[exp.Expr] = [kind for kind in kinds if isinstance(kind, _KEPT_CONSTRAINTS)]
     is_key = column.name.lower() in keys or any(isinstance(kind, exp.PrimaryKeyColumnConstraint) for kind in kinds)
     if is_key and not any(isinstance(kind, exp.NotNullColumnConstraint) for kind in kept):

@@ -1,10 +1,11 @@
 """From a text to its statements: cut at the semicolons, told apart by their first word."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from infrastructure.embedded.engines.warehouse.dialect import commands
 from infrastructure.embedded.engines.warehouse.dialect.calls import sql_of
@@ -37,14 +38,24 @@ _ROOTS = {
 def translate(sql: str) -> tuple[Statement, ...]:
     """The statements of `sql`, in order; none for a text of comments and blanks.
 
-    Raises `DialectError` in Redshift's words for the first one that Redshift would refuse to parse, or that is not answered here.
-    Nothing of the database is known: that a table or column does not exist is found where it runs.
+    A text that comes again, as one with parameters does, is not read again.
+
+    Raises `DialectError` in Redshift's words for the first one that Redshift would refuse to parse, or that is not
+    answered here. Nothing of the database is known: that a table or column does not exist is found where it runs.
     """
+    return _remembered(sql) if len(sql) <= _REMEMBERED_CHARACTERS else _translated(sql)
+
+
+def _translated(sql: str) -> tuple[Statement, ...]:
     try:
         tokens = GRAMMAR.tokenize(sql)
     except TokenError as broken:
         raise DialectError("unterminated quoted string or comment") from broken
     return tuple(_statement(part, sql) for part in _cut(tokens) if part)
+
+
+_REMEMBERED_CHARACTERS = 8_192
+_remembered = lru_cache(maxsize=512)(_translated)
 
 
 def _cut(tokens: Tokens) -> list[list[Token]]:
@@ -87,7 +98,8 @@ def _syntax_error(wrong: ParseError, sql: str) -> DialectError:
     lines = sql.split("\n")
     line, column = int(found.get("line") or 1), int(found.get("col") or 1)
     position = sum(len(text) + 1 for text in lines[: line - 1]) + column - len(word) + 1
-    if not word or position + len(word) > len(sql.rstrip().rstrip(";")) + 1:
+    is_last = position + len(word) > len(sql.rstrip().rstrip(";").rstrip())
+    if not word or (is_last and "Unexpected token" not in str(found.get("description"))):
         return DialectError("syntax error at end of input")
     return DialectError(f'syntax error at or near "{word}"\n  Position: {position}')
 

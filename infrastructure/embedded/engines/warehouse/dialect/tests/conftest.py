@@ -8,6 +8,7 @@ import pytest
 
 from infrastructure.embedded.engines.warehouse.dialect import (
     LOCKED_SETTINGS,
+    SESSION_SETUP,
     SETUP,
     DialectError,
     in_redshifts_words,
@@ -49,11 +50,21 @@ class Warehouse:
         return self._connection.execute(sql).fetchall()
 
 
-@pytest.fixture
-def warehouse() -> Iterator[Warehouse]:
+@pytest.fixture(scope="session")
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
-        for statement in SETUP:
+        for statement in (*SETUP, *(f"SET {name} = {value}" for name, value in LOCKED_SETTINGS)):
             connection.execute(statement)
-        for name, value in LOCKED_SETTINGS:
-            connection.execute(f"SET {name} = {value}")
-        yield Warehouse(connection)
+        yield connection
+
+
+@pytest.fixture
+def warehouse(database: duckdb.DuckDBPyConnection) -> Iterator[Warehouse]:
+    """A session of its own, in which there is no table yet."""
+    with database.cursor() as session:
+        for statement in SESSION_SETUP:
+            session.execute(statement)
+        yield Warehouse(session)
+    for schema in ("public", "other"):
+        database.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    database.execute("CREATE SCHEMA public")
