@@ -183,6 +183,8 @@ SERVICES: tuple[Service, ...] = (
         reading=Reading(path="/leaderboard?limit=1"),
         edges=(
             _aws("cloudwatch"),
+            _aws("s3"),
+            _aws("redshift-data", "REDSHIFT_DATA"),
             _aws("secretsmanager", "SECRETS_MANAGER"),
             Edge(upstream="aurora-writer", variable="CAFE_AURORA_WRITER_URL", form="postgresql://{host}:{port}/cafe"),
             Edge(upstream="memorydb", variable="CAFE_MEMORYDB_URL", form="redis://:{password}@{host}:{port}/0"),
