@@ -43,7 +43,7 @@ API = Api(
             "UpdateSecurityGroupRuleDescriptionsIngress"
         ),
         "nobody logs in to a machine": "CreateKeyPair DeleteKeyPair ImportKeyPair",
-        "what a machine consists of is not made": "ModifyInstanceAttribute ModifyInstanceMetadataOptions",
+        "what a machine consists of is not made": "ModifyInstanceAttribute",
         "tags": "CreateTags DeleteTags",
     },
     effects={

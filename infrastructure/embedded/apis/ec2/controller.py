@@ -14,6 +14,8 @@ from infrastructure.embedded.apis.ec2 import machine as machines
 from infrastructure.embedded.apis.ec2.firewall import Firewall
 from infrastructure.embedded.apis.ec2.instances import InstancesApi, Record, set_state
 from infrastructure.embedded.apis.ec2.machine import KIND, Machine
+from infrastructure.embedded.apis.ec2.metadata.listeners import Metadata, MetadataListeners
+from infrastructure.embedded.apis.ec2.metadata.options import OptionsApi
 from infrastructure.embedded.apis.ec2.metrics import Ec2Metrics
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.engines.workload import Surroundings
@@ -37,9 +39,11 @@ class Ec2Controller:
 
     name: ClassVar[str] = "ec2"
     watches: ClassVar[frozenset[str]] = frozenset({"ec2", "autoscaling"})
-    PARTS: ClassVar[tuple[type, ...]] = (InstancesApi,)
+    PARTS: ClassVar[tuple[type, ...]] = (InstancesApi, OptionsApi)
 
-    def __init__(self, context: Context, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, context: Context, clock: Callable[[], float] = time.time, metadata: Metadata | None = None
+    ) -> None:
         self._context = context
         self._clock = clock
         self._backend = context.backends.ec2
@@ -48,7 +52,8 @@ class Ec2Controller:
         self._ended: dict[str, float] = {}
         operations = context.backends.operations
         self._api = InstancesApi(self._backend, operations, self._console)
-        operations.bind(self.name, self._api)
+        operations.bind(self.name, self._api, OptionsApi(self._backend))
+        self._metadata = metadata or MetadataListeners(context, clock)
         context.couplings.instance_endpoint = self.endpoint
         context.network.permits = Firewall(self._backend).permits
         self.metrics = Ec2Metrics(self._running)
@@ -110,11 +115,12 @@ class Ec2Controller:
 
     async def _start(self, instance: Record, machine: Machine) -> None:
         machine.boots += 1
-        spec = machines.program(instance, machine, self._around)
-        if spec is None:
+        if not machines.is_script(instance):
             machine.note = "cloud-init: user data is no script: it does not begin with #!"
             return
         try:
+            machine.metadata = machine.metadata or await self._metadata.open(instance.id)
+            spec = machines.program(instance, machine, self._around)
             self._context.supervisor.users.own(machine.folder, machine.id)
             machine.process = await self._context.supervisor.start(spec)
         except Exception as problem:  # noqa: BLE001  AWS boots a machine whose user data fails, and the console says so
@@ -148,6 +154,7 @@ class Ec2Controller:
         machine = self._machines.pop(identity, None)
         if machine is not None:
             self._context.ports.release(machine.port)
+            self._metadata.close(identity)
             shutil.rmtree(machine.folder, ignore_errors=True)
             self._context.supervisor.users.release(machine.id)
 
@@ -200,4 +207,6 @@ class Ec2Controller:
             if machine.process is not None and machine.is_running:
                 machine.process.kill()
                 await machine.process.wait()
+        for identity in self._machines:
+            self._metadata.close(identity)
         self._machines.clear()
