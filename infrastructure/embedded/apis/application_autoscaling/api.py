@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from infrastructure.embedded.apis.application_autoscaling.steps import problem
 from infrastructure.embedded.control.metric_store import Key
+from infrastructure.embedded.control.step_scaling import problem
 from infrastructure.embedded.control.target_tracking import custom_metric, predefined_metric
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
 from infrastructure.embedded.gateway.paging import page

@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 from infrastructure.embedded.apis.autoscaling import causes
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.instances import LONGEST_WAIT_S, Instances
+from infrastructure.embedded.apis.autoscaling.policies import Policies
 from infrastructure.embedded.apis.autoscaling.record import LAUNCHING, TERMINATING, Group, Member, Wait
 from infrastructure.embedded.apis.autoscaling.refreshes import Refreshes
-from infrastructure.embedded.apis.autoscaling.scaling import Scaling
 from infrastructure.embedded.apis.autoscaling.schedule import GroupView, MemberView, decide, next_to_refresh
 from infrastructure.embedded.control.context import Context
 
@@ -36,7 +36,7 @@ class AutoScalingController:
 
     name: ClassVar[str] = "autoscaling"
     watches: ClassVar[frozenset[str]] = frozenset({"autoscaling", "ec2"})
-    PARTS: ClassVar[tuple[type, ...]] = (Groups, Instances, Refreshes, Scaling)
+    PARTS: ClassVar[tuple[type, ...]] = (Groups, Instances, Refreshes, Policies)
 
     def __init__(self, context: Context, clock: Callable[[], float] = time.time) -> None:
         self._pace = context.pace
@@ -46,8 +46,8 @@ class AutoScalingController:
         self._groups = Groups(context.account, context.region, self._operations, clock)
         self._instances = Instances(self._groups)
         self._refreshes = Refreshes(self._groups)
-        self._scaling = Scaling(self._groups, context)
-        self._operations.bind(self.name, self._groups, self._instances, self._refreshes, self._scaling)
+        self._policies = Policies(self._groups, context)
+        self._operations.bind(self.name, self._groups, self._instances, self._refreshes, self._policies)
 
     def keys(self) -> Collection[str]:
         return tuple(self._groups.all)
@@ -59,10 +59,10 @@ class AutoScalingController:
         looks = [self._advance(group, member, now) for member in tuple(group.members.values())]
         looks += [self._examine(group, member, now) for member in group.standing()]
         looks.append(self._refresh(group, now))
-        looks.append(self._scaling.follow(group, now))
+        looks.append(self._policies.follow(group, now))
         looks.append(self._fit(group, now))
         if group.is_deleting and not group.members:
-            self._scaling.forget(group)
+            self._policies.forget(group)
             del self._groups.all[key]
         return min((max(at - now, 0.0) for at in looks if at is not None), default=None)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from infrastructure.embedded.control.step_scaling import Cooling
 from infrastructure.embedded.control.target_tracking import Past
 
 ACTIVITIES_KEPT = 500
@@ -139,16 +140,31 @@ class Refresh:
         self.status, self.ended, self.reason = status, at, reason
 
 
+Kind = Literal["TargetTrackingScaling", "StepScaling", "SimpleScaling"]
+
+
 @dataclass(slots=True, kw_only=True)
 class ScalingPolicy:
-    """Target tracking: `tracking` as it was put; alarms by AlarmHigh and AlarmLow."""
+    """A policy: `configured` are the members that its kind has, as they were put.
+
+    Of target tracking, `alarms` are its own, by AlarmHigh and AlarmLow; the others are called by whoever's alarms.
+    """
 
     name: str
     arn: str
-    tracking: Mapping[str, Any]
+    kind: Kind
+    configured: Mapping[str, Any]
     warmup_s: int | None
     is_enabled: bool
     alarms: dict[str, str] = field(default_factory=dict)
+    cooling: Cooling | None = None
+    """The latest change by steps, which instances may still be warming up from."""
+
+    @property
+    def tracking(self) -> Mapping[str, Any]:
+        """Its configuration of target tracking."""
+        found: Mapping[str, Any] = self.configured["TargetTrackingConfiguration"]
+        return found
 
 
 @dataclass(slots=True, kw_only=True)
@@ -181,6 +197,8 @@ class Group:
     past: Past = field(default_factory=Past)
     followed_at: float = 0.0
     """When the policies were last carried out."""
+    cools_until: float = 0.0
+    """After a simple policy's change: until then no other simple policy makes one."""
     called: str = ""
     """What changed the desired capacity, until as many instances stand: the beginning of an activity's cause."""
     is_deleting: bool = False
