@@ -17,6 +17,7 @@ from infrastructure.embedded.apis.autoscaling.policies import Policies
 from infrastructure.embedded.apis.autoscaling.record import LAUNCHING, TERMINATING, Group, Member, Wait
 from infrastructure.embedded.apis.autoscaling.refreshes import Refreshes
 from infrastructure.embedded.apis.autoscaling.schedule import GroupView, MemberView, decide, next_to_refresh
+from infrastructure.embedded.apis.autoscaling.scheduled import Scheduled
 from infrastructure.embedded.control.context import Context
 
 GROUP_TAG = "aws:autoscaling:groupName"
@@ -36,7 +37,7 @@ class AutoScalingController:
 
     name: ClassVar[str] = "autoscaling"
     watches: ClassVar[frozenset[str]] = frozenset({"autoscaling", "ec2"})
-    PARTS: ClassVar[tuple[type, ...]] = (Groups, Instances, Refreshes, Policies)
+    PARTS: ClassVar[tuple[type, ...]] = (Groups, Instances, Refreshes, Policies, Scheduled)
 
     def __init__(self, context: Context, clock: Callable[[], float] = time.time) -> None:
         self._pace = context.pace
@@ -47,7 +48,9 @@ class AutoScalingController:
         self._instances = Instances(self._groups)
         self._refreshes = Refreshes(self._groups)
         self._policies = Policies(self._groups, context)
-        self._operations.bind(self.name, self._groups, self._instances, self._refreshes, self._policies)
+        self._scheduled = Scheduled(self._groups)
+        parts = (self._groups, self._instances, self._refreshes, self._policies, self._scheduled)
+        self._operations.bind(self.name, *parts)
 
     def keys(self) -> Collection[str]:
         return tuple(self._groups.all)
@@ -60,6 +63,7 @@ class AutoScalingController:
         looks += [self._examine(group, member, now) for member in group.standing()]
         looks.append(self._refresh(group, now))
         looks.append(self._policies.follow(group, now))
+        looks.append(self._scheduled.follow(group, now))
         looks.append(self._fit(group, now))
         if group.is_deleting and not group.members:
             self._policies.forget(group)

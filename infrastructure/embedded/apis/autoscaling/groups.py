@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from infrastructure.embedded.apis.autoscaling import causes
 from infrastructure.embedded.apis.autoscaling.balancers import Balancers
 from infrastructure.embedded.apis.autoscaling.problems import invalid, listed, not_provided
 from infrastructure.embedded.apis.autoscaling.record import PROCESSES, Group, Member, described
@@ -108,26 +109,24 @@ class Groups:
             zones=zones,
             target_groups=self.balancers.targets(given.get("TargetGroupARNs", ())),
         )
-        _require_between(group)
+        _require_between(least, group.desired, most)
         self._set_plain(group, given)
         self._tag(group, given.get("Tags", ()))
         for hook in given.get("LifecycleHookSpecificationList", ()):
             group.hooks[hook["LifecycleHookName"]] = {**hook, "AutoScalingGroupName": name}
+        group.called = causes.created(group, self.clock())
         self.all[name] = group
 
     @operation("UpdateAutoScalingGroup", effect="sizes, zones, checks and the template of further launches change")
     def _update(self, given: Members) -> None:
         group = self.named(given)
         self._refuse_others(given)
-        before = (group.least, group.most, group.desired)
-        group.least = int(given.get("MinSize", group.least))
-        group.most = int(given.get("MaxSize", group.most))
-        group.desired = int(given.get("DesiredCapacity", min(max(group.desired, group.least), group.most)))
-        try:
-            _require_between(group)
-        except Refused:
-            group.least, group.most, group.desired = before
-            raise
+        least, most = int(given.get("MinSize", group.least)), int(given.get("MaxSize", group.most))
+        desired = int(given.get("DesiredCapacity", min(max(group.desired, least), most)))
+        _require_between(least, desired, most)
+        group.least, group.most = least, most
+        sizes = f"min: {least}, max: {most}, desired: {desired}"
+        group.want(desired, f"a user request update of AutoScalingGroup constraints to {sizes}", self.clock())
         if "LaunchTemplate" in given:
             group.template = self.template(given["LaunchTemplate"])
         if "VPCZoneIdentifier" in given or "AvailabilityZones" in given:
@@ -262,14 +261,12 @@ class Groups:
         return {"AutoScalingInstances": shown, "NextToken": token}
 
 
-def _require_between(group: Group) -> None:
-    if group.least > group.most:
+def _require_between(least: int, desired: int, most: int) -> None:
+    if least > most:
         raise invalid("Max bound must be greater than or equal to min bound")
-    if not group.least <= group.desired <= group.most:
-        raise invalid(
-            f"Desired capacity:{group.desired} must be between the specified min size:{group.least} and max "
-            f"size:{group.most}"
-        )
+    if not least <= desired <= most:
+        text = f"Desired capacity:{desired} must be between the specified min size:{least} and max size:{most}"
+        raise invalid(text)
 
 
 def _processes(given: Members) -> Iterable[str]:

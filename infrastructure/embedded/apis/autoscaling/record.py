@@ -168,6 +168,20 @@ class ScalingPolicy:
 
 
 @dataclass(slots=True, kw_only=True)
+class ScheduledAction:
+    """An action that changes a group's sizes; `due` is when it does so next. All times in Unix seconds."""
+
+    name: str
+    start: float | None
+    end: float | None
+    recurrence: str
+    """Unix's cron, in the time zone `zone`; empty: once, at its start."""
+    zone: str
+    sizes: Mapping[str, int]
+    due: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
 class Group:
     """One Auto Scaling group. `tags` are as the API gives them; `hooks` by name, as they were put."""
 
@@ -194,6 +208,7 @@ class Group:
     activities: deque[Activity] = field(default_factory=lambda: deque(maxlen=ACTIVITIES_KEPT))
     refreshes: list[Refresh] = field(default_factory=list)
     policies: dict[str, ScalingPolicy] = field(default_factory=dict)
+    scheduled: dict[str, ScheduledAction] = field(default_factory=dict)
     past: Past = field(default_factory=Past)
     followed_at: float = 0.0
     """When the policies were last carried out."""
@@ -222,12 +237,12 @@ class Group:
     def want(self, capacity: int, why: str, at: float) -> None:
         """Another desired capacity; `why` is the beginning of a sentence."""
         if capacity != self.desired:
-            self.called = f"{why} changing the desired capacity from {self.desired} to {capacity}. At {_stamp(at)} "
+            self.called = f"{why} changing the desired capacity from {self.desired} to {capacity}. At {stamp(at)} "
             self.desired = capacity
 
     def begin(self, description: str, cause: str, at: float) -> Activity:
         """A new activity, newest first."""
-        text = f"At {_stamp(at)} {cause}"
+        text = f"At {stamp(at)} {cause}"
         activity = Activity(group=self.name, description=description, cause=text, started=at)
         self.activities.appendleft(activity)
         return activity
@@ -263,7 +278,8 @@ class Group:
         }
 
 
-def _stamp(at: float) -> str:
+def stamp(at: float) -> str:
+    """Unix seconds as causes tell them."""
     return f"{moment(at):%Y-%m-%dT%H:%M:%SZ}"
 
 

@@ -1,4 +1,4 @@
-"""AWS::AutoScaling::AutoScalingGroup, LifecycleHook and ScalingPolicy."""
+"""AWS::AutoScaling::AutoScalingGroup, LifecycleHook, ScalingPolicy and ScheduledAction."""
 
 from typing import Any
 
@@ -62,5 +62,15 @@ TYPES = (
         ref="PolicyARN",
         attributes={"Arn": REF},
         delete=Step("DeletePolicy"),
+    ),
+    ResourceType(
+        "AWS::AutoScaling::ScheduledAction",
+        "autoscaling",
+        name="ScheduledActionName",
+        key={"AutoScalingGroupName": prop("AutoScalingGroupName"), "ScheduledActionName": REF},
+        create=Step("PutScheduledUpdateGroupAction"),
+        is_put=True,
+        normal=_numbers,
+        delete=Step("DeleteScheduledAction"),
     ),
 )
