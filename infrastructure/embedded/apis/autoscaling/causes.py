@@ -8,6 +8,7 @@ from collections import Counter
 
 from infrastructure.embedded.apis.autoscaling.record import Group, stamp
 
+OUTLIVED = "instance was taken out of service in response to reaching its maximum instance lifetime."
 _GAP = "in response to a difference between desired and actual capacity"
 
 

@@ -73,6 +73,9 @@ class Member:
     """Whether the refresh under way is still to replace it."""
     replaces: bool = True
     """Whether the group launches another one in its place."""
+    goes_back: bool = False
+    """Whether it returns to the warm pool when it has left."""
+    launched: float = 0.0
     is_extra: bool = False
     """Launched beyond the desired capacity, to balance the zones."""
     why: str = ""
@@ -81,6 +84,11 @@ class Member:
     @property
     def is_leaving(self) -> bool:
         return self.state.startswith(("Terminating", "Detach"))
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether it is one of the warm pool's."""
+        return self.state.startswith("Warmed:")
 
     def enter(self, state: str, at: float) -> None:
         self.state, self.since = state, at
@@ -182,6 +190,31 @@ class ScheduledAction:
 
 
 @dataclass(slots=True, kw_only=True)
+class WarmPool:
+    """A warm pool: its instances are `Stopped` or `Running`; `prepared` counts them with the desired, or -1."""
+
+    state: str = "Stopped"
+    least: int = 0
+    prepared: int = -1
+    reuses: bool = False
+    """Whether instances come back by scaling in."""
+    is_deleting: bool = False
+
+    def size(self, group: "Group") -> int:
+        """How many instances it is to have."""
+        return max(self.least, (group.most if self.prepared < 0 else self.prepared) - group.desired, 0)
+
+    def output(self) -> dict[str, Any]:
+        return {
+            "MinSize": self.least,
+            "MaxGroupPreparedCapacity": None if self.prepared < 0 else self.prepared,
+            "PoolState": self.state,
+            "Status": "PendingDelete" if self.is_deleting else None,
+            "InstanceReusePolicy": {"ReuseOnScaleIn": self.reuses},
+        }
+
+
+@dataclass(slots=True, kw_only=True)
 class Group:
     """One Auto Scaling group. `tags` are as the API gives them; `hooks` by name, as they were put."""
 
@@ -202,6 +235,16 @@ class Group:
     target_groups: list[str] = field(default_factory=list)
     tags: list[dict[str, Any]] = field(default_factory=list)
     protects_new: bool = False
+    rebalances_capacity: bool = False
+    """Of Spot instances, of which there are none."""
+    lifetime_s: int = 0
+    """When an instance is replaced, however sound it is; 0: never."""
+    terminations: tuple[str, ...] = ("Default",)
+    warm_pool: WarmPool | None = None
+    metrics: dict[str, None] = field(default_factory=dict)
+    """Names of those that are reported."""
+    notifications: dict[str, list[str]] = field(default_factory=dict)
+    """Kinds of notifications, by topic."""
     suspended: dict[str, str] = field(default_factory=dict)
     hooks: dict[str, dict[str, Any]] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
@@ -232,7 +275,11 @@ class Group:
 
     def standing(self) -> list[Member]:
         """The instances that count for the desired capacity."""
-        return [each for each in self.members.values() if not each.is_leaving and each.state != "Standby"]
+        return [m for m in self.members.values() if not m.is_leaving and not m.is_warm and m.state != "Standby"]
+
+    def warm(self) -> list[Member]:
+        """The instances of its warm pool."""
+        return [each for each in self.members.values() if each.is_warm]
 
     def want(self, capacity: int, why: str, at: float) -> None:
         """Another desired capacity; `why` is the beginning of a sentence."""
@@ -265,14 +312,20 @@ class Group:
             "TargetGroupARNs": self.target_groups,
             "HealthCheckType": self.health_checks,
             "HealthCheckGracePeriod": self.grace_s,
-            "Instances": [_member(each) for each in self.members.values()],
+            "Instances": [shown(each) for each in self.members.values() if not each.is_warm],
+            "WarmPoolConfiguration": self.warm_pool.output() if self.warm_pool else None,
+            "WarmPoolSize": len(self.warm()) if self.warm_pool else None,
             "CreatedTime": moment(self.created),
             "SuspendedProcesses": [
                 {"ProcessName": name, "SuspensionReason": why} for name, why in self.suspended.items()
             ],
             "VPCZoneIdentifier": ",".join(self.subnets) or None,
             "Tags": self.tags,
-            "TerminationPolicies": ["Default"],
+            "TerminationPolicies": list(self.terminations),
+            "CapacityRebalance": self.rebalances_capacity,
+            "MaxInstanceLifetime": self.lifetime_s or None,
+            "EnabledMetrics": [{"Metric": name, "Granularity": "1Minute"} for name in self.metrics],
+            "TrafficSources": [{"Identifier": arn, "Type": "elbv2"} for arn in self.target_groups],
             "NewInstancesProtectedFromScaleIn": self.protects_new,
             "Status": "Delete in progress" if self.is_deleting else None,
         }
@@ -283,7 +336,8 @@ def stamp(at: float) -> str:
     return f"{moment(at):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _member(each: Member) -> dict[str, Any]:
+def shown(each: Member) -> dict[str, Any]:
+    """An instance as the group's descriptions give it."""
     return {
         "InstanceId": each.instance,
         "InstanceType": each.type,
@@ -298,4 +352,4 @@ def _member(each: Member) -> dict[str, Any]:
 def described(group: Group) -> Iterable[dict[str, Any]]:
     """The group's instances as DescribeAutoScalingInstances gives them."""
     for each in group.members.values():
-        yield {**_member(each), "AutoScalingGroupName": group.name}
+        yield {**shown(each), "AutoScalingGroupName": group.name}
