@@ -6,9 +6,16 @@ DescribeScalingActivities
 
 from collections import Counter
 
-from infrastructure.embedded.apis.autoscaling.record import Group
+from infrastructure.embedded.apis.autoscaling.record import Group, stamp
 
+OUTLIVED = "instance was taken out of service in response to reaching its maximum instance lifetime."
 _GAP = "in response to a difference between desired and actual capacity"
+
+
+def created(group: Group, at: float) -> str:
+    """The beginning of the causes of a new group's launches."""
+    text = f"a user request created an AutoScalingGroup changing the desired capacity from 0 to {group.desired}."
+    return f"{text} At {stamp(at)} "
 
 
 def missing(group: Group) -> str:

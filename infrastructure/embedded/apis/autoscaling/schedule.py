@@ -17,6 +17,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+TERMINATION_POLICIES = (
+    "ClosestToNextInstanceHour",
+    "Default",
+    "NewestInstance",
+    "OldestInstance",
+    "OldestLaunchTemplate",
+)
+"""Which instance of the fullest zone leaves first. Billing is by the second: that of the next hour is none here."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberView:
@@ -26,6 +35,7 @@ class MemberView:
     zone: str
     version: int
     since: float
+    launched: float = 0.0
     is_ready: bool = True
     is_protected: bool = False
     is_unhealthy: bool = False
@@ -45,6 +55,7 @@ class GroupView:
     may_terminate: bool = True
     may_replace: bool = True
     may_balance: bool = True
+    terminations: tuple[str, ...] = ("Default",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +74,7 @@ def decide(group: GroupView) -> Decision:
     unhealthy = tuple(m for m in group.members if m.is_unhealthy and group.may_replace and group.may_terminate)
     sound = tuple(m for m in group.members if m not in unhealthy)
     coming = sum(m.is_extra and not m.is_ready for m in sound)
-    surplus = _surplus(sound, group.desired + coming, group.zones) if group.may_terminate else ()
+    surplus = _surplus(group, sound, group.desired + coming) if group.may_terminate else ()
     missing = group.desired - len(sound) if group.may_launch else 0
     return Decision(
         launches=_places(group.zones, sound, missing),
@@ -94,17 +105,28 @@ def next_to_refresh(group: GroupView, minimum_percent: float) -> tuple[str, ...]
     return tuple(m.instance for m in outdated[: max(room - away, 0)])
 
 
-def _surplus(sound: Sequence[MemberView], desired: int, zones: Mapping[str, str]) -> tuple[MemberView, ...]:
+def _surplus(group: GroupView, sound: Sequence[MemberView], desired: int) -> tuple[MemberView, ...]:
     staying, leaving = list(sound), []
     while len(staying) > desired:
         crowd = Counter(m.zone for m in staying)
         free = [m for m in staying if not m.is_protected]
         if not free:
             break
-        chosen = min(free, key=lambda m: (m.zone in zones, -crowd[m.zone], m.version, m.since, m.instance))
+        chosen = min(free, key=lambda m: (m.zone in group.zones, -crowd[m.zone], *_order(group, m), m.instance))
         staying.remove(chosen)
         leaving.append(chosen)
     return tuple(leaving)
+
+
+def _order(group: GroupView, member: MemberView) -> tuple[float, ...]:
+    """By the group's policies, one after the other."""
+    keys: dict[str, tuple[float, ...]] = {
+        "Default": (member.version, member.since),
+        "OldestLaunchTemplate": (member.version,),
+        "OldestInstance": (member.launched,),
+        "NewestInstance": (-member.launched,),
+    }
+    return tuple(key for name in group.terminations for key in keys.get(name, ()))
 
 
 def _places(zones: Mapping[str, str], staying: Sequence[MemberView], count: int) -> tuple[str, ...]:
