@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from infrastructure.embedded.apis.autoscaling.groups import Groups
-from infrastructure.embedded.apis.autoscaling.scaling import Scaling
+from infrastructure.embedded.apis.autoscaling.policies import Policies
 from infrastructure.embedded.apis.cloudformation import controller as cloudformation
 from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.record import EcsRecord
@@ -85,7 +85,7 @@ class Stacks:
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
         context = _context(self)
         groups = Groups(self.backends.account, REGION, operations, time.time)
-        operations.bind("autoscaling", groups, Scaling(groups, context))
+        operations.bind("autoscaling", groups, Policies(groups, context))
         kinesis.bind(operations, Registry(self.backends.kinesis, context.state.root / "kinesis", lag_s=stream_lag_s))
         self.functions = LambdaController(context)
 
