@@ -17,7 +17,7 @@ from infrastructure.embedded.gateway.listener import HttpServer
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.kubernetes import admission, certificates, kubeconfig
-from infrastructure.embedded.kubernetes.api.access import MASTERS, User
+from infrastructure.embedded.kubernetes.api.access import MASTERS, VIEWERS, User
 from infrastructure.embedded.kubernetes.api.bodies import LIMIT
 from infrastructure.embedded.kubernetes.api.places import Place, Query
 from infrastructure.embedded.kubernetes.api.server import ApiServer, Authenticate
@@ -131,6 +131,7 @@ class Cluster:
         """Serve; ready once it returns."""
         for each in _NAMESPACES:
             self.registry.create(kinds.NAMESPACE, {"metadata": {"name": each}})
+        self._add_viewers()
         made = certificates.made(self._state.root)
         self.authority, self.port = made.authority, self._ports.allocate()
         api = ApiServer(self.registry, self, self._authenticate, f"127.0.0.1:{self.port}")
@@ -138,6 +139,14 @@ class Cluster:
         await self._server.serve(self.port, made.context)
         kubeconfig.write(self.kubeconfig, name=self.name, server=self.url, authority=self.authority, token=self._token)
         self._reconciler.start()
+
+    def _add_viewers(self) -> None:
+        rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
+        self.registry.create(kinds.CLUSTER_ROLE, {"metadata": {"name": VIEWERS}, "rules": rules})
+        role = {"apiGroup": kinds.CLUSTER_ROLE.group, "kind": "ClusterRole", "name": VIEWERS}
+        subjects = [{"apiGroup": kinds.CLUSTER_ROLE.group, "kind": "Group", "name": VIEWERS}]
+        bound = {"metadata": {"name": VIEWERS}, "roleRef": role, "subjects": subjects}
+        self.registry.create(kinds.CLUSTER_ROLE_BINDING, bound)
 
     async def close(self) -> None:
         """End every pod and the server; nothing is left."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MASTERS = "system:masters"
 """The group that may do everything, whatever the roles say."""
+VIEWERS = "eks:viewers"
+"""The group that may look at everything: what EKS's access policy AmazonEKSAdminViewPolicy gives."""
 _AUTHENTICATED = "system:authenticated"
 _EVERYBODY_ASKS = frozenset({"selfsubjectaccessreviews", "selfsubjectreviews"})
 

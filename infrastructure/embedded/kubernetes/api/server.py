@@ -1,6 +1,7 @@
 """The API server: who asks, for what, in which form; then reading, writing, or what lies below an object.
 
-request ──▶ token: who? (401) ──▶ place: what? (404) ──▶ may they? (403) ──▶ reading │ writing │ subresource ──▶ Status or object
+request ──▶ token: who? (401) ──▶ place: what? (404) ──▶ may they? (403) ──▶ reading, writing, a subresource
+                                                                              └──▶ an object, or a Status
 """
 
 from collections.abc import Awaitable, Callable, Mapping

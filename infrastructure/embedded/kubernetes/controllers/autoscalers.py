@@ -101,7 +101,7 @@ class Autoscalers(ObjectController):
                 "ScalingActive",
                 "True",
                 "ValidMetricFound",
-                "the HPA was able to successfully calculate a replica count from cpu resource utilization (percentage of request)",
+                f"the HPA was able to successfully calculate a replica count from {_METRIC}",
             )
         if wanted != now_has:
             self._scale(of, kind, target, wanted)

