@@ -1,6 +1,6 @@
 """EKS: clusters whose API server is the embedded cloud's own, node groups whose nodes run pods as processes."""
 
-from infrastructure.embedded.gateway.api import Api, Token
+from infrastructure.embedded.gateway.api import Api, Token, names
 
 _SAME = "InvalidParameterException"
 _OTHER = "Client request token was used with other parameters."
@@ -19,7 +19,9 @@ API = Api(
     "those who apply, not with those who update.",
     tokens={
         name: Token(member="clientRequestToken", mismatch=_SAME, message=_OTHER)
-        for name in ("CreateCluster", "CreateNodegroup", "UpdateNodegroupConfig", "CreateAccessEntry", "CreateAddon")
+        for name in names(
+            "CreateCluster CreateNodegroup UpdateNodegroupConfig CreateAccessEntry UpdateAccessEntry CreateAddon"
+        )
     },
     controller="infrastructure.embedded.apis.eks.controller:EksController",
 )

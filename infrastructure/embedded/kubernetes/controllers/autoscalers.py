@@ -23,6 +23,7 @@ _TOLERANCE = 0.1
 _DOWN_WINDOW_S = 300.0
 _LEAST_WINDOW_S = 5.0
 _SCALED: Mapping[str, Kind] = {"Deployment": kinds.DEPLOYMENT, "ReplicaSet": kinds.REPLICA_SET}
+_METRIC = "cpu resource utilization (percentage of request)"
 _SOURCE = "horizontal-pod-autoscaler"
 Cores = Callable[[Object], float | None]
 """The cores a pod used lately; None while nobody knows."""
@@ -152,7 +153,7 @@ class Autoscalers(ObjectController):
             made["spec"]["replicas"] = wanted
 
         self._registry.change(kind, objects.key(target), change)
-        why = "cpu resource utilization (percentage of request) above target"
+        why = f"{_METRIC} above target"
         if wanted < int(objects.spec(target)["replicas"]):
             why = "All metrics below target"
         self._parts.events.tell(of, "SuccessfulRescale", f"New size: {wanted}; reason: {why}", source=_SOURCE)
