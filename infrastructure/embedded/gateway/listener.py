@@ -103,7 +103,9 @@ class HttpServer:
         )
         config.load()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _BoundedHead(config, self._state), HOST, port, ssl=tls, backlog=512)
+        self._server = await loop.create_server(
+            lambda: _BoundedHead(config, self._state), HOST, port, ssl=tls, backlog=512
+        )
 
     async def close(self) -> None:
         """Stop listening and cut what is open. Safe to call twice."""

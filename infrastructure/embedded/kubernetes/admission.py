@@ -42,7 +42,9 @@ def _pod(made: Draft) -> None:
     spec |= {"priority": spec.get("priority", 0), "preemptionPolicy": "PreemptLowerPriority"}
     tolerations = spec.setdefault("tolerations", [])
     for key in (NOT_READY, UNREACHABLE):
-        if not any(each.get("key", key) == key and each.get("effect", "NoExecute") == "NoExecute" for each in tolerations):
+        if not any(
+            each.get("key", key) == key and each.get("effect", "NoExecute") == "NoExecute" for each in tolerations
+        ):
             tolerations.append(
                 {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _TOLERATED_S}
             )

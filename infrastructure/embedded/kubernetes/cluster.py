@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from infrastructure.embedded.control.reconciler import Backoff, Reconciler
 from infrastructure.embedded.gateway.call import Answer
@@ -17,7 +17,7 @@ from infrastructure.embedded.gateway.listener import HttpServer
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.kubernetes import admission, certificates, kubeconfig
-from infrastructure.embedded.kubernetes.api.access import MASTERS, User
+from infrastructure.embedded.kubernetes.api.access import MASTERS, VIEWERS, User
 from infrastructure.embedded.kubernetes.api.bodies import LIMIT
 from infrastructure.embedded.kubernetes.api.places import Place, Query
 from infrastructure.embedded.kubernetes.api.server import ApiServer, Authenticate
@@ -54,7 +54,10 @@ _ADMIN = User(name="kubernetes-admin", groups=(MASTERS,))
 class Concerned(Protocol):
     """A controller that says which of its objects a change is about."""
 
-    name: str
+    name: ClassVar[str]
+    watches: ClassVar[frozenset[str]]
+
+    async def reconcile(self, key: str, /) -> float | None: ...
 
     def concerned(self, change: Change) -> Iterable[Key]: ...
 
@@ -77,7 +80,7 @@ class Cluster:
         self.name = name
         self._state = state
         self._ports = ports
-        self._supervisor = supervisor
+        self.supervisor = supervisor
         self._others = authenticate
         self._token = secrets.token_urlsafe(32)
         self.registry = Registry(Store(), clock)
@@ -109,7 +112,7 @@ class Cluster:
             Autoscalers(self.parts, self._cores),
             self._kubelet,
         ]
-        self._reconciler.adopt([*self._concerned, self._heartbeats, self._usage])  # type: ignore[list-item]  # they are
+        self._reconciler.adopt([*self._concerned, self._heartbeats, self._usage])
         self.registry.store.listen(self._changed)
         self._server: HttpServer | None = None
         self.port = 0
@@ -128,15 +131,22 @@ class Cluster:
         """Serve; ready once it returns."""
         for each in _NAMESPACES:
             self.registry.create(kinds.NAMESPACE, {"metadata": {"name": each}})
+        self._add_viewers()
         made = certificates.made(self._state.root)
         self.authority, self.port = made.authority, self._ports.allocate()
         api = ApiServer(self.registry, self, self._authenticate, f"127.0.0.1:{self.port}")
         self._server = HttpServer(api.answer, limit_of=lambda _: LIMIT)
         await self._server.serve(self.port, made.context)
-        kubeconfig.write(
-            self.kubeconfig, name=self.name, server=self.url, authority=self.authority, token=self._token
-        )
+        kubeconfig.write(self.kubeconfig, name=self.name, server=self.url, authority=self.authority, token=self._token)
         self._reconciler.start()
+
+    def _add_viewers(self) -> None:
+        rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
+        self.registry.create(kinds.CLUSTER_ROLE, {"metadata": {"name": VIEWERS}, "rules": rules})
+        role = {"apiGroup": kinds.CLUSTER_ROLE.group, "kind": "ClusterRole", "name": VIEWERS}
+        subjects = [{"apiGroup": kinds.CLUSTER_ROLE.group, "kind": "Group", "name": VIEWERS}]
+        bound = {"metadata": {"name": VIEWERS}, "roleRef": role, "subjects": subjects}
+        self.registry.create(kinds.CLUSTER_ROLE_BINDING, bound)
 
     async def close(self) -> None:
         """End every pod and the server; nothing is left."""
@@ -167,7 +177,7 @@ class Cluster:
     # --- what the API server asks the nodes ---------------------------------------------------------------------------
 
     async def log(self, pod: Object, query: Query) -> Answer:
-        return logs.log_of(pod, query, self._state.logs, lambda: self._supervisor.processes)
+        return logs.log_of(pod, query, self._state.logs, lambda: self.supervisor.processes)
 
     def metrics(self, place: Place, query: Query) -> Answer:
         return self._usage.answer(place, query)

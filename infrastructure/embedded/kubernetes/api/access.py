@@ -5,16 +5,20 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infrastructure.embedded.kubernetes.schema import kinds
-from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import errors, objects
 from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.kubernetes.store.store import Store
 
+if TYPE_CHECKING:
+    from infrastructure.embedded.kubernetes.schema.kinds import Kind
+
 MASTERS = "system:masters"
 """The group that may do everything, whatever the roles say."""
+VIEWERS = "eks:viewers"
+"""The group that may look at everything: what EKS's access policy AmazonEKSAdminViewPolicy gives."""
 _AUTHENTICATED = "system:authenticated"
 _EVERYBODY_ASKS = frozenset({"selfsubjectaccessreviews", "selfsubjectreviews"})
 

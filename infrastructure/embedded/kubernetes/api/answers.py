@@ -27,10 +27,12 @@ def answer(document: Any, status: int = 200, warnings: Iterable[str] = (), conte
 
 
 def text(told: str, status: int = 200) -> Answer:
+    """An answer in words."""
     return Answer(status=status, headers={"content-type": "text/plain; charset=utf-8"}, body=told.encode())
 
 
 def refused(problem: ApiError) -> Answer:
+    """A refusal as a Status; 429 says when to come again, where that is known."""
     made = answer(problem.status, problem.code)
     after = problem.details.get("retryAfterSeconds")
     if after:

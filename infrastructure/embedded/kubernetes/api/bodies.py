@@ -20,6 +20,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def media_type(request: HttpRequest) -> str:
+    """What the body is written in."""
     return request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
 
 
@@ -39,6 +40,7 @@ def document(request: HttpRequest) -> Any:
 
 
 def parsed_json(body: bytes) -> Any:
+    """A document in JSON. `ApiError` 400."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as problem:
@@ -51,7 +53,9 @@ def parsed_yaml(body: bytes) -> Any:
         return orjson.loads(body)
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(body, Loader=_LOADER)):
-            raise errors.bad_request("error converting YAML to JSON: aliases are not read here; write out what they name")
+            raise errors.bad_request(
+                "error converting YAML to JSON: aliases are not read here; write out what they name"
+            )
         return yaml.load(body, Loader=_LOADER)  # noqa: S506 - both loaders make plain values and nothing else
     except (yaml.YAMLError, RecursionError) as problem:
         raise errors.bad_request(f"error converting YAML to JSON: {problem}") from problem

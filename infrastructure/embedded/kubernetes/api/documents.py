@@ -25,7 +25,9 @@ class Documents:
             return answers.answer(discovery.version())
         if path.startswith("/openapi/"):
             return self._openapi(path)
-        is_aggregated = _AGGREGATED in request.headers.get("accept", "") and "v=v2;" in request.headers.get("accept", "")
+        is_aggregated = _AGGREGATED in request.headers.get("accept", "") and "v=v2;" in request.headers.get(
+            "accept", ""
+        )
         if path in ("/api", "/apis") and is_aggregated:
             return answers.answer(discovery.aggregated(is_core=path == "/api"), content=discovery.AGGREGATED)
         found = self._list(path.strip("/").split("/"))

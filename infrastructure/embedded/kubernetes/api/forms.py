@@ -1,4 +1,4 @@
-"""The forms that objects go out in: as they are, as rows of a table, or as metadata alone; each single, listed, watched.
+"""The forms that objects go out in: as they are, as rows of a table, or as metadata alone; single, listed, watched.
 
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables
 """

@@ -38,7 +38,7 @@ def place(path: str) -> Place:
     kind = kinds.at(group, version, parts[0]) if parts else None
     if kind is None or len(parts) > 3 or (namespace and not kind.is_namespaced):
         raise errors.unknown_path()
-    name, subresource = (parts[1:] + ["", ""])[:2]
+    name, subresource = [*parts[1:], "", ""][:2]
     if name and kind.is_namespaced and not namespace:
         raise errors.unknown_path()
     if subresource and subresource not in [each.name for each in kinds.subresources(kind)]:

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+from infrastructure.embedded.gateway.api import names
 from infrastructure.embedded.kubernetes.schema import types
 from infrastructure.embedded.kubernetes.schema.types import Field
 from infrastructure.embedded.kubernetes.store.objects import stamp
@@ -20,10 +21,10 @@ _TYPE_META, _RAW = 1, 2
 _API_VERSION, _KIND = 1, 2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _DEEPEST = 40
-_ZEROS = frozenset(
+_ZEROS = names(
     "replicas completions parallelism backoffLimit terminationGracePeriodSeconds minReplicas emptyDir exitCode "
     "revisionHistoryLimit maxSurge maxUnavailable minAvailable stabilizationWindowSeconds automountServiceAccountToken "
-    "runAsUser runAsGroup runAsNonRoot allowPrivilegeEscalation readOnlyRootFilesystem enableServiceLinks".split()
+    "runAsUser runAsGroup runAsNonRoot allowPrivilegeEscalation readOnlyRootFilesystem enableServiceLinks"
 )
 """Members that are written only when they were set, for which zero says something."""
 Message = bytes | int
@@ -81,7 +82,7 @@ def _value(found: list[Message], field: Field, depth: int) -> Any:
     return _one(found[-1], field.type, depth)
 
 
-def _one(value: Message, type_name: str, depth: int) -> Any:  # noqa: PLR0911 - a type each
+def _one(value: Message, type_name: str, depth: int) -> Any:
     match type_name:
         case "string":
             return _text(value)

@@ -78,7 +78,9 @@ class Reading:
         """A stream of events, one a line."""
         if place.name:  # the old way to watch one object
             named = f"metadata.name={place.name}"
-            query = Query({**query.given, "fieldSelector": ",".join(filter(None, (query.text("fieldSelector"), named)))})
+            query = Query(
+                {**query.given, "fieldSelector": ",".join(filter(None, (query.text("fieldSelector"), named)))}
+            )
         since = _since(query.text("resourceVersion"), self._store.version)
         watch = _Watch(self, place, query, form, since)
         return Answer(status=200, headers=dict(JSON), stream=watch.lines())
@@ -88,7 +90,7 @@ class _Watch:
     """One client's watch."""
 
     def __init__(self, reading: Reading, place: Place, query: Query, form: Form, since: int | None) -> None:
-        self._store = reading._store  # noqa: SLF001 - of this module
+        self._store = reading._store
         self._kind = place.kind
         self._namespace = place.namespace
         self._matches = selected(place.kind, place, query)
@@ -103,7 +105,9 @@ class _Watch:
         since = self._since
         if since is None:
             since = self._store.version
-            begin = [self._line("ADDED", of) for of in self._store.all(self._kind.id, self._namespace) if self._matches(of)]
+            begin = [
+                self._line("ADDED", of) for of in self._store.all(self._kind.id, self._namespace) if self._matches(of)
+            ]
             if begin:
                 yield b"".join(begin)
             if self._wants_end:
@@ -149,11 +153,7 @@ class _Watch:
         if self._writer.form == "table":
             return self._line(kind, change.object)
         if key not in change.encoded:
-            of = change.object
-            if not is_now and change.after is not None:  # as it was, when it was in view
-                assert change.before is not None
-                of = {**change.before, "metadata": {**change.before["metadata"], "resourceVersion": str(change.version)}}
-            change.encoded[key] = self._line(kind, of)
+            change.encoded[key] = self._line(kind, change.object if is_now else change.last)
         return change.encoded[key]
 
     def _line(self, kind: str, of: Object) -> bytes:
@@ -184,5 +184,3 @@ def _token(text: str) -> tuple[int, tuple[str, str]]:
         return int(read["rv"]), (str(namespace), str(name))
     except (binascii.Error, ValueError, KeyError, TypeError) as problem:
         raise errors.bad_request(f"continue key is not valid: {text}") from problem
-
-

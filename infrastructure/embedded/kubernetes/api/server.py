@@ -1,6 +1,7 @@
 """The API server: who asks, for what, in which form; then reading, writing, or what lies below an object.
 
-    request ──▶ token: who? (401) ──▶ place: what? (404) ──▶ may they? (403) ──▶ reading │ writing │ subresource ──▶ Status or object
+request ──▶ token: who? (401) ──▶ place: what? (404) ──▶ may they? (403) ──▶ reading, writing, a subresource
+                                                                              └──▶ an object, or a Status
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -156,7 +157,9 @@ class ApiServer:
         given = bodies.document(request)
         node = ((given or {}).get("target") or {}).get("name", "") if isinstance(given, dict) else ""
         self._registry.bind(at.key, node)
-        return answers.answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
+        return answers.answer(
+            {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201
+        )
 
     async def _finalize(self, request: HttpRequest, at: Place, query: Query) -> Answer:
         made, warnings = self._writing.update(Place(kind=at.kind, name=at.name), query, request)

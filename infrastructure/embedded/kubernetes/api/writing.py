@@ -9,8 +9,8 @@ from typing import Any
 from infrastructure.embedded.gateway.call import HttpRequest
 from infrastructure.embedded.kubernetes.api import bodies
 from infrastructure.embedded.kubernetes.api.places import Place, Query
-from infrastructure.embedded.kubernetes.patches import json_patch, merge, strategic
 from infrastructure.embedded.kubernetes.patches import apply as server_side
+from infrastructure.embedded.kubernetes.patches import json_patch, merge, strategic
 from infrastructure.embedded.kubernetes.patches.managers import applied
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import errors, objects
@@ -89,7 +89,9 @@ class Writing:
         manager = query.text("fieldManager")
         if not manager:
             causes = [errors.required("fieldManager", "is required for apply patch")]
-            raise errors.ApiError(422, "Invalid", f'PatchOptions.meta.k8s.io "" is invalid: fieldManager: {causes[0].message}')
+            raise errors.ApiError(
+                422, "Invalid", f'PatchOptions.meta.k8s.io "" is invalid: fieldManager: {causes[0].message}'
+            )
         bodies.named(given, place.kind)
         wanted, warnings = self._typed(given, place.kind, query)
         wanted.setdefault("metadata", {}).setdefault("name", place.name)
@@ -97,7 +99,13 @@ class Writing:
         before = self._registry.store.get(place.kind.id, place.key)
         try:
             made = applied(
-                before, wanted, place.kind, manager, self._registry.now, is_forced=query.flag("force"), part=place.subresource
+                before,
+                wanted,
+                place.kind,
+                manager,
+                self._registry.now,
+                is_forced=query.flag("force"),
+                part=place.subresource,
             )
         except server_side.Conflicts as problem:
             raise _conflicts(problem) from problem

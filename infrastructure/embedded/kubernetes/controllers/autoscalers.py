@@ -23,6 +23,7 @@ _TOLERANCE = 0.1
 _DOWN_WINDOW_S = 300.0
 _LEAST_WINDOW_S = 5.0
 _SCALED: Mapping[str, Kind] = {"Deployment": kinds.DEPLOYMENT, "ReplicaSet": kinds.REPLICA_SET}
+_METRIC = "cpu resource utilization (percentage of request)"
 _SOURCE = "horizontal-pod-autoscaler"
 Cores = Callable[[Object], float | None]
 """The cores a pod used lately; None while nobody knows."""
@@ -43,7 +44,9 @@ class Autoscalers(ObjectController):
     def concerned(self, change: Change) -> Iterable[Key]:
         """Only what a person changes: its own status is written at each look."""
         is_new = change.before is None or change.after is None
-        if change.kind != self.kind.id or (not is_new and objects.spec(change.before or {}) == objects.spec(change.after or {})):
+        if change.kind != self.kind.id or (
+            not is_new and objects.spec(change.before or {}) == objects.spec(change.after or {})
+        ):
             return ()
         return (objects.key(change.object),)
 
@@ -55,7 +58,16 @@ class Autoscalers(ObjectController):
         if kind is not None:
             target = self._store.get(kind.id, (objects.namespace(of), spec["scaleTargetRef"]["name"]))
         if kind is None or target is None:
-            self._tell(of, {}, ("AbleToScale", "False", "FailedGetScale", "the HPA controller was unable to get the target's current scale"))
+            self._tell(
+                of,
+                {},
+                (
+                    "AbleToScale",
+                    "False",
+                    "FailedGetScale",
+                    "the HPA controller was unable to get the target's current scale",
+                ),
+            )
             return every_s
         self._level(of, kind, target)
         return every_s
@@ -63,7 +75,12 @@ class Autoscalers(ObjectController):
     def _level(self, of: Object, kind: Kind, target: Object) -> None:
         now_has = int(objects.spec(target)["replicas"])
         if now_has == 0:
-            told = ("ScalingActive", "False", "ScalingDisabled", "scaling is disabled since the replica count of the target is zero")
+            told = (
+                "ScalingActive",
+                "False",
+                "ScalingDisabled",
+                "scaling is disabled since the replica count of the target is zero",
+            )
             self._tell(of, {"currentReplicas": 0, "desiredReplicas": 0}, told)
             return
         utilisation = self._utilisation(target)
@@ -72,11 +89,21 @@ class Autoscalers(ObjectController):
         goal = float(spec["metrics"][0]["resource"]["target"].get("averageUtilization", 80))
         if utilisation is None:
             wanted = min(max(now_has, least), most)
-            told = ("ScalingActive", "False", "FailedGetResourceMetric", "the HPA was unable to compute the replica count: no metrics of its pods are known")
+            told = (
+                "ScalingActive",
+                "False",
+                "FailedGetResourceMetric",
+                "the HPA was unable to compute the replica count: no metrics of its pods are known",
+            )
         else:
             raw = _raw(now_has, self._ready_count(target), utilisation, goal)
             wanted = min(max(self._stable(of, now_has, raw), least), most)
-            told = ("ScalingActive", "True", "ValidMetricFound", "the HPA was able to successfully calculate a replica count from cpu resource utilization (percentage of request)")
+            told = (
+                "ScalingActive",
+                "True",
+                "ValidMetricFound",
+                f"the HPA was able to successfully calculate a replica count from {_METRIC}",
+            )
         if wanted != now_has:
             self._scale(of, kind, target, wanted)
         status: Draft = {"currentReplicas": now_has, "desiredReplicas": wanted}
@@ -99,7 +126,11 @@ class Autoscalers(ObjectController):
 
     def _utilisation(self, target: Object) -> float | None:
         """Per cent of what the pods that are ready and measured ask for together."""
-        measured = [(cores, fitting.requests(each)["cpu"]) for each in self._pods(target) if is_ready(each) and (cores := self._cores(each)) is not None]
+        measured = [
+            (cores, fitting.requests(each)["cpu"])
+            for each in self._pods(target)
+            if is_ready(each) and (cores := self._cores(each)) is not None
+        ]
         asked = sum(request for _, request in measured)
         if not measured or any(request <= 0 for _, request in measured):
             return None
@@ -122,7 +153,7 @@ class Autoscalers(ObjectController):
             made["spec"]["replicas"] = wanted
 
         self._registry.change(kind, objects.key(target), change)
-        why = "cpu resource utilization (percentage of request) above target"
+        why = f"{_METRIC} above target"
         if wanted < int(objects.spec(target)["replicas"]):
             why = "All metrics below target"
         self._parts.events.tell(of, "SuccessfulRescale", f"New size: {wanted}; reason: {why}", source=_SOURCE)
@@ -130,8 +161,15 @@ class Autoscalers(ObjectController):
     def _tell(self, of: Object, status: Draft, told: Sequence[str]) -> None:
         conditions: list[Any] = list(objects.status(of).get("conditions") or ())
         kind, value, reason, message = told
-        able = {"type": "AbleToScale", "status": "True", "reason": "ReadyForNewScale", "message": "recommended size matches current size"}
-        for each in ((able,) if kind != "AbleToScale" else ()) + ({"type": kind, "status": value, "reason": reason, "message": message},):
+        able = {
+            "type": "AbleToScale",
+            "status": "True",
+            "reason": "ReadyForNewScale",
+            "message": "recommended size matches current size",
+        }
+        for each in ((able,) if kind != "AbleToScale" else ()) + (
+            {"type": kind, "status": value, "reason": reason, "message": message},
+        ):
             conditions = objects.with_condition(conditions, each, self._registry.now)
         observed = {"observedGeneration": objects.meta(of).get("generation", 1)}
         counts = {"currentReplicas": 0, "desiredReplicas": 0, "currentMetrics": [], **status}

@@ -49,7 +49,9 @@ class Budgets(ObjectController):
             "observedGeneration": objects.meta(of)["generation"],
         }
         status: dict[str, Any] = {
-            "conditions": objects.with_condition(objects.status(of).get("conditions") or (), condition, self._registry.now),
+            "conditions": objects.with_condition(
+                objects.status(of).get("conditions") or (), condition, self._registry.now
+            ),
             "currentHealthy": healthy,
             "desiredHealthy": desired,
             "disruptionsAllowed": allowed,

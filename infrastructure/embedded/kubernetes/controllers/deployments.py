@@ -58,7 +58,10 @@ class Deployments(ObjectController):
 
     def _sets(self, of: Object) -> list[Object]:
         found = self._parts.owned.of(objects.uid(of), kinds.REPLICA_SET)
-        return sorted((each for each in found if objects.owned_by(each, of)), key=lambda each: (revision(each), objects.name(each)))
+        return sorted(
+            (each for each in found if objects.owned_by(each, of)),
+            key=lambda each: (revision(each), objects.name(each)),
+        )
 
     def _with_new(self, of: Object) -> Object:
         """Make sure of the version's ReplicaSet and its revision; the Deployment, which has that revision too."""
@@ -72,7 +75,9 @@ class Deployments(ObjectController):
             self._registry.change(kinds.REPLICA_SET, objects.key(new), lambda made: _annotate(made, {REVISION: number}))
         if objects.annotations(of).get(REVISION) == number:
             return of
-        return self._registry.change(kinds.DEPLOYMENT, objects.key(of), lambda made: _annotate(made, {REVISION: number}))
+        return self._registry.change(
+            kinds.DEPLOYMENT, objects.key(of), lambda made: _annotate(made, {REVISION: number})
+        )
 
     def _create(self, of: Object, number: str) -> Object:
         spec, template = objects.spec(of), objects.draft(objects.spec(of)["template"])
@@ -192,7 +197,9 @@ class Deployments(ObjectController):
     def _clean(self, of: Object) -> None:
         """Forget the oldest versions beyond the history that is kept."""
         old = [each for each in self._sets(of) if not _is_version_of(each, of)]
-        empty = [each for each in old if not objects.spec(each)["replicas"] and not objects.status(each).get("replicas")]
+        empty = [
+            each for each in old if not objects.spec(each)["replicas"] and not objects.status(each).get("replicas")
+        ]
         for each in empty[: max(len(old) - int(objects.spec(of)["revisionHistoryLimit"]), 0)]:
             self._registry.delete(kinds.REPLICA_SET, objects.key(each))
 

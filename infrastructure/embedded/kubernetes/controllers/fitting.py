@@ -211,7 +211,9 @@ def _keeps(pod: Object, constraint: Mapping[str, Any], room: Room, rooms: Sequen
         part = objects.labels(each.node).get(key)
         if part is not None:
             found = sum(
-                is_active(other) and objects.namespace(other) == objects.namespace(pod) and chosen(objects.labels(other))
+                is_active(other)
+                and objects.namespace(other) == objects.namespace(pod)
+                and chosen(objects.labels(other))
                 for other in each.pods
             )
             counts[part] = counts.get(part, 0) + found

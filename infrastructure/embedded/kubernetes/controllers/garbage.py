@@ -57,7 +57,9 @@ class Garbage(ObjectController):
             if ORPHAN in held:
                 self._give_up(kind, each, uid)
             elif not objects.is_deleting(each) and not self._has_other_owner(each, uid):
-                self._registry.delete(kind, at, Deletion(propagation="Foreground" if FOREGROUND in held else "Background"))
+                self._registry.delete(
+                    kind, at, Deletion(propagation="Foreground" if FOREGROUND in held else "Background")
+                )
         if owner is None or not self._is_waited_for(uid, held):
             self._owners.pop(uid, None)
             if owner is not None:

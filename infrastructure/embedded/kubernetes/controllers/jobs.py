@@ -42,7 +42,10 @@ class Jobs(ObjectController):
         if objects.is_true(of, "Complete") or objects.is_true(of, "Failed"):
             return self._expire(of)
         pods, spec = self._parts.pods_of(of), objects.spec(of)
-        ended = {phase: [each for each in pods if objects.status(each).get("phase") == phase] for phase in ("Succeeded", "Failed")}
+        ended = {
+            phase: [each for each in pods if objects.status(each).get("phase") == phase]
+            for phase in ("Succeeded", "Failed")
+        }
         active = [each for each in pods if is_active(each)]
         status = dict(objects.status(of))
         status.setdefault("startTime", self._registry.now)
@@ -59,7 +62,9 @@ class Jobs(ObjectController):
         self._registry.set_status(kinds.JOB, of, self._concluded(of, status, verdict))
         return self._deadline(of, status) if spec.get("activeDeadlineSeconds") and verdict is None else None
 
-    def _verdict(self, of: Object, succeeded: int, failed: int, is_active: bool, status: Draft) -> tuple[str, str, str] | None:
+    def _verdict(
+        self, of: Object, succeeded: int, failed: int, is_active: bool, status: Draft
+    ) -> tuple[str, str, str] | None:
         """Type, reason and message of the condition that ends the Job; None while it goes on."""
         spec = objects.spec(of)
         wanted = spec.get("completions")
@@ -104,9 +109,17 @@ class Jobs(ObjectController):
         first = "SuccessCriteriaMet" if kind == "Complete" else "FailureTarget"
         conditions: list[Draft] = list(status.get("conditions") or ())
         for each in (first, kind):
-            told = {"type": each, "status": "True", "reason": reason, "message": message, "lastProbeTime": self._registry.now}
+            told = {
+                "type": each,
+                "status": "True",
+                "reason": reason,
+                "message": message,
+                "lastProbeTime": self._registry.now,
+            }
             conditions = objects.with_condition(conditions, told, self._registry.now)
-        self._parts.events.tell(of, "Completed" if kind == "Complete" else reason, message, source=_SOURCE, warning=kind != "Complete")
+        self._parts.events.tell(
+            of, "Completed" if kind == "Complete" else reason, message, source=_SOURCE, warning=kind != "Complete"
+        )
         ended = {"completionTime": self._registry.now} if kind == "Complete" else {}
         return {**status, **ended, "conditions": conditions}
 

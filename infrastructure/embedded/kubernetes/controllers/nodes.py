@@ -56,7 +56,9 @@ class Nodes(ObjectController):
         return await super().reconcile(key)
 
     def keys(self) -> Collection[str]:
-        return [f"/{objects.name(each)}" for each in self._store.all(kinds.NODE.id)] + [f"/{each}" for each in self._gone]
+        return [f"/{objects.name(each)}" for each in self._store.all(kinds.NODE.id)] + [
+            f"/{each}" for each in self._gone
+        ]
 
     def follow(self, of: Object) -> float | None:
         left = self._silence(of)
@@ -83,7 +85,9 @@ class Nodes(ObjectController):
             told = {"type": each["type"], "status": "Unknown", "reason": "NodeStatusUnknown"}
             told |= {"message": "Kubelet stopped posting node status.", "lastHeartbeatTime": each["lastHeartbeatTime"]}
             conditions = objects.with_condition(conditions, told, self._registry.now)
-        self._parts.events.tell(of, "NodeNotReady", f"Node {objects.name(of)} status is now: NodeNotReady", source=_SOURCE)
+        self._parts.events.tell(
+            of, "NodeNotReady", f"Node {objects.name(of)} status is now: NodeNotReady", source=_SOURCE
+        )
         of = self._registry.set_status(kinds.NODE, of, {**objects.status(of), "conditions": conditions})
         for pod in self._parts.on_node.of(objects.name(of), kinds.POD):
             self._unready(pod)
@@ -93,7 +97,9 @@ class Nodes(ObjectController):
         """Traffic is taken from pods of a lost node at once."""
         if objects.is_true(pod, "Ready"):
             told = {"type": "Ready", "status": "False"}
-            conditions = objects.with_condition(objects.status(pod)["conditions"], told, self._registry.now, probed=True)
+            conditions = objects.with_condition(
+                objects.status(pod)["conditions"], told, self._registry.now, probed=True
+            )
             self._registry.set_status(kinds.POD, pod, {**objects.status(pod), "conditions": conditions})
 
     def _tainted(self, of: Object) -> Object:
@@ -109,7 +115,9 @@ class Nodes(ObjectController):
         former = objects.spec(of).get("taints") or []
         kept = [each for each in former if each["key"] not in (UNREACHABLE, NOT_READY, UNSCHEDULABLE)]
         known = {(each["key"], each["effect"]): each for each in former}
-        new = [known.get(each) or {"key": each[0], "effect": each[1], "timeAdded": self._registry.now} for each in wanted]
+        new = [
+            known.get(each) or {"key": each[0], "effect": each[1], "timeAdded": self._registry.now} for each in wanted
+        ]
         if [*kept, *new] == former:
             return of
 

@@ -23,6 +23,7 @@ def text_of(at: Key) -> str:
 
 
 def key_of(text: str) -> Key:
+    """A key as the store has it."""
     namespace, _, name = text.partition("/")
     return namespace, name
 
@@ -87,7 +88,9 @@ class Events:
         self._registry = registry
         self._known: collections.OrderedDict[tuple[str, ...], Key] = collections.OrderedDict()
 
-    def tell(self, about: Object, reason: str, message: str, *, source: str, warning: bool = False, field: str = "") -> None:
+    def tell(
+        self, about: Object, reason: str, message: str, *, source: str, warning: bool = False, field: str = ""
+    ) -> None:
         """`field` is the part of the object that it is about, a container for one."""
         same = (objects.uid(about), reason, message, source, field)
         known = self._registry.store.get(kinds.EVENT.id, self._known.get(same, ("", "")))
@@ -144,9 +147,24 @@ class Events:
                 self._registry.store.remove(kinds.EVENT.id, oldest)
 
 
-_OWNED = (kinds.POD, kinds.REPLICA_SET, kinds.JOB, kinds.ENDPOINT_SLICE, kinds.CONFIG_MAP, kinds.SECRET, kinds.LEASE,
-          kinds.SERVICE, kinds.DEPLOYMENT, kinds.DAEMON_SET, kinds.CRON_JOB, kinds.BUDGET, kinds.AUTOSCALER,
-          kinds.SERVICE_ACCOUNT, kinds.ROLE, kinds.ROLE_BINDING)
+_OWNED = (
+    kinds.POD,
+    kinds.REPLICA_SET,
+    kinds.JOB,
+    kinds.ENDPOINT_SLICE,
+    kinds.CONFIG_MAP,
+    kinds.SECRET,
+    kinds.LEASE,
+    kinds.SERVICE,
+    kinds.DEPLOYMENT,
+    kinds.DAEMON_SET,
+    kinds.CRON_JOB,
+    kinds.BUDGET,
+    kinds.AUTOSCALER,
+    kinds.SERVICE_ACCOUNT,
+    kinds.ROLE,
+    kinds.ROLE_BINDING,
+)
 
 
 def _owners(of: Object) -> list[str]:
@@ -238,6 +256,7 @@ def is_active(pod: Object) -> bool:
 
 
 def is_ready(pod: Object) -> bool:
+    """Whether a pod takes requests."""
     return objects.is_true(pod, "Ready")
 
 

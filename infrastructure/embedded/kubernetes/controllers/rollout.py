@@ -73,7 +73,10 @@ def _progressing(
     if is_complete and new is not None:
         text = f'ReplicaSet "{name}" has successfully progressed.'
         return _told(of, "True", _COMPLETE, text, now, is_new=former.get("reason") != _COMPLETE), None
-    moved = any(objects.status(of).get(each, 0) != counts[each] for each in ("updatedReplicas", "readyReplicas", "replicas", "availableReplicas"))
+    moved = any(
+        objects.status(of).get(each, 0) != counts[each]
+        for each in ("updatedReplicas", "readyReplicas", "replicas", "availableReplicas")
+    )
     is_new_update = former.get("reason") == _COMPLETE or not former
     if moved or is_new_update or former.get("reason") == "DeploymentPaused":
         text = f'ReplicaSet "{name}" is progressing.'

@@ -70,7 +70,9 @@ class Scheduler(ObjectController):
 
     def _fail(self, pod: Object, reasons: "collections.Counter[str]", nodes: int) -> None:
         texts = [f"{count} {reason}" for reason, count in sorted(reasons.items())]
-        told = f"0/{nodes} nodes are available" + (f": {', '.join(texts)}." if texts else ": no nodes available to schedule pods.")
+        told = f"0/{nodes} nodes are available" + (
+            f": {', '.join(texts)}." if texts else ": no nodes available to schedule pods."
+        )
         former = objects.condition(pod, "PodScheduled")
         if former is not None and former.get("message") == told:
             return
@@ -94,6 +96,11 @@ def _is_news(change: Change) -> bool:
     def parts(of: Object | None) -> Sequence[object]:
         if of is None:
             return ()
-        return (objects.spec(of), objects.labels(of), objects.is_true(of, "Ready"), objects.status(of).get("allocatable"))
+        return (
+            objects.spec(of),
+            objects.labels(of),
+            objects.is_true(of, "Ready"),
+            objects.status(of).get("allocatable"),
+        )
 
     return parts(change.before) != parts(change.after)

@@ -4,10 +4,13 @@ Blocks of 254 are claimed, so that clusters on one machine keep apart.
 """
 
 import collections
-import socket
+from typing import TYPE_CHECKING
 
 from infrastructure.embedded.host.claims import claim
 from infrastructure.errors import EnvironmentFault
+
+if TYPE_CHECKING:
+    import socket
 
 _FIRST, _LAST = 64, 95
 """127.64.x.y to 127.95.x.y: far from 127.0.0.1, and from 127.0.0.53 and the like."""

@@ -91,14 +91,14 @@ class Container:
         await end(*self.tasks)
         self.tasks.clear()
 
-    def status(self) -> Draft:
+    def status(self, *, is_init: bool = False) -> Draft:
         """As the pod's status has it; every member that a client must find is there."""
         image = str(self.spec["image"])
         made: Draft = {
             "name": self.name,
             "state": self._state(),
             "lastState": {"terminated": self.last} if self.last else {},
-            "ready": self.is_ready or (self.succeeded and not self.is_running),
+            "ready": self.succeeded if is_init else self.is_ready,
             "restartCount": self.restarts,
             "image": image,
             "imageID": f"cloudcafe://{image}" if self.process is not None or self.ended else "",
@@ -120,4 +120,5 @@ class Container:
 
 
 def container_id(process: Process) -> str:
+    """What a status calls the run of a process."""
     return f"cloudcafe://{process.spec.id}"

@@ -1,18 +1,17 @@
 """The nodes' agents: every pod that is bound to a node of ours runs, and what it does is written in its status.
 
-One controller stands for the kubelets of all nodes: its objects are the pods. A node that fails takes its processes with
-it and writes nothing any more.
+One controller stands for the kubelets of all nodes: its objects are the pods. A node that fails takes its processes
+with it and writes nothing any more.
 """
 
 import logging
 from collections.abc import Collection, Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.kubernetes.controllers.parts import ObjectController, Parts, key_of, text_of
 from infrastructure.embedded.kubernetes.kubelet.addresses import Addresses
 from infrastructure.embedded.kubernetes.kubelet.images import KIND
-from infrastructure.embedded.kubernetes.kubelet.machine import Machine
 from infrastructure.embedded.kubernetes.kubelet.pod_run import PodRun, Surrounding
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
@@ -20,6 +19,9 @@ from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Key, Object
 from infrastructure.embedded.kubernetes.store.registry import Deletion
 from infrastructure.embedded.kubernetes.store.store import Change
+
+if TYPE_CHECKING:
+    from infrastructure.embedded.kubernetes.kubelet.machine import Machine
 
 _log = logging.getLogger(__name__)
 

@@ -73,7 +73,9 @@ class Machine:
             conditions = objects.with_condition(conditions, {**told, "lastHeartbeatTime": beat}, now)
         return {
             "capacity": self._resources(self.vcpu, self.memory),
-            "allocatable": self._resources(self.vcpu - _reserved_cores(self.vcpu), self.memory - _reserved_memory(self.most_pods)),
+            "allocatable": self._resources(
+                self.vcpu - _reserved_cores(self.vcpu), self.memory - _reserved_memory(self.most_pods)
+            ),
             "conditions": conditions,
             "addresses": [
                 {"type": "InternalIP", "address": self.address},

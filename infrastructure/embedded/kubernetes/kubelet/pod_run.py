@@ -1,6 +1,7 @@
 """One pod on its node: what has to happen next to its containers, and what its status is.
 
-    bound ──▶ init containers, one after the other ──▶ containers, side by side ──▶ deleted: preStop, SIGTERM, grace, SIGKILL ──▶ gone
+    bound ──▶ init containers, one after the other ──▶ containers, side by side
+                                                            └── deleted ──▶ preStop, SIGTERM, grace, SIGKILL ──▶ gone
 
 `advance` is one look, level-triggered; what takes time runs beside it and wakes it.
 """
@@ -151,7 +152,7 @@ class PodRun:
             spec = self._spec(each)
             process = await self._around.supervisor.start(spec)
         except UnknownImage as problem:
-            self._wait(each, "ErrImagePull", f"failed to pull image \"{each.spec['image']}\": {problem}")
+            self._wait(each, "ErrImagePull", f'failed to pull image "{each.spec["image"]}": {problem}')
         except environment.Unresolved as problem:
             self._wait(each, "CreateContainerConfigError", str(problem))
         except (NoProgram, CafeError) as problem:
@@ -165,7 +166,7 @@ class PodRun:
         """It cannot start now; it is tried again, ever later."""
         is_again = each.waiting[0] in (reason, "ImagePullBackOff")
         shown = "ImagePullBackOff" if reason == "ErrImagePull" and is_again else reason
-        told = f"Back-off pulling image \"{each.spec['image']}\": {message}" if shown != reason else message
+        told = f'Back-off pulling image "{each.spec["image"]}": {message}' if shown != reason else message
         each.waiting = (shown, told)
         each.backoff_s = self._scaled(min(max(each.backoff_s / self._scale * 2, 10.0), 300.0))
         each.retry_at = self._around.clock() + each.backoff_s
@@ -176,7 +177,8 @@ class PodRun:
         given = environment.environment(each.spec, self._with_address(), self._around.store)
         pod = self._pod
         arguments = [
-            environment.expanded(word, given) for word in (*(each.spec.get("command") or ()), *(each.spec.get("args") or ()))
+            environment.expanded(word, given)
+            for word in (*(each.spec.get("command") or ()), *(each.spec.get("args") or ()))
         ]
         ports = [int(port["containerPort"]) for port in each.spec.get("ports") or ()]
         own = {"HOSTNAME": objects.name(pod), "POD_IP": self.address}
@@ -226,7 +228,9 @@ class PodRun:
         ports = _ports(each)
 
         async def question(timeout_s: float) -> None:
-            await probing.ask(handler, self.address, ports, timeout_s, lambda words, within: self._run(each, words, within))
+            await probing.ask(
+                handler, self.address, ports, timeout_s, lambda words, within: self._run(each, words, within)
+            )
 
         prober = probing.Prober(handler, question, told, lambda s, least: self._around.pace.seconds(s, at_least=least))
         each.tasks.append(asyncio.create_task(prober.run(), name=f"{which} {self._key}"))
@@ -311,7 +315,9 @@ class PodRun:
                 if "sleep" in hook:
                     await asyncio.sleep(self._around.pace.seconds(float(hook["sleep"]["seconds"])))
                 else:
-                    await probing.ask(hook, self.address, _ports(each), grace_s, lambda words, s: self._run(each, words, s))
+                    await probing.ask(
+                        hook, self.address, _ports(each), grace_s, lambda words, s: self._run(each, words, s)
+                    )
         except (probing.Bad, TimeoutError) as problem:
             self._tell(each, "FailedPreStopHook", f"PreStopHook failed: {problem}", warning=True)
 

@@ -43,7 +43,7 @@ def status(
         "hostIPs": [{"ip": host}],
         "podIP": address,
         "podIPs": [{"ip": address}],
-        **({"initContainerStatuses": [each.status() for each in inits]} if inits else {}),
+        **({"initContainerStatuses": [each.status(is_init=True) for each in inits]} if inits else {}),
         "containerStatuses": [each.status() for each in containers],
         "qosClass": quality(pod),
     }
@@ -56,7 +56,11 @@ def _phase(pod: Object, inits: Sequence[Container], containers: Sequence[Contain
     if not all(each.succeeded for each in inits):
         return "Pending"
     is_over = all(each.ended is not None and not each.is_running for each in containers)
-    if is_over and (policy == "Never" or objects.is_deleting(pod) or (policy == "OnFailure" and all(c.succeeded for c in containers))):
+    if is_over and (
+        policy == "Never"
+        or objects.is_deleting(pod)
+        or (policy == "OnFailure" and all(c.succeeded for c in containers))
+    ):
         return "Succeeded" if all(each.succeeded for each in containers) else "Failed"
     if any(each.process is not None or each.ended is not None for each in containers):
         return "Running"
@@ -78,7 +82,8 @@ def quality(pod: Object) -> str:
         return "BestEffort"
     is_fixed = all(
         what in (each.get("limits") or {})
-        and quantity.value(each["limits"][what]) == quantity.value((each.get("requests") or each["limits"]).get(what, 0))
+        and quantity.value(each["limits"][what])
+        == quantity.value((each.get("requests") or each["limits"]).get(what, 0))
         for each in every
         for what in ("cpu", "memory")
     )

@@ -124,4 +124,3 @@ class Prober:
         except Bad as problem:
             return str(problem)
         return ""
-

@@ -65,9 +65,7 @@ class Usage:
             if (run := self._kubelet.run_of(pod)) is not None
             for container, process in run.processes
         ]
-        found = {
-            owner: Used(cores, usage.rss_bytes) for owner, cores, usage in self._readings.read(running, elapsed_s)
-        }
+        found = {owner: Used(cores, usage.rss_bytes) for owner, cores, usage in self._readings.read(running, elapsed_s)}
         self._latest = _Reading(now, elapsed_s, found)
         return every_s
 

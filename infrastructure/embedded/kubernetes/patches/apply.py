@@ -91,7 +91,11 @@ def without(document: Any, path: Path) -> Any:
         kept = {each: value for each, value in document.items() if each != name}
         return {**document, name: inner} if rest and inner not in ({}, []) else kept
     if isinstance(document, list):
-        return [each if not _is_item(each, first) else without(each, rest) for each in document if rest or not _is_item(each, first)]
+        return [
+            each if not _is_item(each, first) else without(each, rest)
+            for each in document
+            if rest or not _is_item(each, first)
+        ]
     return document
 
 

@@ -1,5 +1,6 @@
 """Who applied what to an object: server-side apply over the records in `metadata.managedFields`."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from infrastructure.embedded.kubernetes.store.objects import Draft, Object
 Entry = Mapping[str, Any]
 
 
-def applied(  # noqa: PLR0913 - what an apply is
+def applied(
     before: Object | None, wanted: Draft, kind: Kind, manager: str, now: str, *, is_forced: bool, part: str
 ) -> Draft:
     """The object with what `manager` wants in it, and without what it wanted before and does not any more.
@@ -35,8 +36,9 @@ def applied(  # noqa: PLR0913 - what an apply is
     kept = [(each, paths - taken) for each, paths in others]
     shared = set().union(*(paths for _, paths in kept)) if kept else set()
     made: Draft = before  # type: ignore[assignment]  # never changed in place below
-    for path in sorted(_former(before, manager, part) - own - shared, reverse=True):
-        made = apply.without(made, path)
+    for path in sorted(_former(before, manager, part) - own, key=len):  # an item before what is in it
+        if not any(each[: len(path)] == path for each in shared) and not _is_key(path):
+            made = apply.without(made, path)
     made = apply.merged(made, wanted, Field(shape="", type=kind.name))
     entries = [{**each, "fieldsV1": apply.tree(paths)} for each, paths in kept if paths]
     others_kept = [each for each in objects.meta(before).get("managedFields") or () if each["operation"] != "Apply"]
@@ -47,6 +49,11 @@ def applied(  # noqa: PLR0913 - what an apply is
     return made
 
 
+def _is_key(path: Path) -> bool:
+    """Whether it is the member by which an item of a list is known: that goes with the item, and not before."""
+    return len(path) > 1 and path[-2].startswith("k:") and path[-1][2:] in json.loads(path[-2][2:])
+
+
 def dotted(path: Path) -> str:
     """A field as messages have it: `.spec.template.spec.containers[name="a"].image`."""
     text = ""
@@ -54,7 +61,9 @@ def dotted(path: Path) -> str:
         if part.startswith("f:"):
             text += f".{part[2:]}"
         else:
-            text += part[2:].replace("{", "[").replace("}", "]").replace('": ', "=").replace('["', "[").replace(', "', ",")
+            text += (
+                part[2:].replace("{", "[").replace("}", "]").replace('": ', "=").replace('["', "[").replace(', "', ",")
+            )
     return text
 
 
@@ -73,9 +82,7 @@ def _is(entry: Entry, manager: str, part: str) -> bool:
 
 
 def _others(before: Object, manager: str, part: str) -> list[tuple[Entry, set[Path]]]:
-    return [
-        (each, set(apply.paths_of(each["fieldsV1"]))) for each in _applies(before) if not _is(each, manager, part)
-    ]
+    return [(each, set(apply.paths_of(each["fieldsV1"]))) for each in _applies(before) if not _is(each, manager, part)]
 
 
 def _former(before: Object, manager: str, part: str) -> set[Path]:

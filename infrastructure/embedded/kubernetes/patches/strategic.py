@@ -80,7 +80,9 @@ def _joined(former: Sequence[Any], patch: Sequence[Any], field: Field) -> list[A
     key, made = field.merge_key, list(former)
     for each in patch:
         if not isinstance(each, Mapping) or key not in each:
-            raise Unfit(f"map: {dict(each) if isinstance(each, Mapping) else each} does not contain declared merge key: {key}")
+            raise Unfit(
+                f"map: {dict(each) if isinstance(each, Mapping) else each} does not contain declared merge key: {key}"
+            )
         place = next((at for at, known in enumerate(made) if known.get(key) == each[key]), None)
         if each.get(_PATCH) == "delete":
             made = [known for known in made if known.get(key) != each[key]]

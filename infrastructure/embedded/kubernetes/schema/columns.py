@@ -183,7 +183,9 @@ def _job_duration(of: Object, now: float) -> str:
 def _completions(of: Object) -> str:
     succeeded, wanted = _count("status", "succeeded")(of), objects.spec(of).get("completions")
     parallel = objects.spec(of).get("parallelism") or 0
-    return f"{succeeded}/{wanted}" if wanted is not None else f"{succeeded}/1{f' of {parallel}' if parallel > 1 else ''}"
+    return (
+        f"{succeeded}/{wanted}" if wanted is not None else f"{succeeded}/1{f' of {parallel}' if parallel > 1 else ''}"
+    )
 
 
 _JOBS = (
@@ -212,7 +214,7 @@ _CRON_JOBS = (
 
 def _node_status(of: Object) -> str:
     ready = objects.condition(of, "Ready")
-    word = {"True": "Ready", None: "Unknown"}.get(ready and ready["status"], "NotReady")
+    word = "Unknown" if ready is None else "Ready" if ready["status"] == "True" else "NotReady"
     return f"{word},SchedulingDisabled" if objects.spec(of).get("unschedulable") else word
 
 
@@ -248,7 +250,10 @@ _NODES = (
 
 
 def _ports(of: Object) -> str:
-    return ",".join(f"{each['port']}/{each.get('protocol', 'TCP')}" for each in objects.spec(of).get("ports") or ()) or NONE
+    return (
+        ",".join(f"{each['port']}/{each.get('protocol', 'TCP')}" for each in objects.spec(of).get("ports") or ())
+        or NONE
+    )
 
 
 _SERVICES = (
@@ -288,7 +293,9 @@ def _usage_target(of: Object) -> str:
     for each in objects.spec(of).get("metrics") or ():
         resource = each.get("resource") or {}
         wanted = resource.get("target", {}).get("averageUtilization")
-        seen = (current.get(resource.get("name")) or {}).get("resource", {}).get("current", {}).get("averageUtilization")
+        seen = (
+            (current.get(resource.get("name")) or {}).get("resource", {}).get("current", {}).get("averageUtilization")
+        )
         shown.append(f"{resource.get('name')}: {UNKNOWN if seen is None else f'{seen}%'}/{wanted}%")
     return ", ".join(shown) or NONE
 
@@ -331,7 +338,12 @@ _COLUMNS: Mapping[str, tuple[Column, ...]] = {
         _column("Data", lambda of: str(len(of.get("data") or {}) + len(of.get("binaryData") or {}))),
         AGE,
     ),
-    kinds.SECRET.id: (NAME, _column("Type", _path("type")), _column("Data", lambda of: str(len(of.get("data") or {}))), AGE),
+    kinds.SECRET.id: (
+        NAME,
+        _column("Type", _path("type")),
+        _column("Data", lambda of: str(len(of.get("data") or {}))),
+        AGE,
+    ),
     kinds.EVENT.id: _EVENTS,
     kinds.DEPLOYMENT.id: _DEPLOYMENTS,
     kinds.REPLICA_SET.id: _REPLICA_SETS,

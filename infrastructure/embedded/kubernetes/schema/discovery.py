@@ -48,7 +48,11 @@ def _discovered(kind: Kind) -> Document:
     below = [
         {
             "subresource": each.name,
-            "responseKind": {"group": each.group or kind.group, "version": each.version or kind.version, "kind": each.kind},
+            "responseKind": {
+                "group": each.group or kind.group,
+                "version": each.version or kind.version,
+                "kind": each.kind,
+            },
             "verbs": list(each.verbs),
         }
         for each in kinds.subresources(kind)

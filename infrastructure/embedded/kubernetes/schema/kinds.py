@@ -224,4 +224,5 @@ def groups() -> dict[str, list[str]]:
 
 
 def of_group(group: str, version: str) -> tuple[Kind, ...]:
+    """The kinds of a group in one version."""
     return tuple(kind for kind in KINDS if (kind.group, kind.version) == (group, version))

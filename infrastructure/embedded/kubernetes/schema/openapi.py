@@ -53,10 +53,10 @@ def _reach(name: str, reached: dict[str, Document]) -> None:
     if fields is None or name in reached:
         return
     made = reached[name] = {"type": "object"}
-    made["properties"] = {each: _schema(field) for each, field in fields.items()}  # type: ignore[assignment]  # JSON
+    made["properties"] = {each: _schema(field) for each, field in fields.items()}
     needed = [each for each, field in fields.items() if field.is_required]
     if needed:
-        made["required"] = needed  # type: ignore[assignment]  # JSON
+        made["required"] = needed
     for field in fields.values():
         _reach(field.type, reached)
 
@@ -86,9 +86,15 @@ def _paths(kind: Kind) -> Document:
     place = f"{root}/namespaces/{{namespace}}/{kind.plural}" if kind.is_namespaced else f"{root}/{kind.plural}"
     named = {"group": kind.group, "version": kind.version, "kind": kind.name}
     parameters = [
-        {"name": name, "in": "query", "schema": {"type": "string"}} for name in ("dryRun", "fieldManager", "fieldValidation")
+        {"name": name, "in": "query", "schema": {"type": "string"}}
+        for name in ("dryRun", "fieldManager", "fieldValidation")
     ]
-    answer = {"200": {"description": "OK", "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.name}"}}}}}
+    answer = {
+        "200": {
+            "description": "OK",
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.name}"}}},
+        }
+    }
 
     def does(action: str) -> Document:
         return {

@@ -38,20 +38,24 @@ class Cause:
 
 
 def required(field: str, detail: str = "") -> Cause:
+    """A field that must be there is not."""
     return Cause(field=field, reason="FieldValueRequired", message="Required value" + (f": {detail}" if detail else ""))
 
 
 def invalid(field: str, value: object, detail: str) -> Cause:
+    """A value that a field cannot have, and why."""
     return Cause(field=field, reason="FieldValueInvalid", message=f"Invalid value: {_shown(value)}: {detail}")
 
 
 def not_supported(field: str, value: object, allowed: Sequence[str]) -> Cause:
+    """A value that is none of those a field can have."""
     known = ", ".join(f'"{each}"' for each in sorted(allowed))
     message = f"Unsupported value: {_shown(value)}: supported values: {known}"
     return Cause(field=field, reason="FieldValueNotSupported", message=message)
 
 
 def forbidden_field(field: str, detail: str) -> Cause:
+    """A field that may not be given, or not changed."""
     return Cause(field=field, reason="FieldValueForbidden", message=f"Forbidden: {detail}")
 
 
@@ -64,18 +68,19 @@ def _about(kind: Kind, name: str) -> dict[str, Any]:
 
 
 def not_found(kind: Kind, name: str) -> ApiError:
+    """404."""
     return ApiError(404, "NotFound", f'{kind.id} "{name}" not found', _about(kind, name))
 
 
 def already_exists(kind: Kind, name: str) -> ApiError:
+    """409: the name is taken."""
     return ApiError(409, "AlreadyExists", f'{kind.id} "{name}" already exists', _about(kind, name))
 
 
 def conflict(kind: Kind, name: str, why: str = "") -> ApiError:
+    """409: what was to be changed is not what it was."""
     why = why or "the object has been modified; please apply your changes to the latest version and try again"
-    return ApiError(
-        409, "Conflict", f'Operation cannot be fulfilled on {kind.id} "{name}": {why}', _about(kind, name)
-    )
+    return ApiError(409, "Conflict", f'Operation cannot be fulfilled on {kind.id} "{name}": {why}', _about(kind, name))
 
 
 def not_valid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
@@ -92,10 +97,12 @@ def not_valid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
 
 
 def bad_request(message: str) -> ApiError:
+    """400, in the words of whoever found it."""
     return ApiError(400, "BadRequest", message)
 
 
 def forbidden(kind: Kind, name: str, why: str) -> ApiError:
+    """403: not now, or not there."""
     return ApiError(403, "Forbidden", f'{kind.id} "{name}" is forbidden: {why}', _about(kind, name))
 
 
@@ -105,18 +112,22 @@ def expired(message: str) -> ApiError:
 
 
 def unauthorized() -> ApiError:
+    """401: nobody knows the token."""
     return ApiError(401, "Unauthorized", "Unauthorized")
 
 
 def method_not_allowed() -> ApiError:
+    """405."""
     return ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
 
 
 def unknown_path() -> ApiError:
+    """404 for what is no resource."""
     return ApiError(404, "NotFound", "the server could not find the requested resource")
 
 
 def unsupported_type(given: str, allowed: Sequence[str]) -> ApiError:
+    """415 with the media types that are read."""
     message = f"the body of the request was in an unknown format - accepted media types include: {', '.join(allowed)}"
     return ApiError(415, "UnsupportedMediaType", message if not given else f"{message} (it was {given})")
 

@@ -5,7 +5,7 @@ must come back as it was given, so objects stay documents and are not turned int
 """
 
 import copy
-import datetime
+import datetime as dt
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -24,49 +24,60 @@ def draft(of: Object) -> Draft:
 
 
 def meta(of: Object) -> Mapping[str, Any]:
+    """Its metadata; empty where there is none, as those below."""
     found: Mapping[str, Any] = of.get("metadata") or {}
     return found
 
 
 def spec(of: Object) -> Mapping[str, Any]:
+    """What is wanted of it."""
     found: Mapping[str, Any] = of.get("spec") or {}
     return found
 
 
 def status(of: Object) -> Mapping[str, Any]:
+    """What is."""
     found: Mapping[str, Any] = of.get("status") or {}
     return found
 
 
 def name(of: Object) -> str:
+    """Its name."""
     return str(meta(of).get("name", ""))
 
 
 def namespace(of: Object) -> str:
+    """Its namespace; empty for what has none."""
     return str(meta(of).get("namespace", ""))
 
 
 def key(of: Object) -> Key:
+    """Where it is kept."""
     return namespace(of), name(of)
 
 
 def uid(of: Object) -> str:
+    """Its identity, which no other object ever has."""
     return str(meta(of).get("uid", ""))
 
 
 def version(of: Object) -> int:
+    """The version of its latest change."""
     return int(meta(of).get("resourceVersion") or 0)
 
 
 def labels(of: Object) -> Mapping[str, str]:
+    """Its labels."""
     return meta(of).get("labels") or {}
 
 
 def annotations(of: Object) -> Mapping[str, str]:
+    """Its annotations."""
     return meta(of).get("annotations") or {}
 
 
 def is_deleting(of: Object) -> bool:
+    """Whether it is to go."""
     return meta(of).get("deletionTimestamp") is not None
 
 
@@ -95,6 +106,7 @@ def reference_to(parent: Object) -> dict[str, Any]:
 
 
 def condition(of: Object, kind: str) -> Mapping[str, Any] | None:
+    """Its condition of that type; None where there is none."""
     return next((each for each in status(of).get("conditions") or () if each["type"] == kind), None)
 
 
@@ -104,7 +116,9 @@ def is_true(of: Object, kind: str) -> bool:
     return found is not None and found["status"] == "True"
 
 
-def with_condition(conditions: Iterable[Object], new: Mapping[str, Any], at: str, *, probed: bool = False) -> list[Draft]:
+def with_condition(
+    conditions: Iterable[Object], new: Mapping[str, Any], at: str, *, probed: bool = False
+) -> list[Draft]:
     """The conditions with `new` in its place; the moment of its transition moves when its status does."""
     former = next((each for each in conditions if each["type"] == new["type"]), None)
     is_same = former is not None and former["status"] == new["status"]
@@ -117,14 +131,15 @@ def with_condition(conditions: Iterable[Object], new: Mapping[str, Any], at: str
 
 def stamp(at: float, *, micro: bool = False) -> str:
     """A moment, in Unix seconds, as Kubernetes writes it."""
-    moment = datetime.datetime.fromtimestamp(at, datetime.UTC)
+    moment = dt.datetime.fromtimestamp(at, dt.UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if micro else "%Y-%m-%dT%H:%M:%SZ")
 
 
 def seconds(stamped: str) -> float:
     """The moment of a time stamp, in Unix seconds."""
-    return datetime.datetime.fromisoformat(stamped).timestamp()
+    return dt.datetime.fromisoformat(stamped).timestamp()
 
 
 def new_uid() -> str:
+    """An identity that nobody has."""
     return str(uuid.uuid4())

@@ -13,6 +13,7 @@ _FACTORS = {
 
 
 def is_quantity(text: object) -> bool:
+    """Whether it can be read as one."""
     return isinstance(text, int | float) or (isinstance(text, str) and _FORM.fullmatch(text) is not None)
 
 

@@ -114,7 +114,9 @@ class Registry:
         """Write an object's status, if it is still there."""
         if self.store.get(kind.id, objects.key(of)) is None:
             return of
-        return self.update(kind, {**of, "metadata": {**objects.meta(of), "resourceVersion": ""}, "status": status}, part="status")
+        return self.update(
+            kind, {**of, "metadata": {**objects.meta(of), "resourceVersion": ""}, "status": status}, part="status"
+        )
 
     def delete(self, kind: Kind, at: Key, how: Deletion | None = None) -> tuple[Object, bool]:
         """The object as it is afterwards, and whether it is gone."""
@@ -153,7 +155,10 @@ class Registry:
         pod["spec"]["nodeName"] = node
         told = {"type": "PodScheduled", "status": "True"}
         former = objects.status(pod).get("conditions") or ()
-        pod["status"] = {**objects.status(pod), "conditions": objects.with_condition(former, told, self.now, probed=True)}
+        pod["status"] = {
+            **objects.status(pod),
+            "conditions": objects.with_condition(former, told, self.now, probed=True),
+        }
         self.store.put(kinds.POD.id, pod)
 
     def _grace(self, kind: Kind, before: Object, how: Deletion) -> int:

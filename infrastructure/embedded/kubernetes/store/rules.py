@@ -75,8 +75,10 @@ def _metadata(of: Object, kind: Kind) -> Iterator[Cause]:
     for key, value in objects.labels(of).items():
         if len(value) > _MOST_LABEL or not _IS_VALUE.fullmatch(value):
             yield invalid(
-                "metadata.labels", value, "a valid label must be an empty string or consist of alphanumeric characters, "
-                "'-', '_' or '.', and must start and end with an alphanumeric character"
+                "metadata.labels",
+                value,
+                "a valid label must be an empty string or consist of alphanumeric characters, "
+                "'-', '_' or '.', and must start and end with an alphanumeric character",
             )
         if not _is_qualified(key):
             yield invalid("metadata.labels", key, "name part must consist of alphanumeric characters, '-', '_' or '.'")
@@ -130,8 +132,10 @@ def _container(of: Mapping[str, Any], at: str, seen: set[str]) -> Iterator[Cause
 def _probe(of: Mapping[str, Any], at: str, *, is_success_free: bool) -> Iterator[Cause]:
     handlers = [each for each in ("exec", "httpGet", "tcpSocket", "grpc") if each in of]
     if len(handlers) != 1:
-        yield required(at, "must specify a handler type") if not handlers else forbidden_field(
-            f"{at}.{handlers[1]}", "may not specify more than 1 handler type"
+        yield (
+            required(at, "must specify a handler type")
+            if not handlers
+            else forbidden_field(f"{at}.{handlers[1]}", "may not specify more than 1 handler type")
         )
     if not is_success_free and of.get("successThreshold", 1) != 1:
         yield invalid(f"{at}.successThreshold", of["successThreshold"], "must be 1")
@@ -179,9 +183,7 @@ def _templated(of: Object) -> Iterator[Cause]:
         yield not_supported("spec.template.spec.restartPolicy", policy, ("Always",))
     rolling = (spec.get("strategy") or {}).get("rollingUpdate")
     if rolling and all(str(rolling.get(name)) in ("0", "0%") for name in ("maxSurge", "maxUnavailable")):
-        yield invalid(
-            "spec.strategy.rollingUpdate.maxUnavailable", 0, "may not be 0 when `maxSurge` is 0"
-        )
+        yield invalid("spec.strategy.rollingUpdate.maxUnavailable", 0, "may not be 0 when `maxSurge` is 0")
 
 
 def _selector_stays(before: Object, of: Object) -> Iterator[Cause]:
@@ -209,7 +211,9 @@ def _budget(of: Object) -> Iterator[Cause]:
     for name in ("minAvailable", "maxUnavailable"):
         value = spec.get(name)
         if isinstance(value, str) and not re.fullmatch(r"\d+%", value):
-            yield invalid(f"spec.{name}", value, "a valid percent string must be a numeric string followed by an ending '%'")
+            yield invalid(
+                f"spec.{name}", value, "a valid percent string must be a numeric string followed by an ending '%'"
+            )
         elif isinstance(value, int) and value < 0:
             yield invalid(f"spec.{name}", value, "must be greater than or equal to 0")
 

@@ -83,9 +83,11 @@ def text_of(selector: Mapping[str, Any] | None) -> str:
     for each in (selector or {}).get("matchExpressions") or ():
         values = ",".join(each.get("values") or ())
         parts.append(
-            {"In": f"{each['key']} in ({values})", "NotIn": f"{each['key']} notin ({values})", "Exists": each["key"]}.get(
-                each["operator"], f"!{each['key']}"
-            )
+            {
+                "In": f"{each['key']} in ({values})",
+                "NotIn": f"{each['key']} notin ({values})",
+                "Exists": each["key"],
+            }.get(each["operator"], f"!{each['key']}")
         )
     return ",".join(parts)
 

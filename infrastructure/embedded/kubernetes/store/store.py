@@ -1,7 +1,7 @@
 """Every object of a cluster in its latest version, and what happened to each kind of them, as far back as is kept.
 
     put, remove ──▶ version + 1 ──▶ objects of the kind
-                                └─▶ its log ──▶ watchers, each at its own place ──▶ one that falls behind the log is told
+                                └─▶ its log ──▶ watchers, each at its own place; one that falls behind is told
                                 └─▶ listeners in the house, at once
 
 A watch is a place in the log: nothing is queued for a watcher that does not read. Everything is on one event loop, so
@@ -42,10 +42,13 @@ class Change:
     @property
     def object(self) -> Object:
         """As it is; as it was when it is gone, with the version of its end."""
-        if self.after is not None:
-            return self.after
-        assert self.before is not None
-        return {**self.before, "metadata": {**meta(self.before), "resourceVersion": str(self.version)}}
+        return self.after if self.after is not None else self.last
+
+    @property
+    def last(self) -> Object:
+        """As it was before, with the version of the change: what is told of one that leaves the view."""
+        before = self.before or {}
+        return {**before, "metadata": {**meta(before), "resourceVersion": str(self.version)}}
 
 
 Listener = Callable[[Change], None]

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from infrastructure.embedded.host.ports import Ports
+from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.kubernetes.cluster import Cluster
 from infrastructure.embedded.kubernetes.kubelet import images
+from infrastructure.embedded.kubernetes.kubelet.images import KIND
 from infrastructure.embedded.kubernetes.kubelet.machine import Machine
 from infrastructure.embedded.pace import FAST, Pace
 from infrastructure.embedded.tests.supervisors import supervised
@@ -49,5 +51,10 @@ async def running(state: StateFolder, pace: Pace = FAST) -> AsyncIterator[Cluste
 async def until(look: Callable[[], object], within_s: float = 10.0) -> None:
     """Wait for what the cluster does by itself."""
     async with asyncio.timeout(within_s):
-        while not look():
-            await asyncio.sleep(0.01)
+        while not look():  # noqa: ASYNC110 - as below
+            await asyncio.sleep(0.01)  # the cluster has many events, and none for "the look is true"
+
+
+def processes(cluster: Cluster) -> list[Process]:
+    """The pods' processes that run."""
+    return [each for each in cluster.supervisor.processes.values() if each.spec.kind == KIND]
