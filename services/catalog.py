@@ -32,7 +32,8 @@ class Edge:
 class StressScenario:
     """The story that drives a service to its CPU target; lengths in seconds, the target in percent of its allotment.
 
-    `work` is `module:function` of what the processes do that burn the CPU, see chassis/stress/worker.py.
+    `work` is `module:function` of what the processes do that burn the CPU, see chassis/stress/worker.py. What it gets
+    done is counted in the service's CloudWatch metric `counts`, in `units`.
     """
 
     name: str
@@ -42,6 +43,8 @@ class StressScenario:
     tolerance: float
     full_s: float
     quick_s: float
+    counts: str = "StressUnits"
+    units: str = "units"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +61,26 @@ class SurgeScenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One service: its platform, its entry point and the edges it needs."""
+    """One service: its platform, its entry point and the edges it needs.
+
+    `promise`: what it keeps while another one is under stress, as objectives on light requests.
+    """
 
     name: str
     platform: Platform
     entry: str
     edges: tuple[Edge, ...]
+    promise: tuple[str, ...] = ("p95 <= 500 ms", "errors <= 0 %")
 
     @property
     def modules(self) -> tuple[str, ...]:
         """The modules that its processes begin with; what they import follows from them."""
         return (self.entry.partition(":")[0],)
+
+    @property
+    def namespace(self) -> str:
+        """Of its own CloudWatch metrics."""
+        return f"CloudCafe/{self.name.capitalize()}"
 
     def key(self, what: str) -> str:
         """The parameter or output of the templates that is this service's `what`: `OrderServiceName`, for one."""
@@ -76,17 +88,27 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A GET that asks the service's own store and changes nothing: its path below the route, and the right status."""
+
+    path: str = "/health"
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpService(Service):
     """A service that answers HTTP under a path of a load balancer, its `entrance`.
 
     `image` is the repository name that a task definition refers to; `entry` is `module:function` of a callable
-    that takes no argument, reads its settings from the environment and serves until SIGTERM.
+    that takes no argument, reads its settings from the environment and serves until SIGTERM. `reading` is a light
+    request to it.
     """
 
     image: str
     route: str
     stress: StressScenario
     entrance: Entrance = "alb"
+    reading: Reading = Reading()
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -127,7 +149,9 @@ SERVICES: tuple[Service, ...] = (
         platform="ecs",
         image="cloudcafe/order",
         entry="services.order.app:serve",
+        promise=("p95 <= 250 ms", "errors <= 0 %"),
         route="/api/orders",
+        reading=Reading(path="/00000000000000000000000000", status=404),
         edges=(
             _aws("dynamodb"),
             _aws("sqs"),
@@ -144,6 +168,8 @@ SERVICES: tuple[Service, ...] = (
             tolerance=5.0,
             full_s=300.0,
             quick_s=10.0,
+            counts="BulkOrdersPriced",
+            units="orders",
         ),
     ),
     HttpService(
@@ -151,10 +177,14 @@ SERVICES: tuple[Service, ...] = (
         platform="ec2",
         image="cloudcafe/loyalty",
         entry="services.loyalty.app:serve",
+        promise=("p95 <= 250 ms", "errors <= 0 %"),
         route="/loyalty",
         entrance="nlb",
+        reading=Reading(path="/leaderboard?limit=1"),
         edges=(
             _aws("cloudwatch"),
+            _aws("s3"),
+            _aws("redshift-data", "REDSHIFT_DATA"),
             _aws("secretsmanager", "SECRETS_MANAGER"),
             Edge(upstream="aurora-writer", variable="CAFE_AURORA_WRITER_URL", form="postgresql://{host}:{port}/cafe"),
             Edge(upstream="memorydb", variable="CAFE_MEMORYDB_URL", form="redis://:{password}@{host}:{port}/0"),
@@ -167,6 +197,8 @@ SERVICES: tuple[Service, ...] = (
             tolerance=5.0,
             full_s=720.0,
             quick_s=10.0,
+            counts="CustomersRecalculated",
+            units="customers",
         ),
     ),
     HttpService(

@@ -103,6 +103,13 @@ TRANSACTION_CONFLICT = Lag(
         "#transaction-conflict-handling"
     ),
 )
+LOG_DRIVER = Lag(
+    api="logs",
+    what="a line that a container writes waits for the log driver's next batch",
+    aws=5.0,
+    fast=0.5,
+    source="https://github.com/moby/moby/blob/master/daemon/logger/awslogs/cloudwatchlogs.go, force flush interval",
+)
 LAGS: tuple[Lag, ...] = (
     DEREGISTERED_TARGET,
     STOPPED_TASK,
@@ -113,4 +120,5 @@ LAGS: tuple[Lag, ...] = (
     MORE_POLLERS,
     STREAM_CHANGE,
     TRANSACTION_CONFLICT,
+    LOG_DRIVER,
 )

@@ -1,11 +1,13 @@
 """The figures of `make bench`, one file each; adding one is a file and its line in `FIGURES`."""
 
+from plugins.bench.batch import BatchAgainstJava, BatchMemory, BatchRate, BatchRuns
 from plugins.bench.books import Books100kOrders
 from plugins.bench.captured import CapturedRuns, OrdersCapturedRate, PaymentQueueAge
 from plugins.bench.cold_start import PlatformColdStart
 from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
 from plugins.bench.function_cold_start import ColdStart
+from plugins.bench.instance_recovery import InstanceRecovery
 from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
@@ -17,6 +19,7 @@ from plugins.bench.signature_check import SignatureCheck
 from plugins.bench.sqs_send import SqsSend1000Deep
 from plugins.bench.warm_invoke import WarmInvokeOverhead
 
+_BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
 _STORMS = StormRuns()
 
@@ -24,9 +27,13 @@ FIGURES: tuple[Figure, ...] = (
     PlatformColdStart(),
     Books100kOrders(),
     IdlePlatformRss(),
+    BatchRate(_BATCHES),
+    BatchMemory(_BATCHES),
+    BatchAgainstJava(_BATCHES),
     SignatureCheck(),
     RuleChangeEffect(),
     StopTaskRecovery(),
+    InstanceRecovery(),
     SqsSend1000Deep(),
     KinesisPut(),
     WarmInvokeOverhead(),

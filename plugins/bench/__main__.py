@@ -17,7 +17,7 @@ from infrastructure.embedded.pace import FAST
 from infrastructure.environment import load
 from infrastructure.errors import CafeError, EnvironmentFault, ExitCode
 from plugins.bench import FIGURES
-from plugins.bench.figure import Figure, Line
+from plugins.bench.figure import Figure, Line, NotMeasurableHere
 
 _NAMES = [figure.name for figure in FIGURES]
 
@@ -42,7 +42,7 @@ def main(only: Sequence[str], repeats: int) -> None:
 
 
 def measure_all(figures: Sequence[Figure], repeats: int) -> bool:
-    """Whether every figure was measured; one that fails stops no other."""
+    """Whether every figure was measured that can be here; one that fails stops no other."""
     measured = [_is_measured(figure, None, repeats) for figure in figures if not figure.needs_platform]
     on_platform = [figure for figure in figures if figure.needs_platform]
     if on_platform:
@@ -62,6 +62,9 @@ def _is_measured(figure: Figure, platform: Platform | None, repeats: int) -> boo
             values.append(value)
             click.echo(f"{figure.name} {len(values)}: {value:.4g} {figure.unit}", err=True)
         line = Line.of(figure.name, figure.unit, values)
+    except NotMeasurableHere as lacking:
+        click.echo(f"bench: {figure.name} is skipped: {lacking}", err=True)
+        return True
     except EnvironmentFault as error:
         click.echo(f"bench: {figure.name}: {error}", err=True)
         return False

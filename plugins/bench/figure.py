@@ -12,6 +12,10 @@ from infrastructure.errors import EnvironmentFault
 from plugins.slo import nearest_rank
 
 
+class NotMeasurableHere(Exception):
+    """This machine lacks what a figure is measured with; the text says what. That is no failure of the figure."""
+
+
 class Figure(Protocol):
     """One file a figure. `samples` may take more than it is asked for, never fewer."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from plugins.chaos import ecs
+from plugins.chaos import ecs, zones
 from plugins.chaos.fault import Cloud
 
 LEASES = "StreamLeaseTableName"
@@ -23,12 +23,6 @@ def leases(cloud: Cloud) -> Mapping[str, str | None]:
         if "LastEvaluatedKey" not in page:
             return dict(sorted(found.items()))
         start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-
-
-def group(cloud: Cloud, name: str) -> Any:  # boto3 types its answers in stubs only
-    """The Auto Scaling group's record."""
-    answer = cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
-    return answer["AutoScalingGroups"][0]
 
 
 def in_service(record: Any) -> tuple[str, ...]:
@@ -51,7 +45,7 @@ def state(cloud: Cloud, instance: str) -> str:
 
 def missing(cloud: Cloud, name: str, targets: str) -> str | None:
     """What is still missing of a whole group: its instances, each of them healthy, and a reader of every shard."""
-    record, there = group(cloud, name), len(ecs.healthy(cloud, targets))
+    record, there = zones.group(cloud, name), len(ecs.healthy(cloud, targets))
     desired, working = record["DesiredCapacity"], in_service(record)
     if len(working) < desired or there < desired:
         return f"group {name} wants {desired} instances: {len(working)} are in service, {there} are healthy"

@@ -16,11 +16,11 @@ the run was stopped before the end of its schedule, or a worker was lost and wit
 import argparse
 import logging
 import math
+import os
 import socket
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from locust import User, events
@@ -34,9 +34,10 @@ from plugins.load.attached import Attached, attach_or_up
 from plugins.load.judge import StageReport, judge_stages, verdict_of
 from plugins.load.locust_user import open_model_user
 from plugins.load.plan import Assignment
+from plugins.load.refusal import refuse
 from plugins.load.result import LoadResult
 from plugins.load.scenario import LoadScenario, Profile, lacking
-from plugins.reporting.folders import prune, run_name
+from plugins.reporting.folders import begin, prune, run_name
 from plugins.slo import Verdict
 
 _EXIT = {Verdict.PASS: ExitCode.PASSED, Verdict.FAIL: ExitCode.THRESHOLD, Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE}
@@ -99,6 +100,7 @@ class _Declared:
         self._must_run = False
         self._run: tuple[Stages, Path, float] | None = None
         self._text = ""
+        self._held: int | None = None
 
     def prepare(self, environment: Any) -> None:
         """Refuse what cannot be, find a host. Locust's own timer is disarmed: `-t` is the length of the schedule, and
@@ -118,13 +120,16 @@ class _Declared:
                 self._attached = attach_or_up(options.env, options.target)
                 environment.host = self._attached.url
         except CafeError as problem:
-            _refuse(problem)
+            refuse(problem)
 
     def assignment(self, environment: Any) -> Assignment:
         peak_per_s = _peak_per_s(environment.parsed_options.rate)
         _check_host(environment.host)
         arrivals = self._scenario.arrivals(self._profile, peak_per_s=peak_per_s, duration_s=self._duration_s)
         folder = Path.cwd() / "reports" / run_name(f"locust-{self._scenario.name}")
+        held, self._held = self._held, begin(folder)
+        if held is not None:
+            os.close(held)  # of the run before, in the web UI
         return Assignment(plan=self._scenario.plan(arrivals), host=environment.host, folder=folder)
 
     def started(self, assignment: Assignment, at: float) -> None:
@@ -191,11 +196,6 @@ def _check_answers(url: str) -> None:
         raise EnvironmentFault(
             f"nobody answers at {url}: {refusal}. Next: `cafe status` shows whether a platform is up, and where"
         ) from refusal
-
-
-def _refuse(problem: CafeError) -> NoReturn:
-    sys.stderr.write(f"ERROR: {problem}\n")
-    sys.exit(int(problem.exit_code))
 
 
 def _render(

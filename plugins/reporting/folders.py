@@ -6,6 +6,8 @@ reports/
   locust-morning-rush-…/                   what `locust -f` left
 """
 
+import fcntl
+import os
 import re
 import shutil
 import time
@@ -14,15 +16,28 @@ from contextlib import suppress
 from pathlib import Path
 
 KEEP = 20
-"""Folders of runs that stay; the oldest beyond are removed, and never the one that `latest` points to."""
+"""Folders of runs that stay; the oldest beyond are removed, but never one whose run is still under way, nor the one
+that `latest` points to."""
 
 LATEST = "latest"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NAME = re.compile(r".+-(\d{8}-\d{6})-[0-9a-f]{6}")
 
 
 def run_name(what: str) -> str:
     """`what`, the local time to a second, and what keeps apart two runs that begin within one."""
     return f"{what}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+
+
+def begin(folder: Path) -> int:
+    """Make `folder`, and keep it from `prune` until the descriptor that is returned is closed.
+
+    It closes with its process, however that ends: the lock is the kernel's, on the folder itself.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, _FOLDER)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    return handle
 
 
 def promote(folder: Path) -> Path:
@@ -39,7 +54,18 @@ def prune(reports: Path, keep: int = KEEP) -> None:
     found = sorted((match[1], path) for path in reports.iterdir() if (match := _NAME.fullmatch(path.name)))
     for _, path in found[: max(len(found) - keep, 0)]:
         if path.is_dir() and not path.is_symlink() and path.resolve() != latest:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
+
+
+def _remove(folder: Path) -> None:
+    """Unless its run is under way."""
+    with suppress(OSError):  # somebody else removed it, or it is somebody else's
+        handle = os.open(folder, _FOLDER)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(handle)
 
 
 def discard(folder: Path) -> None:

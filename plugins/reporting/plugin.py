@@ -1,5 +1,7 @@
 """pytest glue of the reporting plugin: the fixtures `reporter` and `progress`, and the folder a run leaves."""
 
+import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from plugins.reporting.screen import Screen
 
 _ACTIVE = pytest.StashKey[Path]()
 """The folder of this run."""
+_HELD = pytest.StashKey[int]()
+"""What keeps it."""
 _PUBLISHED = pytest.StashKey[Published]()
 _SCREEN = pytest.StashKey[Screen]()
 _UNWRITTEN = pytest.StashKey[str]()
@@ -71,6 +75,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.allure_report_dir = str(folder / "allure-results")
     if not getattr(config.option, "xmlpath", ""):
         config.option.xmlpath = str(folder / "junit.xml")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Others that end meanwhile leave the folder alone; a disk that refuses it is told of when the report is due."""
+    if _ACTIVE in session.config.stash and not is_worker(session.config):
+        with contextlib.suppress(OSError):
+            session.config.stash[_HELD] = folders.begin(session.config.stash[_ACTIVE])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -158,6 +170,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     is_ours = _ACTIVE in config.stash and not is_worker(config)
     if is_ours and _SHOWN not in config.stash and _UNWRITTEN not in config.stash:
         folders.discard(config.stash[_ACTIVE])
+    if _HELD in config.stash:
+        os.close(config.stash[_HELD])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

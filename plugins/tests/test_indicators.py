@@ -17,9 +17,9 @@ from plugins.load.histogram import Histogram
 from plugins.load.result import Window
 from plugins.load.scenario import LoadScenario
 from plugins.slo import ClaimError, Slo
-from plugins.stress.cpu import runner
-from plugins.stress.cpu.api import Probe
+from plugins.stress import probing
 from plugins.stress.cpu.claim import CpuClaim
+from plugins.stress.probing import Probe
 from plugins.stress.surge import checkout
 from plugins.stress.surge.checkout import Checkout
 from plugins.stress.surge.claim import SurgeClaim
@@ -66,7 +66,8 @@ def test_what_may_be_claimed_is_what_is_measured() -> None:
     assert set(result.INDICATORS) == {name for name in window.indicators() if not name.startswith("slip.")}
     placed = CaptureWindow(start=0, end=1, latencies=(), captured=0)
     assert set(captures.INDICATORS) == set(placed.indicators())
-    assert set(runner.INDICATORS) == set(runner.indicators((Probe(at=0.0, took_s=0.01),)))
+    probed = probing.indicators((Probe(at=0.0, took_s=0.01),))
+    assert set(probing.INDICATORS) == {name for name in probed if not name.startswith("slip.")}
     measured = checkout.indicators((Checkout(at=0.0, took_ms=1.0),))
     assert set(checkout.INDICATORS) == {name for name in measured if not name.startswith("slip.")}
 
@@ -74,5 +75,6 @@ def test_what_may_be_claimed_is_what_is_measured() -> None:
 def test_every_indicator_is_documented() -> None:
     documented = set(re.findall(r"`([a-z0-9.]+)`", README.read_text(encoding="utf-8").partition("## Indicators")[2]))
     stages = {name for stage in STAGES for name in stage.indicators}
-    every = {*result.INDICATORS, *stages, *runner.INDICATORS, *checkout.INDICATORS}
-    assert every | {"errors.unclean", "rto", "rpo", "capture.rto", "revenue.rto", "cpu"} <= documented
+    every = {*result.INDICATORS, *stages, *probing.INDICATORS, *checkout.INDICATORS}
+    named = {"errors.unclean", "rto", "rpo", "capture.rto", "revenue.rto", "cpu", "rate", "stop", "back"}
+    assert every | named <= documented

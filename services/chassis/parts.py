@@ -17,6 +17,8 @@ from services.chassis.web.health import Dependencies
 from services.chassis.web.traffic import Traffic
 
 RETRIES: Final = "Retries"
+REQUEST_RATE: Final = "RequestRate"
+"""Requests a second that one task gets; its average over the tasks is what their number is scaled by (compute.yaml)."""
 FLUSH_S: Final = 1.0
 """How long a task that stops goes on handing over what it holds."""
 
@@ -46,6 +48,7 @@ class TaskParts:
             period_s=settings.cafe_metric_period_s,
         )
         self.metrics.declare(RETRIES)
+        self.metrics.gauge(REQUEST_RATE, self.traffic.rate())
         self.redis = connect(redis_url, self._resilience)
         self.bus = Bus(self.redis, redis_url)
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from botocore.exceptions import BotoCoreError
 
@@ -55,7 +56,13 @@ def build(parts: Parts, mode: Mode) -> Gateway:
     """The application, complete: routes inside, gateway outside."""
     settings = parts.settings
     stress = Coordinator(parts.redis, parts.bus, SERVICE.name)
-    engine = Engine(entry=SERVICE.stress.work, vcpu=settings.cafe_vcpu, task=parts.task, report=stress.report)
+    engine = Engine(
+        entry=SERVICE.stress.work,
+        vcpu=settings.cafe_vcpu,
+        task=parts.task,
+        report=stress.report,
+        count=partial(parts.metrics.count, SERVICE.stress.counts),
+    )
     app = api.create(
         title="CloudCafe orders",
         version="1",

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
+from services import catalog
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import DYNAMODB, KINESIS, SECRETS, SQS
 from services.chassis.aws.task import LOCAL
@@ -27,7 +28,7 @@ from services.order.relay import Relay, RelayReport
 from services.order.settings import OrderSettings
 from services.order.store import OrderBook, OrderTable
 
-NAMESPACE: Final = "CloudCafe/Order"
+NAMESPACE: Final = catalog.http_service("order").namespace
 OUTBOX_CHANNEL: Final = "order:outbox"
 LEASE_CHANNEL: Final = "order:leases"
 FLUSH_S: Final = 1.0

@@ -125,6 +125,8 @@ class Each:
     """Other properties of which a change puts every element again."""
     initially: tuple[Any, ...] = field(default=(), kw_only=True)
     """The elements that a new resource has by itself, and one whose template lists none."""
+    is_created_with: bool = field(default=False, kw_only=True)
+    """Whether the call that creates the resource takes the elements along."""
     is_removed_first: bool = field(default=False, kw_only=True)
     """Whether the elements are taken away before the resource, which could not be deleted with them."""
 

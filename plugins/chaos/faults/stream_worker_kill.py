@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from plugins.chaos import ecs, workers
+from plugins.chaos import ecs, workers, zones
 from plugins.chaos.fault import Call, Cloud, EmptyTargetError, Json, Kind, Patience, Plan
 from services.catalog import Service
 
@@ -31,7 +31,7 @@ class StreamWorkerKill:
     def plan(self, cloud: Cloud, at: float) -> Plan:
         name = cloud.output(self.service.key("AutoScalingGroupName"))
         targets = cloud.output(self.service.key("TargetGroupArn"))
-        record = workers.group(cloud, name)
+        record = zones.group(cloud, name)
         instances, healthy = workers.in_service(record), ecs.healthy(cloud, targets)
         reading = workers.busiest(cloud, instances)
         if not reading or len(instances) < 2:
@@ -63,6 +63,6 @@ class StreamWorkerKill:
     def fingerprint(self, cloud: Cloud, plan: Plan) -> Mapping[str, Json]:
         """Of a whole group: its bounds and its template, and that somebody reads every shard."""
         self.rollback(cloud, plan)
-        record = workers.group(cloud, plan.saved("group"))
+        record = zones.group(cloud, plan.saved("group"))
         bounds: dict[str, Json] = {name: record[name] for name in ("MinSize", "MaxSize", "DesiredCapacity")}
         return {**bounds, "template": record["LaunchTemplate"]["Version"], "missing": None}

@@ -19,6 +19,7 @@ from plugins.chaos.faults import FAULTS, fault
 from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
 from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
 from plugins.chaos.faults.rds_failover import RdsFailover
+from plugins.chaos.faults.security_group_lockdown import SecurityGroupLockdown
 from plugins.chaos.faults.stream_worker_kill import StreamWorkerKill
 from plugins.chaos.policy import policy
 from plugins.chaos.sabotage import NoOp
@@ -138,6 +139,10 @@ def no_nodes(platform: TestCloud) -> None:
     client.describe_replication_groups = lambda **_request: {"ReplicationGroups": [group]}
 
 
+def one_zone(platform: TestCloud) -> None:
+    platform.client("autoscaling").launch_in("subnet-a")
+
+
 def no_reader(platform: TestCloud) -> None:
     platform.client("rds").members.pop()
 
@@ -168,6 +173,7 @@ def a_single_worker(platform: TestCloud) -> None:
         ("dynamodb-throttle", cut_table),
         ("elasticache-flush", no_nodes),
         ("ecs-task-kill", no_tasks),
+        ("az-outage", one_zone),
         ("rds-failover", no_reader),
         ("rds-failover", no_writer),
         ("lambda-concurrency-exhaustion", throttled_function),
@@ -186,7 +192,10 @@ def test_the_worker_that_reads_most_is_killed(platform: TestCloud) -> None:
     assert fault("stream-worker-kill").plan(platform, 0.0).targets == (fleet.working[0],)
     for shard in SHARDS[:2]:
         fleet.lease(shard, fleet.working[1])
-    assert fault("stream-worker-kill").plan(platform, 0.0).targets == (fleet.working[1],)
+    plan = fault("stream-worker-kill").plan(platform, 0.0)
+    assert plan.targets == (fleet.working[1],)
+    fault("stream-worker-kill").inject(platform, plan)
+    assert fleet.powerless == list(plan.targets), "a worker that is told to end hands over"
 
 
 @pytest.mark.parametrize(
@@ -327,8 +336,23 @@ def test_keys_that_ran_out_before_are_none_of_the_flush(platform: TestCloud) -> 
     assert flush.symptom(platform, plan) == "the cache fell from 1 keys to 0"
 
 
+def test_who_connects_while_the_rules_are_on_their_way_is_cut_off_too(platform: TestCloud) -> None:
+    aurora, waits = platform.client("rds"), list[float]()
+
+    def soon(pause_s: float) -> None:
+        waits.append(pause_s)
+        aurora.is_reachable = lambda: False
+
+    aurora.is_reachable = lambda: True
+    lockdown = SecurityGroupLockdown(patience=Patience(pause=soon, clock=lambda: sum(waits)))
+    plan = lockdown.plan(platform, 7.0)
+    lockdown.inject(platform, plan)
+    assert aurora.sessions == 0
+    assert len(waits) == 2
+
+
 def test_an_unknown_fault_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="alb-routing-failure, rds-failover, dynamodb-throttle"):
+    with pytest.raises(UsageError, match="alb-routing-failure, rds-failover, az-outage, dynamodb-throttle"):
         fault("earthquake")
 
 
@@ -336,11 +360,13 @@ def test_each_fault_says_how_it_ends() -> None:
     assert {known.name: known.kind for known in FAULTS} == {
         "alb-routing-failure": "reversible",
         "rds-failover": "self-healing",
+        "az-outage": "reversible",
         "dynamodb-throttle": "reversible",
         "elasticache-flush": "self-healing",
         "ecs-task-kill": "self-healing",
         "stream-worker-kill": "self-healing",
         "lambda-concurrency-exhaustion": "reversible",
+        "security-group-lockdown": "reversible",
     }
     assert all(len(known.title) > 20 for known in FAULTS)
 

@@ -44,6 +44,30 @@ def test_a_platform_that_keeps_its_promise_passes(
         assert "Traceback" not in output
 
 
+@pytest.mark.parametrize(
+    ("claims", "told"),
+    [
+        ('Slo.of("fast", "latency <= 5 ms")', "ERROR: load scenario 'tea': SLO 'fast': nothing measures what latency"),
+        ('Slo.of("fast", "quickly")', "ERROR: SLO 'fast': 'quickly' is no objective; write 'p99 <= 250 ms'"),
+    ],
+    ids=["measured by nobody", "no objective"],
+)
+def test_a_claim_that_cannot_be_judged_is_a_usage_error(tmp_path: Path, claims: str, told: str) -> None:
+    locustfile = tmp_path / "tea.py"
+    locustfile.write_text(
+        "from plugins.load.arrivals import Constant, Stage, Stages\n"
+        "from plugins.load.scenario import LoadScenario\n"
+        "from plugins.slo import Slo\n"
+        "stages = Stages(stages=(Stage(name='a', arrivals=Constant(per_s=10, duration_s=2)),))\n"
+        f"slos = {{'a': {claims}}}\n"
+        "LoadScenario(name='tea', title='', story='', quick=stages, full=stages, slos=slos, mix=(('order', 1.0),))\n"
+    )
+    code, output = run(tmp_path, "-f", str(locustfile), "--host", "http://127.0.0.1:1")
+    assert code == 4
+    assert told in output
+    assert "Traceback" not in output
+
+
 def test_a_missed_objective_exits_99_and_shows_every_objective(tmp_path: Path, patient: tuple[str, str]) -> None:
     def sometimes(request: Request, number: int) -> int:
         return accept(request, number) if number % 10 else 503

@@ -1,6 +1,7 @@
 """What a run shows and leaves behind, and what it does when it cannot write."""
 
 import json
+import os
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -190,6 +191,39 @@ def test_folders_of_runs_are_bounded_and_the_latest_stays(tmp_path: Path) -> Non
     folders.promote(tmp_path / names[0])
     folders.prune(tmp_path, keep=3)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "mine", names[0], *names[3:]]
+
+
+def test_a_run_that_is_under_way_keeps_its_folder_however_many_end_meanwhile(tmp_path: Path) -> None:
+    names = [f"run-2026010{day}-000000-{day:06x}" for day in range(1, 7)]
+    held = folders.begin(tmp_path / names[0])
+    for name in names[1:]:
+        (tmp_path / name).mkdir()
+    folders.prune(tmp_path, keep=3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [names[0], *names[3:]]
+    os.close(held)
+    folders.prune(tmp_path, keep=3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == names[3:]
+
+
+TIDY = """
+
+def test_tidies_up():
+    from pathlib import Path
+    from plugins.reporting import folders
+    folders.prune(Path("reports"), keep=0)
+"""
+
+
+def test_a_run_of_pytest_holds_its_folder_until_its_end(suites: pytest.Pytester) -> None:
+    """Whoever tidies up in the middle of it, as a run that ends then does, leaves it alone."""
+    (suites.path / "suites" / "test_0.py").write_text(SUITE + TIDY, encoding="utf-8")
+    assert run(suites).ret == ExitCode.PASSED
+    assert "a task dies" in summary_of(suites).read_text(encoding="utf-8")
+    folders.prune(suites.path / "reports", keep=0)
+    assert len(runs(suites)) == 1, "latest stays"
+    (suites.path / "reports" / "latest").unlink()
+    folders.prune(suites.path / "reports", keep=0)
+    assert runs(suites) == []
 
 
 def test_junit_says_the_verdict_and_its_figures(suites: pytest.Pytester) -> None:

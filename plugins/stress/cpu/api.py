@@ -1,6 +1,5 @@
 """The operators' stress endpoints of a service, spoken over HTTP."""
 
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
@@ -14,14 +13,6 @@ _TIMEOUT = urllib3.Timeout(connect=2.0, read=10.0)
 
 class StressRefusedError(EnvironmentFault):
     """The service did not do what it was asked; the text holds the problem document's title and detail."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """One health request made while the service is under stress: seconds it took, None where it failed."""
-
-    at: float
-    took_s: float | None
 
 
 class StressApi:
@@ -41,7 +32,7 @@ class StressApi:
     ) -> None:
         try:
             if self._is_asked:
-                self._request("DELETE", allowed=(200, 202, 204, 404))
+                self.stop()
         except EnvironmentFault as fault:
             if error is None:
                 raise
@@ -61,6 +52,11 @@ class StressApi:
             self._is_asked = not isinstance(fault, StressRefusedError) and not isinstance(fault.__cause__, _NOT_SENT)
             raise
         return str(body["run_id"])
+
+    def stop(self) -> None:
+        """End the run; there may be none."""
+        self._request("DELETE", allowed=(200, 202, 204, 404))
+        self._is_asked = False
 
     def state(self) -> dict[str, Any]:
         """The run as the service sees it."""

@@ -7,7 +7,9 @@ from plugins.slo import Slo
 from plugins.stress.claim import Profile
 from plugins.stress.cpu.judge import judge
 from plugins.stress.cpu.preview import preview
-from plugins.stress.cpu.runner import INDICATORS, run
+from plugins.stress.cpu.runner import run
+from plugins.stress.neighbours import others, promise
+from plugins.stress.probing import INDICATORS
 from services.catalog import HttpService, http_service
 
 if TYPE_CHECKING:
@@ -18,23 +20,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuClaim:
-    """The service is driven to its target, holds it, still answers, and is calm again afterwards.
+    """The service is driven to its target, holds it, still answers, stops when told to, and is calm again afterwards.
 
-    `held` is judged on CPU over the steady part of the run, `answering` on health requests made meanwhile, `calm` on
-    CPU after the run. `settle_s`: how long the feedback controller may take to reach the target.
+    `held` is judged on CPU over the steady part of the run, `worked` on what got done in it, `answering` on health
+    requests made meanwhile, `stopped` on how long work was left after DELETE, `calm` on when CPU was under `calm_cpu`
+    percent for good. What the other services promise meanwhile is in the catalogue. `settle_s`: how long the feedback
+    controller may take to reach the target.
     """
 
     service: HttpService
     held: Slo
+    worked: Slo
     answering: Slo
+    stopped: Slo
     calm: Slo
+    calm_cpu: float = 10.0
     settle_s: float = 3.0
 
     def __post_init__(self) -> None:
         """`ClaimError` for an objective on what nobody measures here."""
         self.held.check_measured(("cpu",), self.id)
+        self.worked.check_measured(("rate",), self.id)
         self.answering.check_measured(INDICATORS, self.id)
-        self.calm.check_measured(("cpu",), self.id)
+        self.stopped.check_measured(("stop",), self.id)
+        self.calm.check_measured(("back",), self.id)
+        for other in others(self.service):
+            promise(other)
 
     @classmethod
     def of(cls, name: str, *answering: str) -> "CpuClaim":
@@ -44,9 +55,16 @@ class CpuClaim:
         return cls(
             service=found,
             held=Slo.of("held at the target", f"cpu = {story.target_cpu:g} % +- {story.tolerance:g}"),
+            worked=Slo.of("worked", "rate >= 1 /s"),
             answering=Slo.of("still answering", *answering),
-            calm=Slo.of("calm afterwards", "cpu <= 20 %"),
+            stopped=Slo.of("stopped by DELETE", "stop <= 1 s"),
+            calm=Slo.of("calm afterwards", "back <= 5 s"),
         )
+
+    @property
+    def slos(self) -> tuple[Slo, ...]:
+        """Everything it claims of the service itself."""
+        return (self.held, self.worked, self.answering, self.stopped, self.calm)
 
     @property
     def id(self) -> str:

@@ -1,32 +1,46 @@
 """From the evidence of a stress run to its record. Pure."""
 
+import math
+from collections.abc import Mapping
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from plugins.reporting.impact import Course, Felt, Impact
+from plugins.reporting.impact import Back, Course, Felt, Impact
 from plugins.reporting.record import RunRecord, Step
-from plugins.slo import Verdict
-from plugins.stress.cpu.runner import StressEvidence, indicators
-from plugins.telemetry import Span
+from plugins.slo import SloReport, Verdict, plain
+from plugins.stress.cpu.runner import StressEvidence
+from plugins.stress.probing import indicators
+from plugins.telemetry import Series, Span
 
 if TYPE_CHECKING:
     from plugins.stress.cpu.claim import CpuClaim
 
+BACK_S = 5.0
+"""What the CPU does until here after the end is its way down; it is calm for good when it is calm beyond."""
+
+
+FULL = 5.0
+"""Percent of a machine's CPU: with less of it idle, whoever wants more waits."""
+
 
 def judge(claim: "CpuClaim", evidence: StressEvidence) -> RunRecord:
-    """Held, answering and calm, each judged on its own stretch of time; never pooled."""
-    spans = {span.name: span for span in evidence.timeline.spans}
-    held = _cpu(evidence, spans["held"].start, spans["held"].end)
-    calm = _cpu(evidence, spans["calm"].start, spans["calm"].end)
-    under_stress = indicators(evidence.probes)
-    reports = (
-        claim.held.judge({"cpu": held}),
-        claim.answering.judge(under_stress, samples=len(evidence.probes)),
-        claim.calm.judge({"cpu": calm}),
+    """Held, worked, answering, stopped, calm, each judged on its own stretch of time; and what the others promised."""
+    seen, probed = measured(claim, evidence), indicators(evidence.probes)
+    own = tuple(
+        slo.stretched(evidence.latency_scale).judge(probed, samples=len(evidence.probes))
+        if slo is claim.answering
+        else slo.judge(seen)
+        for slo in claim.slos
     )
+    if _is_starved(claim, evidence, seen["cpu"]):
+        own = (_doubted(own[0], evidence), *own[1:])
+    reports = (*own, *(other.judge(evidence.latency_scale) for other in evidence.others))
+    spans = {span.name: span for span in evidence.timeline.spans}
     steps = tuple(
-        Step(name=report.name, start=spans[span].start, end=spans[span].end, verdict=report.verdict, detail=str(report))
-        for report, span in zip(reports, ("held", "held", "calm"), strict=True)
+        Step(name=report.name, start=span.start, end=span.end, verdict=report.verdict, detail=str(report))
+        for report in reports
+        for span in (spans["calm" if report.name in (claim.stopped.name, claim.calm.name) else "held"],)
     )
     return RunRecord(
         kind="stress",
@@ -34,37 +48,53 @@ def judge(claim: "CpuClaim", evidence: StressEvidence) -> RunRecord:
         title=claim.service.stress.story,
         story=f"{claim.service.name} is driven to {claim.service.stress.target_cpu:g} % of its CPU allotment.",
         verdict=Verdict.all_of(report.verdict for report in reports),
-        impact=_impact(held, _share_held(claim, evidence, spans["held"]), calm, evidence),
-        reasons=tuple(reason for report in reports for reason in report.reasons),
+        impact=_impact(claim, evidence, seen),
+        reasons=(*(reason for report in reports for reason in report.reasons), *evidence.stop.left[:5]),
         started=evidence.timeline.spans[0].start,
         ended=evidence.timeline.spans[-1].end,
         steps=steps,
         slos=reports,
         timeline=evidence.timeline,
-        metrics=_metrics(held, _share_held(claim, evidence, spans["held"]), calm, under_stress),
+        metrics=_metrics(claim, seen, probed),
     )
 
 
-def _impact(held: float | None, share: float | None, calm: float | None, evidence: StressEvidence) -> Impact:
-    """How many health requests failed meanwhile, and where the CPU was held."""
-    probes = evidence.probes
-    cpu = Course(name="cpu", unit="%", values=(("held", held), ("afterwards", calm)))
-    health = Course(name="health p95", unit="ms", values=(("meanwhile", indicators(probes).get("p95")),))
-    return Impact(
-        felt=(Felt(failed=sum(probe.took_s is None for probe in probes), of=len(probes), what="health requests"),),
-        courses=(health, cpu),
-        notes=() if share is None else (f"{share:.0f} % of the periods within tolerance",),
-    )
+def measured(claim: "CpuClaim", evidence: StressEvidence) -> dict[str, float | None]:
+    """cpu (%, held), within (% of its periods in tolerance), rate (/s, held), stop (s), back (s), calm (% of CPU)."""
+    spans = {span.name: span for span in evidence.timeline.spans}
+    calm = evidence.cpu.within(evidence.ended + BACK_S, spans["calm"].end).values
+    return {
+        "cpu": _held(evidence.cpu, spans["held"]),
+        "within": _share_held(claim, evidence, spans["held"]),
+        "rate": _held(evidence.work, spans["held"]),
+        "stop": evidence.stop.took_s,
+        "back": back_s(evidence.cpu, evidence.ended, claim.calm_cpu),
+        "calm": median(calm) if calm else None,
+    }
 
 
-def _cpu(evidence: StressEvidence, start: float, end: float) -> float | None:
+def back_s(cpu: Series, ended: float, below: float) -> float | None:
+    """Seconds from `ended` to the end of the last whole period in which CPU was over `below` percent.
+
+    Infinite when the last one still was; None when nothing was measured beyond `BACK_S`. A period that `ended` lies in
+    holds the run too and says nothing: where periods last longer than the claim's bound, only the next one can miss it.
+    """
+    periods = [(at, at + cpu.period_s, value) for at, value in cpu.points if at >= ended]
+    if not periods or periods[-1][1] <= ended + BACK_S:
+        return None
+    if periods[-1][2] > below:
+        return math.inf
+    return max((end - ended for _, end, value in periods if value > below), default=0.0)
+
+
+def _held(series: Series, span: Span) -> float | None:
     """The median over the periods.
 
     The run makes the service scale out, and the period in which a task starts says nothing of the controller: the new
     task's start-up may burn twice its allotment, or its allotment counts before it does any work. The share of periods
     within the tolerance is reported beside it.
     """
-    values = evidence.cpu.within(start, end).values
+    values = series.within(span.start, span.end).values
     return median(values) if values else None
 
 
@@ -75,13 +105,56 @@ def _share_held(claim: "CpuClaim", evidence: StressEvidence, span: Span) -> floa
     return 100.0 * len(within) / len(values) if values else None
 
 
+def _is_starved(claim: "CpuClaim", evidence: StressEvidence, cpu: float | None) -> bool:
+    """Was the target missed from below while the machine had no CPU left? Then nobody could have held it."""
+    is_full = evidence.idle is not None and evidence.idle < FULL
+    return is_full and cpu is not None and cpu < claim.service.stress.target_cpu
+
+
+def _doubted(report: SloReport, evidence: StressEvidence) -> SloReport:
+    """What was missed stays in doubt."""
+    results = tuple(
+        replace(
+            each.objective.judge(None),
+            doubt=f"measured {plain(each.value or 0.0)} %, with {plain(evidence.idle or 0.0)} % of this machine's CPU"
+            " idle: run it where more is left",
+        )
+        if each.verdict is Verdict.FAIL
+        else each
+        for each in report.results
+    )
+    return replace(report, results=results)
+
+
+def _impact(claim: "CpuClaim", evidence: StressEvidence, seen: Mapping[str, float | None]) -> Impact:
+    """How many requests failed, here and of the others; where the CPU was held; when it all was over."""
+    probes, story, back = evidence.probes, claim.service.stress, seen["back"]
+    cpu = Course(name="cpu", unit="%", values=(("held", seen["cpu"]), ("afterwards", seen["calm"])))
+    health = Course(name="health p95", unit="ms", values=(("meanwhile", indicators(probes).get("p95")),))
+    health_felt = Felt(failed=sum(probe.took_s is None for probe in probes), of=len(probes), what="health requests")
+    ends = [Back(after_s=evidence.stop.took_s, counted_from="DELETE", what="stopped")]
+    ends += [] if back is None else [Back(after_s=back, counted_from="end", what="calm")]
+    notes = {"within": "{} % of the periods within tolerance", "rate": f"{{}} {story.units}/s"}
+    return Impact(
+        felt=(health_felt, *(other.felt for other in evidence.others)),
+        courses=(health, cpu),
+        back=tuple(ends),
+        notes=tuple(
+            text.format(plain(round(value))) for name, text in notes.items() if (value := seen[name]) is not None
+        ),
+    )
+
+
 def _metrics(
-    held: float | None, share: float | None, calm: float | None, probes: dict[str, float | None]
+    claim: "CpuClaim", seen: Mapping[str, float | None], probes: Mapping[str, float | None]
 ) -> tuple[tuple[str, float, str], ...]:
     found = (
-        ("cpu held", held, "%"),
-        ("periods in tolerance", share, "%"),
-        ("cpu afterwards", calm, "%"),
+        ("cpu held", seen["cpu"], "%"),
+        ("periods in tolerance", seen["within"], "%"),
+        ("cpu afterwards", seen["calm"], "%"),
+        ("rate", seen["rate"], f"{claim.service.stress.units}/s"),
+        ("stopped after", seen["stop"], "s"),
+        ("calm after", seen["back"], "s"),
         ("health p95", probes.get("p95"), "ms"),
     )
-    return tuple((name, value, unit) for name, value, unit in found if value is not None)
+    return tuple((name, value, unit) for name, value, unit in found if value is not None and math.isfinite(value))

@@ -1,107 +1,104 @@
-"""Runs one stress claim and gathers its evidence: CPU from CloudWatch, health probes, and the calm afterwards."""
+"""Runs one stress claim and gathers its evidence: CPU and work done from CloudWatch, requests, the stop, the calm."""
 
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-import urllib3
+import psutil
 
 from infrastructure.cloud import Platform
 from plugins.reporting.progress import Progress
-from plugins.slo import nearest_rank
-from plugins.stress.cpu.api import Probe, StressApi
-from plugins.telemetry import Series, Span, Timeline, cpu_metric, read
+from plugins.stress import neighbours, probing
+from plugins.stress.cpu.api import StressApi
+from plugins.stress.cpu.stopping import Stop, on_this_machine, stop
+from plugins.stress.neighbours import Neighbour
+from plugins.stress.probing import Probe, Prober
+from plugins.telemetry import Metric, Series, Span, Timeline, cpu_metric, read
 
 if TYPE_CHECKING:
     from plugins.stress.cpu.claim import CpuClaim
 
-_PROBE_INTERVAL_S = 0.2
-_STOP_S = 2.0
-_CALM_S = 6.0
-"""How long after the run its CPU is watched; the first part is the metric's own delay."""
-
-
-INDICATORS = ("p50", "p95", "p99", "errors")
-"""What health requests can be judged by."""
+SPARE_S = 30.0
+"""The run is asked for with so much to spare: what ends it is the DELETE, not its own time."""
+_CALM_S = 7.0
+"""How long after the run its CPU is watched: five seconds to come to rest, and then some to see that it stays there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StressEvidence:
-    """What one run left: when it was, what CloudWatch says of the CPU, how the health endpoint answered."""
+    """What one run left: when it was, CPU and work (units a second) by CloudWatch, how requests were answered.
+
+    `ended`: when DELETE was sent, Unix seconds. `idle`: percent of this machine's CPU that nobody used while the target
+    was held, where the platform is on it; None where it is elsewhere.
+    """
 
     run_id: str
     timeline: Timeline
     cpu: Series
+    work: Series
     probes: tuple[Probe, ...]
+    others: tuple[Neighbour, ...]
+    ended: float
+    stop: Stop
+    idle: float | None = None
+    latency_scale: float = 1.0
 
 
 def run(platform: Platform, claim: "CpuClaim", length_s: float, progress: Progress) -> StressEvidence:
-    """Drive the service for `length_s` seconds, then watch it come to rest."""
+    """Drive the service for `length_s` seconds, end that, then watch it come to rest."""
     base, story = platform.endpoint(claim.service.entrance), claim.service.stress
-    with StressApi(base, claim.service.stress_path, platform.operator_token()) as api, _Prober(base, claim) as prober:
-        started = time.time()
-        run_id = api.start(length_s, story.target_cpu)
-        with progress.phase(f"{story.name} on {claim.service.name}", length_s):
-            threading.Event().wait(length_s)
+    health = neighbours.get(f"{base}{claim.service.health_path}", status=200)
+    status = platform.status()
+    with StressApi(base, claim.service.stress_path, platform.operator_token()) as api:
+        with neighbours.watched(platform, claim.service) as others, Prober(health) as prober:
+            started = time.time()
+            run_id = api.start(length_s + SPARE_S, story.target_cpu)
+            with progress.phase(f"{story.name} on {claim.service.name}", length_s):
+                threading.Event().wait(claim.settle_s)
+                before = psutil.cpu_times()
+                threading.Event().wait(length_s - claim.settle_s)
+                idle = None if status.pid is None else idle_share(before, psutil.cpu_times())
         ended = time.time()
-    with progress.phase("calm afterwards", _CALM_S):
+        stopped = stop(api, on_this_machine(status, story.work))
+    with progress.phase("calm afterwards", _CALM_S + platform.metric_period_s):
         threading.Event().wait(_CALM_S + platform.metric_period_s)
     cpu = read(platform, cpu_metric(platform, claim.service), started, time.time())
-    spans = _spans(claim, started, ended)
-    health = Series(
-        name="health request", unit="ms", points=tuple((p.at, p.took_s * 1000) for p in prober.probes if p.took_s)
+    work = _work(platform, claim, started, ended)
+    series = (cpu, work, probing.series("health request", prober.probes), *(other.series for other in others))
+    return StressEvidence(
+        run_id=run_id,
+        timeline=Timeline(series=series, spans=_spans(claim, started, ended)),
+        cpu=cpu,
+        work=work,
+        probes=tuple(prober.probes),
+        others=others,
+        ended=ended,
+        stop=stopped,
+        idle=idle,
+        latency_scale=platform.environment.slo.latency_scale,
     )
-    timeline = Timeline(series=(cpu, health), spans=spans)
-    return StressEvidence(run_id=run_id, timeline=timeline, cpu=cpu, probes=tuple(prober.probes))
 
 
-def indicators(probes: Sequence[Probe]) -> dict[str, float | None]:
-    """Latency (ms) and error share (%) of the health probes."""
-    took = sorted(probe.took_s * 1000 for probe in probes if probe.took_s is not None)
-    if not probes:
-        return {}
-    errors = 100.0 * (len(probes) - len(took)) / len(probes)
-    return {**{f"p{q}": nearest_rank(took, q / 100) for q in (50, 95, 99)}, "errors": errors}
+def idle_share(before: Any, after: Any) -> float:
+    """Percent of CPU time between two readings of psutil's that nobody used; what a hypervisor took is used."""
+    names = [name for name in after._fields if not name.startswith("guest")]  # they are in `user` already
+    spent = {name: float(getattr(after, name) - getattr(before, name)) for name in names}
+    return 100.0 * (spent["idle"] + spent.get("iowait", 0.0)) / max(sum(spent.values()), 1e-9)
+
+
+def _work(platform: Platform, claim: "CpuClaim", started: float, ended: float) -> Series:
+    """What all tasks together got done, units a second."""
+    story, dimensions = claim.service.stress, {"Environment": platform.environment.suffix}
+    done = read(platform, Metric.of(claim.service.namespace, story.counts, "Sum", dimensions), started, ended)
+    points = tuple((at, value / done.period_s) for at, value in done.points)
+    return replace(done, name=f"{story.units} done", unit=f"{story.units}/s", points=points)
 
 
 def _spans(claim: "CpuClaim", started: float, ended: float) -> tuple[Span, ...]:
-    """Ramp, held, calm; the service may take `_STOP_S` to stop its workers before it has to be calm."""
+    """Ramp, held, calm."""
     return (
         Span(name="ramp", start=started, end=started + claim.settle_s),
         Span(name="held", start=started + claim.settle_s, end=ended, is_fault=True),
-        Span(name="calm", start=ended + _STOP_S, end=time.time()),
+        Span(name="calm", start=ended, end=time.time()),
     )
-
-
-class _Prober:
-    """Asks for health at a fixed interval in a thread of its own, until the block ends."""
-
-    def __init__(self, base_url: str, claim: "CpuClaim") -> None:
-        self._url = f"{base_url}{claim.service.health_path}"
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._loop, daemon=True, name="stress-health-prober")
-        self._http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=2.0, read=5.0), retries=False)
-        self.probes: list[Probe] = []
-
-    def __enter__(self) -> "_Prober":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._http.clear()
-
-    def _loop(self) -> None:
-        while not self._stop.wait(_PROBE_INTERVAL_S):
-            self.probes.append(self._probe())
-
-    def _probe(self) -> Probe:
-        at = time.time()
-        try:
-            answer = self._http.request("GET", self._url)
-        except urllib3.exceptions.HTTPError:
-            return Probe(at=at, took_s=None)
-        return Probe(at=at, took_s=time.time() - at if answer.status == 200 else None)

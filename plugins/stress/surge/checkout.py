@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from plugins.slo import nearest_rank
+from plugins.stress.neighbours import Neighbour
 
 Ending = Literal["ok", "throttled", "failed"]
 
@@ -44,9 +45,11 @@ class Wave:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurgeEvidence:
-    """Every wave of a run, in their order: each cold one is followed by a warm one."""
+    """Every wave of a run, in their order: each cold one is followed by a warm one; the other services meanwhile."""
 
     waves: tuple[Wave, ...]
+    others: tuple[Neighbour, ...] = ()
+    latency_scale: float = 1.0
 
     def checkouts(self, *, is_cold: bool) -> tuple[Checkout, ...]:
         """Of all cold, or of all warm waves: the same claim is made of each, so they are one sample."""

@@ -18,6 +18,7 @@ def judge(claim: "SurgeClaim", evidence: SurgeEvidence) -> RunRecord:
     """Cold and warm waves each on their own SLO. A surge that was not cold leaves the whole in doubt, good or bad."""
     cold, warm = evidence.checkouts(is_cold=True), evidence.checkouts(is_cold=False)
     reports = (_report(claim.from_nothing, cold), _report(claim.avalanche, cold), _report(claim.warm, warm))
+    meanwhile = tuple(other.judge(evidence.latency_scale) for other in evidence.others)
     is_surge = reports[0].verdict is Verdict.PASS
     story = claim.service.stress
     return RunRecord(
@@ -25,24 +26,27 @@ def judge(claim: "SurgeClaim", evidence: SurgeEvidence) -> RunRecord:
         name=claim.id,
         title=story.story,
         story=f"From no sandbox to {len(evidence.waves[0].checkouts)} checkouts of {claim.service.name} at one moment.",
-        verdict=Verdict.all_of(report.verdict for report in reports) if is_surge else Verdict.INCONCLUSIVE,
-        impact=_impact(cold, warm),
-        reasons=(*(reason for report in reports for reason in report.reasons), *_endings((*cold, *warm))),
+        verdict=Verdict.all_of(one.verdict for one in (*reports, *meanwhile)) if is_surge else Verdict.INCONCLUSIVE,
+        impact=_impact(cold, warm, evidence),
+        reasons=(*(reason for one in (*reports, *meanwhile) for reason in one.reasons), *_endings((*cold, *warm))),
         started=evidence.waves[0].start,
         ended=evidence.waves[-1].end,
         steps=tuple(_step(claim, wave) for wave in evidence.waves),
-        slos=reports,
-        timeline=_timeline(evidence.waves),
+        slos=(*reports, *meanwhile),
+        timeline=_timeline(evidence),
         metrics=tuple(_metrics(indicators(cold), indicators(warm))),
     )
 
 
-def _impact(cold: tuple[Checkout, ...], warm: tuple[Checkout, ...]) -> Impact:
-    """How many checkouts failed, and how long they took from nothing and on warm sandboxes."""
+def _impact(cold: tuple[Checkout, ...], warm: tuple[Checkout, ...], evidence: SurgeEvidence) -> Impact:
+    """How many checkouts failed, how long they took from nothing and on warm sandboxes, and what others felt."""
     every = (*cold, *warm)
     p99 = tuple((name, indicators(some).get("p99")) for name, some in (("from nothing", cold), ("warm", warm)))
     return Impact(
-        felt=(Felt(failed=sum(one.ending != "ok" for one in every), of=len(every), what="checkouts"),),
+        felt=(
+            Felt(failed=sum(one.ending != "ok" for one in every), of=len(every), what="checkouts"),
+            *(other.felt for other in evidence.others),
+        ),
         courses=(Course(name="p99", unit="ms", values=p99),),
     )
 
@@ -72,9 +76,9 @@ def _step(claim: "SurgeClaim", wave: Wave) -> Step:
     )
 
 
-def _timeline(waves: tuple[Wave, ...]) -> Timeline:
-    """Every checkout where its answer came; the waves that found nothing are shaded."""
-    series = []
+def _timeline(evidence: SurgeEvidence) -> Timeline:
+    """Every checkout where its answer came; the waves that found nothing are shaded; the others' answers with it."""
+    series, waves = [], evidence.waves
     for name, is_cold in (("cold", True), ("warm", False)):
         answers = (
             (one.at + one.took_ms / 1000, one.took_ms)
@@ -87,7 +91,7 @@ def _timeline(waves: tuple[Wave, ...]) -> Timeline:
         Span(name="surge" if wave.is_cold else "warm", start=wave.start, end=wave.end, is_fault=wave.is_cold)
         for wave in waves
     )
-    return Timeline(series=tuple(series), spans=tuple(spans))
+    return Timeline(series=(*series, *(other.series for other in evidence.others)), spans=tuple(spans))
 
 
 def _metrics(cold: Mapping[str, float | None], warm: Mapping[str, float | None]) -> Iterable[tuple[str, float, str]]:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from plugins.stress.claim import Profile
+from plugins.stress.neighbours import preview as others_preview
 
 if TYPE_CHECKING:
     from plugins.stress.surge.claim import SurgeClaim
@@ -21,6 +22,7 @@ def preview(claim: "SurgeClaim", profile: Profile) -> str:
             f"           lambda:Invoke, {at_once} at once, with the operators' token, scenario {story.name}",
             "  undo     lambda:UpdateFunctionConfiguration with the environment as it was; a checkout leaves nothing",
             *(f"  judged   {line}" for line in judged),
+            *others_preview(claim.service),
             f"  size     {rounds} times {at_once} checkouts from nothing and {at_once} more, in the profile {profile}",
         )
     )

@@ -1,7 +1,6 @@
 """Sends the surges: retires every sandbox, invokes from many threads at the same moment, puts the function back."""
 
 import base64
-import json
 import threading
 import time
 import uuid
@@ -14,7 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infrastructure.embedded.engines.functions.report import Report
+from infrastructure.environment import Environment
+from plugins.stress import neighbours
 from plugins.stress.claim import Profile
+from plugins.stress.rehearsal import checkout_event, has_checked_out
 from plugins.stress.surge.checkout import Checkout, Ending, SurgeEvidence, Wave
 from services.catalog import FunctionService
 
@@ -32,33 +34,29 @@ _LEAVES = "before-send.lambda.Invoke"
 """botocore's event; what a handler of it returns, if it is not None, stands for the answer."""
 _THROTTLED = "TooManyRequestsException"
 _ARRIVE_S = 30.0
-_CHECKOUTS = 1  # of one event
 _EXCERPT_BYTES = 300
 
 
-class Platform(Protocol):
+class Platform(neighbours.Platform, Protocol):
     """What a surge needs of a platform."""
 
-    def client(self, service: str) -> Any: ...
-    def output(self, key: str) -> str: ...
-    def operator_token(self) -> str: ...
+    @property
+    def environment(self) -> Environment: ...
 
 
 def run(platform: Platform, claim: "SurgeClaim", profile: Profile, progress: "Progress") -> SurgeEvidence:
     """All rounds of `profile`: a wave that finds no sandbox, and at once one that finds them warm."""
     story, surge = claim.service.stress, Surge.of(platform, claim.service)
     waves: list[Wave] = []
-    with restored(surge.functions, surge.name) as environment:
+    with (
+        restored(surge.functions, surge.name) as environment,
+        neighbours.watched(platform, claim.service) as others,
+    ):
         for number in range(1, claim.rounds(profile) + 1):
             with progress.phase(f"{story.name}, surge {number} of {claim.rounds(profile)}", 0.0):
                 retire(surge.functions, surge.name, environment)
                 waves += [surge.wave(is_cold=True), surge.wave(is_cold=False)]
-    return SurgeEvidence(waves=tuple(waves))
-
-
-def checkout_event(scenario: str, token: str) -> bytes:
-    """The operators' event for one rehearsed checkout."""
-    return json.dumps({"stress": {"scenario": scenario, "token": token, "checkouts": _CHECKOUTS}}).encode()
+    return SurgeEvidence(waves=tuple(waves), others=others, latency_scale=platform.environment.slo.latency_scale)
 
 
 @contextmanager
@@ -127,7 +125,7 @@ class Surge:
         except BotoCoreError as lost:
             return moment.checkout("failed", detail=f"{type(lost).__name__}: {lost}")
         report = Report.parse(base64.b64decode(answer.get("LogResult", "")).decode("utf-8", "replace"))
-        is_ok = "FunctionError" not in answer and _has_checked_out(body)
+        is_ok = "FunctionError" not in answer and has_checked_out(body)
         return moment.checkout("ok" if is_ok else "failed", report, "" if is_ok else _excerpt(body))
 
 
@@ -139,15 +137,6 @@ def _heard(events: Any, hears: Callable[..., None]) -> Iterator[None]:
         yield
     finally:
         events.unregister(_LEAVES, hears)
-
-
-def _has_checked_out(body: bytes) -> bool:
-    """Does the answer say that the one checkout was done? A function that does nothing is fast, and proves nothing."""
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return False
-    return isinstance(answer, dict) and answer.get("checkouts") == _CHECKOUTS
 
 
 def _excerpt(body: bytes) -> str:

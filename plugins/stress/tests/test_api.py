@@ -10,8 +10,7 @@ import urllib3
 
 from infrastructure.errors import EnvironmentFault
 from plugins.stress.cpu import api
-from plugins.stress.cpu.api import Probe, StressApi, StressRefusedError
-from plugins.stress.cpu.runner import indicators
+from plugins.stress.cpu.api import StressApi, StressRefusedError
 
 
 @contextmanager
@@ -99,7 +98,9 @@ def test_a_run_that_cannot_be_ended_is_reported_beside_what_went_wrong_first() -
     assert "its run may go on for its time: DELETE http" in caught.value.__notes__[0]
 
 
-@pytest.mark.parametrize(("count", "p50", "p99"), [(4, 2.0, 4.0), (100, 50.0, 99.0)])
-def test_the_quantiles_of_the_health_probes_are_by_nearest_rank(count: int, p50: float, p99: float) -> None:
-    found = indicators([Probe(at=0.0, took_s=n / 1000) for n in range(1, count + 1)])
-    assert (found["p50"], found["p99"], found["errors"]) == (p50, p99, 0.0)
+def test_a_run_that_was_ended_is_not_ended_once_more() -> None:
+    with service((202, b'{"run_id": "r-1"}')) as (url, asked):
+        with StressApi(url, "/stress", "token") as found:
+            found.start(10, 95)
+            found.stop()
+        assert asked == ["POST", "DELETE"]

@@ -13,12 +13,17 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.hooks import HierarchicalEmitter
 
+from infrastructure.environment import Environment, load
 from plugins.reporting.progress import Progress
 from plugins.slo import MIN_SAMPLES, Verdict
+from plugins.stress.neighbours import Neighbour
+from plugins.stress.probing import Probe
+from plugins.stress.rehearsal import checkout_event
 from plugins.stress.surge.checkout import Checkout, Ending, SurgeEvidence, Wave, indicators
 from plugins.stress.surge.claim import SurgeClaim
 from plugins.stress.surge.judge import judge
-from plugins.stress.surge.runner import Surge, checkout_event, restored, retire, run
+from plugins.stress.surge.runner import Surge, restored, retire, run
+from services.catalog import http_service
 
 CLAIM = SurgeClaim.of("payment", "p99 <= 500 ms", "errors <= 0 %")
 TOKEN = "a-token"
@@ -244,9 +249,13 @@ def test_what_a_killed_run_left_is_put_back_too() -> None:
 
 @dataclass
 class Cafe:
-    """A platform with one function."""
+    """A platform with one function, and services that nobody hears of."""
 
     functions: Functions
+    environment: Environment = field(default_factory=lambda: load("dev"))
+
+    def endpoint(self, name: str) -> str:
+        return "http://127.0.0.1:1"
 
     def client(self, service: str) -> Any:
         assert service == "lambda"
@@ -267,6 +276,25 @@ def test_a_run_sends_every_round_cold_first_and_puts_the_function_back() -> None
     assert {len(wave.checkouts) for wave in found.waves} == {50}
     assert len({variables.get("CAFE_SURGE") for variables in functions.configured}) == 7
     assert functions.variables == VARIABLES
+
+
+@pytest.mark.parametrize(
+    ("took_s", "expected"),
+    [(0.01, Verdict.PASS), (0.3, Verdict.FAIL), (None, Verdict.FAIL)],
+    ids=["kept", "slow", "silent"],
+)
+def test_the_other_services_keep_their_promises_meanwhile(took_s: float | None, expected: Verdict) -> None:
+    other = Neighbour(service=http_service("order"), probes=(Probe(at=1.0, took_s=took_s),) * 60)
+    record = judge(CLAIM, replace(evidence(COLD, WARM), others=(other,)))
+    assert record.verdict is expected
+    assert ("order meanwhile" in "\n".join(record.reasons)) == (expected is Verdict.FAIL)
+    failed = "60 of 60" if took_s is None else "none of 60"
+    assert f"{failed} requests to order failed" in str(record.impact)
+
+
+def test_a_service_that_is_not_there_is_seen_by_those_who_ask_it() -> None:
+    found = run(Cafe(Functions()), CLAIM, "quick", QUIET)
+    assert [other.service.name for other in found.others] == ["order", "loyalty"]
 
 
 def test_the_sentence_tells_who_felt_it_from_nothing_and_warm() -> None:

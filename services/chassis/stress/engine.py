@@ -32,17 +32,23 @@ class StressRun:
 
 @dataclass(slots=True, kw_only=True)
 class TaskProgress:
-    """How this task does: CPU in percent of its allotment over the last second, and units of work done."""
+    """How this task does: CPU in percent of its allotment over the last second, units of work done, live workers."""
 
     task: str
     state: State = "starting"
     cpu: float = 0.0
     units: int = 0
+    workers: int = 0
     at: float = field(default_factory=time.time)
 
 
 Report = Callable[[StressRun, TaskProgress], Awaitable[None]]
+Count = Callable[[int], None]
 Beside = Callable[[StressRun], Coroutine[object, object, None]]
+
+
+def _uncounted(_units: int) -> None:
+    """Nobody counts."""
 
 
 async def _nothing(_run: StressRun) -> None:
@@ -52,14 +58,25 @@ async def _nothing(_run: StressRun) -> None:
 class Engine:
     """Does this task's part of at most one run at a time. `entry` is the work (see worker.py), `vcpu` the allotment.
 
-    `beside` runs beside the workers, brings in what they work on, and is cancelled with them.
+    `count` is told of each unit of work once, about once a second. `beside` runs beside the workers, brings in what
+    they work on, and is cancelled with them.
     """
 
-    def __init__(self, *, entry: str, vcpu: float, task: str, report: Report, beside: Beside = _nothing) -> None:
+    def __init__(
+        self,
+        *,
+        entry: str,
+        vcpu: float,
+        task: str,
+        report: Report,
+        count: Count = _uncounted,
+        beside: Beside = _nothing,
+    ) -> None:
         self._entry = entry
         self._vcpu = vcpu
         self._task = task
         self._report = report
+        self._count = count
         self._beside = beside
         self._performing: asyncio.Task[None] | None = None
         self._holding: asyncio.Task[None] | None = None
@@ -124,7 +141,7 @@ class Engine:
         await workers.start()
         progress.state = "running"
         reported_at = time.monotonic()
-        while workers.are_alive:
+        while workers.alive == workers.count:
             now, used = time.monotonic(), workers.cpu_s()
             workers.work(controller.update(cpu_s=used - cpu, elapsed_s=now - at))
             at, cpu = now, used
@@ -145,5 +162,6 @@ class Engine:
         return time.monotonic(), workers.cpu_s()
 
     async def _publish(self, run: StressRun, progress: TaskProgress, workers: Workers) -> None:
-        progress.units, progress.at = workers.done, time.time()
+        self._count(workers.done - progress.units)
+        progress.units, progress.workers, progress.at = workers.done, workers.alive, time.time()
         await self._report(run, progress)

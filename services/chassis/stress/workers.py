@@ -66,8 +66,9 @@ class Workers:
         return sum(self._done.values())
 
     @property
-    def are_alive(self) -> bool:
-        return all(process.returncode is None for process in self._processes)
+    def alive(self) -> int:
+        """Processes that have not ended."""
+        return sum(process.returncode is None for process in self._processes)
 
     def work(self, duty: float) -> None:
         """Set every worker's duty (0..1)."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 QUIET_S = 0.25
@@ -15,13 +16,27 @@ class Traffic:
     in_flight: int = 0
     last_arrival: float = field(default_factory=time.monotonic)
     is_draining: bool = False
+    arrivals: int = 0
 
     def arrived(self) -> None:
+        self.arrivals += 1
         self.in_flight += 1
         self.last_arrival = time.monotonic()
 
     def left(self) -> None:
         self.in_flight -= 1
+
+    def rate(self) -> Callable[[], float]:
+        """What says how many requests a second arrived since it was last asked."""
+        arrivals, at = self.arrivals, time.monotonic()
+
+        def since() -> float:
+            nonlocal arrivals, at
+            count, seconds = self.arrivals - arrivals, time.monotonic() - at
+            arrivals, at = self.arrivals, time.monotonic()
+            return count / seconds if seconds > 0 else 0.0
+
+        return since
 
     async def drained(self, *, at_least_s: float, at_most_s: float) -> bool:
         """Return once nothing is in flight and nothing arrives any more; False when patience ended first.

@@ -37,6 +37,10 @@ class LoyaltyProcess:
             "CAFE_AURORA_WRITER_URL": f"postgresql://127.0.0.1:{server.port}/postgres",
             "CAFE_MEMORYDB_URL": f"redis://127.0.0.1:{free_port()}/0",
             "DATABASE_SECRET": DATABASE_SECRET,
+            "MEMBERS_BUCKET": "bucket-test",
+            "WAREHOUSE_CLUSTER": "cafe-test",
+            "WAREHOUSE_DATABASE": "cafe",
+            "WAREHOUSE_SECRET": "arn:aws:secretsmanager:x",
             "OPERATOR_TOKEN_SECRET": OPERATOR_SECRET,
         }
 

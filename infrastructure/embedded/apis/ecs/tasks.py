@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from infrastructure.embedded import lags
 from infrastructure.embedded.apis.ecs import launch as ecs_launch
@@ -145,6 +146,7 @@ class Tasks:
         try:
             live.port = self._context.ports.allocate()
             spec = ecs_launch.workload_of(live.record, live.definition, live.port, self._around).process(self._around)
+            self._attach_log(live, spec.id)
             live.process = await self._context.supervisor.start(spec)
         except (CannotStart, CafeError) as problem:
             live.problem = str(problem)
@@ -159,6 +161,22 @@ class Tasks:
         finally:
             live.launch = None
             self._context.wake("ecs")
+
+    def _attach_log(self, live: Live, process: str) -> None:
+        from infrastructure.embedded.apis.ecs import (
+            logs,  # with moto's of CloudWatch Logs, which a start does not wait for
+        )
+
+        backends, file = self._context.backends, self._context.state.logs / f"{process}.log"
+        create = partial(backends.operations.call, "logs", "CreateLogGroup")
+        logs.attach(
+            backends.logs.groups,
+            lambda name: create(logGroupName=name),
+            live.record,
+            live.definition,
+            file,
+            self._context.pace,
+        )
 
     def _register(self, live: Live) -> None:
         for group in live.groups:

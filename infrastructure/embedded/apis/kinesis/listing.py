@@ -37,21 +37,15 @@ class ListingCalls:
         stream, after, filters = self._asked(given)
         now, most = self._registry.clock(), given.get("MaxResults", _PAGE)
         stream.trim(now)
-        kind = filters.get("Type", "")
-        at = float(filters.get("Timestamp", 0.0))
+        kind, at, beyond = filters.get("Type", ""), float(filters.get("Timestamp", 0.0)), filters.get("ShardId", "")
+        shards = sorted(stream.shards.values(), key=lambda each: each.number)
+        horizon = max(stream.horizon(now), min((shard.opened_at for shard in shards), default=0.0))
         found = [
-            shard
-            for shard in sorted(stream.shards.values(), key=lambda each: each.number)
-            if shard.id > after
-            and (not kind or matches(shard, kind, at, filters.get("ShardId", ""), self._horizon(stream, now)))
+            shard for shard in shards if shard.id > after and (not kind or matches(shard, kind, at, beyond, horizon))
         ]
         page = found[:most]
         following = {"NextToken": self._token(stream, page[-1].id, filters, now)} if len(found) > most else {}
         return {"Shards": [stream.described(shard) for shard in page], **following}
-
-    @staticmethod
-    def _horizon(stream: Stream, now: float) -> float:
-        return max(stream.horizon(now), stream.created_at + 0.0, min(s.opened_at for s in stream.shards.values()))
 
     def _asked(self, given: Members) -> tuple[Stream, str, Mapping[str, str]]:
         """Of which stream, after which shard, by which filter."""

@@ -6,7 +6,7 @@ from infrastructure.embedded.apis.kinesis import refusals
 from infrastructure.embedded.apis.kinesis.registry import Registry
 from infrastructure.embedded.apis.kinesis.streams import ON_DEMAND_LIMIT
 from infrastructure.embedded.gateway.operations import Members, Output, operation
-from infrastructure.embedded.gateway.refused import unsupported
+from infrastructure.embedded.gateway.refused import Refused, unsupported
 
 LEAST_HOURS, MOST_HOURS = 24, 8760
 SHARD_METRICS = (
@@ -20,6 +20,8 @@ SHARD_METRICS = (
 )
 MODE_CHANGES_A_DAY = 2
 DAY_S = 86_400.0
+AWS_KEY = "alias/aws/kinesis"
+"""The one key there is without KMS: AWS's own."""
 
 
 class SettingCalls:
@@ -70,6 +72,8 @@ class SettingCalls:
         stream = self._registry.active(given)
         if given["EncryptionType"] != "KMS":
             raise refusals.invalid("EncryptionType must be KMS to start encryption.")
+        if given["KeyId"].rpartition(":")[2] != AWS_KEY:
+            raise Refused("KMSNotFoundException", f"{given['KeyId']} is not found; there is {AWS_KEY} only.")
         stream.encryption_type, stream.key_id = "KMS", given["KeyId"]
         self._registry.change(stream)
 

@@ -56,9 +56,7 @@ class StreamCalls:
 
     @operation("DeleteStream", effect="DELETING for a while, then the stream and its records are gone")
     def delete(self, given: Members) -> None:
-        stream, account = self._registry.find(given), self._registry.account
-        if stream.status != "ACTIVE":
-            stream = self._registry.active(given)
+        stream, account = self._registry.active(given), self._registry.account
         if stream.consumers and not given.get("EnforceConsumerDeletion"):
             raise refusals.in_use(
                 f"DeleteStream can't delete {account}:{stream.stream_name} because there are consumers associated with "

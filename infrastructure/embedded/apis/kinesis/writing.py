@@ -42,7 +42,7 @@ class PutCalls:
             result = self._put(stream, stream.shard_for(_hash_key(given)), given, self._registry.clock(), "PutRecord")
             if "ErrorCode" in result:
                 raise Refused(result["ErrorCode"], result["ErrorMessage"])
-        return answer({**result, "EncryptionType": stream.encryption_type})
+        return answer({**result, **_encryption(stream)})
 
     @operation("PutRecords", effect="each in the shard of its key; those beyond its throughput fail by themselves")
     def put_all(self, given: Members) -> Answer:
@@ -60,7 +60,7 @@ class PutCalls:
                 ]
             )
             failed = _counted(stream, results)
-        return answer({"FailedRecordCount": failed, "Records": results, "EncryptionType": stream.encryption_type})
+        return answer({"FailedRecordCount": failed, "Records": results, **_encryption(stream)})
 
     def _put(
         self, stream: Stream, shard: Shard, record: Mapping[str, Any], now: float, operation: str
@@ -126,8 +126,12 @@ def _counted(stream: Stream, results: list[dict[str, str]]) -> int:
     return len(codes)
 
 
+def _encryption(stream: Stream) -> dict[str, str]:
+    return {"EncryptionType": stream.encryption_type} if stream.encryption_type != "NONE" else {}
+
+
 def _text(full: str) -> str:
     return (
-        f"the embedded cloud takes no more records: {full}; let consumers' streams be deleted, decrease their "
-        "retention, or make room"
+        f"the embedded cloud takes no more records: {full}; delete streams, decrease their retention period, or "
+        "make room on the disk"
     )

@@ -1,4 +1,4 @@
-"""CloudWatch Logs: groups and streams on record."""
+"""CloudWatch Logs: groups and streams on record, and those of containers (apis/ecs/logs.py) with what they write."""
 
 from infrastructure.embedded.gateway.api import Api, names
 
@@ -11,7 +11,7 @@ API = Api(
     invalid="InvalidParameterException",
     data=names("PutLogEvents"),
     records={
-        "what containers write goes to files": "CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream",
+        "what containers write is in their streams": "CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream",
         "nothing here lives for days": "PutRetentionPolicy DeleteRetentionPolicy",
         "nothing follows the groups": (
             "PutMetricFilter DeleteMetricFilter PutSubscriptionFilter DeleteSubscriptionFilter"
@@ -20,7 +20,10 @@ API = Api(
             "TagLogGroup UntagLogGroup TagResource UntagResource PutResourcePolicy DeleteResourcePolicy"
         ),
     },
-    note="Log groups are records: what containers write goes to files (`cafe logs`).",
+    note=(
+        "What a container with the driver awslogs writes is read from the last MiB of its log file (`cafe logs`), of"
+        " the fifty newest tasks; what functions and instances write is in files only."
+    ),
     rules="infrastructure.embedded.apis.logs.rules",
     resources="infrastructure.embedded.apis.logs.resources",
 )

@@ -6,7 +6,8 @@ that fails does not keep the next from running.
 
 import itertools
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from infrastructure.embedded.apis.redshift_data.loads import Loads
@@ -21,6 +22,8 @@ from infrastructure.embedded.engines.warehouse.warehouse import Warehouse
 _log = logging.getLogger(__name__)
 
 CANCELLED = "ERROR: Query cancelled on user's request"
+_HISTORY = "sys_query_history"
+_STATUS = {"FINISHED": "success", "FAILED": "failed", "ABORTED": "canceled"}
 _query_ids = itertools.count(1)
 
 
@@ -51,9 +54,10 @@ class Runner:
             _log.exception("statement %s failed inside", statement.id)
             statement.become("FAILED", "Internal error: the embedded cloud failed to run the statement")
         else:
-            statement.become("ABORTED" if statement.is_cancelled else "FINISHED")
+            statement.become("FINISHED")  # also one whose cancellation came too late
         finally:
             self._running.pop(statement.id, None)
+            warehouse.history.extend(_remembered(statement))
 
     async def cancel(self, statement: Statement, warehouse: Warehouse | None) -> None:
         """Make it end as ABORTED, whether it waits or runs."""
@@ -75,10 +79,10 @@ class Runner:
     async def _transaction(self, statement: Statement, warehouse: Warehouse) -> None:
         session = statement.session or statement.id
         try:
-            await self._answered(statement, warehouse.run("BEGIN", session=session))
+            await self._answered(statement, warehouse, warehouse.run("BEGIN", session=session))
             for number, step in enumerate(statement.steps, 1):
                 await self._numbered(statement, number, step, warehouse, session)
-            await self._answered(statement, warehouse.run("COMMIT", session=session))
+            await self._answered(statement, warehouse, warehouse.run("COMMIT", session=session))
         except Failure:
             await self._roll_back(warehouse, session)
             raise
@@ -119,11 +123,13 @@ class Runner:
         if statement.is_cancelled:
             raise Failure(CANCELLED)
         step.query_id = next(_query_ids)
+        if _HISTORY in step.sql.lower():
+            await warehouse.tell_history()
         file = warehouse.results / step.id.replace(":", "-")
         question = warehouse.run(step.sql, parameters=statement.parameters, session=session, result=file)
-        answer = await self._answered(statement, question)
+        answer = await self._answered(statement, warehouse, question)
         if "copy" in answer:
-            step.rows = await self._copy(statement, CopyOrder(**answer["copy"]), warehouse, session)
+            step.rows = await self._copy(statement, step, CopyOrder(**answer["copy"]), warehouse, session)
         elif "unload" in answer:
             step.rows = await self._unload(statement, UnloadOrder(**answer["unload"]), warehouse, session)
         elif "columns" in answer:
@@ -132,11 +138,13 @@ class Runner:
         else:
             step.rows = int(answer["changed"])
 
-    async def _copy(self, statement: Statement, order: CopyOrder, warehouse: Warehouse, session: str) -> int:
+    async def _copy(
+        self, statement: Statement, step: Step, order: CopyOrder, warehouse: Warehouse, session: str
+    ) -> int:
         try:
             async with self._loads.brought(order, warehouse) as plan:
-                question = warehouse.load(order.insert, plan, session=session)
-                answer = await self._answered(statement, question)
+                question = warehouse.load(order.insert, plan, query=step.query_id, session=session)
+                answer = await self._answered(statement, warehouse, question)
         except Missing as missing:
             raise Failure(f"ERROR: {missing}") from missing
         if answer["failed"]:
@@ -149,14 +157,43 @@ class Runner:
         try:
             with self._loads.taken(order, warehouse) as file:
                 question = warehouse.write(order.sql.replace(FILE, str(file)), session=session)
-                answer = await self._answered(statement, question)
+                answer = await self._answered(statement, warehouse, question)
         except Missing as missing:
             raise Failure(f"ERROR: {missing}") from missing
         return int(answer["changed"])
 
-    async def _answered(self, statement: Statement, question: Question) -> Mapping[str, Any]:
+    async def _answered(self, statement: Statement, warehouse: Warehouse, question: Question) -> Mapping[str, Any]:
         self._running[statement.id] = question
+        if statement.is_cancelled:  # while nothing ran that could have been interrupted
+            await warehouse.interrupt(question)
         try:
             return await question.answered()
         except SqlError as error:
             raise Failure(error.text) from error
+
+
+def _remembered(statement: Statement) -> Iterator[tuple[Any, ...]]:
+    """The rows of `history` that a statement leaves: one for each of its texts that ran."""
+    for step in statement.runs():
+        if step.query_id < 0:
+            continue
+        queued_us, ran_us = step.queued_ns // 1000, max(step.duration_ns, 0) // 1000
+        yield (
+            step.query_id,
+            statement.pid,
+            statement.target.database,
+            statement.target.user,
+            step.sql.split(None, 1)[0].upper()[:32],
+            _STATUS.get(step.status, "failed"),
+            _time(step.created_at),
+            _time(step.updated_at),
+            queued_us,
+            ran_us,
+            max(step.rows, 0),
+            step.error,
+            step.sql[:4000],
+        )
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat(" ")

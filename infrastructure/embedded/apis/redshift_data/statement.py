@@ -37,6 +37,7 @@ class Step:
     query_id: int = -1
     rows: int = -1
     result: Result | None = None
+    _created_ns: int = field(default_factory=time.monotonic_ns)
     _started_ns: int = 0
     _duration_ns: int = -1
 
@@ -46,6 +47,11 @@ class Step:
         if self.status == "STARTED":
             return time.monotonic_ns() - self._started_ns
         return self._duration_ns
+
+    @property
+    def queued_ns(self) -> int:
+        """How long it waited until it ran, or has waited so far."""
+        return (self._started_ns or time.monotonic_ns()) - self._created_ns
 
     def become(self, status: Status, error: str = "") -> None:
         """Go on to another state; from one that is over there is none."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from infrastructure.embedded.engines.warehouse import dialect, loading, pages
+from infrastructure.embedded.engines.warehouse import dialect, history, loading, pages
 from infrastructure.embedded.engines.warehouse.loading import Plan
 from infrastructure.embedded.engines.warehouse.orders import copy_order, unload_order
 from infrastructure.embedded.engines.warehouse.parameters import bound
@@ -63,7 +63,7 @@ class Database:
         try:
             self._root = duckdb.connect(str(settings.file), config=_config(settings))
             self._root.execute(f"SET GLOBAL allowed_directories = {[str(each) for each in settings.folders]}")
-            for sql in dialect.SETUP:
+            for sql in (*history.SETUP, *dialect.SETUP):
                 self._root.execute(sql)
             for name, value in dialect.LOCKED_SETTINGS:
                 self._root.execute(f"SET {name} = {value}")
@@ -99,10 +99,20 @@ class Database:
             cursor.execute(sql)
             return {"changed": _changed(cursor)}
 
-    def load(self, number: int, insert: str, plan: Plan, *, session: str = "") -> dict[str, Any]:
-        """Carry out a COPY, likewise; see `loading.load`."""
+    def load(self, number: int, insert: str, plan: Plan, *, query: int = -1, session: str = "") -> dict[str, Any]:
+        """Carry out a COPY, which is query number `query`, likewise; see `loading.load`."""
         with self._cursor_of(number, session) as cursor:
-            return loading.load(cursor, insert, plan)
+            answer = loading.load(cursor, insert, plan)
+        if answer["errors"]:
+            with self._cursor_of(number, "") as cursor:
+                history.note_errors(cursor, query, plan.table, answer["errors"])
+        return answer
+
+    def note(self, number: int, queries: Sequence[Sequence[Any]]) -> dict[str, Any]:
+        """Write down statements that ran; see `history`."""
+        with self._cursor_of(number, "") as cursor:
+            history.note_queries(cursor, queries)
+        return {}
 
     @contextlib.contextmanager
     def _cursor_of(self, number: int, session: str) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -121,13 +131,12 @@ class Database:
             if not session:
                 cursor.close()
 
-    def interrupt(self, number: int) -> bool:
-        """Make a statement that runs fail as interrupted; False when it does not run any more."""
+    def interrupt(self, number: int) -> None:
+        """Make a statement fail as interrupted, if it executes at this moment."""
         with self._lock:
             cursor = self._running.get(number)
             if cursor is not None:
                 cursor.interrupt()
-        return cursor is not None
 
     def end(self, session: str) -> None:
         """Close a session: what it has not committed is gone."""

@@ -26,7 +26,8 @@ _LINE, _FILE = "line number", "file name"
 class Plan:
     """What to load. `names` are by file what S3 calls it; `formats` are strptime's, empty for what DuckDB reads."""
 
-    target: str
+    schema: str
+    table: str
     columns: tuple[str, ...]
     files: tuple[str, ...]
     names: Mapping[str, str] = field(default_factory=dict)
@@ -49,6 +50,11 @@ class Plan:
     is_dry: bool = False
     paths: Mapping[str, str] = field(default_factory=dict)
     """By column its JSONPath, where it is not the key of the column's name."""
+
+    @property
+    def target(self) -> str:
+        """The table as SQL names it."""
+        return ".".join(map(_name, filter(None, (self.schema, self.table))))
 
     def plain(self) -> dict[str, Any]:
         return asdict(self)
@@ -97,7 +103,23 @@ def _columns(cursor: Any, plan: Plan) -> list[_Column]:
     kinds = [(each[0], str(each[1])) for each in cursor.description]
     cursor.execute(f"DESCRIBE {plan.target}")
     required = {row[0] for row in cursor.fetchall() if row[2] == "NO"}
-    return [_Column(name=name, kind=kind, is_required=name in required) for name, kind in kinds]
+    lengths = _lengths(cursor, plan)
+    return [
+        _Column(name=name, kind=kind, is_required=name in required, length=lengths.get(name, 0)) for name, kind in kinds
+    ]
+
+
+def _lengths(cursor: Any, plan: Plan) -> dict[str, int]:
+    """Bytes that the texts may have, which stand in the checks that the dialect makes of their types."""
+    schema = _text(plan.schema) if plan.schema else "'public'"
+    cursor.execute(
+        "SELECT constraint_column_names[1], regexp_extract(constraint_text, '<= (\\d+)', 1), constraint_text "
+        f"FROM duckdb_constraints() WHERE constraint_type = 'CHECK' AND table_name = {_text(plan.table)} "
+        f"AND (schema_name = {schema} OR database_name = 'temp')"
+    )
+    return {
+        name: int(number) // (8 if "bit_length" in text else 1) for name, number, text in cursor.fetchall() if number
+    }
 
 
 # --- reading: all as text ---------------------------------------------------------------------------------------------
@@ -139,11 +161,14 @@ def _read_text(cursor: Any, plan: Plan, columns: Sequence[_Column]) -> Iterator[
         "SELECT s.file_path, e.line, e.column_name, e.error_type, e.csv_line, e.error_message "
         "FROM reject_errors e JOIN reject_scans s USING (scan_id, file_id) ORDER BY 1, 2"
     )
+    told: set[tuple[str, int]] = set()
     for file, line, column, kind, raw, _words in cursor.fetchall():
         if plan.ignore_blank_lines and not (raw or "").strip():
             continue
         code, reason = _REJECTED.get(str(kind), (1202, "Extra column(s) found"))
-        yield _error(plan, file=file, line=line, column=column or "", raw=raw or "", code=code, reason=reason)
+        if (file, line) not in told:  # of many things that are wrong with a row the first one counts
+            told.add((file, line))
+            yield _error(plan, file=file, line=line, column=column or "", raw=raw or "", code=code, reason=reason)
 
 
 _REJECTED: Mapping[str, tuple[int, str]] = {
@@ -228,6 +253,8 @@ def _raw(column: _Column, plan: Plan) -> str:
         return f"nullif(trim({text}), '')"  # an empty field of a number is NULL
     if plan.blanks_as_null:
         text = f"CASE WHEN trim({text}) <> '' OR {text} = '' THEN {text} END"
+    if plan.truncate and column.length:
+        text = f"left({text}, {column.length})"
     return f"nullif({text}, '')" if plan.empty_as_null else text
 
 
@@ -250,6 +277,8 @@ def _moment(raw: str, kind: str, how: str) -> str:
 
 
 def _wrong(column: _Column, plan: Plan) -> str:
+    if column.kind == "VARCHAR":
+        return f"coalesce(strlen({_raw(column, plan)}) > {column.length}, false)" if column.length else "false"
     return f"({_raw(column, plan)}) IS NOT NULL AND ({_value(column, plan)}) IS NULL"
 
 
@@ -292,6 +321,8 @@ def _bad_value(plan: Plan, columns: Sequence[_Column], row: Sequence[Any]) -> di
 
 
 def _reason(kind: str) -> tuple[int, str]:
+    if kind == "VARCHAR":
+        return 1204, "String length exceeds DDL length"
     if kind == "DATE":
         return 1205, "Invalid date format or value"
     if kind.startswith("TIMESTAMP"):

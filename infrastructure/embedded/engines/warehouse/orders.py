@@ -66,7 +66,8 @@ def copy_order(copy: "Copy", insert: str) -> dict[str, Any]:
 
 def _plan(copy: "Copy") -> Plan:
     return Plan(
-        target=".".join(map(_name, filter(None, (copy.schema, copy.table)))),
+        schema=copy.schema or "",
+        table=copy.table,
         columns=copy.columns,
         files=(),
         format=copy.format,
@@ -116,10 +117,6 @@ def _copy_out(unload: "Unload", query: str) -> str:
     texts = {"DELIMITER": unload.delimiter, "NULL": unload.null_as, "QUOTE": quote, "ESCAPE": escape}
     options = ", ".join(f"{name} {_text(text)}" for name, text in texts.items())
     return f"COPY ({query}) TO '{FILE}' (FORMAT csv, HEADER {header}, {options}{forced})"
-
-
-def _name(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
 
 
 def _text(text: str) -> str:

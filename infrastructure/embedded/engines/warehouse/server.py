@@ -3,11 +3,12 @@
     python -m infrastructure.embedded.engines.warehouse.server PORT FILE FOLDER...
 
 A client proves itself by the token in `WAREHOUSE_TOKEN` with its first message. Then each message is a question with a
-`number`, answered in any order: `run`, `load`, `write`, `interrupt`, `end`. Statements run in threads of their own, so
-that a question is read, and an interruption acted on, while they do. Once the last client is gone, nothing runs on.
+`number`, answered in any order: `run`, `load`, `write`, `note`, `interrupt`, `end`. Statements run in threads of their
+own, so that a question is read, and an interruption acted on, while they do.
 """
 
 import asyncio
+import functools
 import hmac
 import logging
 import os
@@ -25,6 +26,7 @@ from infrastructure.embedded.engines.warehouse.loading import Plan
 _THREADS = 16
 """Five statements, what lists tables, and room."""
 _HELLO_S = 5.0
+_AGAIN_S = 0.01
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -37,7 +39,8 @@ class Server:
         self._database = database
         self._token = token
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="statement")
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: dict[int, asyncio.Task[None]] = {}
+        """The questions that are not answered yet, of the only client, by number."""
 
     async def client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -48,9 +51,9 @@ class Server:
             writer.write(framing.packed({"pid": os.getpid()}))
             while True:
                 question = await framing.read(reader)
-                task = asyncio.create_task(self._answer(question, writer))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                number = int(question["number"])
+                task = self._open[number] = asyncio.create_task(self._answer(question, writer))
+                task.add_done_callback(functools.partial(self._answered, number))
         except (ConnectionError, TimeoutError) as end:
             _log.info("a client is gone: %s", end)
         finally:
@@ -77,16 +80,30 @@ class Server:
             case "load":
                 plan = Plan.of(question["plan"])
                 return await self._in_thread(
-                    lambda: self._database.load(number, question["insert"], plan, session=session)
+                    lambda: self._database.load(
+                        number, question["insert"], plan, query=question["query"], session=session
+                    )
                 )
+            case "note":
+                return await self._in_thread(lambda: self._database.note(number, question["queries"]))
             case "write":
                 return await self._in_thread(lambda: self._database.write(number, question["sql"], session=session))
             case "interrupt":
-                return {"was_running": self._database.interrupt(int(question["of"]))}
+                await self._interrupt(int(question["of"]))
+                return {}
             case "end":
                 await self._in_thread(lambda: self._database.end(session))
                 return {}
         return {"error": f"there is no {question['do']}", "kind": "defect"}
+
+    def _answered(self, number: int, _task: "asyncio.Task[None]") -> None:
+        del self._open[number]
+
+    async def _interrupt(self, number: int) -> None:
+        """Until the statement has ended: DuckDB takes an interruption only while it executes, and forgets others."""
+        while number in self._open:
+            self._database.interrupt(number)
+            await asyncio.sleep(_AGAIN_S)
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -1,5 +1,6 @@
 """A cluster's warehouse as those see it who run statements there: it is there or not, and has a queue in front."""
 
+import collections
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from infrastructure.embedded.engines.warehouse.engine import WarehouseEngine, Wa
 from infrastructure.embedded.engines.warehouse.loading import Plan
 from infrastructure.embedded.engines.warehouse.queue import Lost, Queue
 
+_MOST_HISTORY = 10_000
 GONE = "Connection to the cluster was lost"
 
 
@@ -21,6 +23,8 @@ class Warehouse:
         self.queue = Queue()
         self.completed = 0
         """Statements that ran to their end, whatever it was, since the cluster was made."""
+        self.history: collections.deque[Sequence[Any]] = collections.deque(maxlen=_MOST_HISTORY)
+        """Statements that ran, and no system view shows yet: it costs less than writing each one down."""
         self.connections = 0
         """Sessions that are open, beside the statements that run in none."""
         self.node: WarehouseNode | None = None
@@ -63,9 +67,16 @@ class Warehouse:
         file = str(result) if result is not None else ""
         return self._ask("run", sql=sql, parameters=list(parameters), session=session, result=file)
 
-    def load(self, insert: str, plan: Plan, *, session: str = "") -> Question:
-        """Begin the loading of files that lie in `staging`; likewise."""
-        return self._ask("load", insert=insert, plan=plan.plain(), session=session)
+    def load(self, insert: str, plan: Plan, *, query: int, session: str = "") -> Question:
+        """Begin the loading of files that lie in `staging`, as query number `query`; likewise."""
+        return self._ask("load", insert=insert, plan=plan.plain(), query=query, session=session)
+
+    async def tell_history(self) -> None:
+        """Let the system views show what is in `history`."""
+        queries = list(self.history)
+        self.history.clear()
+        if queries:
+            await self._ask("note", queries=queries).answered()
 
     def write(self, sql: str, *, session: str = "") -> Question:
         """Begin a text of DuckDB's own that writes files into `staging`; likewise."""

@@ -19,6 +19,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from infrastructure.embedded.apis.autoscaling.groups import Groups
+from infrastructure.embedded.apis.autoscaling.policies import Policies
 from infrastructure.embedded.apis.cloudformation import controller as cloudformation
 from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.record import EcsRecord
@@ -82,8 +83,9 @@ class Stacks:
         operations.bind("elasticache", ElastiCacheApi(self.backends.elasticache, operations, ports.__next__))
         operations.bind("memorydb", MemoryDbApi(self.backends.memorydb, operations, ports.__next__))
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
-        operations.bind("autoscaling", Groups(self.backends.account, REGION, operations, time.time))
         context = _context(self)
+        groups = Groups(self.backends.account, REGION, operations, time.time)
+        operations.bind("autoscaling", groups, Policies(groups, context))
         kinesis.bind(operations, Registry(self.backends.kinesis, context.state.root / "kinesis", lag_s=stream_lag_s))
         self.functions = LambdaController(context)
 
@@ -154,7 +156,7 @@ class Still:
 
 
 def _context(stacks: Stacks) -> Any:
-    """What the Lambda controller needs to keep records and unpack code."""
+    """What controllers need to keep records and unpack code. No metric is ever reported."""
     folder = Path(tempfile.mkdtemp())
     weakref.finalize(stacks, shutil.rmtree, folder, ignore_errors=True)
     weakref.finalize(stacks, StateFolder(folder).remove_run)
@@ -162,7 +164,7 @@ def _context(stacks: Stacks) -> Any:
         account=ACCOUNT,
         region=REGION,
         backends=stacks.backends,
-        metrics=SimpleNamespace(register=lambda _collector: None),
+        metrics=SimpleNamespace(register=lambda _collector: None, store=None),
         pace=FAST,
         pages={},
         state=StateFolder(folder),

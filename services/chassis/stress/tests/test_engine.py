@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,23 +107,25 @@ def test_work_that_cannot_be_loaded_is_an_error_and_leaves_no_process() -> None:
 
 def test_stopping_a_run_ends_its_workers_at_once_and_says_so() -> None:
     reports: list[TaskProgress] = []
-    running = asyncio.Event()
+    counted: list[int] = []
+    working = asyncio.Event()
 
     async def report(_run: StressRun, progress: TaskProgress) -> None:
-        reports.append(progress)
-        if progress.state == "running":
-            running.set()
+        reports.append(replace(progress))
+        if progress.units:
+            working.set()
 
     async def run() -> None:
-        engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=report)
+        engine = Engine(entry=ENTRY, vcpu=1.5, task="t1", report=report, count=counted.append)
         await engine.start(RUN, for_s=60)
-        await running.wait()
+        await working.wait()
         await engine.stop()
         assert engine.run is None
 
     asyncio.run(asyncio.wait_for(run(), 20))
-    assert reports[-1].state == "stopped"
-    assert reports[-1].task == "t1"
+    assert (reports[0].state, reports[0].workers) == ("running", 2)
+    assert (reports[-1].task, reports[-1].state, reports[-1].workers) == ("t1", "stopped", 0)
+    assert sum(counted) == reports[-1].units > 0
 
 
 def test_a_run_ends_by_itself() -> None:

@@ -1,6 +1,8 @@
 import asyncio
 import time
 
+import pytest
+
 from services.chassis.web.traffic import QUIET_S, Traffic
 
 
@@ -46,3 +48,18 @@ def test_a_task_that_gets_nothing_accepts_all_the_same_for_as_long_as_the_load_b
     done, took = asyncio.run(drain())
     assert done
     assert took >= 0.5
+
+
+def test_the_rate_is_what_arrived_since_it_was_last_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("services.chassis.web.traffic.time.monotonic", lambda: now)
+    traffic = Traffic()
+    traffic.arrived()
+    rate = traffic.rate()
+    for _ in range(6):
+        traffic.arrived()
+        traffic.left()
+    now = 102.0
+    assert (rate(), rate()) == (3.0, 0.0)  # asked twice at once: nothing came in no time
+    now = 103.0
+    assert rate() == 0.0

@@ -92,6 +92,12 @@ def test_while_a_stream_is_updating_it_moves_records_and_takes_no_other_change(a
             "InvalidArgumentException",
         ),
         ("DecreaseStreamRetentionPeriod", {"StreamName": "s", "RetentionPeriodHours": 25}, "InvalidArgumentException"),
+        ("StartStreamEncryption", {"StreamName": "s", "EncryptionType": "KMS", "KeyId": "k"}, "KMSNotFoundException"),
+        (
+            "StartStreamEncryption",
+            {"StreamName": "s", "EncryptionType": "NONE", "KeyId": "k"},
+            "InvalidArgumentException",
+        ),
         ("ListStreams", {"NextToken": "nope"}, "InvalidArgumentException"),
         ("PutRecord", {"StreamName": "s", "Data": "eA=="}, "InvalidArgumentException"),
         ("PutRecords", {"StreamName": "s", "Records": [{"Data": "eA=="}]}, "InvalidArgumentException"),

@@ -110,18 +110,30 @@ class Redshift:
                 return found
             token = {"NextToken": page["NextToken"]}
 
-    def put(self, key: str, content: bytes | str | list[Any], bucket: str = "lake") -> None:
+    @property
+    def lake(self) -> str:
+        """The bucket of this account: their names are the process's."""
+        name, s3 = f"lake-{self.world.backends.account}", self.world.backends.s3
+        if name not in s3.buckets:
+            s3.create_bucket(name, "us-east-1")
+        return name
+
+    def put(self, key: str, content: bytes | str | list[Any]) -> None:
         """An object; a list is written as JSON, a line each."""
-        s3 = self.world.backends.s3
-        if bucket not in s3.buckets:
-            s3.create_bucket(bucket, "us-east-1")
         if isinstance(content, list):
             content = "\n".join(json.dumps(each) for each in content)
-        s3.put_object(bucket, key, content if isinstance(content, bytes) else content.encode())
+        body = content if isinstance(content, bytes) else content.encode()
+        self.world.backends.s3.put_object(self.lake, key, body)
 
-    def object(self, key: str, bucket: str = "lake") -> bytes:
-        """What is in an object."""
-        return bytes(self.world.backends.s3.buckets[bucket].keys[key].value)
+    def objects(self) -> dict[str, bytes]:
+        """What is in the bucket, by key."""
+        return {key: bytes(each.value) for key, each in self.world.backends.s3.buckets[self.lake].keys.items()}
+
+    async def copy(self, table: str, prefix: str, options: str = "CSV", columns: str = "") -> dict[str, Any]:
+        """What comes of a COPY of the objects that begin with `prefix`."""
+        source = f"s3://{self.lake}/{prefix}"
+        sql = f"COPY {table} {columns} FROM '{source}' IAM_ROLE 'arn:aws:iam::123456789012:role/load' {options}"
+        return await self.over(await self.submit(sql))
 
 
 @asynccontextmanager
