@@ -63,8 +63,10 @@ def test_a_platform_that_was_up_is_reused_and_left_up(run: Runner, monkeypatch: 
     [
         (
             "resilience",
-            "[('AnalyticsResilience', 'off'), ('LoyaltyResilience', 'off'), ('OrderResilience', 'off'),"
-            " ('PaymentResilience', 'off')]",
+            (
+                "[('AnalyticsResilience', 'off'), ('LoyaltyResilience', 'off'), ('OrderResilience', 'off'),"
+                " ('PaymentResilience', 'off')]"
+            ),
         ),
         ("analytics", "[('AnalyticsResilience', 'off')]"),
         ("loyalty", "[('LoyaltyResilience', 'off')]"),
