@@ -4,10 +4,9 @@ Source: https://docs.aws.amazon.com/redshift-data/latest/APIReference/
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 from uuid import uuid4
 
-from infrastructure.embedded.apis.redshift_data.results import Result
+from infrastructure.embedded.apis.redshift_data.results import Result, paged
 from infrastructure.embedded.apis.redshift_data.sessions import Session, Sessions
 from infrastructure.embedded.apis.redshift_data.statement import OVER, Statement, Step, moment
 from infrastructure.embedded.apis.redshift_data.store import Store
@@ -16,7 +15,6 @@ from infrastructure.embedded.control.background import wait_within
 from infrastructure.embedded.engines.warehouse.parameters import names
 from infrastructure.embedded.gateway.codec import Ready
 from infrastructure.embedded.gateway.operations import Members, Output, operation
-from infrastructure.embedded.gateway.paging import page
 from infrastructure.embedded.gateway.refused import Refused, unsupported
 
 MOST_ACTIVE = 500
@@ -137,7 +135,7 @@ class StatementCalls:
             and given.get("ClusterIdentifier") in (None, each.target.cluster)
             and given.get("Database") in (None, each.target.database)
         ]
-        return _paged("Statements", found, given)
+        return paged("Statements", found, given, _PAGE)
 
     @operation("ListSessions")
     def list_sessions(self, given: Members) -> Output:
@@ -149,7 +147,7 @@ class StatementCalls:
             and given.get("ClusterIdentifier") in (None, each.target.cluster)
             and given.get("Database") in (None, each.target.database)
         ]
-        return _paged("Sessions", found, given)
+        return paged("Sessions", found, given, _PAGE)
 
     # --- cancelling ---------------------------------------------------------------------------------------------------
 
@@ -204,11 +202,3 @@ def _result(step: Step) -> Result:
             ResourceId=step.id,
         )
     return step.result
-
-
-def _paged(name: str, found: Sequence[Mapping[str, Any]], given: Members) -> dict[str, Any]:
-    try:
-        listed, token = page(found, given.get("NextToken"), given.get("MaxResults") or _PAGE)
-    except ValueError as problem:
-        raise invalid(f"Invalid NextToken: {given.get('NextToken')}") from problem
-    return Ready({name: listed, **({"NextToken": token} if token else {})})
