@@ -26,6 +26,8 @@ class Couplings:
 
     instance_endpoint: Callable[[str], "Endpoint | None"] = lambda _instance: None
     """EC2's, for load balancers: where what an instance serves is reached; None while it does not run."""
+    lifecycle_state: Callable[[str], str | None] = lambda _instance: None
+    """Auto Scaling's, for an instance's metadata: the state its group wants it in; None outside of groups."""
     set_master_password: Callable[[str, str], Awaitable[None]] | None = None
     """RDS's, for rotations: changes the password of a cluster's master user. `EnvironmentFault`: not now."""
     warehouse: Callable[[str], "Warehouse | None"] = lambda _cluster: None

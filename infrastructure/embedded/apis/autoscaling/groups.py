@@ -56,6 +56,18 @@ class Groups:
                 return group, group.members[instance]
         raise invalid(f"Instance Id not found - No managed instance found for instance ID: {instance}")
 
+    def lifecycle_state(self, instance: str) -> str | None:
+        """The state that the instance is on its way to, or in, as its metadata tells it; None outside of groups.
+
+        Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
+        """
+        member = next((each.members[instance] for each in self.all.values() if instance in each.members), None)
+        if member is None:
+            return None
+        if member.is_leaving:
+            return "Terminated"
+        return "InService" if member.state.startswith("Pending") else member.state
+
     def template(self, named: Mapping[str, Any]) -> dict[str, str]:
         """The launch template as groups keep it: by id and name, with the version as it was given."""
         given = {key: named[key] for key in ("LaunchTemplateId", "LaunchTemplateName") if named.get(key)}

@@ -41,7 +41,7 @@ API = Api(
             "UpdateSecurityGroupRuleDescriptionsEgress UpdateSecurityGroupRuleDescriptionsIngress"
         ),
         "nobody logs in to a machine": "CreateKeyPair DeleteKeyPair ImportKeyPair",
-        "what a machine consists of is not made": "ModifyInstanceAttribute ModifyInstanceMetadataOptions",
+        "what a machine consists of is not made": "ModifyInstanceAttribute",
         "tags": "CreateTags DeleteTags",
     },
     effects={

@@ -13,6 +13,8 @@ from typing import ClassVar
 from infrastructure.embedded.apis.ec2 import machine as machines
 from infrastructure.embedded.apis.ec2.instances import InstancesApi, Record, set_state
 from infrastructure.embedded.apis.ec2.machine import KIND, Machine
+from infrastructure.embedded.apis.ec2.metadata.listeners import Metadata, MetadataListeners
+from infrastructure.embedded.apis.ec2.metadata.options import OptionsApi
 from infrastructure.embedded.apis.ec2.metrics import Ec2Metrics
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.engines.workload import Surroundings
@@ -34,9 +36,11 @@ class Ec2Controller:
 
     name: ClassVar[str] = "ec2"
     watches: ClassVar[frozenset[str]] = frozenset({"ec2", "autoscaling"})
-    PARTS: ClassVar[tuple[type, ...]] = (InstancesApi,)
+    PARTS: ClassVar[tuple[type, ...]] = (InstancesApi, OptionsApi)
 
-    def __init__(self, context: Context, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, context: Context, clock: Callable[[], float] = time.time, metadata: Metadata | None = None
+    ) -> None:
         self._context = context
         self._clock = clock
         self._backend = context.backends.ec2
@@ -45,7 +49,8 @@ class Ec2Controller:
         self._ended: dict[str, float] = {}
         operations = context.backends.operations
         self._api = InstancesApi(self._backend, operations, self._console)
-        operations.bind(self.name, self._api)
+        operations.bind(self.name, self._api, OptionsApi(self._backend))
+        self._metadata = metadata or MetadataListeners(context, clock)
         context.couplings.instance_endpoint = self.endpoint
         self.metrics = Ec2Metrics(self._running)
         context.metrics.register(self.metrics.collect)
@@ -102,11 +107,12 @@ class Ec2Controller:
 
     async def _start(self, instance: Record, machine: Machine) -> None:
         machine.boots += 1
-        spec = machines.program(instance, machine, self._around)
-        if spec is None:
+        if not machines.is_script(instance):
             machine.note = "cloud-init: user data is no script: it does not begin with #!"
             return
         try:
+            machine.metadata = machine.metadata or await self._metadata.open(instance.id)
+            spec = machines.program(instance, machine, self._around)
             self._context.supervisor.users.own(machine.folder, machine.id)
             machine.process = await self._context.supervisor.start(spec)
         except Exception as problem:  # noqa: BLE001  AWS boots a machine whose user data fails, and the console says so
@@ -134,6 +140,7 @@ class Ec2Controller:
         machine = self._machines.pop(identity, None)
         if machine is not None:
             self._context.ports.release(machine.port)
+            self._metadata.close(identity)
             shutil.rmtree(machine.folder, ignore_errors=True)
             self._context.supervisor.users.release(machine.id)
 
@@ -186,4 +193,6 @@ class Ec2Controller:
             if machine.process is not None and machine.is_running:
                 machine.process.kill()
                 await machine.process.wait()
+        for identity in self._machines:
+            self._metadata.close(identity)
         self._machines.clear()

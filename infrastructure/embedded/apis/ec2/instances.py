@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from infrastructure.embedded.apis.ec2.metadata.options import launched, require_valid
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
 from infrastructure.embedded.gateway.refused import Refused
 
@@ -75,6 +76,8 @@ class InstancesApi:
         if count < int(given["MinCount"]) or count < 1:
             raise Refused("InvalidParameterValue", "MaxCount must be at least 1, and not below MinCount")
         image = self._image(given)
+        options = given.get("MetadataOptions") or {}
+        require_valid(options)
         self._require_quota(given, count)
         if given.get("DryRun"):
             raise _dry_run()
@@ -82,18 +85,22 @@ class InstancesApi:
         made = list(self._backend.reservations.values())[-1]
         for instance in made.instances:
             set_state(instance, "pending")
+            launched(instance, self._template(given).get("MetadataOptions") or {}, options)
         return {"ReservationId": made.id, "OwnerId": made.owner_id, "Groups": [], "Instances": made.instances}
 
     def _image(self, given: Members) -> str:
         """The image's id; one of Amazon's newest may be named by its public parameter, as in launch templates."""
-        template = given.get("LaunchTemplate")
-        version = template_version(self._backend, template) if template is not None else None
-        image = given.get("ImageId") or (version.image_id if version else None)
+        image = given.get("ImageId") or self._template(given).get("ImageId")
         if not image:
             raise Refused("MissingParameter", "The request must contain the parameter ImageId")
         image = PUBLIC_IMAGES.get(image, image)
         self._backend.describe_images(ami_ids=[image])
         return str(image)
+
+    def _template(self, given: Members) -> Mapping[str, Any]:
+        """The data of the launch template that a call names; nothing without one."""
+        named = given.get("LaunchTemplate")
+        return template_version(self._backend, named).data if named is not None else {}
 
     def _require_quota(self, given: Members, count: int) -> None:
         standing = [each for each in self._backend.all_instances() if each.state in ("pending", "running")]

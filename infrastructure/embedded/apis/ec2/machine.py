@@ -35,6 +35,8 @@ class Machine:
     folder: Path
     port: int
     due_at: float
+    metadata: str = ""
+    """The URL of its metadata service, once something runs on it that can ask."""
     boots: int = 0
     process: Process | None = None
     note: str = ""
@@ -79,14 +81,16 @@ def service_of(instance: Record) -> catalog.Service | None:
     return next((service for service in catalog.SERVICES if service.name == named), None)
 
 
-def program(instance: Record, machine: Machine, around: Surroundings) -> ProcessSpec | None:
-    """What to run for the instance; None when its user data is no script, which nothing runs on AWS either."""
-    script = user_data(instance)
-    if not script.startswith("#!"):
-        return None
+def is_script(instance: Record) -> bool:
+    """Whether there is something to run: user data that is no script nothing runs on AWS either."""
+    return user_data(instance).startswith("#!")
+
+
+def program(instance: Record, machine: Machine, around: Surroundings) -> ProcessSpec:
+    """What to run for the instance, whose user data is a script."""
     machine.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = machine.folder / "user-data"
-    file.write_text(script, encoding="utf-8")
+    file.write_text(user_data(instance), encoding="utf-8")
     file.chmod(0o700)
     service = service_of(instance)
     place = {
@@ -97,6 +101,7 @@ def program(instance: Record, machine: Machine, around: Surroundings) -> Process
         "CAFE_INSTANCE_ID": instance.id,
         "CAFE_AVAILABILITY_ZONE": instance.availability_zone,
         "CAFE_VCPU": f"{vcpu(instance):g}",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": machine.metadata,
     }
     return ProcessSpec(
         id=machine.log,
