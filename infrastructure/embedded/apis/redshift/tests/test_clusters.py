@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.apis.redshift_data.tests.redshift_world import CLUSTER, USER, Redshift, redshift
+from infrastructure.embedded.apis.secretsmanager.controller import SecretsManagerController
 from infrastructure.embedded.control.metric_store import Key
 from infrastructure.embedded.engines.warehouse.client import WarehouseClient
 from infrastructure.embedded.engines.warehouse.engine import WarehouseNode
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.network.envoy.model import Fragment
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +66,20 @@ async def test_a_cluster_has_an_endpoint_and_a_secret_from_the_start(state: Stat
         assert cloud.world.network.upstreams["redshift"] == (node(cloud).endpoint,)
         assert cloud.world.network.endpoints["redshift"] == f"redshift://127.0.0.1:{made.port}/dev"
         assert cloud.controller.unsettled() == ()
+
+
+async def test_the_managed_secret_rotates_and_the_old_password_is_over(state: StateFolder) -> None:
+    async with redshift(state) as cloud:
+        arn = (await cloud.create()).master_password_secret_arn
+        rotation = SecretsManagerController(cloud.world.context)
+        before = cloud.world.backends.redshift.clusters[CLUSTER].master_user_password
+        cloud.world.backends.operations.call("secretsmanager", "RotateSecret", SecretId=arn)
+        await reconcile(rotation)
+        held = cloud.world.backends.operations.call("secretsmanager", "GetSecretValue", SecretId=arn)
+        assert before not in held["SecretString"]
+        del cloud.where["DbUser"]
+        cloud.where["SecretArn"] = arn
+        await cloud.run("SELECT 1")
 
 
 async def test_a_pause_fails_what_waits_and_what_runs_and_loses_nothing(state: StateFolder) -> None:
