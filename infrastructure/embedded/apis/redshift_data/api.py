@@ -3,7 +3,7 @@
 Source: https://docs.aws.amazon.com/redshift-data/latest/APIReference/
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 from infrastructure.embedded.apis.redshift_data.results import Result, paged
@@ -12,7 +12,6 @@ from infrastructure.embedded.apis.redshift_data.statement import OVER, Statement
 from infrastructure.embedded.apis.redshift_data.store import Store
 from infrastructure.embedded.apis.redshift_data.targets import Target, Targets, invalid
 from infrastructure.embedded.control.background import wait_within
-from infrastructure.embedded.engines.warehouse.parameters import names
 from infrastructure.embedded.gateway.codec import Ready
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.refused import Refused, unsupported
@@ -46,7 +45,6 @@ class StatementCalls:
 
     @operation("ExecuteStatement", effect="runs on the cluster's warehouse, as one of five at a time")
     async def execute(self, given: Members) -> Output:
-        _check_parameters([given["Sql"]], given.get("Parameters", ()))
         whole = Step(id=str(uuid4()), sql=given["Sql"])
         return await self._submit(given, whole, ())
 
@@ -54,7 +52,6 @@ class StatementCalls:
         "BatchExecuteStatement", effect="its statements run one after the other, in one transaction or each alone"
     )
     async def execute_batch(self, given: Members) -> Output:
-        _check_parameters(given["Sqls"], given.get("Parameters", ()))
         identity = str(uuid4())
         steps = [Step(id=f"{identity}:{number}", sql=sql) for number, sql in enumerate(given["Sqls"], 1)]
         return await self._submit(given, Step(id=identity, sql=""), steps)
@@ -159,22 +156,6 @@ class StatementCalls:
             raise invalid(f"Could not cancel a query that is already in {state} state with ID: {given['Id']}")
         self._cancel(statement)
         return {"Status": True}
-
-
-def _check_parameters(sqls: Sequence[str], parameters: Sequence[Mapping[str, str]]) -> None:
-    """Each is given once, and used; each that is used is given."""
-    given = [each["name"] for each in parameters]
-    twice = sorted({name for name in given if given.count(name) > 1})
-    if twice:
-        raise invalid(f"Parameters: each name may be given once, and {', '.join(twice)} is given more than once")
-    if not given:
-        return
-    used = frozenset().union(*map(names, sqls))
-    unused, missing = sorted(set(given) - used), sorted(used - set(given))
-    if unused or missing:
-        parts = [f"{', '.join(unused)} given and not used"] if unused else []
-        parts += [f"{', '.join(missing)} used and not given"] if missing else []
-        raise invalid(f"Parameters list contains unused or missing parameters: {'; '.join(parts)}")
 
 
 async def _wait(statement: Statement, given: Members) -> None:

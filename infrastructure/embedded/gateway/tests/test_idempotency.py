@@ -82,6 +82,7 @@ MISMATCHES = {
     "cloudformation": "TokenAlreadyExistsException",
     "ecs CreateService": "InvalidParameterException",
     "ecs RunTask": "ConflictException",
+    "redshift-data": "ValidationException",
 }
 
 
