@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from infrastructure.embedded.engines.warehouse import framing, strangers
+from infrastructure.embedded.engines.warehouse import dialect, framing, strangers
 from infrastructure.embedded.engines.warehouse.database import Database, Failed, Run, Settings
 from infrastructure.embedded.engines.warehouse.loading import Plan
 
@@ -129,7 +129,9 @@ async def serve(port: int, settings: Settings, token: str) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     listening = await asyncio.start_server(server.client, "127.0.0.1", port)
+    warm = asyncio.create_task(asyncio.to_thread(dialect.translate, "SELECT 1"), name="grammar")
     await ended.wait()
+    await warm
     listening.close()
     await server.quiet()
     database.close()
