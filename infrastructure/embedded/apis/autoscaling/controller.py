@@ -43,10 +43,10 @@ class AutoScalingController:
         self._ec2 = context.backends.ec2
         self._operations = context.backends.operations
         self._groups = Groups(context.account, context.region, self._operations, clock)
+        context.couplings.lifecycle_state = self._groups.lifecycle_state
         self._instances = Instances(self._groups)
         self._refreshes = Refreshes(self._groups)
         self._scaling = Scaling(self._groups, context)
-        context.couplings.lifecycle_state = self._groups.lifecycle_state
         self._operations.bind(self.name, self._groups, self._instances, self._refreshes, self._scaling)
 
     def keys(self) -> Collection[str]:
