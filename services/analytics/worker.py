@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from botocore.exceptions import BotoCoreError
@@ -44,7 +45,6 @@ from services.chassis.web.operators import Operators
 
 SERVICE: Final = catalog.http_service("analytics")
 ROUTE: Final = SERVICE.route
-NAMESPACE: Final = "CloudCafe/Analytics"
 ROWS, POISON, LAG, LOAD_TIME, BEHIND = "RowsLoaded", "PoisonRecords", "RevenueLag", "LoadTime", "SecondsBehind"
 PREPARE_AGAIN_S: Final = 0.5
 COUNTER_S: Final = 1800
@@ -92,7 +92,7 @@ class Parts(TaskParts):
             "cloudwatch", "secretsmanager", "kinesis", "dynamodb", "s3", "redshift-data", data_api.NAME
         )
         super().__init__(
-            settings, namespace=NAMESPACE, redis_url=settings.cafe_elasticache_url, dependencies=dependencies
+            settings, namespace=SERVICE.namespace, redis_url=settings.cafe_elasticache_url, dependencies=dependencies
         )
         self.settings = settings
         self.secrets = self.api(SECRETS)
@@ -175,6 +175,7 @@ def build(parts: Parts) -> Gateway:
         vcpu=settings.cafe_vcpu,
         task=settings.cafe_instance_id,
         report=stress.report,
+        count=partial(parts.metrics.count, SERVICE.stress.counts),
         beside=Storm(parts.reports, parts.next_report, spool()).perform,
     )
     app = api.create(
