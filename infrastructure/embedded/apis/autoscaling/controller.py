@@ -47,7 +47,7 @@ class AutoScalingController:
         self._ec2 = context.backends.ec2
         self._operations = context.backends.operations
         self._launches = Launches(context)
-        self._groups = Groups(context.account, context.region, self._operations, clock)
+        self._groups = Groups(context.account, context.region, self._operations, clock, self._ec2)
         self._warm_pools = WarmPools(self._groups, self._launches, context)
         self._instances = Instances(self._groups)
         self._refreshes = Refreshes(self._groups)

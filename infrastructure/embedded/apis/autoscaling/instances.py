@@ -7,7 +7,7 @@ from typing import Any
 
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.problems import invalid
-from infrastructure.embedded.apis.autoscaling.record import LAUNCHING, TERMINATING, Group, Member, Wait
+from infrastructure.embedded.apis.autoscaling.record import GROUP_TAG, LAUNCHING, TERMINATING, Group, Member, Wait
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 
 DEFAULT_HEARTBEAT_S = 3600
@@ -66,6 +66,40 @@ class Instances:
         member.health = status
         member.why = (
             "instance was taken out of service in response to a user health-check." if status == "Unhealthy" else ""
+        )
+
+    @operation("AttachInstances", effect="they are in service and counted, and targets of its target groups")
+    def _attach(self, given: Members) -> None:
+        group, names = self._groups.named(given), list(dict.fromkeys(given.get("InstanceIds", ())))
+        found = [self._groups.instance(each) for each in names]
+        for instance in found:
+            if instance is None or instance.state != "running":
+                raise invalid(f"Invalid Instance ID(s): {names} specified: they must exist and run")
+            if any(instance.id in other.members for other in self._groups.all.values()):
+                raise invalid(f"Instance {instance.id} is already part of an Auto Scaling group")
+            if instance.availability_zone not in group.zones:
+                raise invalid(f"Instance {instance.id} is in none of the group's zones: {', '.join(group.zones)}")
+        if group.desired + len(found) > group.most:
+            text = f"The number of instances to attach is {len(found)} and the desired capacity {group.desired}:"
+            raise invalid(f"{text} together they are above max size {group.most}")
+        for instance in found:
+            group.desired += 1
+            self._take_in(group, instance)
+
+    def _take_in(self, group: Group, instance: Any) -> None:
+        now = self._groups.clock()
+        text = f"Attaching an existing EC2 instance: {instance.id}"
+        activity = group.begin(text, "an instance was attached in response to a user request.", now)
+        instance.add_tag(GROUP_TAG, group.name)
+        group.members[instance.id] = Member(
+            instance=instance.id,
+            type=instance.instance_type,
+            zone=instance.availability_zone,
+            template={},
+            since=now,
+            launched=now,
+            activity=activity,
+            is_protected=group.protects_new,
         )
 
     @operation("DetachInstances", effect="they run on outside of the group, which replaces them unless the count falls")
