@@ -194,8 +194,8 @@ class AutoScalingController:
         if before == group.desired:
             group.called = ""
         for number, instance in enumerate(decision.surplus):
-            cause = causes.surplus(before - number)
             member = group.members[instance]
+            cause = causes.surplus(member, before - number, now)
             member.goes_back = group.warm_pool is not None and group.warm_pool.reuses and not group.is_deleting
             self._instances.leave(group, member, cause, replaces=False, called=group.called)
         for zone in decision.launches:

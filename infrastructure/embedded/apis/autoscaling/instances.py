@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.ht
 
 from typing import Any
 
+from infrastructure.embedded.apis.autoscaling import causes
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.problems import invalid
 from infrastructure.embedded.apis.autoscaling.record import GROUP_TAG, LAUNCHING, TERMINATING, Group, Member, Wait
@@ -112,10 +113,10 @@ class Instances:
         shown = []
         for member in members:
             self._groups.balancers.deregister(group, (member,))
-            now = self._groups.clock()
+            now, before = self._groups.clock(), group.desired
             activity = group.begin(
                 f"Detaching EC2 instance: {member.instance}",
-                "instance was detached in response to a user request.",
+                causes.asked(member, "detached", before, before - 1 if falls else None),
                 now,
             )
             activity.end("Successful", now)
@@ -138,13 +139,17 @@ class Instances:
         members = [self._own(group, each) for each in given.get("InstanceIds", ())]
         if falls and group.desired - len(members) < group.least:
             raise invalid("Entering standby would violate group's min size constraint")
+        shown = []
         for member in members:
             if member.state != "InService":
                 raise invalid(f"The instance {member.instance} is not in InService")
             self._groups.balancers.deregister(group, (member,))
             member.enter("Standby", self._groups.clock())
+            before = group.desired
             group.desired -= falls
-        return {"Activities": [self._moved(group, each, "Moving EC2 instance to Standby") for each in members]}
+            text = causes.asked(member, "moved to standby", before, before - 1 if falls else None)
+            shown.append(self._moved(group, member, "Moving EC2 instance to Standby", text))
+        return {"Activities": shown}
 
     @operation("ExitStandby", effect="in service and counted again")
     def _exit_standby(self, given: Members) -> Output:
@@ -152,16 +157,19 @@ class Instances:
         members = [self._own(group, each) for each in given.get("InstanceIds", ())]
         if group.desired + len(members) > group.most:
             raise invalid("Exiting standby would violate group's max size constraint")
+        shown = []
         for member in members:
             if member.state != "Standby":
                 raise invalid(f"The instance {member.instance} is not in Standby")
             member.enter("Pending", self._groups.clock())
             group.desired += 1
-        return {"Activities": [self._moved(group, each, "Moving EC2 instance out of Standby") for each in members]}
+            text = causes.asked(member, "moved out of standby", group.desired - 1, group.desired)
+            shown.append(self._moved(group, member, "Moving EC2 instance out of Standby", text))
+        return {"Activities": shown}
 
-    def _moved(self, group: Group, member: Member, text: str) -> dict[str, Any]:
+    def _moved(self, group: Group, member: Member, text: str, cause: str) -> dict[str, Any]:
         now = self._groups.clock()
-        activity = group.begin(f"{text}: {member.instance}", "instance was moved in response to a user request.", now)
+        activity = group.begin(f"{text}: {member.instance}", cause, now)
         activity.end("Successful", now)
         return activity.output()
 
