@@ -159,6 +159,10 @@ def test_a_plan_names_target_call_undo_judgement_and_time() -> None:
         assert part in text
 
 
+def test_a_plan_speaks_of_instances_where_there_are_no_tasks() -> None:
+    assert "every instance of the service loyalty" in CpuClaim.of("loyalty", "p50 <= 250 ms").preview("quick")
+
+
 def test_the_period_in_which_a_task_starts_does_not_decide() -> None:
     record = judge(CLAIM, held(94.0, 206.0, 95.0, 96.0, 95.0, 95.0))
     assert record.verdict == Verdict.PASS

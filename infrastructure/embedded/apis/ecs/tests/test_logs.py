@@ -69,6 +69,7 @@ async def test_lines_are_events_of_the_tasks_own_stream(tmp_path: Path) -> None:
             LONG_AGO * 1000,
             LONG_AGO * 1000 + 2000,
         )
+        assert stream["lastIngestionTime"] == stream["lastEventTimestamp"]
         assert stream["storedBytes"] == len("".join(lines))
 
 
