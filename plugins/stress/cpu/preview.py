@@ -29,5 +29,6 @@ def preview(claim: "CpuClaim", profile: Profile) -> str:
             f"           rate is that of the metric {claim.service.namespace} {story.counts}",
             *others_preview(claim.service),
             f"  time     {claim.length_s(profile):g} s in the profile {profile}, then a few seconds of calm",
+            "           and minutes where CloudWatch has one figure a minute",
         )
     )
