@@ -43,6 +43,10 @@ class Sizes(BaseModel):
     """Requests a second, on average; beyond that another instance starts."""
     loyalty_instance_count: Annotated[int, Field(ge=2, le=100)] = 2
     loyalty_instance_count_max: _Count = 4
+    analytics_instance_type: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")] = "t3.small"
+    analytics_instance_count: Annotated[int, Field(ge=2, le=100)] = 2
+    analytics_instance_count_max: _Count = 4
+    warehouse_node_type: Annotated[str, Field(pattern=r"^[a-z0-9]+\.[a-z0-9]+$")] = "ra3.large"
     stream_shard_count: _Count = 2
     payment_memory: Annotated[int, Field(ge=128, le=10_240)] = 512
     """MiB of a sandbox; Lambda gives CPU in proportion."""

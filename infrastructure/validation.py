@@ -141,6 +141,21 @@ def _database(platform: Platform) -> str | None:
     return None
 
 
+def _warehouse(platform: Platform) -> str | None:
+    """The cluster is available, and answers a statement through the Data API."""
+    name = platform.output("WarehouseClusterIdentifier")
+    status = platform.client("redshift").describe_clusters(ClusterIdentifier=name)["Clusters"][0]["ClusterStatus"]
+    if status != "available":
+        return f"the cluster {name} is {status}"
+    client = platform.client("redshift-data")
+    where = {"ClusterIdentifier": name, "Database": platform.output("WarehouseDatabaseName")}
+    asked = client.execute_statement(Sql="SELECT 1", SecretArn=platform.output("WarehouseSecretArn"), **where)["Id"]
+    ended = client.describe_statement(Id=asked, WaitTimeSeconds=_ANSWER_S)
+    return (
+        None if ended["Status"] == "FINISHED" else f"SELECT 1 is {ended['Status']}: {ended.get('Error', 'no reason')}"
+    )
+
+
 def _source(platform: Platform) -> str | None:
     identifier = platform.output("PaymentEventSourceId")
     state = platform.client("lambda").get_event_source_mapping(UUID=identifier)["State"]
@@ -160,6 +175,7 @@ CHECKS: tuple[Check, ...] = (
     *(Check(module=each, name="stack is complete", problem=partial(_incomplete, each)) for each in MODULES),
     *(Check(module=each, name="resources exist and are tagged", problem=partial(_untagged, each)) for each in MODULES),
     Check(module="databases", name="database answers in its roles", problem=_database),
+    Check(module="databases", name="warehouse answers", problem=_warehouse),
     Check(module="databases", name="nobody gets in without a password", problem=closed.databases),
     Check(module="caching", name="cache answers", problem=_cache),
     Check(module="caching", name="nobody gets in without a password", problem=closed.caches),

@@ -11,7 +11,8 @@ SERVE = "services.serve"
 """The program that becomes one of them, by its name."""
 
 Platform = Literal["ecs", "eks", "lambda", "ec2"]
-Entrance = Literal["alb", "nlb"]
+Entrance = Literal["alb", "nlb", "operations"]
+"""Where a service is reached; `operations` is a port that serves operators and health checks alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +183,8 @@ SERVICES: tuple[Service, ...] = (
         reading=Reading(path="/leaderboard?limit=1"),
         edges=(
             _aws("cloudwatch"),
+            _aws("s3"),
+            _aws("redshift-data", "REDSHIFT_DATA"),
             _aws("secretsmanager", "SECRETS_MANAGER"),
             Edge(upstream="aurora-writer", variable="CAFE_AURORA_WRITER_URL", form="postgresql://{host}:{port}/cafe"),
             Edge(upstream="memorydb", variable="CAFE_MEMORYDB_URL", form="redis://:{password}@{host}:{port}/0"),
@@ -196,6 +199,32 @@ SERVICES: tuple[Service, ...] = (
             quick_s=10.0,
             counts="CustomersRecalculated",
             units="customers",
+        ),
+    ),
+    HttpService(
+        name="analytics",
+        platform="ec2",
+        image="cloudcafe/analytics",
+        entry="services.analytics.worker:serve",
+        route="/analytics",
+        entrance="operations",
+        edges=(
+            _aws("kinesis"),
+            _aws("dynamodb"),
+            _aws("s3"),
+            _aws("redshift-data", "REDSHIFT_DATA"),
+            _aws("cloudwatch"),
+            _aws("secretsmanager", "SECRETS_MANAGER"),
+            Edge(upstream="elasticache", variable="CAFE_ELASTICACHE_URL", form="redis://:{password}@{host}:{port}/0"),
+        ),
+        stress=StressScenario(
+            name="query-storm",
+            work="services.analytics.stress:reports",
+            story="Query Storm: end-of-quarter revenue reports, 500 concurrent queries",
+            target_cpu=90.0,
+            tolerance=5.0,
+            full_s=600.0,
+            quick_s=10.0,
         ),
     ),
     FunctionService(
@@ -213,6 +242,7 @@ SERVICES: tuple[Service, ...] = (
                 variable="CAFE_AURORA_WRITER_URL",
                 form="postgresql://{host}:{port}/cafe",
             ),
+            Edge(upstream="nlb", variable="CAFE_NLB_URL"),
         ),
         stress=SurgeScenario(
             name="cold-start",

@@ -84,6 +84,7 @@ class AwsTarget:
         return {
             "alb": f"http://{outputs['AlbDnsName']}",
             "nlb": f"http://{outputs['NlbDnsName']}",
+            "operations": f"http://{outputs['NlbDnsName']}:8081",
             "aurora_writer": _aurora(outputs, "AuroraWriterEndpoint"),
             "aurora_reader": _aurora(outputs, "AuroraReaderEndpoint"),
             "elasticache": f"rediss://{outputs['CacheEndpoint']}:{outputs['CachePort']}/0",

@@ -94,6 +94,7 @@ class EmbeddedCloud:
             await self._reconciler.close()
         if self._metrics is not None:
             await self._metrics.close()
+        self._network.close()
         await self._envoy.close()
         if self._control_plane is not None:
             await self._control_plane.close()

@@ -33,6 +33,16 @@ def state(tmp_path: Path) -> Iterator[StateFolder]:
 
 
 @pytest.fixture
+def no_daemon_left(state: StateFolder) -> Iterator[None]:
+    """However a daemon ended, it is waited for: none stays a zombie of the process that launched it."""
+    from infrastructure.embedded import launch  # for few tests
+
+    yield
+    launch.stop(state, within_s=0.0)
+    assert launch._children == {}
+
+
+@pytest.fixture
 def open_folder() -> Iterator[Path]:
     """Where programs of ours that run as other users may write; pytest's own folders are closed to them."""
     with tempfile.TemporaryDirectory(prefix="cafe-") as made:

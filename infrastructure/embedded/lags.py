@@ -82,6 +82,16 @@ MORE_POLLERS = Lag(
     unit="batches/min",
     source="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html",
 )
+STREAM_CHANGE = Lag(
+    api="kinesis",
+    what="a stream that is made, changed or deleted is CREATING, UPDATING or DELETING, and takes no other change",
+    aws=30.0,
+    fast=0.1,
+    source=(
+        'no figure but for a split, "30 to 60 seconds": '
+        "https://docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-resharding.html"
+    ),
+)
 TRANSACTION_CONFLICT = Lag(
     api="dynamodb",
     what="transactions that meet at an item: one of them is cancelled with TransactionConflict, and no SDK repeats it",
@@ -108,6 +118,7 @@ LAGS: tuple[Lag, ...] = (
     DEMOTED_PRIMARY,
     POLLERS,
     MORE_POLLERS,
+    STREAM_CHANGE,
     TRANSACTION_CONFLICT,
     LOG_DRIVER,
 )

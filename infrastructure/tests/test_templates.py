@@ -43,10 +43,15 @@ AuroraReaderEndpoint AuroraPort AuroraDatabaseName AuroraSecretArn AuroraInstanc
 PaymentFunctionName PaymentFunctionArn PaymentEventSourceId CacheReplicationGroupId CacheEndpoint CachePort
 MemoryClusterName MemoryEndpoint
 PaymentQueueUrl PaymentQueueArn PaymentQueueName PaymentDeadLetterQueueUrl PaymentDeadLetterQueueArn
-OrderStreamName OrderStreamArn AlbArn AlbDnsName AlbFullName
+AccrualQueueUrl AccrualQueueArn AccrualQueueName AccrualDeadLetterQueueUrl AccrualDeadLetterQueueArn
+AccrualEventSourceId OrderStreamName OrderStreamArn AlbArn AlbDnsName AlbFullName
 ListenerArn OrderTargetGroupArn OrderTargetGroupFullName OrderRuleArn MaintenanceTargetGroupArn ClusterName ClusterArn
 OrderServiceName OrderTaskDefinitionArn OperatorTokenSecretArn
 LoyaltySecurityGroupId LoyaltyTargetGroupArn LoyaltyAutoScalingGroupName NlbArn NlbDnsName
+AnalyticsSecurityGroupId AnalyticsTargetGroupArn AnalyticsTargetGroupFullName NlbFullName
+AnalyticsAutoScalingGroupName StreamLeaseTableName
+StreamLeaseTableArn WarehouseSecurityGroupId WarehouseClusterIdentifier WarehouseDatabaseName WarehouseSecretArn
+WarehouseRoleArn
 """.split()  # noqa: SIM905 - a list of names reads better than thirty quoted strings
 )
 """What the layers above ask for by name."""

@@ -7,9 +7,13 @@ from plugins.bench.cold_start import PlatformColdStart
 from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
 from plugins.bench.function_cold_start import ColdStart
+from plugins.bench.instance_recovery import InstanceRecovery
+from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
 from plugins.bench.recovery import StopTaskRecovery
+from plugins.bench.report_storm import ReportQueueTime, ReportRunTime, ReportStormRate, StormRuns
+from plugins.bench.revenue import RevenueLag, RowsWrongAfterKills
 from plugins.bench.rule_change import RuleChangeEffect
 from plugins.bench.signature_check import SignatureCheck
 from plugins.bench.sqs_send import SqsSend1000Deep
@@ -17,6 +21,7 @@ from plugins.bench.warm_invoke import WarmInvokeOverhead
 
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
+_STORMS = StormRuns()
 
 FIGURES: tuple[Figure, ...] = (
     PlatformColdStart(),
@@ -28,7 +33,9 @@ FIGURES: tuple[Figure, ...] = (
     SignatureCheck(),
     RuleChangeEffect(),
     StopTaskRecovery(),
+    InstanceRecovery(),
     SqsSend1000Deep(),
+    KinesisPut(),
     WarmInvokeOverhead(),
     ColdStart(),
     FailoverWriteGap(),
@@ -36,4 +43,9 @@ FIGURES: tuple[Figure, ...] = (
     OrderLatency(),
     OrdersCapturedRate(_CAPTURED),
     PaymentQueueAge(_CAPTURED),
+    RevenueLag(),
+    ReportStormRate(_STORMS),
+    ReportQueueTime(_STORMS),
+    ReportRunTime(_STORMS),
+    RowsWrongAfterKills(),
 )

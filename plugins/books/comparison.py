@@ -1,7 +1,8 @@
 """Do the books balance? Pure: the history and the books in, discrepancies out. Linear in their size, but for a sort.
 
 For every order acknowledged with 201, once the queue is drained: exactly one order row as ordered, paid or declined,
-and all that `rules` asks of it in the payments table, the ledger and the order stream.
+and all that `rules` asks of it in the payments table, the ledgers, the order stream and the
+warehouse.
 
     outcome          may exist   must exist
     acknowledged     yes         yes
@@ -22,6 +23,7 @@ from plugins.books.entries import Books, LedgerCapture, OrderRow, PaymentRow
 from plugins.books.history import Attempt
 from plugins.books.index import Index
 from plugins.books.pages import pages
+from plugins.books.points import replay
 from plugins.books.queues import WAY_OUT
 from plugins.books.report import OUTCOMES, BooksReport, Discrepancy
 from plugins.books.rules import Case, wrongs
@@ -50,6 +52,11 @@ class Trial:
         by_key = self.index.by_key
         ids.update(row.order_id for one in self.attempts for row in by_key.get(one.idempotency_key, ()))
         return frozenset(ids)
+
+    @cached_property
+    def customers(self) -> frozenset[str]:
+        """Whoever ordered in `attempts`."""
+        return frozenset(attempt.customer_id for attempt in self.attempts)
 
     def is_concerned(self, order_id: str | None) -> bool:
         """Is it one of ours, or nobody's? Orders of others, which are stored, are theirs to judge."""
@@ -148,6 +155,33 @@ def _shared_authorizations(trial: Trial) -> Iterator[Discrepancy]:
             yield _found(entry.order_id, "authorization shared", f"{entry.authorization_id} is that of {first} too")
 
 
+def _points_without_order(trial: Trial) -> Iterator[Discrepancy]:
+    for order_id in trial.index.points:
+        if order_id not in trial.index.orders:
+            yield _found(order_id, "points, not ordered", "points were added, and no row in the orders table")
+
+
+def _revenue_without_order(trial: Trial) -> Iterator[Discrepancy]:
+    for order_id in trial.index.revenue:
+        if order_id not in trial.index.orders:
+            yield _found(order_id, "revenue, not ordered", "a row of revenue, and no row in the orders table")
+
+
+def _points_by_the_rule(trial: Trial) -> Iterator[Discrepancy]:
+    """Each entry as the customer's tier had it, and each account what its entries add up to."""
+    played = replay(trial.books.points)
+    for entry, due in played.wrong:
+        if trial.is_concerned(entry.order_id):
+            yield _found(entry.order_id, "points wrong", f"{entry.points} points, {due} were due")
+    for account, total in played.apart(trial.books.accounts):
+        if trial.exclusive or account.customer_id in trial.customers:
+            what = (
+                f"{account.customer_id} has {account.balance} points of {account.earned} ever earned, and entries of"
+                f" {total.balance} and {total.earned}"
+            )
+            yield _found(None, "points account apart", what)
+
+
 def _in_sequence(trial: Trial) -> Iterator[Discrepancy]:
     """Captured in the order in which each customer placed them, by the payments table and by the ledger."""
     books = (("payments", trial.books.payments), ("captures", trial.books.captures))
@@ -191,6 +225,9 @@ _QUESTIONS: tuple[Callable[[Trial], Iterator[Discrepancy]], ...] = (
     _each_attempt,
     _paid_without_order,
     _shared_authorizations,
+    _points_without_order,
+    _revenue_without_order,
+    _points_by_the_rule,
     _in_sequence,
     _orphaned_letters,
     _ordered_by_nobody,
@@ -219,6 +256,8 @@ def _counts(books: Books, attempts: Iterable[Attempt]) -> dict[str, int]:
         "waiting": books.waiting,
         **statuses,
         "ledger": len(books.captures),
+        "points": sum(entry.order_id is not None for entry in books.points),
+        "revenue": len(books.revenue),
         "events": len(books.events),
         "dead letters": len(books.dead_letters),
     }

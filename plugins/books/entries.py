@@ -75,6 +75,35 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RevenueRow:
+    """A sale in the warehouse."""
+
+    order_id: str
+    customer_id: str
+    store_id: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsEntry:
+    """A row of loyalty's ledger. `order_id` is None where points were redeemed; `amount_cents` is the order's."""
+
+    order_id: str | None
+    customer_id: str
+    points: int
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsAccount:
+    """A customer's account with loyalty: points to spend, and those ever earned."""
+
+    customer_id: str
+    balance: int
+    earned: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderEvent:
     """A record of the order stream. Only `order_paid` has an authorization."""
 
@@ -104,8 +133,9 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """What every book holds, read when no order was under way. `waiting` messages are still in the payment queue.
+    """What every book holds, read when no order was under way. `waiting` messages are still in the queues.
 
+    `points` are in the order in which they were written.
     `doubts` are what could not be seen, `notes` what a reader of the report should know.
     """
 
@@ -114,6 +144,9 @@ class Books:
     payments: tuple[PaymentRow, ...] = ()
     captures: tuple[LedgerCapture, ...] = ()
     entries: tuple[LedgerEntry, ...] = ()
+    points: tuple[PointsEntry, ...] = ()
+    accounts: tuple[PointsAccount, ...] = ()
+    revenue: tuple[RevenueRow, ...] = ()
     events: tuple[OrderEvent, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
     waiting: int = 0

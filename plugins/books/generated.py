@@ -5,13 +5,26 @@ of their own to keep, and every seventh order is placed while the same customer'
 """
 
 import random
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from plugins.books.entries import Books, EventType, LedgerCapture, LedgerEntry, OrderEvent, OrderRow, PaymentRow
+from plugins.books.entries import (
+    Books,
+    EventType,
+    LedgerCapture,
+    LedgerEntry,
+    OrderEvent,
+    OrderRow,
+    PaymentRow,
+    PointsAccount,
+    PointsEntry,
+    RevenueRow,
+)
 from plugins.books.history import Attempt
 from plugins.books.rules import RECEIVABLE, SALES
+from services.loyalty.domain import points_for, tier_of
 
 STARTED = 1_000_000.0
 """When the first order was due, in Unix seconds."""
@@ -64,11 +77,15 @@ def order_id(of: Attempt) -> str:
 def books_of(attempts: Sequence[Attempt], *, declined: Collection[str] = ()) -> Books:
     """Books in which each of these exists, settled and in the order given; those whose id is in `declined` are."""
     paid = [one for one in attempts if order_id(one) not in declined]
+    points = accrued(paid)
     return Books(
         orders=tuple(order_row(one, "declined" if order_id(one) in declined else "paid") for one in attempts),
         payments=tuple(declined_row(one) if order_id(one) in declined else captured_row(one) for one in attempts),
         captures=tuple(capture(one) for one in paid),
         entries=tuple(entry for one in paid for entry in entries(one)),
+        points=points,
+        accounts=accounts(points),
+        revenue=tuple(sale(one) for one in paid),
         events=(
             *(event("order_accepted", one) for one in attempts),
             *(event("order_paid", one) for one in paid),
@@ -139,6 +156,32 @@ def entries(of: Attempt) -> tuple[LedgerEntry, LedgerEntry]:
         LedgerEntry(order_id=order_id(of), account=RECEIVABLE, amount_cents=_cents(of)),
         LedgerEntry(order_id=order_id(of), account=SALES, amount_cents=-_cents(of)),
     )
+
+
+def accrued(of: Sequence[Attempt]) -> tuple[PointsEntry, ...]:
+    """The points of these, as they come one after the other."""
+    earned: Counter[str] = Counter()
+    made = []
+    for one in of:
+        points = points_for(_cents(one), tier_of(earned[one.customer_id]))
+        earned[one.customer_id] += points
+        made.append(
+            PointsEntry(order_id=order_id(one), customer_id=one.customer_id, points=points, amount_cents=_cents(one))
+        )
+    return tuple(made)
+
+
+def accounts(points: Iterable[PointsEntry]) -> tuple[PointsAccount, ...]:
+    """The accounts that these entries, of orders all of them, bring about."""
+    earned: Counter[str] = Counter()
+    for entry in points:
+        earned[entry.customer_id] += entry.points
+    return tuple(PointsAccount(customer_id=name, balance=total, earned=total) for name, total in earned.items())
+
+
+def sale(of: Attempt) -> RevenueRow:
+    """Its row in the warehouse."""
+    return RevenueRow(order_id=order_id(of), customer_id=of.customer_id, store_id=of.store_id, amount_cents=_cents(of))
 
 
 def event(kind: EventType, of: Attempt) -> OrderEvent:

@@ -13,6 +13,8 @@ from plugins.books.entries import (
     OrderRow,
     OutboxRow,
     PaymentRow,
+    PointsEntry,
+    RevenueRow,
 )
 
 
@@ -25,7 +27,7 @@ Entry = TypeVar("Entry", bound=_OfOrder)
 By = Mapping[str, Sequence[Entry]]
 """The entries of each order id; an order without any is absent."""
 
-BOOK_NAMES = ("orders", "outbox", "payments", "captures", "entries", "accepted", "paid", "dead")
+BOOK_NAMES = ("orders", "outbox", "payments", "captures", "entries", "points", "revenue", "accepted", "paid", "dead")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class Index:
     payments: By[PaymentRow]
     captures: By[LedgerCapture]
     entries: By[LedgerEntry]
+    points: By[PointsEntry]
+    revenue: By[RevenueRow]
     accepted: By[OrderEvent]
     paid: By[OrderEvent]
     dead: By[DeadLetter]
@@ -51,6 +55,8 @@ class Index:
             payments=_by_order(books.payments),
             captures=_by_order(books.captures),
             entries=_by_order(books.entries),
+            points=_by_order(entry for entry in books.points if entry.order_id is not None),
+            revenue=_by_order(books.revenue),
             accepted=_by_order(event for event in books.events if event.type == "order_accepted"),
             paid=_by_order(event for event in books.events if event.type == "order_paid"),
             dead=_by_order(letter for letter in books.dead_letters if letter.order_id is not None),

@@ -1,11 +1,14 @@
-"""The ledger in Aurora as a book: captures and their entries, in one consistent picture."""
+"""The ledgers in Aurora as books: captures and their entries, points and their accounts, in one consistent picture."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, LiteralString, Protocol
 
 from infrastructure.login import DatabaseLogin
-from plugins.books.entries import LedgerCapture, LedgerEntry
+from plugins.books.entries import LedgerCapture, LedgerEntry, PointsAccount, PointsEntry
 from plugins.books.readers import Cloud
+
+if TYPE_CHECKING:
+    import psycopg
 
 CONNECT_S = 5
 STATEMENT_MS = 60_000
@@ -14,7 +17,12 @@ _CAPTURES = """
     SELECT order_id, authorization_id, customer_id, store_id, amount_cents, extract(epoch FROM captured_at)::float8
     FROM payment.captures
 """
+_MADE = "SELECT to_regclass('payment.ledger_entries') IS NOT NULL, to_regclass('loyalty.ledger') IS NOT NULL"
 _ENTRIES = "SELECT order_id, account, amount_cents FROM payment.ledger_entries"
+_POINTS = "SELECT entry_id, customer_id, points, coalesce(total_cents, 0) FROM loyalty.ledger ORDER BY sequence"
+_ACCOUNTS = "SELECT customer_id, balance, earned FROM loyalty.accounts"
+_OF_ORDER = "order:"
+"""How an entry's id begins that was made for an order, whose id follows."""
 
 
 class DatabaseCloud(Cloud, Protocol):
@@ -26,15 +34,17 @@ class DatabaseCloud(Cloud, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """Both tables at one moment. `is_made`: there is a schema; the first payment makes it."""
+    """All tables at one moment. `missing` are the ledgers whose tables nobody has made yet."""
 
     captures: tuple[LedgerCapture, ...] = ()
     entries: tuple[LedgerEntry, ...] = ()
-    is_made: bool = True
+    points: tuple[PointsEntry, ...] = ()
+    accounts: tuple[PointsAccount, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def read_ledger(cloud: DatabaseCloud) -> Ledger:
-    """Read the ledger through the writer's endpoint, in one read-only snapshot, as the owner of the cluster.
+    """Read the ledgers through the writer's endpoint, in one read-only snapshot, as the owner of the cluster.
 
     Raises psycopg's errors: a database that does not answer, or refuses the secret's password.
     """
@@ -51,17 +61,31 @@ def read_ledger(cloud: DatabaseCloud) -> Ledger:
     ) as connection:
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        made = connection.execute("SELECT to_regclass('payment.ledger_entries') IS NOT NULL").fetchone()
-        if not made or not made[0]:
-            return Ledger(is_made=False)
-        captures = connection.execute(_CAPTURES).fetchall()
-        entries = connection.execute(_ENTRIES).fetchall()
+        made = connection.execute(_MADE).fetchone() or (False, False)
+        captures, entries = (_all(connection, query, is_made=made[0]) for query in (_CAPTURES, _ENTRIES))
+        points, accounts = (_all(connection, query, is_made=made[1]) for query in (_POINTS, _ACCOUNTS))
     return Ledger(
         captures=tuple(_capture(*row) for row in captures),
         entries=tuple(
             LedgerEntry(order_id=order, account=account, amount_cents=cents) for order, account, cents in entries
         ),
+        points=tuple(_points(*row) for row in points),
+        accounts=tuple(
+            PointsAccount(customer_id=customer, balance=balance, earned=earned)
+            for customer, balance, earned in accounts
+        ),
+        missing=tuple(name for name, is_made in zip(("payment's", "loyalty's"), made, strict=True) if not is_made),
     )
+
+
+def _all(connection: "psycopg.Connection[Any]", query: LiteralString, *, is_made: bool) -> list[tuple[Any, ...]]:
+    return connection.execute(query).fetchall() if is_made else []
+
+
+def _points(entry: str, customer: str, points: int, cents: int) -> PointsEntry:
+    order = entry.removeprefix(_OF_ORDER)
+    order_id = None if order == entry else order
+    return PointsEntry(order_id=order_id, customer_id=customer, points=points, amount_cents=cents)
 
 
 def _capture(order: str, authorization: str, customer: str, store_id: str, cents: int, at: float) -> LedgerCapture:

@@ -1,7 +1,7 @@
-"""The payment queue and its dead letters, looked at and left as they are.
+"""The queues of payments and points and their dead letters, looked at and left as they are.
 
-The payment queue is only counted: receiving from it would keep messages from the payment function for a while and bring
-each nearer to `maxReceiveCount`. The dead-letter queue has no consumer and no redrive of its own, so its messages can
+The queues are only counted: receiving from one would keep messages from the payment function for a while and bring
+each nearer to `maxReceiveCount`. A dead-letter queue has no consumer and no redrive of its own, so its messages can
 be received and given back.
 """
 
@@ -18,6 +18,9 @@ BATCH = 10
 
 PEEK_S = 30
 """How long a look may take; a look that was cut off leaves the messages out of sight for so long."""
+
+DEAD_LETTERS = ("PaymentDeadLetterQueueUrl", "AccrualDeadLetterQueueUrl")
+"""The outputs that say where the dead letters are."""
 
 WAY_OUT = "empty their queue (aws sqs purge-queue), or take the platform down and bring up a new one (cafe down)"
 """What ends the letters of earlier runs."""
@@ -43,10 +46,13 @@ class QueueState:
     def total(self) -> int:
         return self.waiting + self.in_flight
 
+    def __str__(self) -> str:
+        return f"{self.waiting} waiting and {self.in_flight} in flight"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetters:
-    """What lies in the dead-letter queue: the letters that could be seen, and how many there are."""
+    """What lies in the dead-letter queues: the letters that could be seen, and how many there are."""
 
     letters: tuple[DeadLetter, ...]
     total: int
@@ -67,9 +73,9 @@ class DeadLetters:
 
 
 def count_dead_letters(cloud: Cloud) -> int | None:
-    """How many lie in the dead-letter queue now; None where that cannot be told."""
+    """How many lie in the dead-letter queues now; None where that cannot be told."""
     try:
-        return queue_state(cloud, cloud.output("PaymentDeadLetterQueueUrl")).total
+        return sum(queue_state(cloud, cloud.output(key)).total for key in DEAD_LETTERS)
     except Exception:  # noqa: BLE001 - whatever it was: the run goes on, and its books say what they cannot know
         return None
 
@@ -86,9 +92,14 @@ def queue_state(cloud: Cloud, url: str) -> QueueState:
 
 
 def read_dead_letters(cloud: Cloud) -> DeadLetters:
-    """Look at every dead letter and give it back. The queue is as before, but for its receive counts."""
-    sqs, url = cloud.client("sqs"), cloud.output("PaymentDeadLetterQueueUrl")
-    total = queue_state(cloud, url).total
+    """Look at every dead letter and give it back. The queues are as before, but for receive counts."""
+    found = [_looked_at(cloud, cloud.output(key)) for key in DEAD_LETTERS]
+    letters = tuple(letter for each in found for letter in each.letters)
+    return DeadLetters(letters=letters, total=sum(each.total for each in found))
+
+
+def _looked_at(cloud: Cloud, url: str) -> DeadLetters:
+    sqs, total = cloud.client("sqs"), queue_state(cloud, url).total
     seen: list[Mapping[str, Any]] = []
     try:
         while len(seen) < total and (batch := _receive(sqs, url)):

@@ -12,6 +12,7 @@ from plugins.books.ledger import DatabaseCloud, read_ledger
 from plugins.books.queues import WAY_OUT, DeadLetters, read_dead_letters
 from plugins.books.readers import read_events, read_orders, read_outbox, read_payments
 from plugins.books.report import BooksReport
+from plugins.books.revenue import read_revenue
 from plugins.books.settling import Backlog, settle
 from plugins.books.story import with_logs
 
@@ -59,20 +60,22 @@ def read_books(platform: Platform, left: Backlog, dead: DeadLetters) -> Books:
     """Against the way of an order, the orders last: what is passed on was stored first, so an order placed while we
     read can lack a payment in this picture, but no payment can lack its order.
     """
-    events = read_events(platform)
+    revenue, events = read_revenue(platform), read_events(platform)
     payments, ledger = read_payments(platform), read_ledger(platform)
     outbox = read_outbox(platform)
     notes = [f"still under way when nothing more happened: {left}"] if left.total else []
-    if not ledger.is_made:
-        notes.append("the ledger has no tables: the payment function never reached it")
+    notes += [f"{name} ledger has no tables: the service never reached it" for name in ledger.missing]
     return Books(
         orders=read_orders(platform),
         outbox=outbox,
         payments=payments,
         captures=ledger.captures,
         entries=ledger.entries,
+        points=ledger.points,
+        accounts=ledger.accounts,
+        revenue=revenue,
         events=events,
         dead_letters=dead.letters,
-        waiting=left.queue.total,
+        waiting=left.waiting,
         notes=tuple(notes),
     )

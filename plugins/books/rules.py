@@ -4,6 +4,8 @@
     payments row     one, captured                 one, declined, with a reason
     ledger capture   one, of the same amount       none
     ledger entries   + and -, adding up to zero    none
+    points           one entry, of that amount     none
+    revenue          one row, of the same amount   none
     order_paid       at least one                  none
     authorization    one, in all of them           none
 
@@ -21,6 +23,8 @@ from plugins.books.entries import (
     OrderRow,
     OutboxRow,
     PaymentRow,
+    PointsEntry,
+    RevenueRow,
 )
 from plugins.books.history import Attempt
 from plugins.books.index import Index
@@ -45,6 +49,8 @@ class Case(NamedTuple):
     payments: Sequence[PaymentRow]
     captures: Sequence[LedgerCapture]
     entries: Sequence[LedgerEntry]
+    points: Sequence[PointsEntry]
+    revenue: Sequence[RevenueRow]
     accepted: Sequence[OrderEvent]
     paid: Sequence[OrderEvent]
     dead: Sequence[DeadLetter]
@@ -64,6 +70,8 @@ class Case(NamedTuple):
             payments=payments,
             captures=index.captures.get(order_id, ()),
             entries=index.entries.get(order_id, ()),
+            points=index.points.get(order_id, ()),
+            revenue=index.revenue.get(order_id, ()),
             accepted=index.accepted.get(order_id, ()),
             paid=index.paid.get(order_id, ()),
             dead=index.dead.get(order_id, ()),
@@ -185,6 +193,35 @@ def _one_authorization(case: Case, found: list[Wrong]) -> None:
         found.append(("captured twice", "; ".join(f"authorization {name} in {book}" for name, book in seen.items())))
 
 
+def _points(case: Case, found: list[Wrong]) -> None:
+    """A captured payment has earned its points, once; how many these are is asked of the whole ledger (`points`)."""
+    if case.is_captured and not case.points:
+        found.append(("points missing", "captured, and no entry in loyalty's ledger"))
+    if len(case.points) > 1:
+        found.append(("points twice", f"{len(case.points)} entries in loyalty's ledger"))
+    if case.points and case.payments and not case.is_captured:
+        found.append(("points unpaid", f"points were added, and the payment is {case.payments[0].status}"))
+    for entry in case.points:
+        if entry.amount_cents != case.cents or entry.customer_id != case.attempt.customer_id:
+            what = f"loyalty's ledger has {entry.amount_cents} cents of {entry.customer_id}"
+            found.append(("points altered", what))
+
+
+def _revenue(case: Case, found: list[Wrong]) -> None:
+    """A captured payment is a sale in the warehouse, once, with the same amount."""
+    if case.is_captured and not case.revenue:
+        found.append(("revenue missing", "captured, and no row in the warehouse's revenue"))
+    if len(case.revenue) > 1:
+        found.append(("revenue twice", f"{len(case.revenue)} rows in the warehouse's revenue"))
+    if case.revenue and case.payments and not case.is_captured:
+        found.append(("revenue unpaid", f"in the warehouse's revenue, and the payment is {case.payments[0].status}"))
+    attempt = case.attempt
+    for row in case.revenue:
+        if row.amount_cents != case.cents or row.customer_id != attempt.customer_id or row.store_id != attempt.store_id:
+            what = f"the revenue has {row.amount_cents} cents of {row.customer_id} at {row.store_id}"
+            found.append(("revenue altered", what))
+
+
 def _announced_payment(case: Case, found: list[Wrong]) -> None:
     if case.is_captured and not case.paid:
         found.append(("paid event missing", "captured, and no order_paid in the order stream"))
@@ -233,7 +270,9 @@ RULES: tuple[Rule, ...] = (
     _paid_for,
     _in_the_ledger,
     _one_authorization,
+    _points,
     _announced_payment,
+    _revenue,
     _declined_for_good,
     _not_dead,
 )

@@ -1,13 +1,17 @@
 """An Aurora cluster as the faults see it: what the record says, and what answers behind the writer's endpoint."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
 from plugins.chaos.fault import Cloud
 
 _WHO = "SELECT extract(epoch FROM pg_postmaster_start_time())::text, pg_is_in_recovery()"
+_OTHERS = """FROM pg_stat_activity
+    WHERE usename = current_user AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
+_COUNT = f"SELECT count(*) {_OTHERS}"
+_END = f"SELECT count(pg_terminate_backend(pid)) {_OTHERS}"
 _CONNECT_S = 2
 
 
@@ -45,6 +49,22 @@ def describe(cloud: Cloud, name: str) -> Cluster:
 
 def writing_server(cloud: Cloud) -> Server:
     """Who answers behind the writer's endpoint; `psycopg.OperationalError` when nobody does."""
+    started_at, is_reader = _asked(cloud, _WHO) or ("", True)
+    return Server(started_at=str(started_at), is_reader=bool(is_reader))
+
+
+def sessions(cloud: Cloud) -> int:
+    """How many sessions the services have at the writer; ours is none of them."""
+    return int((_asked(cloud, _COUNT) or (0,))[0])
+
+
+def end_sessions(cloud: Cloud) -> int:
+    """End the services' sessions at the writer, as its master user may; how many there were."""
+    return int((_asked(cloud, _END) or (0,))[0])
+
+
+def _asked(cloud: Cloud, query: LiteralString) -> tuple[Any, ...] | None:
+    """The first row of the answer behind the writer's endpoint."""
     login = cloud.database_login()
     with psycopg.connect(
         cloud.endpoint("aurora_writer"),
@@ -53,8 +73,7 @@ def writing_server(cloud: Cloud) -> Server:
         connect_timeout=_CONNECT_S,
         autocommit=True,
     ) as database:
-        started_at, is_reader = database.execute(_WHO).fetchone() or ("", True)
-    return Server(started_at=str(started_at), is_reader=bool(is_reader))
+        return database.execute(query).fetchone()
 
 
 def unsettled(cloud: Cloud, name: str) -> str | None:

@@ -1,7 +1,7 @@
 """All that is known of an experiment once it is over. Pure data: gathered, then judged, then reported."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from plugins.chaos.measure import Figures
 from plugins.chaos.scenario import Scenario
@@ -28,7 +28,8 @@ class BooksResult:
 class Evidence:
     """All that is known of a run. `books` is None when they could not be opened.
 
-    `rto_s` (of requests) and `capture_rto_s` (of captures) as `measure.recovery_time` gives them.
+    `rto_s` (of requests) and `stage_rtos` (of each stage that is a part of the claim, by its name) as
+    `measure.recovery_time` gives them.
     """
 
     scenario: Scenario
@@ -37,7 +38,7 @@ class Evidence:
     rto_s: float | None
     books: BooksResult | None
     anomalies: tuple[AnomalyResult, ...]
-    capture_rto_s: float | None = None
+    stage_rtos: Mapping[str, float | None] = field(default_factory=dict)
     felt: Felt | None = None
     """How many requests of the whole run failed; None of a run without load."""
     latency_scale: float = 1.0

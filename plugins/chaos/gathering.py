@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from plugins.books.captures import CaptureTimeline, read_captures
+from plugins.books.captures import CaptureTimeline
 from plugins.books.reconcile import reconcile
+from plugins.books.stages import STAGES, Stage
 from plugins.chaos.cloudwatch import anomalies, with_ratios
 from plugins.chaos.evidence import BooksResult, Evidence
 from plugins.chaos.experiment_run import ExperimentRun
@@ -24,13 +25,15 @@ class RawData:
 
     result: LoadResult | None
     books: BooksResult | None = None
-    captures: CaptureTimeline | None = None
+    stages: tuple[CaptureTimeline, ...] = ()
 
 
 def collect(run: ExperimentRun, trace: Trace, result: LoadResult, letters_before: int | None) -> RawData:
-    """The load's result with its books, and with its captures where they are a part of the claim."""
+    """The load's result with its books, and with the stages that are a part of the claim."""
     books = _books(run, result, letters_before)
-    return RawData(result=result, books=books, captures=_captures(run, trace, result))
+    measured = (stage for stage in STAGES if stage.name in run.scenario.stages)
+    timelines = (_timeline(run, trace, result, stage) for stage in measured)
+    return RawData(result=result, books=books, stages=tuple(one for one in timelines if one is not None))
 
 
 def gather(run: ExperimentRun, trace: Trace, data: RawData) -> Evidence:
@@ -41,7 +44,7 @@ def gather(run: ExperimentRun, trace: Trace, data: RawData) -> Evidence:
         trace=trace,
         figures=_figures(run, trace, data, spans),
         rto_s=_rto_s(run, trace, scenario.recovery, data.result),
-        capture_rto_s=_rto_s(run, trace, scenario.capture_recovery, data.captures),
+        stage_rtos=_stage_rtos(run, trace, data.stages),
         books=data.books,
         felt=_felt(data.result, spans),
         anomalies=() if trace.is_interrupted else tuple(anomalies(run, spans)),
@@ -51,20 +54,20 @@ def gather(run: ExperimentRun, trace: Trace, data: RawData) -> Evidence:
 
 def charts(run: ExperimentRun, data: RawData) -> tuple[Series, ...]:
     """The lines of the run's timeline; none of a run without load."""
-    result, captures = data.result, data.captures
+    result = data.result
     if result is None:
         return ()
     cpu = charted(run.platform, result.started, result.ended, run.progress.note)
-    return *result.series(), *cpu, *(captures.series() if captures else ())
+    return *result.series(), *cpu, *(series for stage in data.stages for series in stage.series())
 
 
 def _figures(run: ExperimentRun, trace: Trace, data: RawData, spans: Mapping[Phase, Span]) -> Mapping[Phase, Figures]:
     if data.result is None:
         return {}
-    window, captures, clean = data.result.window, data.captures, run.scenario.clean_statuses
+    window, clean = data.result.window, run.scenario.clean_statuses
     figures = {phase: measure(span, window, clean) for phase, span in spans.items()}
-    if captures:
-        figures = {phase: with_captures(known, captures.window) for phase, known in figures.items()}
+    for stage in data.stages:
+        figures = {phase: with_captures(known, stage.window) for phase, known in figures.items()}
     if Phase.OBSERVE in figures and not trace.is_interrupted:
         figures[Phase.OBSERVE] = with_ratios(run, figures[Phase.OBSERVE])
     return figures
@@ -92,13 +95,16 @@ def _books(run: ExperimentRun, result: LoadResult, letters_before: int | None) -
     return BooksResult(verdict=report.verdict, reasons=report.reasons, lost=lost, doubled=doubled, text=str(report))
 
 
-def _captures(run: ExperimentRun, trace: Trace, result: LoadResult) -> CaptureTimeline | None:
-    """The captures of the run's own orders, once the books have settled; None where they are no part of the claim."""
-    if run.scenario.capture_recovery is None:
-        return None
+def _timeline(run: ExperimentRun, trace: Trace, result: LoadResult, stage: Stage) -> CaptureTimeline | None:
+    """The way of the run's own orders through a stage, once the books have settled; None where it cannot be read."""
     try:
         ours = {attempt.order_id for attempt in result.attempts if attempt.order_id}
-        return CaptureTimeline(tuple(capture for capture in read_captures(run.platform) if capture.order_id in ours))
-    except Exception as crash:  # noqa: BLE001 - whatever it was: unread captures prove nothing, and that is in the verdict
-        trace.crashes.append(f"captures: {type(crash).__name__}: {crash}")
+        return CaptureTimeline(tuple(one for one in stage.read(run.platform) if one.order_id in ours), stage.name)
+    except Exception as crash:  # noqa: BLE001 - whatever it was: what is unread proves nothing, and that is in the verdict
+        trace.crashes.append(f"{stage.name}s: {type(crash).__name__}: {crash}")
         return None
+
+
+def _stage_rtos(run: ExperimentRun, trace: Trace, stages: tuple[CaptureTimeline, ...]) -> Mapping[str, float | None]:
+    read = {timeline.stage: timeline for timeline in stages}
+    return {name: _rto_s(run, trace, recovery, read.get(name)) for name, recovery in run.scenario.stages.items()}

@@ -62,7 +62,7 @@ def _slos(evidence: Evidence) -> tuple[SloReport, ...]:
     claims = {Phase.BASELINE: scenario.baseline, Phase.OBSERVE: scenario.during, Phase.RECOVERY: scenario.recovered}
     extra: dict[str, float | None] = {
         "rto": evidence.rto_s,
-        "capture.rto": evidence.capture_rto_s,
+        **{f"{stage}.rto": seconds for stage, seconds in evidence.stage_rtos.items()},
         "rpo": None if evidence.books is None else evidence.books.lost,
     }
     reports = []

@@ -4,8 +4,10 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
+from plugins.books.stages import STAGES, Stage
 from plugins.chaos.evidence import Evidence
 from plugins.chaos.judge import Judgement
+from plugins.chaos.scenario import Scenario
 from plugins.chaos.trace import Phase, Trace
 from plugins.reporting.impact import Back, Course, Impact
 from plugins.reporting.record import Attachment, RunRecord, Step
@@ -15,7 +17,8 @@ from plugins.telemetry.timeline import Series, Timeline
 _BOOK_LINES = 20
 """Of the books on the terminal; a broken platform can fill hundreds, and the first few show what went wrong."""
 
-_INDICATORS = ("p50", "p95", "p99", "errors", "goodput", "capture.p50", "capture.p99", "capture.rate")
+_OF_STAGES = tuple(f"{stage.name}.{what}" for stage in STAGES for what in ("p50", "p99", "rate"))
+_INDICATORS = ("p50", "p95", "p99", "errors", "goodput", *_OF_STAGES)
 """Of each phase, in the history."""
 
 _WHEN = {Phase.BASELINE: "before", Phase.OBSERVE: "during", Phase.RECOVERY: "after"}
@@ -68,11 +71,13 @@ def impact(evidence: Evidence) -> Impact:
     scenario, books = evidence.scenario, evidence.books
     recoveries = (
         (scenario.recovery, evidence.rto_s, "back"),
-        (scenario.capture_recovery, evidence.capture_rto_s, "captured in time again"),
+        *((scenario.stages[one.name], evidence.stage_rtos.get(one.name), one.again) for one in _stages(scenario)),
     )
     return Impact(
         felt=(evidence.felt,) if evidence.felt else (),
-        courses=tuple(filter(None, (_course(evidence, "p95"), _course(evidence, "capture.p95")))),
+        courses=tuple(
+            filter(None, (_course(evidence, "p95"), *(_course(evidence, f"{one.name}.p95") for one in STAGES)))
+        ),
         back=tuple(
             Back(after_s=after_s, counted_from=_COUNTED_FROM[recovery.counted_from], what=what)
             for recovery, after_s, what in recoveries
@@ -81,6 +86,10 @@ def impact(evidence: Evidence) -> Impact:
         lost=books.lost if books else None,
         doubled=books.doubled if books else None,
     )
+
+
+def _stages(scenario: Scenario) -> Iterable[Stage]:
+    return (stage for stage in STAGES if stage.name in scenario.stages)
 
 
 def _course(evidence: Evidence, indicator: str) -> Course | None:
@@ -125,7 +134,8 @@ def _attachments(evidence: Evidence, journal: str) -> Iterable[Attachment]:
 
 
 def _metrics(evidence: Evidence) -> Iterable[tuple[str, float, str]]:
-    for name, seconds in (("rto", evidence.rto_s), ("capture.rto", evidence.capture_rto_s)):
+    stages = ((f"{stage}.rto", seconds) for stage, seconds in evidence.stage_rtos.items())
+    for name, seconds in (("rto", evidence.rto_s), *stages):
         if seconds is not None and math.isfinite(seconds):
             yield name, seconds, "s"
     if evidence.books is not None and evidence.books.lost is not None:

@@ -2,11 +2,11 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from plugins.books.captures import INDICATORS as CAPTURE_INDICATORS
+from plugins.books.stages import STAGES, stage_of
 from plugins.chaos.fault import Fault
 from plugins.chaos.stop import Deadline, StopCondition
 from plugins.load.journeys import PlaceOrder, journey
@@ -62,14 +62,10 @@ class Source:
     dimensions: tuple[tuple[str, str], ...]
 
 
-def is_of_captures(indicator: str) -> bool:
-    """Is it measured on captures, and not on requests?"""
-    return indicator.startswith("capture.")
-
-
 def samples_needed(indicator: str) -> int:
-    """How many requests, or captures, it takes to claim `indicator`; 0 for what is no percentile."""
-    return MIN_SAMPLES.get(indicator.removeprefix("capture."), 0)
+    """How many requests, or orders of a stage, it takes to claim `indicator`; 0 for what is no percentile."""
+    stage = stage_of(indicator)
+    return MIN_SAMPLES.get(indicator.removeprefix(f"{stage.name}.") if stage else indicator, 0)
 
 
 def resolved(value: str, output: Callable[[str], str]) -> str:
@@ -130,7 +126,8 @@ class Scenario:
     also use the names in `per_request`, `recovered` rto (s) and rpo (orders).
     `capture_recovery` says when payments are captured again; with it, captures are measured as well, each order in the
     window it was placed in: capture.p50, p95, p99, max (ms from placed to captured), capture.rate (captures/s), and in
-    `recovered` capture.rto (s).
+    `recovered` capture.rto (s). `revenue_recovery` is the same of a sale's way into the warehouse: revenue.p50 and so
+    on, from paid to loaded.
     """
 
     id: str
@@ -144,6 +141,7 @@ class Scenario:
     recovered: Slo
     recovery: Recovery
     capture_recovery: Recovery | None = None
+    revenue_recovery: Recovery | None = None
     clean_statuses: frozenset[int] = frozenset()
     per_request: tuple[PerRequest, ...] = ()
     anomalies: tuple[Expected, ...] = ()
@@ -166,21 +164,22 @@ class Scenario:
             self._check(self.recovered, windows.recovery_s - IN_FLIGHT_S - _EDGES_S)
 
     def _check_indicators(self) -> None:
-        claimed = (one for slo in (self.baseline, self.during, self.recovered) for one in slo.objectives)
-        unmeasured = [str(one) for one in claimed if is_of_captures(one.indicator) and not self.capture_recovery]
-        if unmeasured:
-            raise ClaimError(
-                f"{self.id}: {', '.join(unmeasured)} needs a capture_recovery: without it none are measured"
-            )
-        captures = CAPTURE_INDICATORS if self.capture_recovery else ()
-        always = (*INDICATORS, UNCLEAN, *captures)
+        claimed = tuple(one for slo in (self.baseline, self.during, self.recovered) for one in slo.objectives)
+        for stage in STAGES:
+            unmeasured = [str(one) for one in claimed if stage_of(one.indicator) is stage]
+            if unmeasured and stage.name not in self.stages:
+                raise ClaimError(
+                    f"{self.id}: {', '.join(unmeasured)} needs a {stage.name}_recovery: without it none are measured"
+                )
+        measured = [stage for stage in STAGES if stage.name in self.stages]
+        always = (*INDICATORS, UNCLEAN, *(name for stage in measured for name in stage.indicators))
         self.baseline.check_measured(always, self.id)
         self.during.check_measured((*always, *(one.name for one in self.per_request)), self.id)
-        again = ("rto", "rpo", *(("capture.rto",) if captures else ()))
+        again = ("rto", "rpo", *(f"{stage.name}.rto" for stage in measured))
         self.recovered.check_measured((*always, *again), self.id)
         self.recovery.good.check_measured(INDICATORS, self.id)
-        if self.capture_recovery:
-            self.capture_recovery.good.check_measured(captures, self.id)
+        for stage in measured:
+            self.stages[stage.name].good.check_measured(stage.indicators, self.id)
 
     def _check(self, slo: Slo, seconds: float) -> None:
         """`slo` must be provable in a window that is judged for `seconds` at least."""
@@ -191,13 +190,19 @@ class Scenario:
                 raise ClaimError(f"{self.id}: {objective} needs {needed} requests, {seconds:g} s bring {there:g}")
 
     def _per_s(self, indicator: str) -> float:
-        """How many samples of `indicator` a second brings: only orders are captured."""
+        """How many samples of `indicator` a second brings: only orders go on to the stages after."""
         orders = sum(share for journey, share in self.mix if journey == PlaceOrder.name)
-        return self.rate * (orders / sum(share for _, share in self.mix) if is_of_captures(indicator) else 1.0)
+        return self.rate * (orders / sum(share for _, share in self.mix) if stage_of(indicator) else 1.0)
 
     def __repr__(self) -> str:
         """The id: Allure shows a test's parameter by it, and knows by it which earlier run was the same test."""
         return self.id
+
+    @property
+    def stages(self) -> Mapping[str, Recovery]:
+        """The recoveries of the stages that are measured, by the stage's name."""
+        known = {"capture": self.capture_recovery, "revenue": self.revenue_recovery}
+        return {name: recovery for name, recovery in known.items() if recovery is not None}
 
     def windows(self, profile: Profile) -> Windows:
         return self.full if profile == "full" else self.quick

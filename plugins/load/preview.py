@@ -13,8 +13,8 @@ _CALLS = (
     "kinesis:GetRecords",
 )
 BOOKS = (
-    "the books: orders and outbox, payments, ledger, order stream; the payment queue is counted, dead letters are"
-    " looked at and given back"
+    "the books: orders and outbox, payments, ledger, points, order stream, revenue; queues are counted, dead letters"
+    " are looked at and given back"
 )
 
 

@@ -5,7 +5,7 @@ import contextlib
 from typing import Final
 
 from services.chassis.aws.client import AwsApi, Identity
-from services.chassis.aws.json_apis import CLOUDWATCH, JsonApi
+from services.chassis.aws.json_apis import CLOUDWATCH, JsonApi, Wire
 from services.chassis.background import BackgroundWork
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.bus import Bus
@@ -52,7 +52,7 @@ class TaskParts:
         self.redis = connect(redis_url, self._resilience)
         self.bus = Bus(self.redis, redis_url)
 
-    def api(self, service: JsonApi) -> AwsApi:
+    def api(self, service: JsonApi, wire: type[Wire] = Wire, *, at_once: int = 64) -> AwsApi:
         """A client that `close` closes."""
         made = AwsApi(
             service,
@@ -60,6 +60,8 @@ class TaskParts:
             identity=self._identity,
             resilience=self._resilience,
             dependencies=self.dependencies,
+            wire=wire,
+            at_once=at_once,
         )
         self._apis.append(made)
         return made

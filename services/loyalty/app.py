@@ -12,8 +12,11 @@ from botocore.exceptions import BotoCoreError
 
 from services import catalog
 from services.chassis import log
+from services.chassis.aws import data_api
+from services.chassis.aws.data_api import DataApi, WarehouseAddress
 from services.chassis.aws.errors import AwsError
-from services.chassis.aws.json_apis import SECRETS
+from services.chassis.aws.json_apis import REDSHIFT_DATA, SECRETS
+from services.chassis.aws.objects import S3, Objects, RestWire
 from services.chassis.environment import ConfigurationError
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.parts import TaskParts
@@ -28,9 +31,11 @@ from services.chassis.web.health import Dependencies
 from services.chassis.web.operators import Operators
 from services.loyalty import board, store
 from services.loyalty.board import Board
+from services.loyalty.members import Members
 from services.loyalty.routes import ROUTE, add_routes
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.store import NO_PATIENCE, AuroraStore, Patience, StoreUnavailable
+from services.loyalty.tiers import TierAnalytics
 
 SERVICE: Final = catalog.http_service("loyalty")
 LATENCY: Final = "AccrualLatency"
@@ -64,17 +69,28 @@ class Parts(TaskParts):
     """The clients of one instance."""
 
     def __init__(self, settings: LoyaltySettings) -> None:
+        dependencies = Dependencies(
+            "cloudwatch", "secretsmanager", "s3", "redshift-data", store.NAME, board.NAME, data_api.NAME
+        )
         super().__init__(
-            settings,
-            namespace=SERVICE.namespace,
-            redis_url=settings.cafe_memorydb_url,
-            dependencies=Dependencies("cloudwatch", "secretsmanager", store.NAME, board.NAME),
+            settings, namespace=SERVICE.namespace, redis_url=settings.cafe_memorydb_url, dependencies=dependencies
         )
         self.settings = settings
         self.secrets = self.api(SECRETS)
         patience = Patience() if self.is_resilient else NO_PATIENCE
         self.store = AuroraStore(settings.cafe_aurora_writer_url, self._login, self.dependencies, patience)
         self.board = Board(self.redis, self.dependencies)
+        address = WarehouseAddress(
+            cluster=settings.warehouse_cluster,
+            database=settings.warehouse_database,
+            secret=settings.warehouse_secret,
+        )
+        warehouse = DataApi(self.api(REDSHIFT_DATA), address, self.dependencies)
+        files = Objects(self.api(S3, RestWire), settings.members_bucket)
+        self.members = Members(
+            self.store, files, warehouse, role=settings.warehouse_role, period_s=settings.members_period_s
+        )
+        self.tiers = TierAnalytics(warehouse)
 
     async def _login(self) -> Mapping[str, str]:
         answer = await self.secrets.call("GetSecretValue", {"SecretId": self.settings.database_secret})
@@ -83,7 +99,7 @@ class Parts(TaskParts):
         return {"user": login.user, "password": login.password}
 
     async def prepare(self) -> None:
-        """Make the tables as soon as there is a database."""
+        """Make the tables as soon as there is a database, and begin the work that needs them."""
         while True:
             try:
                 await self.store.prepare()
@@ -91,9 +107,12 @@ class Parts(TaskParts):
                 _log.warning("no tables yet", extra={"error": str(error)})
                 await asyncio.sleep(PREPARE_AGAIN_S)
             else:
-                return
+                break
+        self.background.start("members", self.members.keep())
+        self.background.start("leaderboard", self.board.keep(self.store.leaders))
 
     async def close_stores(self) -> None:
+        await self.tiers.close()
         await self.store.close()
 
 
@@ -118,7 +137,7 @@ def build(parts: Parts) -> Gateway:
     )
     operators = Operators(parts.secrets, settings.operator_token_secret)
     add_stress_routes(app, SERVICE.stress_path, SERVICE.stress, operators, stress)
-    add_routes(app, parts.store, parts.board)
+    add_routes(app, parts.store, parts.board, parts.tiers)
     return Gateway(
         app,
         traffic=parts.traffic,

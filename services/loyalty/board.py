@@ -1,9 +1,12 @@
 """The leaderboard in MemoryDB: who has earned most, kept sorted as points come in.
 
-A courtesy, not the truth: what cannot be noted is made good from the database, and the answer says that it was.
+A courtesy, not the truth: what cannot be noted is made good from the database, and the answer says that it was. An
+instance that could not note something fills the board again as soon as MemoryDB is back, for the others read it too.
 """
 
+import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from redis.exceptions import RedisError
@@ -11,6 +14,7 @@ from redis.exceptions import RedisError
 from services.chassis.redis.cache import Breaker
 from services.chassis.web.health import Dependencies
 from services.loyalty.domain import Account
+from services.loyalty.store import StoreUnavailable
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -19,6 +23,9 @@ NAME: Final = "memorydb"
 KEY: Final = "loyalty:leaderboard"
 MOST: Final = 1000
 """Customers that the board holds; no page asks for more."""
+
+LOOK_S: Final = 1.0
+"""How soon a board that is stale is looked after."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +63,16 @@ class Board:
         """Begin anew with the database's word."""
         await self.note(*leaders)
         self._is_stale = self._breaker_is_open()
+
+    async def keep(self, leaders: Callable[[int], Awaitable[list[Account]]], look_s: float = LOOK_S) -> None:
+        """Until cancelled: fill the board whenever it is stale, and MemoryDB and `leaders`, the database, answer."""
+        while True:
+            if self._is_stale and await self.top(1) is not None:
+                try:
+                    await self.fill(await leaders(MOST))
+                except StoreUnavailable as error:
+                    _log.warning("the leaderboard stays stale", extra={"error": str(error)})
+            await asyncio.sleep(look_s)
 
     async def top(self, count: int) -> list[tuple[str, int]] | None:
         """Customers with their points, most first."""

@@ -8,12 +8,16 @@ from fastapi import FastAPI, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from services.chassis.aws.data_api import WarehouseAway
 from services.chassis.web.api import json_response
 from services.chassis.web.problems import HttpProblem, unavailable
 from services.loyalty.domain import MAX_CENTS, MAX_POINTS, TIERS, Account
 from services.loyalty.store import EntryConflict, NoSuchAccount, NotEnoughPoints, Store, StoreUnavailable
+from services.loyalty.tiers import TierReport
 
 ROUTE: Final = "/loyalty"
+AGAIN_S: Final = 5
+"""When to ask for the tiers again while the warehouse is away: it takes its time."""
 _ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$"
 Customer = Annotated[str, Path(pattern=_ID)]
 
@@ -54,11 +58,18 @@ class Leaderboard(Protocol):
     async def top(self, count: int) -> list[tuple[str, int]] | None: ...  # None: cannot say
 
 
-def add_routes(app: FastAPI, store: Store, board: Leaderboard) -> None:
+class Analytics(Protocol):
+    """What the tiers are worth. Raises `WarehouseAway`."""
+
+    async def report(self) -> TierReport: ...
+
+
+def add_routes(app: FastAPI, store: Store, board: Leaderboard, analytics: Analytics) -> None:
     """Add the loyalty endpoints to `app`."""
     _add_accounts(app, store)
     _add_changes(app, store, board)
     _add_leaderboard(app, store, board)
+    _add_analytics(app, analytics)
 
 
 def _add_accounts(app: FastAPI, store: Store) -> None:
@@ -119,6 +130,28 @@ def _add_leaderboard(app: FastAPI, store: Store, board: Leaderboard) -> None:
             found = [(each.customer_id, each.earned) for each in accounts[:limit]]
         leaders = [{"customer_id": name, "earned": earned} for name, earned in found]
         return json_response({"degraded": is_degraded, "leaders": leaders})
+
+
+def _add_analytics(app: FastAPI, analytics: Analytics) -> None:
+    @app.get(f"{ROUTE}/analytics/tiers", tags=["analytics"], summary="Members, points and revenue of each tier")
+    async def tiers() -> Response:
+        """As the warehouse knows them, some time after the accounts: `as_of` in Unix seconds."""
+        try:
+            report = await analytics.report()
+        except WarehouseAway as error:
+            detail = "the warehouse does not answer; points and tiers are not concerned"
+            raise unavailable(detail, retry_after_s=AGAIN_S) from error
+        worths = [
+            {
+                "tier": each.tier,
+                "members": each.members,
+                "balance": each.balance,
+                "earned": each.earned,
+                "revenue": f"{each.revenue_cents // 100}.{each.revenue_cents % 100:02d}",
+            }
+            for each in report.tiers
+        ]
+        return json_response({"as_of": report.as_of, "tiers": worths})
 
 
 def _shown(account: Account) -> dict[str, object]:

@@ -14,3 +14,12 @@ class LoyaltySettings(ChassisSettings):
     cafe_aurora_writer_url: str = Field(pattern=r"^postgres(ql)?://[^\s]+$")
     cafe_memorydb_url: Annotated[str, AfterValidator(with_a_port_if_any)] = Field(pattern=r"^rediss?://[^\s]+$")
     database_secret: str = Field(min_length=1, max_length=2048)
+    members_bucket: str = Field(pattern=r"^[a-z0-9.-]{3,63}$")
+    members_period_s: float = Field(default=60.0, gt=0, le=86_400)
+    """How often the accounts may be copied into the warehouse."""
+    warehouse_cluster: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")
+    warehouse_database: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    warehouse_secret: str = Field(min_length=1, max_length=2048)
+    """ARN of the secret with the cluster's login. Only Redshift reads it; this service never sees the password."""
+    warehouse_role: str = Field(default="default", pattern=r"^(default|arn:aws[a-z-]*:iam::\d{12}:role/[\w/-]{1,512})$")
+    """Whom the cluster reads the bucket as."""

@@ -1,5 +1,8 @@
 """Accounts and their ledger in Aurora: every change of points is a row, written once, and the sum of them the balance.
 
+`sequence` is drawn while the account is locked: a customer's entries have the order in which their points were added,
+so that whoever works through them finds the tier that each was reckoned by.
+
 Whatever is asked twice under the same id counts once, so a commit whose answer was lost may be asked again.
 """
 
@@ -26,15 +29,24 @@ CREATE SCHEMA IF NOT EXISTS loyalty;
 CREATE TABLE IF NOT EXISTS loyalty.accounts (
     customer_id text PRIMARY KEY,
     balance bigint NOT NULL DEFAULT 0 CHECK (balance >= 0),
-    earned bigint NOT NULL DEFAULT 0 CHECK (earned >= balance)
+    earned bigint NOT NULL DEFAULT 0 CHECK (earned >= balance),
+    opened bigint GENERATED ALWAYS AS IDENTITY
 );
 CREATE TABLE IF NOT EXISTS loyalty.ledger (
     entry_id text PRIMARY KEY,
     customer_id text NOT NULL REFERENCES loyalty.accounts,
     points bigint NOT NULL,
     total_cents bigint,
+    sequence bigint GENERATED ALWAYS AS IDENTITY,
     written_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE TABLE IF NOT EXISTS loyalty.member_copies (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    mark text NOT NULL DEFAULT '',
+    is_final boolean NOT NULL DEFAULT false,
+    copied_at timestamptz NOT NULL DEFAULT to_timestamp(0)
+);
+INSERT INTO loyalty.member_copies DEFAULT VALUES ON CONFLICT DO NOTHING;
 CREATE INDEX IF NOT EXISTS accounts_by_earned ON loyalty.accounts (earned DESC, customer_id);
 """
 _FIND: Final = "SELECT balance, earned FROM loyalty.accounts WHERE customer_id = %s"
@@ -124,7 +136,7 @@ class AuroraStore:
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
             await connection.execute(sql.SQL(_SCHEMA))
 
-        await self._run(make)
+        await self.run(make)
 
     async def close(self) -> None:
         await self._pool.close(timeout=1.0)
@@ -138,7 +150,7 @@ class AuroraStore:
             )
             return await _locked(connection, customer_id), made.rowcount == 1
 
-        return await self._run(work)
+        return await self.run(work)
 
     async def find(self, customer_id: str) -> Account:
         """`NoSuchAccount` where there is none."""
@@ -146,7 +158,7 @@ class AuroraStore:
         async def work(connection: "AsyncConnection[Any]") -> Account:
             return _account(customer_id, await _row(connection, customer_id, _FIND))
 
-        return await self._run(work)
+        return await self.run(work)
 
     async def accrue(self, customer_id: str, order_id: str, total_cents: int) -> tuple[Account, int]:
         """The points of an order, once however often it is asked; opens the account. `EntryConflict`."""
@@ -165,7 +177,7 @@ class AuroraStore:
                 return account, int(known[1])
             return await _change(connection, customer_id, points, points), points
 
-        return await self._run(work)
+        return await self.run(work)
 
     async def redeem(self, customer_id: str, redemption_id: str, points: int) -> Account:
         """Take points away, once. `NoSuchAccount`, `NotEnoughPoints`, `EntryConflict`."""
@@ -181,7 +193,7 @@ class AuroraStore:
                 raise NotEnoughPoints(f"there are {account.balance} points")
             return await _change(connection, customer_id, -points, 0)
 
-        return await self._run(work)
+        return await self.run(work)
 
     async def leaders(self, count: int) -> list[Account]:
         """Those who have earned most."""
@@ -193,10 +205,13 @@ class AuroraStore:
             )
             return [_account(row[0], row[1:]) for row in await rows.fetchall()]
 
-        return await self._run(work)
+        return await self.run(work)
 
-    async def _run(self, work: Work[T]) -> T:
-        """`work` in a transaction of its own, again on another connection when that one was at fault."""
+    async def run(self, work: Work[T]) -> T:
+        """`work` in a transaction of its own, again on another connection when that one was at fault.
+
+        `StoreUnavailable`, and whatever `work` raises.
+        """
         patience = self._patience
         for attempt in range(1, patience.attempts + 1):
             try:

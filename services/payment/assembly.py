@@ -14,14 +14,18 @@ from services.chassis.figures.reporter import Reporter
 from services.chassis.postgres.wire import DatabaseRefused
 from services.chassis.resilience import deadline
 from services.chassis.web.health import Dependencies
+from services.payment import accrual, capture, loyalty, pool
+from services.payment.accrual import Accruer, Pauses
 from services.payment.capture import Cashier
 from services.payment.card import SimulatedNetwork
 from services.payment.ledger import Ledger
+from services.payment.loyalty import Loyalty
 from services.payment.messages import Batch, read_batch
-from services.payment.pool import NAME, DatabaseUnavailable, Pool, StubbornPool, WriterPool
-from services.payment.publish import DeadLetters, PaidEvents
+from services.payment.pool import DatabaseUnavailable, Pool, StubbornPool, WriterPool
+from services.payment.publish import Accruals, DeadLetters, PaidEvents
 from services.payment.rehearsal import Guard, Rehearsal
 from services.payment.secret import DatabaseSecret
+from services.payment.setbacks import Setbacks
 from services.payment.settings import PaymentSettings, read_settings
 from services.payment.store import PaymentTable
 
@@ -31,6 +35,7 @@ RETRIES: Final = "Retries"
 RECONNECTS: Final = "LedgerReconnects"
 INIT_S: Final = 2.0
 """How long a sandbox looks for the writer while it starts; Lambda gives it 10 s for all of it."""
+_APIS: Final = ("dynamodb", "sqs", "kinesis", "cloudwatch", "secretsmanager")
 MARGIN_S: Final = 0.5
 """What an invocation keeps to give its answer in."""
 
@@ -53,7 +58,7 @@ class Payment:
         self._settings = settings
         self._is_resilient = settings.is_resilient
         self._keys = keys_of_function(environ)
-        self._dependencies = Dependencies("dynamodb", "sqs", "kinesis", "cloudwatch", "secretsmanager", NAME)
+        self._dependencies = Dependencies(*_APIS, pool.NAME, loyalty.NAME)
         self._apis: list[BlockingApi] = []
         self._figures = Figures({"Environment": settings.environment})
         self._figures.declare(RETRIES, RECONNECTS)
@@ -68,14 +73,24 @@ class Payment:
         self._pool: Pool = self._make_pool()
         self._ledger = Ledger(self._pool)
         payments = PaymentTable(self._api(DYNAMODB), payments=settings.payments_table, orders=settings.orders_table)
-        cards = SimulatedNetwork(settings.cards)
+        cards, sqs = SimulatedNetwork(settings.cards), self._api(SQS)
         self._cashier = Cashier(
             cards=cards,
             ledger=self._ledger,
             payments=payments,
-            events=PaidEvents(self._api(KINESIS), settings.order_stream),
-            dead_letters=DeadLetters(self._api(SQS), settings.dead_letter_url),
+            announcements=(
+                PaidEvents(self._api(KINESIS), settings.order_stream),
+                Accruals(sqs, settings.accrual_queue_url),
+            ),
+            setbacks=Setbacks(DeadLetters(sqs, settings.dead_letter_url), self._figures, buried=capture.BURIED),
             figures=self._figures,
+        )
+        self._loyalty = Loyalty(settings.loyalty_url, self._patience.timeouts, self._dependencies)
+        self._accruer = Accruer(
+            self._loyalty,
+            Setbacks(DeadLetters(sqs, settings.accrual_dead_letter_url), self._figures, buried=accrual.BURIED),
+            Pauses(sqs, settings.accrual_queue_url),
+            self._figures,
         )
         guard = Guard(secretsmanager, settings.operator_token_secret)
         self._rehearsal = Rehearsal(guard, cards=cards, ledger=self._ledger, payments=payments)
@@ -138,7 +153,10 @@ class Payment:
         if "health" in event:
             return self._health()
         batch = read_batch(event)
-        self._cashier.process(batch)
+        if batch.queue == self._settings.accrual_queue_url.rpartition("/")[2]:
+            self._accruer.process(batch)
+        else:
+            self._cashier.process(batch)
         # Without resilience every message counts as done, whatever became of it: the suites must notice.
         return batch.answer() if self._is_resilient else Batch(()).answer()
 
@@ -156,6 +174,7 @@ class Payment:
     def close(self) -> None:
         """Close every connection. Lambda ends a sandbox without asking; whoever makes one otherwise ends it so."""
         self._pool.close()
+        self._loyalty.close()
         for api in self._apis:
             api.close()
 

@@ -13,7 +13,7 @@
        │                                                                                    │
     payment `captured` + order `paid` (one transaction for the batch)                       │
        │                                                                                    v
-       └──────────────────────────────────────────────────────────────────> `order_paid` to the stream ──> done
+       └──────────────────────────────────────> `order_paid` to the stream, its points to their queue ──> done
 
 Each step can be repeated: the card network knows an order's id as its key, the ledger its primary key, the tables their
 conditions. A message that comes again runs through all of it and finds what is there. Once one of a customer's messages
@@ -34,7 +34,8 @@ from services.payment.domain import Capture, Demand, OrderFacts, PaymentFacts, P
 from services.payment.ledger import Approval, Ledger, LedgerConflict
 from services.payment.messages import Batch, Message
 from services.payment.pool import RESERVE_S, DatabaseUnavailable
-from services.payment.publish import DeadLetters, PaidEvents
+from services.payment.publish import Announcements
+from services.payment.setbacks import Setbacks
 from services.payment.store import PaymentTable, Settlement
 
 CAPTURED: Final = "PaymentsCaptured"
@@ -92,17 +93,17 @@ class Cashier:
         cards: CardNetwork,
         ledger: Ledger,
         payments: PaymentTable,
-        events: PaidEvents,
-        dead_letters: DeadLetters,
+        announcements: Sequence[Announcements],
+        setbacks: Setbacks,
         figures: Figures,
     ) -> None:
         self._cards = cards
         self._ledger = ledger
         self._payments = payments
-        self._events = events
-        self._dead_letters = dead_letters
+        self._announcements = announcements
+        self._setbacks = setbacks
         self._figures = figures
-        figures.declare(CAPTURED, DECLINED, BURIED, DEFERRED, WITHOUT_WRITER)
+        figures.declare(CAPTURED, DECLINED, DEFERRED, WITHOUT_WRITER)
 
     def process(self, batch: Batch) -> None:
         """Take every message of `batch` as far as it goes; afterwards the batch says which must come again."""
@@ -122,11 +123,11 @@ class Cashier:
             try:
                 demands.append((message, read_demand(message.body)))
             except Poison as poison:
-                self._bury(batch, message, str(poison))
+                self._setbacks.bury(batch, message, str(poison))
         try:
             known = self._payments.read(demand.order_id for _, demand in demands)
         except AwsError as error:
-            self._defer(batch, [message for message, _ in demands], "the tables cannot be read", error)
+            self._setbacks.defer(batch, [message for message, _ in demands], "the tables cannot be read", error)
             return []
         cases: dict[str, Case] = {}
         for message, demand in demands:
@@ -134,10 +135,10 @@ class Cashier:
             try:
                 check(demand, order)
             except Poison as poison:
-                self._bury(batch, message, str(poison))
+                self._setbacks.bury(batch, message, str(poison))
                 continue
             if demand.order_id in cases:  # the second of a pair waits for what becomes of the first
-                self._defer(batch, [message], "the batch holds the same order twice", None)
+                self._setbacks.defer(batch, [message], "the batch holds the same order twice", None)
             elif order is not None:
                 payment = known.payments.get(demand.order_id)
                 cases[demand.order_id] = Case(message=message, demand=demand, order=order, payment=payment)
@@ -158,7 +159,7 @@ class Cashier:
         for case in cases:
             answer = answers[case.demand.order_id]
             if isinstance(answer, Silent):
-                self._defer(batch, [case.message], "the card network is silent", None)
+                self._setbacks.defer(batch, [case.message], "the card network is silent", None)
                 self._remember(case, attempts[case.demand.order_id])
             elif batch.is_open(case.message):
                 decided.append(Decided(case=case, answer=answer, attempts=attempts[case.demand.order_id]))
@@ -208,9 +209,9 @@ class Cashier:
     def _refused(self, batch: Batch, message: Message, refusal: DatabaseRefused | LedgerConflict) -> None:
         """Only what the order itself is to blame for is given up: a full disk or a deadlock is no reason to lose it."""
         if isinstance(refusal, DatabaseRefused) and not refusal.is_of_values:
-            self._defer(batch, [message], "the ledger cannot book it now", refusal)
+            self._setbacks.defer(batch, [message], "the ledger cannot book it now", refusal)
         else:
-            self._bury(batch, message, f"the ledger refuses it: {refusal}")
+            self._setbacks.bury(batch, message, f"the ledger refuses it: {refusal}")
 
     def _booked(self, approved: Sequence[Decided]) -> dict[str, Capture]:
         approvals = [
@@ -234,7 +235,7 @@ class Cashier:
             written = pairs
         except AwsError as error:
             if not (error.is_condition or error.is_conflict):
-                self._defer(batch, [case.message for case, _ in pairs], UNWRITTEN, error)
+                self._setbacks.defer(batch, [case.message for case, _ in pairs], UNWRITTEN, error)
                 return []
             written = [(case, one) for case, one in pairs if self._settle_one(batch, case, one)]
         self._account(written)
@@ -250,7 +251,7 @@ class Cashier:
             if error.is_condition and self._is_settled(settlement):
                 return True
             why = "the tables say something else than the ledger" if error.is_condition else UNWRITTEN
-            self._defer(batch, [case.message], why, error)
+            self._setbacks.defer(batch, [case.message], why, error)
             return False
         return True
 
@@ -278,25 +279,18 @@ class Cashier:
             _log.info("captured", extra={**facts, "ms": round(seconds * 1e3, 1)})
 
     def _publish(self, batch: Batch, captured: Sequence[tuple[Case, Capture]]) -> None:
-        """Also for what was captured before: whether an event was sent then is not known."""
-        try:
-            taken = self._events.publish([capture for _, capture in captured])
-        except AwsError as error:
-            self._defer(batch, [case.message for case, _ in captured], "the stream does not take events", error)
+        """Also for what was captured before: whether it was announced then is not known."""
+        if not captured:
             return
-        left = [case.message for case, capture in captured if capture.demand.order_id not in taken]
-        self._defer(batch, left, "the stream did not take the event", None)
-
-    def _bury(self, batch: Batch, message: Message, reason: str) -> None:
-        try:
-            self._dead_letters.bury(message, reason)
-        except AwsError as error:
-            self._defer(batch, [message], "the dead-letter queue does not take a message", error)
-            return
-        self._figures.count(BURIED)
-        with correlation.bound(message.correlation_id):
-            details = {"reason": reason, "message_id": message.message_id, "body": message.body}
-            _log.error("dead-lettered", extra=details)
+        for announced in self._announcements:
+            try:
+                taken = announced.publish([capture for _, capture in captured])
+            except AwsError as error:
+                why = f"{announced.name} does not take captures"
+                self._setbacks.defer(batch, [case.message for case, _ in captured], why, error)
+                continue
+            left = [case.message for case, capture in captured if capture.demand.order_id not in taken]
+            self._setbacks.defer(batch, left, f"{announced.name} did not take the capture", None)
 
     def _remember(self, case: Case, attempts: int) -> None:
         """Keep the count of attempts, for the next delivery and for whoever looks; not worth failing for."""
@@ -307,15 +301,9 @@ class Cashier:
 
     def _without_writer(self, batch: Batch, cases: Sequence[Case], error: DatabaseUnavailable) -> None:
         self._figures.count(WITHOUT_WRITER)
-        self._defer(batch, [case.message for case in cases], "the ledger has no writer: the messages wait", error)
-
-    def _defer(self, batch: Batch, messages: Sequence[Message], why: str, error: Exception | None) -> None:
-        """A line for each message, under its own correlation id: an order's whole story is found by that."""
-        details = {} if error is None else {"error": str(error)}
-        for message in messages:
-            batch.fail(message)
-            with correlation.bound(message.correlation_id):
-                _log.warning(why, extra={**details, "message_id": message.message_id})
+        self._setbacks.defer(
+            batch, [case.message for case in cases], "the ledger has no writer: the messages wait", error
+        )
 
 
 def _settlement(one: Decided, captures: Mapping[str, Capture]) -> Settlement | None:

@@ -55,21 +55,26 @@ class Capture(NamedTuple):
     captured_at: float
 
 
+class Accrual(NamedTuple):
+    """An order whose points are to be added, captured at `captured_at`."""
+
+    order_id: str
+    customer_id: str
+    amount_cents: int
+    correlation_id: str
+    captured_at: float
+
+
 def read_demand(body: str) -> Demand:
     """The demand in a message of the order service; `Poison` says what is wrong with it."""
-    try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise Poison("malformed: the body is not JSON") from None
-    if not isinstance(fields, dict):
-        raise Poison("malformed: the body is not an object")
+    fields = _fields(body)
     return Demand(
         order_id=_identifier(fields, "order_id"),
         customer_id=_identifier(fields, "customer_id"),
         store_id=_identifier(fields, "store_id"),
         amount_cents=_cents(fields.get("total_amount")),
         correlation_id=_identifier(fields, "correlation_id"),
-        placed_at=_moment(fields.get("placed_at")),
+        placed_at=_moment(fields.get("placed_at"), "placed_at"),
     )
 
 
@@ -84,9 +89,47 @@ def check(demand: Demand, order: OrderFacts | None) -> None:
         raise Poison(f"another amount: {asked} is asked for, {ordered} was ordered")
 
 
+def read_accrual(body: str) -> Accrual:
+    """The accrual in a message of our own (`accrual_message`); `Poison` says what is wrong with it."""
+    fields = _fields(body)
+    captured_at = _moment(fields.get("captured_at"), "captured_at")
+    if captured_at is None:
+        raise Poison("malformed: captured_at is missing")
+    return Accrual(
+        order_id=_identifier(fields, "order_id"),
+        customer_id=_identifier(fields, "customer_id"),
+        amount_cents=_cents(fields.get("total_amount")),
+        correlation_id=_identifier(fields, "correlation_id"),
+        captured_at=captured_at,
+    )
+
+
+def accrual_message(capture: Capture) -> str:
+    """What asks for the points of `capture`, as `read_accrual` reads it."""
+    demand = capture.demand
+    fields = {
+        "order_id": demand.order_id,
+        "customer_id": demand.customer_id,
+        "total_amount": decimal(demand.amount_cents),
+        "correlation_id": demand.correlation_id,
+        "captured_at": capture.captured_at,
+    }
+    return orjson.dumps(fields).decode()
+
+
 def decimal(amount_cents: int) -> str:
     """Cents as the wire shows them: `12.50`."""
     return f"{amount_cents // 100}.{amount_cents % 100:02d}"
+
+
+def _fields(body: str) -> dict[str, object]:
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Poison("malformed: the body is not JSON") from None
+    if not isinstance(fields, dict):
+        raise Poison("malformed: the body is not an object")
+    return fields
 
 
 def _identifier(fields: dict[str, object], name: str) -> str:
@@ -103,9 +146,9 @@ def _cents(value: object) -> int:
     return cents
 
 
-def _moment(value: object) -> float | None:
+def _moment(value: object, name: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e11:
-        raise Poison("malformed: placed_at must be Unix seconds")
+        raise Poison(f"malformed: {name} must be Unix seconds")
     return float(value)

@@ -11,12 +11,14 @@ import orjson
 
 
 class Message(NamedTuple):
-    """One message. `group` is its message group, "" on a queue that has none."""
+    """One message. `group` is its message group, "" on a queue that has none; this is its `receives`-th delivery."""
 
     message_id: str
     body: str
     group: str
     deduplication_id: str
+    receipt: str = ""
+    receives: int = 1
 
     @property
     def correlation_id(self) -> str | None:
@@ -30,10 +32,11 @@ class Message(NamedTuple):
 
 
 class Batch:
-    """The messages of one invocation in their order; remembers which have failed."""
+    """The messages of one invocation in their order; remembers which have failed. `queue`: the name of their queue."""
 
-    def __init__(self, messages: Iterable[Message]) -> None:
+    def __init__(self, messages: Iterable[Message], queue: str = "") -> None:
         self.messages = tuple(messages)
+        self.queue = queue
         self._failed: dict[str, None] = {}
 
     def fail(self, message: Message) -> None:
@@ -60,7 +63,8 @@ def read_batch(event: Mapping[str, object]) -> Batch:
     records = event.get("Records")
     if not isinstance(records, list):
         raise ValueError("the event is not a batch of SQS messages: it has no list of Records")  # noqa: TRY004 - of our input
-    return Batch(_message(record) for record in records)
+    messages = [_message(record) for record in records]
+    return Batch(messages, queue=str(records[0].get("eventSourceARN", "")).rpartition(":")[2] if records else "")
 
 
 def _message(record: object) -> Message:
@@ -73,6 +77,8 @@ def _message(record: object) -> Message:
             body=str(record["body"]),
             group=str(attributes.get("MessageGroupId", "")),
             deduplication_id=str(attributes.get("MessageDeduplicationId", record["messageId"])),
+            receipt=str(record.get("receiptHandle", "")),
+            receives=int(attributes.get("ApproximateReceiveCount", 1)),
         )
     except KeyError as missing:
         raise ValueError(f"a record of the event has no {missing}") from None

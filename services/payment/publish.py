@@ -1,17 +1,34 @@
-"""Whom payment notifies: the stream of order events, and the dead-letter queue about what can never be paid."""
+"""Whom payment notifies: the stream of order events, the queue of points, and the dead letters of what never can be."""
 
 import base64
 from collections.abc import Sequence
+from typing import Final, Protocol
 
 import orjson
 
 from services.chassis.aws.blocking import BlockingCaller
-from services.payment.domain import Capture, decimal
+from services.payment.domain import Capture, accrual_message, decimal
 from services.payment.messages import Message
+
+_SQS_BATCH: Final = 10
+"""What SendMessageBatch takes at most."""
+
+
+class Announcements(Protocol):
+    """Somebody who has to hear of every capture, at least once. `name` for a person: "the stream", for one."""
+
+    @property
+    def name(self) -> str: ...
+
+    def publish(self, captures: Sequence[Capture]) -> set[str]:
+        """Pass `captures` on; the ids of the orders that were taken. `AwsError`."""
+        ...
 
 
 class PaidEvents:
     """`order_paid` on the Kinesis stream: at least once, a customer's in one shard."""
+
+    name = "the stream"
 
     def __init__(self, kinesis: BlockingCaller, stream: str) -> None:
         self._kinesis = kinesis
@@ -34,6 +51,39 @@ class PaidEvents:
             for capture, result in zip(captures, results, strict=True)
             if not result.get("ErrorCode")
         }
+
+
+class Accruals:
+    """Messages that ask for an order's points: at least once, a customer's in their order."""
+
+    name = "the points' queue"
+
+    def __init__(self, sqs: BlockingCaller, queue_url: str) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+
+    def publish(self, captures: Sequence[Capture]) -> set[str]:
+        """Send a message for each; the order ids that were taken. `AwsError` when it was not even asked for all."""
+        taken: set[str] = set()
+        for first in range(0, len(captures), _SQS_BATCH):
+            taken |= self._send(captures[first : first + _SQS_BATCH])
+        return taken
+
+    def _send(self, captures: Sequence[Capture]) -> set[str]:
+        entries = [
+            {
+                "Id": str(number),
+                "MessageBody": accrual_message(capture),
+                "MessageGroupId": capture.demand.customer_id,
+                "MessageDeduplicationId": capture.demand.order_id,
+            }
+            for number, capture in enumerate(captures)
+        ]
+        answer = self._sqs.call("SendMessageBatch", {"QueueUrl": self._queue_url, "Entries": entries})
+        taken = answer.get("Successful")
+        if not isinstance(taken, list):
+            return set()
+        return {captures[int(one["Id"])].demand.order_id for one in taken}
 
 
 class DeadLetters:

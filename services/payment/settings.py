@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from services.chassis.environment import Variables
+from services.chassis.http.exchange import Origin
 from services.chassis.postgres.connection import Address
 
 
@@ -29,6 +30,9 @@ class PaymentSettings(NamedTuple):
     orders_table: str
     order_stream: str
     dead_letter_url: str
+    accrual_queue_url: str
+    accrual_dead_letter_url: str
+    loyalty_url: str
     database: Address
     database_secret: str
     operator_token_secret: str
@@ -49,6 +53,9 @@ def read_settings(environ: Mapping[str, str]) -> PaymentSettings:
             orders_table=read.text("ORDERS_TABLE"),
             order_stream=read.text("ORDER_STREAM"),
             dead_letter_url=read.text("PAYMENT_DEAD_LETTER_URL"),
+            accrual_queue_url=read.text("ACCRUAL_QUEUE_URL"),
+            accrual_dead_letter_url=read.text("ACCRUAL_DEAD_LETTER_URL"),
+            loyalty_url=read.converted("CAFE_NLB_URL", _origin, ""),
             database=read.converted("CAFE_AURORA_WRITER_URL", Address.read, _NOWHERE),
             database_secret=read.text("DATABASE_SECRET"),
             operator_token_secret=read.text("OPERATOR_TOKEN_SECRET"),
@@ -60,6 +67,11 @@ def read_settings(environ: Mapping[str, str]) -> PaymentSettings:
             ),
         )
     return settings  # noqa: RET504 - leaving the block is what checks it
+
+
+def _origin(text: str) -> str:
+    Origin.read(text)
+    return text.rstrip("/")
 
 
 _NOWHERE = Address(host="", port=0, database="", ssl_mode="disable", root_certificate=None)

@@ -40,12 +40,13 @@ class Background:
         self._log = log
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def spawn(self, work: Coroutine[Any, Any, None], what: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], what: str) -> "asyncio.Task[None]":
         """Let `work` run; a defect that ends it is logged as one of `what`."""
         task = asyncio.create_task(work, name=what)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         log_defect(task, self._log, what)
+        return task
 
     async def close(self) -> None:
         await end(*self.tasks)

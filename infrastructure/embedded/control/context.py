@@ -12,6 +12,7 @@ from infrastructure.state import StateFolder
 
 if TYPE_CHECKING:  # controllers are built from these; at run time only the assembly needs to know them
     from infrastructure.embedded.control.metrics import Metrics
+    from infrastructure.embedded.engines.warehouse.warehouse import Warehouse
     from infrastructure.embedded.gateway.pages import Page
     from infrastructure.embedded.moto.records import Backends
     from infrastructure.embedded.network.edges import Network
@@ -25,8 +26,12 @@ class Couplings:
 
     instance_endpoint: Callable[[str], "Endpoint | None"] = lambda _instance: None
     """EC2's, for load balancers: where what an instance serves is reached; None while it does not run."""
+    lifecycle_state: Callable[[str], str | None] = lambda _instance: None
+    """Auto Scaling's, for an instance's metadata: the state its group wants it in; None outside of groups."""
     set_master_password: Callable[[str, str], Awaitable[None]] | None = None
     """RDS's, for rotations: changes the password of a cluster's master user. `EnvironmentFault`: not now."""
+    warehouse: Callable[[str], "Warehouse | None"] = lambda _cluster: None
+    """Redshift's, for its Data API: the warehouse of a cluster; None when there is no such cluster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

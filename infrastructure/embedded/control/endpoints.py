@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.network.edges import NOWHERE, Place
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment, TcpListener, Upstream
 
 _TAG = {"Key": "Project", "Value": "cloudcafe"}
@@ -37,6 +38,8 @@ class Entrance:
     known_as: str = ""
     url: str = "{host}:{port}"
     stale_s: float = 0.0
+    place: Place = NOWHERE
+    """Its servers' security groups, and the port that their rules are about: the engine's own."""
 
 
 @dataclass(slots=True)
@@ -87,9 +90,9 @@ class Entrances:
     def _make_known(self, entrances: Sequence[Entrance], seen: Mapping[str, tuple[Endpoint, ...]]) -> None:
         own = {entrance.known_as: entrance for entrance in reversed(entrances)}
         for name in self._known:
-            self._context.network.set_upstream(name, seen[own[name].name] if name in own else ())
-            if name in own:
-                entrance, network = own[name], self._context.network
+            entrance, network = own.get(name), self._context.network
+            network.set_upstream(name, seen[entrance.name] if entrance else (), entrance.place if entrance else None)
+            if entrance is not None:
                 url = entrance.url.format(host=entrance.host, port=entrance.port, password=network.password(name))
                 network.expose(name.replace("-", "_"), url)
 

@@ -84,11 +84,14 @@ class Reconciler:
         for controller in self._controllers.values():
             self._wake(controller)
 
-    def wake(self, name: str) -> None:
-        """Let the controller of that signing name reconcile soon; `KeyError` names the known ones."""
+    def wake(self, name: str, key: str | None = None) -> None:
+        """Let the controller of that signing name reconcile soon, or one object of it; `KeyError` names the known ones."""
         if name not in self._controllers:
             raise KeyError(f"no controller is called {name!r}; known: {', '.join(self._controllers)}")
-        self._wake(self._controllers[name])
+        if key is None:
+            self._wake(self._controllers[name])
+        elif self._is_running:
+            self._lane(self._controllers[name], key).wake.set()
 
     def notify(self, service: str, _operation: str = "") -> None:
         """A call to `service` (a signing name) changed something: wake every controller that watches it."""
@@ -130,12 +133,16 @@ class Reconciler:
         """Have every object of the controller looked at; by a tick only those that do not wait after a failure."""
         known = [key for name, key in self._lanes if name == controller.name]
         for key in dict.fromkeys((*_keys(controller), *known)) if self._is_running else ():
-            lane = self._lanes.get((controller.name, key))
-            if lane is None:
-                lane = self._lanes[controller.name, key] = _Lane(controller=controller, key=key)
-                self._passes.spawn(self._run(lane), f"reconcile {lane.title}")
+            lane = self._lane(controller, key)
             if not (is_tick and lane.error):
                 lane.wake.set()
+
+    def _lane(self, controller: Controller, key: str) -> _Lane:
+        lane = self._lanes.get((controller.name, key))
+        if lane is None:
+            lane = self._lanes[controller.name, key] = _Lane(controller=controller, key=key)
+            self._passes.spawn(self._run(lane), f"reconcile {lane.title}")
+        return lane
 
     async def _tick(self) -> None:
         while True:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from infrastructure.embedded.gateway.signing.credentials import Credentials
 from infrastructure.embedded.host.process import ProcessSpec
+from infrastructure.embedded.network.edges import NOWHERE, Place
 from infrastructure.embedded.network.envoy.model import Endpoint
 from infrastructure.embedded.pace import Pace
 from services import catalog
@@ -39,6 +40,8 @@ class Surroundings:
     secret: Callable[[str], str]
     credentials: Callable[[str, str], Credentials]
     """Those of a caller by its name and its role's."""
+    stand: Callable[[str, Place], None] = lambda _service, _place: None
+    """Tells the network where in the VPC a service's programs stand."""
 
     @classmethod
     def of(cls, context: "Context") -> "Surroundings":
@@ -50,16 +53,23 @@ class Surroundings:
             edge=context.network.edge,
             credentials=context.keyring.workload,
             password=context.network.password,
+            stand=context.network.stand,
             secret=lambda identity: str(secrets.get_secret_value(identity, None, None)["SecretString"]),
         )
 
     def environment(
-        self, configured: Mapping[str, str], caller: str, service: catalog.Service | None, role: str = ""
+        self,
+        configured: Mapping[str, str],
+        caller: str,
+        service: catalog.Service | None,
+        role: str = "",
+        place: Place | None = None,
     ) -> dict[str, str]:
         """What was configured, under who it is and where it reaches what it calls.
 
         A service of the catalogue gets its edges, each of which can fail alone; any other program, unless it was
-        configured otherwise, every API at the control plane. `role`: the name or ARN of the one it runs in.
+        configured otherwise, every API at the control plane. `role`: the name or ARN of the one it runs in; `place`:
+        its security groups and subnets.
         """
         keys = self.credentials(caller, role)
         identity = {
@@ -71,6 +81,7 @@ class Surroundings:
         }
         if service is None:
             return {"AWS_ENDPOINT_URL": self.url, **configured, **identity}
+        self.stand(service.name, place or NOWHERE)
         addresses = {edge: self.edge(service.name, edge.upstream) for edge in service.edges}
         edges = {
             edge.variable: edge.form.format(host=at.host, port=at.port, password=self.password(edge.upstream))
@@ -103,6 +114,7 @@ class Workload:
     environment: Mapping[str, str]
     role: str = ""
     """The name or ARN of the one it runs in; empty: one of its service's name."""
+    where: Place = NOWHERE
 
     def process(self, around: Surroundings) -> ProcessSpec:
         place = {"PORT": str(self.port), "CAFE_AVAILABILITY_ZONE": self.az, "CAFE_VCPU": f"{self.vcpu:g}"}
@@ -114,5 +126,7 @@ class Workload:
             entry=self.service.entry,
             port=self.port,
             az=self.az,
-            env=around.environment({**self.environment, **place}, self.service.name, self.service, self.role),
+            env=around.environment(
+                {**self.environment, **place}, self.service.name, self.service, self.role, self.where
+            ),
         )

@@ -7,6 +7,7 @@ a port is taken. Loopback is not private: a web page can post to it, so foreign 
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -86,7 +87,7 @@ class HttpServer:
         self._state = ServerState()
         self._server: asyncio.Server | None = None
 
-    async def serve(self, port: int) -> None:
+    async def serve(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Listen on 127.0.0.1:`port`; returns once connections are accepted. `OSError` when the port is taken."""
         config = uvicorn.Config(
             self._application,
@@ -102,7 +103,9 @@ class HttpServer:
         )
         config.load()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _BoundedHead(config, self._state), HOST, port, backlog=512)
+        self._server = await loop.create_server(
+            lambda: _BoundedHead(config, self._state), HOST, port, ssl=tls, backlog=512
+        )
 
     async def close(self) -> None:
         """Stop listening and cut what is open. Safe to call twice."""

@@ -2,7 +2,8 @@
 
 It takes the operation's members under AWS's names and gives those of its output, at once or as an awaitable; it may go
 on to moto, whose objects may be leaves of what it gives. What is bound here is asked before moto; calls from inside the
-daemon (CloudFormation, scaling) take the same way, without the wire.
+daemon (CloudFormation, scaling) take the same way, without the wire. An operation that streams, or moves too much for
+the codec, gives the answer itself.
 """
 
 import inspect
@@ -11,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from infrastructure.embedded.gateway.api import Api
+from infrastructure.embedded.gateway.call import Answer
 from infrastructure.embedded.gateway.checks import rules
 
 Members = Mapping[str, Any]
 """An operation's members under AWS's names."""
 Output = Mapping[str, Any]
-Method = Callable[[Members], "Output | Awaitable[Output | None] | None"]
+Method = Callable[[Members], "Output | Answer | Awaitable[Output | None] | None"]
 Tagged = Callable[[], Iterable[tuple[str, Mapping[str, str]]]]
 """The ARN and the tags of every resource on record."""
 _MARK = "__operation__"
@@ -122,6 +124,8 @@ class Operations:
             output: Any = self._moto(service, name, given)
         else:
             output = method(given)
+            if isinstance(output, Answer):
+                raise LookupError(f"{service}:{name} cannot be called from inside the daemon: it is for the wire")
             if inspect.isawaitable(output):
                 if inspect.iscoroutine(output):
                     output.close()

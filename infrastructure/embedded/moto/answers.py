@@ -15,8 +15,10 @@ def of_moto(call: Call) -> Answer:
     return direct.answer(call.api, call) if call.api.handler else wsgi.answer(call.api, call)
 
 
-def of_output(call: Call, output: Mapping[str, Any] | None) -> Answer:
-    """The answer to `call` whose members are `output`."""
+def of_output(call: Call, output: Mapping[str, Any] | Answer | None) -> Answer:
+    """The answer to `call` whose members are `output`, unless that is one already."""
+    if isinstance(output, Answer):
+        return output
     api, of = call.api, call.operation
     if api is None or of is None:
         raise NotImplementedError

@@ -3,14 +3,17 @@
     service ── edge(service, upstream) ──> Envoy listener ──> upstream: control plane, data store …
 
 An edge's port is stable for the platform's life, whatever happens to the upstream behind it. A dead upstream closes
-the connection at once, as a refusing host does.
+the connection at once, as a refusing host does. An edge that security groups do not permit is dark: `connect` to it
+times out, while the connections that are open live on, as on AWS, whose security groups are stateful.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
+from infrastructure.embedded.network.dark import DarkPorts
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment, TcpListener, Upstream
 
 OWNER = "network"
@@ -28,6 +31,22 @@ class PortSource(Protocol):
     def allocate(self) -> int: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in the VPC something stands: ids of its security groups and subnets, and the port that it serves at."""
+
+    groups: tuple[str, ...] = ()
+    subnets: tuple[str, ...] = ()
+    port: int = 0
+
+
+NOWHERE = Place()
+"""Of what no security group is known: nobody asks after it."""
+
+Permits = Callable[[Place, Place], bool]
+"""Whether a packet from the first place arrives at the second one's port."""
+
+
 class Network:
     """Knows who is behind each upstream's name and which edges exist; publishes them as one fragment."""
 
@@ -38,13 +57,31 @@ class Network:
         self._edges: dict[tuple[str, str], TcpListener] = {}
         self._endpoints: dict[str, str] = {}
         self._passwords: dict[str, str] = {}
+        self._services: dict[str, Place] = {}
+        self._places: dict[str, Place] = {}
+        self._dark_ports = DarkPorts()
+        self.permits: Permits = lambda _source, _target: True
+        """What security groups say; EC2's, once there is one."""
 
-    def set_upstream(self, name: str, endpoints: tuple[Endpoint, ...]) -> None:
-        """From now on new connections to `name` go to `endpoints` in turn; to none of them: closed at once."""
-        upstream = Upstream(name=name, endpoints=tuple(sorted(endpoints)))
-        if self._upstreams.get(name) != upstream:
-            self._upstreams[name] = upstream
+    def set_upstream(self, name: str, endpoints: tuple[Endpoint, ...], place: Place | None = None) -> None:
+        """From now on new connections to `name` go to `endpoints` in turn; to none of them: closed at once.
+
+        Only an upstream that has a `place` is asked after in the security groups.
+        """
+        upstream, place = Upstream(name=name, endpoints=tuple(sorted(endpoints))), place or NOWHERE
+        if self._upstreams.get(name) != upstream or self._places.get(name, NOWHERE) != place:
+            self._upstreams[name], self._places[name] = upstream, place
             self._publish()
+
+    def stand(self, service: str, place: Place) -> None:
+        """What runs the service has these security groups, the latest that was started for all of it."""
+        if self._services.get(service) != place:
+            self._services[service] = place
+            self._publish()
+
+    def review(self) -> None:
+        """Have every edge permitted or dark by the rules as they are now."""
+        self._publish()
 
     def edge(self, service: str, upstream: str) -> Endpoint:
         """Where `service` reaches `upstream`: the same address at every call, even before the upstream exists."""
@@ -72,7 +109,23 @@ class Network:
         """What `cafe env` prints: endpoint name to URL."""
         return MappingProxyType(self._endpoints)
 
-    def _publish(self) -> None:
-        self._envoy.publish(
-            OWNER, Fragment(listeners=tuple(self._edges.values()), upstreams=tuple(self._upstreams.values()))
+    def dark(self) -> tuple[tuple[str, str], ...]:
+        """The edges, by service and upstream, that no security group permits."""
+        return tuple(
+            (service, upstream)
+            for service, upstream in self._edges
+            if (source := self._services.get(service, NOWHERE)).groups
+            and (target := self._places.get(upstream, NOWHERE)).groups
+            and not self.permits(source, target)
         )
+
+    def _publish(self) -> None:
+        dark = {self._edges[edge].port for edge in self.dark()}
+        self._dark_ports.release(dark)
+        lit = tuple(edge for edge in self._edges.values() if edge.port not in dark)
+        self._envoy.publish(OWNER, Fragment(listeners=lit, upstreams=tuple(self._upstreams.values())))
+        self._dark_ports.hold(dark)
+
+    def close(self) -> None:
+        """Give the dark ports back."""
+        self._dark_ports.close()

@@ -6,9 +6,9 @@
     ROLLBACK_IN_PROGRESS ─▶ ROLLBACK_COMPLETE      UPDATE_ROLLBACK_IN_PROGRESS ─▶ UPDATE_ROLLBACK_COMPLETE
     Between the last two of an update: …_CLEANUP_IN_PROGRESS, in which what was replaced or left over is deleted.
 
-Every step leaves an event with its reason. The operations are generators: they yield while a deletion goes on outside
-(a service that drains), and `drive` takes them up again from the event loop. Source: AWS CloudFormation User Guide,
-"Stack creation events", "Update behaviors of stack resources".
+Every step leaves an event with its reason. The operations are generators: they yield while something goes on outside (a
+service that drains, a stream that is UPDATING), and `drive` takes them up again from the event loop. Source: AWS
+CloudFormation User Guide, "Stack creation events", "Update behaviors of stack resources".
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from moto.cloudformation.models import Event
 from infrastructure.embedded.stacks import lifecycle, progress, schemas
 from infrastructure.embedded.stacks.calls import ApiCalls, CallApi
 from infrastructure.embedded.stacks.errors import Refused, Unchangeable
-from infrastructure.embedded.stacks.lifecycle import Place
+from infrastructure.embedded.stacks.lifecycle import LONGEST_S, Place
 from infrastructure.embedded.stacks.made import Made
 from infrastructure.embedded.stacks.resource_type import Properties
 from infrastructure.embedded.stacks.template import Template, order
@@ -34,8 +34,6 @@ Stack = Any
 """moto's stack; what is read and written of it: template_dict, resource_map, status, events, tags."""
 
 PAUSE_S = 0.05
-LONGEST_S = 120.0
-"""How long a deletion may go on before it has failed."""
 KEPT_EVENTS = 2_000
 
 
@@ -68,7 +66,7 @@ class Work:
         self._stack("CREATE_IN_PROGRESS", "User Initiated")
         try:
             for logical_id in order(self.stack.template_dict):
-                self._make(logical_id)
+                yield from self._make(logical_id)
         except Failure as failure:
             reason = f"The following resource(s) failed to create: [{failure.logical_id}]. "
             yield from self._undo_creation(on_failure, reason)
@@ -93,9 +91,9 @@ class Work:
             for logical_id in wanted:
                 known = before.get(logical_id)
                 if known is None:
-                    self._make(logical_id)
+                    yield from self._make(logical_id)
                 else:
-                    self._change(logical_id, known)
+                    yield from self._change(logical_id, known)
         except Failure as failure:
             yield from self._undo_update(
                 before, f"The following resource(s) failed to update: [{failure.logical_id}]. "
@@ -120,7 +118,7 @@ class Work:
             now = self._torn.pop(logical_id, standing[logical_id])
             if now is not known:
                 try:
-                    self._put_back(logical_id, now, known)
+                    yield from self._put_back(logical_id, now, known)
                 except Failure:
                     status = "UPDATE_ROLLBACK_FAILED"
         if status == "UPDATE_ROLLBACK_COMPLETE":
@@ -132,7 +130,7 @@ class Work:
         self._stack("DELETE_IN_PROGRESS", "User Initiated")
         yield from self._remove_all(tuple(self.stack.made), "DELETE_COMPLETE", "DELETE_FAILED")
 
-    def _make(self, logical_id: str) -> None:
+    def _make(self, logical_id: str) -> Iterator[None]:
         if not self._is_wanted(logical_id):
             return
         kind = self.map._resource_json_map[logical_id]["Type"]
@@ -143,7 +141,7 @@ class Work:
             place = Place(logical_id=logical_id, call=self.call, region=self.stack.region_name)
             made = lifecycle.create(place, BY_NAME[kind], self._name(logical_id, properties), properties)
             self._register(made, is_retained=self._is_retained(logical_id))
-            lifecycle.complete(made)
+            yield from lifecycle.complete(made)
         except Exception as cause:  # whatever it was, it is this resource's failure
             raise self._failed(logical_id, kind, "CREATE_FAILED", cause) from cause
         self._event(logical_id, kind, "CREATE_COMPLETE")
@@ -167,20 +165,20 @@ class Work:
     def _is_retained(self, logical_id: str) -> bool:
         return bool(self.map._resource_json_map[logical_id].get("DeletionPolicy") == "Retain")
 
-    def _change(self, logical_id: str, known: Made) -> None:
+    def _change(self, logical_id: str, known: Made) -> Iterator[None]:
         try:
             properties = self._resolved(logical_id)
         except Exception as cause:  # as in _make
             raise self._failed(logical_id, known.kind.type, "UPDATE_FAILED", cause) from cause
         if properties != known.properties:
-            self._put(logical_id, known, properties)
+            yield from self._put(logical_id, known, properties)
 
-    def _put_back(self, logical_id: str, now: Made, before: Made) -> None:
+    def _put_back(self, logical_id: str, now: Made, before: Made) -> Iterator[None]:
         if _is_another(before, now):
             self._register(before, is_retained=before.is_retained)
             self._clean_up(logical_id, now, before)
         else:
-            self._put(logical_id, now, before.properties)
+            yield from self._put(logical_id, now, before.properties)
         self.stack.made[logical_id].is_retained = before.is_retained
 
     def _clean_up(self, logical_id: str, former: Made, now: Made) -> None:
@@ -194,14 +192,14 @@ class Work:
             else:
                 self._event(logical_id, former.kind.type, "DELETE_COMPLETE")
 
-    def _put(self, logical_id: str, known: Made, properties: Properties) -> None:
+    def _put(self, logical_id: str, known: Made, properties: Properties) -> Iterator[None]:
         """Change an existing resource to have `properties`."""
         kind, is_torn = known.kind.type, False
         self._event(logical_id, kind, "UPDATE_IN_PROGRESS")
         try:
             schemas.check(logical_id, kind, properties)
             is_torn = not lifecycle.is_replaced(known, properties)
-            made = lifecycle.updated(known, self._name(logical_id, properties), properties)
+            made = yield from lifecycle.updated(known, self._name(logical_id, properties), properties)
         except Exception as cause:  # as in _make
             if is_torn and not isinstance(cause, Unchangeable):
                 self._torn[logical_id] = replace(known, properties=properties)

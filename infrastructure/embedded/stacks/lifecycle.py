@@ -2,15 +2,17 @@
 
     create ─▶ complete (settings, elements, tags)          update: in place, or another one ─▶ the former is deleted
                                                                                                by the engine, later
+Some resources take no further call until they have come to rest: what makes and changes them yields until they have.
 What can be known is known before the first call: an unchangeable property, a member that the API does not have.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from infrastructure.embedded.stacks import plan
 from infrastructure.embedded.stacks.calls import CallApi
-from infrastructure.embedded.stacks.errors import ApiError, Unchangeable
+from infrastructure.embedded.stacks.errors import ApiError, Refused, Unchangeable
 from infrastructure.embedded.stacks.made import Made, at
 from infrastructure.embedded.stacks.plan import PlannedCall
 from infrastructure.embedded.stacks.resource_type import Properties, ResourceType
@@ -18,6 +20,9 @@ from infrastructure.embedded.stacks.schemas import schema_of
 
 _GONE = ("NotFound", "DoesNotExist", "NonExistent", "NoSuch", "NotAttached")
 """What the APIs' error codes have in common that say that there is nothing to delete."""
+
+LONGEST_S = 120.0
+"""How long a change, or a deletion, may go on before it has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,21 +55,23 @@ def create(place: Place, kind: ResourceType, name: str, properties: Properties) 
     return made
 
 
-def complete(made: Made) -> None:
+def complete(made: Made) -> Iterator[None]:
     """Finish a resource that was just made; when this fails it is to be deleted again."""
-    _make(made, plan.completion(made, made.given()))
+    yield from _rested(made)
+    yield from _make(made, plan.completion(made, made.given()))
 
 
-def updated(made: Made, name: str, properties: Properties) -> Made:
-    """The resource with `properties`: this one, or another under `name` that is to take its place."""
+def updated(made: Made, name: str, properties: Properties) -> Generator[None, None, Made]:
+    """Makes it the resource with `properties`: this one, or another under `name` that is to take its place."""
     if is_replaced(made, properties):
         same = properties.get(made.kind.name, made.name)
-        return _replacement(made, same if made.kind.is_versioned else name, properties)
+        other = yield from _replacement(made, same if made.kind.is_versioned else name, properties)
+        return other
     after = replace(made, properties=properties, _described=None)
     old, new = made.given(), after.given()
     changed = frozenset(plan.changes(old, new))
     if changed:
-        _make(after, plan.change(after, old, _prepared(after, new, changed)))
+        yield from _make(after, plan.change(after, old, _prepared(after, new, changed)))
     return after
 
 
@@ -118,15 +125,26 @@ def _planned_deletion(made: Made) -> list[PlannedCall]:
         return []
 
 
-def _make(made: Made, calls: Iterable[PlannedCall]) -> None:
+def _make(made: Made, calls: Iterable[PlannedCall]) -> Iterator[None]:
     for action, given in calls:
         made.call(made.kind.api, action, **given)
+        yield from _rested(made)
 
 
-def _replacement(made: Made, name: str, properties: Properties) -> Made:
+def _rested(made: Made) -> Iterator[None]:
+    """Yields until the resource can be changed again."""
+    ends = time.monotonic() + LONGEST_S
+    rest = made.kind.rest
+    while rest and any(at(made.describe(), path) != state for path, state in rest.items()):
+        if time.monotonic() > ends:
+            raise Refused(f"it has not come to rest ({rest}) after {LONGEST_S:.0f} s")
+        yield
+
+
+def _replacement(made: Made, name: str, properties: Properties) -> Generator[None, None, Made]:
     other = create(Place(logical_id=made.logical_id, call=made.call, region=made.region), made.kind, name, properties)
     try:
-        complete(other)
+        yield from complete(other)
     except Exception:
         delete(other)
         raise

@@ -18,7 +18,7 @@ def creation(made: Made, step: Step, properties: Properties) -> PlannedCall:
     """The call that creates: it takes all properties but those that other calls set afterwards."""
     kind = made.kind
     later = {name for each in kind.changes if each.is_setting for name in taken(kind, each)}
-    later |= {each.on for each in kind.elements}
+    later |= {each.on for each in kind.elements if not each.is_created_with}
     later |= set() if is_tagged_on_creation(kind) else {"Tags"}
     chosen = {name: value for name, value in properties.items() if name not in later}
     return _call(made, step, chosen, made.values(step.where, Scope(properties=properties)))
@@ -28,7 +28,8 @@ def completion(made: Made, properties: Properties) -> list[PlannedCall]:
     """What is left after the creation: settings, elements, and tags that its call does not take."""
     settings = [step for step in made.kind.changes if step.is_setting and set(taken(made.kind, step)) & set(properties)]
     calls = [each for step in settings for each in _change(made, step, properties, {}, frozenset(properties))]
-    calls += [each for listed in made.kind.elements for each in _elements(made, listed, None, properties)]
+    further = [listed for listed in made.kind.elements if not listed.is_created_with]
+    calls += [each for listed in further for each in _elements(made, listed, None, properties)]
     return calls if is_tagged_on_creation(made.kind) else [*calls, *_tagging(made, {}, properties)]
 
 

@@ -125,6 +125,8 @@ class Each:
     """Other properties of which a change puts every element again."""
     initially: tuple[Any, ...] = field(default=(), kw_only=True)
     """The elements that a new resource has by itself, and one whose template lists none."""
+    is_created_with: bool = field(default=False, kw_only=True)
+    """Whether the call that creates the resource takes the elements along."""
     is_removed_first: bool = field(default=False, kw_only=True)
     """Whether the elements are taken away before the resource, which could not be deleted with them."""
 
@@ -161,6 +163,9 @@ class ResourceType:
     """Paths below the item, and what they are when the resource is only remembered."""
     is_still_there: "Callable[[CallApi, str, Properties], bool] | None" = field(default=None, kw_only=True)
     """What else must be over before it is gone; given Ref and properties."""
+    rest: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    """Paths below the item, and what they are once a call that made or changed the resource has come to its end: the
+    next one waits for that."""
     attributes: Mapping[str, str | Source | Callable[[str], str]] = field(default_factory=dict, kw_only=True)
     """What GetAtt gives: a path below the item, a source, a text with `{ref}` and `{region}`, or a part of Ref."""
     changes: tuple[Step, ...] = field(default=(), kw_only=True)

@@ -16,6 +16,7 @@ from infrastructure.embedded.host.process import ProcessSpec
 from infrastructure.embedded.host.proctree import Usage
 from infrastructure.embedded.moto import imports
 from infrastructure.embedded.moto.records import Backends
+from infrastructure.embedded.network.edges import Place
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment
 from infrastructure.embedded.pace import FAST, Pace
 from infrastructure.embedded.tests.control import ACCOUNT, REGION
@@ -123,6 +124,7 @@ class FakeNetwork:
     def __init__(self) -> None:
         self.upstreams: dict[str, tuple[Endpoint, ...]] = {}
         self.endpoints: dict[str, str] = {}
+        self.places: dict[str, Place | None] = {}
         self.fragments: dict[str, Fragment] = {}
 
     def edge(self, service: str, upstream: str) -> Endpoint:
@@ -131,8 +133,15 @@ class FakeNetwork:
     def password(self, upstream: str) -> str:
         return f"{upstream}-password"
 
-    def set_upstream(self, name: str, endpoints: tuple[Endpoint, ...]) -> None:
+    def set_upstream(self, name: str, endpoints: tuple[Endpoint, ...], place: Place | None = None) -> None:
         self.upstreams[name] = endpoints
+        self.places[name] = place
+
+    def stand(self, service: str, place: Place) -> None:
+        self.places[service] = place
+
+    def review(self) -> None:
+        """There are no edges."""
 
     def expose(self, name: str, url: str) -> None:
         self.endpoints[name] = url

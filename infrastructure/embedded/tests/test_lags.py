@@ -18,6 +18,7 @@ AWS_FIGURES = {
     ("elasticache", "s"): [5.0, 60.0],  # AWS has none: as Aurora's zones, and a node that is replaced in a minute
     ("lambda", "batches"): [5.0],  # "Lambda starts processing five batches at a time"
     ("lambda", "batches/min"): [300.0],  # "by up to 300 more instances per minute"
+    ("kinesis", "s"): [30.0],  # "30 to 60 seconds" for a split
     ("logs", "s"): [5.0],  # "defaultForceFlushInterval = 5 * time.Second"
     ("dynamodb", ""): [0.0],  # it happens or it does not
     ("rds", "s"): [5.0],  # "Currently, Aurora DNS zones use a short Time-To-Live (TTL) of five seconds."

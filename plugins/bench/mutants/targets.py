@@ -20,6 +20,16 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
     f"{_EMBEDDED}/control": ("*.py",),
     f"{_EMBEDDED}/apis/dynamodb": ("capacity.py", "throttling.py"),
     f"{_EMBEDDED}/apis/cloudwatch": ("alarm.py", "controller.py"),
+    f"{_EMBEDDED}/apis/kinesis": (
+        "archive.py",
+        "listing.py",
+        "log.py",
+        "reading.py",
+        "resharding.py",
+        "stream.py",
+        "throughput.py",
+        "writing.py",
+    ),
     f"{_EMBEDDED}/host": ("supervisor.py",),
 }
 """Package, and the patterns of its files that judge, decide, or hold money; its tests are in `tests/`.

@@ -103,6 +103,8 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "cold_start_p99",
         "failover_write_gap",
         "idle_platform_rss",
+        "instance_recovery",
+        "kinesis_put_1000_per_s",
         "order_latency",
         "orders_acknowledged_rate",
         "orders_captured_rate",

@@ -34,8 +34,21 @@ SCHEMA = """
         amount_cents bigint,
         PRIMARY KEY (order_id, account)
     );
+    CREATE SCHEMA loyalty;
+    CREATE TABLE loyalty.accounts (
+        customer_id text PRIMARY KEY,
+        balance bigint,
+        earned bigint
+    );
+    CREATE TABLE loyalty.ledger (
+        entry_id text PRIMARY KEY,
+        customer_id text REFERENCES loyalty.accounts,
+        points bigint,
+        total_cents bigint,
+        sequence bigint GENERATED ALWAYS AS IDENTITY
+    );
 """
-"""As the payment service makes it, without the trigger that keeps entries balanced: tests unbalance them."""
+"""As the services make it, without the trigger that keeps entries balanced: tests unbalance them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +61,9 @@ class Database:
         return psycopg.connect(self.url, user=MASTER, password=PASSWORD, autocommit=True)
 
     def clear(self, *, schema: bool = True) -> None:
-        """As new, with the ledger's tables or without."""
+        """As new, with the ledgers' tables or without."""
         with self.connect() as connection:
-            connection.execute("DROP SCHEMA IF EXISTS payment CASCADE")
+            connection.execute("DROP SCHEMA IF EXISTS payment, loyalty CASCADE")
             if schema:
                 connection.execute(SCHEMA.encode())
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from plugins.books import generated
 from plugins.books.entries import Books, DeadLetter, OutboxRow
 from plugins.books.generated import World, order_id
+from plugins.books.history import Attempt
 
 ONE_IN = 500
 NO_ORDER = "no order"
@@ -26,6 +27,9 @@ class Draft:
         self.entries = _by_order(books.entries)
         self.accepted = _by_order(event for event in books.events if event.type == "order_accepted")
         self.paid = _by_order(event for event in books.events if event.type == "order_paid")
+        self.points = _by_order(books.points)
+        self.revenue = _by_order(books.revenue)
+        self.accounts = {account.customer_id: account for account in books.accounts}
         self.dead: list[DeadLetter] = []
 
     def books(self) -> Books:
@@ -35,9 +39,27 @@ class Draft:
             payments=_flat(self.payments),
             captures=_flat(self.captures),
             entries=_flat(self.entries),
+            points=_flat(self.points),
+            accounts=tuple(self.accounts.values()),
+            revenue=_flat(self.revenue),
             events=(*_flat(self.accepted), *_flat(self.paid)),
             dead_letters=tuple(self.dead),
         )
+
+    def accrue_anew(self, victim: str, change: Callable[[Attempt], Iterable[Attempt]]) -> None:
+        """The points of the victim's customer, had `change` been what the victim earned: later ones follow from it."""
+        customer = self.attempts[victim].customer_id
+        earning = [
+            each
+            for name, one in self.attempts.items()
+            if one.customer_id == customer
+            for each in (change(one) if name == victim else (one,) if name in self.points else ())
+        ]
+        for name in [name for name, entries in self.points.items() if entries[0].customer_id == customer]:
+            del self.points[name]
+        entries = generated.accrued(earning)
+        self.points |= _by_order(entries)
+        self.accounts |= {account.customer_id: account for account in generated.accounts(entries)}
 
     def of_different_customers(self, orders: Iterable[str]) -> list[str]:
         """The first order of each customer: two changes in one customer's sequence might undo each other."""
@@ -167,7 +189,72 @@ def ghost(*books: str) -> Plant:
 
 def doubled(draft: Draft, victim: str) -> Iterable[str]:
     """Placed a second time under the same key, and paid for a second time."""
-    return ghost("orders", "payments", "captures", "entries", "accepted", "paid")(draft, victim)
+    points_of_nothing(draft, victim)
+    return ghost("orders", "payments", "captures", "entries", "accepted", "paid", "revenue")(draft, victim)
+
+
+def without_points(draft: Draft, victim: str) -> Iterable[str]:
+    draft.accrue_anew(victim, lambda _: ())
+    return ()
+
+
+def points_again(draft: Draft, victim: str) -> Iterable[str]:
+    draft.accrue_anew(victim, lambda one: (one, one))
+    return ()
+
+
+def points_after_all(draft: Draft, victim: str) -> Iterable[str]:
+    draft.accrue_anew(victim, lambda one: (one,))
+    return ()
+
+
+def points_of_nothing(draft: Draft, victim: str) -> Iterable[str]:
+    """The victim's are there once more, for an order that nobody placed."""
+    name = f"ghost-of-{victim}"
+    draft.accrue_anew(victim, lambda one: (one, replace(one, order_id=name)))
+    return (name,)
+
+
+def points_of_another_amount(draft: Draft, victim: str) -> Iterable[str]:
+    draft.accrue_anew(victim, lambda one: (replace(one, total_amount=one.total_amount + 1),))
+    return ()
+
+
+def points_of_another_customer(draft: Draft, victim: str) -> Iterable[str]:
+    entry = draft.points[victim][0]
+    without_points(draft, victim)
+    stranger = replace(entry, customer_id=f"stranger-of-{victim}", points=entry.amount_cents // 100)
+    draft.points[victim] = [stranger]
+    draft.accounts |= {account.customer_id: account for account in generated.accounts([stranger])}
+    return ()
+
+
+def too_many_points(draft: Draft, victim: str) -> Iterable[str]:
+    """As after a retry that was added to the points instead of being recognized; and the account agrees."""
+    in_the_account_only(draft, victim)
+    entry = draft.points[victim][0]
+    draft.points[victim] = [replace(entry, points=2 * entry.points)]
+    return _later(draft, victim)
+
+
+def in_the_account_only(draft: Draft, victim: str) -> Iterable[str]:
+    points = draft.points[victim][0].points
+    account = draft.accounts[draft.attempts[victim].customer_id]
+    more = {"balance": account.balance + points, "earned": account.earned + points}
+    draft.accounts[account.customer_id] = replace(account, **more)
+    return (NO_ORDER,)
+
+
+def sold_after_all(draft: Draft, victim: str) -> Iterable[str]:
+    draft.revenue[victim] = [generated.sale(draft.attempts[victim])]
+    return ()
+
+
+def _later(draft: Draft, victim: str) -> Iterable[str]:
+    """The customer's later orders: a tier reached too early makes their points too many as well."""
+    customer = draft.attempts[victim].customer_id
+    names = [name for name, one in draft.attempts.items() if one.customer_id == customer]
+    return names[names.index(victim) + 1 :]
 
 
 def out_of_order(*books: str) -> Plant:

@@ -15,8 +15,14 @@ from infrastructure.state import StateFolder
 from plugins.books.entries import Books, OrderEvent, OrderRow, PaymentRow
 from plugins.books.history import Attempt, to_line
 from plugins.books.tests.database import MASTER, PASSWORD, Database
+from plugins.books.tests.warehouse import Warehouse
 
-TABLES = {"orders-test": ("order_id",), "outbox-test": ("shard", "sequence"), "payments-test": ("order_id",)}
+TABLES = {
+    "orders-test": ("order_id",),
+    "outbox-test": ("shard", "sequence"),
+    "payments-test": ("order_id",),
+    "leases-test": ("leaseKey",),
+}
 
 
 @dataclass
@@ -27,6 +33,7 @@ class MotoPlatform:
     database: Database | None = None
     clients: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    warehouse: Warehouse = field(default_factory=Warehouse)
 
     def client(self, service: str) -> Any:
         if service not in self.clients:
@@ -57,6 +64,7 @@ class MotoPlatform:
                 ],
                 BillingMode="PAY_PER_REQUEST",
             )
+        self.clients["redshift-data"] = self.warehouse
         self.client("kinesis").create_stream(StreamName="order-events-test", ShardCount=2)
         secret = json.dumps({"username": MASTER, "password": PASSWORD})
         arn = self.client("secretsmanager").create_secret(Name="rds!cluster-test", SecretString=secret)["ARN"]
@@ -68,6 +76,12 @@ class MotoPlatform:
             "AuroraSecretArn": arn,
             "PaymentQueueUrl": self._queue("payments-test.fifo"),
             "PaymentDeadLetterQueueUrl": self._queue("payments-dlq-test.fifo"),
+            "StreamLeaseTableName": "leases-test",
+            "WarehouseClusterIdentifier": "cafe-test",
+            "WarehouseDatabaseName": "cafe",
+            "WarehouseSecretArn": "arn:warehouse",
+            "AccrualQueueUrl": self._queue("accruals-test.fifo"),
+            "AccrualDeadLetterQueueUrl": self._queue("accruals-dlq-test.fifo"),
         }
 
     def hold(self, books: Books) -> None:
@@ -81,6 +95,8 @@ class MotoPlatform:
             self.put("payments-test", payment_item(payment))
         for event in books.events:
             self.publish(event)
+        self.read_stream()
+        self.warehouse.revenue = (*self.warehouse.revenue, *books.revenue)
         if self.database is not None:
             write_ledger(self.database, books)
 
@@ -106,6 +122,15 @@ class MotoPlatform:
         data = json.dumps({**fields, "total_amount": str(event.total_amount), "at": 1.0}).encode()
         stream = self.output("OrderStreamName")
         self.client("kinesis").put_record(StreamName=stream, Data=data, PartitionKey=event.customer_id)
+
+    def read_stream(self) -> None:
+        """Every shard is read up to its tip, as its lease says."""
+        kinesis, stream = self.client("kinesis"), self.output("OrderStreamName")
+        for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+            place = {"StreamName": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+            records = kinesis.get_records(ShardIterator=kinesis.get_shard_iterator(**place)["ShardIterator"])["Records"]
+            checkpoint = records[-1]["SequenceNumber"] if records else "TRIM_HORIZON"
+            self.put("leases-test", {"leaseKey": shard["ShardId"], "checkpoint": checkpoint})
 
     def _queue(self, name: str) -> str:
         attributes = {"FifoQueue": "true", "VisibilityTimeout": "60"}
@@ -146,6 +171,14 @@ def write_ledger(database: Database, books: Books) -> None:
         cursor.executemany(
             "INSERT INTO payment.ledger_entries VALUES (%s, %s, %s)",
             [(entry.order_id, entry.account, entry.amount_cents) for entry in books.entries],
+        )
+        cursor.executemany(
+            "INSERT INTO loyalty.accounts VALUES (%s, %s, %s)",
+            [(account.customer_id, account.balance, account.earned) for account in books.accounts],
+        )
+        cursor.executemany(
+            "INSERT INTO loyalty.ledger (entry_id, customer_id, points, total_cents) VALUES (%s, %s, %s, %s)",
+            [(f"order:{each.order_id}", each.customer_id, each.points, each.amount_cents) for each in books.points],
         )
 
 

@@ -16,11 +16,12 @@ SEEDS = (1, 2, 3)
 WORLDS = {seed: world(1000, seed=seed, declined=0.05) for seed in SEEDS}
 
 ACCEPTED = m.change("orders", status="accepted")
-UNPAID = m.both(ACCEPTED, m.drop("payments", "captures", "entries", "paid"))
+UNPAID = m.both(ACCEPTED, m.drop("payments", "captures", "entries", "paid", "revenue"), m.without_points)
 SILENTLY_DEAD, EXPLAINED_DEAD = m.both(UNPAID, m.dead(None)), m.both(UNPAID, m.dead("amount differs"))
 PENDING = m.both(
     ACCEPTED,
-    m.drop("captures", "entries", "paid"),
+    m.drop("captures", "entries", "paid", "revenue"),
+    m.without_points,
     m.change("payments", status="pending", authorization_id=None, captured_at=None),
 )
 
@@ -40,10 +41,14 @@ def unordered(name: str, plant: Plant) -> Mutant:
 
 MUTANTS = (
     # lost, doubled, altered
-    mutant("order lost", m.drop("orders"), "order lost", "charged, not ordered"),
+    mutant(
+        "order lost",
+        m.drop("orders"),
+        "order lost", "charged, not ordered", "points, not ordered", "revenue, not ordered",
+    ),
     mutant(
         "order lost without a trace",
-        m.drop("orders", "payments", "captures", "entries", "accepted", "paid"),
+        m.both(m.drop("orders", "payments", "captures", "entries", "accepted", "paid", "revenue"), m.without_points),
         "order lost",
     ),
     mutant("order doubled", m.doubled, "order doubled"),
@@ -100,12 +105,29 @@ MUTANTS = (
     mutant("wrong amount in an entry", m.shifted("entries", "amount_cents", 1), "ledger unbalanced"),
     mutant("debit and credit exchanged", m.sides_exchanged, "ledger altered"),
     mutant("entry of another account", m.change("entries", account="petty-cash"), "ledger row twice"),
+    # points
+    mutant("points missing", m.without_points, "points missing"),
+    mutant("points twice", m.points_again, "points twice"),
+    mutant("points twice, in the account alone", m.in_the_account_only, "points account apart"),
+    mutant("points of no order", m.points_of_nothing, "points, not ordered"),
+    mutant("points of another amount", m.points_of_another_amount, "points altered"),
+    mutant("points of another customer", m.points_of_another_customer, "points altered"),
+    mutant("too many points", m.too_many_points, "points wrong"),
+    # revenue
+    mutant("revenue missing", m.drop("revenue"), "revenue missing"),
+    mutant("revenue twice", m.again("revenue"), "revenue twice"),
+    mutant("revenue of no order", m.ghost("revenue"), "revenue, not ordered"),
+    mutant("wrong amount in the revenue", m.shifted("revenue", "amount_cents", 1), "revenue altered"),
+    mutant("wrong customer in the revenue", m.change("revenue", customer_id="customer-none"), "revenue altered"),
+    mutant("wrong shop in the revenue", m.change("revenue", store_id="store-none"), "revenue altered"),
     # announced
     mutant("paid event missing", m.drop("paid"), "paid event missing"),
     mutant("wrong amount in the paid event", m.shifted("paid", "total_amount", CENT), "paid event altered"),
     mutant("no authorization in the paid event", m.change("paid", authorization_id=None), "paid event altered"),
     # declined
     declined("declined, yet in the ledger", m.captured_after_all, "declined, yet captured"),
+    declined("declined, yet points", m.points_after_all, "points unpaid"),
+    declined("declined, yet revenue", m.sold_after_all, "revenue unpaid"),
     declined("declined, yet published as paid", m.published_after_all, "declined, yet captured"),
     declined("paid, though declined", m.change("orders", status="paid"), "status wrong"),
     declined("declined without a reason", m.change("payments", reason=None), "payment altered"),
@@ -132,7 +154,7 @@ def test_each_planted_discrepancy_is_found_and_nothing_else(mutant: Mutant, seed
 
 
 UNTOLD = {
-    "order lost": {"charged, not ordered"},
+    "order lost": {"charged, not ordered", "points, not ordered", "revenue, not ordered"},
     "order lost without a trace": set(),  # never placed at all: that is one of the two ways it may be
     "stored under another key": set(),  # then it is somebody else's
     "out of order": set(),  # nobody knows when it was placed
@@ -166,13 +188,14 @@ def test_books_without_a_mutant_balance(seed: int) -> None:
 def test_the_promised_mutants_are_all_there() -> None:
     assert {
         "order lost", "two captures in the ledger", "wrong amount in the payment", "captured without an order",
-        "out of order", "ledger row twice", "status never paid", "dead-lettered silently",
+        "out of order", "ledger row twice", "status never paid", "dead-lettered silently", "points missing",
+        "points twice", "points of no order", "revenue missing", "revenue twice", "revenue of no order",
     } <= set(BY_NAME)  # fmt: skip
 
 
 def test_lost_counts_the_orders_and_captures_that_are_gone() -> None:
     made: World = WORLDS[2]
-    for name in ("order lost", "capture missing"):
+    for name in ("order lost", "capture missing", "revenue missing"):
         books, victims = BY_NAME[name].planted(made, 7)
         assert compare(books, made.attempts).lost == len(victims) == 2
     books, _ = BY_NAME["paid event missing"].planted(made, 7)

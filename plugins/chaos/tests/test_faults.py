@@ -19,10 +19,13 @@ from plugins.chaos.faults import FAULTS, fault
 from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
 from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
 from plugins.chaos.faults.rds_failover import RdsFailover
+from plugins.chaos.faults.security_group_lockdown import SecurityGroupLockdown
+from plugins.chaos.faults.stream_worker_kill import StreamWorkerKill
 from plugins.chaos.policy import policy
 from plugins.chaos.sabotage import NoOp
 from plugins.chaos.tests.clouds import TestCloud, cloud
-from services.catalog import http_service
+from plugins.chaos.tests.fleet import SHARDS
+from services.catalog import http_service, services_on
 
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=[known.name for known in FAULTS])
 
@@ -136,6 +139,10 @@ def no_nodes(platform: TestCloud) -> None:
     client.describe_replication_groups = lambda **_request: {"ReplicationGroups": [group]}
 
 
+def one_zone(platform: TestCloud) -> None:
+    platform.client("autoscaling").launch_in("subnet-a")
+
+
 def no_reader(platform: TestCloud) -> None:
     platform.client("rds").members.pop()
 
@@ -148,6 +155,17 @@ def throttled_function(platform: TestCloud) -> None:
     platform.client("lambda").reserved = 0
 
 
+def nobody_reads(platform: TestCloud) -> None:
+    for shard in SHARDS:
+        platform.client("ec2").lease(shard, "i-of-nobody")
+
+
+def a_single_worker(platform: TestCloud) -> None:
+    fleet: Any = platform.client("ec2")
+    fleet.is_replacing = False
+    fleet.terminate_instances(InstanceIds=fleet.working[:1], SkipOsShutdown=True)
+
+
 @pytest.mark.parametrize(
     ("name", "emptied"),
     [
@@ -155,15 +173,47 @@ def throttled_function(platform: TestCloud) -> None:
         ("dynamodb-throttle", cut_table),
         ("elasticache-flush", no_nodes),
         ("ecs-task-kill", no_tasks),
+        ("az-outage", one_zone),
         ("rds-failover", no_reader),
         ("rds-failover", no_writer),
         ("lambda-concurrency-exhaustion", throttled_function),
+        ("stream-worker-kill", nobody_reads),
+        ("stream-worker-kill", a_single_worker),
     ],
 )
 def test_an_empty_target_is_refused(name: str, emptied: Any, platform: TestCloud) -> None:
     emptied(platform)
     with pytest.raises(EmptyTargetError):
         fault(name).plan(platform, 0.0)
+
+
+def test_the_worker_that_reads_most_is_killed(platform: TestCloud) -> None:
+    fleet: Any = platform.client("ec2")
+    assert fault("stream-worker-kill").plan(platform, 0.0).targets == (fleet.working[0],)
+    for shard in SHARDS[:2]:
+        fleet.lease(shard, fleet.working[1])
+    plan = fault("stream-worker-kill").plan(platform, 0.0)
+    assert plan.targets == (fleet.working[1],)
+    fault("stream-worker-kill").inject(platform, plan)
+    assert fleet.powerless == list(plan.targets), "a worker that is told to end hands over"
+
+
+@pytest.mark.parametrize(
+    ("left_out", "reason"),
+    [
+        ("is_replacing", "wants 2 instances: 1 are in service, 1 are healthy"),
+        ("is_reading_on", "nobody who lives reads shardId-0, shardId-2"),
+    ],
+)
+def test_workers_that_are_not_whole_again_are_reported(left_out: str, reason: str, platform: TestCloud) -> None:
+    waits: list[float] = []
+    patience = Patience(deadline_s=1.0, clock=lambda: sum(waits), pause=waits.append)
+    kill = StreamWorkerKill(service=services_on("ec2")[0], patience=patience)
+    plan = kill.plan(platform, 0.0)
+    setattr(platform.client("ec2"), left_out, False)
+    kill.inject(platform, plan)
+    with pytest.raises(EnvironmentFault, match=reason):
+        kill.rollback(platform, plan)
 
 
 def test_a_service_that_is_not_replaced_is_reported_with_what_is_missing(platform: TestCloud) -> None:
@@ -286,8 +336,23 @@ def test_keys_that_ran_out_before_are_none_of_the_flush(platform: TestCloud) -> 
     assert flush.symptom(platform, plan) == "the cache fell from 1 keys to 0"
 
 
+def test_who_connects_while_the_rules_are_on_their_way_is_cut_off_too(platform: TestCloud) -> None:
+    aurora, waits = platform.client("rds"), list[float]()
+
+    def soon(pause_s: float) -> None:
+        waits.append(pause_s)
+        aurora.is_reachable = lambda: False
+
+    aurora.is_reachable = lambda: True
+    lockdown = SecurityGroupLockdown(patience=Patience(pause=soon, clock=lambda: sum(waits)))
+    plan = lockdown.plan(platform, 7.0)
+    lockdown.inject(platform, plan)
+    assert aurora.sessions == 0
+    assert len(waits) == 2
+
+
 def test_an_unknown_fault_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="alb-routing-failure, rds-failover, dynamodb-throttle"):
+    with pytest.raises(UsageError, match="alb-routing-failure, rds-failover, az-outage, dynamodb-throttle"):
         fault("earthquake")
 
 
@@ -295,10 +360,13 @@ def test_each_fault_says_how_it_ends() -> None:
     assert {known.name: known.kind for known in FAULTS} == {
         "alb-routing-failure": "reversible",
         "rds-failover": "self-healing",
+        "az-outage": "reversible",
         "dynamodb-throttle": "reversible",
         "elasticache-flush": "self-healing",
         "ecs-task-kill": "self-healing",
+        "stream-worker-kill": "self-healing",
         "lambda-concurrency-exhaustion": "reversible",
+        "security-group-lockdown": "reversible",
     }
     assert all(len(known.title) > 20 for known in FAULTS)
 

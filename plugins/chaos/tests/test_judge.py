@@ -128,7 +128,7 @@ def test_verdict_and_its_first_reason(name: str) -> None:
 def test_captures_are_a_claim_beside_the_requests(capture_rto_s: float | None, verdict: Verdict) -> None:
     again = Recovery(good=Slo.of("captured soon", "capture.max <= 1000 ms"))
     claimed = scenario(recovered=Slo.of("recovered", "rto <= 5 s", "capture.rto <= 5 s"), capture_recovery=again)
-    evidence = replace(Case(verdict=PASS).evidence(), scenario=claimed, capture_rto_s=capture_rto_s)
+    evidence = replace(Case(verdict=PASS).evidence(), scenario=claimed, stage_rtos={"capture": capture_rto_s})
     assert judge(evidence).verdict is verdict
 
 

@@ -117,7 +117,7 @@ def test_what_was_lost_is_known_from_books_that_could_be_read(
     doubled = None if lost is None else 0
     known = BooksResult(verdict=books.verdict, reasons=books.reasons, lost=lost, doubled=doubled, text=str(books))
     assert data.books == known
-    assert data.captures is None
+    assert data.stages == ()
 
 
 def test_a_timeline_has_the_load_the_cpu_and_the_captures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_a_timeline_has_the_load_the_cpu_and_the_captures(tmp_path: Path, monkey
     captures = CaptureTimeline((Capture(order_id="o", placed_at=1_000.0, captured_at=1_001.0),))
     assert gathering.charts(run, gathering.RawData(result=None)) == ()
     assert gathering.charts(run, gathering.RawData(result=result)) == (*result.series(), cpu)
-    charted = gathering.charts(run, gathering.RawData(result=result, captures=captures))
+    charted = gathering.charts(run, gathering.RawData(result=result, stages=(captures,)))
     assert charted == (*result.series(), cpu, *captures.series())
 
 
@@ -205,7 +205,7 @@ def test_the_sentence_tells_who_felt_it_the_course_of_latency_and_when_it_was_go
         figures=figures,
         felt=Felt(failed=400, of=1043, over_s=10.5),
         rto_s=0.2,
-        capture_rto_s=math.inf,
+        stage_rtos={"capture": math.inf},
         books=BooksResult(verdict=Verdict.FAIL, reasons=(), lost=1, doubled=0, text=""),
     )
     assert str(impact(seen)) == (

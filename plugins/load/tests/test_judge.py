@@ -169,7 +169,7 @@ def test_a_preview_names_stages_objectives_and_calls() -> None:
     text = preview(SCENARIO, "quick")
     assert "  up: 0 s to 1 s, up to 30/s, 20 arrivals; p50 ≤ 100 ms; errors ≤ 1 %" in text
     assert "  peak: 1 s to 3 s, up to 30/s, 60 arrivals" in text
-    assert "the payment queue is counted" in text
+    assert "queues are counted" in text
     assert "sqs:DeleteMessage" not in text
 
 

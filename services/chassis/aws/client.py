@@ -52,10 +52,18 @@ def _no_credentials(why: str) -> AwsError:
 
 
 class AwsApi:
-    """One AWS API, spoken to by one task: a `Caller`."""
+    """One AWS API, spoken to by one task: a `Caller`. `wire` writes and reads it, `at_once` calls at most."""
 
     def __init__(
-        self, service: JsonApi, *, region: str, identity: Identity, resilience: Resilience, dependencies: Dependencies
+        self,
+        service: JsonApi,
+        *,
+        region: str,
+        identity: Identity,
+        resilience: Resilience,
+        dependencies: Dependencies,
+        wire: type[Wire] = Wire,
+        at_once: int = 64,
     ) -> None:
         self._service = service
         self._identity = identity
@@ -64,16 +72,22 @@ class AwsApi:
         self._timeouts = resilience.timeouts
         self._url = endpoint(service, region) + "/"
         self._pool = HttpPool(
-            self._url.rstrip("/"), connect_timeout_s=self._timeouts.connect_s, heals_stale=resilience.is_retrying
+            self._url.rstrip("/"),
+            connect_timeout_s=self._timeouts.connect_s,
+            heals_stale=resilience.is_retrying,
+            limit=at_once,
         )
-        self._wire = Wire(service, region=region, host=self._pool.host)
+        self._wire = wire(service, region=region, host=self._pool.host)
 
     async def call(self, operation: str, parameters: Json) -> Json:
         """Perform `operation` under the resilience policy; `AwsError` once it gives up.
 
         The same bytes are sent again on a retry, so what makes a call idempotent belongs into `parameters`.
         """
-        body = orjson.dumps(parameters)
+        return await self.send(operation, orjson.dumps(parameters))
+
+    async def send(self, operation: str, body: bytes) -> Json:
+        """The same with the body as it is."""
         return await self._resilience.call(lambda: self._attempt(operation, body))
 
     async def _attempt(self, operation: str, body: bytes) -> Json:
@@ -97,7 +111,7 @@ class AwsApi:
 
     def _read(self, operation: str, status: int, body: bytes) -> Json:
         try:
-            document = Wire.answer(operation, status, body)
+            document = self._wire.answer(operation, status, body)
         except AwsError as error:
             if error.is_retryable:
                 self._dependencies.failed(self._service.name, error.code)

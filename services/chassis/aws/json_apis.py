@@ -1,7 +1,7 @@
 """AWS's JSON APIs: how each is addressed, how a call is written and its answer read. No I/O.
 
-DynamoDB, SQS, Kinesis, CloudWatch and Secrets Manager all speak this protocol. Two clients make the calls: `aws_api` in
-an event loop, `aws_blocking` without one. Standard library and orjson alone: a Lambda function pays for each import.
+DynamoDB, SQS, Kinesis, CloudWatch, Secrets Manager and Redshift's Data API all speak it. Two clients make the calls:
+`client` in an event loop, `blocking` without one. Standard library and orjson alone: a function pays for each import.
 """
 
 import os
@@ -67,6 +67,14 @@ SECRETS: Final = JsonApi(
     target="secretsmanager",
     version="1.1",
     variable="AWS_ENDPOINT_URL_SECRETS_MANAGER",
+)
+REDSHIFT_DATA: Final = JsonApi(
+    name="redshift-data",
+    signing_name="redshift-data",
+    endpoint_prefix="redshift-data",
+    target="RedshiftData",
+    version="1.1",
+    variable="AWS_ENDPOINT_URL_REDSHIFT_DATA",
 )
 
 

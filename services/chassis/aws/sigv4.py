@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for requests that POST to `/` without a query, which is all that the JSON APIs need.
+"""AWS Signature Version 4 for requests without a query: those of the JSON APIs, and S3's of whole objects.
 
 botocore's signer handles every kind of request and costs five times as much; its result is what the tests compare with.
 Source: IAM user guide, "Create a signed AWS API request".
@@ -27,8 +27,13 @@ class Signer:
         self._region = region
         self._derived: tuple[str, str, bytes] = ("", "", b"")
 
-    def sign(self, headers: Mapping[str, str], body: bytes, keys: Keys, at: datetime) -> dict[str, str]:
-        """`headers` (lower-case names, `host` among them) with date, token and authorization; `at` in UTC."""
+    def sign(
+        self, headers: Mapping[str, str], body: bytes, keys: Keys, at: datetime, asked: str = "POST\n/"
+    ) -> dict[str, str]:
+        """`headers` (lower-case names, `host` among them) with date, token and authorization; `at` in UTC.
+
+        `asked`: the method and, on a line of its own, the path as it is sent.
+        """
         stamp = at.strftime("%Y%m%dT%H%M%SZ")
         signed = {**headers, "x-amz-date": stamp}
         if keys.token:
@@ -36,7 +41,7 @@ class Signer:
         names = sorted(signed)
         listed = ";".join(names)
         lines = "".join(f"{name}:{signed[name]}\n" for name in names)
-        canonical = f"POST\n/\n\n{lines}\n{listed}\n{hashlib.sha256(body).hexdigest()}"
+        canonical = f"{asked}\n\n{lines}\n{listed}\n{hashlib.sha256(body).hexdigest()}"
         scope = f"{stamp[:8]}/{self._region}/{self._service}/aws4_request"
         text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         signature = hmac.digest(self._key(stamp[:8], keys.secret), text.encode(), "sha256").hex()

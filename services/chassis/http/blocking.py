@@ -7,9 +7,8 @@ package for the headers), asyncio eight times.
 import socket
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from services.chassis.http.exchange import IDLE_S, MAX_RESPONSE_BYTES, HttpResponse, Interrupted, Unreachable
+from services.chassis.http.exchange import IDLE_S, MAX_RESPONSE_BYTES, HttpResponse, Interrupted, Origin, Unreachable
 
 if TYPE_CHECKING:
     import ssl
@@ -27,12 +26,10 @@ class BlockingHttp:
     """
 
     def __init__(self, origin: str, *, connect_timeout_s: float | None, heals_stale: bool) -> None:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{origin!r} is no origin; write http://host:port or https://host")
-        self.host = parts.netloc
-        self._address = (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
-        self._tls = _tls() if parts.scheme == "https" else None
+        to = Origin.read(origin)
+        self.host = to.authority
+        self._address = (to.host, to.port)
+        self._tls = _tls() if to.is_tls else None
         self._connect_timeout_s = connect_timeout_s
         self._heals_stale = heals_stale
         self._socket: socket.socket | None = None

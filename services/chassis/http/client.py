@@ -8,7 +8,6 @@ import asyncio
 import ssl
 import time
 from typing import cast
-from urllib.parse import urlsplit
 
 import httptools
 
@@ -18,6 +17,7 @@ from services.chassis.http.exchange import (
     HttpError,
     HttpResponse,
     Interrupted,
+    Origin,
     Unreachable,
 )
 
@@ -88,12 +88,10 @@ class HttpPool:
     """
 
     def __init__(self, origin: str, *, connect_timeout_s: float | None, heals_stale: bool, limit: int = 64) -> None:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{origin!r} is no origin; write http://host:port or https://host")
-        self.host = parts.netloc
-        self._address = (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
-        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        to = Origin.read(origin)
+        self.host = to.authority
+        self._address = (to.host, to.port)
+        self._tls = ssl.create_default_context() if to.is_tls else None
         self._connect_timeout_s = connect_timeout_s
         self._heals_stale = heals_stale
         self._slots = asyncio.Semaphore(limit)

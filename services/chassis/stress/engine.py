@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -44,24 +44,40 @@ class TaskProgress:
 
 Report = Callable[[StressRun, TaskProgress], Awaitable[None]]
 Count = Callable[[int], None]
+Beside = Callable[[StressRun], Coroutine[object, object, None]]
 
 
 def _uncounted(_units: int) -> None:
     """Nobody counts."""
 
 
+async def _nothing(_run: StressRun) -> None:
+    """No work comes from outside."""
+
+
 class Engine:
     """Does this task's part of at most one run at a time. `entry` is the work (see worker.py), `vcpu` the allotment.
 
-    `count` is told of each unit of work once, about once a second.
+    `count` is told of each unit of work once, about once a second. `beside` runs beside the workers, brings in what
+    they work on, and is cancelled with them.
     """
 
-    def __init__(self, *, entry: str, vcpu: float, task: str, report: Report, count: Count = _uncounted) -> None:
+    def __init__(
+        self,
+        *,
+        entry: str,
+        vcpu: float,
+        task: str,
+        report: Report,
+        count: Count = _uncounted,
+        beside: Beside = _nothing,
+    ) -> None:
         self._entry = entry
         self._vcpu = vcpu
         self._task = task
         self._report = report
         self._count = count
+        self._beside = beside
         self._performing: asyncio.Task[None] | None = None
         self._holding: asyncio.Task[None] | None = None
         self._born = time.monotonic()
@@ -92,9 +108,13 @@ class Engine:
         self, holding: "asyncio.Task[None]", run: StressRun, for_s: float, workers: Workers, progress: TaskProgress
     ) -> None:
         _log.info("stress begins", extra={"run_id": run.run_id, "target_cpu": run.target_cpu, "seconds": for_s})
+        beside = asyncio.create_task(self._beside(run), name="beside stress")
         try:
             progress.state = await self._end(holding, run, for_s)
         finally:
+            await cancel(beside)
+            if not beside.cancelled() and (defect := beside.exception()) is not None:
+                _log.error("what was to be worked on did not come", exc_info=defect, extra={"run_id": run.run_id})
             self.run = None
             progress.cpu = 0.0
             await workers.close()

@@ -1,6 +1,6 @@
 """A FastAPI application with what every HTTP surface shares: problem documents, OpenAPI below its route, health."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 
 import orjson
@@ -26,10 +26,24 @@ def json_response(
     return Response(orjson.dumps(content), status, headers=headers, media_type=media_type)
 
 
+def _nothing() -> Mapping[str, object]:
+    return {}
+
+
 def create(
-    *, title: str, version: str, route: str, lifespan: Lifespan, dependencies: Dependencies, traffic: Traffic
+    *,
+    title: str,
+    version: str,
+    route: str,
+    lifespan: Lifespan,
+    dependencies: Dependencies,
+    traffic: Traffic,
+    more: Callable[[], Mapping[str, object]] = _nothing,
 ) -> FastAPI:
-    """An application whose every path lies below `route` (`/api/orders`): the load balancer sends nothing else."""
+    """An application whose every path lies below `route` (`/api/orders`): the load balancer sends nothing else.
+
+    `more` is what its health says besides, at that moment; a `status` of it stands while the task is not draining.
+    """
     app = FastAPI(
         title=title,
         version=version,
@@ -43,15 +57,21 @@ def create(
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(Exception, _answer_unforeseen)
-    _add_health(app, route, dependencies, traffic)
+    _add_health(app, route, dependencies, traffic, more)
     return app
 
 
-def _add_health(app: FastAPI, route: str, dependencies: Dependencies, traffic: Traffic) -> None:
+def _add_health(
+    app: FastAPI,
+    route: str,
+    dependencies: Dependencies,
+    traffic: Traffic,
+    more: Callable[[], Mapping[str, object]],
+) -> None:
     @app.get(f"{route}/health", tags=["health"], summary="Liveness: 200 as long as the process serves")
     async def health() -> Response:
-        status = "draining" if traffic.is_draining else "ok"
-        return json_response({"status": status, "dependencies": dependencies.report()})
+        status = {"status": "draining"} if traffic.is_draining else {}
+        return json_response({"status": "ok", **more(), **status, "dependencies": dependencies.report()})
 
     @app.get(f"{route}/health/ready", tags=["health"], summary="Readiness: 503 once the task drains")
     async def ready() -> Response:

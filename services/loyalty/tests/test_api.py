@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.chassis.aws.data_api import WarehouseAway
 from services.chassis.web import api
 from services.chassis.web.gateway import Gateway, Limits
 from services.chassis.web.health import Dependencies
@@ -16,6 +17,7 @@ from services.chassis.web.traffic import Traffic
 from services.loyalty.domain import Account, points_for
 from services.loyalty.routes import ROUTE, add_routes
 from services.loyalty.store import EntryConflict, NoSuchAccount, NotEnoughPoints, StoreUnavailable
+from services.loyalty.tiers import TierReport, TierWorth
 
 
 class FakeStore:
@@ -83,6 +85,18 @@ class FakeBoard:
         return None if self.is_away else sorted(self.scores.items(), key=lambda pair: -pair[1])[:count]
 
 
+class FakeAnalytics:
+    """What the warehouse says; None while it is away."""
+
+    def __init__(self) -> None:
+        self.known: TierReport | None = None
+
+    async def report(self) -> TierReport:
+        if self.known is None:
+            raise WarehouseAway("paused")
+        return self.known
+
+
 @asynccontextmanager
 async def _lives(_app: object) -> AsyncIterator[None]:
     yield
@@ -92,12 +106,12 @@ class World:
     """The application with its fakes, and calls on it."""
 
     def __init__(self) -> None:
-        self.store, self.board = FakeStore(), FakeBoard()
+        self.store, self.board, self.analytics = FakeStore(), FakeBoard(), FakeAnalytics()
         traffic = Traffic()
         app = api.create(
             title="loyalty", version="1", route=ROUTE, lifespan=_lives, dependencies=Dependencies(), traffic=traffic
         )
-        add_routes(app, self.store, self.board)
+        add_routes(app, self.store, self.board, self.analytics)
         self._app = Gateway(app, traffic=traffic, observe=lambda _: None, is_internal=lambda _: False, limits=Limits())
 
     def post(self, path: str, **body: Any) -> Answer:
@@ -191,3 +205,22 @@ def test_without_the_database_the_answer_says_to_try_again(world: World) -> None
     world.store.is_away = True
     answer = world.post("/points/accrue", customer_id="c", order_id="o", total_cents=100)
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+
+
+def test_tiers_are_told_with_the_time_they_are_of(world: World) -> None:
+    silver = TierWorth(tier="silver", members=2, balance=1_500, earned=2_500, revenue_cents=250_005)
+    world.analytics.known = TierReport(as_of=1_795_000_000, tiers=(TierWorth(tier="bronze"), silver))
+    assert world.get("/analytics/tiers").document == {
+        "as_of": 1_795_000_000,
+        "tiers": [
+            {"tier": "bronze", "members": 0, "balance": 0, "earned": 0, "revenue": "0.00"},
+            {"tier": "silver", "members": 2, "balance": 1_500, "earned": 2_500, "revenue": "2500.05"},
+        ],
+    }
+
+
+def test_without_the_warehouse_tiers_cannot_be_told_and_points_go_on(world: World) -> None:
+    answer = world.get("/analytics/tiers")
+    assert (answer.status, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert answer.headers["retry-after"] == "5"
+    assert world.post("/points/accrue", customer_id="c", order_id="o", total_cents=100).status == 200

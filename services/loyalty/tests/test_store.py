@@ -1,13 +1,13 @@
 """Accounts and ledger on a real PostgreSQL: whatever is asked twice, at once, or over a lost connection counts once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
 
-from services.chassis.postgres.tests.server import PASSWORD, USER, Server, home
+from services.chassis.postgres.tests.server import PASSWORD, USER, Server
 from services.chassis.resilience import deadline
 from services.chassis.web.health import Dependencies
 from services.loyalty.store import AuroraStore, EntryConflict, NoSuchAccount, NotEnoughPoints, StoreUnavailable
@@ -18,15 +18,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with home() as folder:
-        made = Server.fresh(folder / "data")
-        made.start()
-        yield made
-        made.stop()
 
 
 async def login() -> dict[str, str]:

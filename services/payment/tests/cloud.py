@@ -11,6 +11,7 @@ from services.chassis.postgres.tests.server import PASSWORD, USER, Server
 
 REGION = "us-east-1"
 ORDERS, PAYMENTS, STREAM = "orders-test", "payments-test", "order-events-test"
+ACCRUALS = "accruals-test.fifo"
 DATABASE_SECRET, OPERATOR_SECRET = "rds!cluster-test", "operator-test"
 TOKEN = "operator-token-0123456789"
 
@@ -87,7 +88,7 @@ class Cloud:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.dead_letter_url = ""
+        self.dead_letter_url = self.accrual_url = self.accrual_dead_letter_url = ""
 
     def client(self, service: Any) -> Any:
         return boto3.client(
@@ -103,8 +104,10 @@ class Cloud:
                 BillingMode="PAY_PER_REQUEST",
             )
         attributes = {"FifoQueue": "true"}
-        queue = self.client("sqs").create_queue(QueueName="dead.fifo", Attributes=attributes)
-        self.dead_letter_url = queue["QueueUrl"]
+        self.dead_letter_url, self.accrual_url, self.accrual_dead_letter_url = (
+            self.client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+            for name in ("dead.fifo", ACCRUALS, "accruals-dead.fifo")
+        )
         self.client("kinesis").create_stream(StreamName=STREAM, ShardCount=1)
         login = json.dumps({"username": USER, "password": PASSWORD})
         self.client("secretsmanager").create_secret(Name=DATABASE_SECRET, SecretString=login)
@@ -123,6 +126,9 @@ class Cloud:
             "ORDERS_TABLE": ORDERS,
             "ORDER_STREAM": STREAM,
             "PAYMENT_DEAD_LETTER_URL": self.dead_letter_url,
+            "ACCRUAL_QUEUE_URL": self.accrual_url,
+            "ACCRUAL_DEAD_LETTER_URL": self.accrual_dead_letter_url,
+            "CAFE_NLB_URL": "http://127.0.0.1:9",
             "CAFE_AURORA_WRITER_URL": f"postgresql://127.0.0.1:{port}/postgres",
             "DATABASE_SECRET": DATABASE_SECRET,
             "OPERATOR_TOKEN_SECRET": OPERATOR_SECRET,
@@ -143,12 +149,30 @@ class Cloud:
         kept, payments = self.rows(ORDERS), self.rows(PAYMENTS)
         return [(kept[o.order_id]["status"], payments.get(o.order_id, {}).get("status", "-")) for o in orders]
 
-    def dead_letters(self) -> list[tuple[str, str]]:
-        """Body and reason of each."""
+    def dead_letters(self, queue_url: str = "") -> list[tuple[str, str]]:
+        """Body and reason of each; of payments, unless another queue is named."""
         answer = self.client("sqs").receive_message(
-            QueueUrl=self.dead_letter_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=0
+            QueueUrl=queue_url or self.dead_letter_url,
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+            VisibilityTimeout=0,
         )
         return [(m["Body"], m["MessageAttributes"]["reason"]["StringValue"]) for m in answer.get("Messages", ())]
+
+    def depth(self, queue_url: str) -> int:
+        """Messages that wait in a queue or are on their way."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+        return sum(int(found[name]) for name in names)
+
+    def accruals(self) -> list[dict[str, Any]]:
+        """What was asked of the points' queue, oldest first of each customer."""
+        sqs, found = self.client("sqs"), []
+        while messages := sqs.receive_message(QueueUrl=self.accrual_url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=self.accrual_url, ReceiptHandle=message["ReceiptHandle"])
+        return sorted(found, key=lambda each: str(each["order_id"]))
 
     def events(self) -> list[dict[str, Any]]:
         kinesis = self.client("kinesis")
@@ -157,6 +181,29 @@ class Cloud:
             StreamName=STREAM, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
         return [json.loads(record["Data"]) for record in kinesis.get_records(ShardIterator=iterator)["Records"]]
+
+
+def delivered(cloud: Cloud, wait_s: int = 0) -> dict[str, Any]:
+    """The event that Lambda makes of what can be received from the points' queue."""
+    answer = cloud.client("sqs").receive_message(
+        QueueUrl=cloud.accrual_url,
+        MaxNumberOfMessages=10,
+        WaitTimeSeconds=wait_s,
+        MessageSystemAttributeNames=["All"],
+    )
+    return {
+        "Records": [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{ACCRUALS}",
+            }
+            for message in answer.get("Messages", ())
+        ]
+    }
 
 
 def ledger(server: Server) -> dict[str, tuple[int, int]]:

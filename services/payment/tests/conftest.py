@@ -5,6 +5,7 @@ import os
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -12,7 +13,15 @@ from moto.server import ThreadedMotoServer
 from services.chassis.postgres.tests.server import Server, home
 from services.chassis.resilience import deadline
 from services.payment.assembly import Payment, start
+from services.payment.publish import Accruals, PaidEvents
 from services.payment.tests.cloud import Cloud
+
+Announced = TypeVar("Announced", bound=PaidEvents | Accruals)
+
+
+def announcements(payment: Payment, kind: type[Announced]) -> Announced:
+    """The one of `kind` that hears of the sandbox's captures."""
+    return next(one for one in payment._cashier._announcements if isinstance(one, kind))
 
 
 @pytest.fixture(autouse=True)

@@ -248,11 +248,12 @@ def test_health_tells_of_every_dependency(payment: Payment, cloud: Cloud) -> Non
     states = {name: dealing["state"] for name, dealing in health["dependencies"].items()}
     assert states == {
         "dynamodb": "ok",
-        "sqs": "unused",
+        "sqs": "ok",
         "kinesis": "ok",
         "cloudwatch": "ok",
         "secretsmanager": "ok",
         "aurora": "ok",
+        "loyalty": "unused",
     }
 
 

@@ -10,10 +10,10 @@ from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
 from services.chassis.postgres.tests.server import Server
 from services.payment.domain import Capture, Demand
-from services.payment.publish import PaidEvents
+from services.payment.publish import Accruals, PaidEvents
 from services.payment.store import PaymentTable
 from services.payment.tests.cloud import ORDERS, PAYMENTS, Cloud, LambdaContext, Order, event
-from services.payment.tests.conftest import Sandboxes
+from services.payment.tests.conftest import Sandboxes, announcements
 
 
 class Answering:
@@ -93,13 +93,15 @@ def test_an_answer_of_another_length_says_nothing_of_any_order() -> None:
         PaidEvents(Answering({"Records": [{}]}), "stream").publish([capture(FIRST), capture(SECOND)])
 
 
-def test_an_order_whose_event_was_not_taken_comes_again_and_the_others_do_not(
-    sandboxes: Sandboxes, cloud: Cloud, server: Server
+@pytest.mark.parametrize("kind", [PaidEvents, Accruals])
+def test_an_order_whose_announcement_was_not_taken_comes_again_and_the_others_do_not(
+    sandboxes: Sandboxes, cloud: Cloud, server: Server, kind: type[PaidEvents | Accruals]
 ) -> None:
     orders = [Order(1, "a"), Order(2, "b"), Order(3, "a")]
     cloud.place(*orders)
     payment = sandboxes(cloud.environ(server.port))
-    publish = payment._cashier._events.publish
+    announced = announcements(payment, kind)
+    publish = announced.publish
     refused = [orders[0].order_id]
 
     def partly(captures: Sequence[Capture]) -> set[str]:
@@ -107,16 +109,17 @@ def test_an_order_whose_event_was_not_taken_comes_again_and_the_others_do_not(
         refused.clear()
         return taken
 
-    payment._cashier._events.publish = partly  # type: ignore[method-assign] # a stream that takes a part
+    announced.publish = partly  # type: ignore[method-assign] # a stream, or a queue, that takes a part
     answer = payment.handle(event(orders), LambdaContext())
     again = [failure["itemIdentifier"] for failure in cast("list[dict[str, str]]", answer["batchItemFailures"])]
     assert again == ["message-1", "message-3"], "and what is behind it in its group"
     assert payment.handle(event([orders[0], orders[2]]), LambdaContext()) == {"batchItemFailures": []}
     assert {told["order_id"] for told in cloud.events()} == {order.order_id for order in orders}
+    assert [asked["order_id"] for asked in cloud.accruals()] == [order.order_id for order in orders]
     assert cloud.statuses(*orders) == [("paid", "captured")] * 3
 
 
-@pytest.mark.parametrize("operation", ["BatchGetItem", "TransactWriteItems", "PutRecords"])
+@pytest.mark.parametrize("operation", ["BatchGetItem", "TransactWriteItems", "PutRecords", "SendMessageBatch"])
 def test_a_batch_whose_call_fails_comes_again_and_is_paid_once(
     sandboxes: Sandboxes, cloud: Cloud, server: Server, capfd: pytest.CaptureFixture[str], operation: str
 ) -> None:
@@ -125,7 +128,9 @@ def test_a_batch_whose_call_fails_comes_again_and_is_paid_once(
     failing = Failing(operation)
     cashier = payment._cashier
     cashier._payments._dynamodb = failing.before(cashier._payments._dynamodb)
-    cashier._events._kinesis = failing.before(cashier._events._kinesis)
+    events, accruals = announcements(payment, PaidEvents), announcements(payment, Accruals)
+    events._kinesis = failing.before(events._kinesis)
+    accruals._sqs = failing.before(accruals._sqs)
     both = {"batchItemFailures": [{"itemIdentifier": f"message-{order.number}"} for order in (FIRST, SECOND)]}
     assert payment.handle(event([FIRST, SECOND]), LambdaContext()) == both
     told = [json.loads(line) for line in "".join(capfd.readouterr()).splitlines() if '"message_id"' in line]
@@ -133,7 +138,8 @@ def test_a_batch_whose_call_fails_comes_again_and_is_paid_once(
     assert {record["error"] for record in told} == {f"{operation}: ThrottlingException: slow"}
     assert payment.handle(event([FIRST, SECOND]), LambdaContext()) == {"batchItemFailures": []}
     assert cloud.statuses(FIRST, SECOND) == [("paid", "captured")] * 2
-    assert len(cloud.events()) == 2
+    assert {told["order_id"] for told in cloud.events()} == {FIRST.order_id, SECOND.order_id}
+    assert {asked["order_id"] for asked in cloud.accruals()} == {FIRST.order_id, SECOND.order_id}
 
 
 class Failing:
@@ -161,7 +167,7 @@ class Failing:
 
 def test_a_message_that_cannot_be_buried_comes_again(sandboxes: Sandboxes, cloud: Cloud, server: Server) -> None:
     payment = sandboxes(cloud.environ(server.port))
-    letters = payment._cashier._dead_letters
+    letters = payment._cashier._setbacks._dead_letters
     letters._sqs = Failing("SendMessage").before(letters._sqs)
     records = {"Records": [Order(1).record("not json")]}
     assert payment.handle(records, LambdaContext()) == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}

@@ -4,7 +4,12 @@ from services.chassis.environment import ConfigurationError
 from services.payment.settings import read_settings
 from services.payment.tests.cloud import Cloud
 
-ENVIRON = Cloud("http://127.0.0.1:1").environ(5432, PAYMENT_DEAD_LETTER_URL="http://q/dead.fifo")
+ENVIRON = Cloud("http://127.0.0.1:1").environ(
+    5432,
+    PAYMENT_DEAD_LETTER_URL="http://q/dead.fifo",
+    ACCRUAL_QUEUE_URL="http://q/points.fifo",
+    ACCRUAL_DEAD_LETTER_URL="http://q/dead-points.fifo",
+)
 
 
 def test_a_complete_environment_is_read() -> None:
@@ -14,7 +19,12 @@ def test_a_complete_environment_is_read() -> None:
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:
-    wrong = {"CAFE_AURORA_WRITER_URL": "nowhere", "CARD_TIMEOUT_RATE": "2", "CAFE_RESILIENCE": "maybe"}
+    wrong = {
+        "CAFE_AURORA_WRITER_URL": "nowhere",
+        "CARD_TIMEOUT_RATE": "2",
+        "CAFE_NLB_URL": "nowhere",
+        "CAFE_RESILIENCE": "maybe",
+    }
     environ = {**ENVIRON, **wrong}
     del environ["PAYMENTS_TABLE"], environ["DATABASE_SECRET"]
     with pytest.raises(ConfigurationError) as raised:

@@ -3,7 +3,6 @@
 Source: https://docs.aws.amazon.com/autoscaling/application/APIReference/
 """
 
-import re
 import time
 import uuid
 from collections import deque
@@ -11,8 +10,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from infrastructure.embedded.apis.application_autoscaling.steps import problem
 from infrastructure.embedded.control.metric_store import Key
+from infrastructure.embedded.control.schedules import aws, zone_of
+from infrastructure.embedded.control.step_scaling import problem
 from infrastructure.embedded.control.target_tracking import custom_metric, predefined_metric
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
 from infrastructure.embedded.gateway.paging import page
@@ -28,15 +28,6 @@ PREDEFINED: Mapping[str, str] = {
 ACTIVITIES = 200
 """Scaling activities kept; AWS keeps those of six weeks."""
 MOST_ACTIVITIES = 50
-_SCHEDULES = tuple(
-    re.compile(text)
-    for text in (
-        r"at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)",
-        r"rate\((1 (minute|hour|day)|(?!1 )[1-9]\d* (minutes|hours|days))\)",
-        r"cron\(\S+( \S+){5}\)",
-    )
-)
-"""The forms of a schedule."""
 _PLACE = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
 
@@ -72,7 +63,12 @@ class ScalingApi:
         self.bound(given)
         return output
 
-    def bound(self, given: Members) -> None:
+    def rebound(self, given: Members, cause: str) -> None:
+        """Give a registered target other bounds, for `cause`."""
+        self._moto("RegisterScalableTarget", given)
+        self.bound(given, cause)
+
+    def bound(self, given: Members, cause: str = "") -> None:
         """Bring the capacity of a target that was just given its bounds between them, as AWS does at once."""
         target, service = self._target(given), service_of(self._backend.ecs_backend, given["ResourceId"])
         if service is None:
@@ -80,7 +76,7 @@ class ScalingApi:
         for word, wanted in (("minimum", target.min_capacity), ("maximum", target.max_capacity)):
             limit = max if word == "minimum" else min
             if limit(service.desired_count, wanted) != service.desired_count:
-                self.set_capacity(given, service, wanted, f"{word} capacity was set to {wanted}", time.time())
+                self.set_capacity(given, service, wanted, cause or f"{word} capacity was set to {wanted}", time.time())
 
     @operation("DeregisterScalableTarget", effect="tracking ends; the target's policies and their alarms go")
     def _deregister(self, given: Members) -> Output:
@@ -199,18 +195,21 @@ class ScalingApi:
 
     # --- schedules ----------------------------------------------------------------------------------------------------
 
-    @operation("PutScheduledAction", record="nothing here lives for days: schedules are kept and never due")
+    @operation("PutScheduledAction", effect="the target's bounds change when it is due, its capacity with them")
     def _put_schedule(self, given: Members) -> Output:
         if self._target(given) is None:
             raise _not_found("No scalable target registered for", given)
-        schedule = given.get("Schedule")
-        if schedule is not None and not any(form.fullmatch(schedule) for form in _SCHEDULES):
-            raise _invalid(f"Schedule expression {schedule!r} is not valid: it is at(...), rate(...) or cron(...)")
-        if schedule is None and self._schedule(given) is None:
+        schedule, known = given.get("Schedule"), self._schedule(given)
+        if schedule is None and known is None:
             raise _invalid("Schedule is required to create a scheduled action")
+        try:
+            zone = zone_of(given.get("Timezone") or getattr(known, "timezone", None) or "UTC")
+            aws(schedule or known.schedule, zone, 0.0)
+        except ValueError as wrong:
+            raise _invalid(f"Schedule expression is not valid: {wrong}") from wrong
         return self._moto("PutScheduledAction", given)
 
-    @operation("DeleteScheduledAction", record="nothing here lives for days: schedules are kept and never due")
+    @operation("DeleteScheduledAction", effect="it is not due any more")
     def _delete_schedule(self, given: Members) -> Output:
         if self._schedule(given) is None:
             more = f", scheduled action name: {given['ScheduledActionName']}"

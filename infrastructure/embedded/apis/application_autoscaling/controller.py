@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from infrastructure.embedded.apis.application_autoscaling.api import Record, ScalingApi, metric_of, service_of
+from infrastructure.embedded.apis.application_autoscaling.scheduled import Schedules
 from infrastructure.embedded.apis.application_autoscaling.stepping import DEFAULT_COOLDOWN_S, Stepping
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metric_store import Key
@@ -47,6 +48,7 @@ class ApplicationAutoScalingController:
         self._past: dict[tuple[str, str], Past] = {}
         self._operations = context.backends.operations
         self._api = ScalingApi(self._backend, context.backends.cloudwatch.alarms, self._operations)
+        self._schedules = Schedules(backend=self._backend, api=self._api)
         self._stepping = Stepping(context=context, api=self._api)
         self._operations.bind(self.name, self._api)
         self._next_at = 0.0
@@ -67,6 +69,7 @@ class ApplicationAutoScalingController:
             self._scale(identity, policies, now)
         if is_due:
             self._step(now)
+            self._schedules.follow(now)
         return max(self._next_at - now, 0.0)
 
     def _step(self, now: float) -> None:

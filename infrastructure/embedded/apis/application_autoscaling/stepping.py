@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from infrastructure.embedded.apis.application_autoscaling import steps
 from infrastructure.embedded.apis.application_autoscaling.api import Record, ScalingApi
-from infrastructure.embedded.apis.application_autoscaling.steps import Cooling, StepPolicy
-from infrastructure.embedded.apis.cloudwatch.controller import rule_of
+from infrastructure.embedded.apis.cloudwatch.breach import breach
+from infrastructure.embedded.control import step_scaling as steps
 from infrastructure.embedded.control.context import Context
-from infrastructure.embedded.control.metric_store import LATE_S
+from infrastructure.embedded.control.step_scaling import Cooling, StepPolicy
 
 DEFAULT_COOLDOWN_S = 300.0
 
@@ -68,13 +67,5 @@ class Stepping:
         return self.context.pace.seconds(float(configured.get("Cooldown", DEFAULT_COOLDOWN_S)))
 
     def _breach(self, alarm: Record, configured: Mapping[str, Any], now: float) -> float | None:
-        """How far an alarm that calls sees its metric past the threshold; None where it does not call."""
-        if alarm.state_value != "ALARM" or not alarm.actions_enabled or not alarm.metric_name:
-            return None
-        rule = rule_of(alarm, self.context.pace)
-        end = (now - LATE_S) // rule.period_s * rule.period_s
-        start = end - rule.evaluated * rule.period_s
-        found = self.context.metrics.store.query(rule.key, start, end, rule.period_s, rule.unit)
         statistic = configured.get("MetricAggregationType", "Average")
-        values = [value for _, bucket in found if (value := bucket.statistic(statistic)) is not None]
-        return values[-1] - rule.threshold if values else None
+        return breach(alarm, statistic, self.context.metrics.store, self.context.pace, now)

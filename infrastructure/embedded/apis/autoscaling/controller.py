@@ -5,29 +5,30 @@ desired ──missing──▶ launched ──running, hooks──▶ InService,
 """
 
 import base64
-import logging
 import time
 from collections.abc import Callable, Collection
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from infrastructure.embedded.apis.autoscaling import causes
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.instances import LONGEST_WAIT_S, Instances
+from infrastructure.embedded.apis.autoscaling.kinds import Kinds
+from infrastructure.embedded.apis.autoscaling.launches import Launches
+from infrastructure.embedded.apis.autoscaling.metrics import GroupMetrics
+from infrastructure.embedded.apis.autoscaling.policies import Policies
 from infrastructure.embedded.apis.autoscaling.record import LAUNCHING, TERMINATING, Group, Member, Wait
 from infrastructure.embedded.apis.autoscaling.refreshes import Refreshes
-from infrastructure.embedded.apis.autoscaling.scaling import Scaling
 from infrastructure.embedded.apis.autoscaling.schedule import GroupView, MemberView, decide, next_to_refresh
+from infrastructure.embedded.apis.autoscaling.scheduled import Scheduled
+from infrastructure.embedded.apis.autoscaling.traffic import Traffic
+from infrastructure.embedded.apis.autoscaling.warm_pool import WarmPools
 from infrastructure.embedded.control.context import Context
 
-GROUP_TAG = "aws:autoscaling:groupName"
 LEAST_GRACE_S = 5.0
 """A process does not start faster at a faster pace: an instance's checks may fail for this long."""
-FIRST_HOLD_S, MOST_HOLD_S = 15.0, 900.0
-"""How long the next launch waits after one that failed: twice as long each time."""
 GIVEN_UP_AFTER = 3
 """Launches that fail in a row until a refresh is given up."""
 _CONSOLE_LINES = 12
-
-_log = logging.getLogger(__name__)
 
 
 class AutoScalingController:
@@ -35,18 +36,28 @@ class AutoScalingController:
 
     name: ClassVar[str] = "autoscaling"
     watches: ClassVar[frozenset[str]] = frozenset({"autoscaling", "ec2"})
-    PARTS: ClassVar[tuple[type, ...]] = (Groups, Instances, Refreshes, Scaling)
+    PARTS: ClassVar[tuple[type, ...]] = (
+        *(Groups, Instances, Refreshes, Policies, Scheduled),
+        *(Traffic, GroupMetrics, Kinds, WarmPools),
+    )
 
     def __init__(self, context: Context, clock: Callable[[], float] = time.time) -> None:
         self._pace = context.pace
         self._clock = clock
         self._ec2 = context.backends.ec2
         self._operations = context.backends.operations
+        self._launches = Launches(context)
         self._groups = Groups(context.account, context.region, self._operations, clock)
+        self._warm_pools = WarmPools(self._groups, self._launches, context)
         self._instances = Instances(self._groups)
         self._refreshes = Refreshes(self._groups)
-        self._scaling = Scaling(self._groups, context)
-        self._operations.bind(self.name, self._groups, self._instances, self._refreshes, self._scaling)
+        context.couplings.lifecycle_state = self._groups.lifecycle_state
+        self._policies = Policies(self._groups, context)
+        self._scheduled = Scheduled(self._groups)
+        parts = (self._groups, self._instances, self._refreshes, self._policies, self._scheduled, self._warm_pools)
+        metrics = GroupMetrics(self._groups)
+        self._operations.bind(self.name, *parts, metrics, Traffic(self._groups), Kinds(self._groups))
+        context.metrics.register(metrics.collect)
 
     def keys(self) -> Collection[str]:
         return tuple(self._groups.all)
@@ -58,10 +69,11 @@ class AutoScalingController:
         looks = [self._advance(group, member, now) for member in tuple(group.members.values())]
         looks += [self._examine(group, member, now) for member in group.standing()]
         looks.append(self._refresh(group, now))
-        looks.append(self._scaling.follow(group, now))
+        looks.append(self._policies.follow(group, now))
+        looks.append(self._scheduled.follow(group, now))
         looks.append(self._fit(group, now))
         if group.is_deleting and not group.members:
-            self._scaling.forget(group)
+            self._policies.forget(group)
             del self._groups.all[key]
         return min((max(at - now, 0.0) for at in looks if at is not None), default=None)
 
@@ -69,6 +81,9 @@ class AutoScalingController:
 
     def _advance(self, group: Group, member: Member, now: float) -> float | None:
         """Bring it as far as it can go now; when to look again."""
+        if member.is_warm:
+            self._warm_pools.advance(group, member, now)
+            return None
         if member.state.startswith("Pending"):
             return self._enter(group, member, now)
         if member.is_leaving:
@@ -103,6 +118,9 @@ class AutoScalingController:
             return member.drained_at
         if not self._gate(group, member, TERMINATING, "Terminating", now):
             return member.wait.until if member.wait else None
+        if member.goes_back and group.warm_pool is not None and state == "running":
+            member.enter("Warmed:Pending", now)
+            return now
         if state != "shutting-down":
             self._operations.call("ec2", "TerminateInstances", InstanceIds=[member.instance])
         return None
@@ -146,6 +164,9 @@ class AutoScalingController:
             text = "instance was taken out of service in response to an EC2 health check indicating it has been"
             member.why = f"{text} terminated or stopped."
             return now
+        if group.lifetime_s and member.state == "InService" and now >= member.launched + group.lifetime_s:
+            member.health, member.why = "Unhealthy", causes.OUTLIVED
+            return now
         if (
             member.state != "InService"
             or "ELB" not in group.health_checks
@@ -174,13 +195,19 @@ class AutoScalingController:
         if before == group.desired:
             group.called = ""
         for number, instance in enumerate(decision.surplus):
-            text = "instance was taken out of service in response to a difference between desired and actual capacity,"
-            cause = f"{text} shrinking the capacity from {before - number} to {before - number - 1}."
-            self._instances.leave(group, group.members[instance], cause, replaces=False, called=group.called)
+            cause = causes.surplus(before - number)
+            member = group.members[instance]
+            member.goes_back = group.warm_pool is not None and group.warm_pool.reuses and not group.is_deleting
+            self._instances.leave(group, member, cause, replaces=False, called=group.called)
         for zone in decision.launches:
             if now < group.held_until:
                 return group.held_until
-            self._launch(group, zone, now)
+            if not self._warm_pools.take(group, zone, causes.missing(group), now):
+                self._launches.launch(group, zone, now, causes.missing(group))
+        if decision.balancing and now >= group.held_until:
+            cause = causes.lopsided(group, decision.balancing)
+            self._launches.launch(group, decision.balancing, now, cause, is_extra=True)
+        self._warm_pools.fill(group, now)
         return now if decision.replaced or decision.surplus else None
 
     def _view(self, group: Group, now: float) -> GroupView:
@@ -189,13 +216,14 @@ class AutoScalingController:
         )
         return GroupView(
             desired=group.desired,
-            zones=self._places(group),
+            zones=self._launches.places(group),
             members=tuple(
                 MemberView(
                     instance=each.instance,
                     zone=each.zone,
                     version=int(each.template.get("Version", "0")),
                     since=each.since,
+                    launched=each.launched,
                     is_ready=each.state == "InService"
                     and each.health == "Healthy"
                     and now >= each.since + warm_s
@@ -203,66 +231,16 @@ class AutoScalingController:
                     is_protected=each.is_protected,
                     is_unhealthy=each.health == "Unhealthy",
                     is_outdated=each.is_outdated,
+                    is_extra=each.is_extra,
                 )
                 for each in group.standing()
             ),
             may_launch=group.does("Launch"),
             may_terminate=group.does("Terminate"),
             may_replace=group.does("ReplaceUnhealthy"),
+            terminations=group.terminations,
+            may_balance=group.does("AZRebalance") and group.refresh is None and not group.is_deleting,
         )
-
-    def _places(self, group: Group) -> dict[str, str]:
-        """A subnet in each of the group's zones; nothing where the group names zones alone."""
-        if not group.subnets:
-            return dict.fromkeys(group.zones, "")
-        zones = {name: s.availability_zone for subnets in self._ec2.subnets.values() for name, s in subnets.items()}
-        return {zones[name]: name for name in reversed(group.subnets) if name in zones}
-
-    def _launch(self, group: Group, zone: str, now: float) -> None:
-        standing = len(group.standing())
-        text = "instance was started in response to a difference between desired and actual capacity,"
-        cause = f"{group.called}an {text} increasing the capacity from {standing} to {standing + 1}."
-        activity = group.begin("Launching a new EC2 instance", cause, now)
-        subnet = self._places(group)[zone]
-        where = {"SubnetId": subnet} if subnet else {"Placement": {"AvailabilityZone": zone}}
-        tags = [{"Key": t["Key"], "Value": t["Value"]} for t in group.tags if t["PropagateAtLaunch"]]
-        named = {key: value for key, value in group.template.items() if key != "LaunchTemplateName"}
-        try:
-            made = self._operations.call(
-                "ec2",
-                "RunInstances",
-                LaunchTemplate=named,
-                MinCount=1,
-                MaxCount=1,
-                TagSpecifications=[{"ResourceType": "instance", "Tags": tags}] if tags else None,
-                **where,
-            )
-        except Exception as problem:  # noqa: BLE001  whatever the template makes EC2 refuse is the activity's failure
-            self._failed(group, activity, str(problem), now)
-            return
-        [instance] = made["Instances"]
-        instance.add_tag(GROUP_TAG, group.name)
-        activity.description = f"Launching a new EC2 instance: {instance.id}"
-        group.members[instance.id] = Member(
-            instance=instance.id,
-            type=instance.instance_type,
-            zone=zone,
-            template={
-                **named,
-                "LaunchTemplateName": group.template["LaunchTemplateName"],
-                "Version": _version(instance),
-            },
-            since=now,
-            activity=activity,
-            is_protected=group.protects_new,
-        )
-
-    def _failed(self, group: Group, activity: Any, problem: str, now: float) -> None:
-        activity.end("Failed", now, f"{problem}. Launching EC2 instance failed.")
-        group.failures += 1
-        hold_s = min(FIRST_HOLD_S * 2.0 ** min(group.failures - 1, 30), MOST_HOLD_S)
-        group.held_until = now + self._pace.seconds(hold_s)
-        _log.warning("group %s: %s", group.name, problem)
 
     # --- refreshes ----------------------------------------------------------------------------------------------------
 
@@ -310,9 +288,10 @@ class AutoScalingController:
     def _unsettled(self, group: Group) -> str:
         standing = [each for each in group.members.values() if each.state == "InService"]
         sound = [each for each in standing if self._groups.balancers.health(group, each) == "healthy"]
-        if len(sound) == group.desired == len(group.members):
+        members = [each for each in group.members.values() if not each.is_warm]
+        if len(sound) == group.desired == len(members):
             return ""
-        waiting = next((each for each in group.members.values() if each not in sound), None)
+        waiting = next((each for each in members if each not in sound), None)
         failed = next((each.message for each in group.activities if each.status == "Failed"), "")
         text = f"group {group.name}: {len(sound)} of {group.desired} instances are in service"
         return text + (f"; {failed}" if failed else "") + (self._console(waiting) if waiting else "")
@@ -324,9 +303,3 @@ class AutoScalingController:
             return ""
         lines = base64.b64decode(output).decode("utf-8", "replace").splitlines()[-_CONSOLE_LINES:]
         return f"; the console of {member.instance}:" + "".join(f"\n    | {line}" for line in lines)
-
-
-def _version(instance: Any) -> str:
-    """The number of the launch template's version that the instance was made from."""
-    found = {tag["key"]: tag["value"] for tag in instance.get_tags()}
-    return str(found.get("aws:ec2launchtemplate:version", "0"))

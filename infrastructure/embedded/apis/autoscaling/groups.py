@@ -7,9 +7,11 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from infrastructure.embedded.apis.autoscaling import causes
 from infrastructure.embedded.apis.autoscaling.balancers import Balancers
 from infrastructure.embedded.apis.autoscaling.problems import invalid, listed, not_provided
 from infrastructure.embedded.apis.autoscaling.record import PROCESSES, Group, Member, described
+from infrastructure.embedded.apis.autoscaling.schedule import TERMINATION_POLICIES
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
 from infrastructure.embedded.gateway.refused import Refused
 
@@ -19,17 +21,31 @@ _PLAIN = {
     "DefaultCooldown": "cooldown_s",
     "DefaultInstanceWarmup": "warmup_s",
     "NewInstancesProtectedFromScaleIn": "protects_new",
+    "CapacityRebalance": "rebalances_capacity",
+    "MaxInstanceLifetime": "lifetime_s",
 }
 """Members that go to the group as they are."""
 _NOT_HERE = (
+    "AvailabilityZoneIds",
+    "AvailabilityZoneImpairmentPolicy",
+    "CapacityReservationSpecification",
+    "DeletionProtection",
     "InstanceId",
+    "InstanceLifecyclePolicy",
+    "InstanceMaintenancePolicy",
     "LaunchConfigurationName",
     "LoadBalancerNames",
     "MixedInstancesPolicy",
+    "Operator",
     "PlacementGroup",
-    "TrafficSources",
 )
 """What would have to be done, and is not: refused by name."""
+_DEFAULTS = {
+    "AvailabilityZoneDistribution": {"CapacityDistributionStrategy": "balanced-best-effort"},
+    "DesiredCapacityType": "units",
+}
+"""What is done the usual way alone."""
+SHORTEST_LIFETIME_S = 86_400
 
 
 class Groups:
@@ -55,6 +71,18 @@ class Groups:
             if instance in group.members:
                 return group, group.members[instance]
         raise invalid(f"Instance Id not found - No managed instance found for instance ID: {instance}")
+
+    def lifecycle_state(self, instance: str) -> str | None:
+        """The state that the instance is on its way to, or in, as its metadata tells it; None outside of groups.
+
+        Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
+        """
+        member = next((each.members[instance] for each in self.all.values() if instance in each.members), None)
+        if member is None:
+            return None
+        if member.is_leaving:
+            return "Terminated"
+        return "InService" if member.state.startswith("Pending") else member.state
 
     def template(self, named: Mapping[str, Any]) -> dict[str, str]:
         """The launch template as groups keep it: by id and name, with the version as it was given."""
@@ -106,28 +134,28 @@ class Groups:
             desired=int(given.get("DesiredCapacity", least)),
             subnets=subnets,
             zones=zones,
-            target_groups=self.balancers.targets(given.get("TargetGroupARNs", ())),
+            target_groups=self.balancers.targets(
+                [*given.get("TargetGroupARNs", ()), *target_groups_of(given.get("TrafficSources", ()))]
+            ),
         )
-        _require_between(group)
+        _require_between(least, group.desired, most)
         self._set_plain(group, given)
         self._tag(group, given.get("Tags", ()))
         for hook in given.get("LifecycleHookSpecificationList", ()):
             group.hooks[hook["LifecycleHookName"]] = {**hook, "AutoScalingGroupName": name}
+        group.called = causes.created(group, self.clock())
         self.all[name] = group
 
     @operation("UpdateAutoScalingGroup", effect="sizes, zones, checks and the template of further launches change")
     def _update(self, given: Members) -> None:
         group = self.named(given)
         self._refuse_others(given)
-        before = (group.least, group.most, group.desired)
-        group.least = int(given.get("MinSize", group.least))
-        group.most = int(given.get("MaxSize", group.most))
-        group.desired = int(given.get("DesiredCapacity", min(max(group.desired, group.least), group.most)))
-        try:
-            _require_between(group)
-        except Refused:
-            group.least, group.most, group.desired = before
-            raise
+        least, most = int(given.get("MinSize", group.least)), int(given.get("MaxSize", group.most))
+        desired = int(given.get("DesiredCapacity", min(max(group.desired, least), most)))
+        _require_between(least, desired, most)
+        group.least, group.most = least, most
+        sizes = f"min: {least}, max: {most}, desired: {desired}"
+        group.want(desired, f"a user request update of AutoScalingGroup constraints to {sizes}", self.clock())
         if "LaunchTemplate" in given:
             group.template = self.template(given["LaunchTemplate"])
         if "VPCZoneIdentifier" in given or "AvailabilityZones" in given:
@@ -166,6 +194,9 @@ class Groups:
         for member, name in _PLAIN.items():
             if member in given:
                 setattr(group, name, given[member])
+        group.terminations = _terminations(given.get("TerminationPolicies", group.terminations))
+        if 0 < group.lifetime_s < SHORTEST_LIFETIME_S:
+            raise invalid(f"MaxInstanceLifetime {group.lifetime_s} is not 0 and below {SHORTEST_LIFETIME_S} seconds")
         if "ELB" in group.health_checks and not group.target_groups and "TargetGroupARNs" in given:
             raise invalid("ELB health checks need a target group")
 
@@ -174,34 +205,11 @@ class Groups:
         for name in _NOT_HERE:
             if given.get(name):
                 raise not_provided(name)
+        for name, usual in _DEFAULTS.items():
+            if given.get(name, usual) != usual:
+                raise not_provided(f"{name} {given[name]}; {usual} is")
 
-    # --- target groups, tags, processes -------------------------------------------------------------------------------
-
-    @operation("AttachLoadBalancerTargetGroups", effect="instances in service become its targets")
-    def _attach_groups(self, given: Members) -> Output:
-        group = self.named(given)
-        wanted = self.balancers.targets(given["TargetGroupARNs"])
-        group.target_groups = list(dict.fromkeys([*group.target_groups, *wanted]))
-        for each in group.members.values():
-            each.is_registered = False
-        return {}
-
-    @operation("DetachLoadBalancerTargetGroups", effect="its instances are targets no more")
-    def _detach_groups(self, given: Members) -> Output:
-        group = self.named(given)
-        for arn in given["TargetGroupARNs"]:
-            if arn not in group.target_groups:
-                raise invalid(f"Trying to remove Target Groups that are not part of the group: {arn}")
-            group.target_groups.remove(arn)
-            self.balancers.deregister(group, group.members.values(), (arn,))
-        return {}
-
-    @operation("DescribeLoadBalancerTargetGroups")
-    def _describe_groups(self, given: Members) -> Output:
-        group = self.named(given)
-        state = "InService" if any(each.is_registered for each in group.members.values()) else "Added"
-        shown, token = listed([{"LoadBalancerTargetGroupARN": a, "State": state} for a in group.target_groups], given)
-        return {"LoadBalancerTargetGroups": shown, "NextToken": token}
+    # --- tags, processes ----------------------------------------------------------------------------------------------
 
     @operation("CreateOrUpdateTags", record="tags")
     def _put_tags(self, given: Members) -> None:
@@ -262,14 +270,27 @@ class Groups:
         return {"AutoScalingInstances": shown, "NextToken": token}
 
 
-def _require_between(group: Group) -> None:
-    if group.least > group.most:
+def target_groups_of(sources: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The target groups that traffic sources are; refused where one is something else."""
+    for each in sources:
+        if each.get("Type", "elbv2") != "elbv2":
+            raise not_provided(f"traffic sources of type {each['Type']}; elbv2 is")
+    return [each["Identifier"] for each in sources]
+
+
+def _terminations(names: Iterable[str]) -> tuple[str, ...]:
+    for name in names:
+        if name not in TERMINATION_POLICIES:
+            raise invalid(f"Termination policy {name} is not valid: {', '.join(TERMINATION_POLICIES)}")
+    return tuple(names) or ("Default",)
+
+
+def _require_between(least: int, desired: int, most: int) -> None:
+    if least > most:
         raise invalid("Max bound must be greater than or equal to min bound")
-    if not group.least <= group.desired <= group.most:
-        raise invalid(
-            f"Desired capacity:{group.desired} must be between the specified min size:{group.least} and max "
-            f"size:{group.most}"
-        )
+    if not least <= desired <= most:
+        text = f"Desired capacity:{desired} must be between the specified min size:{least} and max size:{most}"
+        raise invalid(text)
 
 
 def _processes(given: Members) -> Iterable[str]:

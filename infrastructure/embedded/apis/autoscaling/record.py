@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from infrastructure.embedded.control.step_scaling import Cooling
 from infrastructure.embedded.control.target_tracking import Past
 
 ACTIVITIES_KEPT = 500
@@ -72,12 +73,22 @@ class Member:
     """Whether the refresh under way is still to replace it."""
     replaces: bool = True
     """Whether the group launches another one in its place."""
+    goes_back: bool = False
+    """Whether it returns to the warm pool when it has left."""
+    launched: float = 0.0
+    is_extra: bool = False
+    """Launched beyond the desired capacity, to balance the zones."""
     why: str = ""
     """Why it is unhealthy, or is to leave."""
 
     @property
     def is_leaving(self) -> bool:
         return self.state.startswith(("Terminating", "Detach"))
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether it is one of the warm pool's."""
+        return self.state.startswith("Warmed:")
 
     def enter(self, state: str, at: float) -> None:
         self.state, self.since = state, at
@@ -137,16 +148,70 @@ class Refresh:
         self.status, self.ended, self.reason = status, at, reason
 
 
+Kind = Literal["TargetTrackingScaling", "StepScaling", "SimpleScaling"]
+
+
 @dataclass(slots=True, kw_only=True)
 class ScalingPolicy:
-    """Target tracking: `tracking` as it was put; alarms by AlarmHigh and AlarmLow."""
+    """A policy: `configured` are the members that its kind has, as they were put.
+
+    Of target tracking, `alarms` are its own, by AlarmHigh and AlarmLow; the others are called by whoever's alarms.
+    """
 
     name: str
     arn: str
-    tracking: Mapping[str, Any]
+    kind: Kind
+    configured: Mapping[str, Any]
     warmup_s: int | None
     is_enabled: bool
     alarms: dict[str, str] = field(default_factory=dict)
+    cooling: Cooling | None = None
+    """The latest change by steps, which instances may still be warming up from."""
+
+    @property
+    def tracking(self) -> Mapping[str, Any]:
+        """Its configuration of target tracking."""
+        found: Mapping[str, Any] = self.configured["TargetTrackingConfiguration"]
+        return found
+
+
+@dataclass(slots=True, kw_only=True)
+class ScheduledAction:
+    """An action that changes a group's sizes; `due` is when it does so next. All times in Unix seconds."""
+
+    name: str
+    start: float | None
+    end: float | None
+    recurrence: str
+    """Unix's cron, in the time zone `zone`; empty: once, at its start."""
+    zone: str
+    sizes: Mapping[str, int]
+    due: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class WarmPool:
+    """A warm pool: its instances are `Stopped` or `Running`; `prepared` counts them with the desired, or -1."""
+
+    state: str = "Stopped"
+    least: int = 0
+    prepared: int = -1
+    reuses: bool = False
+    """Whether instances come back by scaling in."""
+    is_deleting: bool = False
+
+    def size(self, group: "Group") -> int:
+        """How many instances it is to have."""
+        return max(self.least, (group.most if self.prepared < 0 else self.prepared) - group.desired, 0)
+
+    def output(self) -> dict[str, Any]:
+        return {
+            "MinSize": self.least,
+            "MaxGroupPreparedCapacity": None if self.prepared < 0 else self.prepared,
+            "PoolState": self.state,
+            "Status": "PendingDelete" if self.is_deleting else None,
+            "InstanceReusePolicy": {"ReuseOnScaleIn": self.reuses},
+        }
 
 
 @dataclass(slots=True, kw_only=True)
@@ -170,15 +235,28 @@ class Group:
     target_groups: list[str] = field(default_factory=list)
     tags: list[dict[str, Any]] = field(default_factory=list)
     protects_new: bool = False
+    rebalances_capacity: bool = False
+    """Of Spot instances, of which there are none."""
+    lifetime_s: int = 0
+    """When an instance is replaced, however sound it is; 0: never."""
+    terminations: tuple[str, ...] = ("Default",)
+    warm_pool: WarmPool | None = None
+    metrics: dict[str, None] = field(default_factory=dict)
+    """Names of those that are reported."""
+    notifications: dict[str, list[str]] = field(default_factory=dict)
+    """Kinds of notifications, by topic."""
     suspended: dict[str, str] = field(default_factory=dict)
     hooks: dict[str, dict[str, Any]] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
     activities: deque[Activity] = field(default_factory=lambda: deque(maxlen=ACTIVITIES_KEPT))
     refreshes: list[Refresh] = field(default_factory=list)
     policies: dict[str, ScalingPolicy] = field(default_factory=dict)
+    scheduled: dict[str, ScheduledAction] = field(default_factory=dict)
     past: Past = field(default_factory=Past)
     followed_at: float = 0.0
     """When the policies were last carried out."""
+    cools_until: float = 0.0
+    """After a simple policy's change: until then no other simple policy makes one."""
     called: str = ""
     """What changed the desired capacity, until as many instances stand: the beginning of an activity's cause."""
     is_deleting: bool = False
@@ -197,17 +275,21 @@ class Group:
 
     def standing(self) -> list[Member]:
         """The instances that count for the desired capacity."""
-        return [each for each in self.members.values() if not each.is_leaving and each.state != "Standby"]
+        return [m for m in self.members.values() if not m.is_leaving and not m.is_warm and m.state != "Standby"]
+
+    def warm(self) -> list[Member]:
+        """The instances of its warm pool."""
+        return [each for each in self.members.values() if each.is_warm]
 
     def want(self, capacity: int, why: str, at: float) -> None:
         """Another desired capacity; `why` is the beginning of a sentence."""
         if capacity != self.desired:
-            self.called = f"{why} changing the desired capacity from {self.desired} to {capacity}. At {_stamp(at)} "
+            self.called = f"{why} changing the desired capacity from {self.desired} to {capacity}. At {stamp(at)} "
             self.desired = capacity
 
     def begin(self, description: str, cause: str, at: float) -> Activity:
         """A new activity, newest first."""
-        text = f"At {_stamp(at)} {cause}"
+        text = f"At {stamp(at)} {cause}"
         activity = Activity(group=self.name, description=description, cause=text, started=at)
         self.activities.appendleft(activity)
         return activity
@@ -230,24 +312,32 @@ class Group:
             "TargetGroupARNs": self.target_groups,
             "HealthCheckType": self.health_checks,
             "HealthCheckGracePeriod": self.grace_s,
-            "Instances": [_member(each) for each in self.members.values()],
+            "Instances": [shown(each) for each in self.members.values() if not each.is_warm],
+            "WarmPoolConfiguration": self.warm_pool.output() if self.warm_pool else None,
+            "WarmPoolSize": len(self.warm()) if self.warm_pool else None,
             "CreatedTime": moment(self.created),
             "SuspendedProcesses": [
                 {"ProcessName": name, "SuspensionReason": why} for name, why in self.suspended.items()
             ],
             "VPCZoneIdentifier": ",".join(self.subnets) or None,
             "Tags": self.tags,
-            "TerminationPolicies": ["Default"],
+            "TerminationPolicies": list(self.terminations),
+            "CapacityRebalance": self.rebalances_capacity,
+            "MaxInstanceLifetime": self.lifetime_s or None,
+            "EnabledMetrics": [{"Metric": name, "Granularity": "1Minute"} for name in self.metrics],
+            "TrafficSources": [{"Identifier": arn, "Type": "elbv2"} for arn in self.target_groups],
             "NewInstancesProtectedFromScaleIn": self.protects_new,
             "Status": "Delete in progress" if self.is_deleting else None,
         }
 
 
-def _stamp(at: float) -> str:
+def stamp(at: float) -> str:
+    """Unix seconds as causes tell them."""
     return f"{moment(at):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _member(each: Member) -> dict[str, Any]:
+def shown(each: Member) -> dict[str, Any]:
+    """An instance as the group's descriptions give it."""
     return {
         "InstanceId": each.instance,
         "InstanceType": each.type,
@@ -262,4 +352,4 @@ def _member(each: Member) -> dict[str, Any]:
 def described(group: Group) -> Iterable[dict[str, Any]]:
     """The group's instances as DescribeAutoScalingInstances gives them."""
     for each in group.members.values():
-        yield {**_member(each), "AutoScalingGroupName": group.name}
+        yield {**shown(each), "AutoScalingGroupName": group.name}

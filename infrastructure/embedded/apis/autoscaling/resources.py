@@ -1,8 +1,8 @@
-"""AWS::AutoScaling::AutoScalingGroup, LifecycleHook and ScalingPolicy."""
+"""AWS::AutoScaling::AutoScalingGroup, LifecycleHook, ScalingPolicy, ScheduledAction and WarmPool."""
 
 from typing import Any
 
-from infrastructure.embedded.stacks.resource_type import REF, Properties, ResourceType, Step, prop
+from infrastructure.embedded.stacks.resource_type import REF, Each, Properties, ResourceType, Step, item, prop
 
 _NUMBERS = (
     "MinSize",
@@ -28,6 +28,12 @@ def _group(properties: Properties) -> Properties:
     return changed
 
 
+_TAG = {
+    "ResourceId": REF,
+    "ResourceType": "auto-scaling-group",
+    **{name: item(name) for name in ("Key", "Value", "PropagateAtLaunch")},
+}
+
 TYPES = (
     ResourceType(
         "AWS::AutoScaling::AutoScalingGroup",
@@ -40,6 +46,7 @@ TYPES = (
         item="AutoScalingGroups",
         attributes={"AutoScalingGroupARN": "AutoScalingGroupARN"},
         changes=(Step("UpdateAutoScalingGroup"),),
+        elements=(Each("Tags", "CreateOrUpdateTags", "DeleteTags", {"Tags": [_TAG]}, is_created_with=True),),
         delete=Step("DeleteAutoScalingGroup", where={"ForceDelete": True}),
     ),
     ResourceType(
@@ -62,5 +69,24 @@ TYPES = (
         ref="PolicyARN",
         attributes={"Arn": REF},
         delete=Step("DeletePolicy"),
+    ),
+    ResourceType(
+        "AWS::AutoScaling::ScheduledAction",
+        "autoscaling",
+        name="ScheduledActionName",
+        key={"AutoScalingGroupName": prop("AutoScalingGroupName"), "ScheduledActionName": REF},
+        create=Step("PutScheduledUpdateGroupAction"),
+        is_put=True,
+        normal=_numbers,
+        delete=Step("DeleteScheduledAction"),
+    ),
+    ResourceType(
+        "AWS::AutoScaling::WarmPool",
+        "autoscaling",
+        key={"AutoScalingGroupName": prop("AutoScalingGroupName")},
+        create=Step("PutWarmPool"),
+        is_put=True,
+        ref=lambda _, properties: str(properties["AutoScalingGroupName"]),
+        delete=Step("DeleteWarmPool", where={"ForceDelete": True}),
     ),
 )

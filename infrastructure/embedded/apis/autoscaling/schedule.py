@@ -7,13 +7,24 @@ Rules as AWS documents them, https://docs.aws.amazon.com/autoscaling/ec2/usergui
   oldest launch template version, then the one that is in its state the longest (as-instance-termination.html);
 - a protected instance does not leave by scaling in;
 - an instance refresh replaces as many at a time as its minimum healthy percentage leaves room for, one at least
-  (instance-refresh-overview.html).
+  (instance-refresh-overview.html);
+- zones that differ by two instances or more, and instances in a zone that the group has left, are brought in balance:
+  one instance more is launched, and only when it is ready another one leaves (auto-scaling-benefits.html).
 """
 
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+TERMINATION_POLICIES = (
+    "ClosestToNextInstanceHour",
+    "Default",
+    "NewestInstance",
+    "OldestInstance",
+    "OldestLaunchTemplate",
+)
+"""Which instance of the fullest zone leaves first. Billing is by the second: that of the next hour is none here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +35,13 @@ class MemberView:
     zone: str
     version: int
     since: float
+    launched: float = 0.0
     is_ready: bool = True
     is_protected: bool = False
     is_unhealthy: bool = False
     is_outdated: bool = False
+    is_extra: bool = False
+    """Launched to balance the zones, beyond the desired capacity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +54,8 @@ class GroupView:
     may_launch: bool = True
     may_terminate: bool = True
     may_replace: bool = True
+    may_balance: bool = True
+    terminations: tuple[str, ...] = ("Default",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +65,35 @@ class Decision:
     launches: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
     surplus: tuple[str, ...] = ()
+    balancing: str = ""
+    """A zone to launch one more in."""
 
 
 def decide(group: GroupView) -> Decision:
     """What to do. Deciding again after doing it changes nothing."""
     unhealthy = tuple(m for m in group.members if m.is_unhealthy and group.may_replace and group.may_terminate)
     sound = tuple(m for m in group.members if m not in unhealthy)
-    surplus = _surplus(sound, group.desired) if group.may_terminate else ()
+    coming = sum(m.is_extra and not m.is_ready for m in sound)
+    surplus = _surplus(group, sound, group.desired + coming) if group.may_terminate else ()
     missing = group.desired - len(sound) if group.may_launch else 0
     return Decision(
         launches=_places(group.zones, sound, missing),
         replaced=tuple(m.instance for m in unhealthy),
         surplus=tuple(m.instance for m in surplus),
+        balancing=_emptiest(group, sound) if group.may_balance and not unhealthy else "",
     )
+
+
+def _emptiest(group: GroupView, sound: Sequence[MemberView]) -> str:
+    """Where an instance more would help the balance; nothing while the group is not whole, and quiet."""
+    is_quiet = len(sound) == group.desired and all(m.is_ready for m in sound)
+    if not (is_quiet and group.may_launch and group.may_terminate and group.zones):
+        return ""
+    crowd = Counter(m.zone for m in sound if m.zone in group.zones)
+    zone = min(group.zones, key=lambda each: (crowd[each], each))
+    is_outside = any(m.zone not in group.zones and not m.is_protected for m in sound)
+    is_lopsided = max(crowd.values(), default=0) - crowd[zone] > 1
+    return zone if is_outside or is_lopsided else ""
 
 
 def next_to_refresh(group: GroupView, minimum_percent: float) -> tuple[str, ...]:
@@ -73,17 +105,28 @@ def next_to_refresh(group: GroupView, minimum_percent: float) -> tuple[str, ...]
     return tuple(m.instance for m in outdated[: max(room - away, 0)])
 
 
-def _surplus(sound: Sequence[MemberView], desired: int) -> tuple[MemberView, ...]:
+def _surplus(group: GroupView, sound: Sequence[MemberView], desired: int) -> tuple[MemberView, ...]:
     staying, leaving = list(sound), []
     while len(staying) > desired:
         crowd = Counter(m.zone for m in staying)
         free = [m for m in staying if not m.is_protected]
         if not free:
             break
-        chosen = min(free, key=lambda m: (-crowd[m.zone], m.version, m.since, m.instance))
+        chosen = min(free, key=lambda m: (m.zone in group.zones, -crowd[m.zone], *_order(group, m), m.instance))
         staying.remove(chosen)
         leaving.append(chosen)
     return tuple(leaving)
+
+
+def _order(group: GroupView, member: MemberView) -> tuple[float, ...]:
+    """By the group's policies, one after the other."""
+    keys: dict[str, tuple[float, ...]] = {
+        "Default": (member.version, member.since),
+        "OldestLaunchTemplate": (member.version,),
+        "OldestInstance": (member.launched,),
+        "NewestInstance": (-member.launched,),
+    }
+    return tuple(key for name in group.terminations for key in keys.get(name, ()))
 
 
 def _places(zones: Mapping[str, str], staying: Sequence[MemberView], count: int) -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 from infrastructure.embedded.gateway.api import Api, Token, names
 
+_PERMITTED = "services reach the data stores that the rules permit"
+_FORBIDDEN = "connecting from a service to a data store times out; open connections live on"
+
 API = Api(
     name="ec2",
     moto="ec2",
@@ -35,18 +38,22 @@ API = Api(
             "ModifyVpcAttribute ModifyVpcEndpoint ReleaseAddress ReplaceNetworkAclAssociation "
             "ReplaceNetworkAclEntry ReplaceRoute ReplaceRouteTableAssociation"
         ),
-        "edges between services are not filtered yet": (
-            "AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateSecurityGroup DeleteSecurityGroup "
-            "ModifySecurityGroupRules RevokeSecurityGroupEgress RevokeSecurityGroupIngress "
-            "UpdateSecurityGroupRuleDescriptionsEgress UpdateSecurityGroupRuleDescriptionsIngress"
+        "no packet is let through by words, nor by a group that nothing is in": (
+            "CreateSecurityGroup DeleteSecurityGroup UpdateSecurityGroupRuleDescriptionsEgress "
+            "UpdateSecurityGroupRuleDescriptionsIngress"
         ),
         "nobody logs in to a machine": "CreateKeyPair DeleteKeyPair ImportKeyPair",
-        "what a machine consists of is not made": "ModifyInstanceAttribute ModifyInstanceMetadataOptions",
+        "what a machine consists of is not made": "ModifyInstanceAttribute",
         "tags": "CreateTags DeleteTags",
     },
     effects={
         "CreateLaunchTemplate": "machines can be launched from it",
         "CreateLaunchTemplateVersion": "machines can be launched from it",
+        "AuthorizeSecurityGroupEgress": _PERMITTED,
+        "AuthorizeSecurityGroupIngress": _PERMITTED,
+        "ModifySecurityGroupRules": _PERMITTED,
+        "RevokeSecurityGroupEgress": _FORBIDDEN,
+        "RevokeSecurityGroupIngress": _FORBIDDEN,
         "DeleteLaunchTemplate": "nothing can be launched from it",
         "ModifyLaunchTemplate": "another version is the default",
     },
@@ -63,8 +70,9 @@ API = Api(
         ),
     ),
     note="An instance is a folder, a port and a process group that runs its user data, if that begins with #!; a "
-    "virtual CPU is a quarter of a core. Networks, security groups and addresses are records: all processes share the "
-    "loopback interface.",
+    "virtual CPU is a quarter of a core. Networks and addresses are records: all processes share the loopback "
+    "interface. Security groups decide on the way from services to Aurora, ElastiCache and MemoryDB, for all of a "
+    "service at once; load balancers, AWS's endpoints and what you connect to yourself are not asked after.",
     controller="infrastructure.embedded.apis.ec2.controller:Ec2Controller",
     resources="infrastructure.embedded.apis.ec2.resources",
 )

@@ -11,8 +11,11 @@ from collections.abc import Callable, Collection
 from typing import ClassVar
 
 from infrastructure.embedded.apis.ec2 import machine as machines
+from infrastructure.embedded.apis.ec2.firewall import Firewall
 from infrastructure.embedded.apis.ec2.instances import InstancesApi, Record, set_state
 from infrastructure.embedded.apis.ec2.machine import KIND, Machine
+from infrastructure.embedded.apis.ec2.metadata.listeners import Metadata, MetadataListeners
+from infrastructure.embedded.apis.ec2.metadata.options import OptionsApi
 from infrastructure.embedded.apis.ec2.metrics import Ec2Metrics
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.engines.workload import Surroundings
@@ -25,18 +28,22 @@ SHUTDOWN_S = 90.0
 """systemd's time for a unit to stop, before it is killed."""
 LEAST_SHUTDOWN_S = 2.0
 """A process needs that long at any pace."""
+GROUPS = "security-groups"
+"""What is looked at beside the instances: whether the groups still permit what they did."""
 KEPT_S = 3600.0
 """For how long a terminated instance can still be described."""
 
 
 class Ec2Controller:
-    """Runs the instances; networks and groups are records only."""
+    """Runs the instances, and has security groups obeyed; networks are records only."""
 
     name: ClassVar[str] = "ec2"
     watches: ClassVar[frozenset[str]] = frozenset({"ec2", "autoscaling"})
-    PARTS: ClassVar[tuple[type, ...]] = (InstancesApi,)
+    PARTS: ClassVar[tuple[type, ...]] = (InstancesApi, OptionsApi)
 
-    def __init__(self, context: Context, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, context: Context, clock: Callable[[], float] = time.time, metadata: Metadata | None = None
+    ) -> None:
         self._context = context
         self._clock = clock
         self._backend = context.backends.ec2
@@ -45,17 +52,23 @@ class Ec2Controller:
         self._ended: dict[str, float] = {}
         operations = context.backends.operations
         self._api = InstancesApi(self._backend, operations, self._console)
-        operations.bind(self.name, self._api)
+        operations.bind(self.name, self._api, OptionsApi(self._backend))
+        self._metadata = metadata or MetadataListeners(context, clock)
         context.couplings.instance_endpoint = self.endpoint
+        context.network.permits = Firewall(self._backend).permits
         self.metrics = Ec2Metrics(self._running)
         context.metrics.register(self.metrics.collect)
         context.supervisor.on_exit(self._on_exit)
 
     def keys(self) -> Collection[str]:
-        """Every instance on record; one that was forgotten while its machine still runs, too."""
-        return {**{each.id: None for each in self._backend.all_instances()}, **dict.fromkeys(self._machines)}
+        """Every instance on record; one that was forgotten while its machine still runs, too; and the groups."""
+        found = {each.id: None for each in self._backend.all_instances()}
+        return {GROUPS: None, **found, **dict.fromkeys(self._machines)}
 
     async def reconcile(self, key: str, /) -> float | None:
+        if key == GROUPS:
+            self._context.network.review()
+            return None
         instance = self._backend.get_instance_by_id(key)
         if instance is None:
             await self._discard(key)
@@ -102,11 +115,12 @@ class Ec2Controller:
 
     async def _start(self, instance: Record, machine: Machine) -> None:
         machine.boots += 1
-        spec = machines.program(instance, machine, self._around)
-        if spec is None:
+        if not machines.is_script(instance):
             machine.note = "cloud-init: user data is no script: it does not begin with #!"
             return
         try:
+            machine.metadata = machine.metadata or await self._metadata.open(instance.id)
+            spec = machines.program(instance, machine, self._around)
             self._context.supervisor.users.own(machine.folder, machine.id)
             machine.process = await self._context.supervisor.start(spec)
         except Exception as problem:  # noqa: BLE001  AWS boots a machine whose user data fails, and the console says so
@@ -116,6 +130,7 @@ class Ec2Controller:
         machine = self._machines.get(instance.id)
         if machine is not None:
             await self._shut_down(machine)
+        self._api.cut.discard(instance.id)
         if instance.state == "stopping":
             instance.stop()
             if machine is not None:
@@ -127,13 +142,19 @@ class Ec2Controller:
         self._context.wake("autoscaling")
 
     async def _shut_down(self, machine: Machine) -> None:
-        if machine.process is not None and machine.is_running:
+        if machine.process is None or not machine.is_running:
+            return
+        if machine.id in self._api.cut:
+            machine.process.kill()
+            await machine.process.wait()
+        else:
             await machine.process.stop(self._context.pace.seconds(SHUTDOWN_S, at_least=LEAST_SHUTDOWN_S))
 
     def _remove(self, identity: str) -> None:
         machine = self._machines.pop(identity, None)
         if machine is not None:
             self._context.ports.release(machine.port)
+            self._metadata.close(identity)
             shutil.rmtree(machine.folder, ignore_errors=True)
             self._context.supervisor.users.release(machine.id)
 
@@ -186,4 +207,6 @@ class Ec2Controller:
             if machine.process is not None and machine.is_running:
                 machine.process.kill()
                 await machine.process.wait()
+        for identity in self._machines:
+            self._metadata.close(identity)
         self._machines.clear()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from infrastructure.embedded.apis.ec2.metadata.options import launched, require_valid
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
 from infrastructure.embedded.gateway.refused import Refused
 
@@ -67,6 +68,8 @@ class InstancesApi:
         self._operations = operations
         self._console = console
         self.reboots: set[str] = set()
+        self.cut: set[str] = set()
+        """Those that end without shutting down first: their power is cut."""
 
     @operation("RunInstances", effect="machines boot: their user data runs as a process group")
     def _run(self, given: Members) -> Output:
@@ -75,6 +78,8 @@ class InstancesApi:
         if count < int(given["MinCount"]) or count < 1:
             raise Refused("InvalidParameterValue", "MaxCount must be at least 1, and not below MinCount")
         image = self._image(given)
+        options = given.get("MetadataOptions") or {}
+        require_valid(options)
         self._require_quota(given, count)
         if given.get("DryRun"):
             raise _dry_run()
@@ -82,18 +87,22 @@ class InstancesApi:
         made = list(self._backend.reservations.values())[-1]
         for instance in made.instances:
             set_state(instance, "pending")
+            launched(instance, self._template(given).get("MetadataOptions") or {}, options)
         return {"ReservationId": made.id, "OwnerId": made.owner_id, "Groups": [], "Instances": made.instances}
 
     def _image(self, given: Members) -> str:
         """The image's id; one of Amazon's newest may be named by its public parameter, as in launch templates."""
-        template = given.get("LaunchTemplate")
-        version = template_version(self._backend, template) if template is not None else None
-        image = given.get("ImageId") or (version.image_id if version else None)
+        image = given.get("ImageId") or self._template(given).get("ImageId")
         if not image:
             raise Refused("MissingParameter", "The request must contain the parameter ImageId")
         image = PUBLIC_IMAGES.get(image, image)
         self._backend.describe_images(ami_ids=[image])
         return str(image)
+
+    def _template(self, given: Members) -> Mapping[str, Any]:
+        """The data of the launch template that a call names; nothing without one."""
+        named = given.get("LaunchTemplate")
+        return template_version(self._backend, named).data if named is not None else {}
 
     def _require_quota(self, given: Members, count: int) -> None:
         standing = [each for each in self._backend.all_instances() if each.state in ("pending", "running")]
@@ -103,7 +112,7 @@ class InstancesApi:
                 f"You have requested more vCPU capacity than your current vCPU limit of {MOST_VCPUS} allows",
             )
 
-    @operation("TerminateInstances", effect="SIGTERM, later SIGKILL; the machine is gone")
+    @operation("TerminateInstances", effect="SIGTERM, later SIGKILL; SIGKILL at once with SkipOsShutdown; gone")
     def _terminate(self, given: Members) -> Output:
         """All of them or none; one that is terminated stays so."""
         found = self._named(given)
@@ -113,10 +122,11 @@ class InstancesApi:
                     f"The instance '{instance.id}' may not be terminated. Modify its 'disableApiTermination' instance"
                 )
                 raise Refused("OperationNotPermitted", f"{text} attribute and try again.")
+        self._cut(given, found)
         return {"TerminatingInstances": [self._leave(each, "shutting-down", "terminated") for each in found]}
 
     @operation(
-        "StopInstances", effect="SIGTERM, later SIGKILL; the machine keeps its folder and boots again on request"
+        "StopInstances", effect="as TerminateInstances, but the machine keeps its folder and boots again on request"
     )
     def _stop(self, given: Members) -> Output:
         found = self._named(given)
@@ -125,6 +135,7 @@ class InstancesApi:
                 text = f"The instance '{instance.id}' may not be stopped. Modify its 'disableApiStop' instance"
                 raise Refused("OperationNotPermitted", f"{text} attribute and try again.")
             self._require_state(instance, "stopped", "pending", "running", "stopping", "stopped")
+        self._cut(given, found)
         return {"StoppingInstances": [self._leave(each, "stopping", "stopped") for each in found]}
 
     @operation("StartInstances", effect="the machine boots, with what its folder holds")
@@ -154,6 +165,11 @@ class InstancesApi:
         if given.get("DryRun"):
             raise _dry_run()
         return list(found)
+
+    def _cut(self, given: Members, found: list[Record]) -> None:
+        """Source: EC2 User Guide, "Terminate Amazon EC2 instances", skip OS shutdown."""
+        if given.get("SkipOsShutdown"):
+            self.cut.update(each.id for each in found)
 
     def _leave(self, instance: Record, towards: str, end: str) -> dict[str, Any]:
         is_there = instance.state in (towards, end) or (instance.state == "stopped" and end == "terminated")

@@ -14,6 +14,7 @@ from typing import Any
 
 from infrastructure.embedded.engines.workload import Surroundings
 from infrastructure.embedded.host.process import Process, ProcessSpec
+from infrastructure.embedded.network.edges import Place
 from services import catalog
 
 Record = Any  # moto's instances, which publish no types
@@ -35,6 +36,8 @@ class Machine:
     folder: Path
     port: int
     due_at: float
+    metadata: str = ""
+    """The URL of its metadata service, once something runs on it that can ask."""
     boots: int = 0
     process: Process | None = None
     note: str = ""
@@ -79,14 +82,21 @@ def service_of(instance: Record) -> catalog.Service | None:
     return next((service for service in catalog.SERVICES if service.name == named), None)
 
 
-def program(instance: Record, machine: Machine, around: Surroundings) -> ProcessSpec | None:
-    """What to run for the instance; None when its user data is no script, which nothing runs on AWS either."""
-    script = user_data(instance)
-    if not script.startswith("#!"):
-        return None
+def _place(instance: Record) -> Place:
+    groups = tuple(group.id for group in instance.security_groups)
+    return Place(groups=groups, subnets=(instance.subnet_id,) if instance.subnet_id else ())
+
+
+def is_script(instance: Record) -> bool:
+    """Whether there is something to run: user data that is no script nothing runs on AWS either."""
+    return user_data(instance).startswith("#!")
+
+
+def program(instance: Record, machine: Machine, around: Surroundings) -> ProcessSpec:
+    """What to run for the instance, whose user data is a script."""
     machine.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = machine.folder / "user-data"
-    file.write_text(script, encoding="utf-8")
+    file.write_text(user_data(instance), encoding="utf-8")
     file.chmod(0o700)
     service = service_of(instance)
     place = {
@@ -97,6 +107,7 @@ def program(instance: Record, machine: Machine, around: Surroundings) -> Process
         "CAFE_INSTANCE_ID": instance.id,
         "CAFE_AVAILABILITY_ZONE": instance.availability_zone,
         "CAFE_VCPU": f"{vcpu(instance):g}",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": machine.metadata,
     }
     return ProcessSpec(
         id=machine.log,
@@ -108,5 +119,5 @@ def program(instance: Record, machine: Machine, around: Surroundings) -> Process
         az=instance.availability_zone,
         folder=machine.folder,
         account=machine.id,
-        env=around.environment(place, service.name if service else instance.id, service),
+        env=around.environment(place, service.name if service else instance.id, service, place=_place(instance)),
     )

@@ -6,8 +6,9 @@ Replaces in `moto.ec2` (moto 5.2):
   which keeps the endpoints (AWS shows both for a while, as deleted); `create_vpc_endpoint`, which knows no default for
   their type; `allocate_address` and `create_network_interface`, which take any text for an address;
   `associate_vpc_cidr_block`, which associates nothing when nothing is given; `modify_managed_prefix_list`, which takes
-  its name from a list that is to keep it; `_load_amis`, whose images are some thousand that nothing here boots, and are
-  those of whoever imported moto first;
+  its name from a list that is to keep it; `modify_security_group_rules`, which leaves a rule for a group
+  for that group; `_load_amis`, whose images are some thousand that nothing here boots, and are those of whoever
+  imported moto first;
 - of the responses: `update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and
   change nothing of a rule for a group or a prefix list;
 - of `SecurityGroupRule`: the `description`, which is that of an address range alone, and the ports, which it reads of
@@ -39,6 +40,7 @@ _moto_create_interface = models.EC2Backend.create_network_interface
 _moto_allocate = models.EC2Backend.allocate_address
 _moto_associate = models.EC2Backend.associate_vpc_cidr_block
 _moto_modify_list = models.EC2Backend.modify_managed_prefix_list
+_moto_modify_rules = models.EC2Backend.modify_security_group_rules
 _moto_delete_nat_gateway = models.EC2Backend.delete_nat_gateway
 _moto_delete_vpc_endpoints = models.EC2Backend.delete_vpc_endpoints
 _moto_describe = {
@@ -95,6 +97,26 @@ def _modify_list(self: Any, *arguments: Any, **named: Any) -> Any:
     changed = _moto_modify_list(self, *arguments, **named)
     changed.prefix_list_name = changed.prefix_list_name or names[changed.id]
     return changed
+
+
+def _modify_rules(self: Any, group_id: str, rules: dict[str, dict[str, Any]]) -> None:
+    described = {identifier: rule.pop("Description", None) for identifier, rule in rules.items()}
+    for identifier, rule in rules.items():
+        peer = rule.get("ReferencedGroupId")
+        if peer is not None and self.get_security_group_by_name_or_id(peer) is None:
+            raise InvalidSecurityGroupNotFoundError(peer)
+        standing = getattr(self.get_security_group_by_name_or_id(group_id), "get_rule", lambda _: None)(identifier)
+        if peer is not None and standing is not None and not standing.source_group:
+            kind = f"Invalid rule type for security group rule '{identifier}'."
+            raise InvalidParameterValue(f"{kind} You may not specify ReferencedGroupId for a rule of another type.")
+    _moto_modify_rules(self, group_id, rules)
+    group = self.get_security_group_by_name_or_id(group_id)
+    for identifier, rule in rules.items():
+        if rule.get("ReferencedGroupId"):
+            standing = group.get_rule(identifier)
+            standing.source_group = {**standing.source_group, "GroupId": rule["ReferencedGroupId"]}
+        if described[identifier] is not None:
+            _describe(group, identifier, described[identifier])
 
 
 def _delete_vpc_endpoints(self: Any, vpce_ids: list[str] | None = None) -> None:
@@ -178,6 +200,7 @@ def install() -> None:
     models.EC2Backend.create_network_interface = _create_interface
     models.EC2Backend.associate_vpc_cidr_block = _associate
     models.EC2Backend.modify_managed_prefix_list = _modify_list
+    models.EC2Backend.modify_security_group_rules = _modify_rules
     models.EC2Backend._load_amis = _load_amis
     models.EC2Backend.create_vpc_endpoint = _create_vpc_endpoint
     models.EC2Backend.delete_nat_gateway = _delete_nat_gateway

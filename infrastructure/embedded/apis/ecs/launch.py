@@ -11,6 +11,7 @@ from typing import Any
 from infrastructure.embedded.apis.ecs import metadata
 from infrastructure.embedded.apis.ecs.record import Record
 from infrastructure.embedded.engines.workload import Surroundings, Workload
+from infrastructure.embedded.network.edges import Place
 from infrastructure.embedded.pace import Pace
 from services import catalog
 
@@ -75,7 +76,13 @@ def workload_of(task: Record, definition: Record, port: int, around: Surrounding
         vcpu=Allotment.of(definition).vcpu,
         environment={**own, metadata.VARIABLE: metadata.address(around.url, task.id)},
         role=getattr(definition, "task_role_arn", None) or "",  # moto sets it where it is given
+        where=_place(task),
     )
+
+
+def _place(task: Record) -> Place:
+    network = getattr(task, "network_configuration", {}).get("awsvpcConfiguration", {})
+    return Place(groups=tuple(network.get("securityGroups", ())), subnets=tuple(network.get("subnets", ())))
 
 
 def stop_timeout_s(definition: Record, pace: Pace) -> float:

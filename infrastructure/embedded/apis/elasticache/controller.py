@@ -112,7 +112,7 @@ class ElastiCacheController(RedisController):
     def _addresses(self, record: Record, group: Group) -> list[Entrance]:
         tags = self._backend.tagging_service.list_tags_for_resource(record.arn)["Tags"]
         ports, stale_s = self._calls.ports[group.id], lags.PRIMARY_NAME.at(self._context.pace)
-        found = [replace(self._entrance(group, ports.primary, tags), stale_s=stale_s)]
+        found = [replace(self._entrance(record, group, ports.primary, tags), stale_s=stale_s)]
         if ports.reader != ports.primary:
             readers = tuple(replica.endpoint for replica in group.replicas) or found[0].servers
             found.append(Entrance(name=f"{found[0].name}-reader", port=ports.reader, servers=readers))

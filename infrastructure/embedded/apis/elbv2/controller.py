@@ -38,9 +38,9 @@ from infrastructure.embedded.network.envoy.model import (
 from infrastructure.embedded.network.health import Check, Health, HealthChecks, Policy
 
 OWNER = "elbv2"
-_ENTRANCES = {"application": "alb", "network": "nlb"}
-"""What people and services call the platform's own load balancer of a type."""
 HTTP_PORT = 80
+_ENTRANCES = {("application", HTTP_PORT): "alb", ("network", HTTP_PORT): "nlb", ("network", 8081): "operations"}
+"""What people and services call the platform's own listeners."""
 SHORTEST_INTERVAL_S = 0.1
 SHORTEST_TIMEOUT_S = 1.0
 """A busy machine answers late without being ill: health checks keep this much time at any pace."""
@@ -127,12 +127,12 @@ class Elbv2Controller:
         self._context.envoy.publish(OWNER, Fragment(listeners=tuple(listeners), upstreams=upstreams))
         tags = self._backend.tagging_service.list_tags_for_resource
         for balancer, entry in reversed(carried):
-            if entry.port == HTTP_PORT and is_platforms(tags(balancer.arn)["Tags"]):
-                self._expose(balancer, self._ports[entry.arn])
+            name = _ENTRANCES.get((balancer.type, entry.port))
+            if name is not None and is_platforms(tags(balancer.arn)["Tags"]):
+                self._expose(name, self._ports[entry.arn])
 
-    def _expose(self, balancer: LoadBalancerRecord, port: int) -> None:
+    def _expose(self, name: str, port: int) -> None:
         """Of the platform's own: the address for people, and the edge by which services reach it."""
-        name = _ENTRANCES[balancer.type]
         self._context.network.expose(name, f"http://{LOOPBACK}:{port}")
         self._context.network.set_upstream(name, (Endpoint(LOOPBACK, port),))
 

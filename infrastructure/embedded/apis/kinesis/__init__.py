@@ -1,44 +1,24 @@
-"""Kinesis: streams of records, kept in memory."""
+"""Kinesis: streams of records, the newest in memory, older ones in files."""
 
 from infrastructure.embedded.gateway.api import Api, names
 
 API = Api(
     name="kinesis",
     moto="kinesis",
-    handler="KinesisResponse",
     protocol="json",
     target="Kinesis_20131202",
     body_limit=11 << 20,
     data=names("PutRecord PutRecords"),
-    effects={
-        "CreateStream": "a stream with its shards, active at once",
-        "DeleteStream": "the stream and its records are gone",
-        "GetRecords": "records in order, up to 10,000 or 10 MiB a call; a shard gives 2 MiB in 5 calls a second",
-        "GetShardIterator": "where to read on",
-        "MergeShards": "one shard of two; their records can be read on",
-        "PutRecord": "a record in the shard of its key, which takes 1,000 or 1 MiB a second",
-        "PutRecords": "records in the shards of their keys; those beyond a shard's throughput fail by themselves",
-        "SplitShard": "two shards of one; its records can be read on",
-        "UpdateShardCount": "shards are split or merged",
-    },
+    reads=frozenset(),
     kinder={
-        "CreateStream": "active at once; seconds on AWS",
-        "GetRecords": "a record can be read at once",
+        "GetRecords": "a record can be read at once, and no answer is empty while there are records",
+        "PutRecord": "never fails by itself; on AWS now and then with InternalFailure",
+        "PutRecords": "as PutRecord",
     },
-    records={
-        "a shard keeps its latest 100,000 records": "DecreaseStreamRetentionPeriod IncreaseStreamRetentionPeriod",
-        "all metrics are those of the whole stream": "DisableEnhancedMonitoring EnableEnhancedMonitoring",
-        "nothing is encrypted": "StartStreamEncryption StopStreamEncryption",
-        "a stream on demand has the throughput of its shards": "UpdateStreamMode",
-        "nobody subscribes": "RegisterStreamConsumer DeregisterStreamConsumer",
-        "tags and policies": "AddTagsToStream RemoveTagsFromStream PutResourcePolicy DeleteResourcePolicy",
-    },
-    absent=dict.fromkeys(
-        ("DeregisterStreamConsumer", "DescribeStreamConsumer", "ListStreamConsumers", "UpdateStreamMode"),
-        "ResourceNotFoundException",
-    ),
-    note="A shard keeps its latest 100,000 records. Streams on demand have the throughput of their shards; nothing is "
-    "encrypted.",
+    note="Records are kept for their retention period, in real hours at any pace: the newest 64 MiB of all streams in "
+    "memory, older ones in the state folder. When 8 GiB lie there, two hours at 1 MiB a second, or the disk has less "
+    "than 1 GiB left, records fail with InternalFailure, and nothing that was taken is dropped. Streams on demand have "
+    "the throughput of their four shards and are not scaled.",
     controller="infrastructure.embedded.apis.kinesis.controller:KinesisController",
     rules="infrastructure.embedded.apis.kinesis.rules",
     resources="infrastructure.embedded.apis.kinesis.resources",

@@ -1,9 +1,11 @@
-"""AWS::Kinesis::Stream."""
+"""AWS::Kinesis::Stream and StreamConsumer; a stream is changed by one call at a time, each when the last has ended."""
 
 from collections.abc import Callable
 
 from infrastructure.embedded.stacks.resource_type import (
+    ITEM,
     REF,
+    Each,
     Members,
     Properties,
     ResourceType,
@@ -11,6 +13,7 @@ from infrastructure.embedded.stacks.resource_type import (
     Step,
     Tags,
     former,
+    found,
     prop,
 )
 
@@ -42,6 +45,7 @@ TYPES = (
         create=Step("CreateStream"),
         describe=Step("DescribeStreamSummary"),
         item="StreamDescriptionSummary",
+        rest={"StreamStatus": "ACTIVE"},
         attributes={"Arn": "StreamARN"},
         changes=(
             Step(
@@ -49,6 +53,7 @@ TYPES = (
                 ("ShardCount",),
                 {"TargetShardCount": prop("ShardCount"), "ScalingType": "UNIFORM_SCALING"},
             ),
+            Step("UpdateStreamMode", ("StreamModeDetails",), {"StreamARN": found("StreamARN")}),
             _retention("Increase", 1),
             _retention("Decrease", -1),
             Step(
@@ -59,7 +64,33 @@ TYPES = (
                 without=Step("StopStreamEncryption", where=_encryption(former)),
             ),
         ),
+        elements=(
+            Each(
+                "DesiredShardLevelMetrics",
+                add="EnableEnhancedMonitoring",
+                remove="DisableEnhancedMonitoring",
+                where={"ShardLevelMetrics": [ITEM]},
+            ),
+        ),
         tags=Tags("AddTagsToStream", "RemoveTagsFromStream", {"StreamName": REF}),
-        delete=Step("DeleteStream", where={"EnforceConsumerDeletion": True}),
+        delete=Step("DeleteStream"),
+    ),
+    ResourceType(
+        "AWS::Kinesis::StreamConsumer",
+        "kinesis",
+        key={"ConsumerARN": REF},
+        create=Step("RegisterStreamConsumer", where={"StreamARN": prop("StreamARN")}),
+        ref="Consumer.ConsumerARN",
+        describe=Step("DescribeStreamConsumer"),
+        item="ConsumerDescription",
+        rest={"ConsumerStatus": "ACTIVE"},
+        attributes={
+            "ConsumerARN": "ConsumerARN",
+            "ConsumerCreationTimestamp": "ConsumerCreationTimestamp",
+            "ConsumerName": "ConsumerName",
+            "ConsumerStatus": "ConsumerStatus",
+            "StreamARN": "StreamARN",
+        },
+        delete=Step("DeregisterStreamConsumer"),
     ),
 )

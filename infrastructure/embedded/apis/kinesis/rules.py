@@ -1,9 +1,9 @@
-"""What Kinesis refuses of a request by itself. Source: API Reference, GetShardIterator, PutRecord."""
+"""What Kinesis refuses of a request by itself. Source: API Reference, GetShardIterator, PutRecord, SubscribeToShard."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from infrastructure.embedded.gateway.refused import Refused
+from infrastructure.embedded.gateway.refused import Refused, unsupported
 
 _NEEDED = {
     "AFTER_SEQUENCE_NUMBER": "StartingSequenceNumber",
@@ -13,6 +13,7 @@ _NEEDED = {
 
 
 def _check_iterator(given: Mapping[str, Any]) -> None:
+    _check_dry_run(given)
     kind = given["ShardIteratorType"]
     for needed in ("StartingSequenceNumber", "Timestamp"):
         if (needed == _NEEDED.get(kind)) != (given.get(needed) is not None):
@@ -24,6 +25,22 @@ def _check_iterator(given: Mapping[str, Any]) -> None:
             )
 
 
+def _check_subscription(given: Mapping[str, Any]) -> None:
+    _check_dry_run(given)
+    position = given["StartingPosition"]
+    for needed, name in (("StartingSequenceNumber", "SequenceNumber"), ("Timestamp", "Timestamp")):
+        if (needed == _NEEDED.get(position["Type"])) != (position.get(name) is not None):
+            said = "no " if position.get(name) is None else ""
+            raise Refused(
+                "InvalidArgumentException", f"A StartingPosition of type {position['Type']} has {said}{name}."
+            )
+
+
+def _check_dry_run(given: Mapping[str, Any]) -> None:
+    if given.get("DryRun"):
+        raise unsupported("DryRun of kinesis")
+
+
 def _check_record(given: Mapping[str, Any]) -> None:
     """Only a stream that distributes records by itself, which there is none of here, does without a key."""
     if given.get("PartitionKey") is None:
@@ -32,13 +49,21 @@ def _check_record(given: Mapping[str, Any]) -> None:
         )
 
 
+def _check_put(given: Mapping[str, Any]) -> None:
+    _check_dry_run(given)
+    _check_record(given)
+
+
 def _check_records(given: Mapping[str, Any]) -> None:
+    _check_dry_run(given)
     for record in given["Records"]:
         _check_record(record)
 
 
 RULES: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "GetRecords": _check_dry_run,
     "GetShardIterator": _check_iterator,
-    "PutRecord": _check_record,
+    "PutRecord": _check_put,
     "PutRecords": _check_records,
+    "SubscribeToShard": _check_subscription,
 }

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from infrastructure.embedded.apis.lambda_.record import Configuration
 from infrastructure.embedded.engines.functions.engine import FunctionSpec
 from infrastructure.embedded.engines.workload import Surroundings
+from infrastructure.embedded.network.edges import Place
 from services import catalog
 
 if TYPE_CHECKING:
@@ -45,4 +46,9 @@ def _environment(
     }
     given = {**configuration.environment, **{name: str(value) for name, value in log.items() if value}}
     caller = service.name if service is not None else configuration.name
-    return Surroundings.of(context).environment(given, caller, service, configuration.role)
+    return Surroundings.of(context).environment(given, caller, service, configuration.role, _place(configuration))
+
+
+def _place(configuration: Configuration) -> Place:
+    network = configuration.details.get("VpcConfig") or {}
+    return Place(groups=tuple(network.get("SecurityGroupIds", ())), subnets=tuple(network.get("SubnetIds", ())))

@@ -48,7 +48,7 @@ class MemoryDbController(RedisController):
         return None
 
     def _addresses(self, record: Record, group: Group) -> tuple[Entrance, ...]:
-        return (self._entrance(group, self._calls.ports[group.id], self._backend.list_tags(record.arn)),)
+        return (self._entrance(record, group, self._calls.ports[group.id], self._backend.list_tags(record.arn)),)
 
     def _forget(self, identity: str) -> Collection[int]:
         return self._calls.forget(identity)

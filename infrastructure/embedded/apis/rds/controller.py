@@ -24,6 +24,7 @@ from infrastructure.embedded.control.failures import all_of
 from infrastructure.embedded.control.fleet import Fleet
 from infrastructure.embedded.engines.postgres.engine import PostgresEngine
 from infrastructure.embedded.host.process import Process
+from infrastructure.embedded.network.edges import Place
 from infrastructure.embedded.network.envoy.model import LOOPBACK
 from infrastructure.errors import EnvironmentFault
 
@@ -265,6 +266,7 @@ def _entrances(record: Record, cluster: AuroraCluster, stale_s: float) -> Iterat
             known_as=role if is_platforms(record.tags) else "",
             url="postgresql://{host}:{port}/" + (record.database_name or "postgres"),
             stale_s=stale,
+            place=Place(groups=tuple(record.vpc_security_group_ids), port=5432),
         )
 
 

@@ -3,6 +3,8 @@
 Adds to `moto.resourcegroupstaggingapi.models.iter_taggable_backends` (moto 5.2), which asks only back ends written for
 it: whatever another one keeps under an ARN with tags (Kinesis, MemoryDB, Redshift, EKS), RDS's groups, VPC endpoints,
 and what controllers keep themselves (`Operations.tagged`). As on AWS, no IAM role and no Auto Scaling group is listed.
+Replaces of `ResourceGroupsTaggingAPIBackend` what GetResources, GetTagKeys and GetTagValues walk through: moto lists
+replicas of caches that have no tags, and a key or a value once for each resource.
 Source: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/supported-services.html
 """
 
@@ -23,6 +25,12 @@ NOT_LISTED = frozenset({"autoscaling", "iam"})
 _INCOMPLETE = frozenset({"ec2", "rds"})
 """Back ends whose own list leaves out some of their records."""
 _moto_backends = models.iter_taggable_backends
+_Tagging = models.ResourceGroupsTaggingAPIBackend
+_moto_resources, _moto_keys, _moto_values = (
+    _Tagging._get_resources_generator,
+    _Tagging._get_tag_keys_generator,
+    _Tagging._get_tag_values_generator,
+)
 
 
 def _others(account: str, region: str, known: tuple[Any, ...]) -> Iterator[TaggedResource]:
@@ -74,6 +82,21 @@ def _iter_taggable_backends(account: str, region: str) -> Iterator[Any]:
     )
 
 
+def _resources(backend: Any, **filters: Any) -> Iterator[TaggedResource]:
+    return (resource for resource in _moto_resources(backend, **filters) if resource.tags)
+
+
+def _keys(backend: Any) -> Iterator[str]:
+    return iter(dict.fromkeys(_moto_keys(backend)))
+
+
+def _values(backend: Any, tag_key: str) -> Iterator[str]:
+    return iter(dict.fromkeys(_moto_values(backend, tag_key)))
+
+
 def install() -> None:
-    """Put the longer list in its place."""
+    """Put the longer list in its place, and walk through it as AWS does."""
     models.iter_taggable_backends = _iter_taggable_backends
+    _Tagging._get_resources_generator = _resources
+    _Tagging._get_tag_keys_generator = _keys
+    _Tagging._get_tag_values_generator = _values

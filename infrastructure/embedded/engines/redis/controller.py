@@ -14,6 +14,7 @@ from infrastructure.embedded.engines.redis.engine import RedisEngine, RedisNode
 from infrastructure.embedded.engines.redis.group import Group, RedisMember
 from infrastructure.embedded.engines.redis.reading import Reading, metrics_between
 from infrastructure.embedded.host.process import Process
+from infrastructure.embedded.network.edges import Place
 
 Record = Any  # moto's record of a group, which publishes no types
 Node = tuple[str, str, bool]
@@ -112,7 +113,7 @@ class RedisController(ABC):
     def _role_changed(self, _group: Group) -> None:
         self._publish()
 
-    def _entrance(self, group: Group, port: int, tags: Iterable[Mapping[str, str]]) -> Entrance:
+    def _entrance(self, record: Record, group: Group, port: int, tags: Iterable[Mapping[str, str]]) -> Entrance:
         """Where clients reach the primary; services know the one that the platform's tags are on by the API's name."""
         return Entrance(
             name=f"{self.name}-{group.id}",
@@ -120,6 +121,7 @@ class RedisController(ABC):
             servers=(group.primary.endpoint,),
             known_as=self.name if is_platforms(tags) else "",
             url=self.URL,
+            place=Place(groups=tuple(record.security_group_ids or ()), port=6379),
         )
 
     def _publish(self) -> None:

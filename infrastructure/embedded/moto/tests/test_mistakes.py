@@ -12,7 +12,6 @@ from infrastructure.embedded.tests.control import Control, run
     ("service", "action", "members", "status", "code"),
     [
         pytest.param("logs", "GetQueryResults", {"queryId": "q"}, 400, "ResourceNotFoundException", id="looked-up"),
-        pytest.param("kinesis", "GetRecords", {"ShardIterator": "nope"}, 400, "InvalidArgumentException", id="token"),
         pytest.param(
             "secretsmanager",
             "TagResource",

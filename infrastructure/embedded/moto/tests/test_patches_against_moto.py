@@ -1,11 +1,8 @@
 """What the patches make fast they must not make different: the same calls to moto with and without them."""
 
 import base64
-import itertools
 import json
 from typing import Any
-
-import pytest
 
 from infrastructure.embedded.moto.tests.oracle import Step, answers
 from infrastructure.embedded.tests.control import Control, run, table
@@ -101,24 +98,6 @@ DYNAMODB: tuple[Step, ...] = (
     ("dynamodb", "TransactGetItems", {"TransactItems": [{"Get": {"TableName": "plain", "Key": {"id": {"S": "a"}}}}]}),
     ("dynamodb", "DescribeTable", {"TableName": "plain"}),
 )
-KINESIS: tuple[Step, ...] = (
-    ("kinesis", "CreateStream", {"StreamName": "s", "ShardCount": 2}),
-    *(
-        (
-            "kinesis",
-            "PutRecord",
-            {"StreamName": "s", "Data": base64.b64encode(b"%d" % n).decode(), "PartitionKey": f"k{n}"},
-        )
-        for n in range(6)
-    ),
-    (
-        "kinesis",
-        "PutRecords",
-        {"StreamName": "s", "Records": [{"Data": "eA==", "PartitionKey": f"p{n}"} for n in range(6)]},
-    ),
-    ("kinesis", "PutRecord", {"StreamName": "absent", "Data": "eA==", "PartitionKey": "k"}),
-    ("kinesis", "DescribeStream", {"StreamName": "s"}),
-)
 _MOMENTARY = {"CreationDateTime", "TableId", "StreamCreationTimestamp", "LatestStreamLabel"}
 _ELSEWHERE = {"ConsumedCapacity"}
 """What moto makes up: throttling tells it, of what it charges."""
@@ -143,56 +122,11 @@ async def _ours(steps: tuple[Step, ...]) -> list[tuple[int, Any]]:
 
 
 def test_patched_moto_answers_as_moto_does() -> None:
-    steps = DYNAMODB + KINESIS
+    steps = DYNAMODB
     expected, actual = answers(steps), run(_ours(steps))
     for number, (_, action, parameters) in enumerate(steps):
         assert expected[number][0] == actual[number][0], f"step {number}: {action} {str(parameters)[:200]}"
         assert _lasting(expected[number][1]) == _lasting(actual[number][1]), f"step {number}: {action}"
-
-
-async def _read_in_pages(control: Control, kind: str, limit: int) -> list[str]:
-    iterator = (
-        await control.ask(
-            "kinesis", "GetShardIterator", StreamName="s", ShardId="shardId-000000000000", ShardIteratorType=kind
-        )
-    )["ShardIterator"]
-    found: list[str] = []
-    for _ in range(4):
-        page = await control.ask("kinesis", "GetRecords", ShardIterator=iterator, Limit=limit)
-        found += [base64.b64decode(record["Data"]).decode() for record in page["Records"]]
-        iterator = page["NextShardIterator"]
-    return found
-
-
-def test_kinesis_pages_give_each_record_once_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    from infrastructure.embedded.apis.kinesis import throughput
-
-    monkeypatch.setattr(throughput, "clock", itertools.count().__next__)  # a second a call: none is one too many
-
-    async def scenario() -> tuple[list[str], list[str]]:
-        control = Control(interceptors=())
-        await control.ask("kinesis", "CreateStream", StreamName="s", ShardCount=1)
-        for number in range(7):
-            data = base64.b64encode(str(number).encode()).decode()
-            await control.ask("kinesis", "PutRecord", StreamName="s", Data=data, PartitionKey="k")
-        return await _read_in_pages(control, "TRIM_HORIZON", 3), await _read_in_pages(control, "LATEST", 3)
-
-    assert run(scenario()) == ([str(number) for number in range(7)], [])
-
-
-def test_a_kinesis_shard_keeps_the_latest_records_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario() -> list[str]:
-        control = Control(interceptors=())
-        await control.ask("kinesis", "CreateStream", StreamName="s", ShardCount=1)
-        from infrastructure.embedded.apis.kinesis import patches as kinesis_shards
-
-        monkeypatch.setattr(kinesis_shards, "KEPT", 3)
-        for number in range(7):
-            data = base64.b64encode(str(number).encode()).decode()
-            await control.ask("kinesis", "PutRecord", StreamName="s", Data=data, PartitionKey="k")
-        return await _read_in_pages(control, "TRIM_HORIZON", 10)
-
-    assert run(scenario()) == ["4", "5", "6"]
 
 
 def test_moto_keeps_no_list_of_every_object_it_made() -> None:

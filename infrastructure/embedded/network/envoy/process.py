@@ -24,8 +24,10 @@ from infrastructure.state import StateFolder
 PROCESS_ID = "envoy"
 START_DEADLINE_S = 15.0
 STOP_GRACE_S = 2.0
-DRAIN_S = 1
-"""How long the connections of a removed listener live on."""
+DRAIN_S = 86_400
+"""How long the connections of a removed listener live on: as long as a platform, since one that has gone dark behind a
+security group keeps those that were open.
+"""
 VERIFY_PAUSES_S = (0.25, 1.0, 4.0)
 """Envoy reports to nobody when it has read what was published: on a busy machine the first look may be too early."""
 _RESTART_PAUSES_S = (0.0, 0.2, 0.5, 1.0, 2.0)

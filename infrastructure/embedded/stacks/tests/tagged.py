@@ -109,6 +109,10 @@ TAGGED: Mapping[str, str] = {
          AuthenticationMode: {Type: password, Passwords: [correct-horse-battery]}}""",
     "AWS::RDS::DBSubnetGroup": """
         {DBSubnetGroupName: it, DBSubnetGroupDescription: s, SubnetIds: [!Ref North, !Ref South]}""",
+    "AWS::Redshift::Cluster": """
+        {ClusterIdentifier: it, ClusterType: single-node, NodeType: ra3.large, DBName: dev, MasterUsername: m,
+         ManageMasterPassword: true}""",
+    "AWS::Redshift::ClusterSubnetGroup": "{Description: s, SubnetIds: [!Ref North]}",
     "AWS::S3::Bucket": "{BucketName: it-is}",
     "AWS::SQS::Queue": "{QueueName: it}",
     "AWS::SecretsManager::Secret": "{Name: it, SecretString: text}",
@@ -155,6 +159,8 @@ def _told(made: Made, where: Mapping[str, Any]) -> Any:
             return made.call(api, "DescribeTags", ResourceArns=list(where.values()))["TagDescriptions"][0]["Tags"]
         case "iam":
             return made.call(api, f"List{made.kind.item}Tags", **where)["Tags"]
+        case "redshift":
+            return [each["Tag"] for each in made.call(api, "DescribeTags", **where)["TaggedResources"]]
         case "s3":
             return _of_bucket(made)
     action, member = _ASKED.get(api, ("ListTagsForResource", ""))

@@ -85,6 +85,17 @@ CHANGES = {
         ),
         expected=6,
     ),
+    "group's tag": Change(
+        module="compute",
+        old="{ Key: Module, Value: compute, PropagateAtLaunch: true }\n\nOutputs",
+        new="{ Key: Module, Value: other, PropagateAtLaunch: false }\n\nOutputs",
+        seen=lambda b: [
+            (tag["Value"], tag["PropagateAtLaunch"])
+            for tag in b.operations.call("autoscaling", "DescribeTags")["Tags"]
+            if tag["Key"] == "Module"
+        ],
+        expected=[("other", False)],
+    ),
     "scaling policy": Change(
         module="compute",
         old="TargetValue: 70",

@@ -82,9 +82,9 @@ def test_describing_a_rolled_back_stack_makes_nothing() -> None:
     ("body", "parameters", "message"),
     [
         (
-            "Resources: {A: {Type: 'AWS::Redshift::Cluster'}}",
+            "Resources: {A: {Type: 'AWS::Neptune::DBCluster'}}",
             {},
-            "Unrecognized resource types: [AWS::Redshift::Cluster]",
+            "Unrecognized resource types: [AWS::Neptune::DBCluster]",
         ),
         ("Resources: {}", {}, "At least one Resources member must be defined"),
         ("Description: nothing", {}, "At least one Resources member must be defined"),

@@ -19,11 +19,13 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from infrastructure.embedded.apis.autoscaling.groups import Groups
-from infrastructure.embedded.apis.autoscaling.scaling import Scaling
+from infrastructure.embedded.apis.autoscaling.policies import Policies
 from infrastructure.embedded.apis.cloudformation import controller as cloudformation
 from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.record import EcsRecord
 from infrastructure.embedded.apis.elasticache.api import ElastiCacheApi
+from infrastructure.embedded.apis.kinesis import controller as kinesis
+from infrastructure.embedded.apis.kinesis.registry import Registry
 from infrastructure.embedded.apis.lambda_.controller import LambdaController
 from infrastructure.embedded.apis.memorydb.api import MemoryDbApi
 from infrastructure.embedded.apis.rds.api import RdsCalls
@@ -71,7 +73,7 @@ ACKNOWLEDGED = ("CreateStack", "UpdateStack", "CreateChangeSet")
 class Stacks:
     """CloudFormation's calls, their XML read. APIs with a controller answer as it makes them answer; nothing runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stream_lag_s: float = 0.0) -> None:
         self.control = Control()
         self.backends = self.control.backends
         ports = iter(range(50_000, 60_000))
@@ -83,7 +85,8 @@ class Stacks:
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
         context = _context(self)
         groups = Groups(self.backends.account, REGION, operations, time.time)
-        operations.bind("autoscaling", groups, Scaling(groups, context))
+        operations.bind("autoscaling", groups, Policies(groups, context))
+        kinesis.bind(operations, Registry(self.backends.kinesis, context.state.root / "kinesis", lag_s=stream_lag_s))
         self.functions = LambdaController(context)
 
     def put(self, bucket: str, key: str, **files: str) -> None:

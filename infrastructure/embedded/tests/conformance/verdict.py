@@ -28,6 +28,7 @@ _EC2 = frozenset({"InvalidParameterValue", "MissingParameter", "UnknownParameter
 _S3 = frozenset({"InvalidArgument", "InvalidLocationConstraint", "InvalidRequest", "MalformedXML"})
 INVALID: Mapping[str, frozenset[str]] = {
     "ec2": _EC2,
+    "eks": _JSON | {"InvalidParameterException"},
     "ecr": _JSON | {"InvalidParameterException"},
     "ecs": _JSON | {"InvalidParameterException"},
     "memorydb": _JSON | {"InvalidParameterValueException"},

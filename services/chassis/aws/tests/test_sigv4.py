@@ -1,7 +1,8 @@
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import given
@@ -40,3 +41,17 @@ def test_a_kept_key_is_not_used_for_anything_else(secret: str, days: int) -> Non
     used.sign(headers, b"", Keys(access="a", secret="secret", token=None), AT)
     keys = Keys(access="a", secret=secret, token=None)
     assert Signer("sqs", "us-east-1").sign(headers, b"", keys, later) == used.sign(headers, b"", keys, later)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_the_signature_of_an_object_is_botocores(method: str) -> None:
+    body = b"1,2\n" if method == "PUT" else b""
+    headers = {"host": "127.0.0.1:4566", "x-amz-content-sha256": hashlib.sha256(body).hexdigest()}
+    path = "/bucket/revenue/shardId-0/17-4711.csv"
+    request = AWSRequest(method=method, url=f"http://127.0.0.1:4566{path}", headers=headers, data=body)
+    S3SigV4Auth(Credentials("me", "secret", None), "s3", "us-east-1").add_auth(request)
+
+    at = datetime.strptime(request.context["timestamp"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    keys = Keys(access="me", secret="secret", token=None)
+    signed = Signer("s3", "us-east-1").sign(headers, body, keys, at, f"{method}\n{path}")
+    assert request.headers["Authorization"] == signed["authorization"]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.apis.application_autoscaling.controller import ApplicationAutoScalingController
-from infrastructure.embedded.apis.application_autoscaling.steps import Cooling, StepPolicy, decide, problem, steps_of
 from infrastructure.embedded.apis.application_autoscaling.tests.test_target_tracking import NOW, live, scale, tracked
+from infrastructure.embedded.control.step_scaling import Cooling, StepPolicy, decide, problem, steps_of
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.tests.ecs_world import World
 from infrastructure.embedded.tests.passes import reconcile

@@ -48,6 +48,16 @@ class FakeTargetGroups:
         return {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in states]}
 
 
+class NoMetadata:
+    """Nobody asks."""
+
+    async def open(self, instance: str) -> str:
+        return f"http://metadata.of.{instance}"
+
+    def close(self, instance: str) -> None:
+        """There is nothing to close."""
+
+
 @dataclass(slots=True)
 class Fleet:
     """A world with a launch template `web`, and calls on it. Its clock stands still unless a test moves it."""
@@ -119,7 +129,7 @@ def fleet(folder: Path) -> Fleet:
     targets = FakeTargetGroups()
     operations = made.backends.operations
     operations.bind("elasticloadbalancing", targets)
-    ec2 = Ec2Controller(made.context, clock=made.clock)
+    ec2 = Ec2Controller(made.context, clock=made.clock, metadata=NoMetadata())
     found = Fleet(made, ec2, AutoScalingController(made.context, clock=made.clock), targets)
     found.launch(
         "CreateLaunchTemplate",

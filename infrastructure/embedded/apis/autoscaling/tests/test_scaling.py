@@ -99,9 +99,13 @@ async def test_a_policy_that_goes_takes_its_alarms_along(by: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"PolicyType": "SimpleScaling"}, "not provided .*SimpleScaling"),
-        ({"PolicyType": "StepScaling"}, "not provided .*StepScaling"),
-        ({"TargetTrackingConfiguration": None}, "TargetTrackingConfiguration is required"),
+        ({"PolicyType": "PredictiveScaling"}, "not provided .*PredictiveScaling"),
+        ({"PolicyType": "StepScaling"}, "cannot change the policy type"),
+        (
+            {"PolicyName": "other", "TargetTrackingConfiguration": None},
+            "TargetTrackingConfiguration is required",
+        ),
+        ({"Cooldown": 5}, "Cooldown is not supported for policies of type TargetTrackingScaling"),
         (
             {
                 "TargetTrackingConfiguration": {

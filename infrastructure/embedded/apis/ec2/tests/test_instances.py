@@ -107,6 +107,23 @@ async def test_a_terminated_instance_shuts_down_first_and_leaves_nothing(tmp_pat
         assert again["CurrentState"].name == "terminated"
 
 
+LAST_WORDS = "#!/bin/sh\ntrap 'echo last words; exit 0' TERM\necho up\nwhile :; do sleep 0.1; done\n"
+
+
+@pytest.mark.parametrize(("skip", "said"), [(False, True), (True, False)], ids=["shut down", "power cut"])
+async def test_an_instance_whose_power_is_cut_does_nothing_more(tmp_path: Path, skip: bool, said: bool) -> None:
+    async with platform(tmp_path) as ec2:
+        instance = ec2.run(LAST_WORDS)
+        await ec2.settle()
+        await ec2.console_says(instance, "up")
+        [process] = ec2.machines
+        log = ec2.state.logs / f"{process.spec.id}.log"
+        ec2.call("TerminateInstances", InstanceIds=[instance], SkipOsShutdown=skip)
+        await ec2.settle()
+        assert (ec2.state_of(instance), process.state) == ("terminated", "exited")
+        assert ("last words" in log.read_text()) == said
+
+
 async def test_a_stopped_instance_keeps_its_folder_and_starts_again(tmp_path: Path) -> None:
     async with platform(tmp_path) as ec2:
         instance = ec2.run()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infrastructure.embedded.apis.elasticache.tests.test_controller import GROUP, Cache, platform
+from infrastructure.embedded.apis.elasticache.tests.world import GROUP, Cache, platform
 from infrastructure.embedded.engines.redis.resp import RespConnection, RespError
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.network.envoy.model import LOOPBACK

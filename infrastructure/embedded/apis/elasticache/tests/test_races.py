@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.embedded.apis.elasticache.tests.test_controller import GROUP, call, platform
+from infrastructure.embedded.apis.elasticache.tests.world import GROUP, call, platform
 from infrastructure.embedded.engines.redis.engine import RedisNode
 from infrastructure.embedded.engines.redis.resp import RespConnection
 from infrastructure.embedded.network.envoy.model import LOOPBACK

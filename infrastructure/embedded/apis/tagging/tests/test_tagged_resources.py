@@ -1,9 +1,12 @@
 """The tagging API lists what is tagged, whichever back end or controller has it on record."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infrastructure.embedded.apis.kinesis import controller as kinesis
+from infrastructure.embedded.apis.kinesis.registry import Registry
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, run
 
 TAGS = {"Project": "cloudcafe"}
@@ -38,7 +41,8 @@ def listed(control: Control, **asked: Any) -> dict[str, dict[str, str]]:
     }
 
 
-def test_a_record_with_arn_and_tags_is_listed_where_moto_has_no_list(control: Control) -> None:
+def test_a_record_with_arn_and_tags_is_listed_where_moto_has_no_list(control: Control, tmp_path: Path) -> None:
+    kinesis.bind(control.backends.operations, Registry(control.backends.kinesis, tmp_path))
     for name in ("events", "plain"):
         run(control.ask("kinesis", "CreateStream", StreamName=name, ShardCount=1))
     run(control.ask("kinesis", "AddTagsToStream", StreamName="events", Tags=TAGS))
@@ -70,3 +74,23 @@ def test_filters_and_types_hold_for_what_a_controller_keeps_itself(control: Cont
 def test_a_role_is_not_listed_as_on_aws(control: Control) -> None:
     assert run(control.answer("iam", "CreateRole", **ROLE)).is_success
     assert listed(control) == {}
+
+
+def test_a_cache_without_tags_and_its_members_are_not_listed(control: Control) -> None:
+    group = {
+        "ReplicationGroupId": "cache",
+        "ReplicationGroupDescription": "c",
+        "Engine": "redis",
+        "NumCacheClusters": 2,
+    }
+    control.backends.operations.moto("elasticache", "CreateReplicationGroup", group)
+    assert listed(control) == {}
+    run(control.ask("ecr", "CreateRepository", repositoryName="order", tags=[{KEY: "Project", VALUE: "cloudcafe"}]))
+    assert listed(control) == {"repository/order": TAGS}
+
+
+def test_a_key_and_a_value_are_told_once(control: Control) -> None:
+    for name in ("order", "payment"):
+        run(control.ask("ecr", "CreateRepository", repositoryName=name, tags=[{KEY: "Project", VALUE: "cloudcafe"}]))
+    assert run(control.ask("tagging", "GetTagKeys"))["TagKeys"] == ["Project"]
+    assert run(control.ask("tagging", "GetTagValues", Key="Project"))["TagValues"] == ["cloudcafe"]

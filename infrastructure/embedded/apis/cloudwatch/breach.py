@@ -1,0 +1,26 @@
+"""How far an alarm that is raised sees its metric past its threshold: what step scaling goes by."""
+
+from typing import Any
+
+from infrastructure.embedded.apis.cloudwatch.controller import rule_of
+from infrastructure.embedded.control.metric_store import LATE_S, MetricStore
+from infrastructure.embedded.pace import Pace
+
+Record = Any  # moto's alarms, which publish no types
+
+
+def is_calling(alarm: Record) -> bool:
+    """Whether the alarm calls for its actions."""
+    return bool(alarm.state_value == "ALARM" and alarm.actions_enabled)
+
+
+def breach(alarm: Record, statistic: str, store: MetricStore, pace: Pace, now: float) -> float | None:
+    """The metric's latest `statistic` less the threshold; None of an alarm that does not call, and without data."""
+    if not is_calling(alarm) or not alarm.metric_name:
+        return None
+    rule = rule_of(alarm, pace)
+    end = (now - LATE_S) // rule.period_s * rule.period_s
+    start = end - rule.evaluated * rule.period_s
+    found = store.query(rule.key, start, end, rule.period_s, rule.unit)
+    values = [value for _, bucket in found if (value := bucket.statistic(statistic)) is not None]
+    return values[-1] - rule.threshold if values else None

@@ -1,0 +1,27 @@
+"""EKS: clusters whose API server is the embedded cloud's own, node groups whose nodes run pods as processes."""
+
+from infrastructure.embedded.gateway.api import Api, Token, names
+
+_SAME = "InvalidParameterException"
+_OTHER = "Client request token was used with other parameters."
+
+API = Api(
+    name="eks",
+    protocol="rest-json",
+    invalid="InvalidParameterException",
+    kinder={
+        "CreateCluster": "active in a second; ten minutes on AWS",
+        "CreateNodegroup": "active in a second; minutes on AWS",
+    },
+    note="The API server is one process' part on loopback, with TLS and an authority of its own. Pods are processes, "
+    "each with an address of its own; images are those of the services' catalogue. A Service's cluster address and "
+    "volumes are records; exec, attach and port-forward are refused. Server-side apply knows of conflicts between "
+    "those who apply, not with those who update.",
+    tokens={
+        name: Token(member="clientRequestToken", mismatch=_SAME, message=_OTHER)
+        for name in names(
+            "CreateCluster CreateNodegroup UpdateNodegroupConfig CreateAccessEntry UpdateAccessEntry CreateAddon"
+        )
+    },
+    controller="infrastructure.embedded.apis.eks.controller:EksController",
+)

@@ -1,0 +1,181 @@
+"""What is on record: clusters, node groups, access entries, add-ons; and how the API shows them.
+
+Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_Types.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Status = Literal["CREATING", "ACTIVE", "UPDATING", "DELETING"]
+Shown = dict[str, Any]
+VERSION, PLATFORM_VERSION = "1.37", "eks.1"
+ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+VIEW_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminViewPolicy"
+POLICIES = (ADMIN_POLICY, VIEW_POLICY)
+
+
+def now() -> datetime:
+    """This moment, as records have it."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """An instance type: what a node of it has. `pods` is by its network interfaces, as on AWS."""
+
+    vcpu: int
+    memory_gib: int
+    pods: int
+
+
+SIZES: Mapping[str, Size] = {
+    "t3.small": Size(vcpu=2, memory_gib=2, pods=11),
+    "t3.medium": Size(vcpu=2, memory_gib=4, pods=17),
+    "t3.large": Size(vcpu=2, memory_gib=8, pods=35),
+    "m5.large": Size(vcpu=2, memory_gib=8, pods=29),
+    "m5.xlarge": Size(vcpu=4, memory_gib=16, pods=58),
+}
+"""Source: https://github.com/awslabs/amazon-eks-ami, eni-max-pods.txt"""
+
+
+@dataclass(slots=True, kw_only=True)
+class NodeGroup:
+    """A number of nodes of one kind. `wanted` are least, most and desired."""
+
+    name: str
+    arn: str
+    cluster: str
+    given: Shown
+    scaling: dict[str, int]
+    labels: dict[str, str]
+    taints: list[dict[str, str]]
+    tags: dict[str, str]
+    status: Status = "CREATING"
+    created_at: datetime = field(default_factory=now)
+
+    @property
+    def instance_type(self) -> str:
+        return str((self.given.get("instanceTypes") or ["t3.medium"])[0])
+
+    def shown(self) -> Shown:
+        return {
+            "nodegroupName": self.name,
+            "nodegroupArn": self.arn,
+            "clusterName": self.cluster,
+            "version": VERSION,
+            "releaseVersion": f"{VERSION}.1-20261101",
+            "createdAt": self.created_at,
+            "modifiedAt": self.created_at,
+            "status": self.status,
+            "capacityType": self.given.get("capacityType", "ON_DEMAND"),
+            "scalingConfig": dict(self.scaling),
+            "instanceTypes": [self.instance_type],
+            "subnets": list(self.given["subnets"]),
+            "amiType": self.given.get("amiType", "AL2023_x86_64_STANDARD"),
+            "nodeRole": self.given["nodeRole"],
+            "labels": dict(self.labels),
+            "taints": list(self.taints),
+            "diskSize": self.given.get("diskSize", 20),
+            "health": {"issues": []},
+            "updateConfig": self.given.get("updateConfig") or {"maxUnavailable": 1},
+            "tags": dict(self.tags),
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class AccessEntry:
+    """Whom the cluster knows an IAM principal as."""
+
+    principal: str
+    arn: str
+    cluster: str
+    user: str
+    groups: list[str] = field(default_factory=list)
+    kind: str = "STANDARD"
+    tags: dict[str, str] = field(default_factory=dict)
+    policies: dict[str, datetime] = field(default_factory=dict)
+    created_at: datetime = field(default_factory=now)
+
+    def shown(self) -> Shown:
+        return {
+            "clusterName": self.cluster,
+            "principalArn": self.principal,
+            "kubernetesGroups": list(self.groups),
+            "accessEntryArn": self.arn,
+            "createdAt": self.created_at,
+            "modifiedAt": self.created_at,
+            "tags": dict(self.tags),
+            "username": self.user,
+            "type": self.kind,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class Addon:
+    """An add-on that somebody asked for."""
+
+    name: str
+    arn: str
+    cluster: str
+    version: str
+    tags: dict[str, str]
+    created_at: datetime = field(default_factory=now)
+
+    def shown(self, status: str = "ACTIVE") -> Shown:
+        return {
+            "addonName": self.name,
+            "clusterName": self.cluster,
+            "status": status,
+            "addonVersion": self.version,
+            "health": {"issues": []},
+            "addonArn": self.arn,
+            "createdAt": self.created_at,
+            "modifiedAt": self.created_at,
+            "tags": dict(self.tags),
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class ClusterRecord:
+    """A cluster. `endpoint` and `authority` (base64 of PEM) are empty until its API server serves."""
+
+    name: str
+    arn: str
+    given: Shown
+    vpc: str
+    tags: dict[str, str]
+    status: Status = "CREATING"
+    endpoint: str = ""
+    authority: str = ""
+    groups: dict[str, NodeGroup] = field(default_factory=dict)
+    entries: dict[str, AccessEntry] = field(default_factory=dict)
+    addons: dict[str, Addon] = field(default_factory=dict)
+    created_at: datetime = field(default_factory=now)
+
+    def shown(self) -> Shown:
+        vpc = self.given["resourcesVpcConfig"]
+        reached = {"endpoint": self.endpoint, "certificateAuthority": {"data": self.authority}} if self.endpoint else {}
+        return {
+            "name": self.name,
+            "arn": self.arn,
+            "createdAt": self.created_at,
+            "version": VERSION,
+            **reached,
+            "roleArn": self.given["roleArn"],
+            "resourcesVpcConfig": {
+                "subnetIds": list(vpc.get("subnetIds") or []),
+                "securityGroupIds": list(vpc.get("securityGroupIds") or []),
+                "vpcId": self.vpc,
+                "endpointPublicAccess": vpc.get("endpointPublicAccess", True),
+                "endpointPrivateAccess": vpc.get("endpointPrivateAccess", False),
+                "publicAccessCidrs": list(vpc.get("publicAccessCidrs") or ["0.0.0.0/0"]),
+            },
+            "kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.100.0.0/16", "ipFamily": "ipv4"},
+            "logging": self.given.get("logging") or {"clusterLogging": []},
+            "status": self.status,
+            "platformVersion": PLATFORM_VERSION,
+            "tags": dict(self.tags),
+            "accessConfig": {"authenticationMode": "API"},
+        }

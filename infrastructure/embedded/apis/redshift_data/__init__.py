@@ -1,0 +1,17 @@
+"""Redshift Data API: statements that run on the clusters' warehouses, five at a time."""
+
+from infrastructure.embedded.gateway.api import Api, Token
+
+_CLIENT_TOKEN = Token(member="ClientToken", kept_s=28_800.0, mismatch="ValidationException")
+
+API = Api(
+    name="redshift-data",
+    protocol="json",
+    target="RedshiftData",
+    invalid="ValidationException",
+    kinder={"ExecuteStatement": "no connection is made first, which costs tenths of a second on AWS"},
+    tokens={"ExecuteStatement": _CLIENT_TOKEN, "BatchExecuteStatement": _CLIENT_TOKEN},
+    note="Statements are Redshift's SQL, run by DuckDB. COPY and UNLOAD read and write the embedded S3; their roles "
+    "are not checked. `WithEvent` and serverless workgroups are refused.",
+    controller="infrastructure.embedded.apis.redshift_data.controller:RedshiftDataController",
+)

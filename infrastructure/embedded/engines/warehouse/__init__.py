@@ -1,0 +1,1 @@
+"""Redshift's data: DuckDB in a process of its own, asked in Redshift's dialect."""

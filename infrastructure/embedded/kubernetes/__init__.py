@@ -1,0 +1,1 @@
+"""A Kubernetes cluster of real processes: API server, controllers, and a kubelet for each node."""

@@ -1,0 +1,58 @@
+"""What the API server adds to new objects before it keeps them, as its own admission plugins do.
+
+Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/ (DefaultTolerationSeconds,
+Priority, ServiceAccount); a service's address: https://kubernetes.io/docs/concepts/services-networking/service/
+"""
+
+import itertools
+from collections.abc import Iterator
+
+from infrastructure.embedded.kubernetes.controllers import jobs
+from infrastructure.embedded.kubernetes.controllers.nodes import NOT_READY, UNREACHABLE
+from infrastructure.embedded.kubernetes.kubelet.pod_status import quality
+from infrastructure.embedded.kubernetes.schema import kinds
+from infrastructure.embedded.kubernetes.store.objects import Draft
+from infrastructure.embedded.kubernetes.store.registry import Registry
+
+_TOLERATED_S = 300
+_HEADLESS = "None"
+
+
+def install(registry: Registry) -> None:
+    """Have `registry` do so."""
+    addresses = _cluster_addresses()
+
+    def service(made: Draft) -> None:
+        spec = made["spec"]
+        if spec.get("type") == "ExternalName":
+            return
+        if not spec.get("clusterIP"):
+            spec["clusterIP"] = next(addresses)
+        spec["clusterIPs"] = [spec["clusterIP"]]
+        made["status"] = {"loadBalancer": {}}
+
+    registry.admission |= {kinds.POD.id: _pod, kinds.JOB.id: jobs.admit, kinds.SERVICE.id: service}
+
+
+def _pod(made: Draft) -> None:
+    spec = made["spec"]
+    spec.setdefault("serviceAccountName", "default")
+    spec.setdefault("serviceAccount", spec["serviceAccountName"])
+    spec.setdefault("enableServiceLinks", True)
+    spec |= {"priority": spec.get("priority", 0), "preemptionPolicy": "PreemptLowerPriority"}
+    tolerations = spec.setdefault("tolerations", [])
+    for key in (NOT_READY, UNREACHABLE):
+        if not any(
+            each.get("key", key) == key and each.get("effect", "NoExecute") == "NoExecute" for each in tolerations
+        ):
+            tolerations.append(
+                {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _TOLERATED_S}
+            )
+    made["status"] = {"phase": "Pending", "qosClass": quality(made)}
+
+
+def _cluster_addresses() -> Iterator[str]:
+    """10.100.0.0/16, as on EKS; the first is the API server's own."""
+    for third, fourth in itertools.product(range(256), range(1, 255)):
+        if (third, fourth) != (0, 1):
+            yield f"10.100.{third}.{fourth}"

@@ -1,0 +1,188 @@
+"""The API server: who asks, for what, in which form; then reading, writing, or what lies below an object.
+
+request ──▶ token: who? (401) ──▶ place: what? (404) ──▶ may they? (403) ──▶ reading, writing, a subresource
+                                                                              └──▶ an object, or a Status
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from infrastructure.embedded.gateway.call import Answer, HttpRequest
+from infrastructure.embedded.kubernetes.api import answers, bodies, eviction, scale
+from infrastructure.embedded.kubernetes.api.access import Access, Act, User
+from infrastructure.embedded.kubernetes.api.documents import Documents
+from infrastructure.embedded.kubernetes.api.forms import form_of
+from infrastructure.embedded.kubernetes.api.places import Place, Query, place
+from infrastructure.embedded.kubernetes.api.reading import Reading, selected
+from infrastructure.embedded.kubernetes.api.reviews import reviewed
+from infrastructure.embedded.kubernetes.api.writing import Writing, deletion
+from infrastructure.embedded.kubernetes.store import errors
+from infrastructure.embedded.kubernetes.store.errors import ApiError
+from infrastructure.embedded.kubernetes.store.objects import Object
+from infrastructure.embedded.kubernetes.store.registry import Registry
+
+Authenticate = Callable[[str], User | None]
+"""Who a bearer token belongs to; None for nobody."""
+_VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_UPGRADES = frozenset({"exec", "attach", "portforward", "proxy"})
+
+
+class Nodes(Protocol):
+    """What only the kubelets know."""
+
+    async def log(self, pod: Object, query: Query) -> Answer:
+        """The log of one of the pod's containers."""
+
+    def metrics(self, place: Place, query: Query) -> Answer:
+        """metrics.k8s.io: what pods or nodes use now."""
+
+
+class ApiServer:
+    """Answers every request to one cluster."""
+
+    def __init__(self, registry: Registry, nodes: Nodes, authenticate: Authenticate, address: str) -> None:
+        self._registry = registry
+        self._nodes = nodes
+        self._authenticate = authenticate
+        self._documents = Documents(address)
+        self._access = Access(registry.store)
+        self._reading = Reading(registry)
+        self._writing = Writing(registry)
+
+    async def answer(self, request: HttpRequest) -> Answer:
+        try:
+            user = self._user(request)
+            found = self._documents.answer(request)
+            return found if found is not None else await self._resource(request, user)
+        except ApiError as problem:
+            return answers.refused(problem)
+
+    def _user(self, request: HttpRequest) -> User:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        user = self._authenticate(token.strip()) if scheme.lower() == "bearer" else None
+        if user is None:
+            raise errors.unauthorized()
+        return user
+
+    async def _resource(self, request: HttpRequest, user: User) -> Answer:
+        _refuse_upgrades(request)
+        query, at = Query.of(request.query), place(request.path)
+        verb = _verb(request, at, query)
+        self._access.check(
+            user,
+            Act(
+                verb=verb,
+                group=at.kind.group,
+                resource=at.kind.plural,
+                subresource=at.subresource,
+                namespace=at.namespace,
+                name=at.name,
+            ),
+        )
+        if at.kind.group == "metrics.k8s.io":
+            if verb not in at.kind.verbs:
+                raise errors.method_not_allowed()
+            return self._nodes.metrics(at, query)
+        if not at.kind.is_stored:
+            return self._review(request, at, user)
+        if at.subresource and at.subresource != "status":
+            return await self._below(request, at, query)
+        return self._on_object(verb, request, at, query)
+
+    def _on_object(self, verb: str, request: HttpRequest, at: Place, query: Query) -> Answer:
+        """Plain requests. A verb that does not go with the place is a 405."""
+        form = form_of(request.headers.get("accept", ""))
+        writer = self._reading.writer(at.kind, form, query)
+        match verb:
+            case "watch":
+                return self._reading.watch(at, query, form)
+            case "list":
+                return self._reading.listed(at, query, form)
+            case "get":
+                return self._reading.get(at, query, form)
+            case "create" if not at.name:
+                made, warnings = self._writing.create(at, query, request)
+                return answers.answer(writer.one(made), 201, warnings)
+            case "update" if at.name:
+                made, warnings = self._writing.update(at, query, request)
+                return answers.answer(writer.one(made), 200, warnings)
+            case "patch" if at.name:
+                made, warnings, is_new = self._writing.patch(at, query, request)
+                return answers.answer(writer.one(made), 201 if is_new else 200, warnings)
+            case "delete" if at.name and not at.subresource:
+                gone, is_gone = self._writing.delete(at, query, request)
+                return answers.answer(answers.deleted(at.kind, gone) if is_gone else writer.one(gone))
+            case "deletecollection":
+                matches = selected(at.kind, at, query)
+                found = [each for each in self._registry.store.all(at.kind.id, at.namespace) if matches(each)]
+                self._writing.delete_all(at.kind, found, query, request)
+                return answers.answer(writer.many(found, {"resourceVersion": str(self._registry.store.version)}))
+        raise errors.method_not_allowed()
+
+    def _review(self, request: HttpRequest, at: Place, user: User) -> Answer:
+        if request.method != "POST" or at.name:
+            raise errors.method_not_allowed()
+        given = bodies.document(request)
+        bodies.named(given, at.kind)
+        made, warnings = bodies.typed(given, at.kind.name, at.kind.api_version, "Ignore")
+        return answers.answer(reviewed(at.kind, made, user, self._access), 201, warnings)
+
+    async def _below(self, request: HttpRequest, at: Place, query: Query) -> Answer:
+        found = self._registry.get(at.kind, at.key)
+        below: Mapping[tuple[str, str], Callable[[], Awaitable[Answer]]] = {
+            ("log", "GET"): lambda: self._nodes.log(found, query),
+            ("scale", "GET"): lambda: _now(answers.answer(scale.scale_of(found))),
+            ("scale", "PUT"): lambda: self._rescale(request, at, query),
+            ("scale", "PATCH"): lambda: self._rescale(request, at, query),
+            ("eviction", "POST"): lambda: self._evict(request, found, query),
+            ("binding", "POST"): lambda: self._bind(request, at),
+            ("finalize", "PUT"): lambda: self._finalize(request, at, query),
+        }
+        answering = below.get((at.subresource, request.method))
+        if answering is None:
+            raise errors.method_not_allowed()
+        return await answering()
+
+    async def _rescale(self, request: HttpRequest, at: Place, query: Query) -> Answer:
+        return answers.answer(scale.rescale(self._registry, at, query, request))
+
+    async def _evict(self, request: HttpRequest, pod: Object, query: Query) -> Answer:
+        given = bodies.document(request)
+        if not isinstance(given, dict):
+            raise errors.bad_request("an Eviction is a JSON object")
+        how = deletion(given.get("deleteOptions") or {}, query)
+        return answers.answer(eviction.evict(self._registry, pod, how), 201)
+
+    async def _bind(self, request: HttpRequest, at: Place) -> Answer:
+        given = bodies.document(request)
+        node = ((given or {}).get("target") or {}).get("name", "") if isinstance(given, dict) else ""
+        self._registry.bind(at.key, node)
+        return answers.answer(
+            {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201
+        )
+
+    async def _finalize(self, request: HttpRequest, at: Place, query: Query) -> Answer:
+        made, warnings = self._writing.update(Place(kind=at.kind, name=at.name), query, request)
+        return answers.answer(made, 200, warnings)
+
+
+async def _now(made: Answer) -> Answer:
+    return made
+
+
+def _verb(request: HttpRequest, at: Place, query: Query) -> str:
+    verb = _VERBS.get(request.method)
+    if verb is None:
+        raise errors.method_not_allowed()
+    if verb == "get" and query.flag("watch"):
+        return "watch"
+    if verb == "get" and not at.name:
+        return "list"
+    return "deletecollection" if verb == "delete" and not at.name else verb
+
+
+def _refuse_upgrades(request: HttpRequest) -> None:
+    """Streams into a container: there is none to enter, only a process."""
+    last = request.path.rstrip("/").rpartition("/")[2]
+    if last in _UPGRADES and "/pods/" in request.path:
+        raise errors.bad_request(f"{last} is not supported: a pod of the embedded cloud is a process of this machine")

@@ -1,0 +1,195 @@
+"""One cluster: the API server, the controllers, and the kubelets of its nodes, on the daemon's event loop.
+
+    store ──every change──▶ who is concerned? ──▶ their objects are woken, each by its key ──▶ reconciler
+
+A cluster that is not there costs nothing: all of it is made by `Cluster`, and gone with `close`.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from infrastructure.embedded.control.reconciler import Backoff, Reconciler
+from infrastructure.embedded.gateway.call import Answer
+from infrastructure.embedded.gateway.listener import HttpServer
+from infrastructure.embedded.host.ports import Ports
+from infrastructure.embedded.host.supervisor import Supervisor
+from infrastructure.embedded.kubernetes import admission, certificates, kubeconfig
+from infrastructure.embedded.kubernetes.api.access import MASTERS, VIEWERS, User
+from infrastructure.embedded.kubernetes.api.bodies import LIMIT
+from infrastructure.embedded.kubernetes.api.places import Place, Query
+from infrastructure.embedded.kubernetes.api.server import ApiServer, Authenticate
+from infrastructure.embedded.kubernetes.controllers.autoscalers import Autoscalers
+from infrastructure.embedded.kubernetes.controllers.budgets import Budgets
+from infrastructure.embedded.kubernetes.controllers.deployments import Deployments
+from infrastructure.embedded.kubernetes.controllers.garbage import Garbage
+from infrastructure.embedded.kubernetes.controllers.jobs import Jobs
+from infrastructure.embedded.kubernetes.controllers.namespaces import Namespaces
+from infrastructure.embedded.kubernetes.controllers.nodes import Nodes
+from infrastructure.embedded.kubernetes.controllers.parts import Parts, text_of
+from infrastructure.embedded.kubernetes.controllers.replica_sets import ReplicaSets
+from infrastructure.embedded.kubernetes.controllers.scheduler import Scheduler
+from infrastructure.embedded.kubernetes.controllers.services import Services
+from infrastructure.embedded.kubernetes.kubelet import logs
+from infrastructure.embedded.kubernetes.kubelet.heartbeats import Heartbeats
+from infrastructure.embedded.kubernetes.kubelet.images import Images
+from infrastructure.embedded.kubernetes.kubelet.kubelet import Kubelet
+from infrastructure.embedded.kubernetes.kubelet.machine import LEASES, Machine
+from infrastructure.embedded.kubernetes.kubelet.pod_run import Surrounding
+from infrastructure.embedded.kubernetes.kubelet.usage import Usage
+from infrastructure.embedded.kubernetes.schema import kinds
+from infrastructure.embedded.kubernetes.store.objects import Key, Object
+from infrastructure.embedded.kubernetes.store.registry import Registry
+from infrastructure.embedded.kubernetes.store.store import Change, Store
+from infrastructure.embedded.pace import Pace
+from infrastructure.state import StateFolder
+
+_NAMESPACES = ("default", "kube-system", "kube-public", LEASES)
+_RESYNC_S = 30.0
+_ADMIN = User(name="kubernetes-admin", groups=(MASTERS,))
+
+
+class Concerned(Protocol):
+    """A controller that says which of its objects a change is about."""
+
+    name: ClassVar[str]
+    watches: ClassVar[frozenset[str]]
+
+    async def reconcile(self, key: str, /) -> float | None: ...
+
+    def concerned(self, change: Change) -> Iterable[Key]: ...
+
+
+class Cluster:
+    """A cluster called `name`. `authenticate` says who other bearer tokens than its own belong to."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        supervisor: Supervisor,
+        state: StateFolder,
+        ports: Ports,
+        pace: Pace,
+        images: Images,
+        authenticate: Authenticate = lambda _: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self._state = state
+        self._ports = ports
+        self.supervisor = supervisor
+        self._others = authenticate
+        self._token = secrets.token_urlsafe(32)
+        self.registry = Registry(Store(), clock)
+        admission.install(self.registry)
+        self.parts = Parts.of(self.registry, pace)
+        self._reconciler = Reconciler(_RESYNC_S, Backoff(first_s=0.1, most_s=10.0))
+        around = Surrounding(
+            supervisor=supervisor,
+            store=self.registry.store,
+            events=self.parts.events,
+            images=images,
+            pace=pace,
+            clock=clock,
+            wake=lambda key: self._reconciler.wake(Kubelet.name, key),
+        )
+        self._kubelet = Kubelet(self.parts, around)
+        self._usage = Usage(self.parts, self._kubelet)
+        self._heartbeats = Heartbeats(self.parts, self._kubelet)
+        self._concerned: list[Concerned] = [
+            Deployments(self.parts),
+            ReplicaSets(self.parts),
+            Jobs(self.parts),
+            Scheduler(self.parts),
+            Services(self.parts),
+            Budgets(self.parts),
+            Nodes(self.parts),
+            Garbage(self.parts),
+            Namespaces(self.parts),
+            Autoscalers(self.parts, self._cores),
+            self._kubelet,
+        ]
+        self._reconciler.adopt([*self._concerned, self._heartbeats, self._usage])
+        self.registry.store.listen(self._changed)
+        self._server: HttpServer | None = None
+        self.port = 0
+        self.authority = b""
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The file by which the cluster's own administrator reaches it."""
+        return self._state.root / f"kubeconfig-{self.name}"
+
+    async def open(self) -> None:
+        """Serve; ready once it returns."""
+        for each in _NAMESPACES:
+            self.registry.create(kinds.NAMESPACE, {"metadata": {"name": each}})
+        self._add_viewers()
+        made = certificates.made(self._state.root)
+        self.authority, self.port = made.authority, self._ports.allocate()
+        api = ApiServer(self.registry, self, self._authenticate, f"127.0.0.1:{self.port}")
+        self._server = HttpServer(api.answer, limit_of=lambda _: LIMIT)
+        await self._server.serve(self.port, made.context)
+        kubeconfig.write(self.kubeconfig, name=self.name, server=self.url, authority=self.authority, token=self._token)
+        self._reconciler.start()
+
+    def _add_viewers(self) -> None:
+        rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
+        self.registry.create(kinds.CLUSTER_ROLE, {"metadata": {"name": VIEWERS}, "rules": rules})
+        role = {"apiGroup": kinds.CLUSTER_ROLE.group, "kind": "ClusterRole", "name": VIEWERS}
+        subjects = [{"apiGroup": kinds.CLUSTER_ROLE.group, "kind": "Group", "name": VIEWERS}]
+        bound = {"metadata": {"name": VIEWERS}, "roleRef": role, "subjects": subjects}
+        self.registry.create(kinds.CLUSTER_ROLE_BINDING, bound)
+
+    async def close(self) -> None:
+        """End every pod and the server; nothing is left."""
+        await self._reconciler.close()
+        if self._server is not None:
+            await self._server.close()
+            self._server = None
+            self._ports.release(self.port)
+        self.kubeconfig.unlink(missing_ok=True)
+
+    def join(self, machine: Machine) -> None:
+        """A machine becomes a node."""
+        self._kubelet.machines[machine.name] = machine
+        self._heartbeats.beat(machine)
+        self._reconciler.wake(Heartbeats.name)
+        self._reconciler.wake(Kubelet.name)
+
+    def fail(self, name: str) -> None:
+        """A node's machine dies, with its pods; its object stays, and is noticed to be silent."""
+        self._kubelet.fail(name)
+
+    def leave(self, name: str) -> None:
+        """A node's machine is gone for good, as the cloud says: so is the node."""
+        self._kubelet.fail(name)
+        if self.registry.store.get(kinds.NODE.id, ("", name)) is not None:
+            self.registry.delete(kinds.NODE, ("", name))
+
+    # --- what the API server asks the nodes ---------------------------------------------------------------------------
+
+    async def log(self, pod: Object, query: Query) -> Answer:
+        return logs.log_of(pod, query, self._state.logs, lambda: self.supervisor.processes)
+
+    def metrics(self, place: Place, query: Query) -> Answer:
+        return self._usage.answer(place, query)
+
+    def _cores(self, pod: Object) -> float | None:
+        used = self._usage.of_pod(pod)
+        return sum(each.cores for each in used.values()) if used else None
+
+    def _authenticate(self, token: str) -> User | None:
+        return _ADMIN if secrets.compare_digest(token.encode(), self._token.encode()) else self._others(token)
+
+    def _changed(self, change: Change) -> None:
+        for controller in self._concerned:
+            for key in controller.concerned(change):
+                self._reconciler.wake(controller.name, text_of(key))

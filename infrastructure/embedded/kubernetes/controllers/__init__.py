@@ -1,0 +1,1 @@
+"""What makes the cluster follow its objects, each a controller of one kind."""

@@ -1,0 +1,1 @@
+"""What a node does: its pods are processes."""

@@ -1,0 +1,349 @@
+"""One pod on its node: what has to happen next to its containers, and what its status is.
+
+    bound ──▶ init containers, one after the other ──▶ containers, side by side
+                                                            └── deleted ──▶ preStop, SIGTERM, grace, SIGKILL ──▶ gone
+
+`advance` is one look, level-triggered; what takes time runs beside it and wakes it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infrastructure.embedded.control.background import Background
+from infrastructure.embedded.host.process import Process, ProcessSpec
+from infrastructure.embedded.host.supervisor import Supervisor
+from infrastructure.embedded.kubernetes.controllers.parts import Events
+from infrastructure.embedded.kubernetes.kubelet import environment, pod_status, probing
+from infrastructure.embedded.kubernetes.kubelet.container import CREATING, INITIALISING, Container
+from infrastructure.embedded.kubernetes.kubelet.images import Images, NoProgram, UnknownImage, Wanted
+from infrastructure.embedded.kubernetes.kubelet.machine import Machine
+from infrastructure.embedded.kubernetes.store import objects, quantity
+from infrastructure.embedded.kubernetes.store.objects import Draft, Object
+from infrastructure.embedded.kubernetes.store.store import Store
+from infrastructure.embedded.pace import Pace
+from infrastructure.errors import CafeError
+
+_log = logging.getLogger(__name__)
+_LEAST_GRACE_S = 2.0
+"""A process needs it to end at any pace."""
+_SOURCE = "kubelet"
+_DEFAULT_VCPU = 0.25
+"""The share of a container that has no limit and no request, for services that size themselves by it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surrounding:
+    """What pods run in. `wake` has the kubelet look at a pod again, by its key."""
+
+    supervisor: Supervisor
+    store: Store
+    events: Events
+    images: Images
+    pace: Pace
+    clock: Callable[[], float]
+    wake: Callable[[str], None]
+
+
+class PodRun:
+    """A pod from its binding to its end. `address` is its own, given back by whoever gave it."""
+
+    def __init__(self, pod: Object, machine: Machine, address: str, around: Surrounding, key: str) -> None:
+        self.uid = objects.uid(pod)
+        self.machine = machine
+        self.address = address
+        self._pod = pod
+        self._around = around
+        self._key = key
+        spec = objects.spec(pod)
+        self._inits = [Container(each, waiting=CREATING) for each in spec.get("initContainers") or ()]
+        is_first = not self._inits
+        self._containers = [Container(each, CREATING if is_first else INITIALISING) for each in spec["containers"]]
+        self._beside = Background(_log)
+        self._ending: asyncio.Task[None] | None = None
+
+    @property
+    def containers(self) -> list[Container]:
+        return [*self._inits, *self._containers]
+
+    @property
+    def has_ended(self) -> bool:
+        return not any(each.is_running for each in self.containers) and (self._ending is None or self._ending.done())
+
+    @property
+    def processes(self) -> list[tuple[str, Process]]:
+        """Those that run, by the name of their container."""
+        return [(each.name, each.process) for each in self._containers if each.process is not None]
+
+    async def advance(self, pod: Object) -> float | None:
+        """Close the gap between what the pod wants and what there is; seconds until something is due."""
+        self._pod = pod
+        now = self._around.clock()
+        for each in self.containers:
+            if each.note_end(now):
+                self._ended(each, now)
+        if objects.is_deleting(pod):
+            self.end()
+            return None
+        waits = [await self._start_if_due(each) for each in self._due()]
+        return min((each for each in waits if each is not None), default=None)
+
+    def status(self, pod: Object) -> Draft:
+        now = objects.stamp(self._around.clock())
+        host = self.machine.address
+        return pod_status.status(pod, self._inits, self._containers, address=self.address, host=host, now=now)
+
+    def end(self) -> None:
+        """Begin to end it, in order: hooks, SIGTERM, and SIGKILL when the grace is over. Once."""
+        if self._ending is None:
+            seconds = float(objects.meta(self._pod).get("deletionGracePeriodSeconds", 0))
+            grace_s = self._around.pace.seconds(seconds, at_least=_LEAST_GRACE_S) if seconds else 0.0
+            self._ending = asyncio.create_task(self._end_all(grace_s), name=f"end {self._key}")
+
+    def kill(self) -> None:
+        """At once, without a word: what the end of its node does to it."""
+        for each in self.containers:
+            each.stop_probes()
+            if each.process is not None:
+                each.process.kill()
+
+    async def close(self) -> None:
+        self.kill()
+        await self._beside.close()
+        for each in self.containers:
+            await each.close()
+            if each.process is not None:
+                await each.process.wait()
+        if self._ending is not None:
+            await asyncio.gather(self._ending, return_exceptions=True)
+
+    # --- start --------------------------------------------------------------------------------------------------------
+
+    def _due(self) -> Sequence[Container]:
+        """The init container whose turn it is, else all containers."""
+        first = next((each for each in self._inits if not each.succeeded), None)
+        if first is not None:
+            return (first,)
+        for each in self._containers:
+            if each.waiting == INITIALISING:
+                each.waiting = CREATING
+        return self._containers
+
+    async def _start_if_due(self, each: Container) -> float | None:
+        if each.process is not None or (each.ended is not None and not self._comes_again(each)):
+            return None
+        now = self._around.clock()
+        if each.retry_at > now:
+            return each.retry_at - now
+        await self._start(each)
+        return max(each.retry_at - self._around.clock(), 0.0) if each.process is None else None
+
+    def _comes_again(self, each: Container) -> bool:
+        policy = objects.spec(self._pod).get("restartPolicy")
+        if each in self._inits:
+            return policy != "Never" and not each.succeeded
+        return policy == "Always" or (policy == "OnFailure" and not each.succeeded)
+
+    async def _start(self, each: Container) -> None:
+        try:
+            spec = self._spec(each)
+            process = await self._around.supervisor.start(spec)
+        except UnknownImage as problem:
+            self._wait(each, "ErrImagePull", f'failed to pull image "{each.spec["image"]}": {problem}')
+        except environment.Unresolved as problem:
+            self._wait(each, "CreateContainerConfigError", str(problem))
+        except (NoProgram, CafeError) as problem:
+            self._wait(each, "RunContainerError", str(problem))
+        else:
+            each.began(process, self._around.clock())
+            self._tell(each, "Started", f"Started container {each.name}")
+            self._watch(each)
+
+    def _wait(self, each: Container, reason: str, message: str) -> None:
+        """It cannot start now; it is tried again, ever later."""
+        is_again = each.waiting[0] in (reason, "ImagePullBackOff")
+        shown = "ImagePullBackOff" if reason == "ErrImagePull" and is_again else reason
+        told = f'Back-off pulling image "{each.spec["image"]}": {message}' if shown != reason else message
+        each.waiting = (shown, told)
+        each.backoff_s = self._scaled(min(max(each.backoff_s / self._scale * 2, 10.0), 300.0))
+        each.retry_at = self._around.clock() + each.backoff_s
+        self._tell(each, "Failed", message, warning=True)
+
+    def _spec(self, each: Container) -> ProcessSpec:
+        image = self._around.images(str(each.spec["image"]))
+        given = environment.environment(each.spec, self._with_address(), self._around.store)
+        pod = self._pod
+        arguments = [
+            environment.expanded(word, given)
+            for word in (*(each.spec.get("command") or ()), *(each.spec.get("args") or ()))
+        ]
+        ports = [int(port["containerPort"]) for port in each.spec.get("ports") or ()]
+        own = {"HOSTNAME": objects.name(pod), "POD_IP": self.address}
+        return image(
+            Wanted(
+                id=f"{objects.name(pod)}.{self.uid[:8]}.{each.name}.{each.restarts}",
+                resource=f"{objects.namespace(pod)}/{objects.name(pod)}",
+                address=self.address,
+                port=ports[0] if ports else None,
+                zone=self.machine.zone,
+                vcpu=_vcpu(each.spec),
+                environment={**own, **given},
+                arguments=tuple(arguments),
+            )
+        )
+
+    def _with_address(self) -> Object:
+        """The pod as its own environment sees it: the address is known before the status is written."""
+        known = {**objects.status(self._pod), "podIP": self.address, "hostIP": self.machine.address}
+        return {**self._pod, "status": known}
+
+    @property
+    def _scale(self) -> float:
+        return 1.0 / self._around.pace.speedup
+
+    def _scaled(self, seconds: float) -> float:
+        return seconds * self._scale
+
+    # --- while it runs ------------------------------------------------------------------------------------------------
+
+    def _watch(self, each: Container) -> None:
+        """Ask its probes; liveness and readiness once it has started."""
+        each.tasks.clear()
+        if "startupProbe" in each.spec:
+            self._probe(each, "startupProbe", lambda good, why: self._startup(each, good=good, why=why))
+        else:
+            self._watch_started(each)
+
+    def _watch_started(self, each: Container) -> None:
+        if "readinessProbe" in each.spec:
+            self._probe(each, "readinessProbe", lambda good, why: self._readiness(each, good=good, why=why))
+        if "livenessProbe" in each.spec:
+            self._probe(each, "livenessProbe", lambda good, why: None if good else self._unfit(each, "Liveness", why))
+
+    def _probe(self, each: Container, which: str, told: Callable[[bool, str], None]) -> None:
+        handler: Mapping[str, Any] = each.spec[which]
+        ports = _ports(each)
+
+        async def question(timeout_s: float) -> None:
+            await probing.ask(
+                handler, self.address, ports, timeout_s, lambda words, within: self._run(each, words, within)
+            )
+
+        prober = probing.Prober(handler, question, told, lambda s, least: self._around.pace.seconds(s, at_least=least))
+        each.tasks.append(asyncio.create_task(prober.run(), name=f"{which} {self._key}"))
+
+    def _startup(self, each: Container, *, good: bool, why: str) -> None:
+        if good:
+            each.is_started = True
+            each.is_ready = "readinessProbe" not in each.spec
+            each.tasks[0].cancel()
+            self._watch_started(each)
+            self._around.wake(self._key)
+        else:
+            self._unfit(each, "Startup", why)
+
+    def _readiness(self, each: Container, *, good: bool, why: str) -> None:
+        each.is_ready = good
+        if not good:
+            self._tell(each, "Unhealthy", f"Readiness probe failed: {why}", warning=True)
+        self._around.wake(self._key)
+
+    def _unfit(self, each: Container, which: str, why: str) -> None:
+        """It is to be ended, and comes again by its pod's restart policy."""
+        if each.is_unfit or each.process is None:
+            return
+        each.is_unfit = True
+        self._tell(each, "Unhealthy", f"{which} probe failed: {why}", warning=True)
+        self._tell(each, "Killing", f"Container {each.name} failed {which.lower()} probe, will be restarted")
+        grace_s = self._around.pace.seconds(self._own_grace(), at_least=_LEAST_GRACE_S)
+        self._beside.spawn(self._end_one(each, grace_s), f"restart {each.name} of {self._key}")
+
+    def _own_grace(self) -> float:
+        return float(objects.spec(self._pod).get("terminationGracePeriodSeconds", 30))
+
+    async def _run(self, each: Container, words: Sequence[str], within_s: float) -> tuple[int, str]:
+        """A command beside the container's process, with its environment."""
+        given = environment.environment(each.spec, self._with_address(), self._around.store)
+        name = f"{objects.name(self._pod)}.{self.uid[:8]}.{each.name}.exec-{time.monotonic_ns()}"
+        env = {"POD_IP": self.address, "HOSTNAME": objects.name(self._pod), **given}
+        spec = ProcessSpec(id=name, kind="pod-exec", resource=self._key, argv=tuple(words), env=env)
+        try:
+            process = await self._around.supervisor.start(spec)
+        except CafeError as problem:
+            return 126, str(problem)
+        code = await process.stop(0.0) if not await _ends(process, within_s) else process.returncode
+        return code or 0, "\n".join(self._around.supervisor.tail(name, 5))
+
+    # --- end ----------------------------------------------------------------------------------------------------------
+
+    def _ended(self, each: Container, now: float) -> None:
+        """What comes after a run: nothing, or the next one, later every time."""
+        each.waiting = CREATING
+        if objects.is_deleting(self._pod) or not self._comes_again(each):
+            return
+        each.back_off(now, self._scale)
+        if each.retry_at > now:
+            pause = f"back-off {each.retry_at - now:.3g}s restarting failed container={each.name}"
+            each.waiting = ("CrashLoopBackOff", f"{pause} pod={self._named()}({self.uid})")
+            told = f"Back-off restarting failed container {each.name} in pod {self._named()}({self.uid})"
+            self._tell(each, "BackOff", told, warning=True)
+
+    async def _end_all(self, grace_s: float) -> None:
+        for each in self.containers:
+            each.stop_probes()
+        await asyncio.gather(*(self._end_one(each, grace_s, told=True) for each in self.containers if each.is_running))
+        self._around.wake(self._key)
+
+    async def _end_one(self, each: Container, grace_s: float, *, told: bool = False) -> None:
+        process, begin = each.process, self._around.clock()
+        if process is None:
+            return
+        if told:
+            self._tell(each, "Killing", f"Stopping container {each.name}")
+        hook = (each.spec.get("lifecycle") or {}).get("preStop")
+        if hook and grace_s:
+            await self._pre_stop(each, hook, grace_s)
+        await process.stop(max(grace_s - (self._around.clock() - begin), 0.0))
+
+    async def _pre_stop(self, each: Container, hook: Mapping[str, Any], grace_s: float) -> None:
+        """The hook's time is part of the grace; one that fails is told of, and the container ended all the same."""
+        try:
+            async with asyncio.timeout(grace_s):
+                if "sleep" in hook:
+                    await asyncio.sleep(self._around.pace.seconds(float(hook["sleep"]["seconds"])))
+                else:
+                    await probing.ask(
+                        hook, self.address, _ports(each), grace_s, lambda words, s: self._run(each, words, s)
+                    )
+        except (probing.Bad, TimeoutError) as problem:
+            self._tell(each, "FailedPreStopHook", f"PreStopHook failed: {problem}", warning=True)
+
+    def _tell(self, each: Container, reason: str, message: str, *, warning: bool = False) -> None:
+        group = "initContainers" if each in self._inits else "containers"
+        field = f"spec.{group}{{{each.name}}}"
+        self._around.events.tell(self._pod, reason, message, source=_SOURCE, warning=warning, field=field)
+
+    def _named(self) -> str:
+        return f"{objects.name(self._pod)}_{objects.namespace(self._pod)}"
+
+
+async def _ends(process: Process, within_s: float) -> bool:
+    try:
+        async with asyncio.timeout(within_s):
+            await process.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _vcpu(container: Mapping[str, Any]) -> float:
+    resources = container.get("resources") or {}
+    given = (resources.get("limits") or {}).get("cpu") or (resources.get("requests") or {}).get("cpu")
+    return quantity.value(given) if given else _DEFAULT_VCPU
+
+
+def _ports(each: Container) -> dict[str, int]:
+    return {port["name"]: int(port["containerPort"]) for port in each.spec.get("ports") or () if "name" in port}

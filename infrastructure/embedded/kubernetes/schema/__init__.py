@@ -1,0 +1,1 @@
+"""What there is: kinds, their types, how they are shown."""

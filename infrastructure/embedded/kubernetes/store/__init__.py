@@ -1,0 +1,1 @@
+"""Every object, in versions: what was, what is, and who hears of it."""

@@ -1,0 +1,143 @@
+"""500 reports asked of the warehouse at once, over 500,000 rows: one run, three figures; and every answer right.
+
+Right is what the same report answers when it is asked alone.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from infrastructure.cloud import Platform
+from infrastructure.errors import EnvironmentFault
+from services.analytics.reports import DRAW, DROP, Report, fingerprint, rows_of, statements, written
+
+_THREADS = 32
+_WAIT_S = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """`rate` in statements/s from the first asked to the last ended; times in ms, one of each statement."""
+
+    rate: float
+    queued_ms: tuple[float, ...]
+    ran_ms: tuple[float, ...]
+
+
+class _Warehouse:
+    """The platform's, by the Data API."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._client = platform.client("redshift-data")
+        self._where = {
+            "ClusterIdentifier": platform.output("WarehouseClusterIdentifier"),
+            "Database": platform.output("WarehouseDatabaseName"),
+            "SecretArn": platform.output("WarehouseSecretArn"),
+        }
+
+    def ask(self, sql: str) -> str:
+        return str(self._client.execute_statement(Sql=sql, **self._where)["Id"])
+
+    def ended(self, statement: str) -> Mapping[str, Any]:
+        """Its description once it has ended well; `EnvironmentFault`."""
+        described = self._client.describe_statement(Id=statement, WaitTimeSeconds=_WAIT_S)
+        while described["Status"] in ("SUBMITTED", "PICKED", "STARTED"):
+            described = self._client.describe_statement(Id=statement, WaitTimeSeconds=_WAIT_S)
+        if described["Status"] != "FINISHED":
+            raise EnvironmentFault(f"a report is {described['Status']}: {described.get('Error')}")
+        return dict(described)
+
+    def report(self, statement: str) -> Report:
+        pages = self._client.get_paginator("get_statement_result").paginate(Id=statement)
+        return fingerprint(written(rows_of([record for page in pages for record in page["Records"]])))
+
+
+class StormRuns:
+    """The runs, shared by the figures: whoever needs more of them makes them."""
+
+    def __init__(self) -> None:
+        self._runs: list[_Run] = []
+
+    def take(self, platform: Platform, count: int) -> Iterator[_Run]:
+        for number in range(count):
+            if number >= len(self._runs):
+                self._runs.append(_run(_Warehouse(platform)))
+            yield self._runs[number]
+
+
+class _FigureOfStorms:
+    needs_platform: ClassVar[bool] = True
+
+    def __init__(self, runs: StormRuns) -> None:
+        self._runs = runs
+
+    def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
+        assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
+        for run in self._runs.take(platform, repeats):
+            yield from self.read(run)
+
+    def read(self, run: _Run) -> Sequence[float]:
+        """The numbers of a run, in the figure's unit."""
+        raise NotImplementedError
+
+
+class ReportStormRate(_FigureOfStorms):
+    """Reports answered a second, of 500 that were asked at once."""
+
+    name: ClassVar[str] = "report_storm_rate"
+    unit: ClassVar[str] = "/s"
+
+    def read(self, run: _Run) -> Sequence[float]:
+        return (run.rate,)
+
+
+class ReportQueueTime(_FigureOfStorms):
+    """How long each of them waited for its turn."""
+
+    name: ClassVar[str] = "report_queue_time"
+    unit: ClassVar[str] = "ms"
+
+    def read(self, run: _Run) -> Sequence[float]:
+        return run.queued_ms
+
+
+class ReportRunTime(_FigureOfStorms):
+    """How long each of them then ran."""
+
+    name: ClassVar[str] = "report_run_time"
+    unit: ClassVar[str] = "ms"
+
+    def read(self, run: _Run) -> Sequence[float]:
+        return run.ran_ms
+
+
+def _run(warehouse: _Warehouse) -> _Run:
+    reports = statements()
+    warehouse.ended(warehouse.ask(DRAW))
+    try:
+        with ThreadPoolExecutor(_THREADS) as threads:
+            began = time.monotonic()
+            asked = list(threads.map(warehouse.ask, reports))
+            ended = list(threads.map(warehouse.ended, asked))
+            took_s = time.monotonic() - began
+            answers = list(threads.map(warehouse.report, asked))
+        alone = [_alone(warehouse, report) for report in reports]
+    finally:
+        warehouse.ended(warehouse.ask(DROP))
+    if wrong := [sql for sql, one, other in zip(reports, answers, alone, strict=True) if one != other]:
+        raise EnvironmentFault(f"{len(wrong)} of {len(reports)} answers differ from those given alone: {wrong[0]}")
+    ran = [described["Duration"] / 1e6 for described in ended]
+    there = [(described["UpdatedAt"] - described["CreatedAt"]).total_seconds() * 1e3 for described in ended]
+    return _Run(
+        rate=len(reports) / took_s,
+        queued_ms=tuple(max(whole - run, 0.0) for whole, run in zip(there, ran, strict=True)),
+        ran_ms=tuple(ran),
+    )
+
+
+def _alone(warehouse: _Warehouse, sql: str) -> Report:
+    statement = warehouse.ask(sql)
+    warehouse.ended(statement)
+    return warehouse.report(statement)
