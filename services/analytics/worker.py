@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from botocore.exceptions import BotoCoreError
@@ -175,6 +176,7 @@ def build(parts: Parts) -> Gateway:
         vcpu=settings.cafe_vcpu,
         task=settings.cafe_instance_id,
         report=stress.report,
+        count=partial(parts.metrics.count, SERVICE.stress.counts),
         beside=Storm(parts.reports, parts.next_report, spool()).perform,
     )
     app = api.create(
