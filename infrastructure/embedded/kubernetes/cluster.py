@@ -125,7 +125,7 @@ class Cluster:
     @property
     def kubeconfig(self) -> Path:
         """The file by which the cluster's own administrator reaches it."""
-        return self._state.root / f"kubeconfig-{self.name}"
+        return self._state.kubeconfig(self.name)
 
     async def open(self) -> None:
         """Serve; ready once it returns."""

@@ -76,7 +76,8 @@ def token_of(keys: Credentials, cluster: str = NAME, expires_s: int = 60) -> str
     session = botocore.session.get_session()
     own: Any = BotoCredentials
     own = own(keys.access_key, keys.secret_key, keys.token)
-    signer = RequestSigner(ServiceId("STS"), REGION, "sts", "v4", own, session.get_component("event_emitter"))
+    make: Any = RequestSigner  # botocore publishes no types of it
+    signer = make(ServiceId("STS"), REGION, "sts", "v4", own, session.get_component("event_emitter"))
     asked: Any = {
         "method": "GET",
         "url": f"https://sts.{REGION}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15",
