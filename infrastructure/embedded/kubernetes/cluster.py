@@ -23,6 +23,8 @@ from infrastructure.embedded.kubernetes.api.places import Place, Query
 from infrastructure.embedded.kubernetes.api.server import ApiServer, Authenticate
 from infrastructure.embedded.kubernetes.controllers.autoscalers import Autoscalers
 from infrastructure.embedded.kubernetes.controllers.budgets import Budgets
+from infrastructure.embedded.kubernetes.controllers.cron_jobs import CronJobs
+from infrastructure.embedded.kubernetes.controllers.daemon_sets import DaemonSets
 from infrastructure.embedded.kubernetes.controllers.deployments import Deployments
 from infrastructure.embedded.kubernetes.controllers.garbage import Garbage
 from infrastructure.embedded.kubernetes.controllers.jobs import Jobs
@@ -102,7 +104,9 @@ class Cluster:
         self._concerned: list[Concerned] = [
             Deployments(self.parts),
             ReplicaSets(self.parts),
+            DaemonSets(self.parts),
             Jobs(self.parts),
+            CronJobs(self.parts),
             Scheduler(self.parts),
             Services(self.parts),
             Budgets(self.parts),

@@ -14,7 +14,8 @@ from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.kubernetes.store.registry import Deletion
 from infrastructure.embedded.kubernetes.tests.manifests import budget, container, deployment, pod, service, sleeper
-from infrastructure.embedded.kubernetes.tests.world import NODES, machine, processes, until
+from infrastructure.embedded.kubernetes.tests.world import NODES, machine, processes, running, until
+from infrastructure.state import StateFolder
 
 pytestmark = pytest.mark.anyio
 ONE = ("default", "one")
@@ -36,13 +37,13 @@ def phase(cluster: Cluster, name: str = "one") -> str:
     return str(objects.status(found(cluster, name)).get("phase"))
 
 
-def state(cluster: Cluster, name: str = "one") -> Any:
+def state_of(cluster: Cluster, name: str = "one") -> Any:
     statuses = objects.status(found(cluster, name)).get("containerStatuses")
     return statuses[0] if statuses else {"state": {}, "restartCount": 0, "ready": False}
 
 
 def reason(cluster: Cluster, name: str = "one") -> str:
-    return str((state(cluster, name)["state"].get("waiting") or {}).get("reason", ""))
+    return str((state_of(cluster, name)["state"].get("waiting") or {}).get("reason", ""))
 
 
 def ready(cluster: Cluster) -> int:
@@ -66,10 +67,10 @@ async def test_a_killed_process_comes_back_in_its_pod(cluster: Cluster) -> None:
     await until(lambda: ready(cluster) == 1)
     [first] = processes(cluster)
     os.kill(first.pid, signal.SIGKILL)
-    await until(lambda: state(cluster)["restartCount"] == 1 and ready(cluster) == 1)
+    await until(lambda: state_of(cluster)["restartCount"] == 1 and ready(cluster) == 1)
     [second] = processes(cluster)
     assert second.pid != first.pid
-    assert state(cluster)["lastState"]["terminated"]["exitCode"] == 128 + signal.SIGKILL
+    assert state_of(cluster)["lastState"]["terminated"]["exitCode"] == 128 + signal.SIGKILL
 
 
 async def test_a_deleted_pod_of_a_deployment_is_made_anew(cluster: Cluster) -> None:
@@ -83,8 +84,8 @@ async def test_a_deleted_pod_of_a_deployment_is_made_anew(cluster: Cluster) -> N
 
 async def test_who_crashes_at_start_waits_ever_longer(cluster: Cluster) -> None:
     create(cluster, pod(containers=[shell("echo broken; exit 3")]))
-    await until(lambda: reason(cluster) == "CrashLoopBackOff" and state(cluster)["restartCount"] >= 2)
-    assert state(cluster)["lastState"]["terminated"]["exitCode"] == 3
+    await until(lambda: reason(cluster) == "CrashLoopBackOff" and state_of(cluster)["restartCount"] >= 2)
+    assert state_of(cluster)["lastState"]["terminated"]["exitCode"] == 3
     assert "BackOff" in events(cluster, "one")
 
 
@@ -130,7 +131,7 @@ async def test_a_pod_is_ready_when_its_probe_says_so(cluster: Cluster, open_fold
 async def test_a_container_that_lives_no_more_is_restarted(cluster: Cluster) -> None:
     probe = {"tcpSocket": {"port": 9}, "periodSeconds": 5, "failureThreshold": 2}
     create(cluster, pod(containers=[sleeper(livenessProbe=probe)]))
-    await until(lambda: state(cluster)["restartCount"] >= 1)
+    await until(lambda: state_of(cluster)["restartCount"] >= 1)
     assert {"Unhealthy", "Killing"} <= set(events(cluster, "one"))
 
 
@@ -142,8 +143,8 @@ async def test_nothing_else_is_asked_before_the_start_is_over(cluster: Cluster) 
     late = [sys.executable, "-c", "import time; time.sleep(0.5)\n" + container()["command"][2]]
     create(cluster, pod(containers=[container(**probes, command=late)]))
     await until(lambda: ready(cluster) == 1)
-    assert state(cluster)["restartCount"] == 0
-    assert state(cluster)["started"] is True
+    assert state_of(cluster)["restartCount"] == 0
+    assert state_of(cluster)["started"] is True
 
 
 async def test_a_hook_runs_before_the_end_and_is_part_of_the_grace(cluster: Cluster, open_folder: Path) -> None:
@@ -212,7 +213,7 @@ async def test_the_environment_comes_from_maps_secrets_and_the_pod(cluster: Clus
 async def test_a_map_that_is_missing_keeps_the_container_from_starting(cluster: Cluster) -> None:
     create(cluster, pod(containers=[sleeper(envFrom=[{"configMapRef": {"name": "late"}}])]))
     await until(lambda: reason(cluster) == "CreateContainerConfigError")
-    assert 'configmap "late" not found' in state(cluster)["state"]["waiting"]["message"]
+    assert 'configmap "late" not found' in state_of(cluster)["state"]["waiting"]["message"]
     create(cluster, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late", "namespace": "default"}})
     await until(lambda: ready(cluster) == 1)
 
@@ -387,6 +388,66 @@ async def test_an_autoscaler_adds_pods_for_work_and_takes_them_away_again(cluste
         lambda made: made["spec"]["template"]["spec"].update(containers=[{**idle, "imagePullPolicy": "Always"}]),
     )
     await until(lambda: objects.spec(found(cluster, "web", kinds.DEPLOYMENT))["replicas"] == 1, within_s=30.0)
+
+
+async def test_an_agent_is_on_every_node_and_renewed_node_by_node(cluster: Cluster) -> None:
+    labels = {"app": "agent"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [sleeper()]}}
+    named = {"metadata": {"name": "agent", "namespace": "default"}}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    create(cluster, {"apiVersion": "apps/v1", "kind": "DaemonSet", **named, "spec": spec})
+
+    def nodes() -> list[str]:
+        return sorted(objects.spec(each)["nodeName"] for each in pods(cluster) if objects.is_true(each, "Ready"))
+
+    await until(lambda: nodes() == sorted(NODES))
+    cluster.join(machine("node-c", "a"))
+    await until(lambda: len(nodes()) == 3)
+    first = {process.pid for process in processes(cluster)}
+    cluster.registry.change(
+        kinds.DAEMON_SET,
+        ("default", "agent"),
+        lambda made: made["spec"]["template"]["spec"]["containers"][0].update(env=[{"name": "A", "value": "1"}]),
+    )
+    await until(lambda: len(nodes()) == 3 and not first & {process.pid for process in processes(cluster)})
+    status = objects.status(found(cluster, "agent", kinds.DAEMON_SET))
+    await until(lambda: objects.status(found(cluster, "agent", kinds.DAEMON_SET))["updatedNumberScheduled"] == 3)
+    assert status["desiredNumberScheduled"] == 3
+
+
+async def test_a_job_is_made_when_it_is_due_and_not_twice(state: StateFolder) -> None:
+    now = [1_800_000_030.0]
+    async with running(state, clock=lambda: now[0]) as cluster:
+        template = {"spec": {"restartPolicy": "Never", "containers": [shell("true")]}}
+        spec = {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": template}}}
+        named = {"metadata": {"name": "tick", "namespace": "default"}}
+        create(cluster, {"apiVersion": "batch/v1", "kind": "CronJob", **named, "spec": spec})
+
+        def jobs() -> list[Object]:
+            return cluster.registry.store.all(kinds.JOB.id)
+
+        def look() -> None:
+            labels = {"metadata": {"labels": {"looked": str(now[0])}}}
+            cluster.registry.change(
+                kinds.CRON_JOB, ("default", "tick"), lambda made: made["metadata"].update(labels["metadata"])
+            )
+
+        look()
+        await until(lambda: not jobs() and objects.labels(found(cluster, "tick", kinds.CRON_JOB)))
+        now[0] += 60.0
+        look()
+        await until(lambda: [objects.is_true(each, "Complete") for each in jobs()] == [True])
+        look()
+        status = objects.status(found(cluster, "tick", kinds.CRON_JOB))
+        assert status["lastScheduleTime"] == objects.stamp(1_800_000_060.0)
+        assert len(jobs()) == 1
+
+
+async def test_what_cannot_be_mounted_is_refused_and_not_left_out(cluster: Cluster) -> None:
+    mounts = [{"name": "v", "mountPath": "/config"}]
+    create(cluster, pod(containers=[sleeper(volumeMounts=mounts)], volumes=[{"name": "v", "emptyDir": {}}]))
+    await until(lambda: reason(cluster) == "RunContainerError")
+    assert "volume v cannot be mounted at /config" in state_of(cluster)["state"]["waiting"]["message"]
 
 
 async def test_a_closed_cluster_leaves_nothing(cluster: Cluster) -> None:
