@@ -84,7 +84,6 @@ MISMATCHES = {
     "cloudformation": "TokenAlreadyExistsException",
     "ecs CreateService": "InvalidParameterException",
     "ecs RunTask": "ConflictException",
-    "redshift-data": "ValidationException",
 }
 
 

@@ -74,7 +74,7 @@ def test_the_platforms_stacks_are_made_and_leave_nothing() -> None:
                 stacks.backends.elasticache.cache_clusters.clear()
                 stacks.backends.memorydb.clusters.clear()
             if module == "databases":
-                stacks.backends.redshift.clusters.clear()
+                stacks.warehouses.forget("cafe-test")
             if module == "serverless":
                 stacks.empty(outputs["ArtifactBucketName"])
             await until(partial(is_gone, stacks, module))
