@@ -80,6 +80,7 @@ class Members:
         self._warehouse = warehouse
         self._role = role
         self._period_s = period_s
+        self._is_prepared = False
 
     async def keep(self, look_s: float = LOOK_S) -> None:
         """Until cancelled: copy the accounts whenever it is time. What cannot be done now is done another time."""
@@ -87,12 +88,16 @@ class Members:
             try:
                 await self.copy()
             except (StoreUnavailable, AwsError, WarehouseAway) as error:
+                self._is_prepared = False  # it may be another warehouse that comes back
                 _log.warning("the warehouse's members stay as they are", extra={"error": str(error)[:500]})
                 await asyncio.sleep(self._period_s)
             await asyncio.sleep(look_s)
 
     async def copy(self) -> int:
         """Copy the accounts if it is time; how many that were. `StoreUnavailable`, `AwsError`, `WarehouseAway`."""
+        if not self._is_prepared:
+            await self._warehouse.perform([SCHEMA])
+            self._is_prepared = True
         keys: list[str] = []
         try:
             return await self._database.run(lambda connection: self._copied(connection, keys))
@@ -112,7 +117,6 @@ class Members:
         count = await self._written(connection, keys)
         if count:
             url = f"s3://{self._files.bucket}/{keys[0].rpartition('/')[0]}/"
-            await self._warehouse.perform([SCHEMA])
             await self._warehouse.perform(replacing(url, self._role))
             await connection.execute(_DONE, (now, mark == now))
             _log.info("members copied", extra={"members": count})

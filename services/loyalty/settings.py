@@ -1,10 +1,13 @@
 """The loyalty service's own settings."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
 from services.chassis.settings import ChassisSettings, with_a_port_if_any
+
+_ROLE: Final = r"^(default|arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512})$"
+"""It is written into statements: no quotes."""
 
 
 class LoyaltySettings(ChassisSettings):
@@ -21,5 +24,5 @@ class LoyaltySettings(ChassisSettings):
     warehouse_database: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
     warehouse_secret: str = Field(min_length=1, max_length=2048)
     """ARN of the secret with the cluster's login. Only Redshift reads it; this service never sees the password."""
-    warehouse_role: str = Field(default="default", pattern=r"^(default|arn:aws[a-z-]*:iam::\d{12}:role/[\w/-]{1,512})$")
+    warehouse_role: str = Field(default="default", pattern=_ROLE)
     """Whom the cluster reads the bucket as."""

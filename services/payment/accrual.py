@@ -12,17 +12,15 @@ id, so whatever comes again adds nothing twice.
 """
 
 import logging
-import random
 import time
 from typing import Final
 
-from services.chassis.aws.blocking import BlockingCaller
-from services.chassis.aws.errors import AwsError
 from services.chassis.figures.counters import Figures
 from services.chassis.web import correlation
 from services.payment.domain import Accrual, Poison, read_accrual
 from services.payment.loyalty import AccrualRefused, Loyalty, LoyaltyAway
 from services.payment.messages import Batch, Message
+from services.payment.pauses import Pauses
 from services.payment.setbacks import Setbacks
 
 ACCRUED: Final = "PointsAccrued"
@@ -30,40 +28,10 @@ WAITING: Final = "AccrualsDeferred"
 BURIED: Final = "AccrualsDeadLettered"
 LATENCY: Final = "AccrualLatency"
 """From the capture to the points."""
-FIRST_PAUSE_S: Final = 1
 LONGEST_PAUSE_S: Final = 300
 """With the queue's thousand receives, two and a half days pass before the first accrual is given up on."""
 
 _log = logging.getLogger(__name__)
-
-
-class Pauses:
-    """Makes what has failed come back later each time, instead of after the queue's visibility time-out."""
-
-    def __init__(self, sqs: BlockingCaller, queue_url: str) -> None:
-        self._sqs = sqs
-        self._queue_url = queue_url
-
-    def spread(self, batch: Batch) -> None:
-        """Set when what has failed of `batch` comes again. When that fails, the visibility time-out holds."""
-        failed = [message for message in batch.messages if not batch.is_open(message)]
-        if not failed:
-            return
-        pause = pause_s(max(message.receives for message in failed))
-        entries = [
-            {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": pause}
-            for number, message in enumerate(failed)
-        ]
-        try:
-            self._sqs.call("ChangeMessageVisibilityBatch", {"QueueUrl": self._queue_url, "Entries": entries})
-        except AwsError as error:
-            _log.warning("accruals come again after the queue's own time", extra={"error": str(error)})
-
-
-def pause_s(receives: int) -> int:
-    """Whole seconds until a message that was received so often comes again: doubled each time, half of it chance."""
-    ceiling = min(FIRST_PAUSE_S << min(max(receives - 1, 0), 16), LONGEST_PAUSE_S)
-    return max(round(random.uniform(ceiling / 2, ceiling)), 1)  # noqa: S311 - jitter is no secret
 
 
 class Accruer:

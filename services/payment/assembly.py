@@ -15,12 +15,13 @@ from services.chassis.postgres.wire import DatabaseRefused
 from services.chassis.resilience import deadline
 from services.chassis.web.health import Dependencies
 from services.payment import accrual, capture, loyalty, pool
-from services.payment.accrual import Accruer, Pauses
+from services.payment.accrual import Accruer
 from services.payment.capture import Cashier
 from services.payment.card import SimulatedNetwork
 from services.payment.ledger import Ledger
 from services.payment.loyalty import Loyalty
 from services.payment.messages import Batch, read_batch
+from services.payment.pauses import Pauses
 from services.payment.pool import DatabaseUnavailable, Pool, StubbornPool, WriterPool
 from services.payment.publish import Accruals, DeadLetters, PaidEvents
 from services.payment.rehearsal import Guard, Rehearsal
@@ -89,9 +90,10 @@ class Payment:
         self._accruer = Accruer(
             self._loyalty,
             Setbacks(DeadLetters(sqs, settings.accrual_dead_letter_url), self._figures, buried=accrual.BURIED),
-            Pauses(sqs, settings.accrual_queue_url),
+            Pauses(sqs, settings.accrual_queue_url, longest_s=accrual.LONGEST_PAUSE_S),
             self._figures,
         )
+        self._pauses = Pauses(sqs, settings.payment_queue_url, longest_s=capture.LONGEST_PAUSE_S)
         guard = Guard(secretsmanager, settings.operator_token_secret)
         self._rehearsal = Rehearsal(guard, cards=cards, ledger=self._ledger, payments=payments)
 
@@ -157,6 +159,7 @@ class Payment:
             self._accruer.process(batch)
         else:
             self._cashier.process(batch)
+            self._pauses.spread(batch)
         # Without resilience every message counts as done, whatever became of it: the suites must notice.
         return batch.answer() if self._is_resilient else Batch(()).answer()
 

@@ -45,6 +45,9 @@ DEFERRED: Final = "PaymentsDeferred"
 WITHOUT_WRITER: Final = "LedgerUnavailable"
 LATENCY: Final = "CaptureLatency"
 UNWRITTEN: Final = "the tables cannot be written"
+LONGEST_PAUSE_S: Final = 60
+"""Until a message that failed comes again; with the queue's twenty receives, seven minutes at least pass before it is
+given up."""
 QUESTIONS: Final = 3
 """How often the card network is asked in one invocation before the message has to come again."""
 

@@ -29,6 +29,7 @@ class PaymentSettings(NamedTuple):
     payments_table: str
     orders_table: str
     order_stream: str
+    payment_queue_url: str
     dead_letter_url: str
     accrual_queue_url: str
     accrual_dead_letter_url: str
@@ -52,6 +53,7 @@ def read_settings(environ: Mapping[str, str]) -> PaymentSettings:
             payments_table=read.text("PAYMENTS_TABLE"),
             orders_table=read.text("ORDERS_TABLE"),
             order_stream=read.text("ORDER_STREAM"),
+            payment_queue_url=read.text("PAYMENT_QUEUE_URL"),
             dead_letter_url=read.text("PAYMENT_DEAD_LETTER_URL"),
             accrual_queue_url=read.text("ACCRUAL_QUEUE_URL"),
             accrual_dead_letter_url=read.text("ACCRUAL_DEAD_LETTER_URL"),

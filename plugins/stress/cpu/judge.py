@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 from plugins.reporting.impact import Back, Course, Felt, Impact
 from plugins.reporting.record import RunRecord, Step
 from plugins.slo import SloReport, Verdict, plain
-from plugins.stress.cpu.runner import StressEvidence
+from plugins.stress.cpu.runner import BACK_S, StressEvidence
 from plugins.stress.probing import indicators
 from plugins.telemetry import Series, Span
 
 if TYPE_CHECKING:
     from plugins.stress.cpu.claim import CpuClaim
-
-BACK_S = 5.0
-"""What the CPU does until here after the end is its way down; it is calm for good when it is calm beyond."""
-
 
 FULL = 5.0
 """Percent of a machine's CPU: with less of it idle, whoever wants more waits."""

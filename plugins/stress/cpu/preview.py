@@ -1,13 +1,17 @@
 """What a stress run would do, for `--plan`."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from plugins.stress.claim import Profile
 from plugins.stress.cpu.runner import SPARE_S
 from plugins.stress.neighbours import preview as others_preview
+from services.catalog import Platform
 
 if TYPE_CHECKING:
     from plugins.stress.cpu.claim import CpuClaim
+
+_ONE: Mapping[Platform, str] = {"ecs": "task", "eks": "pod", "ec2": "instance"}
 
 
 def preview(claim: "CpuClaim", profile: Profile) -> str:
@@ -17,7 +21,7 @@ def preview(claim: "CpuClaim", profile: Profile) -> str:
     return "\n".join(
         (
             f"{story.story}",
-            f"  target   every task of the service {claim.service.name}",
+            f"  target   every {_ONE[claim.service.platform]} of the service {claim.service.name}",
             f"  calls    POST {claim.service.stress_path} with the operators' token, target_cpu {story.target_cpu:g}",
             f"  undo     DELETE {claim.service.stress_path}; without it the service ends the run {SPARE_S:g} s later",
             *(f"  judged   {line}" for line in judged),
@@ -25,5 +29,6 @@ def preview(claim: "CpuClaim", profile: Profile) -> str:
             f"           rate is that of the metric {claim.service.namespace} {story.counts}",
             *others_preview(claim.service),
             f"  time     {claim.length_s(profile):g} s in the profile {profile}, then a few seconds of calm",
+            "           and minutes where CloudWatch has one figure a minute",
         )
     )

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 SPARE_S = 30.0
 """The run is asked for with so much to spare: what ends it is the DELETE, not its own time."""
-_CALM_S = 7.0
-"""How long after the run its CPU is watched: five seconds to come to rest, and then some to see that it stays there."""
+BACK_S = 5.0
+"""What the CPU does until here after the end is its way down; it is calm for good when it is calm beyond."""
+_MARGIN_S = 1.0
+_PERIODS = 3
+"""Of CloudWatch's, that the target is held for at least: two of them lie within it wholly, wherever they begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +48,19 @@ class StressEvidence:
     latency_scale: float = 1.0
 
 
+def held_long_enough_s(length_s: float, settle_s: float, period_s: float) -> float:
+    """`length_s`, or longer where metrics come so rarely that it would hold no whole period of theirs."""
+    return max(length_s, settle_s + _PERIODS * period_s)
+
+
+def calm_s(period_s: float) -> float:
+    """How long after the end the CPU is watched: until a whole period lies behind its way down."""
+    return BACK_S + _MARGIN_S + 2 * period_s
+
+
 def run(platform: Platform, claim: "CpuClaim", length_s: float, progress: Progress) -> StressEvidence:
-    """Drive the service for `length_s` seconds, end that, then watch it come to rest."""
+    """Drive the service for `length_s` seconds at least, end that, then watch it come to rest."""
+    length_s = held_long_enough_s(length_s, claim.settle_s, platform.metric_period_s)
     base, story = platform.endpoint(claim.service.entrance), claim.service.stress
     health = neighbours.get(f"{base}{claim.service.health_path}", status=200)
     status = platform.status()
@@ -61,8 +75,8 @@ def run(platform: Platform, claim: "CpuClaim", length_s: float, progress: Progre
                 idle = None if status.pid is None else idle_share(before, psutil.cpu_times())
         ended = time.time()
         stopped = stop(api, on_this_machine(status, story.work))
-    with progress.phase("calm afterwards", _CALM_S + platform.metric_period_s):
-        threading.Event().wait(_CALM_S + platform.metric_period_s)
+    with progress.phase("calm afterwards", calm_s(platform.metric_period_s)):
+        threading.Event().wait(calm_s(platform.metric_period_s))
     cpu = read(platform, cpu_metric(platform, claim.service), started, time.time())
     work = _work(platform, claim, started, ended)
     series = (cpu, work, probing.series("health request", prober.probes), *(other.series for other in others))

@@ -9,7 +9,7 @@ import pytest
 from plugins.slo import Verdict
 from plugins.stress.cpu.claim import CpuClaim
 from plugins.stress.cpu.judge import back_s, judge
-from plugins.stress.cpu.runner import StressEvidence, idle_share
+from plugins.stress.cpu.runner import StressEvidence, calm_s, held_long_enough_s, idle_share
 from plugins.stress.cpu.stopping import Stop
 from plugins.stress.neighbours import Neighbour
 from plugins.stress.probing import Probe
@@ -157,6 +157,27 @@ def test_a_plan_names_target_call_undo_judgement_and_time() -> None:
         "300 s",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize(
+    ("period_s", "length_s", "after_s"), [(1.0, 10.0, 8.0), (60.0, 183.0, 126.0)], ids=["a second", "a minute"]
+)
+def test_a_run_is_long_enough_for_whole_periods_wherever_they_begin(
+    period_s: float, length_s: float, after_s: float
+) -> None:
+    found = held_long_enough_s(10.0, CLAIM.settle_s, period_s), calm_s(period_s)
+    assert found == (length_s, after_s)
+    for began in (0.0, 0.3 * period_s, 0.99 * period_s):
+        grid = [number * period_s for number in range(20)]
+        held = [at for at in grid if began + CLAIM.settle_s <= at and at + period_s <= began + length_s]
+        ended = began + length_s
+        calm = [at for at in grid if ended <= at and ended + 5.0 < at + period_s <= ended + after_s]
+        assert len(held) >= 2
+        assert calm
+
+
+def test_a_plan_speaks_of_instances_where_there_are_no_tasks() -> None:
+    assert "every instance of the service loyalty" in CpuClaim.of("loyalty", "p50 <= 250 ms").preview("quick")
 
 
 def test_the_period_in_which_a_task_starts_does_not_decide() -> None:

@@ -88,7 +88,7 @@ class Cloud:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.dead_letter_url = self.accrual_url = self.accrual_dead_letter_url = ""
+        self.queue_url = self.dead_letter_url = self.accrual_url = self.accrual_dead_letter_url = ""
 
     def client(self, service: Any) -> Any:
         return boto3.client(
@@ -104,9 +104,9 @@ class Cloud:
                 BillingMode="PAY_PER_REQUEST",
             )
         attributes = {"FifoQueue": "true"}
-        self.dead_letter_url, self.accrual_url, self.accrual_dead_letter_url = (
+        self.queue_url, self.dead_letter_url, self.accrual_url, self.accrual_dead_letter_url = (
             self.client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-            for name in ("dead.fifo", ACCRUALS, "accruals-dead.fifo")
+            for name in ("payments.fifo", "dead.fifo", ACCRUALS, "accruals-dead.fifo")
         )
         self.client("kinesis").create_stream(StreamName=STREAM, ShardCount=1)
         login = json.dumps({"username": USER, "password": PASSWORD})
@@ -125,6 +125,7 @@ class Cloud:
             "PAYMENTS_TABLE": PAYMENTS,
             "ORDERS_TABLE": ORDERS,
             "ORDER_STREAM": STREAM,
+            "PAYMENT_QUEUE_URL": self.queue_url,
             "PAYMENT_DEAD_LETTER_URL": self.dead_letter_url,
             "ACCRUAL_QUEUE_URL": self.accrual_url,
             "ACCRUAL_DEAD_LETTER_URL": self.accrual_dead_letter_url,

@@ -9,7 +9,6 @@ import pytest
 
 from services.chassis.postgres.tests.server import Server, free_port
 from services.chassis.tests.peer import Peer, read_request
-from services.payment.accrual import FIRST_PAUSE_S, LONGEST_PAUSE_S, pause_s
 from services.payment.assembly import Payment
 from services.payment.domain import Capture, accrual_message, read_accrual, read_demand
 from services.payment.loyalty import PATH
@@ -115,22 +114,13 @@ def test_with_nobody_behind_the_load_balancer_orders_are_paid_all_the_same(
 def test_what_waits_comes_again_sooner_than_the_queue_alone_would_let_it(
     payment: Payment, cloud: Cloud, loyalty: LoyaltyPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.payment.accrual.pause_s", lambda receives: 0)
+    monkeypatch.setattr("services.payment.pauses.pause_s", lambda receives, longest_s: 0)
     loyalty.status = 503
     first = captured(payment, cloud)
     payment.handle(first, LambdaContext())
     again = delivered(cloud)
     assert {each["messageId"] for each in again["Records"]} == {each["messageId"] for each in first["Records"]}
     assert {each["attributes"]["ApproximateReceiveCount"] for each in again["Records"]} == {"2"}
-
-
-def test_the_pause_doubles_up_to_its_limit_and_half_of_it_is_chance() -> None:
-    for receives in (1, 2, 3, 5, 9, 10, 1000):
-        ceiling = min(FIRST_PAUSE_S * 2 ** (receives - 1), LONGEST_PAUSE_S)
-        drawn = {pause_s(receives) for _ in range(200)}
-        assert min(drawn) >= max(ceiling / 2 - 0.5, 1)
-        assert max(drawn) <= ceiling
-        assert len(drawn) > 1 or ceiling <= 2
 
 
 @pytest.mark.parametrize("status", [400, 409, 422])

@@ -7,6 +7,7 @@ from services.payment.tests.cloud import Cloud
 ENVIRON = Cloud("http://127.0.0.1:1").environ(
     5432,
     PAYMENT_DEAD_LETTER_URL="http://q/dead.fifo",
+    PAYMENT_QUEUE_URL="http://q/payments.fifo",
     ACCRUAL_QUEUE_URL="http://q/points.fifo",
     ACCRUAL_DEAD_LETTER_URL="http://q/dead-points.fifo",
 )

@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,8 @@ class LinesOf(LogStream):  # type: ignore[misc]  # moto publishes no types
     def _update(self) -> None:
         times = [event.timestamp for event in self.events]
         self.first_event_timestamp, self.last_event_timestamp = min(times, default=None), max(times, default=None)
-        self.last_ingestion_time: datetime = self.last_ingestion_time or self.creation_time
+        if times:  # a line goes out as soon as it is there
+            self.last_ingestion_time: datetime = datetime.fromtimestamp(max(times) / 1000, UTC).replace(tzinfo=None)
         self.stored_bytes = self._file.stat().st_size if self._file.exists() else 0
 
     def filter_log_events(self, start_time: int, end_time: int, filter_pattern: str) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ API = Api(
         "What a container with the driver awslogs writes is read from the last MiB of its log file (`cafe logs`), of"
         " the fifty newest tasks; what functions and instances write is in files only."
     ),
+    controller="infrastructure.embedded.apis.logs.controller:LogsController",
     rules="infrastructure.embedded.apis.logs.rules",
     resources="infrastructure.embedded.apis.logs.resources",
 )

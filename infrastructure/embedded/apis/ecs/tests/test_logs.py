@@ -8,6 +8,7 @@ import pytest
 
 from infrastructure.embedded.apis.ecs import logs
 from infrastructure.embedded.apis.ecs.tests.platform import Ecs, platform
+from infrastructure.embedded.apis.logs.controller import LogsController
 from infrastructure.state import StateFolder
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +69,7 @@ async def test_lines_are_events_of_the_tasks_own_stream(tmp_path: Path) -> None:
             LONG_AGO * 1000,
             LONG_AGO * 1000 + 2000,
         )
+        assert stream["lastIngestionTime"] == stream["lastEventTimestamp"]
         assert stream["storedBytes"] == len("".join(lines))
 
 
@@ -86,11 +88,14 @@ async def test_filters_see_them_and_so_does_who_follows(tmp_path: Path) -> None:
 
 async def test_insights_asks_them(tmp_path: Path) -> None:
     async with platform(state(tmp_path)) as ecs:
+        now = [LONG_AGO]
+        LogsController(ecs.world.context, lambda: now[0])
         found = await written(ecs, state(tmp_path), line(LONG_AGO, "tea") + line(LONG_AGO + 1, "coffee"))
         times = {"startTime": int(LONG_AGO) - 10, "endTime": int(LONG_AGO) + 10}
-        query = found.call("StartQuery", queryString="fields @message | sort @timestamp desc | limit 1", **times)
-        results = ecs.world.backends.operations.call("logs", "GetQueryResults", queryId=query["queryId"])["results"]
-        assert ["coffee" in each["value"] for row in results for each in row if each["field"] == "@message"] == [True]
+        query = found.call("StartQuery", queryString="fields message | filter message like /o/", **times)["queryId"]
+        now[0] += 60
+        [row] = ecs.world.backends.operations.call("logs", "GetQueryResults", queryId=query)["results"]
+        assert row[0] == {"field": "message", "value": "coffee"}
 
 
 async def test_a_line_is_there_after_the_drivers_next_batch_and_not_before_its_end(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Queries of Logs Insights: read (`reader`), and answered over events (`query`)."""
