@@ -8,6 +8,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.chassis.environment import ConfigurationError
 
+_ROLE = r"^(default|arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512})$"
+"""It is written into statements: no quotes."""
 EXIT_CONFIGURATION = 78
 """The exit status of a service whose settings are wrong: EX_CONFIG of sysexits.h."""
 
@@ -44,6 +46,17 @@ class ChassisSettings(BaseSettings):
     cafe_drain_max_s: float = Field(default=20.0, gt=0, le=110)
     """The end of patience: what is still in flight then is cut. Stay below the task's stop time-out."""
     cafe_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class WarehouseSettings(BaseSettings):
+    """Mixed into the settings of a service that writes into the warehouse."""
+
+    warehouse_cluster: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")
+    warehouse_database: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    warehouse_secret: str = Field(min_length=1, max_length=2048)
+    """ARN of the secret with the cluster's login. Only Redshift reads it; the service never sees the password."""
+    warehouse_role: str = Field(default="default", pattern=_ROLE)
+    """Whom the cluster reads the service's bucket as."""
 
 
 S = TypeVar("S", bound=BaseSettings)

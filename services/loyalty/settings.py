@@ -1,16 +1,13 @@
 """The loyalty service's own settings."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from services.chassis.settings import ChassisSettings, with_a_port_if_any
-
-_ROLE: Final = r"^(default|arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512})$"
-"""It is written into statements: no quotes."""
+from services.chassis.settings import ChassisSettings, WarehouseSettings, with_a_port_if_any
 
 
-class LoyaltySettings(ChassisSettings):
+class LoyaltySettings(WarehouseSettings, ChassisSettings):
     """Where its database and its leaderboard are, and whose it is: from the instance's user data."""
 
     cafe_instance_id: str = Field(default="local", pattern=r"^[A-Za-z0-9-]{1,64}$")
@@ -20,9 +17,3 @@ class LoyaltySettings(ChassisSettings):
     members_bucket: str = Field(pattern=r"^[a-z0-9.-]{3,63}$")
     members_period_s: float = Field(default=60.0, gt=0, le=86_400)
     """How often the accounts may be copied into the warehouse."""
-    warehouse_cluster: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")
-    warehouse_database: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
-    warehouse_secret: str = Field(min_length=1, max_length=2048)
-    """ARN of the secret with the cluster's login. Only Redshift reads it; this service never sees the password."""
-    warehouse_role: str = Field(default="default", pattern=_ROLE)
-    """Whom the cluster reads the bucket as."""

@@ -99,6 +99,9 @@ def test_a_figure_that_fails_is_reported_not_quoted_and_stops_no_other(capsys: p
 
 def test_the_promised_figures_are_there_once_each() -> None:
     assert sorted(figure.name for figure in FIGURES) == [
+        "batch_against_java",
+        "batch_memory",
+        "batch_rate",
         "books_100k_orders",
         "cold_start_p99",
         "failover_write_gap",
@@ -110,6 +113,11 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "orders_captured_rate",
         "payment_queue_age",
         "platform_cold_start",
+        "report_queue_time",
+        "report_run_time",
+        "report_storm_rate",
+        "revenue_lag",
+        "revenue_rows_wrong_after_20_kills",
         "rule_change_effect",
         "signature_check",
         "sqs_send_1000_deep",

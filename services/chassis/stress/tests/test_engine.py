@@ -251,3 +251,44 @@ def test_a_stop_that_is_itself_cancelled_loses_nothing_of_the_clean_up() -> None
         return states[:]
 
     assert asyncio.run(run())[-1] == "stopped"
+
+
+async def _report_nothing(_run: StressRun, _progress: TaskProgress) -> None:
+    """Nobody asks."""
+
+
+def test_what_runs_beside_the_workers_ends_with_them() -> None:
+    told: list[str] = []
+
+    async def beside(run: StressRun) -> None:
+        told.append(run.run_id)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.append("ended")
+
+    async def run() -> None:
+        engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=_report_nothing, beside=beside)
+        await engine.start(RUN, for_s=60)
+        while told != ["r1"]:  # noqa: ASYNC110 - it begins with the next turn of the loop
+            await asyncio.sleep(0)
+        await engine.stop()
+        assert told == ["r1", "ended"]
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_a_failure_beside_the_workers_is_logged_and_ends_no_run(caplog: pytest.LogCaptureFixture) -> None:
+    async def beside(_run: StressRun) -> None:
+        raise ValueError("nothing to work on")
+
+    async def run() -> None:
+        engine = Engine(entry=ENTRY, vcpu=0.5, task="t1", report=_report_nothing, beside=beside)
+        await engine.start(RUN, for_s=60)
+        await asyncio.sleep(0)
+        assert engine.run is RUN
+        await engine.stop()
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+    assert "what was to be worked on did not come" in caplog.text
+    assert "nothing to work on" in caplog.text
