@@ -88,7 +88,13 @@ class Platform:
             "AWS_DEFAULT_REGION": connection.region,
         }
         urls = {f"CAFE_{name.upper()}_URL": url for name, url in sorted(self.endpoints().items())}
-        return {key: value for key, value in own.items() if value is not None} | urls | self._psql()
+        known = {key: value for key, value in own.items() if value is not None}
+        return known | urls | self._psql() | self._kubectl()
+
+    def _kubectl(self) -> dict[str, str]:
+        """What lets kubectl in, while there is a cluster; on AWS `aws eks update-kubeconfig` does."""
+        files = self.state.kubeconfigs if self._connection.is_embedded else ()
+        return {"KUBECONFIG": os.pathsep.join(map(str, files))} if files else {}
 
     def _psql(self) -> dict[str, str]:
         """What lets `psql "$CAFE_AURORA_READER_URL"` in as it stands; a rotation changes it."""

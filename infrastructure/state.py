@@ -116,6 +116,15 @@ class StateFolder:
         """Write-ahead journal of experiments; outlives the platform, since it says what must be undone."""
         return self.root / "journal"
 
+    def kubeconfig(self, cluster: str) -> Path:
+        """How the administrator of a Kubernetes cluster reaches it; there as long as the cluster is."""
+        return self.root / f"kubeconfig-{cluster}"
+
+    @property
+    def kubeconfigs(self) -> tuple[Path, ...]:
+        """Those of all clusters."""
+        return tuple(sorted(path for path in self.root.glob("kubeconfig-*") if path.suffix != ".tmp"))
+
     @property
     def lease(self) -> Path:
         """Who runs experiments right now, and the heartbeat by which a watchdog sees it alive."""

@@ -225,7 +225,7 @@ SERVICES: tuple[Service, ...] = (
             tolerance=5.0,
             full_s=600.0,
             quick_s=10.0,
-            counts="ReportsRolledUp",
+            counts="ReportsFingerprinted",
             units="reports",
         ),
     ),

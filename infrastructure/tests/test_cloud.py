@@ -167,6 +167,18 @@ def test_the_shell_gets_what_any_tool_needs(monkeypatch: pytest.MonkeyPatch) -> 
     }
 
 
+@pytest.mark.usefixtures("asked")
+def test_the_shell_gets_the_way_to_every_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloud, "read_login", lambda _client, _arn: DatabaseLogin(username="cafe", password="s3cret"))
+    driven_by(monkeypatch, FakeDriver(was_up=True))
+    platform = cloud.attach(DEV, "embedded")
+    platform.state.root.mkdir(parents=True, exist_ok=True)
+    files = [platform.state.kubeconfig(name) for name in ("blue", "green")]
+    for each in files:
+        each.touch()
+    assert platform.shell()["KUBECONFIG"].split(os.pathsep) == [str(each) for each in files]
+
+
 def test_a_planned_platform_knows_every_output_and_calls_nothing() -> None:
     platform = cloud.planned(DEV, "embedded", FAST)
     assert platform.output("OrderRuleArn") == "<OrderRuleArn>"

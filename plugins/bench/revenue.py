@@ -14,7 +14,7 @@ from plugins.bench.offered import all_answered
 from plugins.books.captures import CaptureTimeline, read_captures
 from plugins.books.revenue import read_arrivals, read_revenue
 from plugins.books.settling import settle
-from plugins.chaos import workers
+from plugins.chaos import workers, zones
 from plugins.load.capacity import offer
 from plugins.load.result import Window
 from services.catalog import Service, services_on
@@ -85,7 +85,7 @@ def _killing(platform: Platform) -> Iterator[list[str]]:
 
     def kill() -> None:
         while len(killed) < KILLS and not done.wait(KILLED_IN_S / KILLS):
-            working = [one for one in workers.in_service(workers.group(platform, group)) if one not in killed]
+            working = [one for one in workers.in_service(zones.group(platform, group)) if one not in killed]
             for victim in (*workers.busiest(platform, tuple(working)), *working)[:1]:
                 platform.client("ec2").terminate_instances(InstanceIds=[victim], SkipOsShutdown=True)
                 killed.append(victim)

@@ -61,9 +61,7 @@ class Storm:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             await self._answered(DRAW)
-            async with asyncio.TaskGroup() as asking:
-                for _ in range(AT_ONCE):
-                    asking.create_task(self._ask(run.run_id, tally))
+            await self._ask_all(run.run_id, tally)
             _log.info("the storm is answered", extra={"run_id": run.run_id, **_figures(tally)})
             await asyncio.get_running_loop().create_future()  # the answers are worked on until the run ends
         finally:
@@ -79,14 +77,21 @@ class Storm:
         except WarehouseAway as error:
             _log.warning("the rehearsed quarter is left behind", extra={"error": str(error)})
 
-    async def _ask(self, run_id: str, tally: Tally) -> None:
-        reports, clock = statements(), asyncio.get_running_loop().time
-        while (number := await self._following(run_id)) < len(reports):
-            began = clock()
-            records = await self._answered(reports[number])
-            self._file(number, written(rows_of(records)))
-            tally.seconds.append(clock() - began)
-            tally.rows += len(records)
+    async def _ask_all(self, run_id: str, tally: Tally) -> None:
+        """`AT_ONCE` at a time; a report is only taken from the others when it can be asked."""
+        reports, slots = statements(), asyncio.Semaphore(AT_ONCE)
+        async with asyncio.TaskGroup() as asking:
+            while await slots.acquire() and (number := await self._following(run_id)) < len(reports):
+                task = asking.create_task(self._ask(number, reports[number], tally))
+                task.add_done_callback(lambda _: slots.release())
+
+    async def _ask(self, number: int, report: str, tally: Tally) -> None:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        records = await self._answered(report)
+        self._file(number, written(rows_of(records)))
+        tally.seconds.append(clock() - began)
+        tally.rows += len(records)
 
     async def _answered(self, statement: str) -> list[Record]:
         """Asked as often as it takes."""

@@ -45,7 +45,6 @@ from services.chassis.web.operators import Operators
 
 SERVICE: Final = catalog.http_service("analytics")
 ROUTE: Final = SERVICE.route
-NAMESPACE: Final = "CloudCafe/Analytics"
 ROWS, POISON, LAG, LOAD_TIME, BEHIND = "RowsLoaded", "PoisonRecords", "RevenueLag", "LoadTime", "SecondsBehind"
 PREPARE_AGAIN_S: Final = 0.5
 COUNTER_S: Final = 1800
@@ -93,7 +92,7 @@ class Parts(TaskParts):
             "cloudwatch", "secretsmanager", "kinesis", "dynamodb", "s3", "redshift-data", data_api.NAME
         )
         super().__init__(
-            settings, namespace=NAMESPACE, redis_url=settings.cafe_elasticache_url, dependencies=dependencies
+            settings, namespace=SERVICE.namespace, redis_url=settings.cafe_elasticache_url, dependencies=dependencies
         )
         self.settings = settings
         self.secrets = self.api(SECRETS)

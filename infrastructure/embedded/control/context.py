@@ -30,6 +30,8 @@ class Couplings:
     """Auto Scaling's, for an instance's metadata: the state its group wants it in; None outside of groups."""
     set_master_password: Callable[[str, str], Awaitable[None]] | None = None
     """RDS's, for rotations: changes the password of a cluster's master user. `EnvironmentFault`: not now."""
+    set_warehouse_password: Callable[[str, str], Awaitable[None]] | None = None
+    """Redshift's, likewise."""
     warehouse: Callable[[str], "Warehouse | None"] = lambda _cluster: None
     """Redshift's, for its Data API: the warehouse of a cluster; None when there is no such cluster."""
 

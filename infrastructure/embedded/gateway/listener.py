@@ -30,6 +30,8 @@ HEAD_LIMIT = 64 << 10
 """Bytes that a request's path, query and headers may have together; AWS's own load balancers take as many."""
 _LINGER_S = 5.0
 """How long who sent too much may go on sending before it is cut off: an answer that meets a reset is lost."""
+_ENDING_S = 0.5
+"""How long an answer that has lost its connection may take to notice."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -116,6 +118,8 @@ class HttpServer:
         for connection in list(self._state.connections):
             connection.transport.abort()
         tasks = list(self._state.tasks)
+        if tasks:  # streams end by themselves when their connection does
+            await asyncio.wait(tasks, timeout=_ENDING_S)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -23,6 +23,8 @@ from infrastructure.embedded.kubernetes.api.places import Place, Query
 from infrastructure.embedded.kubernetes.api.server import ApiServer, Authenticate
 from infrastructure.embedded.kubernetes.controllers.autoscalers import Autoscalers
 from infrastructure.embedded.kubernetes.controllers.budgets import Budgets
+from infrastructure.embedded.kubernetes.controllers.cron_jobs import CronJobs
+from infrastructure.embedded.kubernetes.controllers.daemon_sets import DaemonSets
 from infrastructure.embedded.kubernetes.controllers.deployments import Deployments
 from infrastructure.embedded.kubernetes.controllers.garbage import Garbage
 from infrastructure.embedded.kubernetes.controllers.jobs import Jobs
@@ -102,7 +104,9 @@ class Cluster:
         self._concerned: list[Concerned] = [
             Deployments(self.parts),
             ReplicaSets(self.parts),
+            DaemonSets(self.parts),
             Jobs(self.parts),
+            CronJobs(self.parts),
             Scheduler(self.parts),
             Services(self.parts),
             Budgets(self.parts),
@@ -125,7 +129,7 @@ class Cluster:
     @property
     def kubeconfig(self) -> Path:
         """The file by which the cluster's own administrator reaches it."""
-        return self._state.root / f"kubeconfig-{self.name}"
+        return self._state.kubeconfig(self.name)
 
     async def open(self) -> None:
         """Serve; ready once it returns."""

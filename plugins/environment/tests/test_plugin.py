@@ -61,7 +61,14 @@ def test_a_platform_that_was_up_is_reused_and_left_up(run: Runner, monkeypatch: 
 @pytest.mark.parametrize(
     ("what", "off"),
     [
-        ("resilience", "[('LoyaltyResilience', 'off'), ('OrderResilience', 'off'), ('PaymentResilience', 'off')]"),
+        (
+            "resilience",
+            (
+                "[('AnalyticsResilience', 'off'), ('LoyaltyResilience', 'off'), ('OrderResilience', 'off'),"
+                " ('PaymentResilience', 'off')]"
+            ),
+        ),
+        ("analytics", "[('AnalyticsResilience', 'off')]"),
         ("loyalty", "[('LoyaltyResilience', 'off')]"),
         ("order", "[('OrderResilience', 'off')]"),
         ("payment", "[('PaymentResilience', 'off')]"),

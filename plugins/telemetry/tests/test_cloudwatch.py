@@ -15,7 +15,8 @@ class _Platform:
     metric_period_s = 1.0
 
     def output(self, key: str) -> str:
-        return {"ClusterName": "cafe", "OrderServiceName": "order", "LoyaltyAutoScalingGroupName": "loyalty"}[key]
+        groups = {f"{name.capitalize()}AutoScalingGroupName": name for name in ("loyalty", "analytics")}
+        return {"ClusterName": "cafe", "OrderServiceName": "order", **groups}[key]
 
     def client(self, service: str) -> Any:
         return boto3.client(service, "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")  # type: ignore[call-overload]  # the name is a variable
@@ -53,7 +54,7 @@ def test_a_chart_shows_the_cpu_of_each_service_or_notes_why_not(platform: _Platf
     platform.client("cloudwatch").put_metric_data(Namespace="AWS/ECS", MetricData=[datum])
     series, *others = charted(platform, start, start + 1, notes.append)
     assert (series.name, series.values, notes) == ("CPU of order", (42.0,), [])
-    assert [(each.name, each.values) for each in others] == [("CPU of loyalty", ())]
+    assert [(each.name, each.values) for each in others] == [("CPU of loyalty", ()), ("CPU of analytics", ())]
     nobody = Service(name="nobody", platform="ecs", entry="", edges=())
     assert charted(platform, start, start + 1, notes.append, (nobody, *SERVICES)) == (series, *others)
     assert notes == ["no CPU in the chart of nobody: KeyError: 'NobodyServiceName'"]

@@ -6,7 +6,7 @@ DescribeScalingActivities
 
 from collections import Counter
 
-from infrastructure.embedded.apis.autoscaling.record import Group, stamp
+from infrastructure.embedded.apis.autoscaling.record import Group, Member, stamp
 
 OUTLIVED = "instance was taken out of service in response to reaching its maximum instance lifetime."
 _GAP = "in response to a difference between desired and actual capacity"
@@ -24,9 +24,18 @@ def missing(group: Group) -> str:
     return f"{group.called}an instance was started {_GAP}, increasing the capacity from {standing} to {standing + 1}."
 
 
-def surplus(before: int) -> str:
+def surplus(member: Member, before: int, at: float) -> str:
     """Of an instance that leaves, while more stand than are desired."""
-    return f"instance was taken out of service {_GAP}, shrinking the capacity from {before} to {before - 1}."
+    text = f"instance was taken out of service {_GAP}, shrinking the capacity from {before} to {before - 1}."
+    return f"{text} At {stamp(at)} instance {member.instance} was selected for termination."
+
+
+def asked(member: Member, what: str, before: int, after: int | None) -> str:
+    """Of what somebody asked for; the desired capacity changes from `before`, unless `after` is None."""
+    text = f"instance {member.instance} was {what} in response to a user request"
+    if after is None:
+        return f"{text}."
+    return f"{text}, {'increasing' if after > before else 'shrinking'} the capacity from {before} to {after}."
 
 
 def lopsided(group: Group, zone: str) -> str:

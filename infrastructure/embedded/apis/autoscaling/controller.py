@@ -47,7 +47,7 @@ class AutoScalingController:
         self._ec2 = context.backends.ec2
         self._operations = context.backends.operations
         self._launches = Launches(context)
-        self._groups = Groups(context.account, context.region, self._operations, clock)
+        self._groups = Groups(context.account, context.region, self._operations, clock, self._ec2)
         self._warm_pools = WarmPools(self._groups, self._launches, context)
         self._instances = Instances(self._groups)
         self._refreshes = Refreshes(self._groups)
@@ -195,8 +195,8 @@ class AutoScalingController:
         if before == group.desired:
             group.called = ""
         for number, instance in enumerate(decision.surplus):
-            cause = causes.surplus(before - number)
             member = group.members[instance]
+            cause = causes.surplus(member, before - number, now)
             member.goes_back = group.warm_pool is not None and group.warm_pool.reuses and not group.is_deleting
             self._instances.leave(group, member, cause, replaces=False, called=group.called)
         for zone in decision.launches:

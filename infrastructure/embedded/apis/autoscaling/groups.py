@@ -49,9 +49,12 @@ SHORTEST_LIFETIME_S = 86_400
 
 
 class Groups:
-    """All groups by name; `zone_of` gives a subnet's Availability Zone."""
+    """All groups by name; `ec2` is the back end of their instances."""
 
-    def __init__(self, account: str, region: str, operations: Operations, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, account: str, region: str, operations: Operations, clock: Callable[[], float], ec2: Any = None
+    ) -> None:
+        self._ec2 = ec2
         self._where = f"arn:aws:autoscaling:{region}:{account}:autoScalingGroup"
         self._operations = operations
         self.balancers = Balancers(operations)
@@ -83,6 +86,10 @@ class Groups:
         if member.is_leaving:
             return "Terminated"
         return "InService" if member.state.startswith("Pending") else member.state
+
+    def instance(self, identity: str) -> Any:
+        """EC2's record of an instance; None when there is none."""
+        return self._ec2.get_instance_by_id(identity)
 
     def template(self, named: Mapping[str, Any]) -> dict[str, str]:
         """The launch template as groups keep it: by id and name, with the version as it was given."""

@@ -5,9 +5,10 @@ Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.ht
 
 from typing import Any
 
+from infrastructure.embedded.apis.autoscaling import causes
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.problems import invalid
-from infrastructure.embedded.apis.autoscaling.record import LAUNCHING, TERMINATING, Group, Member, Wait
+from infrastructure.embedded.apis.autoscaling.record import GROUP_TAG, LAUNCHING, TERMINATING, Group, Member, Wait
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 
 DEFAULT_HEARTBEAT_S = 3600
@@ -68,6 +69,40 @@ class Instances:
             "instance was taken out of service in response to a user health-check." if status == "Unhealthy" else ""
         )
 
+    @operation("AttachInstances", effect="they are in service and counted, and targets of its target groups")
+    def _attach(self, given: Members) -> None:
+        group, names = self._groups.named(given), list(dict.fromkeys(given.get("InstanceIds", ())))
+        found = [self._groups.instance(each) for each in names]
+        for instance in found:
+            if instance is None or instance.state != "running":
+                raise invalid(f"Invalid Instance ID(s): {names} specified: they must exist and run")
+            if any(instance.id in other.members for other in self._groups.all.values()):
+                raise invalid(f"Instance {instance.id} is already part of an Auto Scaling group")
+            if instance.availability_zone not in group.zones:
+                raise invalid(f"Instance {instance.id} is in none of the group's zones: {', '.join(group.zones)}")
+        if group.desired + len(found) > group.most:
+            text = f"The number of instances to attach is {len(found)} and the desired capacity {group.desired}:"
+            raise invalid(f"{text} together they are above max size {group.most}")
+        for instance in found:
+            group.desired += 1
+            self._take_in(group, instance)
+
+    def _take_in(self, group: Group, instance: Any) -> None:
+        now = self._groups.clock()
+        text = f"Attaching an existing EC2 instance: {instance.id}"
+        activity = group.begin(text, "an instance was attached in response to a user request.", now)
+        instance.add_tag(GROUP_TAG, group.name)
+        group.members[instance.id] = Member(
+            instance=instance.id,
+            type=instance.instance_type,
+            zone=instance.availability_zone,
+            template={},
+            since=now,
+            launched=now,
+            activity=activity,
+            is_protected=group.protects_new,
+        )
+
     @operation("DetachInstances", effect="they run on outside of the group, which replaces them unless the count falls")
     def _detach(self, given: Members) -> Output:
         group = self._groups.named(given)
@@ -78,10 +113,10 @@ class Instances:
         shown = []
         for member in members:
             self._groups.balancers.deregister(group, (member,))
-            now = self._groups.clock()
+            now, before = self._groups.clock(), group.desired
             activity = group.begin(
                 f"Detaching EC2 instance: {member.instance}",
-                "instance was detached in response to a user request.",
+                causes.asked(member, "detached", before, before - 1 if falls else None),
                 now,
             )
             activity.end("Successful", now)
@@ -104,13 +139,17 @@ class Instances:
         members = [self._own(group, each) for each in given.get("InstanceIds", ())]
         if falls and group.desired - len(members) < group.least:
             raise invalid("Entering standby would violate group's min size constraint")
+        shown = []
         for member in members:
             if member.state != "InService":
                 raise invalid(f"The instance {member.instance} is not in InService")
             self._groups.balancers.deregister(group, (member,))
             member.enter("Standby", self._groups.clock())
+            before = group.desired
             group.desired -= falls
-        return {"Activities": [self._moved(group, each, "Moving EC2 instance to Standby") for each in members]}
+            text = causes.asked(member, "moved to standby", before, before - 1 if falls else None)
+            shown.append(self._moved(group, member, "Moving EC2 instance to Standby", text))
+        return {"Activities": shown}
 
     @operation("ExitStandby", effect="in service and counted again")
     def _exit_standby(self, given: Members) -> Output:
@@ -118,16 +157,19 @@ class Instances:
         members = [self._own(group, each) for each in given.get("InstanceIds", ())]
         if group.desired + len(members) > group.most:
             raise invalid("Exiting standby would violate group's max size constraint")
+        shown = []
         for member in members:
             if member.state != "Standby":
                 raise invalid(f"The instance {member.instance} is not in Standby")
             member.enter("Pending", self._groups.clock())
             group.desired += 1
-        return {"Activities": [self._moved(group, each, "Moving EC2 instance out of Standby") for each in members]}
+            text = causes.asked(member, "moved out of standby", group.desired - 1, group.desired)
+            shown.append(self._moved(group, member, "Moving EC2 instance out of Standby", text))
+        return {"Activities": shown}
 
-    def _moved(self, group: Group, member: Member, text: str) -> dict[str, Any]:
+    def _moved(self, group: Group, member: Member, text: str, cause: str) -> dict[str, Any]:
         now = self._groups.clock()
-        activity = group.begin(f"{text}: {member.instance}", "instance was moved in response to a user request.", now)
+        activity = group.begin(f"{text}: {member.instance}", cause, now)
         activity.end("Successful", now)
         return activity.output()
 

@@ -3,10 +3,9 @@
 import logging
 from typing import Any
 
-from infrastructure.embedded.apis.autoscaling.record import Group, Member
+from infrastructure.embedded.apis.autoscaling.record import GROUP_TAG, Group, Member
 from infrastructure.embedded.control.context import Context
 
-GROUP_TAG = "aws:autoscaling:groupName"
 FIRST_HOLD_S, MOST_HOLD_S = 15.0, 900.0
 """How long the next launch waits after one that failed: twice as long each time."""
 

@@ -16,6 +16,7 @@ from infrastructure.embedded.control.step_scaling import Cooling
 from infrastructure.embedded.control.target_tracking import Past
 
 ACTIVITIES_KEPT = 500
+GROUP_TAG = "aws:autoscaling:groupName"
 PROCESSES = (
     "Launch",
     "Terminate",
@@ -344,7 +345,7 @@ def shown(each: Member) -> dict[str, Any]:
         "AvailabilityZone": each.zone,
         "LifecycleState": each.state,
         "HealthStatus": each.health,
-        "LaunchTemplate": each.template,
+        "LaunchTemplate": each.template or None,
         "ProtectedFromScaleIn": each.is_protected,
     }
 

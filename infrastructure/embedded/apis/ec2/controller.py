@@ -115,12 +115,12 @@ class Ec2Controller:
 
     async def _start(self, instance: Record, machine: Machine) -> None:
         machine.boots += 1
-        if not machines.is_script(instance):
+        machine.metadata = machine.metadata or await self._metadata.open(instance.id)
+        spec = machines.program(instance, machine, self._around)
+        if spec is None:
             machine.note = "cloud-init: user data is no script: it does not begin with #!"
             return
         try:
-            machine.metadata = machine.metadata or await self._metadata.open(instance.id)
-            spec = machines.program(instance, machine, self._around)
             self._context.supervisor.users.own(machine.folder, machine.id)
             machine.process = await self._context.supervisor.start(spec)
         except Exception as problem:  # noqa: BLE001  AWS boots a machine whose user data fails, and the console says so

@@ -37,7 +37,7 @@ class Machine:
     port: int
     due_at: float
     metadata: str = ""
-    """The URL of its metadata service, once something runs on it that can ask."""
+    """The URL of its metadata service, once it has booted."""
     boots: int = 0
     process: Process | None = None
     note: str = ""
@@ -87,16 +87,14 @@ def _place(instance: Record) -> Place:
     return Place(groups=groups, subnets=(instance.subnet_id,) if instance.subnet_id else ())
 
 
-def is_script(instance: Record) -> bool:
-    """Whether there is something to run: user data that is no script nothing runs on AWS either."""
-    return user_data(instance).startswith("#!")
-
-
-def program(instance: Record, machine: Machine, around: Surroundings) -> ProcessSpec:
-    """What to run for the instance, whose user data is a script."""
+def program(instance: Record, machine: Machine, around: Surroundings) -> ProcessSpec | None:
+    """What to run for the instance; None when its user data is no script, which nothing runs on AWS either."""
+    script = user_data(instance)
+    if not script.startswith("#!"):
+        return None
     machine.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = machine.folder / "user-data"
-    file.write_text(user_data(instance), encoding="utf-8")
+    file.write_text(script, encoding="utf-8")
     file.chmod(0o700)
     service = service_of(instance)
     place = {

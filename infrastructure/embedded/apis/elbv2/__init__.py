@@ -1,4 +1,4 @@
-"""Elastic Load Balancing: Application Load Balancers are listeners of Envoy."""
+"""Elastic Load Balancing: load balancers are listeners of Envoy."""
 
 from infrastructure.embedded.gateway.api import Api
 
@@ -17,7 +17,9 @@ API = Api(
     },
     kinder={
         "CreateLoadBalancer": "active at once; minutes on AWS",
-        "DeregisterTargets": "all nodes stop at the same moment; no request is cut when the delay ends",
+        "DeregisterTargets": "all nodes stop at the same moment; nothing is cut when the delay ends, also not where "
+        "connections are to be terminated",
+        "RegisterTargets": "connections of a network load balancer to a target that turns unhealthy live on",
         "ModifyListener": "at all nodes at once; seconds apart on AWS",
         "ModifyRule": "at all nodes at once; seconds apart on AWS",
     },

@@ -123,7 +123,8 @@ class Elbv2Controller:
             for listener, (_, entry) in zip(tuple(listeners), carried, strict=True)
             if (place := self._entrances[entry.arn, entry.port]).host != LOOPBACK
         ]
-        upstreams = tuple(self._upstream(group) for group in groups.values())
+        zonal = records.zonal(balancers, groups)
+        upstreams = tuple(self._upstream(group, is_zonal=group.arn in zonal) for group in groups.values())
         self._context.envoy.publish(OWNER, Fragment(listeners=tuple(listeners), upstreams=upstreams))
         tags = self._backend.tagging_service.list_tags_for_resource
         for balancer, entry in reversed(carried):
@@ -158,11 +159,13 @@ class Elbv2Controller:
             idle_timeout_s=balancer.idle_timeout_s,
         )
 
-    def _upstream(self, group: TargetGroupRecord) -> Upstream:
+    def _upstream(self, group: TargetGroupRecord, *, is_zonal: bool) -> Upstream:
         balance: Literal["round-robin", "least-requests"] = (
             "least-requests" if group.algorithm == "least_outstanding_requests" else "round-robin"
         )
-        return Upstream(name=group.upstream, endpoints=self._targets.serving(group.arn), balance=balance)
+        endpoints = self._targets.serving(group.arn)
+        weights = self._targets.weights(group.arn, endpoints) if is_zonal and endpoints else ()
+        return Upstream(name=group.upstream, endpoints=endpoints, weights=weights, balance=balance)
 
     def _allocate_ports(self, arns: Collection[str]) -> None:
         """A listener keeps its port as long as it exists."""

@@ -1,5 +1,7 @@
 """AWS/ApplicationELB: Envoy's counters of a period, and the states of the targets, as CloudWatch metrics.
 
+Network load balancers, whose full names begin with `net/`, report hosts and `flows`, and no requests.
+
 Source, also for what is reported when nothing happened:
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
 TargetResponseTime is the mean of a period's requests: one data point, so only its Average means what it does on AWS.
@@ -10,12 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from infrastructure.embedded.apis.elbv2 import flows
 from infrastructure.embedded.control.asking import Asking
 from infrastructure.embedded.control.metrics import Datum, Metrics
 
 NAMESPACE = "AWS/ApplicationELB"
-NETWORK_NAMESPACE = "AWS/NetworkELB"
-"""Of load balancers whose full names begin with `net/`: they report hosts, and no requests."""
 PATTERN = r"^alb\."
 """Envoy's statistics of load balancers; `engines.envoy_http` says how they are named."""
 CLIENT_LEFT = 460
@@ -88,8 +89,11 @@ class LoadBalancerMetrics:
                 self._metrics.record(datum)
 
     async def _read(self, envoy: StatisticsSource, _elapsed_s: float) -> Iterable[Datum]:
-        before, self._before = self._before, await envoy.stats(PATTERN)
-        return datums(increase(before, self._before), self._directory())
+        before, self._before = self._before, await envoy.stats(f"{PATTERN}|{flows.PATTERN}")
+        grown, directory = increase(before, self._before), self._directory()
+        requests = {name: value for name, value in grown.items() if name.startswith("alb.")}
+        connections = {name: value for name, value in self._before.items() if name not in requests}
+        return (*datums(requests, directory), *flows.datums(grown, connections, directory.load_balancers))
 
     def _missed(self, _envoy: StatisticsSource) -> None:
         _log.warning("Envoy did not answer with its statistics; those of the load balancers count for the next period")
@@ -168,5 +172,5 @@ def _host_counts(hosts: Iterable[Hosts]) -> Iterator[Datum]:
 
 
 def _datum(name: str, value: float, unit: str, dimensions: Dimensions) -> Datum:
-    namespace = NETWORK_NAMESPACE if dimensions["LoadBalancer"].startswith("net/") else NAMESPACE
+    namespace = flows.NAMESPACE if dimensions["LoadBalancer"].startswith("net/") else NAMESPACE
     return Datum(namespace=namespace, name=name, value=value, unit=unit, dimensions=dimensions)

@@ -12,6 +12,8 @@ DEFAULT_DEREGISTRATION_DELAY_S = 300.0
 DEFAULT_IDLE_TIMEOUT_S = 60.0
 CARRIED = frozenset({("application", "HTTP"), ("network", "TCP")})
 """The listeners that listen: their load balancer's type, and their protocol."""
+USE_BALANCERS = "use_load_balancer_configuration"
+CROSS_ZONE = "load_balancing.cross_zone.enabled"
 ALGORITHMS = ("round_robin", "least_outstanding_requests")
 
 Wire = Mapping[str, Any]
@@ -50,6 +52,7 @@ class LoadBalancerRecord:
     address: str
     type: str
     idle_timeout_s: float
+    is_cross_zone: bool
     listeners: tuple[ListenerRecord, ...]
 
     @property
@@ -78,6 +81,8 @@ class TargetGroupRecord:
     codes: str
     deregistration_delay_s: float
     algorithm: str
+    cross_zone: str = USE_BALANCERS
+    """`true`, `false`, or as its load balancer has it."""
 
     @property
     def full_name(self) -> str:
@@ -99,6 +104,7 @@ def load_balancers(backend: Any) -> tuple[LoadBalancerRecord, ...]:
             address=balancer.dns_name,
             type=balancer.type,
             idle_timeout_s=float(balancer.attrs.get("idle_timeout.timeout_seconds", DEFAULT_IDLE_TIMEOUT_S)),
+            is_cross_zone=balancer.type == "application" or balancer.attrs.get(CROSS_ZONE) == "true",
             listeners=tuple(_listener(listener) for listener in balancer.listeners.values()),
         )
         for balancer in backend.load_balancers.values()
@@ -122,6 +128,7 @@ def target_group(record: Any) -> TargetGroupRecord:
         codes=str((getattr(record, "matcher", None) or {}).get("HttpCode") or "200"),
         deregistration_delay_s=float(delay),
         algorithm=str(attributes.get("load_balancing.algorithm.type", "round_robin")),
+        cross_zone=str(attributes.get(CROSS_ZONE, USE_BALANCERS)),
     )
 
 
@@ -132,6 +139,15 @@ def groups_in_use(balancers: Iterable[LoadBalancerRecord]) -> Mapping[str, tuple
         for group in _forwarded(balancer):
             found.setdefault(group, {})[balancer.arn] = None
     return {group: tuple(arns) for group, arns in found.items()}
+
+
+def zonal(balancers: Iterable[LoadBalancerRecord], groups: Mapping[str, TargetGroupRecord]) -> frozenset[str]:
+    """The target groups whose load balancer keeps to its zones; their own setting counts before its."""
+    kept = {arn: balancer.is_cross_zone for balancer in balancers for arn in _forwarded(balancer)}
+    own = {"true": True, "false": False}
+    return frozenset(
+        arn for arn, is_open in kept.items() if arn in groups and not own.get(groups[arn].cross_zone, is_open)
+    )
 
 
 def shares(action: Wire) -> tuple[tuple[str, int], ...]:

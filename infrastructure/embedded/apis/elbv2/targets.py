@@ -6,8 +6,10 @@ Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/targ
 """
 
 import ipaddress
+import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,6 +152,23 @@ class Targets:
             if endpoint is not None and health is not None:
                 by_state.setdefault(health.state, set()).add(endpoint)
         return tuple(sorted(by_state.get("healthy") or by_state.get("unhealthy") or ()))
+
+    def weights(self, group: str, endpoints: Sequence[Endpoint]) -> tuple[int, ...]:
+        """Of endpoints of a group whose load balancer keeps to its zones: every zone gets as much as each other one.
+
+        A node sends to the targets of its zone alone, and clients use all nodes that have some. Those whose zone is not
+        known are together in one.
+        """
+        places = {
+            each: self._zone_of(target) for target in self.registered((group,)) if (each := self.endpoint(target))
+        }
+        crowd = Counter(places.get(each, "") for each in endpoints)
+        whole = math.lcm(*crowd.values())
+        return tuple(whole // crowd[places.get(each, "")] for each in endpoints)
+
+    def _zone_of(self, target: Target) -> str:
+        instance = self._backend.ec2_backend.get_instance_by_id(target.id) if target.is_instance else None
+        return str(instance.availability_zone) if instance is not None else ""
 
     def endpoint(self, target: Target) -> Endpoint | None:
         """Where the target listens; None while it is nowhere."""

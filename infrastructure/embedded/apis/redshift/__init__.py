@@ -30,7 +30,7 @@ API = Api(
         "tags": "CreateTags DeleteTags",
     },
     note="A cluster is one DuckDB process, whatever its node type and number of nodes. Statements come by the Data "
-    "API; what listens at the endpoint does not speak PostgreSQL's protocol.",
+    "API; what listens at the endpoint refuses PostgreSQL's protocol.",
     controller="infrastructure.embedded.apis.redshift.controller:RedshiftController",
     rules="infrastructure.embedded.apis.redshift.rules",
     resources="infrastructure.embedded.apis.redshift.resources",

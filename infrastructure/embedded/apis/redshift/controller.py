@@ -18,6 +18,7 @@ from infrastructure.embedded.control.fleet import Fleet
 from infrastructure.embedded.engines.warehouse.engine import ACCOUNT, WarehouseEngine, WarehouseSpec
 from infrastructure.embedded.engines.warehouse.warehouse import Warehouse
 from infrastructure.embedded.host.process import Process
+from infrastructure.errors import EnvironmentFault
 
 _SETTLED = frozenset({"available", "paused"})
 
@@ -36,6 +37,7 @@ class RedshiftController:
         self._calls = RedshiftCalls(context.backends, self._engine.ports.allocate)
         context.backends.operations.bind(self.name, self._calls)
         context.couplings.warehouse = self.warehouse
+        context.couplings.set_warehouse_password = self.set_master_password
         self._fleet = Fleet(
             wanted=self._wanted, make=self._make, step=self._step, remove=Warehouse.remove, changed=self._publish
         )
@@ -46,6 +48,14 @@ class RedshiftController:
     def warehouse(self, cluster: str) -> Warehouse | None:
         """The warehouse of a cluster; None when there is no such cluster, or it is only being made."""
         return self._fleet.running.get(cluster)
+
+    async def set_master_password(self, cluster_id: str, password: str) -> None:
+        """Change what the master user is let in with; `EnvironmentFault` while the cluster is not available."""
+        record = self._wanted().get(cluster_id)
+        if record is None or record.status != "available":
+            status = record.status if record is not None else "gone"
+            raise EnvironmentFault(f"the master password of {cluster_id} cannot be changed: the cluster is {status}")
+        record.master_user_password = password
 
     def keys(self) -> Collection[str]:
         """Every cluster; with those that were deleted before anybody looked."""

@@ -3,20 +3,17 @@
 Source: https://docs.aws.amazon.com/redshift-data/latest/APIReference/
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
-from infrastructure.embedded.apis.redshift_data.results import Result
+from infrastructure.embedded.apis.redshift_data.results import Result, paged
 from infrastructure.embedded.apis.redshift_data.sessions import Session, Sessions
 from infrastructure.embedded.apis.redshift_data.statement import OVER, Statement, Step, moment
 from infrastructure.embedded.apis.redshift_data.store import Store
 from infrastructure.embedded.apis.redshift_data.targets import Target, Targets, invalid
 from infrastructure.embedded.control.background import wait_within
-from infrastructure.embedded.engines.warehouse.parameters import names
 from infrastructure.embedded.gateway.codec import Ready
 from infrastructure.embedded.gateway.operations import Members, Output, operation
-from infrastructure.embedded.gateway.paging import page
 from infrastructure.embedded.gateway.refused import Refused, unsupported
 
 MOST_ACTIVE = 500
@@ -48,7 +45,6 @@ class StatementCalls:
 
     @operation("ExecuteStatement", effect="runs on the cluster's warehouse, as one of five at a time")
     async def execute(self, given: Members) -> Output:
-        _check_parameters([given["Sql"]], given.get("Parameters", ()))
         whole = Step(id=str(uuid4()), sql=given["Sql"])
         return await self._submit(given, whole, ())
 
@@ -56,7 +52,6 @@ class StatementCalls:
         "BatchExecuteStatement", effect="its statements run one after the other, in one transaction or each alone"
     )
     async def execute_batch(self, given: Members) -> Output:
-        _check_parameters(given["Sqls"], given.get("Parameters", ()))
         identity = str(uuid4())
         steps = [Step(id=f"{identity}:{number}", sql=sql) for number, sql in enumerate(given["Sqls"], 1)]
         return await self._submit(given, Step(id=identity, sql=""), steps)
@@ -137,7 +132,7 @@ class StatementCalls:
             and given.get("ClusterIdentifier") in (None, each.target.cluster)
             and given.get("Database") in (None, each.target.database)
         ]
-        return _paged("Statements", found, given)
+        return paged("Statements", found, given, _PAGE)
 
     @operation("ListSessions")
     def list_sessions(self, given: Members) -> Output:
@@ -149,7 +144,7 @@ class StatementCalls:
             and given.get("ClusterIdentifier") in (None, each.target.cluster)
             and given.get("Database") in (None, each.target.database)
         ]
-        return _paged("Sessions", found, given)
+        return paged("Sessions", found, given, _PAGE)
 
     # --- cancelling ---------------------------------------------------------------------------------------------------
 
@@ -161,22 +156,6 @@ class StatementCalls:
             raise invalid(f"Could not cancel a query that is already in {state} state with ID: {given['Id']}")
         self._cancel(statement)
         return {"Status": True}
-
-
-def _check_parameters(sqls: Sequence[str], parameters: Sequence[Mapping[str, str]]) -> None:
-    """Each is given once, and used; each that is used is given."""
-    given = [each["name"] for each in parameters]
-    twice = sorted({name for name in given if given.count(name) > 1})
-    if twice:
-        raise invalid(f"Parameters: each name may be given once, and {', '.join(twice)} is given more than once")
-    if not given:
-        return
-    used = frozenset().union(*map(names, sqls))
-    unused, missing = sorted(set(given) - used), sorted(used - set(given))
-    if unused or missing:
-        parts = [f"{', '.join(unused)} given and not used"] if unused else []
-        parts += [f"{', '.join(missing)} used and not given"] if missing else []
-        raise invalid(f"Parameters list contains unused or missing parameters: {'; '.join(parts)}")
 
 
 async def _wait(statement: Statement, given: Members) -> None:
@@ -204,11 +183,3 @@ def _result(step: Step) -> Result:
             ResourceId=step.id,
         )
     return step.result
-
-
-def _paged(name: str, found: Sequence[Mapping[str, Any]], given: Members) -> dict[str, Any]:
-    try:
-        listed, token = page(found, given.get("NextToken"), given.get("MaxResults") or _PAGE)
-    except ValueError as problem:
-        raise invalid(f"Invalid NextToken: {given.get('NextToken')}") from problem
-    return Ready({name: listed, **({"NextToken": token} if token else {})})

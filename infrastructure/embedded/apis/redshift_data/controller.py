@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, ClassVar
 
 from infrastructure.embedded.apis.redshift_data.api import StatementCalls
+from infrastructure.embedded.apis.redshift_data.catalog import CatalogCalls
 from infrastructure.embedded.apis.redshift_data.loads import Loads
 from infrastructure.embedded.apis.redshift_data.objects import Objects
 from infrastructure.embedded.apis.redshift_data.runner import CANCELLED, Runner
@@ -16,6 +17,7 @@ from infrastructure.embedded.apis.redshift_data.store import Store
 from infrastructure.embedded.apis.redshift_data.targets import Targets
 from infrastructure.embedded.control.background import Background
 from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.engines.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,7 +30,7 @@ class RedshiftDataController:
 
     name: ClassVar[str] = "redshift-data"
     watches: ClassVar[frozenset[str]] = frozenset({"redshift"})
-    PARTS: ClassVar[tuple[type, ...]] = (StatementCalls,)
+    PARTS: ClassVar[tuple[type, ...]] = (StatementCalls, CatalogCalls)
 
     def __init__(self, context: Context) -> None:
         self._couplings = context.couplings
@@ -37,8 +39,15 @@ class RedshiftDataController:
         self._runner = Runner(Loads(Objects(context.backends)))
         self._sessions = Sessions(self._end_session, self._node)
         self._store = Store()
-        self._calls = StatementCalls(Targets(context.backends), self._store, self._sessions, self._start, self._cancel)
-        context.backends.operations.bind(self.name, self._calls)
+        targets = Targets(context.backends)
+        context.backends.operations.bind(
+            self.name,
+            StatementCalls(targets, self._store, self._sessions, self._start, self._cancel),
+            CatalogCalls(targets, self._warehouse),
+        )
+
+    def _warehouse(self, cluster: str) -> Warehouse | None:
+        return self._couplings.warehouse(cluster)
 
     def _start(self, statement: Statement) -> None:
         task = self._background.spawn(self._run(statement), f"statement {statement.id}")
@@ -46,7 +55,7 @@ class RedshiftDataController:
         task.add_done_callback(lambda _: self._tasks.pop(statement.id, None))
 
     async def _run(self, statement: Statement) -> None:
-        warehouse = self._couplings.warehouse(statement.target.cluster)
+        warehouse = self._warehouse(statement.target.cluster)
         try:
             if warehouse is None:
                 statement.become("FAILED", "The cluster is gone")
@@ -61,16 +70,16 @@ class RedshiftDataController:
             statement.become("ABORTED", CANCELLED)
             self._tasks[statement.id].cancel()
             return
-        warehouse = self._couplings.warehouse(statement.target.cluster)
+        warehouse = self._warehouse(statement.target.cluster)
         self._background.spawn(self._runner.cancel(statement, warehouse), f"cancellation of {statement.id}")
 
     def _node(self, session: Session) -> object:
         """The process that a session's connection leads to, as long as it is there."""
-        warehouse = self._couplings.warehouse(session.target.cluster)
+        warehouse = self._warehouse(session.target.cluster)
         return warehouse.node if warehouse is not None and warehouse.is_running else None
 
     async def _end_session(self, session: Session) -> None:
-        warehouse = self._couplings.warehouse(session.target.cluster)
+        warehouse = self._warehouse(session.target.cluster)
         if warehouse is not None:
             await warehouse.end_session(session.id)
 

@@ -15,6 +15,7 @@ import orjson
 from infrastructure.embedded.engines.warehouse import pages
 from infrastructure.embedded.engines.warehouse.fields import Column
 from infrastructure.embedded.gateway.codec import Ready
+from infrastructure.embedded.gateway.paging import page
 from infrastructure.embedded.gateway.refused import Refused
 
 
@@ -55,6 +56,11 @@ class Result:
             found["NextToken"] = str(number + 1)
         return found
 
+    def values(self) -> list[list[Any]]:
+        """All rows, each value as its field has it; for results that are small."""
+        records = [orjson.loads(self._records(number)) for number in range(len(self.ends))]
+        return [[_value(field) for field in row] for page in records for row in page]
+
     def _number(self, token: str | None) -> int:
         if token is None:
             return 0
@@ -73,12 +79,26 @@ class Result:
         self.file.unlink(missing_ok=True)
 
 
+def paged(name: str, found: Sequence[Any], given: Mapping[str, Any], most: int) -> Ready:
+    """One page of a list, as an output that calls it `name`; `Refused` for a token that is none of ours."""
+    try:
+        listed, token = page(found, given.get("NextToken"), given.get("MaxResults") or most)
+    except ValueError as problem:
+        raise Refused("ValidationException", f"Invalid NextToken: {given.get('NextToken')}") from problem
+    return Ready({name: listed, **({"NextToken": token} if token else {})})
+
+
 def _csv(records: Sequence[Sequence[Mapping[str, Any]]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows([_plain(field) for field in record] for record in records)
     return text.getvalue()
 
 
-def _plain(field: Mapping[str, Any]) -> Any:
+def _value(field: Mapping[str, Any]) -> Any:
     name, value = next(iter(field.items()))
-    return "" if name == "isNull" else (str(value).lower() if isinstance(value, bool) else value)
+    return None if name == "isNull" else value
+
+
+def _plain(field: Mapping[str, Any]) -> Any:
+    value = _value(field)
+    return "" if value is None else (str(value).lower() if isinstance(value, bool) else value)

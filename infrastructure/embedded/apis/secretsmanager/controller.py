@@ -1,4 +1,4 @@
-"""Secrets Manager: rotation of the secrets that RDS manages, which changes the password in the running cluster.
+"""Secrets Manager: rotation of the secrets that RDS and Redshift manage, which changes the running cluster's password.
 
     rotate_secret ──▶ version AWSPENDING ──▶ password changed in the cluster ──▶ AWSCURRENT, the old one AWSPREVIOUS
                             ▲                       │ no writer now
@@ -12,7 +12,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _OWNER_TAG = "aws:secretsmanager:owningService"
-_CLUSTER_TAG = "aws:rds:primaryDBClusterArn"
+_CLUSTER_TAGS: Mapping[str, str] = {
+    "rds": "aws:rds:primaryDBClusterArn",
+    "redshift": "aws:redshift:primaryClusterArn",
+}
+"""By the service that manages a secret the tag that tells of which cluster it is."""
 
 Secret = Any  # moto's, which publishes no types
 
@@ -35,11 +39,11 @@ class SecretsManagerController:
     """Carries rotations out. What is under way stands in the secret itself, as its version AWSPENDING."""
 
     name: ClassVar[str] = "secretsmanager"
-    watches: ClassVar[frozenset[str]] = frozenset({"rds", "secretsmanager"})
+    watches: ClassVar[frozenset[str]] = frozenset({"rds", "redshift", "secretsmanager"})
 
     def __init__(self, context: "Context") -> None:
         self._backend = context.backends.secretsmanager
-        self._rds = context.backends.rds
+        self._backends = context.backends
         self._couplings = context.couplings
         self._operations = context.backends.operations
         self._operations.bind(self.name, self)
@@ -75,7 +79,7 @@ class SecretsManagerController:
         """Carry out what was begun. Without a writer it waits for the next call to either API, or the slow tick."""
         secret, version = self._under_way()[key]
         cluster = self._cluster(secret)
-        change = self._couplings.set_master_password
+        change = self._change_of(secret)
         if cluster is None or change is None:
             return  # it goes with its cluster
         password = str(json.loads(secret.versions[version]["secret_string"])["password"])
@@ -90,23 +94,29 @@ class SecretsManagerController:
         return {
             secret.arn: (secret, version)
             for secret in dict.values(self._backend.secrets)
-            if _tags(secret).get(_OWNER_TAG) == "rds"
+            if _tags(secret).get(_OWNER_TAG) in _CLUSTER_TAGS
             for version, held in secret.versions.items()
             if "AWSPENDING" in held["version_stages"]
         }
 
     def _cluster(self, secret: Secret) -> str | None:
         """The id of the cluster whose master user the secret is."""
-        arn = _tags(secret).get(_CLUSTER_TAG)
-        return next((identity for identity, record in self._rds.clusters.items() if record.arn == arn), None)
+        owner = _tags(secret)[_OWNER_TAG]
+        arn, clusters = _tags(secret).get(_CLUSTER_TAGS[owner]), getattr(self._backends, owner).clusters
+        return next((identity for identity, record in clusters.items() if record.arn == arn), None)
+
+    def _change_of(self, secret: Secret) -> Callable[[str, str], Awaitable[None]] | None:
+        is_warehouse = _tags(secret)[_OWNER_TAG] == "redshift"
+        return self._couplings.set_warehouse_password if is_warehouse else self._couplings.set_master_password
 
 
 def _check(secret: Secret, rotation_lambda_arn: str | None) -> None:
     if secret.is_deleted():
         raise _refused("You tried to perform the operation on a secret that's currently marked deleted.")
-    if _tags(secret).get(_OWNER_TAG) == "rds":
+    owner = _tags(secret).get(_OWNER_TAG)
+    if owner in _CLUSTER_TAGS:
         if rotation_lambda_arn:
-            raise _refused("A secret that RDS manages is rotated by RDS: leave RotationLambdaARN out.")
+            raise _refused(f"A secret that {owner} manages is rotated by {owner}: leave RotationLambdaARN out.")
     elif rotation_lambda_arn or secret.rotation_lambda_arn:
         raise _refused("The embedded cloud runs no rotation functions: put another value with PutSecretValue.")
     else:

@@ -153,7 +153,8 @@ class Database:
         if session in self._sessions:
             return self._sessions[session]
         cursor = self._root.cursor()
-        cursor.execute("SET search_path = 'public'")
+        for sql in dialect.SESSION_SETUP:
+            cursor.execute(sql)
         if session:
             self._sessions[session] = cursor
         return cursor

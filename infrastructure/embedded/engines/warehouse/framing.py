@@ -24,11 +24,23 @@ def packed(message: Mapping[str, Any]) -> bytes:
 
 async def read(reader: asyncio.StreamReader) -> dict[str, Any]:
     """The next message; `ConnectionError` when there is none any more."""
+    return await read_on(reader, *await beginning(reader))
+
+
+async def beginning(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """The length of the next message, and its first four bytes."""
     try:
-        length = int.from_bytes(await reader.readexactly(4), "big")
-        if length > _MOST_BYTES:
-            raise Malformed(f"a message of {length} bytes is more than one of ours has")
-        found = orjson.loads(await reader.readexactly(length))
+        return int.from_bytes(await reader.readexactly(4), "big"), await reader.readexactly(4)
+    except asyncio.IncompleteReadError as cut:
+        raise ConnectionError("the warehouse closed the connection") from cut
+
+
+async def read_on(reader: asyncio.StreamReader, length: int, first: bytes) -> dict[str, Any]:
+    """The message that begins so."""
+    if not len(first) <= length <= _MOST_BYTES:
+        raise Malformed(f"no message of ours has {length} bytes")
+    try:
+        found = orjson.loads(first + await reader.readexactly(length - len(first)))
     except asyncio.IncompleteReadError as cut:
         raise ConnectionError("the warehouse closed the connection") from cut
     except orjson.JSONDecodeError as problem:

@@ -15,8 +15,8 @@ _QUERIES = f"{INTERNAL}.queries"
 SETUP = (
     f"CREATE SCHEMA IF NOT EXISTS {INTERNAL}",
     f"""CREATE TABLE IF NOT EXISTS {_LOAD_ERRORS} (query_id BIGINT, noted_at TIMESTAMP, file_name VARCHAR,
-        line_number BIGINT, column_name VARCHAR, column_type VARCHAR, raw_line VARCHAR, raw_value VARCHAR, code INTEGER, reason VARCHAR,
-        table_name VARCHAR)""",
+        line_number BIGINT, column_name VARCHAR, column_type VARCHAR, raw_line VARCHAR,
+        raw_value VARCHAR, code INTEGER, reason VARCHAR, table_name VARCHAR)""",
     f"""CREATE TABLE IF NOT EXISTS {_QUERIES} (query_id BIGINT, session_id INTEGER, database_name VARCHAR,
         user_name VARCHAR, query_type VARCHAR, status VARCHAR, start_time TIMESTAMP, end_time TIMESTAMP,
         queue_time BIGINT, execution_time BIGINT, returned_rows BIGINT, error_message VARCHAR, query_text VARCHAR)""",

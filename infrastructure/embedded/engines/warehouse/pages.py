@@ -25,7 +25,18 @@ class TooLarge(Exception):
 
 
 def write(cursor: Any, file: Path) -> dict[str, Any]:
-    """Fetch all that `cursor` has into `file`: its columns, rows, bytes, and where each page ends. `TooLarge`."""
+    """Fetch all that `cursor` has into `file`: its columns, rows, bytes, and where each page ends. `TooLarge`.
+
+    Whatever is raised, there is no file then.
+    """
+    try:
+        return _written(cursor, file)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+
+
+def _written(cursor: Any, file: Path) -> dict[str, Any]:
     columns = [column(each[0], each[1]) for each in cursor.description]
     rows, size, ends = 0, 0, []
     with file.open("wb") as out:

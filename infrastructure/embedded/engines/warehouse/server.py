@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from infrastructure.embedded.engines.warehouse import framing
+from infrastructure.embedded.engines.warehouse import dialect, framing, strangers
 from infrastructure.embedded.engines.warehouse.database import Database, Failed, Run, Settings
 from infrastructure.embedded.engines.warehouse.loading import Plan
 
@@ -45,19 +45,32 @@ class Server:
     async def client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_HELLO_S):
-                hello = await framing.read(reader)
-            if not hmac.compare_digest(str(hello.get("token", "")), self._token):
-                return
-            writer.write(framing.packed({"pid": os.getpid()}))
-            while True:
+                is_known = await self._is_known(reader, writer)
+            while is_known:
                 question = await framing.read(reader)
                 number = int(question["number"])
                 task = self._open[number] = asyncio.create_task(self._answer(question, writer))
                 task.add_done_callback(functools.partial(self._answered, number))
-        except (ConnectionError, TimeoutError) as end:
+        except (OSError, asyncio.IncompleteReadError) as end:  # TimeoutError is one of the first
             _log.info("a client is gone: %s", end)
         finally:
             writer.close()
+
+    async def _is_known(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether the client's first message has the token; only then it is answered in our protocol."""
+        length, first = await framing.beginning(reader)
+        if strangers.is_stranger(first):
+            await strangers.refuse(reader, writer, length, first)
+            return False
+        hello = await framing.read_on(reader, length, first)
+        if not hmac.compare_digest(str(hello.get("token", "")), self._token):
+            return False
+        writer.write(framing.packed({"pid": os.getpid()}))
+        return True
+
+    async def quiet(self) -> None:
+        """Interrupt what runs, and wait until nothing does."""
+        await asyncio.gather(*map(self._interrupt, tuple(self._open)))
 
     async def _answer(self, question: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         try:
@@ -116,8 +129,11 @@ async def serve(port: int, settings: Settings, token: str) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     listening = await asyncio.start_server(server.client, "127.0.0.1", port)
+    warm = asyncio.create_task(asyncio.to_thread(dialect.translate, "SELECT 1"), name="grammar")
     await ended.wait()
+    await warm
     listening.close()
+    await server.quiet()
     database.close()
 
 

@@ -79,6 +79,7 @@ def test_a_call_that_comes_again_is_answered_as_the_first_time(key: tuple[str, s
 MISMATCHES = {
     "dynamodb": "IdempotentParameterMismatchException",
     "eks": "InvalidParameterException",
+    "redshift-data": "ValidationException",
     "ec2": "IdempotentParameterMismatch",
     "cloudformation": "TokenAlreadyExistsException",
     "ecs CreateService": "InvalidParameterException",

@@ -4,9 +4,9 @@ A watch that begins without a version, or asks for initial events, first tells o
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 """
 
-import asyncio
 import base64
 import binascii
+import time
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -113,34 +113,27 @@ class _Watch:
             if self._wants_end:
                 yield self._writer.bookmark(since, is_end_of_initial=True)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                async for part in self._following(since):
-                    yield part
-        except TimeoutError:
-            return
+            async for part in self._following(since, time.monotonic() + self._timeout_s):
+                yield part
         except TooOld:
             told = errors.expired(f"too old resource version: {since} ({self._store.version})")
             yield orjson.dumps({"type": "ERROR", "object": told.status}, option=orjson.OPT_APPEND_NEWLINE)
 
-    async def _following(self, since: int) -> AsyncGenerator[bytes, None]:
-        changes = self._store.changes(self._kind.id, since)
-        following = asyncio.ensure_future(anext(changes))
-        try:
-            while True:
-                done, _ = await asyncio.wait((following,), timeout=_BOOKMARK_S)
-                if not done:
-                    if self._wants_bookmarks:
-                        yield self._writer.bookmark(self._store.version)
-                    continue
-                news = following.result()
-                following = asyncio.ensure_future(anext(changes))
+    async def _following(self, since: int, until: float) -> AsyncGenerator[bytes, None]:
+        bookmark_at = time.monotonic() + _BOOKMARK_S
+        while (now := time.monotonic()) < until:
+            news = self._store.news(self._kind.id, since)
+            if news:
+                since = news[-1].version
                 lines = b"".join(filter(None, map(self._told, news)))
                 if lines:
                     yield lines
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
-            await changes.aclose()
+            elif now >= bookmark_at:
+                bookmark_at = now + _BOOKMARK_S
+                if self._wants_bookmarks:
+                    yield self._writer.bookmark(self._store.version)
+            else:
+                await self._store.wait(self._kind.id, min(until, bookmark_at) - now)
 
     def _told(self, change: Change) -> bytes:
         """What this client sees of a change: an object may come into its view, or leave it."""

@@ -111,7 +111,9 @@ class ApiServer:
                 return answers.answer(writer.one(made), 201 if is_new else 200, warnings)
             case "delete" if at.name and not at.subresource:
                 gone, is_gone = self._writing.delete(at, query, request)
-                return answers.answer(answers.deleted(at.kind, gone) if is_gone else writer.one(gone))
+                return answers.answer(
+                    answers.deleted(at.kind, gone) if is_gone and not at.kind.is_given_back else writer.one(gone)
+                )
             case "deletecollection":
                 matches = selected(at.kind, at, query)
                 found = [each for each in self._registry.store.all(at.kind.id, at.namespace) if matches(each)]

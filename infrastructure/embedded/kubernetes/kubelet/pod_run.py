@@ -176,6 +176,7 @@ class PodRun:
         image = self._around.images(str(each.spec["image"]))
         given = environment.environment(each.spec, self._with_address(), self._around.store)
         pod = self._pod
+        _check_mounts(each, pod)
         arguments = [
             environment.expanded(word, given)
             for word in (*(each.spec.get("command") or ()), *(each.spec.get("args") or ()))
@@ -343,6 +344,18 @@ def _vcpu(container: Mapping[str, Any]) -> float:
     resources = container.get("resources") or {}
     given = (resources.get("limits") or {}).get("cpu") or (resources.get("requests") or {}).get("cpu")
     return quantity.value(given) if given else _DEFAULT_VCPU
+
+
+def _check_mounts(each: Container, pod: Object) -> None:
+    """A process sees this machine's files: what would have to be mounted for it is refused, and not left out.
+
+    But for an empty folder at /tmp, which every process has.
+    """
+    empty = {volume["name"] for volume in objects.spec(pod).get("volumes") or () if "emptyDir" in volume}
+    for mount in each.spec.get("volumeMounts") or ():
+        if mount["name"] not in empty or mount["mountPath"].rstrip("/") != "/tmp":  # noqa: S108 - a container's
+            told = f"volume {mount['name']} cannot be mounted at {mount['mountPath']}: pods of the embedded cloud are"
+            raise NoProgram(f"{told} processes without mounts; give values by the environment (env, envFrom)")
 
 
 def _ports(each: Container) -> dict[str, int]:

@@ -13,7 +13,8 @@ ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "up
 class Kind:
     """One kind of object. `fields` are those that a field selector may name, beside name and namespace.
 
-    `has_status`: its status is written through a subresource of its own, and nothing else writes it.
+    `has_status`: its status is written through a subresource of its own, and nothing else writes it. `is_given_back`:
+    a deletion answers with the object as it was, and not with a Status.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Kind:
     has_status: bool = False
     has_generation: bool = False
     has_scale: bool = False
+    is_given_back: bool = False
     verbs: tuple[str, ...] = ALL_VERBS
     fields: tuple[str, ...] = ()
 
@@ -69,6 +71,7 @@ POD = Kind(
     categories=("all",),
     has_status=True,
     has_generation=True,
+    is_given_back=True,
     fields=(
         "spec.nodeName",
         "spec.restartPolicy",
@@ -86,11 +89,12 @@ SERVICE = Kind(
     short=("svc",),
     categories=("all",),
     has_status=True,
+    is_given_back=True,
     fields=("spec.clusterIP", "spec.type"),
 )
 CONFIG_MAP = Kind(name="ConfigMap", plural="configmaps", short=("cm",))
 SECRET = Kind(name="Secret", plural="secrets", fields=("type",))
-SERVICE_ACCOUNT = Kind(name="ServiceAccount", plural="serviceaccounts", short=("sa",))
+SERVICE_ACCOUNT = Kind(name="ServiceAccount", plural="serviceaccounts", short=("sa",), is_given_back=True)
 _INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 EVENT = Kind(
     name="Event",

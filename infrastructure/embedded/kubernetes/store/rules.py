@@ -10,6 +10,7 @@ from typing import Any
 from infrastructure.embedded.kubernetes.schema import check, kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import objects, quantity, selectors
+from infrastructure.embedded.kubernetes.store.cron import Schedule, Unreadable
 from infrastructure.embedded.kubernetes.store.errors import Cause, forbidden_field, invalid, not_supported, required
 from infrastructure.embedded.kubernetes.store.objects import Object
 
@@ -204,6 +205,16 @@ def _job_changes(before: Object, of: Object) -> Iterator[Cause]:
             yield invalid(f"spec.{name}", of["spec"].get(name), _IMMUTABLE)
 
 
+def _cron_job(of: Object) -> Iterator[Cause]:
+    spec = of["spec"]
+    try:
+        Schedule.of(spec["schedule"], spec.get("timeZone", ""))
+    except Unreadable as problem:
+        yield invalid("spec.schedule", spec["schedule"], str(problem))
+    template = ((spec["jobTemplate"].get("spec") or {}).get("template") or {}).get("spec") or {}
+    yield from _pod_spec(template, "spec.jobTemplate.spec.template.spec")
+
+
 def _budget(of: Object) -> Iterator[Cause]:
     spec = objects.spec(of)
     if "minAvailable" in spec and "maxUnavailable" in spec:
@@ -246,6 +257,7 @@ _OF_KIND: Mapping[str, Callable[[Object], Iterator[Cause]]] = {
     kinds.REPLICA_SET.id: _templated,
     kinds.DAEMON_SET.id: _templated,
     kinds.JOB.id: _job,
+    kinds.CRON_JOB.id: _cron_job,
     kinds.BUDGET.id: _budget,
     kinds.AUTOSCALER.id: _autoscaler,
     kinds.SERVICE.id: _service,

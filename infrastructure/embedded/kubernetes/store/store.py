@@ -11,9 +11,10 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-d
 
 import asyncio
 import collections
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from infrastructure.embedded.control.background import wait_within
 from infrastructure.embedded.kubernetes.store.objects import Draft, Key, Object, key, meta
 
 KEPT = 2_000
@@ -129,20 +130,15 @@ class Store:
             found = shelf.encoded[at] = encode(of)
         return found
 
-    async def changes(self, kind: str, since: int) -> AsyncGenerator[list[Change], None]:
-        """What happens to objects of the kind after version `since`, as it does. `TooOld` when that is not known."""
-        shelf, seen = self._shelves[kind], since
-        while True:
-            news = self._after(shelf, seen)
-            if news:
-                seen = news[-1].version
-                yield news
-                continue
-            shelf.changed.clear()
-            await shelf.changed.wait()
+    async def wait(self, kind: str, within_s: float) -> None:
+        """Until something happens to an object of the kind, or the time is over; for whoever has seen all `news`."""
+        changed = self._shelves[kind].changed
+        changed.clear()
+        await wait_within(changed, within_s)
 
-    @staticmethod
-    def _after(shelf: _Shelf, seen: int) -> list[Change]:
+    def news(self, kind: str, seen: int) -> list[Change]:
+        """What has happened to objects of the kind since version `seen`. `TooOld` when that is not known any more."""
+        shelf = self._shelves[kind]
         if seen < shelf.forgotten:
             raise TooOld
         news: list[Change] = []

@@ -1,6 +1,7 @@
 """A cluster of two nodes for the length of a test, with images that run the container's own command."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -26,7 +27,9 @@ def machine(name: str, zone: str = "a") -> Machine:
 
 
 @asynccontextmanager
-async def running(state: StateFolder, pace: Pace = FAST) -> AsyncIterator[Cluster]:
+async def running(
+    state: StateFolder, pace: Pace = FAST, clock: Callable[[], float] = time.time
+) -> AsyncIterator[Cluster]:
     """One that serves, with a node in each of two zones."""
     ports = Ports()
     async with supervised(state) as supervisor:
@@ -36,6 +39,7 @@ async def running(state: StateFolder, pace: Pace = FAST) -> AsyncIterator[Cluste
             state=state,
             ports=ports,
             pace=pace,
+            clock=clock,
             images=images.named({COMMAND: images.command}),
         )
         await cluster.open()

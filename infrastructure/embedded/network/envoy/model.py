@@ -31,6 +31,8 @@ class Upstream:
 
     name: str
     endpoints: tuple[Endpoint, ...] = ()
+    weights: tuple[int, ...] = ()
+    """Of each endpoint, its part of the whole; without any, all have the same."""
     connect_timeout_s: float = 1.0
     balance: Literal["round-robin", "least-requests"] = "round-robin"
 

@@ -107,6 +107,7 @@ def _listener(listener: Listener, folder: Path) -> Json:
         # One worker needs no second socket, and without the option nobody else can listen on our port unnoticed.
         enable_reuse_port=False,
         tcp_backlog_size=1024,
+        stat_prefix=listener.name,
     )
 
 
@@ -144,7 +145,11 @@ def _cluster(upstream: Upstream, folder: Path) -> Json:
 
 
 def _assignment(upstream: Upstream) -> Json:
-    endpoints = [{"endpoint": {"address": _address(endpoint)}} for endpoint in upstream.endpoints]
+    weights = upstream.weights or (1,) * len(upstream.endpoints)
+    endpoints: list[Json] = [
+        {"endpoint": {"address": _address(endpoint)}, **({"load_balancing_weight": weight} if weight > 1 else {})}
+        for endpoint, weight in zip(upstream.endpoints, weights, strict=True)
+    ]
     return typed(
         "envoy.config.endpoint.v3.ClusterLoadAssignment",
         cluster_name=upstream.name,

@@ -36,10 +36,10 @@ def _rule(backends: Any) -> Any:
 CHANGES = {
     "alarm": Change(
         module="messaging",
-        old="Threshold: 0",
-        new="Threshold: 3",
-        seen=lambda b: b.cloudwatch.alarms["cafe-dead-letters-test"].threshold,
-        expected=3.0,
+        old="PaymentDeadLetterQueue.QueueName }\n      Statistic: Maximum\n",
+        new="PaymentDeadLetterQueue.QueueName }\n      Statistic: Minimum\n",
+        seen=lambda b: b.cloudwatch.alarms["cafe-dead-letters-test"].statistic,
+        expected="Minimum",
     ),
     "target group": Change(
         module="loadbalancing",
@@ -78,8 +78,8 @@ CHANGES = {
     ),
     "scalable target": Change(
         module="compute",
-        old="Default: 4\n",
-        new="Default: 6\n",
+        old="OrderTaskCountMax:\n    Type: Number\n    Default: 4\n",
+        new="OrderTaskCountMax:\n    Type: Number\n    Default: 6\n",
         seen=lambda b: (
             b.applicationautoscaling.targets["ecs:service:DesiredCount"]["service/cafe-test/order"].max_capacity
         ),
@@ -94,7 +94,7 @@ CHANGES = {
             for tag in b.operations.call("autoscaling", "DescribeTags")["Tags"]
             if tag["Key"] == "Module"
         ],
-        expected=[("other", False)],
+        expected=[("compute", True), ("other", False)],
     ),
     "scaling policy": Change(
         module="compute",
@@ -186,12 +186,13 @@ CHANGES = {
     ),
     "event source": Change(
         module="serverless",
-        old="BatchSize: 10",
-        new="BatchSize: 4",
-        seen=lambda _: only(operations.current().call("lambda", "ListEventSourceMappings")["EventSourceMappings"])[
-            "BatchSize"
-        ],
-        expected=4,
+        old="!Ref PaymentQueueArn\n      FunctionName: !Ref PaymentFunction\n      BatchSize: 10",
+        new="!Ref PaymentQueueArn\n      FunctionName: !Ref PaymentFunction\n      BatchSize: 4",
+        seen=lambda _: sorted(
+            each["BatchSize"]
+            for each in operations.current().call("lambda", "ListEventSourceMappings")["EventSourceMappings"]
+        ),
+        expected=[4, 10],
     ),
     "queue": Change(
         module="messaging",

@@ -29,6 +29,7 @@ from infrastructure.embedded.apis.kinesis.registry import Registry
 from infrastructure.embedded.apis.lambda_.controller import LambdaController
 from infrastructure.embedded.apis.memorydb.api import MemoryDbApi
 from infrastructure.embedded.apis.rds.api import RdsCalls
+from infrastructure.embedded.apis.redshift.api import RedshiftCalls
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.stacks import progress, template
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control
@@ -83,6 +84,8 @@ class Stacks:
         operations.bind("elasticache", ElastiCacheApi(self.backends.elasticache, operations, ports.__next__))
         operations.bind("memorydb", MemoryDbApi(self.backends.memorydb, operations, ports.__next__))
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
+        self.warehouses = RedshiftCalls(self.backends, ports.__next__)
+        operations.bind("redshift", self.warehouses)
         context = _context(self)
         groups = Groups(self.backends.account, REGION, operations, time.time)
         operations.bind("autoscaling", groups, Policies(groups, context))

@@ -116,6 +116,28 @@ async def test_a_capacity_out_of_bounds_is_refused(tmp_path: Path, wanted: int, 
         made.call("SetDesiredCapacity", AutoScalingGroupName=GROUP, DesiredCapacity=wanted)
 
 
+async def test_an_instance_of_ones_own_is_attached(tmp_path: Path) -> None:
+    made = await started(tmp_path)
+    subnet = made.world.subnets[0]
+    [own] = made.launch(
+        "RunInstances", LaunchTemplate={"LaunchTemplateName": "web"}, MinCount=1, MaxCount=1, SubnetId=subnet
+    )["Instances"]
+    with pytest.raises(Refused, match="must exist and run"):
+        made.call("AttachInstances", AutoScalingGroupName=GROUP, InstanceIds=[own.id])
+    made.later(BOOT_S)
+    await made.settle()
+    made.later(BOOT_S)
+    await made.settle()
+    made.call("AttachInstances", AutoScalingGroupName=GROUP, InstanceIds=[own.id])
+    await made.settle()
+    assert own.id in made.ids()
+    assert (made.group["DesiredCapacity"], len(made.ids())) == (3, 3)
+    with pytest.raises(Refused, match="already part of"):
+        made.call("AttachInstances", AutoScalingGroupName=GROUP, InstanceIds=[own.id])
+    with pytest.raises(Refused, match="must exist and run"):
+        made.call("AttachInstances", AutoScalingGroupName=GROUP, InstanceIds=["i-0123456789abcdef0"])
+
+
 async def test_terminating_with_a_smaller_capacity_brings_no_replacement(tmp_path: Path) -> None:
     made = await started(tmp_path, DesiredCapacity=3)
     gone = made.ids()[0]

@@ -3,7 +3,7 @@
 import base64
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,9 @@ def _asked(cluster: Any, path: str, token: str) -> tuple[int, Any]:
 def token_of(keys: Credentials, cluster: str = NAME, expires_s: int = 60) -> str:
     """As `aws eks get-token` makes it."""
     session = botocore.session.get_session()
-    own: Any = BotoCredentials
-    own = own(keys.access_key, keys.secret_key, keys.token)
-    signer = RequestSigner(ServiceId("STS"), REGION, "sts", "v4", own, session.get_component("event_emitter"))
+    own = BotoCredentials(keys.access_key, keys.secret_key, keys.token)
+    make: Any = RequestSigner  # botocore publishes no types of it
+    signer = make(ServiceId("STS"), REGION, "sts", "v4", own, session.get_component("event_emitter"))
     asked: Any = {
         "method": "GET",
         "url": f"https://sts.{REGION}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15",
@@ -126,13 +126,14 @@ async def test_a_cluster_is_an_api_server_that_its_creator_may_use(account: Acco
 async def test_a_token_that_proves_nothing_is_refused(account: Account, defect: str) -> None:
     await account.cluster()
     keys = account.keys
-    token = {
+    tokens: dict[str, Callable[[], str]] = {
         "secret": lambda: token_of(replace(keys, secret_key="wrong")),
         "cluster": lambda: token_of(keys, cluster="another"),
         "expiry": lambda: token_of(keys, expires_s=3600),
         "shape": lambda: "k8s-aws-v1.!!!",
         "role": lambda: token_of(session_of(account, "nobody").credentials),
-    }[defect]()
+    }
+    token = tokens[defect]()
     assert (await account.ask("/api/v1/nodes", token))[0] == 401
 
 

@@ -1,14 +1,18 @@
 """Network Load Balancers: connections are passed on to instances that run and are healthy. One Envoy serves all."""
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
 from infrastructure.embedded.apis.elbv2.tests.load_balancing import Cloud, Machine, machine_on
+from infrastructure.embedded.control.metric_store import Key
 from infrastructure.embedded.network.envoy.model import Endpoint
-from infrastructure.embedded.tests.wire import Target, eventually, request, target
+from infrastructure.embedded.tests.wire import Target, eventually, receive, request, send, target
 from infrastructure.state import StateFolder
 
 
@@ -113,6 +117,71 @@ def test_an_instance_that_is_stopped_is_no_target(machine: Machine) -> None:
     machine.run(test)
 
 
+def test_flows_are_counted(machine: Machine) -> None:
+    async def test(cloud: Cloud) -> None:
+        nlb = Nlb(cloud)
+        async with target("one") as one:
+            nlb.run("i-1", one)
+            await nlb.serves("one")
+            port = int(cloud.context.network.endpoints["nlb"].rpartition(":")[2])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await send(writer, "/", "GET", {"Host": "x"})
+            await receive(reader)
+            [balancer] = [b for b in cloud.context.backends.elbv2.load_balancers.values() if b.type == "network"]
+            name = balancer.arn.rpartition(":loadbalancer/")[2]
+
+            async def are_there() -> bool:
+                store = cloud.context.metrics.store
+
+                def total(metric: str, statistic: str) -> float:
+                    key, now = Key.of("AWS/NetworkELB", metric, {"LoadBalancer": name}), time.time()
+                    found = store.query(key, now - 60.0, now + 1.0, 1.0)
+                    return max((bucket.statistic(statistic) or 0.0 for _, bucket in found), default=0.0)
+
+                return (
+                    total("ActiveFlowCount", "Maximum") >= 1.0
+                    and total("NewFlowCount", "Sum") >= 1.0
+                    and total("ProcessedBytes", "Sum") > 100.0
+                )
+
+            await eventually(are_there)
+            writer.close()
+
+    machine.run(test)
+
+
+def test_each_zone_gets_as_much_unless_the_load_balancer_crosses_zones(machine: Machine) -> None:
+    async def test(cloud: Cloud) -> None:
+        nlb = Nlb(cloud)
+        zones = {"i-1": "us-east-1a", "i-2": "us-east-1a", "i-3": "us-east-1b"}
+        async with target("one") as one, target("two") as two, target("three") as three:
+            for instance, serving in zip(zones, (one, two, three), strict=True):
+                nlb.run(instance, serving)
+            cloud.context.backends.elbv2.ec2_backend.get_instance_by_id = lambda name: SimpleNamespace(
+                availability_zone=zones[name], state="running"
+            )
+            await nlb.serves("one", "two", "three")
+
+            async def counts() -> Counter[str]:
+                port = int(cloud.context.network.endpoints["nlb"].rpartition(":")[2])
+                return Counter([(await request(port)).by for _ in range(24)])
+
+            async def is_zonal() -> bool:
+                return await counts() == {"one": 6, "two": 6, "three": 12}
+
+            async def is_even() -> bool:
+                return await counts() == {"one": 8, "two": 8, "three": 8}
+
+            cloud.wake()
+            await eventually(is_zonal)
+            on = [{"Key": "load_balancing.cross_zone.enabled", "Value": "true"}]
+            cloud.call("ModifyTargetGroupAttributes", TargetGroupArn=nlb.group, Attributes=on)
+            cloud.wake()
+            await eventually(is_even)
+
+    machine.run(test)
+
+
 def test_hosts_are_reported_and_requests_are_not(machine: Machine) -> None:
     async def test(cloud: Cloud) -> None:
         nlb = Nlb(cloud)
@@ -122,8 +191,10 @@ def test_hosts_are_reported_and_requests_are_not(machine: Machine) -> None:
             store = cloud.context.metrics.store
 
             async def is_reported() -> bool:
-                names = {(key.namespace, key.name) for key in store.metrics() if key.namespace == "AWS/NetworkELB"}
-                return names == {("AWS/NetworkELB", "HealthyHostCount"), ("AWS/NetworkELB", "UnHealthyHostCount")}
+                names = {key.name for key in store.metrics() if key.namespace == "AWS/NetworkELB"}
+                flows = {"NewFlowCount", "ActiveFlowCount", "ProcessedBytes"}
+                per_protocol = {f"{each}_TCP" for each in flows}
+                return names == {"HealthyHostCount", "UnHealthyHostCount"} | flows | per_protocol
 
             await eventually(is_reported)
 

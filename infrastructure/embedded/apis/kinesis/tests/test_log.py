@@ -47,6 +47,7 @@ def test_memory_is_bounded_and_files_go_with_their_records(tmp_path: Path) -> No
     assert archive.in_memory <= 2 * SEGMENT_BYTES
     files = list((tmp_path / "records").iterdir())
     assert len(files) * SEGMENT_BYTES <= archive.on_disk
+    assert archive.on_disk == pytest.approx(sum(file.stat().st_size for file in files), rel=0.01)
     log.trim(log.last_at + 1.0)
     assert (archive.in_memory, archive.on_disk, list((tmp_path / "records").iterdir())) == (0, 0, [])
     assert list(log.after(0, 0.0)) == []

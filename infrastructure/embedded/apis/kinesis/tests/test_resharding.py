@@ -208,3 +208,15 @@ def test_a_shard_is_split_once_and_a_stream_scaled_ten_times_a_day() -> None:
         await made.ask("UpdateShardCount", **scale)
 
     run(scenario())
+
+
+def test_an_account_has_twenty_thousand_shards_at_most() -> None:
+    async def scenario() -> None:
+        made = await streams(20_000)
+        half = {"ShardToSplit": SHARD, "NewStartingHashKey": "9"}
+        refusal = await made.refusal("SplitShard", StreamName="s", **half)
+        assert refusal["__type"] == "LimitExceededException"
+        assert "Current shard count for the account: 20000. Limit: 20000." in refusal["message"]
+        assert (await made.ask("DescribeLimits"))["OpenShardCount"] == 20_000
+
+    run(scenario())

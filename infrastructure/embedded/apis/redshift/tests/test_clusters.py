@@ -1,14 +1,18 @@
 """Clusters over moto's records, with real warehouses: what is committed outlives whatever happens to the process."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from infrastructure.embedded.apis.redshift_data.tests.redshift_world import CLUSTER, USER, Redshift, redshift
+from infrastructure.embedded.apis.secretsmanager.controller import SecretsManagerController
 from infrastructure.embedded.control.metric_store import Key
+from infrastructure.embedded.engines.warehouse.client import WarehouseClient
 from infrastructure.embedded.engines.warehouse.engine import WarehouseNode
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.network.envoy.model import Fragment
+from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.state import StateFolder
 
 pytestmark = pytest.mark.anyio
@@ -62,6 +66,20 @@ async def test_a_cluster_has_an_endpoint_and_a_secret_from_the_start(state: Stat
         assert cloud.world.network.upstreams["redshift"] == (node(cloud).endpoint,)
         assert cloud.world.network.endpoints["redshift"] == f"redshift://127.0.0.1:{made.port}/dev"
         assert cloud.controller.unsettled() == ()
+
+
+async def test_the_managed_secret_rotates_and_the_old_password_is_over(state: StateFolder) -> None:
+    async with redshift(state) as cloud:
+        arn = (await cloud.create()).master_password_secret_arn
+        rotation = SecretsManagerController(cloud.world.context)
+        before = cloud.world.backends.redshift.clusters[CLUSTER].master_user_password
+        cloud.world.backends.operations.call("secretsmanager", "RotateSecret", SecretId=arn)
+        await reconcile(rotation)
+        held = cloud.world.backends.operations.call("secretsmanager", "GetSecretValue", SecretId=arn)
+        assert before not in held["SecretString"]
+        del cloud.where["DbUser"]
+        cloud.where["SecretArn"] = arn
+        await cloud.run("SELECT 1")
 
 
 async def test_a_pause_fails_what_waits_and_what_runs_and_loses_nothing(state: StateFolder) -> None:
@@ -150,6 +168,29 @@ async def test_what_is_deleted_before_anybody_looked_is_gone(state: StateFolder)
         await cloud.create()
         assert cloud.status == "available"
         assert await cloud.rows("SELECT COUNT(*) FROM svv_tables WHERE table_schema = 'public'") == [[0]]
+
+
+async def test_postgresqls_protocol_is_refused_in_its_own_words(state: StateFolder) -> None:
+    async with redshift(state) as cloud:
+        await cloud.create()
+        reader, writer = await asyncio.open_connection("127.0.0.1", node(cloud).endpoint.port)
+        try:
+            writer.write((8).to_bytes(4, "big") + (80_877_103).to_bytes(4, "big"))
+            assert await reader.readexactly(1) == b"N"
+            start = (196_608).to_bytes(4, "big") + b"user\0cafe\0\0"
+            writer.write((len(start) + 4).to_bytes(4, "big") + start)
+            said = await reader.read()
+        finally:
+            writer.close()
+        assert said[:1] == b"E"
+        assert b"run statements with the Redshift Data API" in said
+
+
+async def test_nobody_without_the_token_is_answered(state: StateFolder) -> None:
+    async with redshift(state) as cloud:
+        await cloud.create()
+        with pytest.raises(ConnectionError):
+            await WarehouseClient.connect(node(cloud).endpoint.port, "guessed")
 
 
 MANAGED = {"ManageMasterPassword": True, "MasterUsername": USER}

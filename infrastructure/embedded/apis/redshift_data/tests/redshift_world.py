@@ -10,8 +10,10 @@ from typing import Any
 import orjson
 
 from infrastructure.embedded.apis.redshift.controller import RedshiftController
+from infrastructure.embedded.apis.redshift_data import API
 from infrastructure.embedded.apis.redshift_data.controller import RedshiftDataController
 from infrastructure.embedded.engines.warehouse.warehouse import Warehouse
+from infrastructure.embedded.gateway.checks import rules
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.tests import processes
@@ -40,6 +42,7 @@ class Redshift:
 
     async def ask(self, action: str, **members: Any) -> Any:
         """A call to the Data API."""
+        rules.check(API, action, members)
         method = self.world.backends.operations.find("redshift-data", action)
         assert method is not None, f"nobody answers {action}"
         answer: Any = method(members)

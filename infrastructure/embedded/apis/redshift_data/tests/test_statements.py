@@ -58,6 +58,7 @@ async def test_parameters_are_values_and_nothing_else(state: StateFolder) -> Non
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"Parameters": [{"name": "a", "value": "1"}]}, "ValidationException: .* a given and not used"),
     ({"Sql": "SELECT :a, :b", "Parameters": [{"name": "a", "value": "1"}]}, "b used and not given"),
+    ({"Sql": "SELECT '" + "x" * 100_000 + "'"}, "ValidationException: SQL statement of 100009 bytes exceeds the limit"),
     ({"ClusterIdentifier": "other"}, "ValidationException: Redshift endpoint doesn't exist in this region."),
     ({"ClusterIdentifier": None}, "ValidationException: ClusterIdentifier or WorkgroupName is required"),
     ({"ClusterIdentifier": None, "WorkgroupName": "work"}, "ValidationException: Redshift endpoint doesn't exist"),

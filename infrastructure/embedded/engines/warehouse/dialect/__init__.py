@@ -13,7 +13,15 @@ from infrastructure.embedded.engines.warehouse.dialect.macros import MACROS
 from infrastructure.embedded.engines.warehouse.dialect.refusals import in_redshifts_words
 from infrastructure.embedded.engines.warehouse.dialect.settings import LOCKED_SETTINGS, SESSION_SETUP, SETUP
 from infrastructure.embedded.engines.warehouse.dialect.statement import Copy, DialectError, Kind, Statement, Unload
-from infrastructure.embedded.engines.warehouse.dialect.translation import translate
+
+
+def translate(sql: str) -> tuple[Statement, ...]:
+    """The statements of a text, as DuckDB takes them; `DialectError` where there are none such."""
+    # The first call costs the grammar's import, half a second: a warehouse answers before that.
+    from infrastructure.embedded.engines.warehouse.dialect import translation
+
+    return translation.translate(sql)
+
 
 __all__ = (
     "CATALOG_VIEWS",

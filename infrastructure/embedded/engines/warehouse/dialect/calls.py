@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from sqlglot import exp
+from sqlglot.errors import ErrorLevel, UnsupportedError
 
 from infrastructure.embedded.engines.warehouse.dialect import formats
 from infrastructure.embedded.engines.warehouse.dialect.functions import DOCUMENTED, RENAMED
@@ -46,8 +47,11 @@ def as_sql(text: str) -> exp.Expr:
 
 
 def sql_of(node: exp.Expr) -> str:
-    """DuckDB's text of a part of the tree that has been rewritten."""
-    return WRITING.generate(node, copy=False, comments=False)
+    """DuckDB's text of a part of the tree that has been rewritten. What it cannot say is refused, not left out."""
+    try:
+        return WRITING.generate(node, copy=False, comments=False, unsupported_level=ErrorLevel.RAISE)
+    except UnsupportedError as unsupported:
+        raise not_here(str(unsupported)) from unsupported
 
 
 def _missing(name: str, arguments: Arguments) -> DialectError:

@@ -59,14 +59,15 @@ _VIEWS = {
     "pg_catalog.svv_table_info": f"""SELECT table_catalog AS database, table_schema AS schema,
         table_oid::INT AS table_id, table_name AS "table", estimated_size::DECIMAL(38, 0) AS tbl_rows
         FROM {_TABLES} WHERE table_type = 'BASE TABLE'""",
-    "pg_catalog.stl_load_errors": f"""SELECT 100 AS userid, 0 AS slice, 0 AS tbl, noted_at AS starttime, 0 AS session, query_id AS query,
-        file_name AS filename, line_number, column_name AS colname, column_type AS type, raw_line, raw_value AS raw_field_value,
-        code AS err_code, reason AS err_reason FROM {INTERNAL}.load_errors""",
-    "pg_catalog.sys_load_error_detail": f"""SELECT 100 AS user_id, query_id, current_database() AS database_name, noted_at AS start_time,
-        file_name, line_number, column_name, column_type, code AS error_code, reason AS error_message FROM {INTERNAL}.load_errors""",
-    "pg_catalog.sys_query_history": f"""SELECT 100 AS user_id, query_id, session_id, database_name, query_type, status, start_time,
-        end_time, queue_time + execution_time AS elapsed_time, queue_time, execution_time, error_message, returned_rows, query_text
-        FROM {INTERNAL}.queries""",
+    "pg_catalog.stl_load_errors": f"""SELECT 100 AS userid, 0 AS slice, 0 AS tbl, noted_at AS starttime, 0 AS session,
+        query_id AS query, file_name AS filename, line_number, column_name AS colname, column_type AS type, raw_line,
+        raw_value AS raw_field_value, code AS err_code, reason AS err_reason FROM {INTERNAL}.load_errors""",
+    "pg_catalog.sys_load_error_detail": f"""SELECT 100 AS user_id, query_id, current_database() AS database_name,
+        noted_at AS start_time, file_name, line_number, column_name, column_type, code AS error_code,
+        reason AS error_message FROM {INTERNAL}.load_errors""",
+    "pg_catalog.sys_query_history": f"""SELECT 100 AS user_id, query_id, session_id, database_name, query_type, status,
+        start_time, end_time, queue_time + execution_time AS elapsed_time, queue_time, execution_time, error_message,
+        returned_rows, query_text FROM {INTERNAL}.queries""",
     "pg_catalog.pg_table_def": f"""SELECT table_schema AS schemaname, table_name AS tablename, column_name AS "column",
         full_type AS type, 'none' AS encoding, false AS distkey, 0 AS sortkey, is_nullable = 'NO' AS "notnull"
         FROM {_COLUMNS} WHERE table_schema = current_schema()""",

@@ -78,6 +78,8 @@ _BODIES = {
     "is_scalar(x)": "json_type(x) NOT IN ('ARRAY', 'OBJECT')",
     "is_varchar(x)": "json_type(x) = 'VARCHAR'",
     "is_boolean(x)": "json_type(x) = 'BOOLEAN'",
+    # Of which one is NUMERIC: then the quotient is, too, if neither is a float.
+    "quotient(a, b)": "cast_to_type(a // b, a + b + 0::DECIMAL(38, 4))",
     "date_cmp(a, b)": "sign(date_diff('day', b::DATE, a::DATE))::INT",
     "timestamp_cmp(a, b)": "sign(date_diff('microsecond', b::TIMESTAMP, a::TIMESTAMP))::INT",
     # The last day of a month stays the last day.
@@ -108,7 +110,7 @@ _BY_TYPE = {
     "sum": "(x INTEGER) AS sum(x)::BIGINT, (x) AS sum(x)",
     "sum_by": """(x INTEGER, y) AS sum(x)::BIGINT // y, (x BIGINT, y) AS sum(x) // y,
         (x, y) AS cast_to_type(sum(x) // y, sum(x) + y + 0::DECIMAL(38, 4))""",
-    "avg": "(x BIGINT) AS (sum(x) // count(x))::BIGINT, (x) AS cast_to_type(sum(x) / count(x), sum(x))",
+    "avg": "(x BIGINT) AS (sum(x) // count(x))::BIGINT, (x) AS cast_to_type(sum(x) // count(x), sum(x))",
     "avg_over": "(x BIGINT) AS trunc(avg(x))::BIGINT, (x) AS cast_to_type(avg(x), x)",
 }
 """Where the answer's type follows from the argument's: BIGINT of whole numbers, NUMERIC of NUMERIC (its scale; of a
@@ -124,6 +126,6 @@ MACROS = (
 )
 """Their definitions, in the order of their dependence."""
 
-_HELPERS = frozenset({"DAY_OF_WEEK", "JSON_PATH", "PADDED"})
+_HELPERS = frozenset({"DAY_OF_WEEK", "JSON_PATH", "PADDED", "QUOTIENT"})
 MACRO_NAMES = frozenset(head.partition("(")[0].upper() for head in _BODIES) - _HELPERS
 """Those that a statement may call."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from sqlglot import exp
+from sqlglot.transforms import eliminate_join_marks
 
 from infrastructure.embedded.engines.warehouse.dialect import calls
 from infrastructure.embedded.engines.warehouse.dialect.catalog import internal_name
@@ -29,6 +30,8 @@ _NOT_HERE = frozenset({exp.DType.GEOMETRY, exp.DType.GEOGRAPHY, exp.DType.HLLSKE
 
 def rewrite(tree: exp.Expr) -> exp.Expr:
     """The tree DuckDB's generator writes. Raises `DialectError` for what must not, or cannot, be passed on."""
+    if any(column.args.get("join_mark") for column in tree.find_all(exp.Column)):
+        tree = eliminate_join_marks(tree)
     for node in reversed(list(tree.walk(bfs=True))):
         if (rule := _RULES.get(type(node))) is not None and (other := rule(node)) is not node:
             if node is tree:
@@ -122,10 +125,25 @@ def _internal(node: exp.Expr, name: str) -> exp.Anonymous | None:
 
 
 def _division(node: exp.Div) -> exp.Expr:
-    """A sum by something keeps its type, which DuckDB makes a DOUBLE of."""
-    if (dividend := _internal(node.this, "sum")) is None:
-        return node
-    return calls.macro("sum_by", [*dividend.expressions, node.expression])
+    """What is divided keeps its type, which DuckDB makes a DOUBLE of, as far as it can be told without the tables."""
+    if (dividend := _internal(node.this, "sum")) is not None:
+        return calls.macro("sum_by", [*dividend.expressions, node.expression])
+    if _is_numeric(node.this) or _is_numeric(node.expression):
+        return calls.macro("quotient", [node.this, node.expression])
+    return node
+
+
+def _is_numeric(node: exp.Expr) -> bool:
+    """Whether it is written as NUMERIC: 1.5, a cast, or what is reckoned with one of them."""
+    if isinstance(node, exp.Literal):
+        return not node.is_string and "." in node.name and "e" not in node.name.lower()
+    if isinstance(node, exp.Cast):
+        return bool(node.to.this == exp.DType.DECIMAL)
+    if isinstance(node, exp.Paren | exp.Neg):
+        return _is_numeric(node.this)
+    if isinstance(node, exp.Mul | exp.Add | exp.Sub):
+        return _is_numeric(node.this) or _is_numeric(node.expression)
+    return _internal(node, "quotient") is not None
 
 
 def _over(frame: exp.Window, part: exp.Expr) -> exp.Expr:

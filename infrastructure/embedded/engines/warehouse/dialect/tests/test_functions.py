@@ -119,7 +119,10 @@ VALUES: dict[str, tuple[str, Any]] = {
     "cast-cuts": ("'abcdef'::VARCHAR(3)", "abc"),
     "integer-division": ("7 / 2", 3),
     "integer-division-towards-zero": ("-7 / 2", -3),
-    "numeric-division": ("7 / 2.0", 3.5),
+    "numeric-division": ("7 / 2.0", Decimal("3.5000")),
+    "numeric-division-of-a-product": ("100.0 * 1 / 3", Decimal("33.3333")),
+    "numeric-division-of-a-cast": ("1::NUMERIC(8, 2) / 8", Decimal("0.1250")),
+    "float-division": ("7::FLOAT / 2.0", 3.5),
     "log-is-of-ten": ("LOG(100)", 2.0),
 }
 
@@ -140,6 +143,10 @@ AGGREGATES: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
     ),
     "sum-by-count-has-four-places": ("SELECT SUM(price) / COUNT(*) FROM sales", [(Decimal("3.2475"),)]),
     "sum-by-count-of-whole-numbers": ("SELECT SUM(n) / COUNT(*), SUM(n) / 2.0 FROM sales", [(2, 5.5)]),
+    "count-by-numeric": (
+        "SELECT 100.0 * COUNT(*) / SUM(n), MAX(n) / 2.0 FROM sales",
+        [(Decimal("36.3636"), Decimal("2.5"))],
+    ),
     "sum-by-sum": ("SELECT SUM(price) / SUM(n::FLOAT) FROM sales", [(12.99 / 11,)]),
     "avg-of-floats": ("SELECT AVG(n::FLOAT) FROM sales", [(2.75,)]),
     "avg-over": ("SELECT DISTINCT kind, AVG(n) OVER (PARTITION BY kind) FROM sales ORDER BY 1", [("a", 1), ("b", 4)]),

@@ -88,6 +88,14 @@ def test_paths_into_super_count_from_zero_and_arrays_are_walked(warehouse: Wareh
     assert warehouse.ask("SELECT i.sku FROM t, t.s.items AS i ORDER BY 1") == [('"x"',), ('"y"',)]
 
 
+def test_a_marked_column_is_an_outer_joins(warehouse: Warehouse) -> None:
+    warehouse.ask(
+        "CREATE TABLE a (n INT); CREATE TABLE b (n INT); INSERT INTO a VALUES (1), (2); INSERT INTO b VALUES (2)"
+    )
+    found = warehouse.ask("SELECT a.n, b.n FROM a, b WHERE a.n = b.n(+) ORDER BY 1")
+    assert found == [(1, None), (2, 2)]
+
+
 def test_top_is_a_limit(warehouse: Warehouse) -> None:
     assert warehouse.ask("SELECT TOP 1 n FROM (SELECT 2 n UNION ALL SELECT 1) ORDER BY n") == [(1,)]
 
