@@ -28,8 +28,10 @@ WAITING: Final = "AccrualsDeferred"
 BURIED: Final = "AccrualsDeadLettered"
 LATENCY: Final = "AccrualLatency"
 """From the capture to the points."""
-LONGEST_PAUSE_S: Final = 300
-"""With the queue's thousand receives, two and a half days pass before the first accrual is given up on."""
+LONGEST_PAUSE_S: Final = 60
+"""No longer than the queue's visibility time-out: the points of an outage that is over come no later than those of a
+sandbox that died. With the queue's thousand receives, half a day passes before one is given up on.
+"""
 
 _log = logging.getLogger(__name__)
 

@@ -26,6 +26,7 @@ its calls against what the API allows, by themselves. What differs between API a
 - What a call needs beyond is in `where`: constants and the sources below.
 - A property that the call that creates does not take has a change with `is_setting`. A list whose elements have calls
   of their own is one of `elements`. What must be found out or made up first is `prepare`.
+- A resource that is UPDATING for a while after a call, and then takes no other, says by `rest` when it is through.
 - A property that neither `changes`, `elements` nor `tags` takes cannot change, unless AWS's schema says that a change
   of it makes another resource. `is_put`: creating it once more changes it. `is_versioned`: every change makes another.
 """

@@ -16,7 +16,7 @@ from botocore.hooks import HierarchicalEmitter
 from infrastructure.environment import Environment, load
 from plugins.reporting.progress import Progress
 from plugins.slo import MIN_SAMPLES, Verdict
-from plugins.stress.neighbours import Neighbour
+from plugins.stress.neighbours import Neighbour, others
 from plugins.stress.probing import Probe
 from plugins.stress.rehearsal import checkout_event
 from plugins.stress.surge.checkout import Checkout, Ending, SurgeEvidence, Wave, indicators
@@ -294,7 +294,8 @@ def test_the_other_services_keep_their_promises_meanwhile(took_s: float | None, 
 
 def test_a_service_that_is_not_there_is_seen_by_those_who_ask_it() -> None:
     found = run(Cafe(Functions()), CLAIM, "quick", QUIET)
-    assert [other.service.name for other in found.others] == ["order", "loyalty"]
+    assert [other.service for other in found.others] == list(others(CLAIM.service))
+    assert all(probe.took_s is None for other in found.others for probe in other.probes)
 
 
 def test_the_sentence_tells_who_felt_it_from_nothing_and_warm() -> None:

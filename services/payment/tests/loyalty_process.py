@@ -1,5 +1,6 @@
 """The loyalty service in a process of its own, behind a port that stays while processes come and go."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from services.chassis.postgres.tests.server import Server, free_port
 from services.payment.tests.cloud import DATABASE_SECRET, OPERATOR_SECRET, REGION, Cloud
@@ -66,6 +68,11 @@ class LoyaltyProcess:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+    def get(self, path: str) -> Any:
+        """The document that it answers."""
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:  # noqa: S310 - loopback
+            return json.load(answer)
 
     def kill(self) -> None:
         """As an instance that is lost."""

@@ -94,6 +94,12 @@ def test_orders_are_paid_while_loyalty_is_away_and_points_are_caught_up_once(
     assert set(found) == {order.order_id for order in orders}
     assert cloud.dead_letters(cloud.accrual_dead_letter_url) == []
     assert_by_the_tier(server)
+    board = loyalty.get("/loyalty/leaderboard")
+    assert board["degraded"], "MemoryDB is away all the time, and points are right"
+    assert {each["customer_id"]: each["earned"] for each in board["leaders"]} == {
+        str(customer): int(str(earned))
+        for customer, earned in server.sql("SELECT customer_id, earned FROM loyalty.accounts")
+    }
 
 
 def test_a_loyalty_that_dies_between_two_deliveries_adds_nothing_twice(

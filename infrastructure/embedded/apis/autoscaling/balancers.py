@@ -8,6 +8,9 @@ from infrastructure.embedded.apis.autoscaling.record import Group, Member
 from infrastructure.embedded.gateway.operations import Operations
 from infrastructure.embedded.gateway.refused import Refused
 
+_MOTO = {"HealthCheckProtocol": "health_check_protocol", "HealthCheckPath": "health_check_path"}
+"""What moto calls them, where it answers itself."""
+
 
 class Balancers:
     """Calls on Elastic Load Balancing."""
@@ -55,6 +58,27 @@ class Balancers:
             )
             states |= {each["TargetHealth"]["State"] for each in output["TargetHealthDescriptions"]}
         return next((each for each in ("unhealthy", "initial", "draining") if each in states), "healthy")
+
+    def complaint(self, group: Group, member: Member) -> str:
+        """What its failing health checks ask, and what they find, for a person; empty when none fails."""
+        for arn in group.target_groups:
+            targets = [{"Id": member.instance}]
+            output = self._operations.call(
+                "elasticloadbalancing", "DescribeTargetHealth", TargetGroupArn=arn, Targets=targets
+            )
+            for each in output["TargetHealthDescriptions"]:
+                if each["TargetHealth"]["State"] == "unhealthy":
+                    found = each["TargetHealth"].get("Description") or "it is unhealthy"
+                    return f"{member.instance} was replaced, since its check of {self._checked(arn)} says: {found}"
+        return ""
+
+    def _checked(self, arn: str) -> str:
+        [group] = self._operations.call("elasticloadbalancing", "DescribeTargetGroups", TargetGroupArns=[arn])[
+            "TargetGroups"
+        ]
+        names = ("HealthCheckProtocol", "HealthCheckPath")
+        found = (group.get(n) if isinstance(group, Mapping) else getattr(group, _MOTO[n], None) for n in names)
+        return " ".join(str(part) for part in found if part)
 
     def delay_s(self, group: Group) -> float:
         """The longest deregistration delay of the group's target groups."""

@@ -82,8 +82,10 @@ class AutoScalingController:
     def _advance(self, group: Group, member: Member, now: float) -> float | None:
         """Bring it as far as it can go now; when to look again."""
         if member.is_warm:
-            self._warm_pools.advance(group, member, now)
-            return None
+            self._warm_pools.advance(
+                group, member, lambda: self._gate(group, member, LAUNCHING, "Warmed:Pending", now), now
+            )
+            return member.wait.until if member.wait else None
         if member.state.startswith("Pending"):
             return self._enter(group, member, now)
         if member.is_leaving:
@@ -178,6 +180,7 @@ class AutoScalingController:
             return grace_ends
         member.health = "Unhealthy"
         member.why = "instance was taken out of service in response to an ELB system health check failure."
+        group.complaint = self._groups.balancers.complaint(group, member)
         return now
 
     def _state(self, member: Member) -> str:
@@ -188,7 +191,10 @@ class AutoScalingController:
     # --- as many as are desired ---------------------------------------------------------------------------------------
 
     def _fit(self, group: Group, now: float) -> float | None:
-        decision = decide(self._view(group, now))
+        view = self._view(group, now)
+        decision = decide(view)
+        if len(view.members) == group.desired and all(each.is_ready for each in view.members):
+            group.complaint = ""
         for instance in decision.replaced:
             self._end(group, group.members[instance], group.members[instance].why)
         before = len(group.standing())
@@ -294,6 +300,7 @@ class AutoScalingController:
         waiting = next((each for each in members if each not in sound), None)
         failed = next((each.message for each in group.activities if each.status == "Failed"), "")
         text = f"group {group.name}: {len(sound)} of {group.desired} instances are in service"
+        text += f"; {group.complaint}" if group.complaint else ""
         return text + (f"; {failed}" if failed else "") + (self._console(waiting) if waiting else "")
 
     def _console(self, member: Member) -> str:

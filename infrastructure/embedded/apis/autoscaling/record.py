@@ -260,6 +260,8 @@ class Group:
     """After a simple policy's change: until then no other simple policy makes one."""
     called: str = ""
     """What changed the desired capacity, until as many instances stand: the beginning of an activity's cause."""
+    complaint: str = ""
+    """What load balancers say of the instance that was replaced last, until all are healthy."""
     is_deleting: bool = False
     held_until: float = 0.0
     """After a launch that failed: when the next one is tried."""

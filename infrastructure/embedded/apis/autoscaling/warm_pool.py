@@ -1,9 +1,11 @@
 """Warm pools: instances that were launched beforehand, and enter service first when a group grows.
 
-    Warmed:Pending ──runs──▶ Warmed:Running, or stopped ▶ Warmed:Stopped ──the group grows──▶ Pending ▶ InService
+    Warmed:Pending ──runs, hooks──▶ Warmed:Running, or stopped ▶ Warmed:Stopped ──the group grows──▶ Pending ▶ InService
                                           └──the pool shrinks──▶ Warmed:Terminating ▶ gone
 Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-warm-pools.html
 """
+
+from collections.abc import Callable
 
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.launches import Launches
@@ -61,8 +63,8 @@ class WarmPools:
 
     # --- what follows -------------------------------------------------------------------------------------------------
 
-    def advance(self, group: Group, member: Member, now: float) -> None:
-        """Bring an instance of the pool as far as it can go now."""
+    def advance(self, group: Group, member: Member, gate: Callable[[], str], now: float) -> None:
+        """Bring an instance of the pool as far as it can go now; `gate` says whether its launch hooks let it."""
         found = self._ec2.get_instance_by_id(member.instance)
         state = str(found.state) if found is not None else "terminated"
         if state in ("shutting-down", "terminated"):
@@ -71,12 +73,18 @@ class WarmPools:
                 del group.members[member.instance]
         elif member.state == "Warmed:Terminating":
             self._operations.call("ec2", "TerminateInstances", InstanceIds=[member.instance])
-        elif member.state == "Warmed:Pending":
-            self._warm(group, member, state, now)
+        elif member.state.startswith("Warmed:Pending"):
+            self._warm(group, member, gate, state, now)
 
-    def _warm(self, group: Group, member: Member, state: str, now: float) -> None:
+    def _warm(self, group: Group, member: Member, gate: Callable[[], str], state: str, now: float) -> None:
         wanted = group.warm_pool.state if group.warm_pool is not None else "Running"
-        if state == "running" and wanted == "Stopped":
+        passed = gate() if state == "running" else "CONTINUE"
+        if passed == "ABANDON":
+            member.enter("Warmed:Terminating", now)
+            self._operations.call("ec2", "TerminateInstances", InstanceIds=[member.instance])
+        elif not passed:
+            return
+        elif state == "running" and wanted == "Stopped":
             self._operations.call("ec2", "StopInstances", InstanceIds=[member.instance])
         elif state == wanted.lower():
             member.enter(f"Warmed:{wanted}", now)
@@ -104,9 +112,9 @@ class WarmPools:
         for member in sorted(warm, key=lambda each: each.since)[size:] if len(warm) > size else ():
             cause = f"an instance was taken out of the warm pool, shrinking it from {len(warm)} to {size}."
             text = f"Terminating EC2 instance from warm pool: {member.instance}"
-            member.activity = group.begin(text, cause, now)
+            member.activity, member.wait = group.begin(text, cause, now), None
             member.enter("Warmed:Terminating", now)
-            self.advance(group, member, now)
+            self._operations.call("ec2", "TerminateInstances", InstanceIds=[member.instance])
         if pool is not None and pool.is_deleting and not group.warm():
             group.warm_pool = None
         for number in range(len(warm), size if group.does("Launch") else 0):

@@ -42,7 +42,7 @@ class RedshiftCalls:
         cluster = self._backend.clusters[identity]
         cluster.status = "creating"
         cluster.port = self.ports[identity] = self._allocate()
-        cluster.iam_roles_arn = list(given.get("IamRoles", ()))
+        cluster.default_iam_role_arn = given.get("DefaultIamRoleArn")
         self._place(cluster)
         if given.get("ManageMasterPassword"):
             self._manage_password(cluster, given.get("MasterPasswordSecretKmsKeyId"))
@@ -91,6 +91,15 @@ class RedshiftCalls:
             self._manage_password(cluster, given.get("MasterPasswordSecretKmsKeyId"))
         elif was_managed and given.get("ManageMasterPassword") is False:
             self.forget_secret(cluster)
+        return {"Cluster": cluster}
+
+    @operation("ModifyClusterIamRoles", effect="COPY and UNLOAD may name these roles, and no others")
+    def modify_roles(self, given: Members) -> Output:
+        cluster = self._cluster(given)
+        self._must_be(cluster, "available", "modify")
+        kept = [role for role in cluster.iam_roles_arn if role not in given.get("RemoveIamRoles", ())]
+        cluster.iam_roles_arn = list(dict.fromkeys((*kept, *given.get("AddIamRoles", ()))))
+        cluster.default_iam_role_arn = given.get("DefaultIamRoleArn", cluster.default_iam_role_arn)
         return {"Cluster": cluster}
 
     @operation("PauseCluster", effect="its process ends; what waits and what runs fails, what is committed stays")

@@ -43,6 +43,7 @@ def install() -> None:
     cluster.vpc_id = property(_vpc)
     cluster.cluster_nodes = property(_nodes)
     cluster.cluster_namespace_arn = property(_namespace)
+    cluster.default_iam_role_arn = None
     cluster.master_password_secret_arn = None
     cluster.master_password_secret_kms_key_id = None
     RedshiftResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER = {}

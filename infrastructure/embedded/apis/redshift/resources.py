@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from infrastructure.embedded.stacks.prepare import subnets_exist
-from infrastructure.embedded.stacks.resource_type import REF, ResourceType, Step, Tags
+from infrastructure.embedded.stacks.resource_type import REF, ResourceType, Step, Tags, former, prop
 
 _ON_MODIFY = (
     "AllowVersionUpgrade",
@@ -62,7 +62,14 @@ TYPES = (
             "Endpoint.Port": "Endpoint.Port",
             "MasterPasswordSecretArn": "MasterPasswordSecretArn",
         },
-        changes=(Step("ModifyCluster", _ON_MODIFY),),
+        changes=(
+            Step("ModifyCluster", _ON_MODIFY),
+            Step(
+                "ModifyClusterIamRoles",
+                ("IamRoles",),
+                {"AddIamRoles": prop("IamRoles"), "RemoveIamRoles": former("IamRoles")},
+            ),
+        ),
         final=_NO_SNAPSHOT,
     ),
 )

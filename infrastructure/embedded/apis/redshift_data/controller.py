@@ -36,10 +36,10 @@ class RedshiftDataController:
         self._couplings = context.couplings
         self._background = Background(_log)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._runner = Runner(Loads(Objects(context.backends)))
+        targets = Targets(context.backends)
+        self._runner = Runner(Loads(Objects(context.backends), targets.check_role))
         self._sessions = Sessions(self._end_session, self._node)
         self._store = Store()
-        targets = Targets(context.backends)
         context.backends.operations.bind(
             self.name,
             StatementCalls(targets, self._store, self._sessions, self._start, self._cancel),

@@ -31,8 +31,16 @@ _UNPACK: Mapping[str, Callable[[bytes], bytes]] = {"none": bytes, "gzip": gzip.d
 class Loads:
     """Brings objects to where the warehouse reads them, and what it wrote to S3."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, check_role: Callable[[str, str], None]) -> None:
         self._objects = objects
+        self._check_role = check_role
+
+    def check(self, cluster: str, authorization: str) -> None:
+        """`Missing` when the cluster does not have the role by which S3 is to be read or written."""
+        try:
+            self._check_role(cluster, authorization)
+        except LookupError as refusal:
+            raise Missing(str(refusal)) from refusal
 
     @contextlib.asynccontextmanager
     async def brought(self, order: CopyOrder, warehouse: Warehouse) -> AsyncIterator[Plan]:

@@ -142,6 +142,7 @@ class Runner:
         self, statement: Statement, step: Step, order: CopyOrder, warehouse: Warehouse, session: str
     ) -> int:
         try:
+            self._loads.check(statement.target.cluster, order.authorization)
             async with self._loads.brought(order, warehouse) as plan:
                 question = warehouse.load(order.insert, plan, query=step.query_id, session=session)
                 answer = await self._answered(statement, warehouse, question)
@@ -155,6 +156,7 @@ class Runner:
 
     async def _unload(self, statement: Statement, order: UnloadOrder, warehouse: Warehouse, session: str) -> int:
         try:
+            self._loads.check(statement.target.cluster, order.authorization)
             with self._loads.taken(order, warehouse) as file:
                 question = warehouse.write(order.sql.replace(FILE, str(file)), session=session)
                 answer = await self._answered(statement, warehouse, question)

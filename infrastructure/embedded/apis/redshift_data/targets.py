@@ -6,6 +6,7 @@ credentials when calling the Amazon Redshift Data API".
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.signing import credentials
 from infrastructure.embedded.moto.records import Backends
 
+_ROLE = re.compile(r"^default$|arn:aws:iam::\d*:role/[^,;'\s]+")
 _ENDPOINT = "Redshift endpoint doesn't exist in this region."
 
 
@@ -55,6 +57,17 @@ class Targets:
         if not refusal and database != record.db_name:
             refusal = f'FATAL: database "{database}" does not exist'
         return Target(cluster=identity, database=database, user=user, secret=secret, refusal=refusal)
+
+    def check_role(self, cluster: str, authorization: str) -> None:
+        """`LookupError` in Redshift's words when the cluster may not take the role that a COPY or UNLOAD names."""
+        named = _ROLE.search(authorization)
+        record = self._backends.redshift.clusters.get(cluster)
+        if record is None or named is None:  # keys of a user, whose secret nobody here knows
+            return
+        if named[0] == "default" and not record.default_iam_role_arn:
+            raise LookupError("The cluster has no default IAM role")
+        if named[0] != "default" and named[0] not in record.iam_roles_arn:
+            raise LookupError(f"The requested role {named[0]} is not associated to cluster")
 
     def _cluster(self, given: Mapping[str, Any]) -> str:
         identity, workgroup = given.get("ClusterIdentifier"), given.get("WorkgroupName")

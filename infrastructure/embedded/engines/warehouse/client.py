@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 from infrastructure.embedded.control.background import end
@@ -88,6 +89,10 @@ class Question:
     def __init__(self, number: int, answer: "asyncio.Future[dict[str, Any]]") -> None:
         self.number = number
         self._answer = answer
+
+    def when_answered(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called when the answer is there, or will never be."""
+        self._answer.add_done_callback(lambda _: callback())
 
     async def answered(self) -> dict[str, Any]:
         """The answer; `SqlError` for a refusal, `ConnectionError` when the warehouse is gone."""

@@ -63,7 +63,7 @@ class Database:
         try:
             self._root = duckdb.connect(str(settings.file), config=_config(settings))
             self._root.execute(f"SET GLOBAL allowed_directories = {[str(each) for each in settings.folders]}")
-            for sql in (*history.SETUP, *dialect.SETUP):
+            for sql in dialect.SETUP:
                 self._root.execute(sql)
             for name, value in dialect.LOCKED_SETTINGS:
                 self._root.execute(f"SET {name} = {value}")

@@ -4,25 +4,13 @@ It is written in a transaction of its own: a load that fails leaves its reasons,
 Source: Amazon Redshift Database Developer Guide, "STL_LOAD_ERRORS", "SYS_LOAD_ERROR_DETAIL", "SYS_QUERY_HISTORY".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infrastructure.embedded.engines.warehouse.dialect.macros import INTERNAL
+from infrastructure.embedded.engines.warehouse.dialect.catalog import LOAD_ERRORS, QUERIES
 
-_LOAD_ERRORS = f"{INTERNAL}.load_errors"
-_QUERIES = f"{INTERNAL}.queries"
-
-SETUP = (
-    f"CREATE SCHEMA IF NOT EXISTS {INTERNAL}",
-    f"""CREATE TABLE IF NOT EXISTS {_LOAD_ERRORS} (query_id BIGINT, noted_at TIMESTAMP, file_name VARCHAR,
-        line_number BIGINT, column_name VARCHAR, column_type VARCHAR, raw_line VARCHAR,
-        raw_value VARCHAR, code INTEGER, reason VARCHAR, table_name VARCHAR)""",
-    f"""CREATE TABLE IF NOT EXISTS {_QUERIES} (query_id BIGINT, session_id INTEGER, database_name VARCHAR,
-        user_name VARCHAR, query_type VARCHAR, status VARCHAR, start_time TIMESTAMP, end_time TIMESTAMP,
-        queue_time BIGINT, execution_time BIGINT, returned_rows BIGINT, error_message VARCHAR, query_text VARCHAR)""",
-)
-"""Run once per open file, before the views over these tables are made. Each may run again."""
-
+_AT_ONCE = 500
+"""Rows of one INSERT: one by one they cost twenty times as much."""
 _ERROR = ("file", "line", "column", "kind", "raw", "value", "code", "reason")
 
 
@@ -30,11 +18,12 @@ def note_errors(cursor: Any, query: int, table: str, errors: Sequence[Mapping[st
     """Write down the bad rows of a load, which was query number `query`."""
     values = [[query, *(each[name] for name in _ERROR), table] for each in errors]
     marks = ", ".join(["(?, now(), ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(values))
-    cursor.execute(f"INSERT INTO {_LOAD_ERRORS} VALUES {marks}", [each for row in values for each in row])  # noqa: S608
+    cursor.execute(f"INSERT INTO {LOAD_ERRORS} VALUES {marks}", [each for row in values for each in row])  # noqa: S608
 
 
-def note_queries(cursor: Any, queries: Iterable[Sequence[Any]]) -> None:
+def note_queries(cursor: Any, queries: Sequence[Sequence[Any]]) -> None:
     """Write down statements that ran, with the values of the table's columns."""
-    rows = list(queries)
-    marks = ", ".join([f"({', '.join('?' * 13)})"] * len(rows))
-    cursor.execute(f"INSERT INTO {_QUERIES} VALUES {marks}", [each for row in rows for each in row])  # noqa: S608
+    for start in range(0, len(queries), _AT_ONCE):
+        rows = queries[start : start + _AT_ONCE]
+        marks = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
+        cursor.execute(f"INSERT INTO {QUERIES} VALUES {marks}", [each for row in rows for each in row])  # noqa: S608

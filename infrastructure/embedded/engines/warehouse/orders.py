@@ -23,6 +23,8 @@ class CopyOrder:
     """What to bring; `plan` is as `Plan.of` takes it, without files."""
 
     insert: str
+    authorization: str
+    """A role's ARN, `default`, or the text of CREDENTIALS."""
     table: str
     bucket: str
     prefix: str
@@ -38,6 +40,7 @@ class UnloadOrder:
     """What to take away."""
 
     sql: str
+    authorization: str
     bucket: str
     prefix: str
     is_parallel: bool
@@ -53,6 +56,7 @@ def copy_order(copy: "Copy", insert: str) -> dict[str, Any]:
     return asdict(
         CopyOrder(
             insert=insert,
+            authorization=copy.authorization,
             table=copy.table,
             bucket=copy.bucket,
             prefix=copy.prefix,
@@ -95,6 +99,7 @@ def unload_order(unload: "Unload", query: str) -> dict[str, Any]:
     return asdict(
         UnloadOrder(
             sql=_copy_out(unload, query),
+            authorization=unload.authorization,
             bucket=unload.bucket,
             prefix=unload.prefix,
             is_parallel=unload.parallel,

@@ -25,8 +25,8 @@ class Warehouse:
         """Statements that ran to their end, whatever it was, since the cluster was made."""
         self.history: collections.deque[Sequence[Any]] = collections.deque(maxlen=_MOST_HISTORY)
         """Statements that ran, and no system view shows yet: it costs less than writing each one down."""
-        self.connections = 0
-        """Sessions that are open, beside the statements that run in none."""
+        self._sessions: set[str] = set()
+        self._alone = 0
         self.node: WarehouseNode | None = None
         self._engine = engine
         self._lost = GONE
@@ -34,6 +34,11 @@ class Warehouse:
     @property
     def is_running(self) -> bool:
         return self.node is not None and self.node.is_alive
+
+    @property
+    def connections(self) -> int:
+        """Sessions that are open, and statements that run in none."""
+        return len(self._sessions) + self._alone
 
     @property
     def results(self) -> Path:
@@ -85,7 +90,16 @@ class Warehouse:
     def _ask(self, do: str, **members: Any) -> Question:
         if self.node is None:
             raise ConnectionError(self._lost)
-        return self.node.ask(do, **members)
+        question = self.node.ask(do, **members)
+        if members.get("session"):
+            self._sessions.add(members["session"])
+        else:
+            self._alone += 1
+            question.when_answered(self._leave)
+        return question
+
+    def _leave(self) -> None:
+        self._alone -= 1
 
     async def interrupt(self, question: Question) -> None:
         """Make a statement that runs end as interrupted."""
@@ -95,6 +109,7 @@ class Warehouse:
 
     async def end_session(self, session: str) -> None:
         """Close a session: what it has not committed is gone."""
+        self._sessions.discard(session)
         if self.node is not None:
             with contextlib.suppress(ConnectionError):
                 await self.node.end(session)
@@ -108,6 +123,7 @@ class Warehouse:
         if self.node is not None:
             self.queue.empty(GONE)
             await self.node.kill()
+        self._sessions.clear()
         self.node = await self._engine.start(self.spec)
         self._lost = GONE
 

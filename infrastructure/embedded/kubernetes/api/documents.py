@@ -2,7 +2,7 @@
 
 from infrastructure.embedded.gateway.call import Answer, HttpRequest
 from infrastructure.embedded.kubernetes.api import answers
-from infrastructure.embedded.kubernetes.schema import discovery, openapi
+from infrastructure.embedded.kubernetes.schema import discovery, openapi, openapi_v2
 from infrastructure.embedded.kubernetes.store import errors
 
 _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
@@ -50,7 +50,8 @@ class Documents:
         return None
 
     def _openapi(self, path: str) -> Answer:
-        """The third version alone: clients go on without the second."""
+        if path == "/openapi/v2":
+            return answers.answer(openapi_v2.document(), content=openapi_v2.MEDIA_TYPE)
         if path == "/openapi/v3":
             return answers.answer(openapi.index())
         parts = path.removeprefix("/openapi/v3/").split("/")

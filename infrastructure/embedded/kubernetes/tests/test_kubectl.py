@@ -64,6 +64,15 @@ async def test_applying_twice_changes_nothing_and_a_change_is_seen(kube: Kubectl
     assert "greeting good day" in await kube("logs", "deployment/web")
 
 
+async def test_what_was_read_as_a_list_can_be_applied_again(kube: Kubectl) -> None:
+    await applied(kube, deployment(), service())
+    listed_again = await kube("get", "deployments,services", "-o", "yaml")
+    assert "kind: List" in listed_again
+    assert "deployment.apps/web" in await kube("apply", "-f", "-", given=listed_again)
+    wrong = listed_again.replace("replicas: 2", "replicaz: 2")
+    assert 'unknown field "replicaz"' in await kube("apply", "-f", "-", given=wrong, fails=True)
+
+
 async def test_server_side_apply_takes_away_what_is_not_applied_any_more(kube: Kubectl) -> None:
     first = deployment(containers=[container(env=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}])])
     assert "serverside-applied" in await kube("apply", "--server-side", "-f", "-", given=listed(first))

@@ -27,7 +27,8 @@ class FakeTargetGroups:
 
     @operation("DescribeTargetGroups")
     def groups(self, given: Members) -> Output:
-        return {"TargetGroups": [{"TargetGroupArn": each} for each in given["TargetGroupArns"]]}
+        check = {"HealthCheckProtocol": "HTTP", "HealthCheckPath": "/ready"}
+        return {"TargetGroups": [{"TargetGroupArn": each, **check} for each in given["TargetGroupArns"]]}
 
     @operation("DescribeTargetGroupAttributes")
     def attributes(self, _given: Members) -> Output:
@@ -45,7 +46,9 @@ class FakeTargetGroups:
     @operation("DescribeTargetHealth")
     def health(self, given: Members) -> Output:
         states = [self.states.get(each["Id"], "healthy") for each in given["Targets"]]
-        return {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in states]}
+        texts = {"unhealthy": "Health checks failed with these codes: [404]"}
+        found = [{"State": state, "Description": texts.get(state)} for state in states]
+        return {"TargetHealthDescriptions": [{"TargetHealth": each} for each in found]}
 
 
 class NoMetadata:

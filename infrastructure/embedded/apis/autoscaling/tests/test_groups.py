@@ -72,9 +72,12 @@ async def test_an_instance_that_fails_its_load_balancers_checks_is_replaced_afte
     made.later(GRACE_S)
     await made.settle()
     assert ill not in made.ids()
+    said = f"{ill} was replaced, since its check of HTTP /ready says: Health checks failed with these codes: [404]"
+    assert said in made.controller.unsettled()[0]
     made.later(BOOT_S)
     await made.settle()
     assert len(made.ids()) == 2
+    assert said not in str(made.controller.unsettled())
     assert any("ELB system health check failure" in cause for cause in made.causes())
 
 

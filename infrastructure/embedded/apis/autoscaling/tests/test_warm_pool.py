@@ -94,6 +94,29 @@ async def test_instances_come_back_by_scaling_in_where_they_are_reused(tmp_path:
     assert warm(made) == {"Warmed:Stopped": 2}
 
 
+async def test_launch_hooks_are_waited_for_on_the_way_into_the_pool_and_out_of_it(tmp_path: Path) -> None:
+    made = fleet(tmp_path)
+    made.create()
+    await later(made)
+    hook = {"AutoScalingGroupName": GROUP, "LifecycleHookName": "ready"}
+    transition = {"LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING", "HeartbeatTimeout": 3000}
+    made.call("PutLifecycleHook", **hook, **transition)
+    put(made, MaxGroupPreparedCapacity=3)
+    await later(made)
+    assert warm(made) == {"Warmed:Pending:Wait": 1}
+    [waiting] = [each["InstanceId"] for each in pool(made)["Instances"]]
+    go_on = {"InstanceId": waiting, "LifecycleActionResult": "CONTINUE"}
+    made.call("CompleteLifecycleAction", **hook, **go_on)
+    await later(made)
+    assert warm(made) == {"Warmed:Stopped": 1}
+    made.call("SetDesiredCapacity", AutoScalingGroupName=GROUP, DesiredCapacity=3)
+    await later(made)
+    assert made.ids("Pending:Wait") == [waiting]
+    made.call("CompleteLifecycleAction", **hook, **go_on)
+    await made.settle()
+    assert waiting in made.ids()
+
+
 async def test_a_deleted_pool_takes_its_instances_along(tmp_path: Path) -> None:
     made = await pooled(tmp_path)
     gone = [each["InstanceId"] for each in pool(made)["Instances"]]

@@ -243,7 +243,7 @@ async def test_figures_are_filed_under_redshifts_names(state: StateFolder) -> No
         metrics = cloud.world.context.metrics
         metrics.collect(1.0, 1000.0)
         await cloud.run("SELECT 1")
-        await cloud.run("SELECT 2")
+        await cloud.run("SELECT 2", SessionKeepAliveSeconds=600)
         metrics.collect(1.0, 1001.0)
         where = {"ClusterIdentifier": CLUSTER}
 
@@ -251,6 +251,7 @@ async def test_figures_are_filed_under_redshifts_names(state: StateFolder) -> No
             return metrics.store.query(Key.of("AWS/Redshift", name, where), 1001, 1002, 1)[-1][1].total
 
         assert (last("HealthStatus"), last("QueriesCompletedPerSecond"), last("WLMQueueLength")) == (1.0, 2.0, 0.0)
+        assert (last("DatabaseConnections"), last("WLMRunningQueries")) == (1.0, 0.0)
         assert last("CPUUtilization") >= 0.0
         cloud.call("PauseCluster", ClusterIdentifier=CLUSTER)
         await cloud.settle()

@@ -23,6 +23,7 @@ from infrastructure.state import StateFolder
 
 CLUSTER = "cafe-test"
 USER = "cafe"
+ROLE = "arn:aws:iam::123456789012:role/load"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,7 +58,12 @@ class Redshift:
             "MasterUsername": USER,
             "DBName": "dev",
         }
-        wanted |= {"ManageMasterPassword": True, "Tags": [{"Key": "Project", "Value": "cloudcafe"}]}
+        wanted |= {
+            "IamRoles": [ROLE],
+            "DefaultIamRoleArn": ROLE,
+            "ManageMasterPassword": True,
+            "Tags": [{"Key": "Project", "Value": "cloudcafe"}],
+        }
         made = self.call("CreateCluster", **wanted | changes)["Cluster"]
         await self.settle()
         return made
@@ -135,7 +141,7 @@ class Redshift:
     async def copy(self, table: str, prefix: str, options: str = "CSV", columns: str = "") -> dict[str, Any]:
         """What comes of a COPY of the objects that begin with `prefix`."""
         source = f"s3://{self.lake}/{prefix}"
-        sql = f"COPY {table} {columns} FROM '{source}' IAM_ROLE 'arn:aws:iam::123456789012:role/load' {options}"
+        sql = f"COPY {table} {columns} FROM '{source}' IAM_ROLE '{ROLE}' {options}"
         return await self.over(await self.submit(sql))
 
 

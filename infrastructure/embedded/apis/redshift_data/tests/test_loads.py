@@ -141,12 +141,16 @@ async def test_json_that_is_none_is_a_bad_row(state: StateFolder) -> None:
         assert rows[1][1] == 1213  # no order_id
 
 
+OTHER = "arn:aws:iam::123456789012:role/other"
 CANNOT: dict[str, str] = {
     "COPY revenue FROM 's3://{lake}/none/' IAM_ROLE default CSV": "The specified S3 prefix 'none/' does not exist",
     "COPY revenue FROM 's3://no-such-bucket/x' IAM_ROLE default CSV": "The specified bucket does not exist",
     "COPY nowhere FROM 's3://{lake}/in/' IAM_ROLE default CSV": 'relation "nowhere" does not exist',
     "COPY revenue FROM 's3://{lake}/in/' IAM_ROLE default CSV GZIP": "is no gzip",
     "COPY revenue FROM 's3://{lake}/in/' CSV": "ERROR: ",
+    f"COPY revenue FROM 's3://{{lake}}/in/' IAM_ROLE '{OTHER}' CSV": "not associated to cluster",
+    f"COPY revenue FROM 's3://{{lake}}/in/' CREDENTIALS 'aws_iam_role={OTHER}' CSV": "not associated to cluster",
+    f"UNLOAD ('SELECT 1') TO 's3://{{lake}}/out/' IAM_ROLE '{OTHER}'": "not associated to cluster",
 }
 
 

@@ -12,6 +12,8 @@ from infrastructure.embedded.engines.warehouse.dialect.grammar import WRITING
 from infrastructure.embedded.engines.warehouse.dialect.macros import INTERNAL, MACRO_NAMES
 from infrastructure.embedded.engines.warehouse.dialect.statement import DialectError, not_here
 
+OURS = "ours"
+"""Key of a word's `meta`: it is DuckDB's text, and none of the statement's words."""
 _AGGREGATES = frozenset({"avg", "count", "listagg", "quantile_disc", "sum", "sum_by"})
 Arguments = Sequence[exp.Expr]
 _TIMES = exp.Cast | exp.TsOrDsAdd | exp.CurrentDate | exp.CurrentTimestamp | exp.TimestampTrunc
@@ -42,8 +44,10 @@ def macro(name: str, arguments: Arguments) -> exp.Expr:
 
 
 def as_sql(text: str) -> exp.Expr:
-    """DuckDB's text as it stands, as a part of the tree."""
-    return exp.Var(this=f"({text})")
+    """DuckDB's text as it stands, as a part of the tree: ours, with nothing of the statement's in it unquoted."""
+    made = exp.Var(this=f"({text})")
+    made.meta[OURS] = True
+    return made
 
 
 def sql_of(node: exp.Expr) -> str:
@@ -184,3 +188,6 @@ _BUILT: dict[str, Callable[..., exp.Expr]] = {
     "TO_TIMESTAMP": _to_timestamp,
     "TRUNC": _trunc,
 }
+
+REBUILT = frozenset(_BUILT)
+"""The functions that become something else than a call."""

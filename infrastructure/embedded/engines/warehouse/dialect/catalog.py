@@ -3,6 +3,9 @@
 
 from infrastructure.embedded.engines.warehouse.dialect.macros import INTERNAL
 
+LOAD_ERRORS = f"{INTERNAL}.load_errors"
+QUERIES = f"{INTERNAL}.queries"
+
 _HIDDEN = f"('{INTERNAL}', 'main', 'pg_catalog', 'information_schema')"
 _CHECK = """(SELECT max(k.constraint_text) FROM duckdb_constraints() k WHERE k.table_oid = c.table_oid
     AND k.constraint_type = 'CHECK' AND k.constraint_column_names = [c.column_name])"""
@@ -61,13 +64,13 @@ _VIEWS = {
         FROM {_TABLES} WHERE table_type = 'BASE TABLE'""",
     "pg_catalog.stl_load_errors": f"""SELECT 100 AS userid, 0 AS slice, 0 AS tbl, noted_at AS starttime, 0 AS session,
         query_id AS query, file_name AS filename, line_number, column_name AS colname, column_type AS type, raw_line,
-        raw_value AS raw_field_value, code AS err_code, reason AS err_reason FROM {INTERNAL}.load_errors""",
+        raw_value AS raw_field_value, code AS err_code, reason AS err_reason FROM {LOAD_ERRORS}""",
     "pg_catalog.sys_load_error_detail": f"""SELECT 100 AS user_id, query_id, current_database() AS database_name,
         noted_at AS start_time, file_name, line_number, column_name, column_type, code AS error_code,
-        reason AS error_message FROM {INTERNAL}.load_errors""",
+        reason AS error_message FROM {LOAD_ERRORS}""",
     "pg_catalog.sys_query_history": f"""SELECT 100 AS user_id, query_id, session_id, database_name, query_type, status,
         start_time, end_time, queue_time + execution_time AS elapsed_time, queue_time, execution_time, error_message,
-        returned_rows, query_text FROM {INTERNAL}.queries""",
+        returned_rows, query_text FROM {QUERIES}""",
     "pg_catalog.pg_table_def": f"""SELECT table_schema AS schemaname, table_name AS tablename, column_name AS "column",
         full_type AS type, 'none' AS encoding, false AS distkey, 0 AS sortkey, is_nullable = 'NO' AS "notnull"
         FROM {_COLUMNS} WHERE table_schema = current_schema()""",
@@ -80,6 +83,16 @@ _VIEWS = {
     "pg_catalog.pg_user": """SELECT 'awsuser' AS usename, 100 AS usesysid, true AS usecreatedb, true AS usesuper,
         false AS usecatupd, '********' AS passwd""",
 }
+
+HISTORY_TABLES = (
+    f"""CREATE TABLE IF NOT EXISTS {LOAD_ERRORS} (query_id BIGINT, noted_at TIMESTAMP, file_name VARCHAR,
+        line_number BIGINT, column_name VARCHAR, column_type VARCHAR, raw_line VARCHAR,
+        raw_value VARCHAR, code INTEGER, reason VARCHAR, table_name VARCHAR)""",
+    f"""CREATE TABLE IF NOT EXISTS {QUERIES} (query_id BIGINT, session_id INTEGER, database_name VARCHAR,
+        user_name VARCHAR, query_type VARCHAR, status VARCHAR, start_time TIMESTAMP, end_time TIMESTAMP,
+        queue_time BIGINT, execution_time BIGINT, returned_rows BIGINT, error_message VARCHAR, query_text VARCHAR)""",
+)
+"""What the warehouse remembers of its work, which some of the views show; who runs statements writes it."""
 
 CATALOG_VIEWS = tuple(
     f"""CREATE OR REPLACE VIEW {INTERNAL}."{name}" AS {query}""" for name, query in sorted(_VIEWS.items())

@@ -210,7 +210,7 @@ def _parallel(words: Words) -> dict[str, Any]:
 
 def _max_file_size(words: Words) -> dict[str, Any]:
     words.accept("AS")
-    size = float(words.take())
+    size = words.decimal()
     unit = words.take().upper() if words.next in _SIZES else "MB"
     return {"max_file_size_bytes": int(size * _SIZES[unit])}
 

@@ -1,5 +1,6 @@
 """A statement's words in order, for the commands that sqlglot does not read."""
 
+import re
 from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
@@ -66,10 +67,16 @@ class Words:
 
     def number(self) -> int:
         """A literal whole number; it may stand in quotes, as COPY allows."""
-        if not self or not (text := self._tokens[self._at].text).isdigit():
+        if not self or re.fullmatch(r"\d{1,18}", text := self._tokens[self._at].text, re.ASCII) is None:
             raise self.error()
         self._at += 1
         return int(text)
+
+    def decimal(self) -> float:
+        """A literal number."""
+        if not self or re.fullmatch(r"\d{1,9}(\.\d{0,9})?", self._tokens[self._at].text) is None:
+            raise self.error()
+        return float(self.take())
 
     def qualified(self) -> tuple[str | None, str]:
         """`schema.name` or `name`."""

@@ -10,7 +10,7 @@ from sqlglot.transforms import eliminate_join_marks
 from infrastructure.embedded.engines.warehouse.dialect import calls
 from infrastructure.embedded.engines.warehouse.dialect.catalog import internal_name
 from infrastructure.embedded.engines.warehouse.dialect.macros import INTERNAL
-from infrastructure.embedded.engines.warehouse.dialect.statement import DialectError
+from infrastructure.embedded.engines.warehouse.dialect.statement import DialectError, not_here
 
 Node = TypeVar("Node", bound=exp.Expr)
 _UNITS = {
@@ -21,6 +21,7 @@ _UNITS = {
     "MIL": "MILLENNIUM",
     "MILS": "MILLENNIUM",
 }
+_WORDS = re.compile(r"\w+( \w+)*")
 _OURS = frozenset({INTERNAL, "main", "temp", "system"})
 _CATALOGS = frozenset({"pg_catalog", "information_schema"})
 _DUCKDBS_OWN = re.compile(r"duckdb_|sqlite_|pragma_|pg_")
@@ -31,7 +32,7 @@ _NOT_HERE = frozenset({exp.DType.GEOMETRY, exp.DType.GEOGRAPHY, exp.DType.HLLSKE
 def rewrite(tree: exp.Expr) -> exp.Expr:
     """The tree DuckDB's generator writes. Raises `DialectError` for what must not, or cannot, be passed on."""
     if any(column.args.get("join_mark") for column in tree.find_all(exp.Column)):
-        tree = eliminate_join_marks(tree)
+        tree = _outer_joined(tree)
     for node in reversed(list(tree.walk(bfs=True))):
         if (rule := _RULES.get(type(node))) is not None and (other := rule(node)) is not node:
             if node is tree:
@@ -41,10 +42,25 @@ def rewrite(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
+def _outer_joined(tree: exp.Expr) -> exp.Expr:
+    """`a.x = b.x(+)` as the outer join it stands for."""
+    try:
+        return eliminate_join_marks(tree)
+    except (AssertionError, KeyError, AttributeError) as puzzled:  # what sqlglot cannot untangle
+        raise not_here("(+) on this place") from puzzled
+
+
 def _identifier(node: exp.Identifier) -> exp.Expr:
     """Names are folded to small letters, quoted or not: enable_case_sensitive_identifier is off by default."""
     node.set("this", node.name.lower())
     node.set("quoted", True)
+    return node
+
+
+def _word(node: exp.Var) -> exp.Expr:
+    """A word of the grammar, as `day` in DATEADD: it is written as it stands, so it may be no more than words."""
+    if not node.meta.get(calls.OURS) and _WORDS.fullmatch(node.name) is None:
+        raise DialectError(f'syntax error at or near "{node.name[:64]}"')
     return node
 
 
@@ -169,7 +185,11 @@ def _length(to: exp.DataType) -> int | None:
     if not to.expressions:
         return None
     text = to.expressions[0].name
-    return 65_535 if text.upper() == "MAX" else int(text)
+    if text.upper() == "MAX":
+        return 65_535
+    if not text.isdigit():
+        raise DialectError(f'syntax error at or near "{text}"')
+    return int(text)
 
 
 def length_of_column(to: exp.DataType) -> int | None:
@@ -239,7 +259,9 @@ def _insert_of_merge(node: exp.When) -> exp.Expr:
     """`INSERT VALUES (…)` without columns is read as a list of columns."""
     then = node.args.get("then")
     if isinstance(then, exp.Insert) and isinstance(then.this, exp.Tuple) and not then.expression:
-        (values,) = then.this.expressions
+        values = then.this.expressions[0] if len(then.this.expressions) == 1 else None
+        if not isinstance(values, exp.Anonymous):
+            raise DialectError("syntax error at end of input")
         then.set("expression", exp.Tuple(expressions=values.expressions))
         then.set("this", None)
     return node
@@ -296,6 +318,7 @@ def _unnest(node: exp.Unnest) -> exp.Expr:
 
 _RULES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Identifier: _identifier,
+    exp.Var: _word,
     exp.Table: _table,
     exp.Anonymous: _anonymous,
     exp.Dot: _dot,

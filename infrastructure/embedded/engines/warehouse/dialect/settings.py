@@ -1,12 +1,13 @@
 """How a DuckDB has to be set up before the translated statements may run in it."""
 
-from infrastructure.embedded.engines.warehouse.dialect.catalog import CATALOG_VIEWS
+from infrastructure.embedded.engines.warehouse.dialect.catalog import CATALOG_VIEWS, HISTORY_TABLES
 from infrastructure.embedded.engines.warehouse.dialect.macros import INTERNAL, MACROS
 
 SETUP = (
     f"CREATE SCHEMA IF NOT EXISTS {INTERNAL}",
     "CREATE SCHEMA IF NOT EXISTS public",
     *MACROS,
+    *HISTORY_TABLES,
     *CATALOG_VIEWS,
 )
 """Statements to run once per open file, in this order, before `LOCKED_SETTINGS`. Each may run again."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from infrastructure.embedded.engines.warehouse.dialect.calls import sql_of
+from infrastructure.embedded.engines.warehouse.dialect.calls import as_sql, sql_of
 from infrastructure.embedded.engines.warehouse.dialect.rewriting import length_of_column, rewrite
 from infrastructure.embedded.engines.warehouse.dialect.statement import DialectError, not_here
 
@@ -97,7 +97,7 @@ def _names(key: exp.PrimaryKey) -> list[str]:
 
 def _column(column: exp.ColumnDef, table: exp.Expr, keys: set[str], tree: exp.Create) -> str | None:
     """Makes the column DuckDB's; gives the text that makes its sequence, if it has one."""
-    kinds = [constraint.kind for constraint in column.args.get("constraints") or ()]
+    kinds = _kinds(column)
     if odd := next((kind for kind in kinds if not isinstance(kind, _READ_CONSTRAINTS)), None):
         raise DialectError(f'syntax error at or near "{odd.sql("redshift")}"')
     kept: list[exp.Expr] = [kind for kind in kinds if isinstance(kind, _KEPT_CONSTRAINTS)]
@@ -114,7 +114,7 @@ def _column(column: exp.ColumnDef, table: exp.Expr, keys: set[str], tree: exp.Cr
             sql_of(identity.args.get("increment") or exp.Literal.number(1)),
         )
         sequence = f"CREATE {temporary}SEQUENCE IF NOT EXISTS {name} START WITH {start} INCREMENT BY {step}"
-        kept.append(exp.DefaultColumnConstraint(this=exp.Var(this=f"nextval('{name}')")))
+        kept.append(exp.DefaultColumnConstraint(this=as_sql(f"nextval('{name}')")))
         kept.append(exp.NotNullColumnConstraint())
     if isinstance(column.kind, exp.DataType) and (length := length_of_column(column.kind)) is not None:
         kept.append(exp.CheckColumnConstraint(this=_at_most(column, length)))
@@ -122,11 +122,16 @@ def _column(column: exp.ColumnDef, table: exp.Expr, keys: set[str], tree: exp.Cr
     return sequence
 
 
+def _kinds(column: exp.ColumnDef) -> list[exp.Expr]:
+    """Its constraints; what sqlglot has among them without a kind stands for itself."""
+    return [each.args.get("kind") or each for each in column.args.get("constraints") or ()]
+
+
 def _at_most(column: exp.ColumnDef, length: int) -> exp.Expr:
     """What the column may hold. The two ways to say it tell the catalogue CHAR and VARCHAR apart."""
     name = column.name.lower().replace('"', '""')
     is_fixed = column.kind is not None and column.kind.this in (exp.DType.CHAR, exp.DType.NCHAR, exp.DType.BPCHAR)
-    return exp.Var(this=f'bit_length("{name}") <= {8 * length}' if is_fixed else f'strlen("{name}") <= {length}')
+    return as_sql(f'bit_length("{name}") <= {8 * length}' if is_fixed else f'strlen("{name}") <= {length}')
 
 
 def _sequence(table: exp.Expr) -> str:
@@ -169,7 +174,7 @@ def _alter(tree: exp.Alter) -> str:
 
 def _column_added(column: exp.ColumnDef) -> None:
     """DuckDB adds a column without CHECK and without NOT NULL; Redshift wants a default with the latter."""
-    kinds = [constraint.kind for constraint in column.args.get("constraints") or ()]
+    kinds = _kinds(column)
     if any(isinstance(kind, exp.GeneratedAsIdentityColumnConstraint) for kind in kinds):
         raise DialectError("ALTER TABLE ADD COLUMN cannot be used with an identity column")
     defaults = [kind for kind in kinds if isinstance(kind, exp.DefaultColumnConstraint)]
