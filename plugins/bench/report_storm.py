@@ -4,13 +4,15 @@ Right is what the same report answers when it is asked alone.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
+from plugins.slo import nearest_rank
 from services.analytics.reports import DRAW, DROP, Report, fingerprint, rows_of, statements, written
 
 _THREADS = 32
@@ -67,7 +69,9 @@ class StormRuns:
             yield self._runs[number]
 
 
-class _FigureOfStorms:
+class _FigureOfStorms(ABC):
+    """One number of each run."""
+
     needs_platform: ClassVar[bool] = True
 
     def __init__(self, runs: StormRuns) -> None:
@@ -76,11 +80,11 @@ class _FigureOfStorms:
     def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
         assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
         for run in self._runs.take(platform, repeats):
-            yield from self.read(run)
+            yield self.read(run)
 
-    def read(self, run: _Run) -> Sequence[float]:
-        """The numbers of a run, in the figure's unit."""
-        raise NotImplementedError
+    @abstractmethod
+    def read(self, run: _Run) -> float:
+        """The number, in the figure's unit."""
 
 
 class ReportStormRate(_FigureOfStorms):
@@ -89,28 +93,28 @@ class ReportStormRate(_FigureOfStorms):
     name: ClassVar[str] = "report_storm_rate"
     unit: ClassVar[str] = "/s"
 
-    def read(self, run: _Run) -> Sequence[float]:
-        return (run.rate,)
+    def read(self, run: _Run) -> float:
+        return run.rate
 
 
 class ReportQueueTime(_FigureOfStorms):
-    """How long each of them waited for its turn."""
+    """How long they waited for their turn: the p99 of 500."""
 
-    name: ClassVar[str] = "report_queue_time"
+    name: ClassVar[str] = "report_queue_p99"
     unit: ClassVar[str] = "ms"
 
-    def read(self, run: _Run) -> Sequence[float]:
-        return run.queued_ms
+    def read(self, run: _Run) -> float:
+        return nearest_rank(sorted(run.queued_ms), 0.99) or 0.0
 
 
 class ReportRunTime(_FigureOfStorms):
-    """How long each of them then ran."""
+    """How long they then ran: the p99 of 500."""
 
-    name: ClassVar[str] = "report_run_time"
+    name: ClassVar[str] = "report_run_p99"
     unit: ClassVar[str] = "ms"
 
-    def read(self, run: _Run) -> Sequence[float]:
-        return run.ran_ms
+    def read(self, run: _Run) -> float:
+        return nearest_rank(sorted(run.ran_ms), 0.99) or 0.0
 
 
 def _run(warehouse: _Warehouse) -> _Run:
