@@ -24,7 +24,9 @@ _LINE, _FILE = "line number", "file name"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to load. `names` are by file what S3 calls it; `formats` are strptime's, empty for what DuckDB reads."""
+    """What to load. `names` are by file what S3 calls it; the formats of dates and times are strptime's, `auto` for all
+    that DuckDB reads, empty for Redshift's own alone.
+    """
 
     schema: str
     table: str
@@ -262,10 +264,15 @@ def _value(column: _Column, plan: Plan) -> str:
     raw, kind = _raw(column, plan), column.kind
     if kind == "VARCHAR":
         return raw
-    if kind == "DATE" and plan.date_format:
-        return f"CAST(try_strptime({raw}, {_text(plan.date_format)}) AS DATE)"
+    if kind == "DATE":
+        return _moment(raw, kind, plan.date_format)
     if kind.startswith("TIMESTAMP"):
         return _moment(raw, kind, plan.time_format)
+    if kind in _INTEGERS:
+        return f"CASE WHEN regexp_full_match({raw}, '[+-]?\\d+') THEN TRY_CAST({raw} AS {kind}) END"
+    if kind.startswith("DECIMAL"):  # digits that are too many are cut off, not rounded
+        scale = int(kind.rstrip(")").partition(",")[2] or 0)
+        return f"TRY_CAST(regexp_replace({raw}, '^([+-]?\\d*\\.\\d{{{scale}}})\\d+$', '\\1') AS {kind})"
     return f"TRY_CAST({raw} AS {kind})"
 
 
@@ -273,7 +280,21 @@ def _moment(raw: str, kind: str, how: str) -> str:
     if how in ("epochsecs", "epochmillisecs"):
         unit = 1_000_000 if how == "epochsecs" else 1000
         return f"CAST(make_timestamp(CAST(TRY_CAST({raw} AS DECIMAL(20, 6)) * {unit} AS BIGINT)) AS {kind})"
-    return f"CAST(try_strptime({raw}, {_text(how)}) AS {kind})" if how else f"TRY_CAST({raw} AS {kind})"
+    if how == "auto":
+        return f"TRY_CAST({raw} AS {kind})"
+    if not how:
+        return f"CASE WHEN regexp_full_match({raw}, {_text(_OWN[kind])}) THEN TRY_CAST({raw} AS {kind}) END"
+    return f"CAST(try_strptime({raw}, {_text(how)}) AS {kind})"
+
+
+_INTEGERS = frozenset({"SMALLINT", "INTEGER", "BIGINT"})
+_DAY, _TIME = r"\d{4}-\d{1,2}-\d{1,2}", r"( \d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?"
+_OWN: Mapping[str, str] = {
+    "DATE": _DAY,
+    "TIMESTAMP": _DAY + _TIME,
+    "TIMESTAMP WITH TIME ZONE": _DAY + _TIME + r"( ?[+-]\d{2}(:?\d{2})?)?",
+}
+"""What COPY reads when no format is given: YYYY-MM-DD HH:MI:SS, and not ISO 8601's T and Z."""
 
 
 def _wrong(column: _Column, plan: Plan) -> str:
