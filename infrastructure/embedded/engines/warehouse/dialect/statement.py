@@ -45,8 +45,9 @@ class Copy:
     manifest: bool = False
     max_error: int = 0
     """So many bad rows are left out; one more fails the load."""
-    date_format: str = "auto"
-    time_format: str = "auto"
+    date_format: str = ""
+    time_format: str = ""
+    """`auto`, a picture, or for times `epochsecs` and `epochmillisecs`; empty: as Redshift writes them."""
     escape: bool = False
     remove_quotes: bool = False
     empty_as_null: bool = False
