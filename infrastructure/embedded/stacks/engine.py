@@ -6,7 +6,7 @@
     ROLLBACK_IN_PROGRESS ─▶ ROLLBACK_COMPLETE      UPDATE_ROLLBACK_IN_PROGRESS ─▶ UPDATE_ROLLBACK_COMPLETE
     Between the last two of an update: …_CLEANUP_IN_PROGRESS, in which what was replaced or left over is deleted.
 
-Every step leaves an event with its reason. The operations are generators: they yield while a deletion goes on outside
+Every step leaves an event with its reason. The operations are generators: they yield while something goes on outside
 (a service that drains), and `drive` takes them up again from the event loop. Source: AWS CloudFormation User Guide,
 "Stack creation events", "Update behaviors of stack resources".
 """
@@ -68,7 +68,7 @@ class Work:
         self._stack("CREATE_IN_PROGRESS", "User Initiated")
         try:
             for logical_id in order(self.stack.template_dict):
-                self._make(logical_id)
+                yield from self._make(logical_id)
         except Failure as failure:
             reason = f"The following resource(s) failed to create: [{failure.logical_id}]. "
             yield from self._undo_creation(on_failure, reason)
@@ -93,7 +93,7 @@ class Work:
             for logical_id in wanted:
                 known = before.get(logical_id)
                 if known is None:
-                    self._make(logical_id)
+                    yield from self._make(logical_id)
                 else:
                     self._change(logical_id, known)
         except Failure as failure:
@@ -132,7 +132,7 @@ class Work:
         self._stack("DELETE_IN_PROGRESS", "User Initiated")
         yield from self._remove_all(tuple(self.stack.made), "DELETE_COMPLETE", "DELETE_FAILED")
 
-    def _make(self, logical_id: str) -> None:
+    def _make(self, logical_id: str) -> Iterator[None]:
         if not self._is_wanted(logical_id):
             return
         kind = self.map._resource_json_map[logical_id]["Type"]
@@ -144,6 +144,7 @@ class Work:
             made = lifecycle.create(place, BY_NAME[kind], self._name(logical_id, properties), properties)
             self._register(made, is_retained=self._is_retained(logical_id))
             lifecycle.complete(made)
+            yield from _until(lambda: not lifecycle.is_under_way(made), "it was not there")
         except Exception as cause:  # whatever it was, it is this resource's failure
             raise self._failed(logical_id, kind, "CREATE_FAILED", cause) from cause
         self._event(logical_id, kind, "CREATE_COMPLETE")
@@ -231,7 +232,7 @@ class Work:
             self._event(logical_id, known.kind.type, "DELETE_IN_PROGRESS")
             try:
                 lifecycle.delete(known)
-                yield from _gone(known)
+                yield from _until(lambda: lifecycle.is_gone(known), "it was still there")
             except Exception as cause:  # as in _make
                 raise self._failed(logical_id, known.kind.type, "DELETE_FAILED", cause) from cause
             self._event(logical_id, known.kind.type, "DELETE_COMPLETE")
@@ -274,12 +275,12 @@ def _is_another(one: Made, other: Made) -> bool:
     return one.physical_resource_id != other.physical_resource_id
 
 
-def _gone(known: Made) -> Iterator[None]:
-    """Yields until the deletion of a resource has come to its end."""
+def _until(is_over: Callable[[], bool], otherwise: str) -> Iterator[None]:
+    """Yields until what goes on outside has come to its end."""
     ends = time.monotonic() + LONGEST_S
-    while not lifecycle.is_gone(known):
+    while not is_over():
         if time.monotonic() > ends:
-            raise Refused(f"it was still there after {LONGEST_S:.0f} s")
+            raise Refused(f"{otherwise} after {LONGEST_S:.0f} s")
         yield
 
 

@@ -95,6 +95,14 @@ def delete(made: Made) -> None:
                 raise
 
 
+def is_under_way(made: Made) -> bool:
+    """Whether the resource is still being made; asked until it is not."""
+    if not made.kind.under_way:
+        return False
+    found = made.describe()
+    return any(at(found, path) == state for path, state in made.kind.under_way.items())
+
+
 def is_gone(made: Made) -> bool:
     """Whether a deletion has come to its end; asked until it has."""
     try:

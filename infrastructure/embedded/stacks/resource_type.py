@@ -157,6 +157,8 @@ class ResourceType:
     """Where creation's output has what Ref gives, or how output and properties make it; empty: the name."""
     describe: Step | None = field(default=None, kw_only=True)
     item: str = field(default="", kw_only=True)
+    under_way: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    """Paths below the item, and what they are while the resource is being made: a stack waits until that is over."""
     gone: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     """Paths below the item, and what they are when the resource is only remembered."""
     is_still_there: "Callable[[CallApi, str, Properties], bool] | None" = field(default=None, kw_only=True)
