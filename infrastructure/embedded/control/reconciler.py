@@ -85,7 +85,7 @@ class Reconciler:
             self._wake(controller)
 
     def wake(self, name: str, key: str | None = None) -> None:
-        """Let the controller of that signing name reconcile soon, or one object of it; `KeyError` names the known ones."""
+        """Let the controller called so, or one object of it, reconcile soon; `KeyError` names the known ones."""
         if name not in self._controllers:
             raise KeyError(f"no controller is called {name!r}; known: {', '.join(self._controllers)}")
         if key is None:

@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 _LEAST_GRACE_S = 2.0
 """A process needs it to end at any pace."""
 _MOST_NAME = 120
+_LAST_LINES, _LAST_BYTES = 80, 2_048
+"""Of a log, for the message of a container that failed."""
 _SOURCE = "kubelet"
 _DEFAULT_VCPU = 0.25
 """The share of a container that has no limit and no request, for services that size themselves by it."""
@@ -84,7 +86,9 @@ class PodRun:
         self._pod = pod
         now = self._around.clock()
         for each in self.containers:
-            if each.note_end(now):
+            process = each.process
+            if process is not None and each.note_end(now):
+                self._last_words(each, process)
                 self._ended(each, now)
         if objects.is_deleting(pod):
             self.end()
@@ -284,6 +288,13 @@ class PodRun:
         return code or 0, "\n".join(self._around.supervisor.tail(name, 5))
 
     # --- end ----------------------------------------------------------------------------------------------------------
+
+    def _last_words(self, each: Container, process: Process) -> None:
+        """The end of its log, where the container wants it told when it failed."""
+        wants = each.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError"
+        if wants and each.ended is not None and not each.succeeded:
+            words = "\n".join(self._around.supervisor.tail(process.spec.id, _LAST_LINES))
+            each.ended["message"] = words[-_LAST_BYTES:]
 
     def _ended(self, each: Container, now: float) -> None:
         """What comes after a run: nothing, or the next one, later every time."""
