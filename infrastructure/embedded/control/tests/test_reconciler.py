@@ -323,3 +323,22 @@ def test_objects_come_and_go() -> None:
         assert controller.passes == {"cafe": 1}
 
     run([controller], body)
+
+
+def test_one_object_is_woken_alone() -> None:
+    async def scenario() -> None:
+        groups = Groups("blue", "green")
+        reconciler = Reconciler(NEVER_S)
+        reconciler.adopt([groups])
+        reconciler.start()
+        await groups.passed("blue", 1)
+        await groups.passed("green", 1)
+        reconciler.wake("elasticache", "blue")
+        await groups.passed("blue", 2)
+        groups.there.add("red")
+        reconciler.wake("elasticache", "red")
+        await groups.passed("red", 1)
+        assert groups.passes["green"] == 1
+        await reconciler.close()
+
+    asyncio.run(scenario())

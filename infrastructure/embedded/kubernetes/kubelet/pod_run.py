@@ -30,6 +30,9 @@ from infrastructure.errors import CafeError
 _log = logging.getLogger(__name__)
 _LEAST_GRACE_S = 2.0
 """A process needs it to end at any pace."""
+_MOST_NAME = 120
+_LAST_LINES, _LAST_BYTES = 80, 2_048
+"""Of a log, for the message of a container that failed."""
 _SOURCE = "kubelet"
 _DEFAULT_VCPU = 0.25
 """The share of a container that has no limit and no request, for services that size themselves by it."""
@@ -83,7 +86,9 @@ class PodRun:
         self._pod = pod
         now = self._around.clock()
         for each in self.containers:
-            if each.note_end(now):
+            process = each.process
+            if process is not None and each.note_end(now):
+                self._last_words(each, process)
                 self._ended(each, now)
         if objects.is_deleting(pod):
             self.end()
@@ -176,7 +181,7 @@ class PodRun:
         image = self._around.images(str(each.spec["image"]))
         given = environment.environment(each.spec, self._with_address(), self._around.store)
         pod = self._pod
-        _check_mounts(each, pod)
+        _check(each, pod)
         arguments = [
             environment.expanded(word, given)
             for word in (*(each.spec.get("command") or ()), *(each.spec.get("args") or ()))
@@ -185,7 +190,7 @@ class PodRun:
         own = {"HOSTNAME": objects.name(pod), "POD_IP": self.address}
         return image(
             Wanted(
-                id=f"{objects.name(pod)}.{self.uid[:8]}.{each.name}.{each.restarts}",
+                id=f"{self._process_name(each)}.{each.restarts}",
                 resource=f"{objects.namespace(pod)}/{objects.name(pod)}",
                 address=self.address,
                 port=ports[0] if ports else None,
@@ -195,6 +200,10 @@ class PodRun:
                 arguments=tuple(arguments),
             )
         )
+
+    def _process_name(self, each: Container) -> str:
+        """The begin of the ids of its processes, which are file names, too: a pod's name may be too long for one."""
+        return f"{objects.name(self._pod)[:_MOST_NAME]}.{self.uid[:8]}.{each.name}"
 
     def _with_address(self) -> Object:
         """The pod as its own environment sees it: the address is known before the status is written."""
@@ -268,7 +277,7 @@ class PodRun:
     async def _run(self, each: Container, words: Sequence[str], within_s: float) -> tuple[int, str]:
         """A command beside the container's process, with its environment."""
         given = environment.environment(each.spec, self._with_address(), self._around.store)
-        name = f"{objects.name(self._pod)}.{self.uid[:8]}.{each.name}.exec-{time.monotonic_ns()}"
+        name = f"{self._process_name(each)}.exec-{time.monotonic_ns()}"
         env = {"POD_IP": self.address, "HOSTNAME": objects.name(self._pod), **given}
         spec = ProcessSpec(id=name, kind="pod-exec", resource=self._key, argv=tuple(words), env=env)
         try:
@@ -279,6 +288,13 @@ class PodRun:
         return code or 0, "\n".join(self._around.supervisor.tail(name, 5))
 
     # --- end ----------------------------------------------------------------------------------------------------------
+
+    def _last_words(self, each: Container, process: Process) -> None:
+        """The end of its log, where the container wants it told when it failed."""
+        wants = each.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError"
+        if wants and each.ended is not None and not each.succeeded:
+            words = "\n".join(self._around.supervisor.tail(process.spec.id, _LAST_LINES))
+            each.ended["message"] = words[-_LAST_BYTES:]
 
     def _ended(self, each: Container, now: float) -> None:
         """What comes after a run: nothing, or the next one, later every time."""
@@ -346,11 +362,12 @@ def _vcpu(container: Mapping[str, Any]) -> float:
     return quantity.value(given) if given else _DEFAULT_VCPU
 
 
-def _check_mounts(each: Container, pod: Object) -> None:
-    """A process sees this machine's files: what would have to be mounted for it is refused, and not left out.
-
-    But for an empty folder at /tmp, which every process has.
+def _check(each: Container, pod: Object) -> None:
+    """Refuse what would be left out otherwise. A process sees this machine's files, so nothing can be mounted for it
+    but an empty folder at /tmp, which every process has.
     """
+    if "postStart" in (each.spec.get("lifecycle") or {}):
+        raise NoProgram("postStart hooks are not run by the embedded cloud; begin with an init container")
     empty = {volume["name"] for volume in objects.spec(pod).get("volumes") or () if "emptyDir" in volume}
     for mount in each.spec.get("volumeMounts") or ():
         if mount["name"] not in empty or mount["mountPath"].rstrip("/") != "/tmp":  # noqa: S108 - a container's
