@@ -326,19 +326,16 @@ def test_objects_come_and_go() -> None:
 
 
 def test_one_object_is_woken_alone() -> None:
-    async def scenario() -> None:
-        groups = Groups("blue", "green")
-        reconciler = Reconciler(NEVER_S)
-        reconciler.adopt([groups])
-        reconciler.start()
-        await groups.passed("blue", 1)
-        await groups.passed("green", 1)
-        reconciler.wake("elasticache", "blue")
-        await groups.passed("blue", 2)
-        groups.there.add("red")
-        reconciler.wake("elasticache", "red")
-        await groups.passed("red", 1)
-        assert groups.passes["green"] == 1
-        await reconciler.close()
+    controller = Groups("blue", "green")
 
-    asyncio.run(scenario())
+    async def body(reconciler: Reconciler) -> None:
+        await controller.passed("blue", 1)
+        await controller.passed("green", 1)
+        reconciler.wake("elasticache", "blue")
+        await controller.passed("blue", 2)
+        controller.there.add("red")
+        reconciler.wake("elasticache", "red")
+        await controller.passed("red", 1)
+        assert controller.passes["green"] == 1
+
+    run([controller], body)
