@@ -89,16 +89,7 @@ class Cluster:
         admission.install(self.registry)
         self.parts = Parts.of(self.registry, pace)
         self._reconciler = Reconciler(_RESYNC_S, Backoff(first_s=0.1, most_s=10.0))
-        around = Surrounding(
-            supervisor=supervisor,
-            store=self.registry.store,
-            events=self.parts.events,
-            images=images,
-            pace=pace,
-            clock=clock,
-            wake=lambda key: self._reconciler.wake(Kubelet.name, key),
-        )
-        self._kubelet = Kubelet(self.parts, around)
+        self._kubelet = Kubelet(self.parts, self._surrounding(images))
         self._usage = Usage(self.parts, self._kubelet)
         self._heartbeats = Heartbeats(self.parts, self._kubelet)
         self._concerned: list[Concerned] = [
@@ -121,6 +112,17 @@ class Cluster:
         self._server: HttpServer | None = None
         self.port = 0
         self.authority = b""
+
+    def _surrounding(self, images: Images) -> Surrounding:
+        return Surrounding(
+            supervisor=self.supervisor,
+            store=self.registry.store,
+            events=self.parts.events,
+            images=images,
+            pace=self.parts.pace,
+            clock=self.registry.clock,
+            wake=lambda key: self._reconciler.wake(Kubelet.name, key),
+        )
 
     @property
     def url(self) -> str:

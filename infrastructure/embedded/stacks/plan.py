@@ -162,4 +162,8 @@ def _tagging(made: Made, old: Properties, new: Properties) -> Iterator[PlannedCa
 
 
 def _tag_map(properties: Properties) -> dict[str, str]:
-    return {str(each["Key"]): str(each["Value"]) for each in properties.get("Tags", ())}
+    """Most types list their tags; some have a map of them."""
+    tags = properties.get("Tags", ())
+    if isinstance(tags, Mapping):
+        return {str(key): str(value) for key, value in tags.items()}
+    return {str(each["Key"]): str(each["Value"]) for each in tags}

@@ -23,5 +23,6 @@ API = Api(
             "CreateCluster CreateNodegroup UpdateNodegroupConfig CreateAccessEntry UpdateAccessEntry CreateAddon"
         )
     },
+    resources="infrastructure.embedded.apis.eks.resources",
     controller="infrastructure.embedded.apis.eks.controller:EksController",
 )

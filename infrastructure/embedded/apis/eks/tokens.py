@@ -1,6 +1,7 @@
 """The bearer tokens of `aws eks get-token`: a presigned call of STS GetCallerIdentity that names the cluster.
 
-What is presigned is verified as any call is, so a token proves whose keys made it, for a quarter of an hour.
+What is presigned is verified as any call is, so a token proves whose keys made it. It is good for a quarter of an hour
+after it was made, whatever it says itself (`aws eks get-token` says a minute, and has kubectl keep it for fourteen).
 Source: https://github.com/kubernetes-sigs/aws-iam-authenticator#api-authorization-from-outside-a-cluster
 """
 
@@ -9,6 +10,7 @@ import binascii
 from urllib.parse import parse_qs, urlsplit
 
 from infrastructure.embedded.gateway.call import HttpRequest
+from infrastructure.embedded.gateway.signing import sigv4
 from infrastructure.embedded.gateway.signing.authentication import Authentication, Unproven
 from infrastructure.embedded.gateway.signing.credentials import Principal
 
@@ -16,6 +18,8 @@ _PREFIX = "k8s-aws-v1."
 _CLUSTER = "x-k8s-aws-id"
 _LONGEST = 8_192
 _MOST_S = 900
+_SKEW_S = 300.0
+"""How far the clock of whoever made it may be ahead."""
 
 
 def caller_of(token: str, cluster: str, authentication: Authentication, at: float) -> Principal | None:
@@ -30,12 +34,16 @@ def caller_of(token: str, cluster: str, authentication: Authentication, at: floa
         return None
     if not _asks_who(query):
         return None
+    made = sigv4.unix_time(query.get("X-Amz-Date", [""])[0])
+    if made is None or not -_SKEW_S <= at - made <= _MOST_S:
+        return None
     headers = {"host": url.netloc, _CLUSTER: cluster}
     request = HttpRequest(method="GET", path=url.path or "/", query=url.query, headers=headers, body=b"")
     try:
-        return authentication.check(request, at)[0].principal
+        issued = authentication.check(request, made)[0]
     except Unproven:
         return None
+    return issued.principal if issued.expires_at is None or issued.expires_at > at else None
 
 
 def _asks_who(query: dict[str, list[str]]) -> bool:

@@ -136,7 +136,7 @@ class Checks:
         attributes.require(given["Attributes"])
         return self._moto("ModifyLoadBalancerAttributes", given)
 
-    @operation("ModifyTargetGroupAttributes", effect="deregistration delay and algorithm apply")
+    @operation("ModifyTargetGroupAttributes", effect="deregistration delay, algorithm and zones apply")
     def _modify_group(self, given: Members) -> Output:
         attributes.require(given["Attributes"], attributes.GROUP_KEYS)
         self._moto("ModifyTargetGroupAttributes", given)

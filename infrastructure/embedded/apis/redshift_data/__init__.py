@@ -1,6 +1,6 @@
 """Redshift Data API: statements that run on the clusters' warehouses, five at a time."""
 
-from infrastructure.embedded.gateway.api import Api, Token
+from infrastructure.embedded.gateway.api import Api, Token, names
 
 _CLIENT_TOKEN = Token(member="ClientToken", kept_s=28_800.0, mismatch="ValidationException")
 
@@ -10,6 +10,7 @@ API = Api(
     target="RedshiftData",
     invalid="ValidationException",
     body_limit=5 << 20,
+    data=names("BatchExecuteStatement CancelStatement ExecuteStatement"),
     kinder={"ExecuteStatement": "no connection is made first, which costs tenths of a second on AWS"},
     tokens={"ExecuteStatement": _CLIENT_TOKEN, "BatchExecuteStatement": _CLIENT_TOKEN},
     note="Statements are Redshift's SQL, run by DuckDB. Two transactions that change one row collide at once, without "

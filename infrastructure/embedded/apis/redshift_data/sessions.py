@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from infrastructure.embedded.apis.redshift_data.statement import moment
+from infrastructure.embedded.apis.redshift_data.statement import RETENTION_S, moment
 from infrastructure.embedded.apis.redshift_data.targets import Target, invalid
 from infrastructure.embedded.gateway.refused import Refused
 
@@ -118,7 +118,12 @@ class Sessions:
         return (each for each in self.all() if not each.is_closed)
 
     def all(self) -> Iterator[Session]:
+        """Those of the last day, and those that are open still."""
+        limit = time.time() - RETENTION_S
         for session in tuple(self._sessions.values()):
+            if session.is_closed and session.created_at < limit:
+                del self._sessions[session.id]
+                continue
             if not session.is_closed and self._node_of(session) is not session.node:
                 self.lose(session)
             yield session

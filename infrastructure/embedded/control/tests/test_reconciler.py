@@ -323,3 +323,19 @@ def test_objects_come_and_go() -> None:
         assert controller.passes == {"cafe": 1}
 
     run([controller], body)
+
+
+def test_one_object_is_woken_alone() -> None:
+    controller = Groups("blue", "green")
+
+    async def body(reconciler: Reconciler) -> None:
+        await controller.passed("blue", 1)
+        await controller.passed("green", 1)
+        reconciler.wake("elasticache", "blue")
+        await controller.passed("blue", 2)
+        controller.there.add("red")
+        reconciler.wake("elasticache", "red")
+        await controller.passed("red", 1)
+        assert controller.passes["green"] == 1
+
+    run([controller], body)

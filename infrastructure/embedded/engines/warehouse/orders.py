@@ -148,7 +148,7 @@ _CODES: Mapping[str, str] = {
 
 
 def _codes(picture: str) -> str:
-    """strptime's codes of a picture; empty for what the warehouse tells by itself."""
-    if picture == "auto" or picture.startswith("epoch"):
-        return "" if picture == "auto" else picture
+    """strptime's codes of a picture; words that are no pictures are left."""
+    if picture.lower() in ("", "auto", "epochsecs", "epochmillisecs"):
+        return picture.lower()
     return _PICTURE.sub(lambda found: _CODES[found[0].upper()], picture)

@@ -41,7 +41,12 @@ def decoded(body: bytes) -> dict[str, Any]:
     envelope = dict(_members(body[len(_MAGIC) :]))
     named = dict(_members(_bytes(envelope.get(_TYPE_META, b""))))
     api_version, kind = _text(named.get(_API_VERSION, b"")), _text(named.get(_KIND, b""))
-    return {"apiVersion": api_version, "kind": kind, **_object(_bytes(envelope.get(_RAW, b"")), kind, 0)}
+    try:
+        return {"apiVersion": api_version, "kind": kind, **_object(_bytes(envelope.get(_RAW, b"")), kind, 0)}
+    except Unreadable:
+        raise
+    except (ValueError, OverflowError, OSError) as problem:  # of a number, or a time, that is none
+        raise Unreadable(str(problem)) from problem
 
 
 def _object(data: bytes, type_name: str, depth: int) -> dict[str, Any]:

@@ -26,11 +26,11 @@ class Budgets(ObjectController):
     kind: ClassVar[Kind] = kinds.BUDGET
 
     def touched(self, change: Change) -> Iterable[Key]:
+        if change.kind not in (kinds.POD.id, *(kind.id for kind in _SCALED.values())):
+            return
         about = change.object
         for budget in self._store.all(kinds.BUDGET.id, objects.namespace(about)):
-            if change.kind in (kinds.REPLICA_SET.id, kinds.DEPLOYMENT.id) or (
-                change.kind == kinds.POD.id and _covers(budget, about)
-            ):
+            if change.kind != kinds.POD.id or _covers(budget, about):
                 yield objects.key(budget)
 
     def follow(self, of: Object) -> float | None:

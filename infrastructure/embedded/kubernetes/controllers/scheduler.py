@@ -4,12 +4,12 @@ Source: https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/
 """
 
 import collections
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar
 
 from infrastructure.embedded.kubernetes.controllers import fitting
 from infrastructure.embedded.kubernetes.controllers.fitting import Room
-from infrastructure.embedded.kubernetes.controllers.parts import ObjectController, Parts, is_active, key_of
+from infrastructure.embedded.kubernetes.controllers.parts import ObjectController, Parts, is_active, key_of, text_of
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import objects
@@ -28,6 +28,9 @@ class Scheduler(ObjectController):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self._waiting: dict[Key, None] = {}
+
+    def keys(self) -> Collection[str]:
+        return {text_of(at) for at in self._waiting}
 
     def concerned(self, change: Change) -> Iterable[Key]:
         if change.kind == kinds.POD.id:

@@ -17,11 +17,11 @@ from infrastructure.embedded.control.background import Background
 from infrastructure.embedded.host.process import Process, ProcessSpec
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.kubernetes.controllers.parts import Events
-from infrastructure.embedded.kubernetes.kubelet import environment, pod_status, probing
+from infrastructure.embedded.kubernetes.kubelet import environment, launch, pod_status, probing
 from infrastructure.embedded.kubernetes.kubelet.container import CREATING, INITIALISING, Container
-from infrastructure.embedded.kubernetes.kubelet.images import Images, NoProgram, UnknownImage, Wanted
+from infrastructure.embedded.kubernetes.kubelet.images import Images, NoProgram, UnknownImage
 from infrastructure.embedded.kubernetes.kubelet.machine import Machine
-from infrastructure.embedded.kubernetes.store import objects, quantity
+from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Draft, Object
 from infrastructure.embedded.kubernetes.store.store import Store
 from infrastructure.embedded.pace import Pace
@@ -30,9 +30,9 @@ from infrastructure.errors import CafeError
 _log = logging.getLogger(__name__)
 _LEAST_GRACE_S = 2.0
 """A process needs it to end at any pace."""
+_LAST_LINES, _LAST_BYTES = 80, 2_048
+"""Of a log, for the message of a container that failed."""
 _SOURCE = "kubelet"
-_DEFAULT_VCPU = 0.25
-"""The share of a container that has no limit and no request, for services that size themselves by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,9 @@ class PodRun:
         self._pod = pod
         now = self._around.clock()
         for each in self.containers:
-            if each.note_end(now):
+            process = each.process
+            if process is not None and each.note_end(now):
+                self._last_words(each, process)
                 self._ended(each, now)
         if objects.is_deleting(pod):
             self.end()
@@ -173,28 +175,8 @@ class PodRun:
         self._tell(each, "Failed", message, warning=True)
 
     def _spec(self, each: Container) -> ProcessSpec:
-        image = self._around.images(str(each.spec["image"]))
-        given = environment.environment(each.spec, self._with_address(), self._around.store)
-        pod = self._pod
-        _check_mounts(each, pod)
-        arguments = [
-            environment.expanded(word, given)
-            for word in (*(each.spec.get("command") or ()), *(each.spec.get("args") or ()))
-        ]
-        ports = [int(port["containerPort"]) for port in each.spec.get("ports") or ()]
-        own = {"HOSTNAME": objects.name(pod), "POD_IP": self.address}
-        return image(
-            Wanted(
-                id=f"{objects.name(pod)}.{self.uid[:8]}.{each.name}.{each.restarts}",
-                resource=f"{objects.namespace(pod)}/{objects.name(pod)}",
-                address=self.address,
-                port=ports[0] if ports else None,
-                zone=self.machine.zone,
-                vcpu=_vcpu(each.spec),
-                environment={**own, **given},
-                arguments=tuple(arguments),
-            )
-        )
+        image, pod = self._around.images(str(each.spec["image"])), self._with_address()
+        return image(launch.wanted(each, pod, self.machine.zone, self._around.store))
 
     def _with_address(self) -> Object:
         """The pod as its own environment sees it: the address is known before the status is written."""
@@ -226,7 +208,7 @@ class PodRun:
 
     def _probe(self, each: Container, which: str, told: Callable[[bool, str], None]) -> None:
         handler: Mapping[str, Any] = each.spec[which]
-        ports = _ports(each)
+        ports = launch.ports(each)
 
         async def question(timeout_s: float) -> None:
             await probing.ask(
@@ -267,9 +249,8 @@ class PodRun:
 
     async def _run(self, each: Container, words: Sequence[str], within_s: float) -> tuple[int, str]:
         """A command beside the container's process, with its environment."""
-        given = environment.environment(each.spec, self._with_address(), self._around.store)
-        name = f"{objects.name(self._pod)}.{self.uid[:8]}.{each.name}.exec-{time.monotonic_ns()}"
-        env = {"POD_IP": self.address, "HOSTNAME": objects.name(self._pod), **given}
+        name = f"{launch.process_name(each, self._pod)}.exec-{time.monotonic_ns()}"
+        env = launch.environment_of(each, self._with_address(), self._around.store)
         spec = ProcessSpec(id=name, kind="pod-exec", resource=self._key, argv=tuple(words), env=env)
         try:
             process = await self._around.supervisor.start(spec)
@@ -279,6 +260,13 @@ class PodRun:
         return code or 0, "\n".join(self._around.supervisor.tail(name, 5))
 
     # --- end ----------------------------------------------------------------------------------------------------------
+
+    def _last_words(self, each: Container, process: Process) -> None:
+        """The end of its log, where the container wants it told when it failed."""
+        wants = each.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError"
+        if wants and each.ended is not None and not each.succeeded:
+            words = "\n".join(self._around.supervisor.tail(process.spec.id, _LAST_LINES))
+            each.ended["message"] = words[-_LAST_BYTES:]
 
     def _ended(self, each: Container, now: float) -> None:
         """What comes after a run: nothing, or the next one, later every time."""
@@ -317,7 +305,7 @@ class PodRun:
                     await asyncio.sleep(self._around.pace.seconds(float(hook["sleep"]["seconds"])))
                 else:
                     await probing.ask(
-                        hook, self.address, _ports(each), grace_s, lambda words, s: self._run(each, words, s)
+                        hook, self.address, launch.ports(each), grace_s, lambda words, s: self._run(each, words, s)
                     )
         except (probing.Bad, TimeoutError) as problem:
             self._tell(each, "FailedPreStopHook", f"PreStopHook failed: {problem}", warning=True)
@@ -338,25 +326,3 @@ async def _ends(process: Process, within_s: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def _vcpu(container: Mapping[str, Any]) -> float:
-    resources = container.get("resources") or {}
-    given = (resources.get("limits") or {}).get("cpu") or (resources.get("requests") or {}).get("cpu")
-    return quantity.value(given) if given else _DEFAULT_VCPU
-
-
-def _check_mounts(each: Container, pod: Object) -> None:
-    """A process sees this machine's files: what would have to be mounted for it is refused, and not left out.
-
-    But for an empty folder at /tmp, which every process has.
-    """
-    empty = {volume["name"] for volume in objects.spec(pod).get("volumes") or () if "emptyDir" in volume}
-    for mount in each.spec.get("volumeMounts") or ():
-        if mount["name"] not in empty or mount["mountPath"].rstrip("/") != "/tmp":  # noqa: S108 - a container's
-            told = f"volume {mount['name']} cannot be mounted at {mount['mountPath']}: pods of the embedded cloud are"
-            raise NoProgram(f"{told} processes without mounts; give values by the environment (env, envFrom)")
-
-
-def _ports(each: Container) -> dict[str, int]:
-    return {port["name"]: int(port["containerPort"]) for port in each.spec.get("ports") or () if "name" in port}

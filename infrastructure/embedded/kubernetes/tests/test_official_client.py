@@ -42,7 +42,8 @@ async def test_workloads_are_made_watched_scaled_and_deleted(api: Any, cluster: 
     await ask(apps.create_namespaced_deployment, SPACE, deployment(replicas=2))
     assert await ask(follow, api, 2) > 1
     await ask(apps.patch_namespaced_deployment_scale, "web", SPACE, {"spec": {"replicas": 3}})
-    await until(lambda: len(processes(cluster)) == 3)
+    await ask(follow, api, 3)
+    assert len(processes(cluster)) == 3
     found = await ask(core.list_namespaced_pod, SPACE, label_selector="app=web")
     assert {each.status.phase for each in found.items} <= {"Pending", "Running"}
     name = found.items[0].metadata.name

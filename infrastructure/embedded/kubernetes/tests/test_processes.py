@@ -89,6 +89,14 @@ async def test_who_crashes_at_start_waits_ever_longer(cluster: Cluster) -> None:
     assert "BackOff" in events(cluster, "one")
 
 
+async def test_who_fails_may_say_why_with_the_end_of_its_log(cluster: Cluster) -> None:
+    policy = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+    create(cluster, pod(containers=[shell("echo the table is missing; exit 78", **policy)], restartPolicy="Never"))
+    await until(lambda: phase(cluster) == "Failed")
+    ended = state_of(cluster)["state"]["terminated"]
+    assert (ended["exitCode"], ended["message"]) == (78, "the table is missing")
+
+
 @pytest.mark.parametrize(
     ("policy", "code", "ends"),
     [("Never", 0, "Succeeded"), ("Never", 1, "Failed"), ("OnFailure", 0, "Succeeded")],

@@ -31,6 +31,12 @@ Listener:
     Port: 80
     Protocol: HTTP
     DefaultActions: [{{Type: forward, TargetGroupArn: !Ref Targets}}]
+Kube:
+  Type: AWS::EKS::Cluster
+  Properties:
+    Name: k
+    RoleArn: arn:aws:iam::123456789012:role/k
+    ResourcesVpcConfig: {{SubnetIds: [!Ref North, !Ref South]}}
 Nodes: {{Type: AWS::MemoryDB::SubnetGroup, Properties: {{SubnetGroupName: n, SubnetIds: [!Ref North]}}}}
 Cluster: {{Type: AWS::ECS::Cluster, Properties: {{ClusterName: c}}}}
 Task:
@@ -57,6 +63,14 @@ TAGGED: Mapping[str, str] = {
         {ServiceNamespace: ecs, ScalableDimension: "ecs:service:DesiredCount", MinCapacity: 1, MaxCapacity: 2,
          ResourceId: !Sub "service/${Cluster}/${Service.Name}"}""",
     "AWS::CloudWatch::Alarm": "{AlarmName: a, ComparisonOperator: GreaterThanThreshold, EvaluationPeriods: 1}",
+    "AWS::EKS::AccessEntry": "{ClusterName: !Ref Kube, PrincipalArn: arn:aws:iam::123456789012:role/it}",
+    "AWS::EKS::Addon": "{ClusterName: !Ref Kube, AddonName: coredns}",
+    "AWS::EKS::Cluster": """
+        {Name: it, RoleArn: arn:aws:iam::123456789012:role/it,
+         ResourcesVpcConfig: {SubnetIds: [!Ref North, !Ref South]}}""",
+    "AWS::EKS::Nodegroup": """
+        {ClusterName: !Ref Kube, NodegroupName: it, NodeRole: arn:aws:iam::123456789012:role/it,
+         Subnets: [!Ref North, !Ref South]}""",
     "AWS::DynamoDB::Table": """
         {TableName: t, BillingMode: PAY_PER_REQUEST, KeySchema: [{AttributeName: id, KeyType: HASH}],
          AttributeDefinitions: [{AttributeName: id, AttributeType: S}]}""",
@@ -118,6 +132,8 @@ TAGGED: Mapping[str, str] = {
     "AWS::SecretsManager::Secret": "{Name: it, SecretString: text}",
 }
 """Type to properties, without tags."""
+_MAPPED = frozenset({"AWS::EKS::Nodegroup"})
+"""Types whose tags are a map."""
 _ASKED: Mapping[str, tuple[str, str]] = {
     "dynamodb": ("ListTagsOfResource", "Tags"),
     "kinesis": ("ListTagsForStream", "Tags"),
@@ -134,7 +150,8 @@ def body_of(kind: str, tags: Mapping[str, str]) -> dict[str, Any]:
     around = template.parse(AROUND)
     properties = template.parse(f"Properties: {TAGGED[kind].strip()}")["Properties"]
     if tags:
-        properties = {**properties, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+        properties = {**properties, "Tags": dict(tags) if kind in _MAPPED else listed}
     resources: dict[str, Any] = {"It": {"Type": kind, "Properties": properties}}
     while more := (set(template.references(list(resources.values()))) & set(around)) - set(resources):
         resources |= {name: around[name] for name in more}

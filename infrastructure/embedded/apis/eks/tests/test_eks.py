@@ -3,6 +3,7 @@
 import base64
 import json
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +17,12 @@ from botocore.credentials import Credentials as BotoCredentials
 from botocore.model import ServiceId
 from botocore.signers import RequestSigner
 
+from infrastructure.embedded.apis.eks import tokens
 from infrastructure.embedded.apis.eks.controller import EksController
 from infrastructure.embedded.apis.eks.record import ADMIN_POLICY, VIEW_POLICY
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.signing import credentials
+from infrastructure.embedded.gateway.signing.authentication import Authentication
 from infrastructure.embedded.gateway.signing.credentials import Credentials, Issued
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.tests.control import REGION
@@ -135,6 +138,22 @@ async def test_a_token_that_proves_nothing_is_refused(account: Account, defect: 
     }
     token = tokens[defect]()
     assert (await account.ask("/api/v1/nodes", token))[0] == 401
+
+
+@pytest.mark.parametrize(("later_s", "is_good"), [(0, True), (850, True), (950, False), (-900, False)])
+async def test_a_token_is_good_for_a_quarter_of_an_hour(account: Account, later_s: float, is_good: bool) -> None:
+    authentication = Authentication(account.world.context.keyring, REGION)
+    found = tokens.caller_of(token_of(account.keys), NAME, authentication, time.time() + later_s)
+    assert (found is not None) is is_good
+
+
+async def test_a_token_ends_with_the_session_whose_keys_made_it(account: Account) -> None:
+    keyring = account.world.context.keyring
+    issued = keyring.session(role="r", session="s", role_id="AROAX", name="r", expires_at=time.time() + 60)
+    authentication = Authentication(keyring, REGION)
+    token = token_of(issued.credentials)
+    assert tokens.caller_of(token, NAME, authentication, time.time()) is not None
+    assert tokens.caller_of(token, NAME, authentication, time.time() + 120) is None
 
 
 async def test_an_access_entry_lets_a_role_in_as_far_as_its_policies_go(account: Account) -> None:

@@ -1,7 +1,9 @@
 """A control plane with streams whose clock a test moves, and whose changes take as long as it says."""
 
 import base64
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ class Streams:
         self.control = Control()
         self.clock = clock or Clock()
         self.folder = Path(tempfile.mkdtemp(prefix="kinesis-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.registry = Registry(self.control.backends.kinesis, self.folder / "records", lag_s=lag_s, clock=self.clock)
         self.metrics = Metrics(self.control.backends, FAST, clock=self.clock)
         bind(self.control.backends.operations, self.registry, self.metrics)

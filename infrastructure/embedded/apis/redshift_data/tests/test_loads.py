@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 TABLE = "CREATE TABLE revenue (order_id VARCHAR(8) NOT NULL, store INT, amount DECIMAL(12,2), paid_at TIMESTAMP)"
 ROWS = [["a", 1, "1.50", "2026-01-01 10:00:00"], ["b", None, "2.00", "2026-01-01 10:00:01.5"]]
-LINES = "a,1,1.50,2026-01-01 10:00:00\nb,,2,2026-01-01T10:00:01.5\n"
+LINES = "a,1,1.50,2026-01-01 10:00:00\nb,,2,2026-01-01 10:00:01.5\n"
 FAILED = "ERROR: Load into table 'revenue' failed.  Check 'stl_load_errors' system table for details."
 
 
@@ -38,6 +38,7 @@ TEXTS: dict[str, tuple[bytes | str, str]] = {
     "bzip2": (bz2.compress(LINES.encode()), "CSV BZIP2"),
     "quoted": (LINES.replace("a,1", '"a","1"'), "CSV"),
     "null-as": (LINES.replace("b,,", "b,nix,"), "CSV NULL AS 'nix'"),
+    "cut-off": (LINES.replace("1.50", "1.509").replace(",2,", ",2.0099,"), "CSV"),
     "one-too-many": (LINES + "c,one,1,2026-01-01\n", "CSV MAXERROR 1"),
 }
 
@@ -60,7 +61,8 @@ async def test_json_is_loaded_by_the_names_of_its_keys(state: StateFolder) -> No
     second = json.dumps({"order_id": "b", "store": None, "amount": 2, "paid_at": "2026-01-01 10:00:01.5"}, indent=1)
     async with redshift(state) as cloud:
         await with_table(cloud, in_1=first, in_2=second)
-        assert (await cloud.copy("revenue", "in/", "JSON 'auto'"))["ResultRows"] == 2
+        assert (await cloud.copy("revenue", "in/", "JSON 'auto'"))["Error"] == FAILED  # of the T and the Z
+        assert (await cloud.copy("revenue", "in/", "JSON 'auto' TIMEFORMAT 'auto'"))["ResultRows"] == 2
         assert await loaded(cloud) == ROWS
 
 
@@ -101,6 +103,7 @@ async def test_a_manifest_names_what_is_loaded(state: StateFolder) -> None:
 
 BAD: dict[str, tuple[str, int, str]] = {
     "c,one,1,2026-01-01": ("store", 1207, "Invalid digit, Value, Pos 0, Type: Integer"),
+    "c,1.5,1,2026-01-01": ("store", 1207, "Invalid digit, Value, Pos 0, Type: Integer"),
     "c,1,1,tomorrow": ("paid_at", 1206, "Invalid timestamp format or value"),
     "c,1": ("amount", 1201, "Delimiter not found"),
     "c,1,1,2026-01-01,more": ("", 1202, "Extra column(s) found"),

@@ -1,6 +1,6 @@
 """What a statement is once it has been read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["query", "dml", "ddl", "copy", "unload", "transaction", "nothing", "show"]
@@ -30,8 +30,8 @@ class Copy:
     bucket: str
     prefix: str
     """Every object whose key begins so is loaded; the one object of the manifest's name with `manifest`."""
-    authorization: str
-    """The role's ARN, `default`, or the text of CREDENTIALS."""
+    authorization: str = field(repr=False)
+    """The role's ARN, `default`, or the text of CREDENTIALS, which has a secret in it."""
     region: str | None = None
     format: Literal["text", "csv", "json", "parquet"] = "text"
     """`text` is COPY's own default: fields apart by `delimiter`, nothing quoted."""
@@ -45,8 +45,9 @@ class Copy:
     manifest: bool = False
     max_error: int = 0
     """So many bad rows are left out; one more fails the load."""
-    date_format: str = "auto"
-    time_format: str = "auto"
+    date_format: str = ""
+    time_format: str = ""
+    """`auto`, a picture, or for times `epochsecs` and `epochmillisecs`; empty: as Redshift writes them."""
     escape: bool = False
     remove_quotes: bool = False
     empty_as_null: bool = False
@@ -71,7 +72,7 @@ class Unload:
     query: str
     bucket: str
     prefix: str
-    authorization: str
+    authorization: str = field(repr=False)
     region: str | None = None
     format: Literal["text", "csv", "json", "parquet"] = "text"
     delimiter: str = "|"

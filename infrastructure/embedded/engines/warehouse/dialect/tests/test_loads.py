@@ -115,3 +115,10 @@ def test_a_load_that_cannot_be_read_is_refused(statement: str, words: str) -> No
     with pytest.raises(DialectError) as refusal:
         translate(statement)
     assert words in str(refusal.value)
+
+
+def test_credentials_stay_out_of_what_is_written_of_a_load() -> None:
+    (statement,) = translate("COPY t FROM 's3://b/p' CREDENTIALS 'aws_access_key_id=A;aws_secret_access_key=hidden'")
+    assert statement.load is not None
+    assert "hidden" in statement.load.authorization
+    assert "hidden" not in repr(statement)

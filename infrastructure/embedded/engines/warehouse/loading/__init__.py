@@ -1,0 +1,6 @@
+"""COPY inside a warehouse."""
+
+from infrastructure.embedded.engines.warehouse.loading.load import load
+from infrastructure.embedded.engines.warehouse.loading.plan import Plan
+
+__all__ = ("Plan", "load")
