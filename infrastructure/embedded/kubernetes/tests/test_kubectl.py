@@ -272,14 +272,18 @@ async def test_who_is_bound_to_a_role_may_do_what_it_says(kube: Kubectl) -> None
 
 
 async def test_watching_shows_changes_as_they_happen(kube: Kubectl) -> None:
+    await applied(kube, pod("there"))
     watching = await kube.begin("get", "pods", "-w", "--no-headers")
     assert watching.stdout is not None
     try:
+        async with asyncio.timeout(10):
+            await watching.stdout.readline()  # what there is: from there on it watches
         await applied(kube, pod(containers=[sleeper() | {"command": ["true"]}], restartPolicy="Never"))
         seen: list[str] = []
         async with asyncio.timeout(10):
             while not seen or seen[-1] != "Completed":
-                seen.append((await watching.stdout.readline()).decode().split()[2])
+                name, _, status, *_ = (await watching.stdout.readline()).decode().split()
+                seen += [status] if name == "one" else []
     finally:
         watching.kill()
         await watching.wait()
