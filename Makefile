@@ -55,7 +55,7 @@ clean:  ## remove what the other targets made
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "CloudCafe needs Python 3.11 to 3.14; $(PYTHON) is older. Next: make PYTHON=/path/to/python3.13" >&2; exit 1; }
-	@echo "making .venv: about 700 MB of packages, a minute or two, once" >&2
+	@echo "making .venv: about 1 GB of packages, a minute or two, once" >&2
 ifdef UV
 	@[ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) .venv
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock

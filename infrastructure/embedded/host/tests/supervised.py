@@ -1,4 +1,7 @@
-"""A process to be killed: supervises what it is told to and prints the pids. `STATE '[{spec fields}, …]'`."""
+"""A process to be killed: supervises what it is told to and prints the pids. `STATE '[{spec fields}, …]'`.
+
+`owns` beside the fields of one is a folder that belongs to its account: numbers of accounts are each supervisor's own.
+"""
 
 import asyncio
 import json
@@ -15,6 +18,8 @@ async def main(folder: str, specs: str) -> None:
     """Never returns."""
     supervisor = Supervisor(StateFolder(Path(folder)), zygote=LIGHT_ZYGOTE)
     for spec in json.loads(specs):
+        if owned := spec.pop("owns", None):
+            supervisor.users.own(Path(owned), spec["account"])
         await supervisor.start(ProcessSpec(kind="test", resource="", env={}, **{**spec, "argv": tuple(spec["argv"])}))
     living = {**supervisor.helpers, **supervisor.processes}
     print(json.dumps({name: process.pid for name, process in living.items()}), flush=True)  # noqa: T201 - for the test

@@ -197,6 +197,7 @@ async def test_sessions_at_work_die_with_the_platform(state: StateFolder) -> Non
     await supervisor.close()
     argv = [str(binaries.find("postgres").path), "-D", str(node.data), "-c", f"config_file={node.configuration}"]
     spec: dict[str, object] = {"id": "server", "argv": argv, "entry": None, "account": ACCOUNT}
+    spec["owns"] = str(engine.folder)
     with supervised(other, spec) as (parent, _):
         connection = await opened(engine, node)
         working = asyncio.create_task(connection.query(BUSY, timeout_s=60))
