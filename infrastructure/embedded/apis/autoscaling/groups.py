@@ -80,12 +80,8 @@ class Groups:
 
         Source: https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
         """
-        member = next((each.members[instance] for each in self.all.values() if instance in each.members), None)
-        if member is None:
-            return None
-        if member.is_leaving:
-            return "Terminated"
-        return "InService" if member.state.startswith("Pending") else member.state
+        group = next((each for each in self.all.values() if instance in each.members), None)
+        return None if group is None else _target(group, group.members[instance].state)
 
     def instance(self, identity: str) -> Any:
         """EC2's record of an instance; None when there is none."""
@@ -323,3 +319,12 @@ def _fits(group: Group, filters: Iterable[Mapping[str, Any]]) -> bool:
         if not is_fit:
             return False
     return True
+
+
+def _target(group: Group, state: str) -> str:
+    """The state at the end of the way that an instance is on; one that rests is where it is to be."""
+    if state.startswith("Warmed:Pending"):
+        return f"Warmed:{group.warm_pool.state if group.warm_pool is not None else 'Running'}"
+    ways = {"Pending": "InService", "Terminating": "Terminated", "Warmed:Terminating": "Warmed:Terminated"}
+    ways |= {"Detaching": "Detached", "EnteringStandby": "Standby"}
+    return next((end for way, end in ways.items() if state.startswith(way)), state)

@@ -93,10 +93,13 @@ def _associate(self: Any, vpc_id: str, cidr_block: str | None, amazon_provided_i
 
 
 def _modify_list(self: Any, *arguments: Any, **named: Any) -> Any:
+    """Also one that is refused half-way keeps its name: moto has taken it away by then."""
     names = {key: each.prefix_list_name for key, each in self.managed_prefix_lists.items()}
-    changed = _moto_modify_list(self, *arguments, **named)
-    changed.prefix_list_name = changed.prefix_list_name or names[changed.id]
-    return changed
+    try:
+        return _moto_modify_list(self, *arguments, **named)
+    finally:
+        for key, each in self.managed_prefix_lists.items():
+            each.prefix_list_name = each.prefix_list_name or names[key]
 
 
 def _modify_rules(self: Any, group_id: str, rules: dict[str, dict[str, Any]]) -> None:

@@ -46,7 +46,7 @@ COMMON = frozenset({"AccessDenied", "InvalidParameterCombination", "ThrottlingEx
 _EC2_CODES = re.compile(
     r"^(Invalid\w+(\.\w+)*|Missing\w+|Unknown\w+|\w+NotFound|\w+\.NotAttached|\w+LimitExceeded|DependencyViolation"
     r"|DefaultSubnetAlreadyExistsInAvailabilityZone|RouteNotSupported|OperationNotPermitted|\w+Conflict|\w+\.InUse|\w+\.Duplicate|\w+AlreadyExists|DryRunOperation|AuthFailure|\w+\.Malformed"
-    r"|IdempotentParameterMismatch|Incorrect\w+)$"
+    r"|IdempotentParameterMismatch|Incorrect\w+|Resource\.AlreadyAssociated)$"
 )
 _PARSERS: Mapping[str, Any] = {
     name: parsers.create_parser(name) for name in ("json", "query", "ec2", "rest-json", "rest-xml")

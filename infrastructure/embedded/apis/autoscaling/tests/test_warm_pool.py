@@ -52,6 +52,17 @@ async def test_a_pool_holds_what_the_group_may_grow_by_stopped(tmp_path: Path) -
     assert len(described) == 4
 
 
+@pytest.mark.parametrize("state", ["Stopped", "Running"])
+async def test_an_instance_on_its_way_into_the_pool_is_told_where_it_will_rest(state: str, tmp_path: Path) -> None:
+    made = fleet(tmp_path)
+    made.create()
+    put(made, PoolState=state)
+    await made.settle()
+    asked = made.world.context.couplings.lifecycle_state
+    assert warm(made) == {"Warmed:Pending": 2}
+    assert {asked(each["InstanceId"]) for each in pool(made)["Instances"]} == {f"Warmed:{state}"}
+
+
 @pytest.mark.parametrize(
     ("members", "size"),
     [({"MaxGroupPreparedCapacity": 3}, 1), ({"MinSize": 3}, 3), ({"MaxGroupPreparedCapacity": 1}, 0)],
