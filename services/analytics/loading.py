@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from services.analytics.domain import Poison, Sale, once_each, read, to_csv
 from services.analytics.statements import Load
 from services.analytics.stream import Record
-from services.chassis.aws.errors import AwsError
+from services.chassis.aws.objects import Files, forget
 from services.chassis.web import correlation
 
 ROWS: Final = "revenue"
@@ -19,15 +19,6 @@ SET_ASIDE: Final = "poison"
 """Prefixes of the bucket: rows on their way, and records that can never become one."""
 
 _log = logging.getLogger(__name__)
-
-
-class Files(Protocol):
-    """The bucket. Raises `AwsError`."""
-
-    @property
-    def bucket(self) -> str: ...
-    async def put(self, key: str, body: bytes) -> None: ...
-    async def delete(self, key: str) -> None: ...
 
 
 class Revenue(Protocol):
@@ -95,10 +86,7 @@ class Loader:
         await self._files.put(key, to_csv(sales))
         load = Load(shard=shard, epoch=epoch, last=last, url=f"s3://{self._files.bucket}/{key}", role=self._role)
         rows = await self._revenue.load(load)
-        try:
-            await self._files.delete(key)
-        except AwsError as error:  # it does no harm: nobody loads it again
-            _log.warning("a loaded file stays", extra={"key": key, "error": str(error)})
+        await forget(self._files, key)
         return rows
 
     async def _set_aside(self, shard: str, record: Record, reason: str) -> None:

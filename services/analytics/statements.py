@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.analytics.domain import COLUMNS
+from services.chassis.aws.warehouse import checked, copying
 
 _SHARD: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _SEQUENCE: Final = re.compile(r"[0-9]{1,128}")
-_ARN: Final = re.compile(r"default|arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512}")
-_URL: Final = re.compile(r"s3://[a-z0-9.-]{3,63}/[A-Za-z0-9._=/-]{1,1024}")
 
 SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS revenue (
@@ -62,14 +61,13 @@ class Load:
 
         `FENCE` and `INSERT` are the places of those whose counts of rows tell what came of it.
         """
-        shard, last, url = _checked(_SHARD, self.shard), _checked(_SEQUENCE, self.last), _checked(_URL, self.url)
-        role = "default" if self.role == "default" else f"'{_checked(_ARN, self.role)}'"
+        shard, last = checked(_SHARD, self.shard), checked(_SEQUENCE, self.last)
         columns = ", ".join(COLUMNS)
         staged = ", ".join(f"staged.{name}" for name in COLUMNS)
         return (
             _FENCE.format(epoch=self.epoch, last=last, shard=shard),
             _STAGE.format(columns=columns),
-            f"COPY staged ({columns}) FROM '{url}' IAM_ROLE {role} FORMAT AS CSV",
+            copying("staged", columns, self.url, self.role),
             _INSERT.format(columns=columns, staged=staged, shard=shard, epoch=self.epoch),
             "DROP TABLE staged",
         )
@@ -81,10 +79,4 @@ INSERT: Final = 3
 
 def opening(shard: str) -> str:
     """Gives a shard its row in `loads`. Two that are opened at once make two rows, which every load changes both."""
-    return _OPEN.format(shard=_checked(_SHARD, shard))
-
-
-def _checked(pattern: "re.Pattern[str]", text: str) -> str:
-    if not pattern.fullmatch(text):
-        raise ValueError(f"{text[:80]!r} does not belong into a statement")
-    return text
+    return _OPEN.format(shard=checked(_SHARD, shard))

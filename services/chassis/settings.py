@@ -6,10 +6,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.chassis.aws.warehouse import ROLE_PATTERN, WarehouseAddress
 from services.chassis.environment import ConfigurationError
 
-_ROLE = r"^(default|arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512})$"
-"""It is written into statements: no quotes."""
 EXIT_CONFIGURATION = 78
 """The exit status of a service whose settings are wrong: EX_CONFIG of sysexits.h."""
 
@@ -55,8 +54,14 @@ class WarehouseSettings(BaseSettings):
     warehouse_database: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
     warehouse_secret: str = Field(min_length=1, max_length=2048)
     """ARN of the secret with the cluster's login. Only Redshift reads it; the service never sees the password."""
-    warehouse_role: str = Field(default="default", pattern=_ROLE)
-    """Whom the cluster reads the service's bucket as."""
+    warehouse_role: str = Field(default="default", pattern=f"^({ROLE_PATTERN})$")
+    """Whom the cluster reads the service's bucket as. It is written into statements: no quotes."""
+
+    @property
+    def warehouse(self) -> WarehouseAddress:
+        return WarehouseAddress(
+            cluster=self.warehouse_cluster, database=self.warehouse_database, secret=self.warehouse_secret
+        )
 
 
 S = TypeVar("S", bound=BaseSettings)

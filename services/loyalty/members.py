@@ -15,6 +15,8 @@ from uuid import uuid4
 
 from services.chassis.aws.data_api import WarehouseAway
 from services.chassis.aws.errors import AwsError
+from services.chassis.aws.objects import Files, forget
+from services.chassis.aws.warehouse import copying
 from services.loyalty.domain import tier_of
 from services.loyalty.store import StoreUnavailable
 
@@ -56,15 +58,6 @@ class Database(Protocol):
     async def run(self, work: "Callable[[AsyncConnection[Any]], Awaitable[T]]") -> T: ...
 
 
-class Files(Protocol):
-    """The bucket. Raises `AwsError`."""
-
-    @property
-    def bucket(self) -> str: ...
-    async def put(self, key: str, body: bytes) -> None: ...
-    async def delete(self, key: str) -> None: ...
-
-
 class Statements(Protocol):
     """The warehouse. Raises `WarehouseAway`."""
 
@@ -103,7 +96,7 @@ class Members:
             return await self._database.run(lambda connection: self._copied(connection, keys))
         finally:
             for key in keys:
-                await self._forget(key)
+                await forget(self._files, key)
 
     async def _copied(self, connection: "AsyncConnection[Any]", keys: list[str]) -> int:
         """The copies' one row is locked meanwhile, so that nobody else makes one."""
@@ -116,7 +109,8 @@ class Members:
             return 0
         count = await self._written(connection, keys)
         if count:
-            url = f"s3://{self._files.bucket}/{keys[0].rpartition('/')[0]}/"
+            # The last one's: an attempt that failed before may have left files of its own.
+            url = f"s3://{self._files.bucket}/{keys[-1].rpartition('/')[0]}/"
             await self._warehouse.perform(replacing(url, self._role))
             await connection.execute(_DONE, (now, mark == now))
             _log.info("members copied", extra={"members": count})
@@ -133,12 +127,6 @@ class Members:
                 count += len(rows)
         return count
 
-    async def _forget(self, key: str) -> None:
-        try:
-            await self._files.delete(key)
-        except AwsError as error:  # it does no harm: nobody loads it again
-            _log.warning("a file of members stays", extra={"key": key, "error": str(error)})
-
 
 def _csv(rows: Iterable[tuple[str, int, int]], as_of: int) -> bytes:
     """In the order of `COLUMNS`. No name of a customer or a tier needs quotes."""
@@ -148,10 +136,9 @@ def _csv(rows: Iterable[tuple[str, int, int]], as_of: int) -> bytes:
 
 def replacing(url: str, role: str) -> tuple[str, ...]:
     """The transaction that makes the files below `url` the members."""
-    reader = "default" if role == "default" else f"'{role}'"
     return (
         f"CREATE TEMP TABLE staged_members AS SELECT {COLUMNS} FROM members WHERE 1 = 0",  # noqa: S608 - constants
-        f"COPY staged_members ({COLUMNS}) FROM '{url}' IAM_ROLE {reader} FORMAT AS CSV",
+        copying("staged_members", COLUMNS, url, role),
         "DELETE FROM members",
         f"INSERT INTO members ({COLUMNS}) SELECT {COLUMNS} FROM staged_members",  # noqa: S608 - constants
         "DROP TABLE staged_members",

@@ -10,9 +10,10 @@ import pytest
 from services.analytics.statements import Load
 from services.analytics.tests.fakes import away
 from services.analytics.warehouse import EpochPassed, Warehouse
-from services.chassis.aws.data_api import NAME, WarehouseAddress, WarehouseAway
+from services.chassis.aws.data_api import NAME, WarehouseAway
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
+from services.chassis.aws.warehouse import WarehouseAddress
 from services.chassis.tests import virtual_time
 from services.chassis.web.health import Dependencies
 

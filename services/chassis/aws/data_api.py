@@ -6,11 +6,11 @@ same may be asked again, as often as it takes.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Caller, Json
+from services.chassis.aws.warehouse import WarehouseAddress
 from services.chassis.web.health import Dependencies
 
 NAME: Final = "redshift"
@@ -25,15 +25,6 @@ Record = list[dict[str, Any]]
 
 class WarehouseAway(Exception):
     """It cannot do it now. The text says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WarehouseAddress:
-    """Which cluster, database and login: by the ARN of the secret that holds it."""
-
-    cluster: str
-    database: str
-    secret: str
 
 
 class DataApi:

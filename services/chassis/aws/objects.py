@@ -1,12 +1,13 @@
 """Objects of one bucket of S3, each written or deleted as a whole. REST, not JSON; the client around it is the same."""
 
 import hashlib
+import logging
 import re
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from services.chassis.aws.client import AwsApi
-from services.chassis.aws.errors import read_error
+from services.chassis.aws.errors import AwsError, read_error
 from services.chassis.aws.json_apis import Json, JsonApi, Wire
 from services.chassis.aws.sigv4 import Keys
 
@@ -22,6 +23,24 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9._=/-]{1,1024}")
 """Keys that are written the same in a path and in its signature."""
 _CODE: Final = re.compile(rb"<Code>([A-Za-z0-9.]{1,100})</Code>")
 _MESSAGE: Final = re.compile(rb"<Message>([^<]{0,500})</Message>")
+_log = logging.getLogger(__name__)
+
+
+class Files(Protocol):
+    """What is written into one bucket and taken away again. Raises `AwsError`."""
+
+    @property
+    def bucket(self) -> str: ...
+    async def put(self, key: str, body: bytes) -> None: ...
+    async def delete(self, key: str) -> None: ...
+
+
+async def forget(files: Files, key: str) -> None:
+    """Delete a file that was loaded, or never will be. That it stays does no harm: nobody loads it again."""
+    try:
+        await files.delete(key)
+    except AwsError as error:
+        _log.warning("a loaded file stays", extra={"key": key, "error": str(error)})
 
 
 class RestWire(Wire):

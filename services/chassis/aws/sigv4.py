@@ -32,7 +32,8 @@ class Signer:
     ) -> dict[str, str]:
         """`headers` (lower-case names, `host` among them) with date, token and authorization; `at` in UTC.
 
-        `asked`: the method and, on a line of its own, the path as it is sent.
+        `asked`: the method and, on a line of its own, the path as it is sent. `x-amz-content-sha256`, where it is
+        among the headers, is the body's hash.
         """
         stamp = at.strftime("%Y%m%dT%H%M%SZ")
         signed = {**headers, "x-amz-date": stamp}
@@ -41,7 +42,8 @@ class Signer:
         names = sorted(signed)
         listed = ";".join(names)
         lines = "".join(f"{name}:{signed[name]}\n" for name in names)
-        canonical = f"{asked}\n\n{lines}\n{listed}\n{hashlib.sha256(body).hexdigest()}"
+        digest = headers.get("x-amz-content-sha256") or hashlib.sha256(body).hexdigest()
+        canonical = f"{asked}\n\n{lines}\n{listed}\n{digest}"
         scope = f"{stamp[:8]}/{self._region}/{self._service}/aws4_request"
         text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         signature = hmac.digest(self._key(stamp[:8], keys.secret), text.encode(), "sha256").hex()

@@ -30,10 +30,12 @@ class Bucket:
     bucket: str = "bucket-test"
     objects: dict[str, bytes] = field(default_factory=dict)
     seen: list[bytes] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
 
     async def put(self, key: str, body: bytes) -> None:
         self.objects[key] = body
         self.seen.append(body)
+        self.written.append(key)
 
     async def delete(self, key: str) -> None:
         del self.objects[key]
@@ -135,6 +137,35 @@ async def test_what_the_warehouse_did_not_take_is_copied_another_time(server: Se
         assert world.bucket.objects == {}
         world.warehouse.is_away = False
         assert await world.members.copy() == 1
+
+
+class Failover(Bucket):
+    """The database is gone while the second file is written; `lost` counts down to that."""
+
+    lost: int = 2
+
+    async def put(self, key: str, body: bytes) -> None:
+        await super().put(key, body)
+        self.lost -= 1
+        if self.lost == 0:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+
+async def test_a_copy_that_begins_again_loads_what_it_wrote_itself(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    async with made(server) as world:
+        bucket = Failover()
+        warehouse = Warehouse(bucket)
+        for number in range(5):
+            await world.store.open(f"customer-{number}")
+        assert await Members(world.store, bucket, warehouse, role="default", period_s=PERIOD_S).copy() == 5
+        [url] = {each.split("'")[1] for each in warehouse.performed[-1] if each.startswith("COPY")}
+        folders = [key.rpartition("/")[0] for key in bucket.written]
+        assert url == f"s3://bucket-test/{folders[-1]}/"
+        assert folders.count(folders[-1]) == 3, "all of it lies there, and nothing of the attempt before"
+        assert bucket.objects == {}
 
 
 async def test_many_accounts_are_many_files(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
