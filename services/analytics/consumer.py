@@ -20,6 +20,7 @@ from services.analytics.stream import Reading, Record, is_expired
 from services.analytics.warehouse import EpochPassed
 from services.chassis.aws.data_api import WarehouseAway
 from services.chassis.aws.errors import AwsError
+from services.chassis.background import rest
 
 BUSY_S: Final = 0.5
 """Between two reads while records come: how long a batch gathers."""
@@ -138,17 +139,7 @@ class Consumer:
 
     async def _pause(self, began: float, reading: Reading) -> None:
         length = BEHIND_S if reading.behind_s > 0 else BUSY_S if reading.records else IDLE_S
-        await self._rest(began + length - asyncio.get_running_loop().time())
-
-    async def _rest(self, seconds: float) -> None:
-        """Until then, or until stopped."""
-        if seconds <= 0:
-            return
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
+        await rest(began + length - asyncio.get_running_loop().time(), until=self._stopping)
 
     async def _again(self, step: Callable[[], Awaitable[T]]) -> T:
         """`step` until it succeeds. `Stopped` where it fails after the worker was asked to stop."""
@@ -160,7 +151,7 @@ class Consumer:
                 if self._stopping.is_set():
                     raise Stopped from error
                 pause = min(BACKOFF_S * 2 ** (self.progress.failures - 1), BACKOFF_MAX_S)
-                await self._rest(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter is no secret
+                await rest(pause * random.uniform(0.5, 1.0), until=self._stopping)  # noqa: S311 - jitter is no secret
             else:
                 self.progress.failures = 0
                 return result

@@ -11,7 +11,7 @@ from services.analytics.consumer import Checkpoints, Progress
 from services.analytics.lease_table import LeaseLost
 from services.analytics.leases import BEAT_S, TRUST_S, Lease, Observer, obsolete, to_take
 from services.chassis.aws.errors import AwsError
-from services.chassis.background import cancel
+from services.chassis.background import cancel, rest
 
 SYNC_S: Final = 60.0
 """How often the stream is asked for its shards, besides whenever one of them was read to its end."""
@@ -98,16 +98,9 @@ class Keeper:
             while not self._stopping.is_set():
                 began = self._clock()
                 await self._safely_tick()
-                await self._rest(began + BEAT_S - self._clock())
+                await rest(began + BEAT_S - self._clock(), until=self._stopping)
         finally:
             await self._hand_over()
-
-    async def _rest(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(max(seconds, 0.0)):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
 
     async def _safely_tick(self) -> None:
         try:

@@ -12,8 +12,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
-from botocore.exceptions import BotoCoreError
-
 from services import catalog
 from services.analytics.consumer import Consumer
 from services.analytics.fragile import HastyConsumer
@@ -28,12 +26,11 @@ from services.analytics.stress import spool
 from services.analytics.warehouse import Warehouse
 from services.chassis import log
 from services.chassis.aws import data_api
-from services.chassis.aws.data_api import WarehouseAddress, WarehouseAway
-from services.chassis.aws.errors import AwsError
+from services.chassis.aws.data_api import WarehouseAway
 from services.chassis.aws.json_apis import DYNAMODB, KINESIS, REDSHIFT_DATA, SECRETS
 from services.chassis.aws.objects import S3, Objects, RestWire
 from services.chassis.environment import ConfigurationError
-from services.chassis.parts import TaskParts
+from services.chassis.parts import TaskParts, configured
 from services.chassis.settings import EXIT_CONFIGURATION, load
 from services.chassis.stress.coordination import Coordinator
 from services.chassis.stress.engine import Engine
@@ -58,19 +55,11 @@ def serve() -> None:
     try:
         settings = load(AnalyticsSettings)
         log.configure(service="analytics", task=settings.cafe_instance_id, level=settings.cafe_log_level)
-        parts = _parts(settings)
+        parts = configured(lambda: Parts(settings))
     except ConfigurationError as wrong:
         print(wrong, file=sys.stderr)  # noqa: T201 - for a person, several lines
         raise SystemExit(EXIT_CONFIGURATION) from None
     server.run(build(parts), settings, _handing_over(parts) if parts.is_resilient else server.abrupt)
-
-
-def _parts(settings: AnalyticsSettings) -> "Parts":
-    """What the SDK reads from the environment by itself shows here if it is wrong."""
-    try:
-        return Parts(settings)
-    except (AwsError, BotoCoreError, ValueError) as wrong:
-        raise ConfigurationError.of([str(wrong)]) from wrong
 
 
 def _handing_over(parts: "Parts") -> server.Ending:
@@ -98,13 +87,8 @@ class Parts(TaskParts):
         self.secrets = self.api(SECRETS)
         self.metrics.declare(ROWS, POISON)
         self.metrics.gauge(BEHIND, self.behind_s)
-        address = WarehouseAddress(
-            cluster=settings.warehouse_cluster,
-            database=settings.warehouse_database,
-            secret=settings.warehouse_secret,
-        )
-        self.warehouse = Warehouse(self.api(REDSHIFT_DATA), address, dependencies)
-        self.reports = Warehouse(self.api(REDSHIFT_DATA, at_once=AT_ONCE), address, dependencies)
+        self.warehouse = Warehouse(self.api(REDSHIFT_DATA), settings.warehouse, dependencies)
+        self.reports = Warehouse(self.api(REDSHIFT_DATA, at_once=AT_ONCE), settings.warehouse, dependencies)
         """By connections of its own: a storm must not keep the rows waiting."""
         files = Objects(self.api(S3, RestWire), settings.revenue_bucket)
         self._loader = Loader(files, self.warehouse, role=settings.warehouse_role)

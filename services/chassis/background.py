@@ -1,6 +1,7 @@
 """Work that runs beside the requests for as long as the process does."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 
@@ -27,6 +28,13 @@ class BackgroundWork:
     async def close(self) -> None:
         """Cancel what still runs and wait for it."""
         await cancel(*self._tasks)
+
+
+async def rest(seconds: float, until: asyncio.Event) -> None:
+    """So many seconds, or less once `until` is set."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(max(seconds, 0.0)):
+            await until.wait()
 
 
 async def cancel(*tasks: "asyncio.Task[None]") -> None:

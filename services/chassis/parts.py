@@ -2,11 +2,16 @@
 
 import asyncio
 import contextlib
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from botocore.exceptions import BotoCoreError
 
 from services.chassis.aws.client import AwsApi, Identity
+from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import CLOUDWATCH, JsonApi, Wire
 from services.chassis.background import BackgroundWork
+from services.chassis.environment import ConfigurationError
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.bus import Bus
 from services.chassis.redis.cache import connect
@@ -21,6 +26,16 @@ REQUEST_RATE: Final = "RequestRate"
 """Requests a second that one task gets; its average over the tasks is what their number is scaled by (compute.yaml)."""
 FLUSH_S: Final = 1.0
 """How long a task that stops goes on handing over what it holds."""
+
+P = TypeVar("P")
+
+
+def configured(make: Callable[[], P]) -> P:
+    """What `make` makes. `ConfigurationError` for what the SDK reads by itself: credentials, AWS_ENDPOINT_URL."""
+    try:
+        return make()
+    except (AwsError, BotoCoreError, ValueError) as wrong:
+        raise ConfigurationError.of([str(wrong)]) from wrong
 
 
 class TaskParts:

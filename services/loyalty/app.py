@@ -8,18 +8,15 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
-from botocore.exceptions import BotoCoreError
-
 from services import catalog
 from services.chassis import log
 from services.chassis.aws import data_api
-from services.chassis.aws.data_api import DataApi, WarehouseAddress
-from services.chassis.aws.errors import AwsError
+from services.chassis.aws.data_api import DataApi
 from services.chassis.aws.json_apis import REDSHIFT_DATA, SECRETS
 from services.chassis.aws.objects import S3, Objects, RestWire
 from services.chassis.environment import ConfigurationError
 from services.chassis.figures.metrics import MetricReports
-from services.chassis.parts import TaskParts
+from services.chassis.parts import TaskParts, configured
 from services.chassis.postgres.login import read_login
 from services.chassis.settings import EXIT_CONFIGURATION, load
 from services.chassis.stress.coordination import Coordinator
@@ -49,20 +46,12 @@ def serve() -> None:
     try:
         settings = load(LoyaltySettings)
         log.configure(service="loyalty", task=settings.cafe_instance_id, level=settings.cafe_log_level)
-        parts = _parts(settings)
+        parts = configured(lambda: Parts(settings))
     except ConfigurationError as wrong:
         print(wrong, file=sys.stderr)  # noqa: T201 - for a person, several lines
         raise SystemExit(EXIT_CONFIGURATION) from None
     ending = server.graceful(parts.traffic, settings) if parts.is_resilient else server.abrupt
     server.run(build(parts), settings, ending)
-
-
-def _parts(settings: LoyaltySettings) -> "Parts":
-    """What the SDK reads from the environment by itself shows here if it is wrong."""
-    try:
-        return Parts(settings)
-    except (AwsError, BotoCoreError, ValueError) as wrong:
-        raise ConfigurationError.of([str(wrong)]) from wrong
 
 
 class Parts(TaskParts):
@@ -80,12 +69,7 @@ class Parts(TaskParts):
         patience = Patience() if self.is_resilient else NO_PATIENCE
         self.store = AuroraStore(settings.cafe_aurora_writer_url, self._login, self.dependencies, patience)
         self.board = Board(self.redis, self.dependencies)
-        address = WarehouseAddress(
-            cluster=settings.warehouse_cluster,
-            database=settings.warehouse_database,
-            secret=settings.warehouse_secret,
-        )
-        warehouse = DataApi(self.api(REDSHIFT_DATA), address, self.dependencies)
+        warehouse = DataApi(self.api(REDSHIFT_DATA), settings.warehouse, self.dependencies)
         files = Objects(self.api(S3, RestWire), settings.members_bucket)
         self.members = Members(
             self.store, files, warehouse, role=settings.warehouse_role, period_s=settings.members_period_s

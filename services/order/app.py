@@ -5,14 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from botocore.exceptions import BotoCoreError
-
 from services import catalog
 from services.chassis import log
-from services.chassis.aws.errors import AwsError
 from services.chassis.aws.task import task_arn, task_id
 from services.chassis.environment import ConfigurationError
 from services.chassis.figures.metrics import MetricReports
+from services.chassis.parts import configured
 from services.chassis.settings import EXIT_CONFIGURATION, load
 from services.chassis.stress.coordination import Coordinator
 from services.chassis.stress.engine import Engine
@@ -36,20 +34,12 @@ def serve() -> None:
         settings = load(OrderSettings)
         arn = task_arn(settings.ecs_container_metadata_uri_v4)
         log.configure(service="order", task=arn, level=settings.cafe_log_level)
-        parts = _parts(settings, task_id(arn))
+        parts = configured(lambda: Parts(settings, task=task_id(arn)))
     except ConfigurationError as wrong:
         print(wrong, file=sys.stderr)  # noqa: T201 - for a person, several lines
         raise SystemExit(EXIT_CONFIGURATION) from None
     mode = MODES[settings.cafe_resilience](parts)
     server.run(build(parts, mode), settings, mode.ending)
-
-
-def _parts(settings: OrderSettings, task: str) -> Parts:
-    """What the SDK reads from the environment by itself shows here if it is wrong: credentials, AWS_ENDPOINT_URL."""
-    try:
-        return Parts(settings, task=task)
-    except (AwsError, BotoCoreError, ValueError) as wrong:
-        raise ConfigurationError.of([str(wrong)]) from wrong
 
 
 def build(parts: Parts, mode: Mode) -> Gateway:

@@ -13,6 +13,7 @@ from services import catalog
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import DYNAMODB, KINESIS, SECRETS, SQS
 from services.chassis.aws.task import LOCAL
+from services.chassis.background import rest
 from services.chassis.parts import TaskParts
 from services.chassis.redis.cache import NAME, RedisCache
 from services.chassis.web import server
@@ -111,11 +112,7 @@ class ResilientMode:
                 _log.warning("no lease was renewed", extra={"error": str(error)})
             except Exception:  # noqa: BLE001 - a row nobody can read, say; without leases a task hands nothing on
                 _log.exception("no lease was renewed")
-            try:
-                async with asyncio.timeout(BEAT_S):
-                    await self._look_again.wait()
-            except TimeoutError:
-                continue
+            await rest(BEAT_S, until=self._look_again)
 
     async def stop(self) -> None:
         """Hand over what is held, then leave, then announce it."""

@@ -20,7 +20,6 @@ from services.chassis.web import correlation
 from services.payment.domain import Accrual, Poison, read_accrual
 from services.payment.loyalty import AccrualRefused, Loyalty, LoyaltyAway
 from services.payment.messages import Batch, Message
-from services.payment.pauses import Pauses
 from services.payment.setbacks import Setbacks
 
 ACCRUED: Final = "PointsAccrued"
@@ -39,10 +38,9 @@ _log = logging.getLogger(__name__)
 class Accruer:
     """Works off batches of accruals."""
 
-    def __init__(self, loyalty: Loyalty, setbacks: Setbacks, pauses: Pauses, figures: Figures) -> None:
+    def __init__(self, loyalty: Loyalty, setbacks: Setbacks, figures: Figures) -> None:
         self._loyalty = loyalty
         self._setbacks = setbacks
-        self._pauses = pauses
         self._figures = figures
         figures.declare(ACCRUED, WAITING)
 
@@ -60,7 +58,6 @@ class Accruer:
                 self._setbacks.defer(batch, left, "loyalty is away: the points wait", error)
                 break
         self._figures.count(WAITING, len(batch.failed))
-        self._pauses.spread(batch)
 
     def _accrue(self, message: Message) -> None:
         accrual = read_accrual(message.body)

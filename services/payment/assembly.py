@@ -90,9 +90,9 @@ class Payment:
         self._accruer = Accruer(
             self._loyalty,
             Setbacks(DeadLetters(sqs, settings.accrual_dead_letter_url), self._figures, buried=accrual.BURIED),
-            Pauses(sqs, settings.accrual_queue_url, longest_s=accrual.LONGEST_PAUSE_S),
             self._figures,
         )
+        self._accrual_pauses = Pauses(sqs, settings.accrual_queue_url, longest_s=accrual.LONGEST_PAUSE_S)
         self._pauses = Pauses(sqs, settings.payment_queue_url, longest_s=capture.LONGEST_PAUSE_S)
         guard = Guard(secretsmanager, settings.operator_token_secret)
         self._rehearsal = Rehearsal(guard, cards=cards, ledger=self._ledger, payments=payments)
@@ -157,6 +157,7 @@ class Payment:
         batch = read_batch(event)
         if batch.queue == self._settings.accrual_queue_url.rpartition("/")[2]:
             self._accruer.process(batch)
+            self._accrual_pauses.spread(batch)
         else:
             self._cashier.process(batch)
             self._pauses.spread(batch)
