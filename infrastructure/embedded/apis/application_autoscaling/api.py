@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from infrastructure.embedded.apis.cloudwatch.breach import naming
 from infrastructure.embedded.control.metric_store import Key
 from infrastructure.embedded.control.schedules import aws, zone_of
 from infrastructure.embedded.control.step_scaling import problem
@@ -182,7 +183,7 @@ class ScalingApi:
 
     def calling(self, policy_arn: str) -> list[Record]:
         """The alarms whose actions the policy is."""
-        return [each for each in self._alarms.values() if policy_arn in (each.alarm_actions or ())]
+        return naming(policy_arn, self._alarms)
 
     def _policy(self, given: Members) -> Record:
         """None when there is none of that name."""
