@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _MONTHS = dict(zip("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), range(1, 13), strict=True))  # noqa: SIM905 - readable
@@ -91,6 +91,16 @@ class Cron:
 def _is_real(local: datetime) -> bool:
     again = datetime.fromtimestamp(local.timestamp(), local.tzinfo)
     return (again.hour, again.minute) == (local.hour, local.minute)
+
+
+def unix_seconds(moment: Any) -> float | None:
+    """Of a time as an API was given it: Unix seconds, a time, or its text; UTC where it names no zone."""
+    if not moment:
+        return None
+    if isinstance(moment, int | float):
+        return float(moment)
+    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return float((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
 
 
 def zone_of(name: str) -> tzinfo:

@@ -95,6 +95,13 @@ def decide(policy: StepPolicy, breach: float, capacity: int, cooling: Cooling | 
     return wanted if is_allowed and _is_towards(policy, wanted, capacity, by) else None
 
 
+def cooling_after(former: Cooling | None, before: int, wanted: int, cooldown_s: float, now: float) -> Cooling:
+    """What cools down once the capacity was changed: an addition within another's cool-down counts from its base."""
+    is_out = wanted > before
+    is_further = former is not None and former.is_out and is_out and 0.0 <= now - former.at < cooldown_s
+    return Cooling(base=former.base if former is not None and is_further else before, at=now, is_out=is_out)
+
+
 def _is_towards(policy: StepPolicy, wanted: int, capacity: int, by: int) -> bool:
     """An adjustment never moves the capacity against its own direction, be that out of bounds already."""
     return policy.kind == "ExactCapacity" or (wanted > capacity) == (by > 0)

@@ -2,8 +2,8 @@
 
 It takes the operation's members under AWS's names and gives those of its output, at once or as an awaitable; it may go
 on to moto, whose objects may be leaves of what it gives. What is bound here is asked before moto; calls from inside the
-daemon (CloudFormation, scaling) take the same way, without the wire. An operation that streams, or moves too much for
-the codec, gives the answer itself.
+daemon (CloudFormation, scaling) take the same way, without the wire. An operation that moves too much for the models
+gives `codec.Ready`; one that streams gives the answer itself.
 """
 
 import inspect

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from infrastructure.embedded.apis.cloudwatch.breach import naming
 from infrastructure.embedded.control.metric_store import Key
 from infrastructure.embedded.control.schedules import aws, zone_of
 from infrastructure.embedded.control.step_scaling import problem
 from infrastructure.embedded.control.target_tracking import custom_metric, predefined_metric
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
 from infrastructure.embedded.gateway.paging import page
-from infrastructure.embedded.gateway.refused import Refused
+from infrastructure.embedded.gateway.refused import Refused, unsupported
 
 Record = Any  # moto's scaling policy, scalable target or ECS service, which publish no types
 
@@ -45,7 +46,7 @@ class ScalingApi:
     @operation("RegisterScalableTarget", effect="bounds of an ECS service's desired count")
     def _register(self, given: Members) -> Output:
         if given["ServiceNamespace"] != "ecs":
-            raise _not_provided(f"scaling of {given['ServiceNamespace']}; ECS services are scaled")
+            raise unsupported(f"scaling of {given['ServiceNamespace']}; ECS services are scaled")
         if given["ResourceId"].count("/") != 2:
             raise _invalid("Unsupported service namespace, resource type or scalable dimension")
         if service_of(self._backend.ecs_backend, given["ResourceId"]) is None:
@@ -123,7 +124,7 @@ class ScalingApi:
         if kind is None:
             raise _invalid("PolicyType is required to create a scaling policy")
         if kind == "PredictiveScaling":
-            raise _not_provided("PredictiveScaling policies; target tracking and steps are carried out")
+            raise unsupported("PredictiveScaling policies; target tracking and steps are carried out")
         if known is not None and kind != known.policy_type:
             raise _invalid("You cannot change the policy type of an existing policy")
         if kind == "StepScaling":
@@ -147,7 +148,7 @@ class ScalingApi:
             raise _invalid(f"TargetValue {configured['TargetValue']} must be greater than 0")
         key = metric_of(configured, given["ResourceId"])
         if key is None:
-            raise _not_provided(f"tracking of this metric; of the predefined ones, {' and '.join(PREDEFINED)} are")
+            raise unsupported(f"tracking of this metric; of the predefined ones, {' and '.join(PREDEFINED)} are")
         tracking = [each for each in self._policies(given) if each.policy_type == "TargetTrackingScaling"]
         others = [each.target_tracking_scaling_policy_configuration for each in tracking if each is not known]
         if any(key == metric_of(other, given["ResourceId"]) for other in others):
@@ -182,7 +183,7 @@ class ScalingApi:
 
     def calling(self, policy_arn: str) -> list[Record]:
         """The alarms whose actions the policy is."""
-        return [each for each in self._alarms.values() if policy_arn in (each.alarm_actions or ())]
+        return naming(policy_arn, self._alarms)
 
     def _policy(self, given: Members) -> Record:
         """None when there is none of that name."""
@@ -267,7 +268,3 @@ def _invalid(message: str) -> Refused:
 def _not_found(what: str, given: Members, more: str = "") -> Refused:
     place = "service namespace: {}, resource ID: {}, scalable dimension: {}".format(*(given[name] for name in _PLACE))
     return Refused("ObjectNotFoundException", f"{what} {place}{more}")
-
-
-def _not_provided(what: str) -> Refused:
-    return Refused("UnsupportedOperation", f"not provided by the embedded cloud: {what}", status=501)

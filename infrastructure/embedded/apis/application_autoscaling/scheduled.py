@@ -4,11 +4,9 @@ Source: https://docs.aws.amazon.com/autoscaling/application/userguide/applicatio
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
 
 from infrastructure.embedded.apis.application_autoscaling.api import Record, ScalingApi
-from infrastructure.embedded.control.schedules import aws, zone_of
+from infrastructure.embedded.control.schedules import aws, unix_seconds, zone_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,17 +47,7 @@ class Schedules:
 
 def _following(action: Record, begun: float, since: float) -> float | None:
     """The first time after `since`, between the action's start and its end."""
-    start, end = _seconds(action.start_time), _seconds(action.end_time)
+    start, end = unix_seconds(action.start_time), unix_seconds(action.end_time)
     schedule = aws(action.schedule, zone_of(action.timezone or "UTC"), begun if start is None else start)
     due = schedule.following(since if start is None else max(since, start - 1.0))
     return None if due is None or (end is not None and due > end) else due
-
-
-def _seconds(moment: Any) -> float | None:
-    """Of a time as moto was given it: Unix seconds, a time, or its text."""
-    if not moment:
-        return None
-    if isinstance(moment, int | float):
-        return float(moment)
-    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return float((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())

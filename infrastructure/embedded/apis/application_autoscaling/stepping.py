@@ -46,12 +46,9 @@ class Stepping:
 
     def made(self, call: Call, before: int, now: float) -> None:
         """The capacity was changed as `call` wanted it."""
-        arn, is_out = call.record.policy_arn, call.capacity > before
-        former = self._cooling.get(arn)
+        arn = call.record.policy_arn
         cooldown_s = self._cooldown_s(call.record.step_scaling_policy_configuration)
-        is_further = former is not None and former.is_out and is_out and 0.0 <= now - former.at < cooldown_s
-        base = former.base if former is not None and is_further else before
-        self._cooling[arn] = Cooling(base=base, at=now, is_out=is_out)
+        self._cooling[arn] = steps.cooling_after(self._cooling.get(arn), before, call.capacity, cooldown_s, now)
 
     def _policy(self, configured: Mapping[str, Any], target: Record) -> StepPolicy:
         return StepPolicy(

@@ -9,11 +9,11 @@ from typing import Any
 
 from infrastructure.embedded.apis.autoscaling import causes
 from infrastructure.embedded.apis.autoscaling.balancers import Balancers
-from infrastructure.embedded.apis.autoscaling.problems import invalid, listed, not_provided
+from infrastructure.embedded.apis.autoscaling.problems import invalid, listed
 from infrastructure.embedded.apis.autoscaling.record import PROCESSES, Group, Member, described
 from infrastructure.embedded.apis.autoscaling.schedule import TERMINATION_POLICIES
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
-from infrastructure.embedded.gateway.refused import Refused
+from infrastructure.embedded.gateway.refused import Refused, unsupported
 
 _PLAIN = {
     "HealthCheckType": "health_checks",
@@ -207,10 +207,10 @@ class Groups:
     def _refuse_others(given: Members) -> None:
         for name in _NOT_HERE:
             if given.get(name):
-                raise not_provided(name)
+                raise unsupported(name)
         for name, usual in _DEFAULTS.items():
             if given.get(name, usual) != usual:
-                raise not_provided(f"{name} {given[name]}; {usual} is")
+                raise unsupported(f"{name} {given[name]}; {usual} is")
 
     # --- tags, processes ----------------------------------------------------------------------------------------------
 
@@ -277,7 +277,7 @@ def target_groups_of(sources: Iterable[Mapping[str, Any]]) -> list[str]:
     """The target groups that traffic sources are; refused where one is something else."""
     for each in sources:
         if each.get("Type", "elbv2") != "elbv2":
-            raise not_provided(f"traffic sources of type {each['Type']}; elbv2 is")
+            raise unsupported(f"traffic sources of type {each['Type']}; elbv2 is")
     return [each["Identifier"] for each in sources]
 
 

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from infrastructure.embedded.apis.autoscaling.groups import Groups
-from infrastructure.embedded.apis.autoscaling.problems import invalid, listed, not_provided
+from infrastructure.embedded.apis.autoscaling.problems import invalid, listed
 from infrastructure.embedded.apis.autoscaling.record import Group, Kind, ScalingPolicy
 from infrastructure.embedded.apis.autoscaling.stepping import Stepping
 from infrastructure.embedded.apis.autoscaling.tracking import Tracking
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.step_scaling import KINDS, problem
 from infrastructure.embedded.gateway.operations import Members, Output, operation
-from infrastructure.embedded.gateway.refused import Refused
+from infrastructure.embedded.gateway.refused import Refused, unsupported
 
 _MEMBERS: Mapping[Kind, frozenset[str]] = {
     "TargetTrackingScaling": frozenset({"TargetTrackingConfiguration"}),
@@ -41,7 +41,7 @@ class Policies:
         known = group.policies.get(name)
         kind = given.get("PolicyType") or (known.kind if known else "SimpleScaling")
         if kind not in get_args(Kind):
-            raise not_provided(f"{kind} policies; {', '.join(get_args(Kind))} are carried out")
+            raise unsupported(f"{kind} policies; {', '.join(get_args(Kind))} are carried out")
         if known is not None and kind != known.kind:
             raise invalid("You cannot change the policy type of an existing policy.")
         configured = self._configured(group, kind, given, known)

@@ -15,11 +15,6 @@ def invalid(text: str) -> Refused:
     return Refused("ValidationError", text)
 
 
-def not_provided(what: str) -> Refused:
-    """What would have to be done, and is not."""
-    return Refused("UnsupportedOperation", f"not provided by the embedded cloud: {what}", status=501)
-
-
 def listed(found: Sequence[Any], given: Members) -> tuple[Sequence[Any], str | None]:
     """A page of what was found, and the token of the next one."""
     try:

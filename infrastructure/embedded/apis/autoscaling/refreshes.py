@@ -8,7 +8,7 @@ from typing import Any
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.record import Group, Refresh, moment
 from infrastructure.embedded.gateway.operations import Members, Output, operation
-from infrastructure.embedded.gateway.refused import Refused
+from infrastructure.embedded.gateway.refused import Refused, unsupported
 
 PREFERENCES = {"MinHealthyPercentage": 90, "InstanceWarmup": None, "SkipMatching": False, "AutoRollback": False}
 _NOT_HERE = ("AlarmSpecification", "CheckpointDelay", "CheckpointPercentages", "BakeTime", "MaxHealthyPercentage")
@@ -30,7 +30,7 @@ class Refreshes:
         preferences = {**PREFERENCES, **given.get("Preferences", {})}
         for name in _NOT_HERE:
             if preferences.get(name):
-                raise Refused("UnsupportedOperation", f"not provided by the embedded cloud: {name}", status=501)
+                raise unsupported(name)
         wanted = given.get("DesiredConfiguration", {}).get("LaunchTemplate")
         template = self._groups.template(wanted) if wanted else dict(group.template)
         refresh = Refresh(

@@ -10,7 +10,7 @@ from typing import Any
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.problems import invalid, listed
 from infrastructure.embedded.apis.autoscaling.record import Group, ScheduledAction
-from infrastructure.embedded.control.schedules import At, unix, zone_of
+from infrastructure.embedded.control.schedules import At, unix, unix_seconds, zone_of
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.refused import Refused
 
@@ -55,7 +55,7 @@ class Scheduled:
     @operation("DescribeScheduledActions")
     def _describe(self, given: Members) -> Output:
         names, wanted = given.get("ScheduledActionNames"), given.get("AutoScalingGroupName")
-        since, until = _seconds(given.get("StartTime")), _seconds(given.get("EndTime"))
+        since, until = unix_seconds(given.get("StartTime")), unix_seconds(given.get("EndTime"))
         found = [
             _output(group, each)
             for group in self._groups.all.values()
@@ -71,8 +71,8 @@ class Scheduled:
     def _keep(self, group: Group, given: Members) -> None:
         """Another put replaces the action of that name; a size that it leaves out is left as it is when it is due."""
         name, now = given["ScheduledActionName"], self._groups.clock()
-        start = _seconds(given.get("StartTime", given.get("Time")))
-        end, recurrence = _seconds(given.get("EndTime")), given.get("Recurrence", "")
+        start = unix_seconds(given.get("StartTime", given.get("Time")))
+        end, recurrence = unix_seconds(given.get("EndTime")), given.get("Recurrence", "")
         sizes = {each: int(given[each]) for each in _SIZES if given.get(each) is not None}
         if not sizes:
             raise invalid("At least one of MinSize, MaxSize or DesiredCapacity must be specified")
@@ -162,11 +162,3 @@ def _output(group: Group, action: ScheduledAction) -> dict[str, Any]:
 
 def _failure(name: str, code: str, text: str) -> Mapping[str, str]:
     return {"ScheduledActionName": name, "ErrorCode": code, "ErrorMessage": text}
-
-
-def _seconds(moment: Any) -> float | None:
-    """Of a time of the API, in Unix seconds."""
-    if moment is None:
-        return None
-    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return float((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())

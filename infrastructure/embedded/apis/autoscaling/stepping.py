@@ -11,9 +11,9 @@ from typing import Any
 
 from infrastructure.embedded.apis.autoscaling.record import Group, ScalingPolicy
 from infrastructure.embedded.apis.autoscaling.tracking import warmup_s
-from infrastructure.embedded.apis.cloudwatch.breach import breach, is_calling
+from infrastructure.embedded.apis.cloudwatch.breach import breach, is_calling, naming
 from infrastructure.embedded.control.context import Context
-from infrastructure.embedded.control.step_scaling import Cooling, StepPolicy, decide, steps_of
+from infrastructure.embedded.control.step_scaling import StepPolicy, cooling_after, decide, steps_of
 
 Record = Any  # moto's alarms, which publish no types
 
@@ -28,7 +28,7 @@ class Stepping:
 
     def alarms(self, policy: ScalingPolicy) -> list[Record]:
         """The alarms whose action the policy is."""
-        return [each for each in self._alarms.values() if policy.arn in (each.alarm_actions or ())]
+        return naming(policy.arn, self._alarms)
 
     def follow(self, group: Group, now: float) -> None:
         """Do what the alarms that are raised call for; of several steps the one that wants most counts."""
@@ -83,11 +83,8 @@ class Stepping:
         return decide(rule, by, group.desired, cooling, now)
 
     def _change(self, group: Group, policy: ScalingPolicy, wanted: int, why: str, now: float) -> None:
-        former, is_out = policy.cooling, wanted > group.desired
         warm_s = self._pace.seconds(warmup_s(group, policy))
-        is_further = former is not None and former.is_out and is_out and 0.0 <= now - former.at < warm_s
-        base = former.base if former is not None and is_further else group.desired
-        policy.cooling = Cooling(base=base, at=now, is_out=is_out)
+        policy.cooling = cooling_after(policy.cooling, group.desired, wanted, warm_s, now)
         group.want(wanted, why, now)
 
     @staticmethod

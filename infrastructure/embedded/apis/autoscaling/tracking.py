@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from infrastructure.embedded.apis.autoscaling.problems import invalid, not_provided
+from infrastructure.embedded.apis.autoscaling.problems import invalid
 from infrastructure.embedded.apis.autoscaling.record import Group, ScalingPolicy
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metric_store import Key
@@ -28,6 +28,7 @@ from infrastructure.embedded.control.target_tracking import (
     statistic_of,
 )
 from infrastructure.embedded.gateway.operations import Output
+from infrastructure.embedded.gateway.refused import unsupported
 
 PREDEFINED: Mapping[str, str] = {"ASGAverageCPUUtilization": "CPUUtilization"}
 """Predefined metric types that are followed, and their metric in AWS/EC2."""
@@ -50,7 +51,7 @@ class Tracking:
             raise invalid(f"TargetValue {tracking['TargetValue']} must be greater than 0")
         key = metric_of(tracking, group.name)
         if key is None:
-            raise not_provided(f"tracking of this metric; of the predefined ones, {' and '.join(PREDEFINED)} is")
+            raise unsupported(f"tracking of this metric; of the predefined ones, {' and '.join(PREDEFINED)} is")
         others = [each for each in group.policies.values() if each is not known and each.kind == KIND]
         if any(metric_of(each.tracking, group.name) == key for each in others):
             raise invalid("Only one TargetTrackingScaling policy for a given metric specification is allowed.")

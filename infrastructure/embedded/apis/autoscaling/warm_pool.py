@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.launches import Launches
-from infrastructure.embedded.apis.autoscaling.problems import invalid, listed, not_provided
+from infrastructure.embedded.apis.autoscaling.problems import invalid, listed
 from infrastructure.embedded.apis.autoscaling.record import Group, Member, WarmPool, shown
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.gateway.operations import Members, Output, operation
+from infrastructure.embedded.gateway.refused import unsupported
 
 _READY = ("Warmed:Stopped", "Warmed:Running")
 
@@ -32,7 +33,7 @@ class WarmPools:
         known = group.warm_pool or WarmPool()
         state = given.get("PoolState", known.state)
         if state not in ("Stopped", "Running"):
-            raise not_provided(f"warm pools that are {state}; Stopped and Running are")
+            raise unsupported(f"warm pools that are {state}; Stopped and Running are")
         prepared = given.get("MaxGroupPreparedCapacity", known.prepared)
         if prepared < -1:
             raise invalid("MaxGroupPreparedCapacity must be -1 or more")

@@ -1,5 +1,6 @@
 """How far an alarm that is raised sees its metric past its threshold: what step scaling goes by."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from infrastructure.embedded.apis.cloudwatch.controller import rule_of
@@ -7,6 +8,11 @@ from infrastructure.embedded.control.metric_store import LATE_S, MetricStore
 from infrastructure.embedded.pace import Pace
 
 Record = Any  # moto's alarms, which publish no types
+
+
+def naming(action: str, alarms: Mapping[str, Record]) -> list[Record]:
+    """Those of the alarms whose action is that ARN, of a policy for example."""
+    return [each for each in alarms.values() if action in (each.alarm_actions or ())]
 
 
 def is_calling(alarm: Record) -> bool:

@@ -7,12 +7,14 @@ Replaces in `moto.ec2` (moto 5.2):
   their type; `allocate_address` and `create_network_interface`, which take any text for an address;
   `associate_vpc_cidr_block`, which associates nothing when nothing is given; `modify_managed_prefix_list`, which takes
   its name from a list that is to keep it; `modify_security_group_rules`, which leaves a rule for a group
-  for that group; `_load_amis`, whose images are some thousand that nothing here boots, and are those of whoever
-  imported moto first;
+  for that group, and asks for ports whatever the protocol is; `_load_amis`, whose images are some thousand that
+  nothing here boots, and are those of whoever imported moto first;
 - of the responses: `update_security_group_rule_descriptions_ingress` and `_egress`, which know no rule by its id and
   change nothing of a rule for a group or a prefix list;
 - of `SecurityGroupRule`: the `description`, which is that of an address range alone, and the ports, which it reads of
-  every protocol, given or not. Which protocols need them: Amazon EC2 API Reference, "IpPermission".
+  every protocol, given or not. Which protocols need them: Amazon EC2 API Reference, "IpPermission", and
+  "SecurityGroupRuleRequest" ("use -1 to specify all protocols … traffic on all ports is allowed, regardless of any
+  ports you specify").
 """
 
 import json
@@ -112,11 +114,15 @@ def _modify_rules(self: Any, group_id: str, rules: dict[str, dict[str, Any]]) ->
         if peer is not None and standing is not None and not standing.source_group:
             kind = f"Invalid rule type for security group rule '{identifier}'."
             raise InvalidParameterValue(f"{kind} You may not specify ReferencedGroupId for a rule of another type.")
-    _moto_modify_rules(self, group_id, rules)
+    without = {name for name, rule in rules.items() if not _has_ports(rule.get("IpProtocol", "tcp"))}
+    filled = {name: {**rule, "FromPort": 0, "ToPort": 0} if name in without else rule for name, rule in rules.items()}
+    _moto_modify_rules(self, group_id, filled)
     group = self.get_security_group_by_name_or_id(group_id)
     for identifier, rule in rules.items():
+        standing = group.get_rule(identifier)
+        if identifier in without:
+            standing.from_port = standing.to_port = None
         if rule.get("ReferencedGroupId"):
-            standing = group.get_rule(identifier)
             standing.source_group = {**standing.source_group, "GroupId": rule["ReferencedGroupId"]}
         if described[identifier] is not None:
             _describe(group, identifier, described[identifier])
@@ -171,6 +177,12 @@ _ALL = dict.fromkeys(("icmpv6", "58"), -1)
 """What a rule without them has of these; of any other protocol it is for all ports."""
 
 
+def _has_ports(protocol: Any) -> bool:
+    """Ports, or types and codes."""
+    name = str(protocol).lower()
+    return name in _PORTS or name in _ALL
+
+
 def _rule(
     self: Any, backend: Any, protocol: Any, group: str, low: Any, high: Any, *arguments: Any, **named: Any
 ) -> None:
@@ -182,7 +194,7 @@ def _rule(
             )
         low = high = _ALL.get(name, 0)
     _moto_rule(self, backend, protocol, group, low, high, *arguments, **named)
-    if name not in _PORTS and name not in _ALL:
+    if not _has_ports(protocol):
         self.from_port = self.to_port = None
     given = (each for each in (*arguments, *named.values()) if isinstance(each, dict) and "PrefixListId" in each)
     self.prefix_list = dict(next(given, {}))

@@ -4,7 +4,7 @@ from typing import Any
 
 from infrastructure.embedded.apis.kinesis import refusals, tokens
 from infrastructure.embedded.apis.kinesis.registry import Registry
-from infrastructure.embedded.apis.kinesis.stream import FanOut, Stream, moment, seconds
+from infrastructure.embedded.apis.kinesis.stream import FanOut, Stream, moment
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.refused import Refused
 
@@ -59,10 +59,8 @@ class ConsumerCalls:
 
     @operation("ListStreamConsumers")
     def list(self, given: Members) -> Output:
-        stream, now = self._registry.find(given), self._registry.clock()
-        created, token, after = given.get("StreamCreationTimestamp"), given.get("NextToken"), ""
-        if created is not None and int(seconds(created)) != int(stream.created_at):
-            raise refusals.no_stream(stream.stream_name, self._registry.account)
+        stream, now = self._registry.find_listed(given), self._registry.clock()
+        token, after = given.get("NextToken"), ""
         if token is not None:
             after = self._after(token, stream, now)
         most = given.get("MaxResults", _PAGE)

@@ -1,7 +1,6 @@
 """ListShards: which shards a filter means, page by page. Source: API Reference, ListShards, ShardFilter."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from infrastructure.embedded.apis.kinesis import refusals, tokens
@@ -51,8 +50,7 @@ class ListingCalls:
         """Of which stream, after which shard, by which filter."""
         token = given.get("NextToken")
         if token is None:
-            stream = self._registry.find(given)
-            _check_creation(stream, given.get("StreamCreationTimestamp"), self._registry.account)
+            stream = self._registry.find_listed(given)
             return stream, given.get("ExclusiveStartShardId", ""), _filters(given.get("ShardFilter", {}))
         for name in _BESIDE_TOKEN:
             if given.get(name) is not None:
@@ -70,11 +68,6 @@ class ListingCalls:
     def _token(stream: Stream, after: str, filters: Mapping[str, str], now: float) -> str:
         parts = (filters.get("Type", ""), filters.get("Timestamp", "0"), filters.get("ShardId", ""))
         return tokens.made("shards", stream.stream_name, after, *parts, repr(now))
-
-
-def _check_creation(stream: Stream, asked: datetime | None, account: str) -> None:
-    if asked is not None and int(seconds(asked)) != int(stream.created_at):
-        raise refusals.no_stream(stream.stream_name, account)
 
 
 def _filters(given: Mapping[str, Any]) -> dict[str, str]:

@@ -165,7 +165,3 @@ class Log:
             return self.last
         columns = self._keeper.columns(self._segments[first])
         return columns.numbers[bisect_left(columns.times, moment)] - 1
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._segments

@@ -13,8 +13,8 @@ from infrastructure.embedded.apis.kinesis.metrics import StreamMetrics
 from infrastructure.embedded.apis.kinesis.registry import Registry
 from infrastructure.embedded.apis.kinesis.stream import Shard, Stream, name_of, seconds
 from infrastructure.embedded.apis.kinesis.throughput import LARGEST_READ
-from infrastructure.embedded.apis.kinesis.wire import answer, record
-from infrastructure.embedded.gateway.call import Answer
+from infrastructure.embedded.apis.kinesis.wire import record
+from infrastructure.embedded.gateway.codec import Ready
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.refused import Refused
 
@@ -120,7 +120,7 @@ class GetCalls:
     @operation(
         "GetRecords", effect="records in order, up to 10,000 or 10 MiB a call; a shard gives 2 MiB in 5 calls a second"
     )
-    def get(self, given: Members) -> Answer:
+    def get(self, given: Members) -> Ready:
         now = self._registry.clock()
         stream, shard, after = self._opened(given, now)
         with self._metrics.timed(stream, "GetRecords"):
@@ -134,14 +134,14 @@ class GetCalls:
         self._count(stream, shard, found, now)
         return made
 
-    def _answer(self, stream: Stream, shard: Shard, found: Page, now: float) -> Answer:
+    def _answer(self, stream: Stream, shard: Shard, found: Page, now: float) -> Ready:
         following = (
             {"ChildShards": stream.child_shards(shard)}
             if found.is_end
             else {"NextShardIterator": _iterator(stream, shard, found.after, now)}
         )
         records = [record(stream, shard.number, entry) for entry in found.entries]
-        return answer({"Records": records, "MillisBehindLatest": found.behind_ms, **following})
+        return Ready({"Records": records, "MillisBehindLatest": found.behind_ms, **following})
 
     def _count(self, stream: Stream, shard: Shard, found: Page, now: float) -> None:
         stream.usage["GetRecords.Bytes"] += found.size

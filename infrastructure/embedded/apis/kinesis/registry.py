@@ -7,7 +7,7 @@ from typing import Any
 
 from infrastructure.embedded.apis.kinesis import refusals
 from infrastructure.embedded.apis.kinesis.archive import Archive
-from infrastructure.embedded.apis.kinesis.stream import FanOut, Stream
+from infrastructure.embedded.apis.kinesis.stream import FanOut, Stream, seconds
 from infrastructure.embedded.gateway.refused import unsupported
 
 SHARD_LIMITS = {"us-east-1": 20_000, "us-west-2": 20_000, "eu-west-1": 20_000}
@@ -63,6 +63,13 @@ class Registry:
             raise refusals.invalid(f"StreamARN {arn} and StreamName {name} are not of the same stream.")
         return stream
 
+    def find_listed(self, given: Mapping[str, Any]) -> Stream:
+        """The stream that a listing names. Of two namesakes the time of creation, if it is given, tells which."""
+        stream, created = self.find(given), given.get("StreamCreationTimestamp")
+        if created is not None and int(seconds(created)) != int(stream.created_at):
+            raise refusals.no_stream(stream.stream_name, self.account)
+        return stream
+
     def there(self, given: Mapping[str, Any]) -> Stream:
         """The stream that a call names, which is made: while it is being created, nobody puts or gets."""
         stream = self.find(given)
@@ -107,7 +114,7 @@ class Registry:
         self._backend.streams[name] = stream
         return stream
 
-    def change(self, stream: Stream, then: Callable[[float], object] = lambda _at: None) -> None:
+    def change(self, stream: Stream, then: Callable[[float], object] | None = None) -> None:
         """The stream is UPDATING, and later what `then` makes of it."""
         self._begin(stream, "UPDATING", then)
 
@@ -115,9 +122,9 @@ class Registry:
         self._begin(stream, "CREATING", then)
 
     def delete(self, stream: Stream) -> None:
-        self._begin(stream, "DELETING", lambda _at: None)
+        self._begin(stream, "DELETING", None)
 
-    def _begin(self, stream: Stream, status: str, then: Callable[[float], object]) -> None:
+    def _begin(self, stream: Stream, status: str, then: Callable[[float], object] | None) -> None:
         stream.begin(status, self.clock() + self.lag_s, then)
         self.get(stream.stream_name)  # without a lag it is done
 

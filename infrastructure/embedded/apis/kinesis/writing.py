@@ -13,8 +13,7 @@ from infrastructure.embedded.apis.kinesis.log import size_of
 from infrastructure.embedded.apis.kinesis.metrics import StreamMetrics
 from infrastructure.embedded.apis.kinesis.registry import Registry
 from infrastructure.embedded.apis.kinesis.stream import KEYS, Shard, Stream, hash_key
-from infrastructure.embedded.apis.kinesis.wire import answer
-from infrastructure.embedded.gateway.call import Answer
+from infrastructure.embedded.gateway.codec import Ready
 from infrastructure.embedded.gateway.operations import Members, operation
 from infrastructure.embedded.gateway.refused import Refused
 
@@ -31,7 +30,7 @@ class PutCalls:
         self._metrics = metrics
 
     @operation("PutRecord", effect="a record in the shard of its key, which takes 1,000 or 1 MiB a second")
-    def put(self, given: Members) -> Answer:
+    def put(self, given: Members) -> Ready:
         stream = self._registry.there(given)
         with self._metrics.timed(stream, "PutRecord"):
             if size_of(given["PartitionKey"], given["Data"]) > LARGEST_RECORD:
@@ -42,10 +41,10 @@ class PutCalls:
             result = self._put(stream, stream.shard_for(_hash_key(given)), given, self._registry.clock(), "PutRecord")
             if "ErrorCode" in result:
                 raise Refused(result["ErrorCode"], result["ErrorMessage"])
-        return answer({**result, **_encryption(stream)})
+        return Ready({**result, **_encryption(stream)})
 
     @operation("PutRecords", effect="each in the shard of its key; those beyond its throughput fail by themselves")
-    def put_all(self, given: Members) -> Answer:
+    def put_all(self, given: Members) -> Ready:
         stream, records = self._registry.there(given), given["Records"]
         with self._metrics.timed(stream, "PutRecords"):
             _check(records)
@@ -60,7 +59,7 @@ class PutCalls:
                 ]
             )
             failed = _counted(stream, results)
-        return answer({"FailedRecordCount": failed, "Records": results, **_encryption(stream)})
+        return Ready({"FailedRecordCount": failed, "Records": results, **_encryption(stream)})
 
     def _put(
         self, stream: Stream, shard: Shard, record: Mapping[str, Any], now: float, operation: str

@@ -22,14 +22,17 @@ class RedshiftMetrics:
     def __init__(self, metrics: Metrics, fleet: Fleet[Any, Warehouse]) -> None:
         self._fleet = fleet
         self._cpu: CpuReadings[str] = CpuReadings()
-        self._completed: dict[str, int] = {}
+        self._completed: dict[Warehouse, int] = {}
+        """Of each warehouse there is, paused ones too: a namesake begins anew."""
         metrics.register(self._collect)
 
     def _collect(self, elapsed_s: float) -> Iterator[Datum]:
         running = [(key, each.node.process) for key, each in self._fleet.running.items() if each.node is not None]
         for cluster, cores, _usage in self._cpu.read(running, elapsed_s):
             yield _datum(cluster, "CPUUtilization", 100.0 * cores / _VCPU, "Percent")
-        for record, warehouse in self._fleet.matched():
+        standing = self._fleet.matched()
+        self._completed = {warehouse: self._completed.get(warehouse, 0) for _, warehouse in standing}
+        for record, warehouse in standing:
             cluster = record.cluster_identifier
             if record.status != "paused":
                 yield _datum(cluster, "HealthStatus", float(warehouse.is_running), "Count")
@@ -37,7 +40,7 @@ class RedshiftMetrics:
                 yield from self._of_statements(cluster, warehouse, elapsed_s)
 
     def _of_statements(self, cluster: str, warehouse: Warehouse, elapsed_s: float) -> Iterator[Datum]:
-        before, self._completed[cluster] = self._completed.get(cluster, 0), warehouse.completed
+        before, self._completed[warehouse] = self._completed[warehouse], warehouse.completed
         rate = (warehouse.completed - before) / elapsed_s if elapsed_s > 0 else 0.0
         yield _datum(cluster, "QueriesCompletedPerSecond", rate, "Count/Second")
         yield _datum(cluster, "WLMQueueLength", float(warehouse.queue.waiting), "Count")

@@ -38,7 +38,7 @@ class RedshiftDataController:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         targets = Targets(context.backends)
         self._runner = Runner(Loads(Objects(context.backends), targets.check_role))
-        self._sessions = Sessions(self._end_session, self._node)
+        self._sessions = Sessions(self._end_session, self._node, self._background.spawn)
         self._store = Store()
         context.backends.operations.bind(
             self.name,
@@ -87,5 +87,5 @@ class RedshiftDataController:
         """Statements run by themselves; nothing is to be looked at."""
 
     async def close(self) -> None:
-        await self._sessions.close()
+        self._sessions.close()
         await self._background.close()

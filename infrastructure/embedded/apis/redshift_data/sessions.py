@@ -7,7 +7,7 @@ Source: Amazon Redshift Data API Reference, "ExecuteStatement" (SessionId, Sessi
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -55,13 +55,19 @@ class Session:
 
 
 class Sessions:
-    """All of them. `close` ends a session's connection, `node_of` gives the process that serves its cluster now."""
+    """All of them. `close` ends a session's connection, in a task of `spawn`; `node_of` gives the process that serves
+    its cluster now."""
 
-    def __init__(self, close: Callable[[Session], Awaitable[None]], node_of: Callable[[Session], object]) -> None:
+    def __init__(
+        self,
+        close: Callable[[Session], Coroutine[Any, Any, None]],
+        node_of: Callable[[Session], object],
+        spawn: Callable[[Coroutine[Any, Any, None], str], object],
+    ) -> None:
         self._close = close
+        self._spawn = spawn
         self._node_of = node_of
         self._sessions: dict[str, Session] = {}
-        self._closing: set[asyncio.Task[None]] = set()
 
     def open(self, target: Target, keep_alive_s: int) -> Session:
         """A new one; `Refused` when the cluster has as many as it may."""
@@ -100,12 +106,7 @@ class Sessions:
 
     def _expire(self, session: Session) -> None:
         self.lose(session)
-        task = asyncio.get_running_loop().create_task(self._end(session), name=f"session {session.id}")
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
-    async def _end(self, session: Session) -> None:
-        await self._close(session)
+        self._spawn(self._close(session), f"the end of session {session.id}")
 
     def lose(self, session: Session) -> None:
         """It is closed, and its connection gone."""
@@ -128,9 +129,7 @@ class Sessions:
                 self.lose(session)
             yield session
 
-    async def close(self) -> None:
+    def close(self) -> None:
+        """None of them expires any more."""
         for session in self._sessions.values():
             self.lose(session)
-        for task in tuple(self._closing):
-            task.cancel()
-        await asyncio.gather(*self._closing, return_exceptions=True)

@@ -24,7 +24,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
         "infrastructure.embedded.apis.dynamodb.patches.transactions",
         "infrastructure.embedded.apis.dynamodb.patches.malformed",
     ),
-    "ec2": ("infrastructure.embedded.apis.ec2.patches", "infrastructure.embedded.apis.ec2.rule_changes"),
+    "ec2": ("infrastructure.embedded.apis.ec2.patches",),
     "ecr": ("infrastructure.embedded.apis.ecr.patches",),
     "ecs": ("infrastructure.embedded.apis.ecs.patches",),
     "elasticache": ("infrastructure.embedded.apis.elasticache.patches",),

@@ -257,3 +257,29 @@ async def test_figures_are_filed_under_redshifts_names(state: StateFolder) -> No
         await cloud.settle()
         metrics.collect(1.0, 1002.0)
         assert metrics.store.query(Key.of("AWS/Redshift", "HealthStatus", where), 1002, 1003, 1) == ()
+
+
+async def test_statements_are_counted_on_after_a_pause_and_anew_for_a_namesake(state: StateFolder) -> None:
+    async with redshift(state) as cloud:
+        metrics = cloud.world.context.metrics
+        key = Key.of("AWS/Redshift", "QueriesCompletedPerSecond", {"ClusterIdentifier": CLUSTER})
+
+        def rate(at: int) -> float:
+            metrics.collect(1.0, float(at))
+            return metrics.store.query(key, at, at + 1, 1)[-1][1].total
+
+        await cloud.create()
+        await cloud.run("SELECT 1")
+        await cloud.run("SELECT 2")
+        assert rate(1000) == 2.0
+        cloud.call("PauseCluster", ClusterIdentifier=CLUSTER)
+        await cloud.settle()
+        metrics.collect(1.0, 1001.0)
+        cloud.call("ResumeCluster", ClusterIdentifier=CLUSTER)
+        await cloud.settle()
+        assert rate(1002) == 0.0
+        cloud.call("DeleteCluster", ClusterIdentifier=CLUSTER, SkipFinalClusterSnapshot=True)
+        await cloud.settle()
+        await cloud.create()
+        await cloud.run("SELECT 1")
+        assert rate(1003) == 1.0
