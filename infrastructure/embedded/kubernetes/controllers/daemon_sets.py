@@ -56,10 +56,9 @@ class DaemonSets(ObjectController):
         here: set[str] = set()
         for pod in pods:
             node = _node_of(pod)
-            has_ended = objects.status(pod).get("phase") in ("Succeeded", "Failed")
             if objects.is_deleting(pod):
                 here.add(node)  # its successor comes when it is gone
-            elif has_ended or node not in wanted or node in here:
+            elif objects.has_ended(pod) or node not in wanted or node in here:
                 self._registry.delete(kinds.POD, objects.key(pod))
             else:
                 here.add(node)

@@ -26,7 +26,7 @@ class Room:
 
     @property
     def active(self) -> list[Object]:
-        return [each for each in self.pods if objects.status(each).get("phase") not in ("Succeeded", "Failed")]
+        return [each for each in self.pods if not objects.has_ended(each)]
 
 
 def refusal(pod: Object, room: Room, rooms: Sequence[Room]) -> str:

@@ -72,7 +72,7 @@ class Kubelet(ObjectController):
         if machine is None:
             return None
         if run is None:
-            if objects.status(pod).get("phase") in ("Succeeded", "Failed"):
+            if objects.has_ended(pod):
                 return None
             run = self._runs[key] = PodRun(pod, machine, self._addresses.allocate(), self._around, key)
         return await self._advance(key, pod, run)

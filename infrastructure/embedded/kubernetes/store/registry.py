@@ -165,7 +165,7 @@ class Registry:
         """Only pods are given time, and only those that run, or might."""
         if kind is not kinds.POD or not objects.spec(before).get("nodeName"):
             return 0
-        if objects.status(before).get("phase") in ("Succeeded", "Failed"):
+        if objects.has_ended(before):
             return 0
         own = int(objects.spec(before).get("terminationGracePeriodSeconds", 30))
         return max(how.grace_s if how.grace_s is not None else own, 0)
