@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from infrastructure.embedded.kubernetes.controllers import fitting
-from infrastructure.embedded.kubernetes.controllers.fitting import Room
-from infrastructure.embedded.kubernetes.controllers.nodes import NOT_READY, UNREACHABLE, UNSCHEDULABLE
+from infrastructure.embedded.kubernetes.controllers.fitting import UNSCHEDULABLE, Room
+from infrastructure.embedded.kubernetes.controllers.nodes import NOT_READY, UNREACHABLE
 from infrastructure.embedded.kubernetes.controllers.parts import (
     ObjectController,
     available_at,
