@@ -46,6 +46,15 @@ def make_enterable(folder: Path) -> None:
             each.chmod(0o711)
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, for nobody else to read; a reader sees the former one until then."""
+    draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
 def _remove_forsaken() -> None:
     """Remove what was left of platforms whose state folders are gone."""
     for folder in _ROOTS.glob("[0-9a-f]" * _DIGITS):
@@ -123,7 +132,7 @@ class StateFolder:
     @property
     def kubeconfigs(self) -> tuple[Path, ...]:
         """Those of all clusters."""
-        return tuple(sorted(path for path in self.root.glob("kubeconfig-*") if path.suffix != ".tmp"))
+        return tuple(sorted(self.root.glob("kubeconfig-*")))
 
     @property
     def lease(self) -> Path:
@@ -202,8 +211,4 @@ class PlatformRecord:
 
     def write(self, state: StateFolder) -> None:
         """Whole or not at all: a reader never sees half of it. Nobody else may read it, for it holds keys."""
-        draft = state.platform.with_suffix(".tmp")
-        draft.unlink(missing_ok=True)
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
-        draft.replace(state.platform)
+        write_private(state.platform, (json.dumps(dataclasses.asdict(self), indent=2) + "\n").encode())

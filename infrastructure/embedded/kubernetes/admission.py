@@ -15,7 +15,6 @@ from infrastructure.embedded.kubernetes.store.objects import Draft
 from infrastructure.embedded.kubernetes.store.registry import Registry
 
 _TOLERATED_S = 300
-_HEADLESS = "None"
 
 
 def install(registry: Registry) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import orjson
 
+from infrastructure.state import write_private
+
 
 def write(path: Path, *, name: str, server: str, authority: bytes, token: str) -> None:
     """Whole or not at all, for its owner alone: it holds the token. In JSON, which YAML is."""
@@ -25,8 +27,4 @@ def write(path: Path, *, name: str, server: str, authority: bytes, token: str) -
         "users": [{"name": name, "user": {"token": token}}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
     }
-    draft = path.with_suffix(".tmp")
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
-    draft.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    draft.replace(path)
+    write_private(path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

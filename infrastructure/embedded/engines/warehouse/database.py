@@ -4,7 +4,6 @@ A cursor is never shared between threads. What users write sees no file of the m
 """
 
 import contextlib
-import functools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -178,17 +177,12 @@ def _changed(cursor: Any) -> int:
 
 def _read(sql: str) -> dialect.Statement:
     try:
-        found = _translated(sql)
+        found = dialect.translate(sql)
     except dialect.DialectError as refusal:
         raise Failed("sql", f"ERROR: {refusal}") from refusal
     if len(found) != 1:
         raise Failed("sql", f"ERROR: cannot insert multiple commands into a prepared statement: {len(found)} are given")
     return found[0]
-
-
-@functools.lru_cache(maxsize=512)
-def _translated(sql: str) -> tuple[dialect.Statement, ...]:
-    return dialect.translate(sql)
 
 
 def _failed(problem: duckdb.Error) -> Failed:

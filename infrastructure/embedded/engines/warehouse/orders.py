@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from infrastructure.embedded.engines.warehouse.loading import Plan
+from infrastructure.embedded.engines.warehouse.loading import Plan, literal
 
 if TYPE_CHECKING:  # the daemon reads orders, and shall not import the dialect
     from infrastructure.embedded.engines.warehouse.dialect import Copy, Unload
@@ -120,12 +120,8 @@ def _copy_out(unload: "Unload", query: str) -> str:
     escape = "\\" if unload.escape else quote
     header = str(unload.header).lower()
     texts = {"DELIMITER": unload.delimiter, "NULL": unload.null_as, "QUOTE": quote, "ESCAPE": escape}
-    options = ", ".join(f"{name} {_text(text)}" for name, text in texts.items())
+    options = ", ".join(f"{name} {literal(text)}" for name, text in texts.items())
     return f"COPY ({query}) TO '{FILE}' (FORMAT csv, HEADER {header}, {options}{forced})"
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 _PICTURE = re.compile("YYYY|HH24|HH12|HH|MON|MM|DD|MI|SS|US|MS|AM|PM|%", re.IGNORECASE)

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from infrastructure.embedded.engines.warehouse.loading import literal
+
 _SKIPPED = r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/"""
 _WRITTEN = re.compile(_SKIPPED + r" | :: | (?<![:\w]):([A-Za-z_]\w*)", re.VERBOSE | re.DOTALL)
 _READ = re.compile(_SKIPPED + r" | \$([A-Za-z_]\w*)", re.VERBOSE | re.DOTALL)
@@ -17,5 +19,5 @@ def bound(sql: str, parameters: Sequence[Mapping[str, str]]) -> str:
     """The text with each parameter as a literal: its type follows from where it stands, as on Redshift."""
     if not parameters:
         return sql
-    values = {each["name"]: "'" + each["value"].replace("'", "''") + "'" for each in parameters}
+    values = {each["name"]: literal(each["value"]) for each in parameters}
     return _READ.sub(lambda found: values.get(found[1], found[0]) if found[1] else found[0], sql)

@@ -12,6 +12,7 @@ from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import objects, selectors
 from infrastructure.embedded.kubernetes.store.objects import Key, Object
+from infrastructure.embedded.kubernetes.store.selectors import Matches
 from infrastructure.embedded.kubernetes.store.store import Change
 
 _FORGOTTEN_S = 120.0
@@ -30,12 +31,13 @@ class Budgets(ObjectController):
             return
         about = change.object
         for budget in self._store.all(kinds.BUDGET.id, objects.namespace(about)):
-            if change.kind != kinds.POD.id or _covers(budget, about):
+            if change.kind != kinds.POD.id or _coverage(budget)(about):
                 yield objects.key(budget)
 
     def follow(self, of: Object) -> float | None:
         every = self._store.all(kinds.POD.id, objects.namespace(of))
-        pods = [each for each in every if _covers(of, each) and is_active(each)]
+        covers = _coverage(of)
+        pods = [each for each in every if covers(each) and is_active(each)]
         disrupted, wait_s = self._disrupted(of, {objects.name(each): each for each in pods})
         healthy = sum(is_ready(each) and objects.name(each) not in disrupted for each in pods)
         expected, desired = self._wanted(of, pods)
@@ -99,5 +101,7 @@ class Budgets(ObjectController):
         return self._top(parent) if parent is not None else of
 
 
-def _covers(budget: Object, pod: Object) -> bool:
-    return selectors.of_selector(objects.spec(budget).get("selector"))(objects.labels(pod))
+def _coverage(budget: Object) -> Matches:
+    """Which pods it is about."""
+    chosen = selectors.of_selector(objects.spec(budget).get("selector"))
+    return lambda pod: chosen(objects.labels(pod))

@@ -6,6 +6,7 @@ Source: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
+from infrastructure.embedded.kubernetes.controllers.jobs import has_ended
 from infrastructure.embedded.kubernetes.controllers.parts import ObjectController
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
@@ -63,7 +64,7 @@ class CronJobs(ObjectController):
         deadline = spec.get("startingDeadlineSeconds")
         if deadline is not None and now - due > deadline:
             return False
-        active = [each for each in jobs if not _has_ended(each)]
+        active = [each for each in jobs if not has_ended(each)]
         if active and spec["concurrencyPolicy"] == "Forbid":
             told = "Not starting job because prior execution is running and concurrency policy is Forbid"
             self._parts.events.tell(of, "JobAlreadyActive", told, source=_SOURCE)
@@ -101,14 +102,10 @@ class CronJobs(ObjectController):
             {"apiVersion": "batch/v1", "kind": "Job", "name": objects.name(each), "namespace": objects.namespace(each)}
             | {"uid": objects.uid(each)}
             for each in jobs
-            if not _has_ended(each)
+            if not has_ended(each)
         ]
         done = [objects.status(each).get("completionTime") for each in jobs if objects.is_true(each, "Complete")]
         last = max(filter(None, done), default=None)
         status |= {"active": active} if active else {}
         status |= {"lastSuccessfulTime": last} if last else {}
         self._registry.set_status(kinds.CRON_JOB, of, status)
-
-
-def _has_ended(job: Object) -> bool:
-    return objects.is_true(job, "Complete") or objects.is_true(job, "Failed")

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from infrastructure.embedded.kubernetes.controllers import fitting
-from infrastructure.embedded.kubernetes.controllers.fitting import Room
-from infrastructure.embedded.kubernetes.controllers.nodes import NOT_READY, UNREACHABLE, UNSCHEDULABLE
+from infrastructure.embedded.kubernetes.controllers.fitting import UNSCHEDULABLE, Room
+from infrastructure.embedded.kubernetes.controllers.nodes import NOT_READY, UNREACHABLE
 from infrastructure.embedded.kubernetes.controllers.parts import (
     ObjectController,
     available_at,
@@ -56,10 +56,9 @@ class DaemonSets(ObjectController):
         here: set[str] = set()
         for pod in pods:
             node = _node_of(pod)
-            has_ended = objects.status(pod).get("phase") in ("Succeeded", "Failed")
             if objects.is_deleting(pod):
                 here.add(node)  # its successor comes when it is gone
-            elif has_ended or node not in wanted or node in here:
+            elif objects.has_ended(pod) or node not in wanted or node in here:
                 self._registry.delete(kinds.POD, objects.key(pod))
             else:
                 here.add(node)

@@ -19,6 +19,7 @@ from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Draft, Key, Object
+from infrastructure.embedded.kubernetes.store.registry import ALPHABET
 from infrastructure.embedded.kubernetes.store.store import Change
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -26,7 +27,6 @@ HASH = "pod-template-hash"
 _DESIRED = "deployment.kubernetes.io/desired-replicas"
 _MOST = "deployment.kubernetes.io/max-replicas"
 _NOT_COPIED = frozenset({"kubectl.kubernetes.io/last-applied-configuration", REVISION, _DESIRED, _MOST})
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _SOURCE = "deployment-controller"
 
 
@@ -229,7 +229,7 @@ def _plain(template: Object) -> dict[str, Any]:
 
 def _hash(template: Object) -> str:
     digest = hashlib.sha256(orjson.dumps(_plain(template), option=orjson.OPT_SORT_KEYS)).digest()
-    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:10])
+    return "".join(ALPHABET[byte % len(ALPHABET)] for byte in digest[:10])
 
 
 def _annotate(made: Draft, new: Mapping[str, str]) -> None:

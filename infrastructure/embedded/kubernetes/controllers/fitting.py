@@ -14,6 +14,7 @@ from infrastructure.embedded.kubernetes.store import objects, quantity, selector
 from infrastructure.embedded.kubernetes.store.objects import Object
 
 ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
+UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 _MEASURED = ("cpu", "memory")
 
 
@@ -26,13 +27,13 @@ class Room:
 
     @property
     def active(self) -> list[Object]:
-        return [each for each in self.pods if objects.status(each).get("phase") not in ("Succeeded", "Failed")]
+        return [each for each in self.pods if not objects.has_ended(each)]
 
 
 def refusal(pod: Object, room: Room, rooms: Sequence[Room]) -> str:
     """Why the pod may not go there, in the scheduler's words; empty when it may."""
     spec, node = objects.spec(pod), room.node
-    if objects.spec(node).get("unschedulable") and not _tolerates(pod, _UNSCHEDULABLE):
+    if objects.spec(node).get("unschedulable") and not _tolerates(pod, _CORDON):
         return "node(s) were unschedulable"
     taint = untolerated(pod, node, ("NoSchedule", "NoExecute"))
     if taint is not None:
@@ -63,7 +64,7 @@ def best(pod: Object, fitting: Sequence[Room], rooms: Sequence[Room]) -> Room:
 
 # --- taints -----------------------------------------------------------------------------------------------------------
 
-_UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+_CORDON = {"key": UNSCHEDULABLE, "effect": "NoSchedule"}
 
 
 def untolerated(pod: Object, node: Object, effects: Sequence[str]) -> Mapping[str, Any] | None:

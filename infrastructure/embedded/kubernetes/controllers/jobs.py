@@ -29,6 +29,11 @@ def admit(made: Draft) -> None:
         made["spec"]["selector"] = {"matchLabels": {f"{_LABELS}controller-uid": uid}}
 
 
+def has_ended(job: Object) -> bool:
+    """Whether it makes no more pods, having succeeded or failed."""
+    return objects.is_true(job, "Complete") or objects.is_true(job, "Failed")
+
+
 class Jobs(ObjectController):
     """Makes the pods, counts how they ended."""
 
@@ -39,7 +44,7 @@ class Jobs(ObjectController):
         return self._owner_keys(change) if change.kind == kinds.POD.id else ()
 
     def follow(self, of: Object) -> float | None:
-        if objects.is_true(of, "Complete") or objects.is_true(of, "Failed"):
+        if has_ended(of):
             return self._expire(of)
         pods, spec = self._parts.pods_of(of), objects.spec(of)
         ended = {

@@ -21,7 +21,6 @@ from infrastructure.embedded.kubernetes.store.registry import Deletion
 from infrastructure.embedded.kubernetes.store.store import Change
 
 UNREACHABLE, NOT_READY = "node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"
-UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 _GRACE_S = 50.0
 """Of a heartbeat that is late (node-monitor-grace-period)."""
 _LEAST_GRACE_S = 3.0
@@ -111,9 +110,9 @@ class Nodes(ObjectController):
             key = UNREACHABLE if state == "Unknown" else NOT_READY
             wanted += [(key, "NoSchedule"), *([(key, "NoExecute")] if ready is not None else [])]
         if objects.spec(of).get("unschedulable"):
-            wanted.append((UNSCHEDULABLE, "NoSchedule"))
+            wanted.append((fitting.UNSCHEDULABLE, "NoSchedule"))
         former = objects.spec(of).get("taints") or []
-        kept = [each for each in former if each["key"] not in (UNREACHABLE, NOT_READY, UNSCHEDULABLE)]
+        kept = [each for each in former if each["key"] not in (UNREACHABLE, NOT_READY, fitting.UNSCHEDULABLE)]
         known = {(each["key"], each["effect"]): each for each in former}
         new = [
             known.get(each) or {"key": each[0], "effect": each[1], "timeAdded": self._registry.now} for each in wanted

@@ -252,7 +252,7 @@ class ObjectController:
 
 def is_active(pod: Object) -> bool:
     """Whether it counts as one of those that are wanted: it has not ended and is not about to."""
-    return not objects.is_deleting(pod) and objects.status(pod).get("phase") not in ("Succeeded", "Failed")
+    return not objects.is_deleting(pod) and not objects.has_ended(pod)
 
 
 def is_ready(pod: Object) -> bool:

@@ -41,7 +41,7 @@ class ReplicaSets(ObjectController):
         if not objects.is_deleting(of):
             if missing > 0:
                 problem = self._make(of, min(missing, _BATCH))
-            else:
+            elif missing < 0:
                 self._remove(of, pods, -missing)
         wait_s = self._count(of, problem)
         return 0.0 if missing > _BATCH and not problem else wait_s

@@ -20,7 +20,7 @@ def progress(
     of: Object, sets: Sequence[Object], new: Object | None, now: float, pace: Pace
 ) -> tuple[Draft, float | None]:
     """The status, and the seconds until the update would be given up."""
-    counts = _counts(of, sets, new)
+    counts = _counts(sets, new)
     stamp = objects.stamp(now)
     conditions: list[Any] = list(objects.status(of).get("conditions") or ())
     conditions = objects.with_condition(conditions, _available(of, counts), stamp)
@@ -35,7 +35,7 @@ def progress(
     return {**{name: value for name, value in counts.items() if value}, **observed}, wait_s
 
 
-def _counts(of: Object, sets: Sequence[Object], new: Object | None) -> dict[str, int]:
+def _counts(sets: Sequence[Object], new: Object | None) -> dict[str, int]:
     def total(name: str) -> int:
         return sum(objects.status(each).get(name, 0) for each in sets)
 

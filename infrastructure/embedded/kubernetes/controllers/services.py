@@ -36,7 +36,7 @@ class Services(ObjectController):
         if not objects.spec(of).get("selector") or objects.is_deleting(of):
             return None
         pods = [each for each in self._store.all(kinds.POD.id, objects.namespace(of)) if _selects(of, each)]
-        shown = [each for each in pods if objects.status(each).get("podIP") and not _has_ended(each)]
+        shown = [each for each in pods if objects.status(each).get("podIP") and not objects.has_ended(each)]
         ports = objects.spec(of).get("ports") or ()
         made = {
             "addressType": "IPv4",
@@ -87,10 +87,6 @@ class Services(ObjectController):
 def _selects(service: Object, pod: Object) -> bool:
     wanted: Mapping[str, Any] = objects.spec(service).get("selector") or {}
     return bool(wanted) and all(objects.labels(pod).get(key) == value for key, value in wanted.items())
-
-
-def _has_ended(pod: Object) -> bool:
-    return objects.status(pod).get("phase") in ("Succeeded", "Failed")
 
 
 def _number(port: Mapping[str, Any], pods: Iterable[Object]) -> int:

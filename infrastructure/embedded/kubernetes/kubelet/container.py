@@ -16,7 +16,7 @@ from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Draft
 
-FIRST_BACKOFF_S, MOST_BACKOFF_S = 10.0, 300.0
+_FIRST_BACKOFF_S, _MOST_BACKOFF_S = 10.0, 300.0
 _SIGNALLED = 128
 CREATING = ("ContainerCreating", "")
 INITIALISING = ("PodInitializing", "")
@@ -77,11 +77,19 @@ class Container:
         """Let it wait before it comes again: not at all the first time, then 10 s, 20 s, up to 5 min, by the clock of
         `scale`; one that ran for twice the longest wait begins anew.
         """
-        if at - self.started_at > 2 * MOST_BACKOFF_S * scale:
+        if at - self.started_at > 2 * _MOST_BACKOFF_S * scale:
             self.backoff_s = 0.0
         self.retry_at = at + self.backoff_s
-        self.backoff_s = min(max(self.backoff_s * 2, FIRST_BACKOFF_S * scale), MOST_BACKOFF_S * scale)
+        self.backoff_s = self._longer(scale)
         self.last, self.restarts = self.ended, self.restarts + 1
+
+    def hold_off(self, at: float, scale: float) -> None:
+        """Let it wait before it is tried again, as it could not start: 10 s, 20 s, up to 5 min, by the same clock."""
+        self.backoff_s = self._longer(scale)
+        self.retry_at = at + self.backoff_s
+
+    def _longer(self, scale: float) -> float:
+        return min(max(self.backoff_s * 2, _FIRST_BACKOFF_S * scale), _MOST_BACKOFF_S * scale)
 
     def stop_probes(self) -> None:
         for task in self.tasks:

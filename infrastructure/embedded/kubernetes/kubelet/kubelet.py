@@ -4,7 +4,6 @@ One controller stands for the kubelets of all nodes: its objects are the pods. A
 with it and writes nothing any more.
 """
 
-import logging
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,8 +21,6 @@ from infrastructure.embedded.kubernetes.store.store import Change
 
 if TYPE_CHECKING:
     from infrastructure.embedded.kubernetes.kubelet.machine import Machine
-
-_log = logging.getLogger(__name__)
 
 
 class Kubelet(ObjectController):
@@ -75,7 +72,7 @@ class Kubelet(ObjectController):
         if machine is None:
             return None
         if run is None:
-            if objects.status(pod).get("phase") in ("Succeeded", "Failed"):
+            if objects.has_ended(pod):
                 return None
             run = self._runs[key] = PodRun(pod, machine, self._addresses.allocate(), self._around, key)
         return await self._advance(key, pod, run)

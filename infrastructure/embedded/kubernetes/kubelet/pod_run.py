@@ -170,8 +170,7 @@ class PodRun:
         shown = "ImagePullBackOff" if reason == "ErrImagePull" and is_again else reason
         told = f'Back-off pulling image "{each.spec["image"]}": {message}' if shown != reason else message
         each.waiting = (shown, told)
-        each.backoff_s = self._scaled(min(max(each.backoff_s / self._scale * 2, 10.0), 300.0))
-        each.retry_at = self._around.clock() + each.backoff_s
+        each.hold_off(self._around.clock(), self._scale)
         self._tell(each, "Failed", message, warning=True)
 
     def _spec(self, each: Container) -> ProcessSpec:
@@ -186,9 +185,6 @@ class PodRun:
     @property
     def _scale(self) -> float:
         return 1.0 / self._around.pace.speedup
-
-    def _scaled(self, seconds: float) -> float:
-        return seconds * self._scale
 
     # --- while it runs ------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,6 @@ from typing import Literal
 _WORD = re.compile(
     r"(?P<shape>[\[{]*)(?P<type>\w+)(?:~(?P<merge>\w*))?(?P<retain>\^)?(?P<map>@[\w,]*)?(?P<need>!)?(?:=(?P<number>[\d.]+))?"
 )
-SCALARS = frozenset({"string", "integer", "number", "boolean", "bytes", "quantity", "intorstring", "time", "any"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

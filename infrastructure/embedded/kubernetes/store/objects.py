@@ -81,6 +81,11 @@ def is_deleting(of: Object) -> bool:
     return meta(of).get("deletionTimestamp") is not None
 
 
+def has_ended(pod: Object) -> bool:
+    """Whether a pod is over: none of its containers runs or comes again."""
+    return status(pod).get("phase") in ("Succeeded", "Failed")
+
+
 def owner(of: Object) -> Mapping[str, Any] | None:
     """The reference to what controls it."""
     references: Iterable[Mapping[str, Any]] = meta(of).get("ownerReferences") or ()

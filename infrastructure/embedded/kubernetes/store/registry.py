@@ -20,7 +20,7 @@ from infrastructure.embedded.kubernetes.store import errors, objects, rules
 from infrastructure.embedded.kubernetes.store.objects import Draft, Key, Object
 from infrastructure.embedded.kubernetes.store.store import Store
 
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """Of generated names: no vowels, so that no words come of it (k8s.io/apimachinery, pkg/util/rand)."""
 _RANDOM = 5
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
@@ -66,7 +66,7 @@ class Registry:
         for name in (*_OURS, "resourceVersion"):
             meta.pop(name, None)
         if not meta.get("name") and meta.get("generateName"):
-            meta["name"] = meta["generateName"] + "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM))
+            meta["name"] = meta["generateName"] + "".join(secrets.choice(ALPHABET) for _ in range(_RANDOM))
         meta |= {"uid": objects.new_uid(), "creationTimestamp": self.now}
         if kind.has_generation:
             meta["generation"] = 1
@@ -165,7 +165,7 @@ class Registry:
         """Only pods are given time, and only those that run, or might."""
         if kind is not kinds.POD or not objects.spec(before).get("nodeName"):
             return 0
-        if objects.status(before).get("phase") in ("Succeeded", "Failed"):
+        if objects.has_ended(before):
             return 0
         own = int(objects.spec(before).get("terminationGracePeriodSeconds", 30))
         return max(how.grace_s if how.grace_s is not None else own, 0)

@@ -31,9 +31,8 @@ def load(cursor: Any, insert: str, plan: Plan) -> dict[str, Any]:
     changed = 0
     if not plan.is_dry:
         values = ", ".join(value_of(each, plan) for each in columns)
-        cursor.execute(
-            f"{insert} SELECT {values} FROM {RAW} WHERE NOT ({is_bad(columns, plan)}) ORDER BY {quoted(LINE)}"
-        )
+        good = f" WHERE NOT ({is_bad(columns, plan)})" if bad else ""
+        cursor.execute(f"{insert} SELECT {values} FROM {RAW}{good} ORDER BY {quoted(LINE)}")
         changed = int(cursor.fetchone()[0])
     cursor.execute(f"DROP TABLE {RAW}")
     return {"failed": False, "changed": changed, "errors": errors[:MOST_SHOWN]}
