@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from plugins.books.readers import Cloud, scan
+from services.analytics.leases import SHARD_END, TRIM_HORIZON
 
 _LIMIT = 1000
-_TRIM_HORIZON, _SHARD_END = "TRIM_HORIZON", "SHARD_END"
-"""Checkpoints that are no sequence numbers."""
 
 
 def unread(cloud: Cloud) -> int:
@@ -16,8 +15,8 @@ def unread(cloud: Cloud) -> int:
     done = {
         item["leaseKey"]["S"]: item["checkpoint"]["S"] for item in scan(cloud, cloud.output("StreamLeaseTableName"))
     }
-    places = ((shard, done.get(shard, _TRIM_HORIZON)) for shard in _shards(kinesis, stream))
-    return sum(_after(kinesis, stream, shard, place) for shard, place in places if place != _SHARD_END)
+    places = ((shard, done.get(shard, TRIM_HORIZON)) for shard in _shards(kinesis, stream))
+    return sum(_after(kinesis, stream, shard, place) for shard, place in places if place != SHARD_END)
 
 
 def _shards(kinesis: Any, stream: str) -> Iterator[str]:
@@ -26,8 +25,8 @@ def _shards(kinesis: Any, stream: str) -> Iterator[str]:
 
 
 def _after(kinesis: Any, stream: str, shard: str, checkpoint: str) -> int:
-    place: Mapping[str, str] = {"ShardIteratorType": _TRIM_HORIZON}
-    if checkpoint != _TRIM_HORIZON:
+    place: Mapping[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
+    if checkpoint != TRIM_HORIZON:
         place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": checkpoint}
     iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, **place)["ShardIterator"]
     return len(kinesis.get_records(ShardIterator=iterator, Limit=_LIMIT)["Records"])
