@@ -1,9 +1,8 @@
 """Records of the order stream that no worker has dealt with yet, by the checkpoints of the workers' leases."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-from plugins.books.readers import Cloud, scan
+from plugins.books.readers import Cloud, scan, shards_of
 from services.analytics.leases import SHARD_END, TRIM_HORIZON
 
 _LIMIT = 1000
@@ -15,17 +14,12 @@ def unread(cloud: Cloud) -> int:
     done = {
         item["leaseKey"]["S"]: item["checkpoint"]["S"] for item in scan(cloud, cloud.output("StreamLeaseTableName"))
     }
-    places = ((shard, done.get(shard, TRIM_HORIZON)) for shard in _shards(kinesis, stream))
+    places = ((shard, done.get(shard, TRIM_HORIZON)) for shard in shards_of(kinesis, stream))
     return sum(_after(kinesis, stream, shard, place) for shard, place in places if place != SHARD_END)
 
 
-def _shards(kinesis: Any, stream: str) -> Iterator[str]:
-    pages = kinesis.get_paginator("list_shards").paginate(StreamName=stream)
-    return (shard["ShardId"] for page in pages for shard in page["Shards"])
-
-
 def _after(kinesis: Any, stream: str, shard: str, checkpoint: str) -> int:
-    place: Mapping[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
+    place: dict[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
     if checkpoint != TRIM_HORIZON:
         place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": checkpoint}
     iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, **place)["ShardIterator"]
