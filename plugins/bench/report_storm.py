@@ -4,14 +4,14 @@ Right is what the same report answers when it is asked alone.
 """
 
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
+from plugins.bench.shared import FigureOfRuns, SharedRuns
 from plugins.slo import nearest_rank
 from services.analytics.reports import DRAW, DROP, Report, fingerprint, rows_of, statements, written
 
@@ -56,22 +56,16 @@ class _Warehouse:
         return fingerprint(written(rows_of([record for page in pages for record in page["Records"]])))
 
 
-class StormRuns:
-    """The runs, shared by the figures: whoever needs more of them makes them."""
+class StormRuns(SharedRuns[_Run]):
+    """Each with its answers compared. Asked alone once for all runs: the quarter is the same whenever it is drawn."""
 
     def __init__(self) -> None:
-        self._runs: list[_Run] = []
+        super().__init__()
         self._alone: tuple[Report, ...] = ()
 
-    def take(self, platform: Platform, count: int) -> Iterator[_Run]:
-        for number in range(count):
-            if number >= len(self._runs):
-                self._runs.append(self._run(_Warehouse(platform)))
-            yield self._runs[number]
-
-    def _run(self, warehouse: _Warehouse) -> _Run:
-        """Asked alone once for all runs: the quarter is drawn by arithmetic, the same whenever it is drawn."""
-        reports = statements()
+    def make(self, platform: Platform | None) -> _Run:
+        assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
+        warehouse, reports = _Warehouse(platform), statements()
         warehouse.ended(warehouse.ask(DRAW))
         try:
             run, answers = _storm(warehouse, reports)
@@ -83,25 +77,7 @@ class StormRuns:
         return run
 
 
-class _FigureOfStorms(ABC):
-    """One number of each run."""
-
-    needs_platform: ClassVar[bool] = True
-
-    def __init__(self, runs: StormRuns) -> None:
-        self._runs = runs
-
-    def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
-        assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
-        for run in self._runs.take(platform, repeats):
-            yield self.read(run)
-
-    @abstractmethod
-    def read(self, run: _Run) -> float:
-        """The number, in the figure's unit."""
-
-
-class ReportStormRate(_FigureOfStorms):
+class ReportStormRate(FigureOfRuns[_Run]):
     """Reports answered a second, of 500 that were asked at once."""
 
     name: ClassVar[str] = "report_storm_rate"
@@ -111,7 +87,7 @@ class ReportStormRate(_FigureOfStorms):
         return run.rate
 
 
-class ReportQueueTime(_FigureOfStorms):
+class ReportQueueTime(FigureOfRuns[_Run]):
     """How long they waited for their turn: the p99 of 500."""
 
     name: ClassVar[str] = "report_queue_p99"
@@ -121,7 +97,7 @@ class ReportQueueTime(_FigureOfStorms):
         return nearest_rank(sorted(run.queued_ms), 0.99) or 0.0
 
 
-class ReportRunTime(_FigureOfStorms):
+class ReportRunTime(FigureOfRuns[_Run]):
     """How long they then ran: the p99 of 500."""
 
     name: ClassVar[str] = "report_run_p99"
