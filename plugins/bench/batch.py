@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, ClassVar
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
 from plugins.bench.figure import NotMeasurableHere
+from plugins.bench.shared import FigureOfRuns, SharedRuns
 
 CUSTOMERS = 10_000_000
 SEED = 1_000_003
@@ -50,23 +50,19 @@ class Measured:
             raise EnvironmentFault(f"the batch printed no result, but {line[:200]!r}") from wrong
 
 
-class BatchRuns:
-    """The runs, shared by the figures: whoever needs more of them makes them. Java, where there is one, takes its turn
-    right after each of ours, so that what else the machine does meets both.
-    """
+Both = tuple[Measured, Measured | None]
+"""Of ours, and of Java's where there is one."""
+
+
+class BatchRuns(SharedRuns[Both]):
+    """Java, where there is one, takes its turn right after each of ours: what else the machine does meets both."""
 
     def __init__(self) -> None:
-        self._runs: list[tuple[Measured, Measured | None]] = []
+        super().__init__()
         self._folder = ""
 
-    def take(self, count: int) -> Iterator[tuple[Measured, Measured | None]]:
-        """`count` of ours, each with Java's."""
-        for number in range(count):
-            if number >= len(self._runs):
-                self._runs.append(self._run())
-            yield self._runs[number]
-
-    def _run(self) -> tuple[Measured, Measured | None]:
+    def make(self, platform: Platform | None) -> Both:
+        del platform
         if not self._folder:
             self._folder = tempfile.mkdtemp(prefix="cafe-batch-")
             atexit.register(shutil.rmtree, self._folder)
@@ -79,42 +75,26 @@ class BatchRuns:
         return ours, _measured((java, str(_JAVA), self._folder, str(SEED), str(CUSTOMERS), str(ROUNDS)))
 
 
-class _FigureOfRuns(ABC):
-    """One number of each run."""
-
-    needs_platform: ClassVar[bool] = False
-
-    def __init__(self, runs: BatchRuns) -> None:
-        self._runs = runs
-
-    def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
-        del platform
-        for run, _ in self._runs.take(repeats):
-            yield self.read(run)
-
-    @abstractmethod
-    def read(self, run: Measured) -> float:
-        """The number, in the figure's unit."""
-
-
-class BatchRate(_FigureOfRuns):
+class BatchRate(FigureOfRuns[Both]):
     """Customers recalculated a second on all cores."""
 
     name: ClassVar[str] = "batch_rate"
     unit: ClassVar[str] = "customers/s"
+    needs_platform: ClassVar[bool] = False
 
-    def read(self, run: Measured) -> float:
-        return run.rate
+    def read(self, run: Both) -> float:
+        return run[0].rate
 
 
-class BatchMemory(_FigureOfRuns):
+class BatchMemory(FigureOfRuns[Both]):
     """The most memory of all its processes together, what they share counted in each: the true use is lower."""
 
     name: ClassVar[str] = "batch_memory"
     unit: ClassVar[str] = "MB"
+    needs_platform: ClassVar[bool] = False
 
-    def read(self, run: Measured) -> float:
-        return run.peak_bytes / 1e6
+    def read(self, run: Both) -> float:
+        return run[0].peak_bytes / 1e6
 
 
 class BatchAgainstJava:
@@ -128,9 +108,8 @@ class BatchAgainstJava:
         self._runs = runs
 
     def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
-        del platform
         java_of(os.environ)
-        for ours, javas in self._runs.take(repeats):
+        for ours, javas in self._runs.take(platform, repeats):
             if javas is not None:
                 yield ratio(ours, javas)
 

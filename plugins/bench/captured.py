@@ -1,8 +1,6 @@
 """Orders from POST to captured, at a fixed offered rate for half a minute: one run, two figures."""
 
 import tempfile
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,6 +8,7 @@ from typing import ClassVar
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
 from plugins.bench.offered import all_answered
+from plugins.bench.shared import FigureOfRuns, SharedRuns
 from plugins.books.captures import CaptureTimeline, CaptureWindow, read_captures
 from plugins.books.settling import settle
 from plugins.load.capacity import offer
@@ -28,39 +27,15 @@ class _Run:
     """Age of the oldest message of the payment queue, at its highest."""
 
 
-class CapturedRuns:
-    """The runs, shared by the figures: whoever needs more of them makes them."""
+class CapturedRuns(SharedRuns[_Run]):
+    """Half a minute of orders each."""
 
-    def __init__(self) -> None:
-        self._runs: list[_Run] = []
-
-    def take(self, platform: Platform, count: int) -> Iterator[_Run]:
-        """`count` runs on `platform`, made where there are not so many yet."""
-        for number in range(count):
-            if number >= len(self._runs):
-                self._runs.append(_run(platform))
-            yield self._runs[number]
-
-
-class _FigureOfRuns(ABC):
-    """One number of each run."""
-
-    needs_platform: ClassVar[bool] = True
-
-    def __init__(self, runs: CapturedRuns) -> None:
-        self._runs = runs
-
-    def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
+    def make(self, platform: Platform | None) -> _Run:
         assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
-        for run in self._runs.take(platform, repeats):
-            yield self.read(run)
-
-    @abstractmethod
-    def read(self, run: _Run) -> float:
-        """The number, in the figure's unit."""
+        return _run(platform)
 
 
-class OrdersCapturedRate(_FigureOfRuns):
+class OrdersCapturedRate(FigureOfRuns[_Run]):
     """Payments captured a second over thirty seconds, after three of warming up, while orders keep coming."""
 
     name: ClassVar[str] = "orders_captured_rate"
@@ -73,7 +48,7 @@ class OrdersCapturedRate(_FigureOfRuns):
         return rate
 
 
-class PaymentQueueAge(_FigureOfRuns):
+class PaymentQueueAge(FigureOfRuns[_Run]):
     """How long the oldest order had waited in the payment queue, at its worst, in each run: bounded, or it piles up."""
 
     name: ClassVar[str] = "payment_queue_age"

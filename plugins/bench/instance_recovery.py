@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
+from plugins.chaos import ecs, workers, zones
 from services.catalog import services_on
 
 _SERVICE = services_on("ec2")[0]
@@ -33,14 +34,9 @@ class InstanceRecovery:
 
 def serving(platform: Platform) -> frozenset[str]:
     """The group's instances that are in service, and get requests."""
-    name = platform.output(_SERVICE.key("AutoScalingGroupName"))
-    groups = platform.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
-    members = groups["AutoScalingGroups"][0]["Instances"]
-    health = platform.client("elbv2").describe_target_health(
-        TargetGroupArn=platform.output(_SERVICE.key("TargetGroupArn"))
-    )["TargetHealthDescriptions"]
-    healthy = {each["Target"]["Id"] for each in health if each["TargetHealth"]["State"] == "healthy"}
-    return frozenset(m["InstanceId"] for m in members if m["LifecycleState"] == "InService") & healthy
+    group = zones.group(platform, platform.output(_SERVICE.key("AutoScalingGroupName")))
+    healthy = ecs.healthy(platform, platform.output(_SERVICE.key("TargetGroupArn")))
+    return frozenset(workers.in_service(group)) & {target.rpartition(":")[0] for target in healthy}
 
 
 def _until_replaced(platform: Platform, gone: str, count: int, since: float) -> None:

@@ -4,19 +4,22 @@ Right is what the same report answers when it is asked alone.
 """
 
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
+from plugins.bench.shared import FigureOfRuns, SharedRuns
+from plugins.books.warehouse import Warehouse
 from plugins.slo import nearest_rank
 from services.analytics.reports import DRAW, DROP, Report, fingerprint, rows_of, statements, written
 
 _THREADS = 32
-_WAIT_S = 30
+_PATIENCE_S = 300
+"""The last of 500 waits for all that are before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,66 +31,28 @@ class _Run:
     ran_ms: tuple[float, ...]
 
 
-class _Warehouse:
-    """The platform's, by the Data API."""
-
-    def __init__(self, platform: Platform) -> None:
-        self._client = platform.client("redshift-data")
-        self._where = {
-            "ClusterIdentifier": platform.output("WarehouseClusterIdentifier"),
-            "Database": platform.output("WarehouseDatabaseName"),
-            "SecretArn": platform.output("WarehouseSecretArn"),
-        }
-
-    def ask(self, sql: str) -> str:
-        return str(self._client.execute_statement(Sql=sql, **self._where)["Id"])
-
-    def ended(self, statement: str) -> Mapping[str, Any]:
-        """Its description once it has ended well; `EnvironmentFault`."""
-        described = self._client.describe_statement(Id=statement, WaitTimeSeconds=_WAIT_S)
-        while described["Status"] in ("SUBMITTED", "PICKED", "STARTED"):
-            described = self._client.describe_statement(Id=statement, WaitTimeSeconds=_WAIT_S)
-        if described["Status"] != "FINISHED":
-            raise EnvironmentFault(f"a report is {described['Status']}: {described.get('Error')}")
-        return dict(described)
-
-    def report(self, statement: str) -> Report:
-        pages = self._client.get_paginator("get_statement_result").paginate(Id=statement)
-        return fingerprint(written(rows_of([record for page in pages for record in page["Records"]])))
-
-
-class StormRuns:
-    """The runs, shared by the figures: whoever needs more of them makes them."""
+class StormRuns(SharedRuns[_Run]):
+    """Each with its answers compared. Asked alone once for all runs: the quarter is the same whenever it is drawn."""
 
     def __init__(self) -> None:
-        self._runs: list[_Run] = []
+        super().__init__()
+        self._alone: tuple[Report, ...] = ()
 
-    def take(self, platform: Platform, count: int) -> Iterator[_Run]:
-        for number in range(count):
-            if number >= len(self._runs):
-                self._runs.append(_run(_Warehouse(platform)))
-            yield self._runs[number]
-
-
-class _FigureOfStorms(ABC):
-    """One number of each run."""
-
-    needs_platform: ClassVar[bool] = True
-
-    def __init__(self, runs: StormRuns) -> None:
-        self._runs = runs
-
-    def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
+    def make(self, platform: Platform | None) -> _Run:
         assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
-        for run in self._runs.take(platform, repeats):
-            yield self.read(run)
+        warehouse, reports = Warehouse(platform), statements()
+        _ended(warehouse, warehouse.ask(DRAW))
+        try:
+            run, answers = _storm(warehouse, reports)
+            self._alone = self._alone or tuple(_alone(warehouse, report) for report in reports)
+        finally:
+            _ended(warehouse, warehouse.ask(DROP))
+        if wrong := [sql for sql, one, other in zip(reports, answers, self._alone, strict=True) if one != other]:
+            raise EnvironmentFault(f"{len(wrong)} of {len(reports)} answers differ from those given alone: {wrong[0]}")
+        return run
 
-    @abstractmethod
-    def read(self, run: _Run) -> float:
-        """The number, in the figure's unit."""
 
-
-class ReportStormRate(_FigureOfStorms):
+class ReportStormRate(FigureOfRuns[_Run]):
     """Reports answered a second, of 500 that were asked at once."""
 
     name: ClassVar[str] = "report_storm_rate"
@@ -97,7 +62,7 @@ class ReportStormRate(_FigureOfStorms):
         return run.rate
 
 
-class ReportQueueTime(_FigureOfStorms):
+class ReportQueueTime(FigureOfRuns[_Run]):
     """How long they waited for their turn: the p99 of 500."""
 
     name: ClassVar[str] = "report_queue_p99"
@@ -107,7 +72,7 @@ class ReportQueueTime(_FigureOfStorms):
         return nearest_rank(sorted(run.queued_ms), 0.99) or 0.0
 
 
-class ReportRunTime(_FigureOfStorms):
+class ReportRunTime(FigureOfRuns[_Run]):
     """How long they then ran: the p99 of 500."""
 
     name: ClassVar[str] = "report_run_p99"
@@ -117,31 +82,32 @@ class ReportRunTime(_FigureOfStorms):
         return nearest_rank(sorted(run.ran_ms), 0.99) or 0.0
 
 
-def _run(warehouse: _Warehouse) -> _Run:
-    reports = statements()
-    warehouse.ended(warehouse.ask(DRAW))
-    try:
-        with ThreadPoolExecutor(_THREADS) as threads:
-            began = time.monotonic()
-            asked = list(threads.map(warehouse.ask, reports))
-            ended = list(threads.map(warehouse.ended, asked))
-            took_s = time.monotonic() - began
-            answers = list(threads.map(warehouse.report, asked))
-        alone = [_alone(warehouse, report) for report in reports]
-    finally:
-        warehouse.ended(warehouse.ask(DROP))
-    if wrong := [sql for sql, one, other in zip(reports, answers, alone, strict=True) if one != other]:
-        raise EnvironmentFault(f"{len(wrong)} of {len(reports)} answers differ from those given alone: {wrong[0]}")
+def _storm(warehouse: Warehouse, reports: Sequence[str]) -> tuple[_Run, list[Report]]:
+    with ThreadPoolExecutor(_THREADS) as threads:
+        began = time.monotonic()
+        asked = list(threads.map(warehouse.ask, reports))
+        ended = list(threads.map(partial(_ended, warehouse), asked))
+        took_s = time.monotonic() - began
+        answers = list(threads.map(partial(_report, warehouse), asked))
     ran = [described["Duration"] / 1e6 for described in ended]
     there = [(described["UpdatedAt"] - described["CreatedAt"]).total_seconds() * 1e3 for described in ended]
-    return _Run(
-        rate=len(reports) / took_s,
-        queued_ms=tuple(max(whole - run, 0.0) for whole, run in zip(there, ran, strict=True)),
-        ran_ms=tuple(ran),
-    )
+    queued = tuple(max(whole - run, 0.0) for whole, run in zip(there, ran, strict=True))
+    return _Run(rate=len(reports) / took_s, queued_ms=queued, ran_ms=tuple(ran)), answers
 
 
-def _alone(warehouse: _Warehouse, sql: str) -> Report:
+def _alone(warehouse: Warehouse, sql: str) -> Report:
     statement = warehouse.ask(sql)
-    warehouse.ended(statement)
-    return warehouse.report(statement)
+    _ended(warehouse, statement)
+    return _report(warehouse, statement)
+
+
+def _ended(warehouse: Warehouse, statement: str) -> Mapping[str, Any]:
+    """Its description once it has ended well; `EnvironmentFault`."""
+    described = warehouse.ended(statement, _PATIENCE_S)
+    if described["Status"] != "FINISHED":
+        raise EnvironmentFault(f"a report is {described['Status']}: {described.get('Error')}")
+    return described
+
+
+def _report(warehouse: Warehouse, statement: str) -> Report:
+    return fingerprint(written(rows_of(list(warehouse.records(statement)))))

@@ -89,7 +89,7 @@ def _killing(platform: Platform) -> Iterator[list[str]]:
     def kill() -> None:
         while len(killed) < KILLS and not done.wait(KILLED_IN_S / KILLS):
             working = [one for one in workers.in_service(zones.group(platform, group)) if one not in killed]
-            for victim in (*workers.busiest(platform, tuple(working)), *working)[:1]:
+            for victim in (*workers.busiest(workers.leases(platform), tuple(working)), *working)[:1]:
                 platform.client("ec2").terminate_instances(InstanceIds=[victim], SkipOsShutdown=True)
                 killed.append(victim)
 

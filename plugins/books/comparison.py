@@ -155,16 +155,17 @@ def _shared_authorizations(trial: Trial) -> Iterator[Discrepancy]:
             yield _found(entry.order_id, "authorization shared", f"{entry.authorization_id} is that of {first} too")
 
 
-def _points_without_order(trial: Trial) -> Iterator[Discrepancy]:
-    for order_id in trial.index.points:
-        if order_id not in trial.index.orders:
-            yield _found(order_id, "points, not ordered", "points were added, and no row in the orders table")
-
-
-def _revenue_without_order(trial: Trial) -> Iterator[Discrepancy]:
-    for order_id in trial.index.revenue:
-        if order_id not in trial.index.orders:
-            yield _found(order_id, "revenue, not ordered", "a row of revenue, and no row in the orders table")
+def _gained_without_order(trial: Trial) -> Iterator[Discrepancy]:
+    """Points, and rows of revenue, of orders that do not exist."""
+    index = trial.index
+    gains = (
+        (index.points, "points, not ordered", "points were added"),
+        (index.revenue, "revenue, not ordered", "a row of revenue"),
+    )
+    for entries, kind, what in gains:
+        for order_id in entries:
+            if order_id not in index.orders:
+                yield _found(order_id, kind, f"{what}, and no row in the orders table")
 
 
 def _points_by_the_rule(trial: Trial) -> Iterator[Discrepancy]:
@@ -225,8 +226,7 @@ _QUESTIONS: tuple[Callable[[Trial], Iterator[Discrepancy]], ...] = (
     _each_attempt,
     _paid_without_order,
     _shared_authorizations,
-    _points_without_order,
-    _revenue_without_order,
+    _gained_without_order,
     _points_by_the_rule,
     _in_sequence,
     _orphaned_letters,

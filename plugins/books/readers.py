@@ -51,10 +51,13 @@ def read_payments(cloud: Cloud) -> tuple[PaymentRow, ...]:
 def read_events(cloud: Cloud) -> tuple[OrderEvent, ...]:
     """Every event of an order in the stream, shard by shard. The stream keeps a day: older ones are gone."""
     kinesis, stream = cloud.client("kinesis"), cloud.output("OrderStreamName")
-    shards = kinesis.get_paginator("list_shards").paginate(StreamName=stream)
-    return tuple(
-        event for page in shards for shard in page["Shards"] for event in _events_of(kinesis, stream, shard["ShardId"])
-    )
+    return tuple(event for shard in shards_of(kinesis, stream) for event in _events_of(kinesis, stream, shard))
+
+
+def shards_of(kinesis: Any, stream: str) -> Iterator[str]:
+    """The id of every shard of `stream`, closed ones that still hold records too."""
+    for page in kinesis.get_paginator("list_shards").paginate(StreamName=stream):
+        yield from (shard["ShardId"] for shard in page["Shards"])
 
 
 def scan(cloud: Cloud, table: str) -> Iterator[Item]:

@@ -9,11 +9,10 @@ from infrastructure.errors import EnvironmentFault
 from plugins.books.captures import Capture
 from plugins.books.entries import RevenueRow
 from plugins.books.readers import Cloud
+from plugins.books.warehouse import Warehouse
 
-WAIT_S = 30
-"""The longest that DescribeStatement waits for a statement's end."""
-PATIENCE = 4
-"""So often; a queue of reports may be before us."""
+_PATIENCE_S = 120
+"""A queue of reports may be before us."""
 
 _ROWS = "SELECT order_id, customer_id, store_id, amount_cents FROM revenue"
 _TIMES = "SELECT order_id, paid_at, loaded_at FROM revenue"
@@ -40,32 +39,14 @@ def read_arrivals(cloud: Cloud) -> tuple[Capture, ...]:
 
 
 def _rows(cloud: Cloud, sql: str) -> Iterator[tuple[str, ...]]:
-    client = cloud.client("redshift-data")
-    asked = client.execute_statement(
-        ClusterIdentifier=cloud.output("WarehouseClusterIdentifier"),
-        Database=cloud.output("WarehouseDatabaseName"),
-        SecretArn=cloud.output("WarehouseSecretArn"),
-        Sql=sql,
-    )["Id"]
-    ended = _ended(client, asked)
+    warehouse = Warehouse(cloud)
+    asked = warehouse.ask(sql)
+    ended = warehouse.ended(asked, _PATIENCE_S)
     if ended["Status"] != "FINISHED":
         if _MISSING.search(ended.get("Error", "")):
             return
         raise EnvironmentFault(f"the warehouse does not tell the revenue: {ended['Status']}: {ended.get('Error', '')}")
-    page = {"Id": asked}
-    while page:
-        answer = client.get_statement_result(**page)
-        yield from (tuple(_text(field) for field in record) for record in answer["Records"])
-        page = {"Id": asked, "NextToken": answer["NextToken"]} if answer.get("NextToken") else {}
-
-
-def _ended(client: Any, statement: str) -> Mapping[str, Any]:
-    described: Mapping[str, Any] = {}
-    for _ in range(PATIENCE):
-        described = client.describe_statement(Id=statement, WaitTimeSeconds=WAIT_S)
-        if described["Status"] in ("FINISHED", "FAILED", "ABORTED"):
-            return described
-    raise EnvironmentFault(f"the warehouse's answer is {described['Status']} for {PATIENCE * WAIT_S} s")
+    yield from (tuple(_text(field) for field in record) for record in warehouse.records(asked))
 
 
 def _seconds(moment: str) -> float:

@@ -1,13 +1,11 @@
 """Records of the order stream that no worker has dealt with yet, by the checkpoints of the workers' leases."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-from plugins.books.readers import Cloud, scan
+from plugins.books.readers import Cloud, scan, shards_of
+from services.analytics.leases import SHARD_END, TRIM_HORIZON
 
 _LIMIT = 1000
-_TRIM_HORIZON, _SHARD_END = "TRIM_HORIZON", "SHARD_END"
-"""Checkpoints that are no sequence numbers."""
 
 
 def unread(cloud: Cloud) -> int:
@@ -16,18 +14,13 @@ def unread(cloud: Cloud) -> int:
     done = {
         item["leaseKey"]["S"]: item["checkpoint"]["S"] for item in scan(cloud, cloud.output("StreamLeaseTableName"))
     }
-    places = ((shard, done.get(shard, _TRIM_HORIZON)) for shard in _shards(kinesis, stream))
-    return sum(_after(kinesis, stream, shard, place) for shard, place in places if place != _SHARD_END)
-
-
-def _shards(kinesis: Any, stream: str) -> Iterator[str]:
-    pages = kinesis.get_paginator("list_shards").paginate(StreamName=stream)
-    return (shard["ShardId"] for page in pages for shard in page["Shards"])
+    places = ((shard, done.get(shard, TRIM_HORIZON)) for shard in shards_of(kinesis, stream))
+    return sum(_after(kinesis, stream, shard, place) for shard, place in places if place != SHARD_END)
 
 
 def _after(kinesis: Any, stream: str, shard: str, checkpoint: str) -> int:
-    place: Mapping[str, str] = {"ShardIteratorType": _TRIM_HORIZON}
-    if checkpoint != _TRIM_HORIZON:
+    place: dict[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
+    if checkpoint != TRIM_HORIZON:
         place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": checkpoint}
     iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, **place)["ShardIterator"]
     return len(kinesis.get_records(ShardIterator=iterator, Limit=_LIMIT)["Records"])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from plugins.books.captures import CaptureTimeline
 from plugins.books.reconcile import reconcile
-from plugins.books.stages import STAGES, Stage
+from plugins.books.stages import Stage
 from plugins.chaos.cloudwatch import anomalies, with_ratios
 from plugins.chaos.evidence import BooksResult, Evidence
 from plugins.chaos.experiment_run import ExperimentRun
@@ -31,8 +31,7 @@ class RawData:
 def collect(run: ExperimentRun, trace: Trace, result: LoadResult, letters_before: int | None) -> RawData:
     """The load's result with its books, and with the stages that are a part of the claim."""
     books = _books(run, result, letters_before)
-    measured = (stage for stage in STAGES if stage.name in run.scenario.stages)
-    timelines = (_timeline(run, trace, result, stage) for stage in measured)
+    timelines = (_timeline(run, trace, result, stage) for stage in run.scenario.stages)
     return RawData(result=result, books=books, stages=tuple(one for one in timelines if one is not None))
 
 
@@ -107,4 +106,7 @@ def _timeline(run: ExperimentRun, trace: Trace, result: LoadResult, stage: Stage
 
 def _stage_rtos(run: ExperimentRun, trace: Trace, stages: tuple[CaptureTimeline, ...]) -> Mapping[str, float | None]:
     read = {timeline.stage: timeline for timeline in stages}
-    return {name: _rto_s(run, trace, recovery, read.get(name)) for name, recovery in run.scenario.stages.items()}
+    return {
+        stage.name: _rto_s(run, trace, recovery, read.get(stage.name))
+        for stage, recovery in run.scenario.stages.items()
+    }

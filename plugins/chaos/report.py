@@ -4,10 +4,9 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from plugins.books.stages import STAGES, Stage
+from plugins.books.stages import STAGES
 from plugins.chaos.evidence import Evidence
 from plugins.chaos.judge import Judgement
-from plugins.chaos.scenario import Scenario
 from plugins.chaos.trace import Phase, Trace
 from plugins.reporting.impact import Back, Course, Impact
 from plugins.reporting.record import Attachment, RunRecord, Step
@@ -71,7 +70,7 @@ def impact(evidence: Evidence) -> Impact:
     scenario, books = evidence.scenario, evidence.books
     recoveries = (
         (scenario.recovery, evidence.rto_s, "back"),
-        *((scenario.stages[one.name], evidence.stage_rtos.get(one.name), one.again) for one in _stages(scenario)),
+        *((how, evidence.stage_rtos.get(one.name), one.again) for one, how in scenario.stages.items()),
     )
     return Impact(
         felt=(evidence.felt,) if evidence.felt else (),
@@ -86,10 +85,6 @@ def impact(evidence: Evidence) -> Impact:
         lost=books.lost if books else None,
         doubled=books.doubled if books else None,
     )
-
-
-def _stages(scenario: Scenario) -> Iterable[Stage]:
-    return (stage for stage in STAGES if stage.name in scenario.stages)
 
 
 def _course(evidence: Evidence, indicator: str) -> Course | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from plugins.books.stages import STAGES, stage_of
+from plugins.books.stages import STAGES, Stage, stage_of
 from plugins.chaos.fault import Fault
 from plugins.chaos.stop import Deadline, StopCondition
 from plugins.load.journeys import PlaceOrder, journey
@@ -167,19 +167,18 @@ class Scenario:
         claimed = tuple(one for slo in (self.baseline, self.during, self.recovered) for one in slo.objectives)
         for stage in STAGES:
             unmeasured = [str(one) for one in claimed if stage_of(one.indicator) is stage]
-            if unmeasured and stage.name not in self.stages:
+            if unmeasured and stage not in self.stages:
                 raise ClaimError(
                     f"{self.id}: {', '.join(unmeasured)} needs a {stage.name}_recovery: without it none are measured"
                 )
-        measured = [stage for stage in STAGES if stage.name in self.stages]
-        always = (*INDICATORS, UNCLEAN, *(name for stage in measured for name in stage.indicators))
+        always = (*INDICATORS, UNCLEAN, *(name for stage in self.stages for name in stage.indicators))
         self.baseline.check_measured(always, self.id)
         self.during.check_measured((*always, *(one.name for one in self.per_request)), self.id)
-        again = ("rto", "rpo", *(f"{stage.name}.rto" for stage in measured))
+        again = ("rto", "rpo", *(f"{stage.name}.rto" for stage in self.stages))
         self.recovered.check_measured((*always, *again), self.id)
         self.recovery.good.check_measured(INDICATORS, self.id)
-        for stage in measured:
-            self.stages[stage.name].good.check_measured(stage.indicators, self.id)
+        for stage, recovery in self.stages.items():
+            recovery.good.check_measured(stage.indicators, self.id)
 
     def _check(self, slo: Slo, seconds: float) -> None:
         """`slo` must be provable in a window that is judged for `seconds` at least."""
@@ -199,10 +198,10 @@ class Scenario:
         return self.id
 
     @property
-    def stages(self) -> Mapping[str, Recovery]:
-        """The recoveries of the stages that are measured, by the stage's name."""
+    def stages(self) -> Mapping[Stage, Recovery]:
+        """The recoveries of the stages that are measured, in the stages' order."""
         known = {"capture": self.capture_recovery, "revenue": self.revenue_recovery}
-        return {name: recovery for name, recovery in known.items() if recovery is not None}
+        return {stage: recovery for stage in STAGES if (recovery := known.get(stage.name)) is not None}
 
     def windows(self, profile: Profile) -> Windows:
         return self.full if profile == "full" else self.quick

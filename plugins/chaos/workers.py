@@ -3,26 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from plugins.books.readers import scan
 from plugins.chaos import ecs, zones
 from plugins.chaos.fault import Cloud
+from services.analytics.leases import SHARD_END
 
 LEASES = "StreamLeaseTableName"
 """The stack output that names the lease table, whose columns are those of the Kinesis Client Library."""
-_DONE = "SHARD_END"
 
 
 def leases(cloud: Cloud) -> Mapping[str, str | None]:
     """Who reads each shard that is not read to its end; None: nobody."""
-    found: dict[str, str | None] = {}
-    start: dict[str, Any] = {}
-    while True:
-        page = cloud.client("dynamodb").scan(TableName=cloud.output(LEASES), ConsistentRead=True, **start)
-        for item in page["Items"]:
-            if item["checkpoint"]["S"] != _DONE:
-                found[item["leaseKey"]["S"]] = item.get("leaseOwner", {}).get("S")
-        if "LastEvaluatedKey" not in page:
-            return dict(sorted(found.items()))
-        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+    found = {
+        item["leaseKey"]["S"]: item.get("leaseOwner", {}).get("S")
+        for item in scan(cloud, cloud.output(LEASES))
+        if item["checkpoint"]["S"] != SHARD_END
+    }
+    return dict(sorted(found.items()))
 
 
 def in_service(record: Any) -> tuple[str, ...]:
@@ -30,9 +27,9 @@ def in_service(record: Any) -> tuple[str, ...]:
     return tuple(sorted(one["InstanceId"] for one in record["Instances"] if one["LifecycleState"] == "InService"))
 
 
-def busiest(cloud: Cloud, instances: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of `instances` that read any shard, the one with most of them first."""
-    owners = list(leases(cloud).values())
+def busiest(leased: Mapping[str, str | None], instances: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of `instances` that read any of the `leased` shards, the one with most of them first."""
+    owners = list(leased.values())
     reading = [one for one in instances if one in owners]
     return tuple(sorted(reading, key=lambda one: (-owners.count(one), one)))
 

@@ -28,8 +28,7 @@ class Part:
     @property
     def instance_arns(self) -> tuple[str, ...]:
         """As IAM knows the instances: in the group's partition, region and account."""
-        _, partition, _, region, account, *_ = self.group["AutoScalingGroupARN"].split(":")
-        return tuple(f"arn:{partition}:ec2:{region}:{account}:instance/{each}" for each in self.instances)
+        return tuple(instance_arn(self.group, each) for each in self.instances)
 
     @property
     def backup(self) -> Mapping[str, Json]:
@@ -113,6 +112,12 @@ def group(cloud: Cloud, name: str) -> Any:  # boto3 types its answers in stubs o
     """The record of an Auto Scaling group, which has its instances and their zones."""
     found = cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
     return found["AutoScalingGroups"][0]
+
+
+def instance_arn(record: Any, instance: str) -> str:
+    """As IAM knows an instance of the group with this record: in the group's partition, region and account."""
+    _, partition, _, region, account, *_ = record["AutoScalingGroupARN"].split(":")
+    return f"arn:{partition}:ec2:{region}:{account}:instance/{instance}"
 
 
 def launch_in(cloud: Cloud, name: str, subnets: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from plugins.reporting.impact import Felt
 from plugins.slo import Slo, SloReport
-from plugins.stress.probing import INDICATORS, INTERVAL_S, Ask, Probe, Prober, indicators, series
+from plugins.stress.probing import INDICATORS, INTERVAL_S, Ask, Probe, Prober, felt, indicators, series
 from plugins.stress.rehearsal import checkout_event, has_checked_out
 from plugins.telemetry import Series
 from services.catalog import SERVICES, FunctionService, HttpService, Service
@@ -41,8 +41,7 @@ class Neighbour:
 
     @property
     def felt(self) -> Felt:
-        failed = sum(probe.took_s is None for probe in self.probes)
-        return Felt(failed=failed, of=len(self.probes), what=f"requests to {self.service.name}")
+        return felt(f"requests to {self.service.name}", self.probes)
 
     @property
     def series(self) -> Series:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+from plugins.reporting.impact import Felt
 from plugins.slo import nearest_rank
 from plugins.telemetry import Series
 
@@ -87,6 +88,11 @@ def indicators(probes: Sequence[Probe]) -> dict[str, float | None]:
         **{f"slip.p{q}": nearest_rank(late, q / 100) for q in (50, 95, 99)},
         "errors": 100.0 * (len(probes) - len(took)) / len(probes),
     }
+
+
+def felt(what: str, probes: Sequence[Probe]) -> Felt:
+    """How many of the requests, which are `what`, failed."""
+    return Felt(failed=sum(probe.took_s is None for probe in probes), of=len(probes), what=what)
 
 
 def series(name: str, probes: Sequence[Probe]) -> Series:

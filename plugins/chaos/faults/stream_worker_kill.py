@@ -33,15 +33,13 @@ class StreamWorkerKill:
         targets = cloud.output(self.service.key("TargetGroupArn"))
         record = zones.group(cloud, name)
         instances, healthy = workers.in_service(record), ecs.healthy(cloud, targets)
-        reading = workers.busiest(cloud, instances)
+        leased = workers.leases(cloud)
+        reading = workers.busiest(leased, instances)
         if not reading or len(instances) < 2:
             raise EmptyTargetError(f"{name} has {len(instances)} instances, {len(reading)} of them read a shard")
         victim = reading[0]
-        shards = [shard for shard, owner in workers.leases(cloud).items() if owner == victim]
-        partition, _, region, account = record["AutoScalingGroupARN"].split(":")[1:5]
-        call = Call(
-            action="ec2:TerminateInstances", resource=f"arn:{partition}:ec2:{region}:{account}:instance/{victim}"
-        )
+        shards = [shard for shard, owner in leased.items() if owner == victim]
+        call = Call(action="ec2:TerminateInstances", resource=zones.instance_arn(record, victim))
         backup: dict[str, Json] = {"group": name, "targets": targets, "instance": victim}
         backup |= {"shards": shards, "healthy": healthy}
         plan = Plan(fault=self.name, targets=(victim,), calls=(call,), undo=(), backup=backup, created_at=at)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from plugins.reporting.impact import Back, Course, Felt, Impact
+from plugins.reporting.impact import Back, Course, Impact
 from plugins.reporting.record import RunRecord, Step
 from plugins.slo import SloReport, Verdict, plain
 from plugins.stress.cpu.runner import BACK_S, StressEvidence
-from plugins.stress.probing import indicators
+from plugins.stress.probing import felt, indicators
 from plugins.telemetry import Series, Span
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def judge(claim: "CpuClaim", evidence: StressEvidence) -> RunRecord:
         title=claim.service.stress.story,
         story=f"{claim.service.name} is driven to {claim.service.stress.target_cpu:g} % of its CPU allotment.",
         verdict=Verdict.all_of(report.verdict for report in reports),
-        impact=_impact(claim, evidence, seen),
+        impact=_impact(claim, evidence, seen, probed),
         reasons=(*(reason for report in reports for reason in report.reasons), *evidence.stop.left[:5]),
         started=evidence.timeline.spans[0].start,
         ended=evidence.timeline.spans[-1].end,
@@ -122,17 +122,21 @@ def _doubted(report: SloReport, evidence: StressEvidence) -> SloReport:
     return replace(report, results=results)
 
 
-def _impact(claim: "CpuClaim", evidence: StressEvidence, seen: Mapping[str, float | None]) -> Impact:
+def _impact(
+    claim: "CpuClaim",
+    evidence: StressEvidence,
+    seen: Mapping[str, float | None],
+    probed: Mapping[str, float | None],
+) -> Impact:
     """How many requests failed, here and of the others; where the CPU was held; when it all was over."""
-    probes, story, back = evidence.probes, claim.service.stress, seen["back"]
+    story, back = claim.service.stress, seen["back"]
     cpu = Course(name="cpu", unit="%", values=(("held", seen["cpu"]), ("afterwards", seen["calm"])))
-    health = Course(name="health p95", unit="ms", values=(("meanwhile", indicators(probes).get("p95")),))
-    health_felt = Felt(failed=sum(probe.took_s is None for probe in probes), of=len(probes), what="health requests")
+    health = Course(name="health p95", unit="ms", values=(("meanwhile", probed.get("p95")),))
     ends = [Back(after_s=evidence.stop.took_s, counted_from="DELETE", what="stopped")]
     ends += [] if back is None else [Back(after_s=back, counted_from="end", what="calm")]
     notes = {"within": "{} % of the periods within tolerance", "rate": f"{{}} {story.units}/s"}
     return Impact(
-        felt=(health_felt, *(other.felt for other in evidence.others)),
+        felt=(felt("health requests", evidence.probes), *(other.felt for other in evidence.others)),
         courses=(health, cpu),
         back=tuple(ends),
         notes=tuple(
