@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
-from services.order.menu import ITEMS, PRICES_CENTS, STORES
+from services.assortment import ITEMS, PRICES_CENTS, STORES
 
 CUSTOMERS = 200
 """Few enough that customers come back: the order of one customer's orders is then something to check."""

@@ -5,7 +5,7 @@ from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.order import menu
+from services import assortment
 from services.order.domain import OrderLine
 
 
@@ -51,7 +51,7 @@ class MenuDocument(BaseModel):
     item: list[Product] = Field(min_length=1)
 
 
-_STORES = frozenset(menu.STORES)
+_STORES = frozenset(assortment.STORES)
 
 
 def price_list(store_id: str) -> dict[str, int]:
@@ -61,7 +61,7 @@ def price_list(store_id: str) -> dict[str, int]:
     """
     if store_id not in _STORES:
         raise UnknownStore(store_id)
-    document = MenuDocument.model_validate(menu.document(menu.MENU))
+    document = MenuDocument.model_validate(assortment.document(assortment.MENU))
     return {f"{product.id}-{size}": cents for product in document.item for size, cents in product.sizes.items()}
 
 

@@ -7,9 +7,9 @@ from typing import Final
 
 import orjson
 
+from services.assortment import STORES
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.cache import Cache, CacheUnavailable
-from services.order.menu import STORES
 from services.order.price_list import price_list
 
 TTL_S: Final = 3600.0

@@ -4,8 +4,8 @@ import itertools
 import random
 from collections.abc import Callable
 
+from services.assortment import ITEMS, PRICES_CENTS, STORES
 from services.order.domain import MAX_LINES, MAX_QUANTITY, Draft, OrderLine, price, violations
-from services.order.menu import ITEMS, PRICES_CENTS, STORES
 
 OFFICES = 64
 """Different bulk orders that are drawn once and then priced over and over."""

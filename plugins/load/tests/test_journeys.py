@@ -13,7 +13,7 @@ from plugins.load.basket import Basket
 from plugins.load.journeys import JOURNEYS, BrowseBack, PlaceOrder, journey
 from plugins.load.retry import Retry
 from plugins.load.visit import Ending, Memory, Reply, Visit
-from services.order.menu import PRICES_CENTS
+from services.assortment import PRICES_CENTS
 
 CREATED = Reply(status=201, body=b'{"order_id": "o-1", "status": "accepted"}')
 FOUND = Reply(status=200, body=b'{"order_id": "o-1"}')

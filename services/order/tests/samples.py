@@ -1,6 +1,6 @@
 """A good order, as the wire has it."""
 
-from services.order.menu import PRICES_CENTS
+from services.assortment import PRICES_CENTS
 from services.order.outbox import Row
 
 LATTE, CROISSANT = "latte-grande", "croissant-piece"

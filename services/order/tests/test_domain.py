@@ -1,7 +1,7 @@
 import pytest
 
+from services.assortment import ITEMS, PRICES_CENTS, STORES
 from services.order.domain import Draft, OrderLine, cents, decimal, price, violations
-from services.order.menu import ITEMS, PRICES_CENTS, STORES
 
 PRICES = {"latte": 445, "bun": 325}
 

@@ -3,8 +3,8 @@ from urllib.parse import quote
 
 import pytest
 
+from services.assortment import PRICES_CENTS
 from services.chassis.aws.errors import AwsError
-from services.order.menu import PRICES_CENTS
 from services.order.routes import ROUTE
 from services.order.tests.fakes import Shop
 from services.order.tests.samples import CROISSANT, LATTE, order

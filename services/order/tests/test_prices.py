@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
+from services.assortment import PRICES_CENTS, STORES
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.cache import CacheUnavailable
-from services.order.menu import PRICES_CENTS, STORES
 from services.order.price_list import UnknownStore, price_list
 from services.order.prices import CachedPrices, CacheOnlyPrices, key
 from services.order.tests.fakes import MemoryCache, NoCloudWatch

@@ -1,6 +1,6 @@
 """What the coffee chain sells, at what price, in which stores: data only, for whoever computes totals.
 
-Stands in for the answers of the menu and inventory services until they exist. Prices are the same in every store.
+What menu and inventory begin with. Prices are the same in every store.
 """
 
 import tomllib
