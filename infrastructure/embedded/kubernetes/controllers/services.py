@@ -29,13 +29,13 @@ class Services(ObjectController):
             return
         versions = [each for each in (change.before, change.after) if each is not None]
         for service in self._store.all(kinds.SERVICE.id, objects.namespace(change.object)):
-            if any(_selects(service, each) for each in versions):
+            if any(selects(service, each) for each in versions):
                 yield objects.key(service)
 
     def follow(self, of: Object) -> float | None:
         if not objects.spec(of).get("selector") or objects.is_deleting(of):
             return None
-        pods = [each for each in self._store.all(kinds.POD.id, objects.namespace(of)) if _selects(of, each)]
+        pods = [each for each in self._store.all(kinds.POD.id, objects.namespace(of)) if selects(of, each)]
         shown = [each for each in pods if objects.status(each).get("podIP") and not objects.has_ended(each)]
         ports = objects.spec(of).get("ports") or ()
         made = {
@@ -84,7 +84,8 @@ class Services(ObjectController):
         }
 
 
-def _selects(service: Object, pod: Object) -> bool:
+def selects(service: Object, pod: Object) -> bool:
+    """Whether the pod is one of the Service's; one without a selector has none."""
     wanted: Mapping[str, Any] = objects.spec(service).get("selector") or {}
     return bool(wanted) and all(objects.labels(pod).get(key) == value for key, value in wanted.items())
 
