@@ -35,6 +35,8 @@ from infrastructure.embedded.kubernetes.controllers.parts import Parts, text_of
 from infrastructure.embedded.kubernetes.controllers.replica_sets import ReplicaSets
 from infrastructure.embedded.kubernetes.controllers.scheduler import Scheduler
 from infrastructure.embedded.kubernetes.controllers.services import Services, selects
+from infrastructure.embedded.kubernetes.controllers.target_group_bindings import TargetGroupBindings
+from infrastructure.embedded.kubernetes.controllers.target_groups import NoTargetGroups, TargetGroups
 from infrastructure.embedded.kubernetes.kubelet import logs
 from infrastructure.embedded.kubernetes.kubelet.heartbeats import Heartbeats
 from infrastructure.embedded.kubernetes.kubelet.images import Images
@@ -68,7 +70,7 @@ class Concerned(Protocol):
 
 class Cluster:
     """A cluster called `name`. `authenticate` says who other bearer tokens than its own belong to, `role_of` which role
-    a service account's pods run in, by namespace and name.
+    a service account's pods run in, by namespace and name; `target_groups` are those of the cloud that it is in.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Cluster:
         images: Images,
         authenticate: Authenticate = lambda _: None,
         role_of: Callable[[str, str], str] = lambda _namespace, _account: "",
+        target_groups: TargetGroups | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
@@ -97,6 +100,8 @@ class Cluster:
         self._kubelet = Kubelet(self.parts, self._surrounding(images, role_of))
         self._usage = Usage(self.parts, self._kubelet)
         self._heartbeats = Heartbeats(self.parts, self._kubelet)
+        bindings = TargetGroupBindings(self.parts, target_groups or NoTargetGroups())
+        self.registry.admission[kinds.TARGET_GROUP_BINDING.id] = bindings.admit
         self._concerned: list[Concerned] = [
             Deployments(self.parts),
             ReplicaSets(self.parts),
@@ -105,6 +110,7 @@ class Cluster:
             CronJobs(self.parts),
             Scheduler(self.parts),
             Services(self.parts),
+            bindings,
             Budgets(self.parts),
             Nodes(self.parts),
             Garbage(self.parts),

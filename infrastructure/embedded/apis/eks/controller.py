@@ -85,10 +85,11 @@ class EksController:
             await self._close(name)
 
     async def _open(self, record: ClusterRecord) -> "Cluster":
+        from infrastructure.embedded.apis.eks.target_groups import TargetGroups
         from infrastructure.embedded.kubernetes.cluster import Cluster
         from infrastructure.embedded.kubernetes.kubelet import images
 
-        context = self._context
+        context, backends = self._context, self._context.backends
         cluster = self._running[record.name] = Cluster(
             record.name,
             supervisor=context.supervisor,
@@ -98,6 +99,7 @@ class EksController:
             images=images.of_catalog(Surroundings.of(context)),
             authenticate=lambda token: self._user(record, token),
             role_of=lambda namespace, account: self._role(record, namespace, account),
+            target_groups=TargetGroups(backends.operations, backends.elbv2, record.name, record.given["roleArn"]),
         )
         await cluster.open()
         record.endpoint, record.authority = cluster.url, base64.b64encode(cluster.authority).decode()

@@ -14,7 +14,7 @@ from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Draft, Key, Object
 from infrastructure.embedded.kubernetes.store.store import Change
 
-_SERVICE = "kubernetes.io/service-name"
+SERVICE_NAME = "kubernetes.io/service-name"
 _BY = "endpointslice.kubernetes.io/managed-by"
 
 
@@ -52,7 +52,7 @@ class Services(ObjectController):
 
     def _write(self, of: Object, made: Draft) -> None:
         own = self._parts.owned.of(objects.uid(of), kinds.ENDPOINT_SLICE)
-        labels = {_SERVICE: objects.name(of), _BY: "endpointslice-controller.k8s.io"}
+        labels = {SERVICE_NAME: objects.name(of), _BY: "endpointslice-controller.k8s.io"}
         if own:
             self._registry.update(kinds.ENDPOINT_SLICE, {**own[0], **made})
             return
@@ -85,7 +85,7 @@ class Services(ObjectController):
 
 
 def selects(service: Object, pod: Object) -> bool:
-    """Whether the pod is one of the Service's; one without a selector has none."""
+    """Whether the pod is one of those behind the service."""
     wanted: Mapping[str, Any] = objects.spec(service).get("selector") or {}
     return bool(wanted) and all(objects.labels(pod).get(key) == value for key, value in wanted.items())
 
