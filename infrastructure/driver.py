@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from infrastructure.connection import Connection
+from infrastructure.manifests import ClusterAccess
 from infrastructure.status import PlatformStatus
 
 
@@ -31,6 +32,10 @@ class Driver(Protocol):
 
     def attach(self) -> Connection:
         """Reach the cloud that runs; `EnvironmentFault` when none does."""
+        ...
+
+    def cluster(self, connection: Connection, outputs: Mapping[str, str]) -> ClusterAccess:
+        """How the Kubernetes cluster is reached, as one who administers it."""
         ...
 
     def settle(self, connection: Connection, outputs: Mapping[str, str]) -> None:
