@@ -16,6 +16,8 @@ from typing import Any
 
 from infrastructure.errors import EnvironmentFault
 
+NAMESPACE = "cafe"
+"""Of the services' objects."""
 TIMEOUT_S = (5.0, 30.0)
 """To connect, and for an answer, of a call that names none itself. A watch has to: it is silent until there is news."""
 _CLUSTER = "x-k8s-aws-id"

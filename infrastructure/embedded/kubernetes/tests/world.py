@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process
+from infrastructure.embedded.kubernetes.api.server import Authenticate
 from infrastructure.embedded.kubernetes.cluster import Cluster
 from infrastructure.embedded.kubernetes.kubelet import images
 from infrastructure.embedded.kubernetes.kubelet.images import KIND
@@ -28,7 +29,10 @@ def machine(name: str, zone: str = "a") -> Machine:
 
 @asynccontextmanager
 async def running(
-    state: StateFolder, pace: Pace = FAST, clock: Callable[[], float] = time.time
+    state: StateFolder,
+    pace: Pace = FAST,
+    clock: Callable[[], float] = time.time,
+    authenticate: Authenticate = lambda _: None,
 ) -> AsyncIterator[Cluster]:
     """One that serves, with a node in each of two zones."""
     ports = Ports()
@@ -40,6 +44,7 @@ async def running(
             ports=ports,
             pace=pace,
             clock=clock,
+            authenticate=authenticate,
             images=images.named({COMMAND: images.command}),
         )
         await cluster.open()
