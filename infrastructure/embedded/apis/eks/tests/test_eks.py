@@ -4,12 +4,14 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import anyio.to_thread
 import pytest
 import urllib3
 
+from infrastructure.connection import Clients, Connection
 from infrastructure.embedded.apis.eks import tokens
 from infrastructure.embedded.apis.eks.record import ADMIN_POLICY, VIEW_POLICY
 from infrastructure.embedded.apis.eks.tests.account import (
@@ -24,6 +26,8 @@ from infrastructure.embedded.apis.eks.tests.account import (
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.signing.authentication import Authentication
 from infrastructure.embedded.tests.control import REGION
+from infrastructure.errors import EnvironmentFault
+from infrastructure.kubernetes import Kubernetes, fault_of, is_answer, said
 from infrastructure.state import StateFolder
 
 pytestmark = pytest.mark.anyio
@@ -155,3 +159,52 @@ async def test_the_kubeconfig_is_for_its_owner_alone_and_goes_with_the_cluster(
     account.call("DeleteCluster", name=NAME)
     await account.reconcile()
     assert not file.exists()
+
+
+def reached(account: Account, secret_key: str = "") -> Kubernetes:
+    """The cluster as whoever has the platform reaches it; by another key, as somebody else would."""
+    connection = Connection(
+        region=REGION,
+        endpoint_url="http://127.0.0.1:1",
+        access_key=account.keys.access_key,
+        secret_key=secret_key or account.keys.secret_key,
+    )
+    sts = Clients(connection)("sts")
+    eks = SimpleNamespace(describe_cluster=lambda **given: account.call("DescribeCluster", **given))
+    return Kubernetes({"sts": sts, "eks": eks}.__getitem__, NAME, is_embedded=True)
+
+
+async def test_the_official_client_gets_in_by_a_token_of_its_own(account: Account) -> None:
+    await account.cluster()
+    await account.group()
+    cluster = reached(account)
+    nodes = await anyio.to_thread.run_sync(cluster.core.list_node)
+    assert len(nodes.items) == 2
+    with pytest.raises(Exception, match="404") as refused:
+        await anyio.to_thread.run_sync(cluster.apps.read_namespaced_deployment, "none", "default")
+    assert is_answer(refused.value, 404)
+    assert said(refused.value) == 'deployments.apps "none" not found'
+    assert fault_of(refused.value) is None
+
+
+async def test_a_client_whom_nobody_knows_is_told_the_next_step(account: Account) -> None:
+    await account.cluster()
+    stranger = reached(account, secret_key="wrong")
+    with pytest.raises(Exception, match="401") as refused:
+        await anyio.to_thread.run_sync(stranger.core.list_node)
+    assert "aws eks create-access-entry" in str(fault_of(refused.value))
+
+
+async def test_a_cluster_that_went_away_is_the_environments_fault(account: Account) -> None:
+    await account.cluster()
+    cluster = reached(account)
+    await account.controller.close()
+    with pytest.raises(EnvironmentFault, match="does not answer"):
+        await anyio.to_thread.run_sync(cluster.core.list_node)
+
+
+async def test_a_cluster_without_an_endpoint_is_not_there_yet(account: Account) -> None:
+    vpc = {"subnetIds": account.world.subnets}
+    account.call("CreateCluster", name=NAME, roleArn=ROLE, resourcesVpcConfig=vpc)
+    with pytest.raises(EnvironmentFault, match="cafe is CREATING"):
+        reached(account)
