@@ -80,7 +80,7 @@ class Platform:
         """What the cluster would refuse of the services' manifests, asked of it; it changes nothing."""
         values = stacks.values(self.client("cloudformation"), self.environment.suffix)
         wanted = manifests.render(values)
-        return manifests.check(self._driver.cluster(self._connection, self.outputs), wanted) if wanted else ()
+        return manifests.check(self.kubernetes(), wanted) if wanted else ()
 
     def status(self) -> PlatformStatus:
         """Everything that runs, at this moment."""
@@ -156,7 +156,8 @@ def up(
                 warming.join()
                 values = stacks.values(clients("cloudformation"), environment.suffix)
                 wanted = manifests.render(values)
-                manifests.deploy(driver.cluster(connection, deployment.outputs), wanted, values, talk)
+                clusters = Clusters(clients, is_embedded=connection.is_embedded)
+                manifests.deploy(clusters(values["EksClusterName"]), wanted, values, driver.patience_s, talk)
             driver.settle(connection, deployment.outputs)
     _warn_of_root(target, talk)
     is_new = driver.is_new or deployment.is_new

@@ -49,15 +49,11 @@ class Clients:
                 self._clients[service] = self._built(service)
             return self._clients[service]
 
-    def credentials(self) -> Any:
-        """The keys that clients sign with at this moment, as botocore has them."""
-        with self._lock:
-            return self._opened().get_credentials().get_frozen_credentials()
-
-    def _opened(self) -> Any:
-        """The session. Importing boto3 costs half a CPU second, so it happens here and not before."""
+    def _built(self, service: str) -> Any:
+        """A client whose time-outs end. Importing boto3 costs half a CPU second, so it happens here and not before."""
         import boto3
         import botocore.session
+        from botocore.config import Config
 
         known = self._connection
         if self._session is None:
@@ -67,13 +63,6 @@ class Clients:
                 region_name=known.region,
                 botocore_session=botocore.session.Session(session_vars=_ISOLATED) if known.is_embedded else None,
             )
-        return self._session
-
-    def _built(self, service: str) -> Any:
-        """A client whose time-outs end."""
-        from botocore.config import Config
-
-        session, known = self._opened(), self._connection
         config = Config(
             connect_timeout=2 if known.is_embedded else 5,
             read_timeout=30,
@@ -84,7 +73,7 @@ class Clients:
             max_pool_connections=_CONNECTIONS,
             user_agent_extra="cloudcafe",
         )
-        return session.client(service, endpoint_url=known.endpoint_url, config=config)
+        return self._session.client(service, endpoint_url=known.endpoint_url, config=config)
 
 
 _NOT_LET_IN = frozenset(

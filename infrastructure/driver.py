@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from infrastructure.connection import Connection
-from infrastructure.manifests import ClusterAccess
 from infrastructure.status import PlatformStatus
 
 
@@ -22,6 +21,11 @@ class Driver(Protocol):
         ...
 
     @property
+    def patience_s(self) -> float:
+        """How long services may take to turn healthy."""
+        ...
+
+    @property
     def is_new(self) -> bool:
         """Did `open` start the cloud itself, so that it has to end with whoever asked for it?"""
         ...
@@ -32,10 +36,6 @@ class Driver(Protocol):
 
     def attach(self) -> Connection:
         """Reach the cloud that runs; `EnvironmentFault` when none does."""
-        ...
-
-    def cluster(self, connection: Connection, outputs: Mapping[str, str]) -> ClusterAccess:
-        """How the Kubernetes cluster is reached, as one who administers it."""
         ...
 
     def settle(self, connection: Connection, outputs: Mapping[str, str]) -> None:

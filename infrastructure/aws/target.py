@@ -1,6 +1,5 @@
 """The target `aws`: an account named in the environment's file, reached with the caller's credentials."""
 
-import base64
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -8,11 +7,9 @@ from functools import partial
 from typing import Any
 
 from infrastructure import artifacts, stacks
-from infrastructure.aws.cluster_token import cluster_token
 from infrastructure.connection import Clients, Connection
 from infrastructure.environment import Environment
 from infrastructure.errors import EnvironmentFault
-from infrastructure.manifests import ClusterAccess
 from infrastructure.status import PlatformStatus, ProcessStatus
 from services.catalog import containers
 
@@ -60,6 +57,10 @@ class AwsTarget:
         return 5.0
 
     @property
+    def patience_s(self) -> float:
+        return 900.0
+
+    @property
     def is_new(self) -> bool:
         """AWS itself is never started; whether the platform was new, its stacks tell."""
         return False
@@ -79,17 +80,6 @@ class AwsTarget:
                 f" {self._environment.file}"
             )
         return self._connection
-
-    def cluster(self, connection: Connection, outputs: Mapping[str, str]) -> ClusterAccess:
-        """As whoever deploys, by whose keys each token is made."""
-        name = outputs["EksClusterName"]
-        found = self._client("eks").describe_cluster(name=name)["cluster"]
-        return ClusterAccess(
-            name=name,
-            host=found["endpoint"],
-            authority=base64.b64decode(found["certificateAuthority"]["data"]),
-            token=lambda: cluster_token(self._client.credentials(), self._environment.region, name),
-        )
 
     def settle(self, connection: Connection, outputs: Mapping[str, str]) -> None:
         """CloudFormation has waited for the services to be stable; what is left is that the load balancer sees them."""

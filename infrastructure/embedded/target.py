@@ -1,6 +1,5 @@
 """The target `embedded`: a daemon on this machine that is the cloud."""
 
-import base64
 import contextlib
 import http.client
 import json
@@ -17,7 +16,6 @@ from infrastructure.embedded.host.logfile import tail
 from infrastructure.embedded.pace import FAST, Pace, pace
 from infrastructure.environment import Environment
 from infrastructure.errors import EnvironmentFault
-from infrastructure.manifests import ClusterAccess
 from infrastructure.state import PlatformRecord, StateFolder, written_at
 from infrastructure.status import PlatformStatus, ProcessStatus
 
@@ -50,6 +48,10 @@ class EmbeddedTarget:
         return 0.05
 
     @property
+    def patience_s(self) -> float:
+        return SETTLE_S + 4 * self._pace_or_fast.task_start_s
+
+    @property
     def is_new(self) -> bool:
         return self._is_new
 
@@ -73,25 +75,9 @@ class EmbeddedTarget:
             self._pace = pace(running.pace)
         return connection
 
-    def cluster(self, connection: Connection, outputs: Mapping[str, str]) -> ClusterAccess:
-        del connection
-        name = outputs["EksClusterName"]
-        try:
-            found = json.loads(self._state.kubeconfig(name).read_text(encoding="utf-8"))
-        except FileNotFoundError as missing:
-            raise EnvironmentFault(f"the embedded cloud has no cluster {name}", log=self.evidence()) from missing
-        cluster, token = found["clusters"][0]["cluster"], str(found["users"][0]["user"]["token"])
-        return ClusterAccess(
-            name=name,
-            host=cluster["server"],
-            authority=base64.b64decode(cluster["certificate-authority-data"]),
-            token=lambda: token,
-            patience_s=self._patience_s,
-        )
-
     def settle(self, connection: Connection, outputs: Mapping[str, str]) -> None:
         del connection, outputs
-        patience = self._patience_s
+        patience = self.patience_s
         status, body = self._get(f"/_cafe/ready?timeout_s={patience:g}", timeout_s=patience + _ANSWER_S)
         if status != http.client.OK:
             raise EnvironmentFault(
@@ -139,10 +125,6 @@ class EmbeddedTarget:
         from infrastructure.embedded import launch
 
         return launch.find(self._state)
-
-    @property
-    def _patience_s(self) -> float:
-        return SETTLE_S + 4 * self._pace_or_fast.task_start_s
 
     @property
     def _pace_or_fast(self) -> Pace:

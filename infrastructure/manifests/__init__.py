@@ -5,8 +5,8 @@
 What is applied lives in the cluster and goes with it.
 """
 
-from infrastructure.manifests.cluster import ClusterAccess, warm
+from infrastructure.manifests.cluster import warm
 from infrastructure.manifests.deploy import check, deploy
 from infrastructure.manifests.render import Manifest, files, render
 
-__all__ = ["ClusterAccess", "Manifest", "check", "deploy", "files", "render", "warm"]
+__all__ = ["Manifest", "check", "deploy", "files", "render", "warm"]
