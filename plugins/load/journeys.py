@@ -11,8 +11,10 @@ from plugins.books.history import Attempt, Outcome
 from plugins.load.basket import Basket
 from plugins.load.visit import Ending, Reply, Visit
 from plugins.slo import ClaimError
+from services.assortment import ITEMS
 
 ORDERS = "/api/orders"
+MENU = "/api/menu/items"
 
 
 class Journey(Protocol):
@@ -71,7 +73,21 @@ class BrowseBack:
         return Ending(error=None if is_right else reply.error or "wrong answer")
 
 
-JOURNEYS: tuple[Journey, ...] = (PlaceOrder(), BrowseBack())
+class ReadMenu:
+    """GET an item of the menu, any of those that the chain sells."""
+
+    name: ClassVar[str] = "menu"
+    method: ClassVar[str] = "GET"
+    path: ClassVar[str] = f"{MENU}/[id]"
+
+    def run(self, visit: Visit) -> Ending:
+        item_id = visit.draw.choice(ITEMS).item_id
+        reply = visit.ask(self.method, f"{MENU}/{item_id}", {"X-Correlation-Id": visit.key})
+        is_right = reply.status == 200 and reply.field("item_id") == item_id
+        return Ending(error=None if is_right else reply.error or "wrong answer")
+
+
+JOURNEYS: tuple[Journey, ...] = (PlaceOrder(), BrowseBack(), ReadMenu())
 
 
 def journey(name: str) -> Journey:

@@ -123,15 +123,21 @@ def _conditional(request: Request, rendered: Rendered, stale_s: float) -> Respon
     if stale_s > 0:
         age = "" if stale_s == float("inf") else f"; ttl=-{int(stale_s) + 1}"
         headers["cache-status"] = f"menu; hit{age}; detail=stale"  # RFC 9211: a negative time to live is staleness
-    seen = request.headers.get("if-none-match")
+    seen = _field(request, "if-none-match")
     if seen is not None and preconditions.is_known(seen, rendered.etag):
         return Response(status_code=304, headers=headers)
     return Response(rendered.body, headers=headers, media_type="application/json")
 
 
+def _field(request: Request, name: str) -> str | None:
+    """A list field, whose lines together are one list (RFC 9110, 5.3)."""
+    lines = request.headers.getlist(name)
+    return ", ".join(lines) if lines else None
+
+
 def _precondition(request: Request) -> IsMeant:
     """What `If-Match` and `If-None-Match` ask of the item, evaluated in that order; 400 for what cannot be read."""
-    match, none_match = request.headers.get("if-match"), request.headers.get("if-none-match")
+    match, none_match = _field(request, "if-match"), _field(request, "if-none-match")
     for name, field in (("If-Match", match), ("If-None-Match", none_match)):
         if field is not None:
             try:
