@@ -24,6 +24,8 @@ from services.menu.store import NO_PATIENCE, DocumentStore, Patience
 
 NAMESPACE: Final = catalog.http_service("menu").namespace
 LATENCY: Final = "MenuLatency"
+AGE: Final = "MenuAge"
+"""Seconds since the copy was known to be right."""
 STALE: Final = "StaleAnswers"
 
 
@@ -83,6 +85,7 @@ class ResilientMode:
             parts.store, self._copy, lambda word: parts.bus.publish(CHANNEL, word), parts.metrics
         )
         self.ending = server.graceful(parts.traffic, parts.settings)
+        parts.metrics.gauge(AGE, self._copy.age_s)
         self.hear = self._copy.hear
         self.wake = self._copy.wake
 

@@ -94,6 +94,11 @@ class MenuCopy:
         """For how long the copy may have been wrong beyond `BOUND_S`; not above 0 while all is well."""
         return float("inf") if self.known is None else self._clock() - self.known.as_of - BOUND_S
 
+    def age_s(self) -> float:
+        """Seconds since the copy was known to be right; 0 before there is one."""
+        known = self.known
+        return 0.0 if known is None or known.as_of == float("-inf") else max(self._clock() - known.as_of, 0.0)
+
     async def current(self) -> Current:
         """What requests are answered with; `StoreUnavailable` before anything is known."""
         if self.known is None:
