@@ -44,13 +44,20 @@ class Check:
     def found(self, platform: Platform) -> str | None:
         """The problem, also where nobody answers, or the API refuses, since there is nothing to look at any more."""
         import psycopg
+        import pymongo.errors
         import redis
         import urllib3
         from botocore.exceptions import ClientError
 
         try:
             return self.problem(platform)
-        except (ClientError, psycopg.Error, redis.RedisError, urllib3.exceptions.HTTPError) as refusal:
+        except (
+            ClientError,
+            psycopg.Error,
+            pymongo.errors.PyMongoError,
+            redis.RedisError,
+            urllib3.exceptions.HTTPError,
+        ) as refusal:
             return f"{type(refusal).__name__}: {refusal}"
 
 
@@ -149,6 +156,26 @@ def _database(platform: Platform) -> str | None:
     return None
 
 
+def _documents(platform: Platform) -> str | None:
+    """One primary, the rest replicas, all available; and they greet so, but on AWS lie in private subnets."""
+    import pymongo
+
+    name, wanted = platform.output("DocumentDbClusterIdentifier"), platform.output("DocumentDbInstanceIds").split(",")
+    cluster = platform.client("docdb").describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
+    members, status = cluster["DBClusterMembers"], cluster["Status"]
+    writers = sum(member["IsClusterWriter"] for member in members)
+    if (status, writers, len(members)) != ("available", 1, len(wanted)):
+        return f"the cluster is {status} with {writers} primaries among {len(members)} members"
+    if platform.target == "aws":
+        return None
+    url = platform.endpoint("documentdb")
+    with pymongo.MongoClient[dict[str, object]](url, serverSelectionTimeoutMS=_ANSWER_S * 1000) as client:
+        greeting = client.admin.command("hello")
+        client.admin.command("listDatabases")
+    hosts = len(greeting["hosts"])
+    return None if greeting["isWritablePrimary"] and hosts == len(wanted) else f"the set greets with {hosts} members"
+
+
 def _warehouse(platform: Platform) -> str | None:
     """The cluster is available, and answers a statement through the Data API."""
     name = platform.output("WarehouseClusterIdentifier")
@@ -200,8 +227,10 @@ CHECKS: tuple[Check, ...] = (
     *(Check(module=each, name="stack is complete", problem=partial(_incomplete, each)) for each in MODULES),
     *(Check(module=each, name="resources exist and are tagged", problem=partial(_untagged, each)) for each in MODULES),
     Check(module="databases", name="database answers in its roles", problem=_database),
+    Check(module="databases", name="documents answer in their roles", problem=_documents),
     Check(module="databases", name="warehouse answers", problem=_warehouse),
     Check(module="databases", name="nobody gets in without a password", problem=closed.databases),
+    Check(module="databases", name="nobody reads documents without a password", problem=closed.documents),
     Check(module="caching", name="cache answers", problem=_cache),
     Check(module="caching", name="nobody gets in without a password", problem=closed.caches),
     Check(module="compute", name="nothing runs as root that need not", problem=closed.processes),
