@@ -51,7 +51,8 @@ LoyaltySecurityGroupId LoyaltyTargetGroupArn LoyaltyAutoScalingGroupName NlbArn 
 AnalyticsSecurityGroupId AnalyticsTargetGroupArn AnalyticsTargetGroupFullName NlbFullName
 AnalyticsAutoScalingGroupName StreamLeaseTableName
 StreamLeaseTableArn WarehouseSecurityGroupId WarehouseClusterIdentifier WarehouseDatabaseName WarehouseSecretArn
-WarehouseRoleArn
+WarehouseRoleArn DocumentSecurityGroupId DocumentDbEndpoint DocumentDbReaderEndpoint DocumentDbPort DocumentDbSecretArn
+DocumentDbClusterIdentifier DocumentDbInstanceIds
 """.split()  # noqa: SIM905 - a list of names reads better than thirty quoted strings
 )
 """What the layers above ask for by name."""

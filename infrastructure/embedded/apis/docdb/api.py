@@ -212,7 +212,7 @@ class DocumentDbApi:
                 "InvalidParameterCombination",
                 "Cannot delete protected Cluster, please disable deletion protection and try again.",
             )
-        if cluster.instances:
+        if any(each.status != "deleting" for each in cluster.instances.values()):
             raise _bad_state("Cluster cannot be deleted, it still contains DB instances in non-deleting state.")
         cluster.status = "deleting"
         return {"DBCluster": cluster.shown()}
