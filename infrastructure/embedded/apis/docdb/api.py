@@ -358,7 +358,9 @@ class DocumentDbApi:
     # --- what they share ----------------------------------------------------------------------------------------------
 
     def _cluster(self, given: Members) -> ClusterRecord:
-        wanted = str(given["DBClusterIdentifier"])
+        wanted = str(given.get("DBClusterIdentifier", ""))  # FailoverDBCluster's model does not require it, AWS does
+        if not wanted:
+            raise Refused("MissingParameter", "The request must contain the parameter DBClusterIdentifier.")
         found = [each for each in self.clusters.values() if wanted.lower() == each.id or wanted == each.arn]
         if not found:
             raise Refused("DBClusterNotFoundFault", f"DBCluster {wanted} not found.", status=404)
