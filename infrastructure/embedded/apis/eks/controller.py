@@ -86,6 +86,7 @@ class EksController:
             images=images.of_catalog(Surroundings.of(context)),
             authenticate=lambda token: self._user(record, token),
             target_groups=TargetGroups(backends.operations, backends.elbv2, record.name, record.given["roleArn"]),
+            data_plane=context.envoy,
         )
         await cluster.open()
         record.endpoint, record.authority = cluster.url, base64.b64encode(cluster.authority).decode()

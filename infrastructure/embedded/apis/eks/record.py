@@ -172,7 +172,7 @@ class ClusterRecord:
                 "endpointPrivateAccess": vpc.get("endpointPrivateAccess", False),
                 "publicAccessCidrs": list(vpc.get("publicAccessCidrs") or ["0.0.0.0/0"]),
             },
-            "kubernetesNetworkConfig": {"serviceIpv4Cidr": "10.100.0.0/16", "ipFamily": "ipv4"},
+            "kubernetesNetworkConfig": {"serviceIpv4Cidr": "127.96.0.0/11", "ipFamily": "ipv4"},
             "logging": self.given.get("logging") or {"clusterLogging": []},
             "status": self.status,
             "platformVersion": PLATFORM_VERSION,
