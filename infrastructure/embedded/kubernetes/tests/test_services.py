@@ -244,8 +244,11 @@ async def test_an_endpoint_that_goes_is_found_for_a_moment() -> None:
     client.registry.create(kinds.SERVICE, service())
     labels = {"kubernetes.io/service-name": "web"}
     one, two = ({"addresses": [f"127.64.0.{each}"]} for each in (1, 2))
-    made = {"metadata": {"name": "web", "namespace": "default", "labels": labels}, "addressType": "IPv4"}
-    made |= {"ports": [{"name": "http", "port": 8080}]}
+    made: dict[str, Any] = {
+        "metadata": {"name": "web", "namespace": "default", "labels": labels},
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "port": 8080}],
+    }
     client.registry.create(kinds.ENDPOINT_SLICE, {**made, "endpoints": [one, two]})
     await proxy.reconcile("default/web")
     client.registry.update(kinds.ENDPOINT_SLICE, {**made, "endpoints": [two]})
