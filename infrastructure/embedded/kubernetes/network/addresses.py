@@ -46,7 +46,8 @@ class Addresses:
 
     def _claim_block(self) -> None:
         for block in self._network.subnets(new_prefix=24):
-            held = claim(f"{self._what}-{block.network_address}")
+            _, second, third, _ = block.network_address.packed
+            held = claim(f"{self._what}-{second}-{third}")
             if held is not None:
                 self._claims.append(held)
                 self._free.extend(map(str, block.hosts()))
