@@ -12,6 +12,10 @@ from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.menu import MenuCachedReads
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
+from plugins.bench.pods.drain import DrainRuns, NodeDrain, NodeDrainFailures
+from plugins.bench.pods.records import PodEventTime, PodListTime, PodRecordsMemory, RecordRuns
+from plugins.bench.pods.recovery import PodRecovery
+from plugins.bench.pods.rolling_restart import RestartFailures, RestartFailuresWithoutHook
 from plugins.bench.recovery import StopTaskRecovery
 from plugins.bench.report_storm import ReportQueueTime, ReportRunTime, ReportStormRate, StormRuns
 from plugins.bench.revenue import RevenueLag, RowsWrongAfterKills
@@ -22,6 +26,8 @@ from plugins.bench.warm_invoke import WarmInvokeOverhead
 
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
+_DRAINS = DrainRuns()
+_RECORDS = RecordRuns()
 _STORMS = StormRuns()
 
 FIGURES: tuple[Figure, ...] = (
@@ -32,6 +38,14 @@ FIGURES: tuple[Figure, ...] = (
     BatchMemory(_BATCHES),
     BatchAgainstJava(_BATCHES),
     SignatureCheck(),
+    PodRecovery(),
+    RestartFailures(),
+    RestartFailuresWithoutHook(),
+    NodeDrain(_DRAINS),
+    NodeDrainFailures(_DRAINS),
+    PodListTime(_RECORDS),
+    PodEventTime(_RECORDS),
+    PodRecordsMemory(_RECORDS),
     RuleChangeEffect(),
     StopTaskRecovery(),
     InstanceRecovery(),
