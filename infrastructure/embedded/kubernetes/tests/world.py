@@ -9,6 +9,7 @@ from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.kubernetes.api.server import Authenticate
 from infrastructure.embedded.kubernetes.cluster import Cluster
+from infrastructure.embedded.kubernetes.controllers.target_groups import TargetGroups
 from infrastructure.embedded.kubernetes.kubelet import images
 from infrastructure.embedded.kubernetes.kubelet.images import KIND
 from infrastructure.embedded.kubernetes.kubelet.machine import Machine
@@ -33,6 +34,7 @@ async def running(
     pace: Pace = FAST,
     clock: Callable[[], float] = time.time,
     authenticate: Authenticate = lambda _: None,
+    target_groups: TargetGroups | None = None,
 ) -> AsyncIterator[Cluster]:
     """One that serves, with a node in each of two zones."""
     ports = Ports()
@@ -46,6 +48,7 @@ async def running(
             clock=clock,
             authenticate=authenticate,
             images=images.named({COMMAND: images.command}),
+            target_groups=target_groups,
         )
         await cluster.open()
         try:
