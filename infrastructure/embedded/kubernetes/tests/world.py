@@ -33,8 +33,8 @@ async def running(
     state: StateFolder,
     pace: Pace = FAST,
     clock: Callable[[], float] = time.time,
-    authenticate: Authenticate = lambda _: None,
     target_groups: TargetGroups | None = None,
+    authenticate: Authenticate = lambda _: None,
 ) -> AsyncIterator[Cluster]:
     """One that serves, with a node in each of two zones."""
     ports = Ports()
