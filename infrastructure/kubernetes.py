@@ -91,7 +91,7 @@ class Clusters:
             return self._known[cluster]
 
 
-def new_token(sts: Any, cluster: str, *, expires_s: int = _SIGNED_S) -> str:
+def new_token(sts: Any, cluster: str) -> str:
     """A bearer token for `cluster`, made with the keys of the boto3 client `sts`; no call is made."""
 
     def name_cluster(request: Any, **_event: object) -> None:
@@ -101,7 +101,7 @@ def new_token(sts: Any, cluster: str, *, expires_s: int = _SIGNED_S) -> str:
     with _naming:  # the hook stands in the client's one list of hooks, and that client is everybody's
         sts.meta.events.register(event, name_cluster)
         try:
-            url = sts.generate_presigned_url("get_caller_identity", ExpiresIn=expires_s, HttpMethod="GET")
+            url = sts.generate_presigned_url("get_caller_identity", ExpiresIn=_SIGNED_S, HttpMethod="GET")
         finally:
             sts.meta.events.unregister(event, name_cluster)
     return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")

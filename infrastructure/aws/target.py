@@ -57,6 +57,10 @@ class AwsTarget:
         return 5.0
 
     @property
+    def patience_s(self) -> float:
+        return 900.0
+
+    @property
     def is_new(self) -> bool:
         """AWS itself is never started; whether the platform was new, its stacks tell."""
         return False

@@ -30,9 +30,12 @@ def _group(backends: Any, name: str) -> Any:
 
 def _rule(backends: Any) -> Any:
     balancer = only(each for each in backends.elbv2.load_balancers.values() if each.type == "application")
-    return only(rule for rule in only(balancer.listeners.values()).rules.values() if not rule.is_default)
+    rules = only(balancer.listeners.values()).rules.values()
+    return only(rule for rule in rules if not rule.is_default and int(rule.priority) < PODS)
 
 
+PODS = 20
+"""The priority at which those of pods begin, behind that of the orders."""
 CHANGES = {
     "alarm": Change(
         module="messaging",
@@ -58,9 +61,9 @@ CHANGES = {
     "rule": Change(
         module="loadbalancing",
         old="Priority: 10",
-        new="Priority: 20",
+        new="Priority: 11",
         seen=lambda b: int(_rule(b).priority),
-        expected=20,
+        expected=11,
     ),
     "rule's condition": Change(
         module="loadbalancing",
