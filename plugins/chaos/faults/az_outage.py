@@ -42,8 +42,8 @@ class AzOutage:
         stops = [Call(action="ecs:StopTask", resource=task) for task in there.tasks]
         calls = (*updates, *ends, *stops, *database.calls)
         targets = (*there.tasks, *there.instances, *database.targets)
-        behind = {"targets": cloud.output(self.tasks.key("TargetGroupArn")), "pods": eks.behind(cloud, self.pods)}
-        backup = {**database.backup, **there.backup, **behind}
+        backup = {**database.backup, **there.backup, "pods": eks.behind(cloud, self.pods)}
+        backup["targets"] = cloud.output(self.tasks.key("TargetGroupArn"))
         plan = Plan(fault=self.name, targets=targets, calls=calls, undo=updates, backup=backup, created_at=at)
         return plan.reaching(f"{there}, the database's writer")
 

@@ -15,6 +15,7 @@ from infrastructure.errors import EnvironmentFault, UsageError
 from plugins.chaos import faults
 from plugins.chaos.fault import Call, EmptyTargetError, Fault, Patience, Plan
 from plugins.chaos.faults import FAULTS, fault
+from plugins.chaos.faults.az_outage import AzOutage
 from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
 from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
 from plugins.chaos.faults.rds_failover import RdsFailover
@@ -202,7 +203,8 @@ def test_an_outage_takes_nodes_with_it_and_waits_for_their_pods(platform: TestCl
     platform.calls.clear()
     outage.rollback(platform, plan)
     assert platform.calls.count("get deployments") == len(services_on("eks"))
-    assert replace(outage, pods=()).plan(platform, 0.0).radius.count("instances of") == len(services_on("ec2"))
+    without = AzOutage(tasks=http_service("order"), instances=services_on("ec2"), pods=())
+    assert NODES not in without.plan(platform, 0.0).radius
 
 
 @pytest.mark.parametrize(
