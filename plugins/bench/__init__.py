@@ -4,6 +4,7 @@ from plugins.bench.batch import BatchAgainstJava, BatchMemory, BatchRate, BatchR
 from plugins.bench.books import Books100kOrders
 from plugins.bench.captured import CapturedRuns, OrdersCapturedRate, PaymentQueueAge
 from plugins.bench.cold_start import PlatformColdStart
+from plugins.bench.drain import NodeDrain
 from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
 from plugins.bench.function_cold_start import ColdStart
@@ -12,7 +13,6 @@ from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.menu import MenuCachedReads
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
-from plugins.bench.pods.drain import DrainRuns, NodeDrain, NodeDrainFailures
 from plugins.bench.pods.records import PodEventTime, PodListTime, PodRecordsMemory, RecordRuns
 from plugins.bench.pods.recovery import PodRecovery
 from plugins.bench.pods.rolling_restart import RestartFailures, RestartFailuresWithoutHook
@@ -26,7 +26,6 @@ from plugins.bench.warm_invoke import WarmInvokeOverhead
 
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
-_DRAINS = DrainRuns()
 _RECORDS = RecordRuns()
 _STORMS = StormRuns()
 
@@ -41,14 +40,13 @@ FIGURES: tuple[Figure, ...] = (
     PodRecovery(),
     RestartFailures(),
     RestartFailuresWithoutHook(),
-    NodeDrain(_DRAINS),
-    NodeDrainFailures(_DRAINS),
     PodListTime(_RECORDS),
     PodEventTime(_RECORDS),
     PodRecordsMemory(_RECORDS),
     RuleChangeEffect(),
     StopTaskRecovery(),
     InstanceRecovery(),
+    NodeDrain(),
     SqsSend1000Deep(),
     KinesisPut(),
     WarmInvokeOverhead(),

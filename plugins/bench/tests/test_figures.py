@@ -110,7 +110,6 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "kinesis_put_1000_per_s",
         "menu_cached_reads",
         "node_drain",
-        "node_drain_failures",
         "order_latency",
         "orders_acknowledged_rate",
         "orders_captured_rate",
