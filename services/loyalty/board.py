@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from redis.exceptions import RedisError
 
-from services.chassis.redis.cache import Breaker
+from services.chassis.resilience.breaker import Breaker
 from services.chassis.web.health import Dependencies
 from services.loyalty.domain import Account
 from services.loyalty.store import StoreUnavailable
