@@ -1,8 +1,9 @@
-"""Another service of ours, asked over kept connections: it answers, or it is away, which is known at once after a while.
+"""Another service of ours, asked over kept connections: it answers, or it is away, which after a while is known at once.
 
 Nothing is asked again here: whoever calls knows better what to do without the answer.
 """
 
+import logging
 from collections.abc import Collection
 from typing import Final
 
@@ -16,6 +17,8 @@ from services.chassis.web.health import Dependencies
 
 OPEN_S: Final = 1.0
 JITTER: Final = 0.5
+
+_log = logging.getLogger(__name__)
 
 
 class PeerAway(Exception):
@@ -76,6 +79,7 @@ class Peer:
     def _away(self, why: str) -> PeerAway:
         self.breaker.failed()
         self._dependencies.failed(self.name, why)
+        _log.warning("a peer is away", extra={"peer": self.name, "error": why, "breaker": self.breaker.state})
         return PeerAway(f"{self.name} is away: {why}")
 
     def close(self) -> None:
