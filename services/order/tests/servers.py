@@ -53,6 +53,7 @@ class Server:
         self.handler = handler
         self.asked: list[Asked] = []
         self.url = ""
+        self._serving: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Server"]:
@@ -62,8 +63,12 @@ class Server:
             yield self
         finally:
             server.close()
+            for writer in self._serving:
+                writer.close()
+            await asyncio.gather(*(task for task in self._serving.values() if task is not None))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving[writer] = asyncio.current_task()
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError), contextlib.closing(writer):
             while True:
                 asked = await _request(reader)

@@ -40,9 +40,9 @@ class Seen:
 
 def relaying(bench: Bench, story: Callable[[], Awaitable[None]]) -> None:
     async def all_of_it() -> None:
-        task = asyncio.create_task(bench.relay.run())
+        tasks = (asyncio.create_task(bench.relay.run()), asyncio.create_task(bench.settling.run()))
         await story()
-        await cancel(task)
+        await cancel(*tasks)
 
     run(all_of_it())
 
@@ -131,14 +131,16 @@ def test_a_relay_that_is_stopped_ends_at_once(held: int) -> None:
 
     async def story() -> float:
         loop = asyncio.get_running_loop()
-        task = asyncio.create_task(bench.relay.run())
+        task, settling = asyncio.create_task(bench.relay.run()), asyncio.create_task(bench.settling.run())
         await asyncio.sleep(0.5)
         for number in range(held):
             bench.relay.offer(row(number))
         began = loop.time()
         bench.relay.stop()
         await task
-        return loop.time() - began
+        ended = loop.time()
+        await cancel(settling)
+        return ended - began
 
     assert run(story()) == 0.0
     assert len(bench.world.queue) == held
