@@ -12,7 +12,7 @@ What was handed on stays in the table until its stock is settled (settling.py), 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -129,6 +129,10 @@ class Backlog:
         for row in through:
             self._held[row.order_id].is_handed_on = True
         return through
+
+    def are_handed_on(self, rows: Sequence[Row]) -> bool:
+        """There are some, and all of them were handed on."""
+        return bool(rows) and all((held := self._held.get(row.order_id)) and held.is_handed_on for row in rows)
 
     def done(self, rows: Iterable[Row]) -> None:
         """These are deleted from the table."""

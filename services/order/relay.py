@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 class Outbox(Protocol):
     """The table."""
 
-    async def oldest(self, partition: str, limit: int) -> OutboxPage: ...
+    async def oldest(self, partition: str, limit: int, *, after: str | None = None) -> OutboxPage: ...
 
 
 class ShardOwner(Protocol):
@@ -179,7 +179,15 @@ class Relay:
             shards = frozenset(self._backlog.unswept(shards))
         for shard in sorted(shards):
             known = self._backlog.known(shard)
-            self._backlog.swept(shard, await self._outbox.oldest(shard, PAGE), known)
+            self._backlog.swept(shard, await self._read(shard), known)
+
+    async def _read(self, shard: str) -> OutboxPage:
+        """The oldest rows of a shard, and the next ones while all of these only wait for their stock."""
+        page = newest = await self._outbox.oldest(shard, PAGE)
+        while not newest.is_last and self._backlog.are_handed_on(newest.rows):
+            newest = await self._outbox.oldest(shard, PAGE, after=newest.rows[-1].order_id)
+            page = OutboxPage(rows=page.rows + newest.rows, is_last=newest.is_last)
+        return page
 
     async def _hand_on(self, rows: tuple[Row, ...]) -> None:
         """Both channels at the same time; what both have is settled. Raises the first failure after all have ended."""

@@ -135,11 +135,7 @@ class OwedStock:
 
 
 def _items(lines: tuple[OrderLine, ...]) -> list[dict[str, object]]:
-    """Each item once, as inventory wants it: a basket may name one in two lines."""
-    counts: dict[str, int] = {}
-    for line in lines:
-        counts[line.item_id] = counts.get(line.item_id, 0) + line.quantity
-    return [{"item_id": item_id, "quantity": quantity} for item_id, quantity in counts.items()]
+    return [{"item_id": line.item_id, "quantity": line.quantity} for line in lines]
 
 
 def _detail(answer: HttpResponse) -> str:

@@ -5,7 +5,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,12 +85,13 @@ class MemoryCache:
 
 
 class MemoryBook:
-    """`OrderBook` in dictionaries; fails with `error` while that is set."""
+    """`OrderBook` in dictionaries; fails with `error` while that is set, or in placing alone."""
 
     def __init__(self) -> None:
         self.orders: dict[str, Order] = {}
         self.keys: dict[str, tuple[str, str]] = {}
         self.error: AwsError | None = None
+        self.error_of_placing: AwsError | None = None
 
     async def earlier(self, key: str, fingerprint: str) -> Placed | None:
         if self.error is not None:
@@ -103,8 +104,8 @@ class MemoryBook:
         return Placed(order_id=order_id, is_replay=True)
 
     async def place(self, order: Order, fingerprint: str) -> Placed:
-        if self.error is not None:
-            raise self.error
+        if (error := self.error or self.error_of_placing) is not None:
+            raise error
         if order.idempotency_key is not None:
             order_id, earlier = self.keys.setdefault(order.idempotency_key, (order.order_id, fingerprint))
             if earlier != fingerprint:
@@ -127,13 +128,14 @@ class MemoryMenu:
         self.prices = dict(PRICES_CENTS)
         self.reads = 0
         self.is_away = False
+        self.clock: Callable[[], float] = time.time
 
     async def read(self, known: PriceList | None = None) -> PriceList:
         await asyncio.sleep(0)  # as whoever asks somebody else
         if self.is_away:
             raise PeerAway("menu is away")
         self.reads += 1
-        return PriceList(prices=dict(self.prices), etag="", read_at=time.time())
+        return PriceList(prices=dict(self.prices), etag="", read_at=self.clock())
 
 
 Manner = Literal["there", "away", "takes and says nothing"]
@@ -217,7 +219,9 @@ class Shop:
         self.book = MemoryBook()
         self.cache = MemoryCache()
         self.menu = MemoryMenu()
+        self.menu.clock = self._now
         self.inventory = MemoryInventory()
+        self.ahead_s = 0.0
         self.metrics = MetricReports(NoCloudWatch(), namespace="CloudCafe/Order", dimensions={}, period_s=60)
         traffic = Traffic()
         app = api.create(
@@ -229,7 +233,7 @@ class Shop:
             traffic=traffic,
         )
         desk = OrderDesk(
-            prices=CachedPrices(self.cache, self.menu, self.metrics),
+            prices=CachedPrices(self.cache, self.menu, self.metrics, clock=self._now),
             stock=OwedStock(self.inventory, self.metrics),
             book=self.book,
             cache=self.cache,
@@ -239,6 +243,13 @@ class Shop:
         self.gateway = Gateway(
             app, traffic=traffic, observe=lambda _: None, is_internal=lambda _: False, limits=Limits()
         )
+
+    def _now(self) -> float:
+        return time.time() + self.ahead_s
+
+    def age_lists(self) -> None:
+        """What was read so far was read a day ago."""
+        self.ahead_s += 24 * 3600.0
 
     async def ask_async(
         self, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()

@@ -28,10 +28,10 @@ class Seen:
         bench.outbox.oldest = self._read  # type: ignore[method-assign] # looked at on its way
         bench.queue.send = self._sent  # type: ignore[method-assign] # as above
 
-    async def _read(self, shard: str, limit: int) -> OutboxPage:
-        if shard == "s0":
+    async def _read(self, partition: str, limit: int, *, after: str | None = None) -> OutboxPage:
+        if partition == "s0":
             self.reads.append(asyncio.get_running_loop().time())
-        return await self._oldest(shard, limit)
+        return await self._oldest(partition, limit, after=after)
 
     async def _sent(self, rows: Sequence[Row]) -> set[str]:
         self.sends.append(asyncio.get_running_loop().time())
