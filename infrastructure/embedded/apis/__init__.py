@@ -28,6 +28,7 @@ from infrastructure.embedded.apis import (
     sqs,
     sts,
     tagging,
+    vpc_lattice,
 )
 
 PROVIDERS = (
@@ -49,6 +50,7 @@ PROVIDERS = (
     redshift_data.API,
     secretsmanager.API,
     elbv2.API,
+    vpc_lattice.API,
     autoscaling.API,
     ecs.API,
     eks.API,

@@ -38,6 +38,15 @@ class Place:
     groups: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
     port: int = 0
+    blocks: tuple[str, ...] = ()
+    """Address ranges of what stands outside of every VPC (VPC Lattice); it is reached by way of `ways` alone."""
+    ways: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The VPCs that have a way to it, each with the ids of the security groups of that way."""
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether something is to be asked before a packet arrives."""
+        return bool(self.groups or self.blocks)
 
 
 NOWHERE = Place()
@@ -66,7 +75,7 @@ class Network:
     def set_upstream(self, name: str, endpoints: tuple[Endpoint, ...], place: Place | None = None) -> None:
         """From now on new connections to `name` go to `endpoints` in turn; to none of them: closed at once.
 
-        Only an upstream that has a `place` is asked after in the security groups.
+        Only an upstream whose `place` is guarded is asked after in the security groups.
         """
         upstream, place = Upstream(name=name, endpoints=tuple(sorted(endpoints))), place or NOWHERE
         if self._upstreams.get(name) != upstream or self._places.get(name, NOWHERE) != place:
@@ -115,7 +124,7 @@ class Network:
             (service, upstream)
             for service, upstream in self._edges
             if (source := self._services.get(service, NOWHERE)).groups
-            and (target := self._places.get(upstream, NOWHERE)).groups
+            and (target := self._places.get(upstream, NOWHERE)).is_guarded
             and not self.permits(source, target)
         )
 

@@ -11,9 +11,9 @@ from typing import Literal
 
 from fastapi import FastAPI
 
+from services.assortment import PRICES_CENTS
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
-from services.assortment import PRICES_CENTS
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.http.peer import PeerAway
 from services.chassis.redis.cache import CacheUnavailable

@@ -111,7 +111,9 @@ def test_what_was_handed_on_holds_up_neither_its_customer_nor_its_shard() -> Non
     assert backlog.handed_on(first, 1) == first
     assert [each.order_id for each in backlog.due(ALL, 10)] == [row(2).order_id]
     show(backlog, row(1), row(2))
-    assert [each.order_id for each in backlog.due(ALL, 10)] == [row(2).order_id], "it is in the table, and not due again"
+    assert [each.order_id for each in backlog.due(ALL, 10)] == [row(2).order_id], (
+        "it is in the table, and not due again"
+    )
     assert (len(backlog), backlog.waiting) == (2, 1)
     backlog.done(first)
     assert len(backlog) == 1

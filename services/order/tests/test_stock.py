@@ -137,9 +137,7 @@ def test_what_is_taken_is_told_by_order() -> None:
     async def story(inventory: Inventory, server: Server) -> None:
         assert await inventory.take([row(1), row(2)]) == {row(1).order_id: "taken", row(2).order_id: "short"}
         assert server.asked[0].document == {
-            "orders": [
-                {"order_id": row(number).order_id, "store_id": "store-001", "items": LINES} for number in (1, 2)
-            ]
+            "orders": [{"order_id": row(number).order_id, "store_id": "store-001", "items": LINES} for number in (1, 2)]
         }
 
     asking(Answered(document={"results": results}), story)
@@ -154,7 +152,9 @@ def test_an_answer_without_results_took_nothing_for_certain(document: object) ->
     asking(Answered(document=document), story)
 
 
-@pytest.mark.parametrize("answer", [Answered(document={}), Answered(status=503), SILENT], ids=["there", "503", "silent"])
+@pytest.mark.parametrize(
+    "answer", [Answered(document={}), Answered(status=503), SILENT], ids=["there", "503", "silent"]
+)
 def test_giving_back_is_asked_once_and_waited_for_by_nobody(answer: Answered) -> None:
     async def told() -> None:
         asked = asyncio.Event()
