@@ -72,7 +72,7 @@ class Inventory:
     """The inventory service: `Stock` that is there or not, and what the settling asks of it."""
 
     def __init__(self, reserving: Peer, settling: Peer, background: BackgroundWork) -> None:
-        """Two ways to one service, each with a breaker: one who misses a customer's deadline may be quick enough else."""
+        """Two ways to one service, each with its breaker: too slow for a customer may be quick enough for the rest."""
         self._reserving = reserving
         self._settling = settling
         self._background = background

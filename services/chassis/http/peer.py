@@ -1,4 +1,4 @@
-"""Another service of ours, asked over kept connections: it answers, or it is away, which after a while is known at once.
+"""Another service of ours, asked over kept connections: it answers, or it is away, soon known without asking.
 
 Nothing is asked again here: whoever calls knows better what to do without the answer.
 """

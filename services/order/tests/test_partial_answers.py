@@ -80,8 +80,8 @@ def test_what_was_taken_in_part_is_finished_at_the_next_step_and_nobody_is_told_
     async def send_some(rows: Sequence[Row]) -> set[str]:
         return await send([each for each in rows if each.order_id != SECOND])
 
-    async def delete_some(rows: Sequence[Row]) -> set[str]:
-        await delete([each for each in rows if each.order_id != SECOND])
+    async def delete_some(rows: Sequence[Row], *, aside: bool = False) -> set[str]:
+        await delete([each for each in rows if each.order_id != SECOND], aside=aside)
         return {SECOND}
 
     async def run() -> None:
