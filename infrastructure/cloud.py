@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from infrastructure import packages, stacks, templates
+from infrastructure import packages, prefix_lists, stacks, templates
 from infrastructure.artifacts import Uploads
 from infrastructure.connection import Clients, Connection
 from infrastructure.driver import Driver
@@ -134,7 +134,11 @@ def up(
             deployment = stacks.deploy(
                 clients("cloudformation"),
                 environment=environment.suffix,
-                parameters={**environment.parameters(), "MetricPeriodSeconds": f"{driver.metric_period_s:g}"},
+                parameters={
+                    **environment.parameters(),
+                    **prefix_lists.parameters(clients("ec2"), connection.region),
+                    "MetricPeriodSeconds": f"{driver.metric_period_s:g}",
+                },
                 overrides=overrides or {},
                 supplier=Uploads(packages=made, s3=partial(clients, "s3"), talk=talk),
                 poll_s=driver.poll_s,
