@@ -10,6 +10,7 @@ from plugins.bench.function_cold_start import ColdStart
 from plugins.bench.instance_recovery import InstanceRecovery
 from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
+from plugins.bench.menu import MenuCachedReads
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
 from plugins.bench.recovery import StopTaskRecovery
 from plugins.bench.report_storm import ReportQueueTime, ReportRunTime, ReportStormRate, StormRuns
@@ -41,6 +42,7 @@ FIGURES: tuple[Figure, ...] = (
     FailoverWriteGap(),
     OrdersAcknowledgedRate(),
     OrderLatency(),
+    MenuCachedReads(),
     OrdersCapturedRate(_CAPTURED),
     PaymentQueueAge(_CAPTURED),
     RevenueLag(),

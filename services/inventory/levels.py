@@ -10,9 +10,7 @@ import asyncio
 import contextlib
 from typing import Final
 
-import orjson
-
-from services.chassis.figures.metrics import MetricReports
+from services.chassis.figures.counters import Figures
 from services.chassis.redis.cache import CacheUnavailable, DroppingCache
 from services.inventory.store import Stock
 from services.inventory.wire import shown_levels
@@ -30,7 +28,7 @@ def key(store_id: str) -> str:
 class CachedLevels:
     """`Levels`, cache-aside: a cache that is empty, slow or gone costs time and nothing else. Run `keep` beside it."""
 
-    def __init__(self, stock: Stock, cache: DroppingCache, metrics: MetricReports) -> None:
+    def __init__(self, stock: Stock, cache: DroppingCache, metrics: Figures) -> None:
         self._stock = stock
         self._cache = cache
         self._metrics = metrics
@@ -79,10 +77,8 @@ class CachedLevels:
             cached = await self._cache.get(key(store_id))
         except CacheUnavailable:
             return None
-        with contextlib.suppress(orjson.JSONDecodeError):
-            if cached is not None and orjson.loads(cached).get("store_id") == store_id:
-                return cached
-        return None
+        begins = shown_levels(store_id, ()).removesuffix(b"]}")
+        return cached if cached is not None and cached.startswith(begins) and cached.endswith(b"]}") else None
 
     async def _load(self, store_id: str) -> bytes:
         shown = shown_levels(store_id, await self._stock.levels(store_id))

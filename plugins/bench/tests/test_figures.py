@@ -108,6 +108,7 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "idle_platform_rss",
         "instance_recovery",
         "kinesis_put_1000_per_s",
+        "menu_cached_reads",
         "order_latency",
         "orders_acknowledged_rate",
         "orders_captured_rate",

@@ -31,11 +31,14 @@ Listener:
     Port: 80
     Protocol: HTTP
     DefaultActions: [{{Type: forward, TargetGroupArn: !Ref Targets}}]
+KubeRole:
+  Type: AWS::IAM::Role
+  Properties: {{RoleName: k, AssumeRolePolicyDocument: {TRUST}}}
 Kube:
   Type: AWS::EKS::Cluster
   Properties:
     Name: k
-    RoleArn: arn:aws:iam::123456789012:role/k
+    RoleArn: !GetAtt KubeRole.Arn
     ResourcesVpcConfig: {{SubnetIds: [!Ref North, !Ref South]}}
 Net: {{Type: AWS::VpcLattice::ServiceNetwork, Properties: {{Name: net}}}}
 Found: {{Type: AWS::VpcLattice::Service, Properties: {{Name: found}}}}
@@ -75,11 +78,13 @@ TAGGED: Mapping[str, str] = {
     "AWS::EKS::AccessEntry": "{ClusterName: !Ref Kube, PrincipalArn: arn:aws:iam::123456789012:role/it}",
     "AWS::EKS::Addon": "{ClusterName: !Ref Kube, AddonName: coredns}",
     "AWS::EKS::Cluster": """
-        {Name: it, RoleArn: arn:aws:iam::123456789012:role/it,
+        {Name: it, RoleArn: !GetAtt KubeRole.Arn,
          ResourcesVpcConfig: {SubnetIds: [!Ref North, !Ref South]}}""",
     "AWS::EKS::Nodegroup": """
-        {ClusterName: !Ref Kube, NodegroupName: it, NodeRole: arn:aws:iam::123456789012:role/it,
+        {ClusterName: !Ref Kube, NodegroupName: it, NodeRole: !GetAtt KubeRole.Arn,
          Subnets: [!Ref North, !Ref South]}""",
+    "AWS::EKS::PodIdentityAssociation": """
+        {ClusterName: !Ref Kube, Namespace: cafe, ServiceAccount: it, RoleArn: !GetAtt KubeRole.Arn}""",
     "AWS::DynamoDB::Table": """
         {TableName: t, BillingMode: PAY_PER_REQUEST, KeySchema: [{AttributeName: id, KeyType: HASH}],
          AttributeDefinitions: [{AttributeName: id, AttributeType: S}]}""",

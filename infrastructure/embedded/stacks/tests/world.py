@@ -90,6 +90,7 @@ class _ClustersAtOnce(EksApi):
     def describe_cluster(self, given: Members) -> Output:
         found = self.clusters.cluster(given["name"])
         if found.status == "DELETING":
+            self.clusters.call("ec2", "DeleteSecurityGroup", GroupId=found.security_group)
             del self.clusters.all[found.name]
         found.status, found.endpoint, found.authority = "ACTIVE", "https://127.0.0.1:1", "Q0E="
         return super().describe_cluster(given)
@@ -238,6 +239,7 @@ RUNTIME = f"python3.{sys.version_info.minor}"
 CODE, LAYER = (f"payment-{kind}/{0:032x}.zip" for kind in ("code", "layer"))
 GIVEN = {
     "EnvironmentName": "test",
+    "DeployerArn": f"arn:aws:iam::{ACCOUNT}:user/operator",
     "LatticePrefixListId": "pl-0123abcd",
     "PaymentCodeKey": CODE,
     "PaymentLayerKey": LAYER,
