@@ -16,6 +16,7 @@ from infrastructure.driver import Driver
 from infrastructure.embedded.pace import Pace
 from infrastructure.environment import Environment, Target
 from infrastructure.errors import EnvironmentFault, UsageError
+from infrastructure.kubernetes import Clusters, Kubernetes
 from infrastructure.login import DatabaseLogin, read_login
 from infrastructure.stacks import Talk
 from infrastructure.state import StateFolder, make_private
@@ -43,10 +44,15 @@ class Platform:
     _driver: Driver = field(repr=False)
     _connection: Connection = field(repr=False)
     _clients: Callable[[str], Any] = field(repr=False, compare=False)
+    _clusters: Callable[[str], Kubernetes] = field(repr=False, compare=False)
 
     def client(self, service: str) -> Any:
         """The boto3 client of `service`, built once; safe to call from any thread."""
         return self._clients(service)
+
+    def kubernetes(self) -> Kubernetes:
+        """The API of the platform's Kubernetes cluster; safe to call from any thread."""
+        return self._clusters(self.output("EksClusterName"))
 
     def endpoint(self, name: str) -> str:
         """URL of an endpoint (`alb`, `elasticache`) as reached from this machine; `UsageError` names the known ones."""
@@ -209,6 +215,7 @@ def _platform(
         _driver=driver,
         _connection=connection,
         _clients=clients,
+        _clusters=Clusters(clients, is_embedded=connection.is_embedded),
     )
 
 

@@ -182,7 +182,9 @@ class Experiment:
             return self._stopped(stop)
         if not bench.journal.mark("injecting"):
             return self._stopped(_LEASE_LOST)
+        began = bench.pulse.now()
         self.fault.inject(bench.cloud, plan)
+        self.trace.injection_s = bench.pulse.now() - began
         bench.journal.note("injected")
         return Way.DONE
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from plugins.chaos.evidence import Evidence
+from plugins.chaos.scenario import INJECTION
 from plugins.chaos.trace import Phase
 from plugins.slo import SloReport, Verdict
 
@@ -60,7 +61,8 @@ def _slos(evidence: Evidence) -> tuple[SloReport, ...]:
     """One report per phase that took place, in their order."""
     scenario = evidence.scenario
     claims = {Phase.BASELINE: scenario.baseline, Phase.OBSERVE: scenario.during, Phase.RECOVERY: scenario.recovered}
-    extra: dict[str, float | None] = {
+    acted: dict[str, float | None] = {INJECTION: evidence.trace.injection_s}
+    again: dict[str, float | None] = {
         "rto": evidence.rto_s,
         **{f"{stage}.rto": seconds for stage, seconds in evidence.stage_rtos.items()},
         "rpo": None if evidence.books is None else evidence.books.lost,
@@ -69,7 +71,8 @@ def _slos(evidence: Evidence) -> tuple[SloReport, ...]:
     for phase, claim in claims.items():
         if phase in evidence.figures:
             figures = evidence.figures[phase]
-            indicators = {**figures.indicators, **(extra if phase is Phase.RECOVERY else {})}
+            extra = {Phase.OBSERVE: acted, Phase.RECOVERY: again}.get(phase, {})
+            indicators = {**figures.indicators, **extra}
             reports.append(claim.stretched(evidence.latency_scale).judge(indicators, samples=figures.samples))
     return tuple(reports)
 

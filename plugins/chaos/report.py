@@ -7,6 +7,7 @@ from pathlib import Path
 from plugins.books.stages import STAGES
 from plugins.chaos.evidence import Evidence
 from plugins.chaos.judge import Judgement
+from plugins.chaos.scenario import INJECTION
 from plugins.chaos.trace import Phase, Trace
 from plugins.reporting.impact import Back, Course, Impact
 from plugins.reporting.record import Attachment, RunRecord, Step
@@ -130,7 +131,7 @@ def _attachments(evidence: Evidence, journal: str) -> Iterable[Attachment]:
 
 def _metrics(evidence: Evidence) -> Iterable[tuple[str, float, str]]:
     stages = ((f"{stage}.rto", seconds) for stage, seconds in evidence.stage_rtos.items())
-    for name, seconds in (("rto", evidence.rto_s), *stages):
+    for name, seconds in ((INJECTION, evidence.trace.injection_s), ("rto", evidence.rto_s), *stages):
         if seconds is not None and math.isfinite(seconds):
             yield name, seconds, "s"
     if evidence.books is not None and evidence.books.lost is not None:

@@ -11,8 +11,10 @@ from plugins.books.history import Attempt, Outcome
 from plugins.load.basket import Basket
 from plugins.load.visit import Ending, Reply, Visit
 from plugins.slo import ClaimError
+from services.catalog import http_services
 
 ORDERS = "/api/orders"
+IN_PODS = tuple(service for service in http_services() if service.platform == "eks")
 
 
 class Journey(Protocol):
@@ -71,7 +73,22 @@ class BrowseBack:
         return Ending(error=None if is_right else reply.error or "wrong answer")
 
 
-JOURNEYS: tuple[Journey, ...] = (PlaceOrder(), BrowseBack())
+class LookUp:
+    """GET what one of the services in the cluster's pods shows everybody; which, the draw says."""
+
+    name: ClassVar[str] = "look-up"
+    method: ClassVar[str] = "GET"
+    path: ClassVar[str] = "[reading of a service in pods]"
+
+    def run(self, visit: Visit) -> Ending:
+        service = visit.draw.choice(IN_PODS)
+        path = f"{service.route}{service.reading.path}"
+        reply = visit.ask(self.method, path, {"X-Correlation-Id": visit.key})
+        is_right = reply.status == service.reading.status
+        return Ending(error=None if is_right else reply.error or "wrong answer")
+
+
+JOURNEYS: tuple[Journey, ...] = (PlaceOrder(), BrowseBack(), LookUp())
 
 
 def journey(name: str) -> Journey:

@@ -50,10 +50,9 @@ class TaskParts:
         self.is_resilient = settings.cafe_resilience == "on"
         self._region = settings.aws_region
         self._identity = Identity()
+        self.budget = RetryBudget()
         self._resilience: Resilience = (
-            Resilient(budget=RetryBudget(), on_retry=lambda: self.metrics.count(RETRIES))
-            if self.is_resilient
-            else Fragile()
+            Resilient(budget=self.budget, on_retry=self.retried) if self.is_resilient else Fragile()
         )
         self._apis: list[AwsApi] = []
         self.metrics = MetricReports(
@@ -66,6 +65,10 @@ class TaskParts:
         self.metrics.gauge(REQUEST_RATE, self.traffic.rate())
         self.redis = connect(redis_url, self._resilience)
         self.bus = Bus(self.redis, redis_url)
+
+    def retried(self) -> None:
+        """Something was asked once more, out of `budget`."""
+        self.metrics.count(RETRIES)
 
     def api(self, service: JsonApi, wire: type[Wire] = Wire, *, at_once: int = 64) -> AwsApi:
         """A client that `close` closes."""

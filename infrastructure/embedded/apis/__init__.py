@@ -29,6 +29,7 @@ from infrastructure.embedded.apis import (
     sqs,
     sts,
     tagging,
+    vpc_lattice,
 )
 
 PROVIDERS = (
@@ -51,6 +52,7 @@ PROVIDERS = (
     redshift_data.API,
     secretsmanager.API,
     elbv2.API,
+    vpc_lattice.API,
     autoscaling.API,
     ecs.API,
     eks.API,

@@ -27,6 +27,8 @@ class Couplings:
 
     instance_endpoint: Callable[[str], "Endpoint | None"] = lambda _instance: None
     """EC2's, for load balancers: where what an instance serves is reached; None while it does not run."""
+    balancer_endpoint: Callable[[str, int], "Endpoint | None"] = lambda _balancer, _port: None
+    """Load balancing's, for VPC Lattice: where the listener of a load balancer (its ARN) at a port is reached."""
     lifecycle_state: Callable[[str], str | None] = lambda _instance: None
     """Auto Scaling's, for an instance's metadata: the state its group wants it in; None outside of groups."""
     set_master_password: Callable[[str, str], Awaitable[None]] | None = None

@@ -7,7 +7,7 @@ Priority, ServiceAccount); a service's address: https://kubernetes.io/docs/conce
 import itertools
 from collections.abc import Iterator
 
-from infrastructure.embedded.kubernetes.controllers import jobs
+from infrastructure.embedded.kubernetes.controllers import jobs, readiness_gates
 from infrastructure.embedded.kubernetes.controllers.nodes import NOT_READY, UNREACHABLE
 from infrastructure.embedded.kubernetes.kubelet.pod_status import quality
 from infrastructure.embedded.kubernetes.schema import kinds
@@ -30,7 +30,11 @@ def install(registry: Registry) -> None:
         spec["clusterIPs"] = [spec["clusterIP"]]
         made["status"] = {"loadBalancer": {}}
 
-    registry.admission |= {kinds.POD.id: _pod, kinds.JOB.id: jobs.admit, kinds.SERVICE.id: service}
+    def pod(made: Draft) -> None:
+        _pod(made)
+        readiness_gates.inject(made, registry.store)
+
+    registry.admission |= {kinds.POD.id: pod, kinds.JOB.id: jobs.admit, kinds.SERVICE.id: service}
 
 
 def _pod(made: Draft) -> None:

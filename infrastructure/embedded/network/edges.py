@@ -38,6 +38,15 @@ class Place:
     groups: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
     port: int = 0
+    blocks: tuple[str, ...] = ()
+    """Address ranges of what stands outside of every VPC (VPC Lattice); it is reached by way of `ways` alone."""
+    ways: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The VPCs that have a way to it, each with the ids of the security groups of that way."""
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether something is to be asked before a packet arrives."""
+        return bool(self.groups or self.blocks)
 
 
 NOWHERE = Place()
@@ -70,8 +79,8 @@ class Network:
     ) -> None:
         """From now on new connections to `name` go to `endpoints` in turn; to none of them: closed at once.
 
-        Only an upstream that has a `place` is asked after in the security groups. `is_announced`: who serves is told by
-        which edge a client comes.
+        Only an upstream whose `place` is guarded is asked after in the security groups. `is_announced`: who serves is
+        told by which edge a client comes.
         """
         upstream = Upstream(name=name, endpoints=tuple(sorted(endpoints)), is_announced=is_announced)
         place = place or NOWHERE
@@ -158,7 +167,7 @@ class Network:
             (service, upstream)
             for service, upstream in self._edges
             if (source := self._services.get(service, NOWHERE)).groups
-            and (target := self._places.get(upstream, NOWHERE)).groups
+            and (target := self._places.get(upstream, NOWHERE)).is_guarded
             and not self.permits(source, target)
         )
 

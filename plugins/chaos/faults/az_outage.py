@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from plugins.chaos import aurora, ecs, zones
 from plugins.chaos.fault import Call, Cloud, Json, Kind, Patience, Plan
 from plugins.chaos.faults.rds_failover import RdsFailover
+from plugins.chaos.targets import aurora, ecs, zones
 from services.catalog import Service
 
 _UPDATE = "autoscaling:UpdateAutoScalingGroup"

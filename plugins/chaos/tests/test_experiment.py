@@ -36,6 +36,17 @@ def test_an_undisturbed_experiment_goes_through_every_phase_in_order(tmp_path: P
     assert table.load.calls == ["start", "stop"]
 
 
+def test_how_long_an_injection_took_is_noted(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+
+    def slow(what: str) -> None:
+        if what == "inject":
+            table.pulse.wait(3.0)
+
+    table.fault.on_call = slow
+    assert table.experiment().run().injection_s == 3.0
+
+
 def test_every_way_out_of_every_phase_leads_somewhere_and_from_inject_on_through_rollback() -> None:
     for phase, way in NEXT:
         seen, at = [phase], NEXT[phase, way]

@@ -132,6 +132,14 @@ def test_captures_are_a_claim_beside_the_requests(capture_rto_s: float | None, v
     assert judge(evidence).verdict is verdict
 
 
+@pytest.mark.parametrize(("injection_s", "verdict"), [(4.0, PASS), (6.0, FAIL), (None, INCONCLUSIVE)])
+def test_how_long_the_fault_took_to_inject_is_a_claim_of_its_phase(injection_s: float | None, verdict: Verdict) -> None:
+    claimed = scenario(during=Slo.of("drained", "errors <= 10 %", "injection <= 5 s"))
+    evidence = replace(Case(verdict=PASS).evidence(), scenario=claimed)
+    evidence.trace.injection_s = injection_s
+    assert judge(evidence).verdict is verdict
+
+
 WEIGHTS: list[tuple[list[tuple[Weight, Verdict]], Verdict]] = [
     ([], INCONCLUSIVE),
     ([("claim", PASS)], PASS),

@@ -42,6 +42,14 @@ class Cache(Protocol):
         ...
 
 
+class DroppingCache(Cache, Protocol):
+    """A cache for what changes."""
+
+    async def drop(self, *keys: str) -> None:
+        """Nothing lies under `keys` any more. `CacheUnavailable` when that failed."""
+        ...
+
+
 class Breaker:
     """Opens after `failures` in a row, for `open_s` seconds; then one may try."""
 
@@ -131,6 +139,14 @@ class RedisCache:
         self._check()
         try:
             await self._redis.set(key, value, px=int(ttl_s * 1000))
+        except (RedisError, OSError) as error:
+            raise self._failure(error) from error
+        self._succeeded()
+
+    async def drop(self, *keys: str) -> None:
+        self._check()
+        try:
+            await self._redis.delete(*keys)
         except (RedisError, OSError) as error:
             raise self._failure(error) from error
         self._succeeded()

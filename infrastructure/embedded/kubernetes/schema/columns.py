@@ -227,6 +227,14 @@ def _slice_endpoints(of: Object) -> str:
 
 _ROLE_OF = column("Role", lambda of: f"{of['roleRef']['kind']}/{of['roleRef']['name']}")
 _CREATED = column("Created At", lambda of: objects.meta(of).get("creationTimestamp"))
+_BINDINGS = (
+    NAME,
+    column("Service-Name", path("spec", "serviceRef", "name")),
+    column("Service-Port", lambda of: str(path("spec", "serviceRef", "port")(of))),
+    column("Target-Type", path("spec", "targetType")),
+    column("Arn", path("spec", "targetGroupARN"), wide=True),
+    AGE,
+)
 _COLUMNS: Mapping[str, tuple[Column, ...]] = {
     kinds.NAMESPACE.id: (NAME, column("Status", path("status", "phase")), AGE),
     kinds.NODE.id: _NODES,
@@ -258,6 +266,7 @@ _COLUMNS: Mapping[str, tuple[Column, ...]] = {
         column("Endpoints", _slice_endpoints),
         AGE,
     ),
+    kinds.TARGET_GROUP_BINDING.id: _BINDINGS,
     kinds.LEASE.id: (NAME, column("Holder", path("spec", "holderIdentity")), AGE),
     kinds.ROLE.id: (NAME, _CREATED),
     kinds.CLUSTER_ROLE.id: (NAME, _CREATED),

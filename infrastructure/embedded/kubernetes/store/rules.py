@@ -11,7 +11,14 @@ from infrastructure.embedded.kubernetes.schema import check, kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import objects, quantity, selectors
 from infrastructure.embedded.kubernetes.store.cron import Schedule, Unreadable
-from infrastructure.embedded.kubernetes.store.errors import Cause, forbidden_field, invalid, not_supported, required
+from infrastructure.embedded.kubernetes.store.errors import (
+    Cause,
+    denied,
+    forbidden_field,
+    invalid,
+    not_supported,
+    required,
+)
 from infrastructure.embedded.kubernetes.store.objects import Object
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -251,6 +258,27 @@ def _service(of: Object) -> Iterator[Cause]:
             yield invalid(f"spec.ports[{number}].port", each["port"], "must be between 1 and 65535, inclusive")
 
 
+def _target_group_binding(of: Object) -> Iterator[Cause]:
+    spec = of.get("spec")
+    if not spec:
+        yield required("spec")
+        return
+    for field, allowed in (("targetType", ("instance", "ip")), ("ipAddressType", ("ipv4", "ipv6"))):
+        if spec.get(field, allowed[0]) not in allowed:
+            yield not_supported(f"spec.{field}", spec[field], allowed)
+    if spec.get("multiClusterTargetGroup"):
+        yield invalid("spec.multiClusterTargetGroup", True, "is not provided by the embedded cloud; leave it out")
+
+
+def _binding_changes(before: Object, of: Object) -> Iterator[Cause]:
+    names = ("targetGroupARN", "targetType", "ipAddressType", "vpcID")
+    changed = [f"spec.{name}" for name in names if before["spec"].get(name) != of["spec"].get(name)]
+    if changed:
+        why = f"TargetGroupBinding update may not change these fields: {','.join(changed)}"
+        raise denied("vtargetgroupbinding.eks.amazonaws.com", why)
+    yield from ()
+
+
 _OF_KIND: Mapping[str, Callable[[Object], Iterator[Cause]]] = {
     kinds.POD.id: _pod,
     kinds.DEPLOYMENT.id: _templated,
@@ -261,6 +289,7 @@ _OF_KIND: Mapping[str, Callable[[Object], Iterator[Cause]]] = {
     kinds.BUDGET.id: _budget,
     kinds.AUTOSCALER.id: _autoscaler,
     kinds.SERVICE.id: _service,
+    kinds.TARGET_GROUP_BINDING.id: _target_group_binding,
 }
 _CHANGES: Mapping[str, Callable[[Object, Object], Iterator[Cause]]] = {
     kinds.POD.id: _pod_changes,
@@ -268,4 +297,5 @@ _CHANGES: Mapping[str, Callable[[Object, Object], Iterator[Cause]]] = {
     kinds.REPLICA_SET.id: _selector_stays,
     kinds.DAEMON_SET.id: _selector_stays,
     kinds.JOB.id: _job_changes,
+    kinds.TARGET_GROUP_BINDING.id: _binding_changes,
 }

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process
+from infrastructure.embedded.kubernetes.api.server import Authenticate
 from infrastructure.embedded.kubernetes.cluster import Cluster
+from infrastructure.embedded.kubernetes.controllers.target_groups import TargetGroups
 from infrastructure.embedded.kubernetes.kubelet import images
 from infrastructure.embedded.kubernetes.kubelet.images import KIND
 from infrastructure.embedded.kubernetes.kubelet.machine import Machine
@@ -28,7 +30,11 @@ def machine(name: str, zone: str = "a") -> Machine:
 
 @asynccontextmanager
 async def running(
-    state: StateFolder, pace: Pace = FAST, clock: Callable[[], float] = time.time
+    state: StateFolder,
+    pace: Pace = FAST,
+    clock: Callable[[], float] = time.time,
+    target_groups: TargetGroups | None = None,
+    authenticate: Authenticate = lambda _: None,
 ) -> AsyncIterator[Cluster]:
     """One that serves, with a node in each of two zones."""
     ports = Ports()
@@ -40,7 +46,9 @@ async def running(
             ports=ports,
             pace=pace,
             clock=clock,
+            authenticate=authenticate,
             images=images.named({COMMAND: images.command}),
+            target_groups=target_groups,
         )
         await cluster.open()
         try:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plugins.chaos import ecs
 from plugins.chaos.fault import Cloud, EmptyTargetError, Json
+from plugins.chaos.targets import ecs
 from services.catalog import Service
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from plugins.books.readers import scan
-from plugins.chaos import ecs, zones
 from plugins.chaos.fault import Cloud
+from plugins.chaos.targets import ecs, zones
 from services.analytics.leases import SHARD_END
 
 LEASES = "StreamLeaseTableName"

@@ -1,4 +1,5 @@
-"""Where a load balancer's DNSName leads: an address of loopback that is its own, since no name resolves everywhere.
+"""Where a load balancer's DNSName leads, and a Lattice service's: an address of loopback that is its own, since no name
+resolves everywhere.
 
     http://DNSName/          where the listener's port is open to every process (on Linux from
                              net.ipv4.ip_unprivileged_port_start on, so port 80 in most containers)
