@@ -13,6 +13,9 @@ from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.menu import MenuCachedReads
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
+from plugins.bench.pods.records import PodEventTime, PodListTime, PodRecordsMemory, RecordRuns
+from plugins.bench.pods.recovery import PodRecovery
+from plugins.bench.pods.rolling_restart import RestartFailures, RestartFailuresWithoutHook
 from plugins.bench.recovery import StopTaskRecovery
 from plugins.bench.report_storm import ReportQueueTime, ReportRunTime, ReportStormRate, StormRuns
 from plugins.bench.revenue import RevenueLag, RowsWrongAfterKills
@@ -23,6 +26,7 @@ from plugins.bench.warm_invoke import WarmInvokeOverhead
 
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
+_RECORDS = RecordRuns()
 _STORMS = StormRuns()
 
 FIGURES: tuple[Figure, ...] = (
@@ -33,6 +37,12 @@ FIGURES: tuple[Figure, ...] = (
     BatchMemory(_BATCHES),
     BatchAgainstJava(_BATCHES),
     SignatureCheck(),
+    PodRecovery(),
+    RestartFailures(),
+    RestartFailuresWithoutHook(),
+    PodListTime(_RECORDS),
+    PodEventTime(_RECORDS),
+    PodRecordsMemory(_RECORDS),
     RuleChangeEffect(),
     StopTaskRecovery(),
     InstanceRecovery(),
