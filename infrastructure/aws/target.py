@@ -57,6 +57,10 @@ class AwsTarget:
         return 5.0
 
     @property
+    def patience_s(self) -> float:
+        return 900.0
+
+    @property
     def is_new(self) -> bool:
         """AWS itself is never started; whether the platform was new, its stacks tell."""
         return False
@@ -88,6 +92,7 @@ class AwsTarget:
             "aurora_writer": _aurora(outputs, "AuroraWriterEndpoint"),
             "aurora_reader": _aurora(outputs, "AuroraReaderEndpoint"),
             "elasticache": f"rediss://{outputs['CacheEndpoint']}:{outputs['CachePort']}/0",
+            "documentdb": f"mongodb://{outputs['DocumentDbEndpoint']}:{outputs['DocumentDbPort']}/?replicaSet=rs0&tls=true",
             "memorydb": f"rediss://{outputs['MemoryEndpoint']}:{MEMORYDB_PORT}/0",
         }
 

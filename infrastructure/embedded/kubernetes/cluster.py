@@ -15,8 +15,9 @@ from infrastructure.embedded.control.reconciler import Backoff, Reconciler
 from infrastructure.embedded.gateway.call import Answer
 from infrastructure.embedded.gateway.listener import HttpServer
 from infrastructure.embedded.host.ports import Ports
+from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.host.supervisor import Supervisor
-from infrastructure.embedded.kubernetes import admission, certificates, kubeconfig
+from infrastructure.embedded.kubernetes import admission, certificates, draining, kubeconfig
 from infrastructure.embedded.kubernetes.api.access import MASTERS, VIEWERS, User
 from infrastructure.embedded.kubernetes.api.bodies import LIMIT
 from infrastructure.embedded.kubernetes.api.places import Place, Query
@@ -33,18 +34,27 @@ from infrastructure.embedded.kubernetes.controllers.nodes import Nodes
 from infrastructure.embedded.kubernetes.controllers.parts import Parts, text_of
 from infrastructure.embedded.kubernetes.controllers.replica_sets import ReplicaSets
 from infrastructure.embedded.kubernetes.controllers.scheduler import Scheduler
-from infrastructure.embedded.kubernetes.controllers.services import Services
+from infrastructure.embedded.kubernetes.controllers.services import Services, selects
+from infrastructure.embedded.kubernetes.controllers.target_group_bindings import TargetGroupBindings
+from infrastructure.embedded.kubernetes.controllers.target_groups import NoTargetGroups, TargetGroups
 from infrastructure.embedded.kubernetes.kubelet import logs
 from infrastructure.embedded.kubernetes.kubelet.heartbeats import Heartbeats
 from infrastructure.embedded.kubernetes.kubelet.images import Images
 from infrastructure.embedded.kubernetes.kubelet.kubelet import Kubelet
 from infrastructure.embedded.kubernetes.kubelet.machine import LEASES, Machine
 from infrastructure.embedded.kubernetes.kubelet.pod_run import Surrounding
+from infrastructure.embedded.kubernetes.kubelet.service_links import API_SERVER
 from infrastructure.embedded.kubernetes.kubelet.usage import Usage
+from infrastructure.embedded.kubernetes.network.addresses import SERVICES, Addresses
+from infrastructure.embedded.kubernetes.network.endpoints import SERVICE_NAME
+from infrastructure.embedded.kubernetes.network.proxy import ServiceProxy
 from infrastructure.embedded.kubernetes.schema import kinds
+from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Key, Object
 from infrastructure.embedded.kubernetes.store.registry import Registry
 from infrastructure.embedded.kubernetes.store.store import Change, Store
+from infrastructure.embedded.network.edges import Publisher
+from infrastructure.embedded.network.envoy.model import LOOPBACK
 from infrastructure.embedded.pace import Pace
 from infrastructure.state import StateFolder
 
@@ -65,7 +75,10 @@ class Concerned(Protocol):
 
 
 class Cluster:
-    """A cluster called `name`. `authenticate` says who other bearer tokens than its own belong to."""
+    """A cluster called `name`. `authenticate` says who other bearer tokens than its own belong to, `role_of` which role
+    a service account's pods run in, by namespace and name; `target_groups` are those of the cloud that it is in.
+    Without a `data_plane` nobody serves at the addresses of its Services.
+    """
 
     def __init__(
         self,
@@ -77,6 +90,9 @@ class Cluster:
         pace: Pace,
         images: Images,
         authenticate: Authenticate = lambda _: None,
+        role_of: Callable[[str, str], str] = lambda _namespace, _account: "",
+        target_groups: TargetGroups | None = None,
+        data_plane: Publisher | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
@@ -86,12 +102,15 @@ class Cluster:
         self._others = authenticate
         self._token = secrets.token_urlsafe(32)
         self.registry = Registry(Store(), clock)
-        admission.install(self.registry)
+        self._addresses = Addresses("services", SERVICES)
+        admission.install(self.registry, self._addresses)
         self.parts = Parts.of(self.registry, pace)
         self._reconciler = Reconciler(_RESYNC_S, Backoff(first_s=0.1, most_s=10.0))
-        self._kubelet = Kubelet(self.parts, self._surrounding(images))
+        self._kubelet = Kubelet(self.parts, self._surrounding(images, role_of))
         self._usage = Usage(self.parts, self._kubelet)
         self._heartbeats = Heartbeats(self.parts, self._kubelet)
+        bindings = TargetGroupBindings(self.parts, target_groups or NoTargetGroups())
+        self.registry.admission[kinds.TARGET_GROUP_BINDING.id] = bindings.admit
         self._concerned: list[Concerned] = [
             Deployments(self.parts),
             ReplicaSets(self.parts),
@@ -100,12 +119,14 @@ class Cluster:
             CronJobs(self.parts),
             Scheduler(self.parts),
             Services(self.parts),
+            bindings,
             Budgets(self.parts),
             Nodes(self.parts),
             Garbage(self.parts),
             Namespaces(self.parts),
             Autoscalers(self.parts, self._cores),
             self._kubelet,
+            *((ServiceProxy(self.parts, data_plane, f"kubernetes-{name}"),) if data_plane is not None else ()),
         ]
         self._reconciler.adopt([*self._concerned, self._heartbeats, self._usage])
         self.registry.store.listen(self._changed)
@@ -113,7 +134,7 @@ class Cluster:
         self.port = 0
         self.authority = b""
 
-    def _surrounding(self, images: Images) -> Surrounding:
+    def _surrounding(self, images: Images, role_of: Callable[[str, str], str]) -> Surrounding:
         return Surrounding(
             supervisor=self.supervisor,
             store=self.registry.store,
@@ -122,6 +143,7 @@ class Cluster:
             pace=self.parts.pace,
             clock=self.registry.clock,
             wake=lambda key: self._reconciler.wake(Kubelet.name, key),
+            role_of=role_of,
         )
 
     @property
@@ -138,13 +160,29 @@ class Cluster:
         for each in _NAMESPACES:
             self.registry.create(kinds.NAMESPACE, {"metadata": {"name": each}})
         self._add_viewers()
-        made = certificates.made(self._state.root)
-        self.authority, self.port = made.authority, self._ports.allocate()
+        self.port = self._ports.allocate()
+        made = certificates.made(self._state.root, self._add_own_service())
+        self.authority = made.authority
         api = ApiServer(self.registry, self, self._authenticate, f"127.0.0.1:{self.port}")
         self._server = HttpServer(api.answer, limit_of=lambda _: LIMIT)
         await self._server.serve(self.port, made.context)
         kubeconfig.write(self.kubeconfig, name=self.name, server=self.url, authority=self.authority, token=self._token)
         self._reconciler.start()
+
+    def _add_own_service(self) -> str:
+        """The Service by which pods find the API server; its address."""
+        namespace, name = API_SERVER
+        meta = {"namespace": namespace, "name": name}
+        port = {"name": "https", "port": 443, "targetPort": self.port}
+        service = self.registry.create(kinds.SERVICE, {"metadata": dict(meta), "spec": {"ports": [port]}})
+        slice_ = {
+            "metadata": {**meta, "labels": {SERVICE_NAME: name}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [LOOPBACK], "conditions": {"ready": True}}],
+            "ports": [{"name": "https", "port": self.port, "protocol": "TCP"}],
+        }
+        self.registry.create(kinds.ENDPOINT_SLICE, slice_)
+        return str(objects.spec(service)["clusterIP"])
 
     def _add_viewers(self) -> None:
         rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
@@ -157,6 +195,7 @@ class Cluster:
     async def close(self) -> None:
         """End every pod and the server; nothing is left."""
         await self._reconciler.close()
+        self._addresses.close()
         if self._server is not None:
             await self._server.close()
             self._server = None
@@ -173,6 +212,31 @@ class Cluster:
     def fail(self, name: str) -> None:
         """A node's machine dies, with its pods; its object stays, and is noticed to be silent."""
         self._kubelet.fail(name)
+
+    def lives(self, name: str) -> bool:
+        """Whether the node's machine is there."""
+        return name in self._kubelet.machines
+
+    def is_ready(self, name: str) -> bool:
+        """Whether the node is taken for well; one that has died is for a while."""
+        node = self.registry.store.get(kinds.NODE.id, ("", name))
+        return node is not None and objects.is_true(node, "Ready")
+
+    def drain(self, name: str) -> bool:
+        """Cordon the node and evict what its budgets let go; whether nothing is left that would move."""
+        return draining.drain(self.parts, name)
+
+    def running(self) -> Iterable[tuple[Object, str, Process]]:
+        """Every process of a pod: the pod, the name of the container, the process."""
+        for pod in self.registry.store.all(kinds.POD.id):
+            run = self._kubelet.run_of(pod)
+            for container, process in run.processes if run is not None else ():
+                yield pod, container, process
+
+    def services_of(self, pod: Object) -> list[str]:
+        """The names of the Services that select the pod."""
+        every = self.registry.store.all(kinds.SERVICE.id, objects.namespace(pod))
+        return [objects.name(each) for each in every if selects(each, pod)]
 
     def leave(self, name: str) -> None:
         """A node's machine is gone for good, as the cloud says: so is the node."""

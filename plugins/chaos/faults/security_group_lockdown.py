@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from plugins.chaos import security_groups
-from plugins.chaos.aurora import end_sessions, sessions
 from plugins.chaos.fault import Call, Cloud, EmptyTargetError, Json, Kind, Patience, Plan
+from plugins.chaos.targets import security_groups
+from plugins.chaos.targets.aurora import end_sessions, sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

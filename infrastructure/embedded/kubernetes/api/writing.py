@@ -18,10 +18,11 @@ from infrastructure.embedded.kubernetes.store.objects import Draft, Object
 from infrastructure.embedded.kubernetes.store.registry import Deletion, Registry
 
 APPLY = "application/apply-patch+yaml"
+_STRATEGIC = "application/strategic-merge-patch+json"
 _PATCHES: Mapping[str, Callable[[Any, Any, str], Any]] = {
     "application/json-patch+json": lambda of, patch, _: json_patch.apply(of, patch),
     "application/merge-patch+json": lambda of, patch, _: merge.apply(of, patch),
-    "application/strategic-merge-patch+json": strategic.apply,
+    _STRATEGIC: strategic.apply,
 }
 _REJECTED = "the server rejected our request due to an error in our request"
 Warnings = list[str]
@@ -56,9 +57,10 @@ class Writing:
         written_in = bodies.media_type(request)
         if written_in == APPLY:
             return self._apply(place, query, bodies.parsed_yaml(request.body))
-        patch = _PATCHES.get(written_in)
-        if patch is None:
-            raise errors.unsupported_type(written_in, (*_PATCHES, APPLY))
+        allowed = [each for each in _PATCHES if not (place.kind.is_custom and each == _STRATEGIC)]
+        if written_in not in allowed:
+            raise errors.unsupported_type(written_in, (*allowed, APPLY))
+        patch = _PATCHES[written_in]
         before = self._registry.get(place.kind, place.key)
         given = bodies.parsed_json(request.body)
         if patch is not _PATCHES["application/json-patch+json"] and not isinstance(given, dict):

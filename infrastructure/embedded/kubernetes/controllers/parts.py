@@ -164,6 +164,7 @@ _OWNED = (
     kinds.SERVICE_ACCOUNT,
     kinds.ROLE,
     kinds.ROLE_BINDING,
+    kinds.TARGET_GROUP_BINDING,
 )
 
 

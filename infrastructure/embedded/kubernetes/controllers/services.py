@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 from infrastructure.embedded.kubernetes.controllers.fitting import ZONE
 from infrastructure.embedded.kubernetes.controllers.parts import ObjectController, is_ready
+from infrastructure.embedded.kubernetes.network.endpoints import SERVICE_NAME
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Draft, Key, Object
 from infrastructure.embedded.kubernetes.store.store import Change
 
-_SERVICE = "kubernetes.io/service-name"
 _BY = "endpointslice.kubernetes.io/managed-by"
 
 
@@ -29,13 +29,13 @@ class Services(ObjectController):
             return
         versions = [each for each in (change.before, change.after) if each is not None]
         for service in self._store.all(kinds.SERVICE.id, objects.namespace(change.object)):
-            if any(_selects(service, each) for each in versions):
+            if any(selects(service, each) for each in versions):
                 yield objects.key(service)
 
     def follow(self, of: Object) -> float | None:
         if not objects.spec(of).get("selector") or objects.is_deleting(of):
             return None
-        pods = [each for each in self._store.all(kinds.POD.id, objects.namespace(of)) if _selects(of, each)]
+        pods = [each for each in self._store.all(kinds.POD.id, objects.namespace(of)) if selects(of, each)]
         shown = [each for each in pods if objects.status(each).get("podIP") and not objects.has_ended(each)]
         ports = objects.spec(of).get("ports") or ()
         made = {
@@ -52,7 +52,7 @@ class Services(ObjectController):
 
     def _write(self, of: Object, made: Draft) -> None:
         own = self._parts.owned.of(objects.uid(of), kinds.ENDPOINT_SLICE)
-        labels = {_SERVICE: objects.name(of), _BY: "endpointslice-controller.k8s.io"}
+        labels = {SERVICE_NAME: objects.name(of), _BY: "endpointslice-controller.k8s.io"}
         if own:
             self._registry.update(kinds.ENDPOINT_SLICE, {**own[0], **made})
             return
@@ -84,7 +84,8 @@ class Services(ObjectController):
         }
 
 
-def _selects(service: Object, pod: Object) -> bool:
+def selects(service: Object, pod: Object) -> bool:
+    """Whether the pod is one of those behind the service."""
     wanted: Mapping[str, Any] = objects.spec(service).get("selector") or {}
     return bool(wanted) and all(objects.labels(pod).get(key) == value for key, value in wanted.items())
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from infrastructure.embedded.engines.workload import Surroundings, Workload
 from infrastructure.embedded.host.process import ProcessSpec
+from infrastructure.embedded.network.edges import NOWHERE, Place
 from services import catalog
 
 KIND = "pod"
@@ -28,6 +29,7 @@ class Wanted:
     environment: Mapping[str, str]
     arguments: tuple[str, ...]
     role: str = ""
+    where: Place = NOWHERE
 
 
 class UnknownImage(Exception):
@@ -97,4 +99,5 @@ def _service(service: catalog.HttpService, wanted: Wanted, around: Surroundings)
         vcpu=wanted.vcpu,
         environment={**wanted.environment, "CAFE_LISTEN": wanted.address},
         role=wanted.role,
+        where=wanted.where,
     ).process(around)

@@ -10,10 +10,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from infrastructure.embedded.control.background import Background
+from infrastructure.embedded.control.background import Background, end
 from infrastructure.embedded.host.process import Process, ProcessSpec
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.kubernetes.controllers.parts import Events
@@ -37,7 +37,10 @@ _SOURCE = "kubelet"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surrounding:
-    """What pods run in. `wake` has the kubelet look at a pod again, by its key."""
+    """What pods run in. `wake` has the kubelet look at a pod again, by its key.
+
+    `role_of` gives the role of a service account, by namespace and name; nothing for one that has none.
+    """
 
     supervisor: Supervisor
     store: Store
@@ -46,6 +49,7 @@ class Surrounding:
     pace: Pace
     clock: Callable[[], float]
     wake: Callable[[str], None]
+    role_of: Callable[[str, str], str] = lambda _namespace, _account: ""
 
 
 class PodRun:
@@ -119,8 +123,7 @@ class PodRun:
             await each.close()
             if each.process is not None:
                 await each.process.wait()
-        if self._ending is not None:
-            await asyncio.gather(self._ending, return_exceptions=True)
+        await end(self._ending)
 
     # --- start --------------------------------------------------------------------------------------------------------
 
@@ -175,7 +178,13 @@ class PodRun:
 
     def _spec(self, each: Container) -> ProcessSpec:
         image, pod = self._around.images(str(each.spec["image"])), self._with_address()
-        return image(launch.wanted(each, pod, self.machine.zone, self._around.store))
+        wanted = launch.wanted(each, pod, self.machine.zone, self._around.store)
+        return image(replace(wanted, role=self._role(), where=self.machine.where))
+
+    def _role(self) -> str:
+        """Its service account's, or its node's."""
+        account = objects.spec(self._pod).get("serviceAccountName") or "default"
+        return self._around.role_of(objects.namespace(self._pod), account) or self.machine.role
 
     def _with_address(self) -> Object:
         """The pod as its own environment sees it: the address is known before the status is written."""

@@ -22,13 +22,14 @@ def status(
     conditions: list[Any] = list(objects.status(pod).get("conditions") or ())
     ended = {"reason": "PodCompleted"} if has_ended else {}
     unready = {"reason": "ContainersNotReady", "message": f"containers with unready status: [{' '.join(waits)}]"}
-    is_ready = not waits and is_initialised and not has_ended
-    why = {} if is_ready else ended or unready
+    is_fit = not waits and is_initialised and not has_ended
+    why = {} if is_fit else ended or unready
+    gated = _closed_gates(pod) if is_fit else {}
     for kind, is_true, told in (
         ("PodReadyToStartContainers", not has_ended, {}),
         ("Initialized", is_initialised, ended if has_ended else {} if is_initialised else _uninitialised(inits)),
-        ("Ready", is_ready, why),
-        ("ContainersReady", is_ready, why),
+        ("Ready", is_fit and not gated, why or gated),
+        ("ContainersReady", is_fit, why),
     ):
         new = {"type": kind, "status": "True" if is_true else "False", **told}
         conditions = objects.with_condition(conditions, new, now, probed=True)
@@ -70,6 +71,22 @@ def _phase(pod: Object, inits: Sequence[Container], containers: Sequence[Contain
 def _uninitialised(inits: Sequence[Container]) -> dict[str, str]:
     waits = " ".join(each.name for each in inits if not each.succeeded)
     return {"reason": "ContainersNotInitialized", "message": f"containers with incomplete status: [{waits}]"}
+
+
+def _closed_gates(pod: Object) -> dict[str, str]:
+    """Why it is not ready although its containers are; empty when every condition that it waits for is true.
+
+    Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-readiness-gate
+    """
+    told = []
+    for gate in objects.spec(pod).get("readinessGates") or ():
+        kind = gate["conditionType"]
+        found = objects.condition(pod, kind)
+        if found is None:
+            told.append(f'corresponding condition of pod readiness gate "{kind}" does not exist.')
+        elif found["status"] != "True":
+            told.append(f'the status of pod readiness gate "{kind}" is not "True", but {found["status"]}')
+    return {"reason": "ReadinessGatesNotReady", "message": ", ".join(told)} if told else {}
 
 
 def quality(pod: Object) -> str:

@@ -148,11 +148,13 @@ _NODES = (
 )
 
 
+def _port(of: Mapping[str, Any]) -> str:
+    number = f"{of['port']}:{of['nodePort']}" if "nodePort" in of else of["port"]
+    return f"{number}/{of.get('protocol', 'TCP')}"
+
+
 def _ports(of: Object) -> str:
-    return (
-        ",".join(f"{each['port']}/{each.get('protocol', 'TCP')}" for each in objects.spec(of).get("ports") or ())
-        or NONE
-    )
+    return ",".join(map(_port, objects.spec(of).get("ports") or ())) or NONE
 
 
 _SERVICES = (
@@ -227,6 +229,14 @@ def _slice_endpoints(of: Object) -> str:
 
 _ROLE_OF = column("Role", lambda of: f"{of['roleRef']['kind']}/{of['roleRef']['name']}")
 _CREATED = column("Created At", lambda of: objects.meta(of).get("creationTimestamp"))
+_BINDINGS = (
+    NAME,
+    column("Service-Name", path("spec", "serviceRef", "name")),
+    column("Service-Port", lambda of: str(path("spec", "serviceRef", "port")(of))),
+    column("Target-Type", path("spec", "targetType")),
+    column("Arn", path("spec", "targetGroupARN"), wide=True),
+    AGE,
+)
 _COLUMNS: Mapping[str, tuple[Column, ...]] = {
     kinds.NAMESPACE.id: (NAME, column("Status", path("status", "phase")), AGE),
     kinds.NODE.id: _NODES,
@@ -258,6 +268,7 @@ _COLUMNS: Mapping[str, tuple[Column, ...]] = {
         column("Endpoints", _slice_endpoints),
         AGE,
     ),
+    kinds.TARGET_GROUP_BINDING.id: _BINDINGS,
     kinds.LEASE.id: (NAME, column("Holder", path("spec", "holderIdentity")), AGE),
     kinds.ROLE.id: (NAME, _CREATED),
     kinds.CLUSTER_ROLE.id: (NAME, _CREATED),

@@ -14,7 +14,8 @@ class Kind:
     """One kind of object. `fields` are those that a field selector may name, beside name and namespace.
 
     `has_status`: its status is written through a subresource of its own, and nothing else writes it. `is_given_back`:
-    a deletion answers with the object as it was, and not with a Status.
+    a deletion answers with the object as it was, and not with a Status. `is_custom`: the real server has it from a
+    definition (a CRD), and knows no strategic merge of it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Kind:
     has_generation: bool = False
     has_scale: bool = False
     is_given_back: bool = False
+    is_custom: bool = False
     verbs: tuple[str, ...] = ALL_VERBS
     fields: tuple[str, ...] = ()
 
@@ -127,6 +129,15 @@ ROLE = Kind(name="Role", plural="roles", group=_RBAC)
 ROLE_BINDING = Kind(name="RoleBinding", plural="rolebindings", group=_RBAC)
 CLUSTER_ROLE = Kind(name="ClusterRole", plural="clusterroles", group=_RBAC, is_namespaced=False)
 CLUSTER_ROLE_BINDING = Kind(name="ClusterRoleBinding", plural="clusterrolebindings", group=_RBAC, is_namespaced=False)
+TARGET_GROUP_BINDING = Kind(
+    name="TargetGroupBinding",
+    plural="targetgroupbindings",
+    group="eks.amazonaws.com",
+    categories=("all",),
+    has_status=True,
+    has_generation=True,
+    is_custom=True,
+)
 ACCESS_REVIEW = Kind(
     name="SelfSubjectAccessReview",
     plural="selfsubjectaccessreviews",
@@ -164,6 +175,7 @@ KINDS: tuple[Kind, ...] = (
     AUTOSCALER,
     ENDPOINT_SLICE,
     LEASE,
+    TARGET_GROUP_BINDING,
     ROLE,
     ROLE_BINDING,
     CLUSTER_ROLE,

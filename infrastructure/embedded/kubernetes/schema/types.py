@@ -1,13 +1,16 @@
 """Kubernetes' own types, as far as our kinds are made of them: which fields there are, and how lists of them merge.
 
-`types.json` is version 1.37's, written by `generate.py`. A field is one word there:
+`types.json` is version 1.37's, written by `generate.py`; `types_aws.json` has those of EKS' own resources, written by
+hand. A field is one word there:
 
     [ or {  a list, or a map by names, of    Container  the type    ~name  a strategic merge joins it by that key
     ^  a strategic merge keeps only the keys it is given    @port,protocol  server-side apply joins it by these
     !  required    =2.5  its number in protobuf: here the fifth of a message that is the second, and no level in JSON
 
 Sources: https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/,
-https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
+https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy,
+https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/targetgroupbinding/spec (in EKS Auto Mode
+under a group of its own, and without `targetGroupName`)
 """
 
 import functools
@@ -44,7 +47,9 @@ Fields = Mapping[str, Field]
 
 @functools.cache
 def _words() -> Mapping[str, Mapping[str, str]]:
-    found: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "types.json").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, str]] = {}
+    for each in ("types.json", "types_aws.json"):
+        found |= json.loads((Path(__file__).parent / each).read_text(encoding="utf-8"))
     return found
 
 

@@ -106,6 +106,11 @@ def forbidden(kind: Kind, name: str, why: str) -> ApiError:
     return ApiError(403, "Forbidden", f'{kind.id} "{name}" is forbidden: {why}', _about(kind, name))
 
 
+def denied(webhook: str, why: str) -> ApiError:
+    """403, in the words of an admission webhook."""
+    return ApiError(403, "Forbidden", f'admission webhook "{webhook}" denied the request: {why}')
+
+
 def expired(message: str) -> ApiError:
     """410: a version, or a place in a list, that is not kept any more."""
     return ApiError(410, "Expired", message)

@@ -78,6 +78,16 @@ def service(name: str = "web") -> dict[str, Any]:
     }
 
 
+def binding(arn: str, name: str = "web", *, port: int | str = 80) -> dict[str, Any]:
+    """Of the service `name`, to a target group."""
+    return {
+        "apiVersion": "eks.amazonaws.com/v1",
+        "kind": "TargetGroupBinding",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"serviceRef": {"name": name, "port": port}, "targetGroupARN": arn},
+    }
+
+
 def listed(*items: dict[str, Any]) -> str:
     """As `kubectl apply -f -` takes them."""
     return "\n---\n".join(map(json.dumps, items))

@@ -21,9 +21,15 @@ import pytest
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.policies import Policies
 from infrastructure.embedded.apis.cloudformation import controller as cloudformation
+from infrastructure.embedded.apis.docdb.api import DocumentDbApi
 from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.record import EcsRecord
+from infrastructure.embedded.apis.eks.access import AccessCalls
+from infrastructure.embedded.apis.eks.addons import AddonCalls
 from infrastructure.embedded.apis.eks.api import EksApi
+from infrastructure.embedded.apis.eks.clusters import Clusters
+from infrastructure.embedded.apis.eks.groups import NodeGroupCalls
+from infrastructure.embedded.apis.eks.identities import IdentityCalls
 from infrastructure.embedded.apis.elasticache.api import ElastiCacheApi
 from infrastructure.embedded.apis.kinesis import controller as kinesis
 from infrastructure.embedded.apis.kinesis.registry import Registry
@@ -78,24 +84,46 @@ ACKNOWLEDGED = ("CreateStack", "UpdateStack", "CreateChangeSet")
 """Calls that say what a template may do."""
 
 
-class _EksAtOnce(EksApi):
+class _ClustersAtOnce(EksApi):
     """What it is asked for is there, or gone, when it is looked at."""
 
     @operation("DescribeCluster")
     def describe_cluster(self, given: Members) -> Output:
-        found = self._cluster(given["name"])
+        found = self.clusters.cluster(given["name"])
         if found.status == "DELETING":
-            del self.clusters[found.name]
+            self.clusters.call("ec2", "DeleteSecurityGroup", GroupId=found.security_group)
+            del self.clusters.all[found.name]
         found.status, found.endpoint, found.authority = "ACTIVE", "https://127.0.0.1:1", "Q0E="
         return super().describe_cluster(given)
 
+
+class _GroupsAtOnce(NodeGroupCalls):
+    """Likewise."""
+
     @operation("DescribeNodegroup")
     def describe_group(self, given: Members) -> Output:
-        found = self._group(given)
+        found = self.clusters.group(given)
         if found.status == "DELETING":
-            del self.clusters[found.cluster].groups[found.name]
+            del self.clusters.all[found.cluster].groups[found.name]
         found.status = "ACTIVE"
         return super().describe_group(given)
+
+
+class _DocumentsAtOnce(DocumentDbApi):
+    """Likewise."""
+
+    @operation("DescribeDBClusters")
+    def describe_clusters(self, given: Members) -> Output:
+        for each in [each for each in self.clusters.values() if each.status == "deleting"]:
+            self.forget(each.id)
+        return super().describe_clusters(given)
+
+    @operation("DescribeDBInstances")
+    def describe_instances(self, given: Members) -> Output:
+        for cluster in self.clusters.values():
+            for each in [each for each in cluster.instances.values() if each.status == "deleting"]:
+                del cluster.instances[each.id]
+        return super().describe_instances(given)
 
 
 class Stacks:
@@ -108,10 +136,14 @@ class Stacks:
         operations = self.backends.operations
         cloudformation.bind(self.backends.cloudformation, operations)
         operations.bind("ecs", EcsApi(EcsRecord(self.backends.ecs, self.backends.ec2, REGION), operations))
-        operations.bind("eks", _EksAtOnce(self.backends.ec2, ACCOUNT, REGION))
+        clusters = Clusters(self.backends.ec2, ACCOUNT, REGION, operations)
+        parts = (_ClustersAtOnce, _GroupsAtOnce, AccessCalls, AddonCalls, IdentityCalls)
+        operations.bind("eks", *(part(clusters) for part in parts))
         operations.bind("elasticache", ElastiCacheApi(self.backends.elasticache, operations, ports.__next__))
         operations.bind("memorydb", MemoryDbApi(self.backends.memorydb, operations, ports.__next__))
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
+        self.documents = _DocumentsAtOnce(self.backends, ports.__next__)
+        operations.bind("docdb", self.documents)
         self.warehouses = RedshiftCalls(self.backends, ports.__next__)
         operations.bind("redshift", self.warehouses)
         self._bind_lattice()
@@ -227,6 +259,7 @@ RUNTIME = f"python3.{sys.version_info.minor}"
 CODE, LAYER = (f"payment-{kind}/{0:032x}.zip" for kind in ("code", "layer"))
 GIVEN = {
     "EnvironmentName": "test",
+    "DeployerArn": f"arn:aws:iam::{ACCOUNT}:user/operator",
     "LatticePrefixListId": "pl-0123abcd",
     "PaymentCodeKey": CODE,
     "PaymentLayerKey": LAYER,
