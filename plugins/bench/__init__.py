@@ -8,6 +8,7 @@ from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
 from plugins.bench.function_cold_start import ColdStart
 from plugins.bench.instance_recovery import InstanceRecovery
+from plugins.bench.inventory import InventoryReserveLatency, InventoryReserves, ReserveRuns
 from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
@@ -21,6 +22,7 @@ from plugins.bench.warm_invoke import WarmInvokeOverhead
 
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
+_RESERVES = ReserveRuns()
 _STORMS = StormRuns()
 
 FIGURES: tuple[Figure, ...] = (
@@ -41,6 +43,8 @@ FIGURES: tuple[Figure, ...] = (
     FailoverWriteGap(),
     OrdersAcknowledgedRate(),
     OrderLatency(),
+    InventoryReserves(_RESERVES),
+    InventoryReserveLatency(_RESERVES),
     OrdersCapturedRate(_CAPTURED),
     PaymentQueueAge(_CAPTURED),
     RevenueLag(),
