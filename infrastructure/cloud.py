@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from infrastructure import manifests, packages, stacks, templates
+from infrastructure import manifests, packages, prefix_lists, stacks, templates
 from infrastructure.artifacts import Uploads
 from infrastructure.connection import Clients, Connection
 from infrastructure.deployer import principal
@@ -145,6 +145,7 @@ def up(
                 parameters={
                     **environment.parameters(),
                     "DeployerArn": principal(clients),
+                    **prefix_lists.parameters(clients("ec2"), connection.region),
                     "MetricPeriodSeconds": f"{driver.metric_period_s:g}",
                 },
                 overrides=overrides or {},

@@ -92,6 +92,7 @@ class AwsTarget:
             "aurora_writer": _aurora(outputs, "AuroraWriterEndpoint"),
             "aurora_reader": _aurora(outputs, "AuroraReaderEndpoint"),
             "elasticache": f"rediss://{outputs['CacheEndpoint']}:{outputs['CachePort']}/0",
+            "documentdb": f"mongodb://{outputs['DocumentDbEndpoint']}:{outputs['DocumentDbPort']}/?replicaSet=rs0&tls=true",
             "memorydb": f"rediss://{outputs['MemoryEndpoint']}:{MEMORYDB_PORT}/0",
         }
 

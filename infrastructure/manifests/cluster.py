@@ -98,7 +98,8 @@ class ClusterClient:
 
 @contextlib.contextmanager
 def _understood() -> Iterator[None]:
-    """What the API answers with otherwise than well, as its Status tells it."""
+    """What the API answers with otherwise than well, as its Status tells it; a stream that breaks off, as a fault."""
+    import urllib3
     from kubernetes.client import ApiException
     from kubernetes.dynamic.exceptions import DynamicApiError
 
@@ -106,3 +107,5 @@ def _understood() -> Iterator[None]:
         yield
     except (ApiException, DynamicApiError) as refusal:
         raise Refused(said(refusal)) from refusal
+    except urllib3.exceptions.HTTPError as cut:
+        raise EnvironmentFault(f"the Kubernetes cluster has gone while it told what happens: {cut}") from cut

@@ -16,6 +16,8 @@ Object = Mapping[str, Any]
 _WATCHED = (("apps/v1", "Deployment"), ("v1", "Pod"))
 _HOPELESS = frozenset({"ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "RunContainerError"})
 """Why a container waits that will not start by itself."""
+_SHOWN = 2
+"""Pods, and warnings, that a message tells of."""
 _CRASHES = 5
 """So often may one end at its start before its rollout is given up."""
 
@@ -111,7 +113,8 @@ def _fault(
     status = (found.get(("Deployment", name)) or {}).get("status") or {}
     ready = f"{status.get('availableReplicas', 0)} of {status.get('replicas', 0)} pods are available"
     stuck = [pod for pod in _pods(found, name) if not _is_ready(pod)]
-    told = "".join(f"; pod {pod['metadata']['name']}: {_why(pod)}" for pod in stuck[:2])
+    told = "".join(f"; pod {pod['metadata']['name']}: {_why(pod)}" for pod in stuck[:_SHOWN])
+    told += "".join(f"; {warning}" for warning in _warnings(client, namespace, name))
     text = f"Deployment {name} did not become ready {how}: {ready}{told}"
     return EnvironmentFault(text, log=_log(client, namespace, stuck))
 
@@ -131,6 +134,18 @@ def _why(pod: Object) -> str:
     conditions = (pod.get("status") or {}).get("conditions") or ()
     bad = next((each for each in conditions if each["status"] != "True" and each.get("reason")), None)
     return f"{bad['reason']}{_after(bad.get('message'))}" if bad else str((pod.get("status") or {}).get("phase"))
+
+
+def _warnings(client: ClusterClient, namespace: str, name: str) -> list[str]:
+    """The latest warnings about what is called as the Deployment is, or begins so: its bindings, its pods."""
+    try:
+        events = client.list("v1", "Event", namespace)
+    except (EnvironmentFault, Refused):
+        return []
+    told = [each for each in events if each["type"] == "Warning" and each["involvedObject"]["name"].startswith(name)]
+    told.sort(key=lambda each: str(each.get("lastTimestamp") or ""))
+    texts = (f"{each['involvedObject']['kind']} {each['involvedObject']['name']}: {each['message']}" for each in told)
+    return list(dict.fromkeys(texts))[-_SHOWN:]
 
 
 def _after(message: str | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure import cloud, environment, packages, stacks, templates
+from infrastructure import cloud, environment, packages, prefix_lists, stacks, templates
 from infrastructure.connection import Connection
 from infrastructure.driver import Driver
 from infrastructure.embedded.host import reach
@@ -19,12 +19,14 @@ from infrastructure.stacks import Deployment, Supplier
 from infrastructure.tests.fake_driver import FakeDriver
 
 DEV = environment.load("dev")
+ADDRESSES = {"LatticePrefixListId": "pl-0123abcd"}
 OUTPUTS = {"AlbArn": "arn:alb", "AuroraSecretArn": "arn:secret"}
 
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CLOUDCAFE_HOME", str(tmp_path))
+    monkeypatch.setattr(prefix_lists, "parameters", lambda _client, _region: ADDRESSES)
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def test_a_platform_comes_up_with_the_sizes_of_its_environment(
     driven_by(monkeypatch, driver)
     platform = cloud.up(DEV, "embedded", FAST, detached=False, overrides={"OrderResilience": "off"})
     assert driver.calls == ["open attached", "settle"]
-    assert asked == [{**DEV.parameters(), "MetricPeriodSeconds": "1", "OrderResilience": "off"}]
+    assert asked == [{**DEV.parameters(), **ADDRESSES, "MetricPeriodSeconds": "1", "OrderResilience": "off"}]
     assert (platform.is_new, platform.output("AlbArn"), platform.endpoint("alb")) == (
         True,
         "arn:alb",

@@ -55,6 +55,11 @@ WarehouseRoleArn
 InventoryTargetGroupArn InventoryTargetGroupFullName MenuTargetGroupArn MenuTargetGroupFullName
 EksClusterName EksNamespace EksNodegroupName EksSecurityGroupId
 InventoryImage MenuImage
+DocumentDbClusterIdentifier DocumentDbEndpoint DocumentDbInstanceIds DocumentDbPort DocumentDbReaderEndpoint
+DocumentDbSecretArn DocumentSecurityGroupId
+ServiceNetworkArn InternalLoadBalancerSecurityGroupId InternalAlbArn InternalAlbFullName
+InventoryInternalTargetGroupArn InventoryLatticeTargetGroupId InventoryLatticeServiceId InventoryServiceUrl
+MenuInternalTargetGroupArn MenuLatticeTargetGroupId MenuLatticeServiceId MenuServiceUrl
 """.split()  # noqa: SIM905 - a list of names reads better than thirty quoted strings
 )
 """What the layers above ask for by name."""
@@ -91,6 +96,7 @@ def test_the_outputs_are_those_the_layers_above_ask_for() -> None:
 def test_every_parameter_has_a_value_from_somewhere() -> None:
     uploads = Uploads(packages=(PACKAGE,), s3=lambda: None, talk=lambda _line: None)
     given = {*environment.load("dev").parameters(), "DeployerArn", "MetricPeriodSeconds"} | uploads.parameters
+    given.add("LatticePrefixListId")
     for template in templates.read_all():
         needed = {name for name, default in template.parameters.items() if default is None}
         assert needed <= given, f"{template.module} waits for {needed - given}"

@@ -11,6 +11,7 @@ from plugins.bench.instance_recovery import InstanceRecovery
 from plugins.bench.inventory import InventoryReserveLatency, InventoryReserves, ReserveRuns
 from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
+from plugins.bench.menu import MenuCachedReads
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
 from plugins.bench.recovery import StopTaskRecovery
 from plugins.bench.report_storm import ReportQueueTime, ReportRunTime, ReportStormRate, StormRuns
@@ -45,6 +46,7 @@ FIGURES: tuple[Figure, ...] = (
     OrderLatency(),
     InventoryReserves(_RESERVES),
     InventoryReserveLatency(_RESERVES),
+    MenuCachedReads(),
     OrdersCapturedRate(_CAPTURED),
     PaymentQueueAge(_CAPTURED),
     RevenueLag(),

@@ -110,6 +110,7 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "inventory_reserve_p99",
         "inventory_reserves",
         "kinesis_put_1000_per_s",
+        "menu_cached_reads",
         "order_latency",
         "orders_acknowledged_rate",
         "orders_captured_rate",

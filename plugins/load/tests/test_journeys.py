@@ -10,7 +10,7 @@ import pytest
 
 from plugins.books.history import Attempt
 from plugins.load.basket import Basket
-from plugins.load.journeys import IN_PODS, JOURNEYS, BrowseBack, LookUp, PlaceOrder, Reserve, journey
+from plugins.load.journeys import IN_PODS, JOURNEYS, BrowseBack, LookUp, PlaceOrder, ReadMenu, Reserve, journey
 from plugins.load.retry import Retry
 from plugins.load.visit import Ending, Memory, Reply, Visit
 from services.assortment import PRICES_CENTS
@@ -170,6 +170,22 @@ def test_browsing_back_without_an_order_places_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [(200, '{"item_id": "ITEM"}', None), (200, '{"item_id": "x"}', "wrong answer"), (503, "", "http 503")],
+    ids=["right", "another one", "away"],
+)
+def test_who_reads_the_menu_wants_the_item_that_was_asked_for(status: int, body: str, error: str | None) -> None:
+    asked = Customer(Server([Reply(status=404)]))
+    ReadMenu().run(asked.visit())
+    path = asked.server.asked[0][1]
+    item_id = path.removeprefix("/api/menu/items/")
+    assert item_id in PRICES_CENTS
+    customer = Customer(Server([Reply(status=status, body=body.replace("ITEM", item_id).encode())]))
+    assert ReadMenu().run(customer.visit()) == Ending(error=error)
+    assert customer.server.asked[0][:2] == ("GET", path)
+
+
+@pytest.mark.parametrize(
     ("reply", "error"),
     [(Reply(status=200), None), (BUSY, "http 503"), (SILENCE, "timeout"), (Reply(status=204), "wrong answer")],
     ids=["shown", "busy", "silent", "another answer"],
@@ -219,5 +235,5 @@ def test_a_basket_costs_what_the_menu_asks() -> None:
 
 def test_the_journeys_are_found_by_their_names() -> None:
     assert [journey(known.name) for known in JOURNEYS] == list(JOURNEYS)
-    with pytest.raises(ValueError, match="known: order, browse, look-up, reserve"):
+    with pytest.raises(ValueError, match="known: order, browse, look-up, menu, reserve"):
         journey("window-shopping")

@@ -138,7 +138,7 @@ class Pod:
             title="menu", version="1", route=ROUTE, lifespan=_lives, dependencies=Dependencies(), traffic=traffic
         )
         add_routes(app, self.copy, self.desk, Operators(NoSecrets(), "operators"), lambda: self.counts.count("stale"))
-        self._app = Gateway(
+        self.app = Gateway(
             app, traffic=traffic, observe=lambda _: None, is_internal=lambda _: False, limits=Limits(body_bytes=16_384)
         )
 
@@ -146,7 +146,7 @@ class Pod:
         """`headers`: underscores stand for hyphens."""
         given = [(name.replace("_", "-"), value) for name, value in headers.items()]
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        return await ask(self._app, method, f"{ROUTE}{path}", data, given)
+        return await ask(self.app, method, f"{ROUTE}{path}", data, given)
 
     async def get(self, path: str, **headers: str) -> Answer:
         return await self.ask("GET", path, **headers)

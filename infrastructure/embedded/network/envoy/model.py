@@ -35,6 +35,8 @@ class Upstream:
     """Of each endpoint, its part of the whole; without any, all have the same."""
     connect_timeout_s: float = 1.0
     balance: Literal["round-robin", "least-requests"] = "round-robin"
+    is_announced: bool = False
+    """Whether a connection begins with the PROXY protocol's header, which says at which address the client knocked."""
 
     def __post_init__(self) -> None:
         _checked_name(self.name)

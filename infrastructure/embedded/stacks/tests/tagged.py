@@ -40,6 +40,15 @@ Kube:
     Name: k
     RoleArn: !GetAtt KubeRole.Arn
     ResourcesVpcConfig: {{SubnetIds: [!Ref North, !Ref South]}}
+Net: {{Type: AWS::VpcLattice::ServiceNetwork, Properties: {{Name: net}}}}
+Found: {{Type: AWS::VpcLattice::Service, Properties: {{Name: found}}}}
+Door:
+  Type: AWS::VpcLattice::Listener
+  Properties:
+    ServiceIdentifier: !Ref Found
+    Name: door
+    Protocol: HTTP
+    DefaultAction: {{FixedResponse: {{StatusCode: 404}}}}
 Nodes: {{Type: AWS::MemoryDB::SubnetGroup, Properties: {{SubnetGroupName: n, SubnetIds: [!Ref North]}}}}
 Cluster: {{Type: AWS::ECS::Cluster, Properties: {{ClusterName: c}}}}
 Task:
@@ -135,6 +144,19 @@ TAGGED: Mapping[str, str] = {
     "AWS::S3::Bucket": "{BucketName: it-is}",
     "AWS::SQS::Queue": "{QueueName: it}",
     "AWS::SecretsManager::Secret": "{Name: it, SecretString: text}",
+    "AWS::VpcLattice::Listener": """
+        {ServiceIdentifier: !Ref Found, Name: it-is, Protocol: HTTP,
+         DefaultAction: {FixedResponse: {StatusCode: 404}}}""",
+    "AWS::VpcLattice::Rule": """
+        {ServiceIdentifier: !Ref Found, ListenerIdentifier: !Ref Door, Name: it-is, Priority: 1,
+         Match: {HttpMatch: {Method: GET}}, Action: {FixedResponse: {StatusCode: 404}}}""",
+    "AWS::VpcLattice::Service": "{Name: it-is}",
+    "AWS::VpcLattice::ServiceNetwork": "{Name: it-is}",
+    "AWS::VpcLattice::ServiceNetworkServiceAssociation": """
+        {ServiceNetworkIdentifier: !Ref Net, ServiceIdentifier: !Ref Found}""",
+    "AWS::VpcLattice::ServiceNetworkVpcAssociation": """
+        {ServiceNetworkIdentifier: !Ref Net, VpcIdentifier: !Ref Network}""",
+    "AWS::VpcLattice::TargetGroup": "{Name: it-is, Type: IP, Config: {VpcIdentifier: !Ref Network}}",
 }
 """Type to properties, without tags."""
 _MAPPED = frozenset({"AWS::EKS::Nodegroup"})

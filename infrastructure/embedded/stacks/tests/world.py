@@ -36,6 +36,11 @@ from infrastructure.embedded.apis.lambda_.controller import LambdaController
 from infrastructure.embedded.apis.memorydb.api import MemoryDbApi
 from infrastructure.embedded.apis.rds.api import RdsCalls
 from infrastructure.embedded.apis.redshift.api import RedshiftCalls
+from infrastructure.embedded.apis.vpc_lattice.networks import Networks
+from infrastructure.embedded.apis.vpc_lattice.services import Services
+from infrastructure.embedded.apis.vpc_lattice.store import Store
+from infrastructure.embedded.apis.vpc_lattice.targets import TargetGroups
+from infrastructure.embedded.control.context import Couplings
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.stacks import progress, template
@@ -121,11 +126,20 @@ class Stacks:
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
         self.warehouses = RedshiftCalls(self.backends, ports.__next__)
         operations.bind("redshift", self.warehouses)
+        self._bind_lattice()
         context = _context(self)
         groups = Groups(self.backends.account, REGION, operations, time.time)
         operations.bind("autoscaling", groups, Policies(groups, context))
         kinesis.bind(operations, Registry(self.backends.kinesis, context.state.root / "kinesis", lag_s=stream_lag_s))
         self.functions = LambdaController(context)
+
+    def _bind_lattice(self) -> None:
+        """What is made there is there once the call is answered, what is deleted is gone."""
+        kept, backends = Store(ACCOUNT, REGION), self.backends
+        targets = TargetGroups(kept, backends.ec2, backends.elbv2, FAST, lambda _target: None, Couplings())
+        parts = (Networks(kept, backends.ec2), Services(kept, lambda _listener: None), targets)
+        backends.operations.bind("vpc-lattice", *parts)
+        backends.operations.changed = lambda _service, _name: kept.pass_on()
 
     def put(self, bucket: str, key: str, **files: str) -> None:
         """Upload a zip archive of `files` (module name to source)."""
@@ -226,6 +240,7 @@ CODE, LAYER = (f"payment-{kind}/{0:032x}.zip" for kind in ("code", "layer"))
 GIVEN = {
     "EnvironmentName": "test",
     "DeployerArn": f"arn:aws:iam::{ACCOUNT}:user/operator",
+    "LatticePrefixListId": "pl-0123abcd",
     "PaymentCodeKey": CODE,
     "PaymentLayerKey": LAYER,
     "PaymentRuntime": RUNTIME,
