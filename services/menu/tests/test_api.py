@@ -303,6 +303,18 @@ def test_without_the_database_reads_go_on_and_changes_are_to_be_sent_again(monke
     told(story)
 
 
+def test_once_the_database_is_known_to_be_away_a_change_is_tried_once() -> None:
+    async def story(world: World, pod: Pod) -> None:
+        world.store.is_away = True
+        world.clock.now += 3
+        await world.look()
+        before = world.store.reads
+        assert (await pod.put(LATTE, BODY)).status == 503
+        assert world.store.reads == before + 1
+
+    told(story)
+
+
 def test_a_change_whose_answer_was_lost_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.menu.desk.PAUSE_S", 0.0)
 
