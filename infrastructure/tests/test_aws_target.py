@@ -25,6 +25,8 @@ OUTPUTS = {
     "AuroraWriterEndpoint": "cafe.cluster-1.us-east-1.rds.amazonaws.com",
     "CacheEndpoint": "cache.example",
     "CachePort": "6379",
+    "DocumentDbEndpoint": "cafe-menu.cluster-1.us-east-1.docdb.amazonaws.com",
+    "DocumentDbPort": "27017",
     "MemoryEndpoint": "memory.example",
 }
 
@@ -113,3 +115,5 @@ def test_the_databases_endpoints_are_what_psql_takes() -> None:
     found = AwsTarget(staging(MOTO_ACCOUNT)).endpoints(OUTPUTS)
     assert found["aurora_writer"] == "postgresql://cafe.cluster-1.us-east-1.rds.amazonaws.com:5432/cafe"
     assert found["aurora_reader"] == "postgresql://cafe.cluster-ro-1.us-east-1.rds.amazonaws.com:5432/cafe"
+    documents = "mongodb://cafe-menu.cluster-1.us-east-1.docdb.amazonaws.com:27017/?replicaSet=rs0&tls=true"
+    assert found["documentdb"] == documents

@@ -15,6 +15,7 @@ from infrastructure.errors import EnvironmentFault, UsageError
 from plugins.chaos import faults
 from plugins.chaos.fault import Call, EmptyTargetError, Fault, Patience, Plan
 from plugins.chaos.faults import FAULTS, fault
+from plugins.chaos.faults.az_outage import AzOutage
 from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
 from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
 from plugins.chaos.faults.rds_failover import RdsFailover
@@ -23,7 +24,7 @@ from plugins.chaos.faults.stream_worker_kill import StreamWorkerKill
 from plugins.chaos.policy import cluster_role, policy
 from plugins.chaos.sabotage import NoOp
 from plugins.chaos.tests.clouds import TestCloud
-from plugins.chaos.tests.fleet import SHARDS
+from plugins.chaos.tests.fleet import NODES, SHARDS
 from services.catalog import http_service, services_on
 
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=[known.name for known in FAULTS])
@@ -193,6 +194,17 @@ def test_the_worker_that_reads_most_is_killed(platform: TestCloud) -> None:
     assert plan.targets == (fleet.working[1],)
     fault("stream-worker-kill").inject(platform, plan)
     assert fleet.powerless == list(plan.targets), "a worker that is told to end hands over"
+
+
+def test_an_outage_takes_nodes_with_it_and_waits_for_their_pods(platform: TestCloud) -> None:
+    outage = fault("az-outage")
+    plan = outage.plan(platform, 0.0)
+    assert f"1 of 2 instances of {NODES}" in plan.radius
+    platform.calls.clear()
+    outage.rollback(platform, plan)
+    assert platform.calls.count("get deployments") == len(services_on("eks"))
+    without = AzOutage(tasks=http_service("order"), instances=services_on("ec2"), pods=())
+    assert NODES not in without.plan(platform, 0.0).radius
 
 
 @pytest.mark.parametrize(

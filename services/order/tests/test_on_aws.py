@@ -20,7 +20,7 @@ from services.chassis.tests.conflicts import conflicts
 from services.chassis.web.health import Dependencies
 from services.order.channels import OrderStream, PaymentQueue
 from services.order.domain import Draft, Order, OrderLine
-from services.order.outbox import BATCH_DELETE, SHARDS, OutboxTable, Row
+from services.order.outbox import BATCH_WRITE, SHARDS, OutboxTable, Row
 from services.order.ownership import Ownership
 from services.order.store import KeyConflict, OrderTable, Placed
 
@@ -246,7 +246,7 @@ def test_an_order_of_every_shard_is_placed_found_and_deleted(cloud: Cloud, shard
 
 def test_one_call_takes_as_much_as_aws_publishes(cloud: Cloud) -> None:
     """SendMessageBatch 10 messages, PutRecords 500 records, BatchWriteItem 25 requests."""
-    assert (PaymentQueue.batch, OrderStream.batch, BATCH_DELETE) == (10, 500, 25)
+    assert (PaymentQueue.batch, OrderStream.batch, BATCH_WRITE) == (10, 500, 25)
 
     async def fill(c: Cloud) -> None:
         assert len(await PaymentQueue(c.api(SQS), c.queue_url).send(rows(10))) == 10

@@ -212,7 +212,7 @@ class DocumentDbApi:
                 "InvalidParameterCombination",
                 "Cannot delete protected Cluster, please disable deletion protection and try again.",
             )
-        if cluster.instances:
+        if any(each.status != "deleting" for each in cluster.instances.values()):
             raise _bad_state("Cluster cannot be deleted, it still contains DB instances in non-deleting state.")
         cluster.status = "deleting"
         return {"DBCluster": cluster.shown()}
@@ -358,7 +358,9 @@ class DocumentDbApi:
     # --- what they share ----------------------------------------------------------------------------------------------
 
     def _cluster(self, given: Members) -> ClusterRecord:
-        wanted = str(given["DBClusterIdentifier"])
+        wanted = str(given.get("DBClusterIdentifier", ""))  # FailoverDBCluster's model does not require it, AWS does
+        if not wanted:
+            raise Refused("MissingParameter", "The request must contain the parameter DBClusterIdentifier.")
         found = [each for each in self.clusters.values() if wanted.lower() == each.id or wanted == each.arn]
         if not found:
             raise Refused("DBClusterNotFoundFault", f"DBCluster {wanted} not found.", status=404)

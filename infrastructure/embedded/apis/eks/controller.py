@@ -100,6 +100,7 @@ class EksController:
             authenticate=lambda token: self._user(record, token),
             role_of=lambda namespace, account: self._role(record, namespace, account),
             target_groups=TargetGroups(backends.operations, backends.elbv2, record.name, record.given["roleArn"]),
+            data_plane=context.envoy,
         )
         await cluster.open()
         record.endpoint, record.authority = cluster.url, base64.b64encode(cluster.authority).decode()

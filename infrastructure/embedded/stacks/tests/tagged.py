@@ -66,6 +66,9 @@ Function:
     Runtime: python3.{sys.version_info.minor}
     Role: arn:aws:iam::123456789012:role/work
     Code: {{S3Bucket: artifacts, S3Key: work.zip}}
+Documents:
+  Type: AWS::DocDB::DBCluster
+  Properties: {{DBClusterIdentifier: documents, MasterUsername: m, MasterUserPassword: correct-horse}}
 Database:
   Type: AWS::RDS::DBCluster
   Properties: {{DBClusterIdentifier: d, Engine: aurora-postgresql, MasterUsername: m, ManageMasterUserPassword: true}}
@@ -75,6 +78,12 @@ TAGGED: Mapping[str, str] = {
         {ServiceNamespace: ecs, ScalableDimension: "ecs:service:DesiredCount", MinCapacity: 1, MaxCapacity: 2,
          ResourceId: !Sub "service/${Cluster}/${Service.Name}"}""",
     "AWS::CloudWatch::Alarm": "{AlarmName: a, ComparisonOperator: GreaterThanThreshold, EvaluationPeriods: 1}",
+    "AWS::DocDB::DBCluster": "{DBClusterIdentifier: it, MasterUsername: m, MasterUserPassword: correct-horse}",
+    "AWS::DocDB::DBClusterParameterGroup": "{Name: it, Description: p, Family: docdb8.0, Parameters: {tls: disabled}}",
+    "AWS::DocDB::DBInstance": """
+        {DBInstanceIdentifier: it, DBClusterIdentifier: !Ref Documents, DBInstanceClass: db.t4g.medium}""",
+    "AWS::DocDB::DBSubnetGroup": """
+        {DBSubnetGroupName: it, DBSubnetGroupDescription: s, SubnetIds: [!Ref North, !Ref South]}""",
     "AWS::EKS::AccessEntry": "{ClusterName: !Ref Kube, PrincipalArn: arn:aws:iam::123456789012:role/it}",
     "AWS::EKS::Addon": "{ClusterName: !Ref Kube, AddonName: coredns}",
     "AWS::EKS::Cluster": """

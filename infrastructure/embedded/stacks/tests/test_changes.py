@@ -165,8 +165,8 @@ CHANGES = {
     ),
     "database instances": Change(
         module="databases",
-        old="Default: db.t4g.medium",
-        new="Default: db.r8g.large",
+        old="AuroraInstanceClass:\n    Type: String\n    Default: db.t4g.medium",
+        new="AuroraInstanceClass:\n    Type: String\n    Default: db.r8g.large",
         seen=lambda b: {each.db_instance_class for each in b.rds.databases.values()},
         expected={"db.r8g.large"},
     ),
@@ -174,7 +174,7 @@ CHANGES = {
         module="databases",
         old="DBSubnetGroupDescription: The private subnets",
         new="DBSubnetGroupDescription: other",
-        seen=lambda b: only(b.rds.subnet_groups.values()).description,
+        seen=lambda b: b.rds.subnet_groups["cafe-test"].description,
         expected="other",
     ),
     "function's settings": Change(

@@ -21,6 +21,7 @@ import pytest
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.policies import Policies
 from infrastructure.embedded.apis.cloudformation import controller as cloudformation
+from infrastructure.embedded.apis.docdb.api import DocumentDbApi
 from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.record import EcsRecord
 from infrastructure.embedded.apis.eks.access import AccessCalls
@@ -108,6 +109,23 @@ class _GroupsAtOnce(NodeGroupCalls):
         return super().describe_group(given)
 
 
+class _DocumentsAtOnce(DocumentDbApi):
+    """Likewise."""
+
+    @operation("DescribeDBClusters")
+    def describe_clusters(self, given: Members) -> Output:
+        for each in [each for each in self.clusters.values() if each.status == "deleting"]:
+            self.forget(each.id)
+        return super().describe_clusters(given)
+
+    @operation("DescribeDBInstances")
+    def describe_instances(self, given: Members) -> Output:
+        for cluster in self.clusters.values():
+            for each in [each for each in cluster.instances.values() if each.status == "deleting"]:
+                del cluster.instances[each.id]
+        return super().describe_instances(given)
+
+
 class Stacks:
     """CloudFormation's calls, their XML read. APIs with a controller answer as it makes them answer; nothing runs."""
 
@@ -124,6 +142,8 @@ class Stacks:
         operations.bind("elasticache", ElastiCacheApi(self.backends.elasticache, operations, ports.__next__))
         operations.bind("memorydb", MemoryDbApi(self.backends.memorydb, operations, ports.__next__))
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
+        self.documents = _DocumentsAtOnce(self.backends, ports.__next__)
+        operations.bind("docdb", self.documents)
         self.warehouses = RedshiftCalls(self.backends, ports.__next__)
         operations.bind("redshift", self.warehouses)
         self._bind_lattice()

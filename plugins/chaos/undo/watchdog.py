@@ -19,10 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infrastructure.state import StateFolder
-from plugins.chaos import journal
-from plugins.chaos.journal import Entry
-from plugins.chaos.reach import embedded_platform, reach
-from plugins.chaos.restore import Outcome, Restored, restore
+from plugins.chaos.undo import journal
+from plugins.chaos.undo.journal import Entry
+from plugins.chaos.undo.reach import embedded_platform, reach
+from plugins.chaos.undo.restore import Outcome, Restored, restore
 from plugins.environment import lease
 
 HUNG_AFTER_S = 3.0
@@ -124,8 +124,8 @@ def _report(line: str) -> None:
 
 
 def main(arguments: list[str], restorer: Restorer = restorer) -> int:
-    """`python -m plugins.chaos.watchdog`: started by `guard.Watchdog` only."""
-    parser = argparse.ArgumentParser(prog="plugins.chaos.watchdog")
+    """`python -m plugins.chaos.undo.watchdog`: started by `guard.Watchdog` only."""
+    parser = argparse.ArgumentParser(prog="plugins.chaos.undo.watchdog")
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--run-pid", type=int, required=True)
     parser.add_argument("--run-fd", type=int, required=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from plugins.chaos.evidence import Evidence
+from plugins.chaos.judgement.evidence import Evidence
 from plugins.chaos.scenario import INJECTION
 from plugins.chaos.trace import Phase
 from plugins.slo import SloReport, Verdict

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from infrastructure.cloud import Platform
 from plugins.chaos.experiment_run import ExperimentRun
-from plugins.chaos.measure import Figures, whole_periods
+from plugins.chaos.judgement.measure import Figures, whole_periods
 from plugins.chaos.scenario import Expected, Source, resolved
 from plugins.chaos.stop import AlarmRaised
 from plugins.chaos.trace import Phase

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from plugins.books.stages import STAGES
-from plugins.chaos.evidence import Evidence
-from plugins.chaos.judge import Judgement
+from plugins.chaos.judgement.evidence import Evidence
+from plugins.chaos.judgement.judge import Judgement
 from plugins.chaos.scenario import INJECTION
 from plugins.chaos.trace import Phase, Trace
 from plugins.reporting.impact import Back, Course, Impact

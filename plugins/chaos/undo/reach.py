@@ -7,7 +7,7 @@ from infrastructure import cloud, environment
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
 from plugins.chaos.fault import Cloud
-from plugins.chaos.journal import Entry
+from plugins.chaos.undo.journal import Entry
 
 
 def reach(entry: Entry) -> Cloud | None:

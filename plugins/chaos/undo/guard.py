@@ -9,7 +9,7 @@ from pathlib import Path
 
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
-from plugins.chaos import journal
+from plugins.chaos.undo import journal
 
 ARMED_WITHIN_S = 20.0
 """It imports boto3; on a loaded machine that takes seconds."""
@@ -18,7 +18,9 @@ ARMED_WITHIN_S = 20.0
 class Watchdog:
     """The run's hold on its watchdog process. `platform_id` is None on AWS; `module` is what the process runs."""
 
-    def __init__(self, state: StateFolder, platform_id: str | None, *, module: str = "plugins.chaos.watchdog") -> None:
+    def __init__(
+        self, state: StateFolder, platform_id: str | None, *, module: str = "plugins.chaos.undo.watchdog"
+    ) -> None:
         self._module = module
         self._state = state
         self._platform_id = platform_id

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from plugins.chaos.measure import Figures
+from plugins.chaos.judgement.measure import Figures
 from plugins.chaos.scenario import Scenario
 from plugins.chaos.trace import Phase, Trace
 from plugins.reporting.impact import Felt

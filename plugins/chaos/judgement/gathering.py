@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from plugins.books.captures import CaptureTimeline
 from plugins.books.reconcile import reconcile
 from plugins.books.stages import Stage
-from plugins.chaos.cloudwatch import anomalies, with_ratios
-from plugins.chaos.evidence import BooksResult, Evidence
 from plugins.chaos.experiment_run import ExperimentRun
-from plugins.chaos.measure import Figures, measure, recovery_time, windows, with_captures
+from plugins.chaos.judgement.cloudwatch import anomalies, with_ratios
+from plugins.chaos.judgement.evidence import BooksResult, Evidence
+from plugins.chaos.judgement.measure import Figures, measure, recovery_time, windows, with_captures
 from plugins.chaos.scenario import Recovery
 from plugins.chaos.trace import Phase, Trace
 from plugins.load.result import LoadResult

@@ -8,11 +8,11 @@ from enum import StrEnum
 
 from infrastructure.errors import CafeError, EnvironmentFault
 from infrastructure.state import StateFolder
-from plugins.chaos import journal
 from plugins.chaos.fault import Cloud, Fault
 from plugins.chaos.faults import fault as known_fault
-from plugins.chaos.journal import Entry, Journal
 from plugins.chaos.trace import Undo
+from plugins.chaos.undo import journal
+from plugins.chaos.undo.journal import Entry, Journal
 from plugins.environment import lease
 
 
