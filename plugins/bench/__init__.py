@@ -9,6 +9,7 @@ from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
 from plugins.bench.function_cold_start import ColdStart
 from plugins.bench.instance_recovery import InstanceRecovery
+from plugins.bench.inventory import InventoryReserveLatency, InventoryReserves, ReserveRuns
 from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.menu import MenuCachedReads
@@ -27,6 +28,7 @@ from plugins.bench.warm_invoke import WarmInvokeOverhead
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
 _RECORDS = RecordRuns()
+_RESERVES = ReserveRuns()
 _STORMS = StormRuns()
 
 FIGURES: tuple[Figure, ...] = (
@@ -54,6 +56,8 @@ FIGURES: tuple[Figure, ...] = (
     FailoverWriteGap(),
     OrdersAcknowledgedRate(),
     OrderLatency(),
+    InventoryReserves(_RESERVES),
+    InventoryReserveLatency(_RESERVES),
     MenuCachedReads(),
     OrdersCapturedRate(_CAPTURED),
     PaymentQueueAge(_CAPTURED),

@@ -107,6 +107,8 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "failover_write_gap",
         "idle_platform_rss",
         "instance_recovery",
+        "inventory_reserve_p99",
+        "inventory_reserves",
         "kinesis_put_1000_per_s",
         "menu_cached_reads",
         "node_drain",

@@ -8,8 +8,8 @@ from typing import Any
 import bson
 from mongomock.filtering import filter_applies
 
-from infrastructure.embedded.engines.documents import values
 from infrastructure.embedded.engines.documents.errors import CommandError
+from infrastructure.embedded.engines.documents.language import values
 
 Document = dict[str, Any]
 MOST_BYTES = 16 << 20

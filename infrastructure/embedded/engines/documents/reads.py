@@ -9,11 +9,11 @@ import bson
 from bson.int64 import Int64
 from mongomock.aggregate import process_pipeline
 
-from infrastructure.embedded.engines.documents import values
 from infrastructure.embedded.engines.documents.collection import MOST_BYTES
 from infrastructure.embedded.engines.documents.errors import CommandError, bad_value, not_provided
-from infrastructure.embedded.engines.documents.projection import projected
-from infrastructure.embedded.engines.documents.queries import checked_query
+from infrastructure.embedded.engines.documents.language import values
+from infrastructure.embedded.engines.documents.language.projection import projected
+from infrastructure.embedded.engines.documents.language.queries import checked_query
 from infrastructure.embedded.engines.documents.volume import Volume
 
 Document = dict[str, Any]

@@ -12,8 +12,8 @@ from bson.int64 import Int64
 from mongomock.filtering import filter_applies
 
 from infrastructure.embedded.engines.documents.errors import CommandError, not_provided
-from infrastructure.embedded.engines.documents.pushing import pushed
-from infrastructure.embedded.engines.documents.values import MISSING, is_less, key_of
+from infrastructure.embedded.engines.documents.language.pushing import pushed
+from infrastructure.embedded.engines.documents.language.values import MISSING, is_less, key_of
 
 Document = dict[str, Any]
 Place = tuple[Any, Any]
