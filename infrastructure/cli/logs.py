@@ -15,8 +15,8 @@ from infrastructure.environment import Environment, Target
 from infrastructure.errors import EnvironmentFault, UsageError
 from infrastructure.suggest import did_you_mean
 
-_NUMBER = re.compile(r"-(?=[0-9a-f]*[0-9])[0-9a-f]+$")
-"""What tells processes of one kind apart: `order-3`, `lambda-payment-9f01c2`."""
+_NUMBER = re.compile(r"(-[a-z0-9]+-[a-z0-9]{5}\.[0-9a-f]{8}\.[\w.-]+|-(?=[0-9a-f]*[0-9])[0-9a-f]+)$")
+"""What tells processes of one kind apart: `order-3`, `lambda-payment-9f01c2`, `menu-6r9-xs69j.5842580e.menu.0`."""
 
 
 @click.command()

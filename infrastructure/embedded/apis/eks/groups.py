@@ -3,11 +3,12 @@
 Source: https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html
 """
 
+import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from infrastructure.embedded.apis.eks.clusters import Clusters, in_use, invalid
-from infrastructure.embedded.apis.eks.record import SIZES, NodeGroup, now
+from infrastructure.embedded.apis.eks.clusters import Clusters, in_use, invalid, not_found
+from infrastructure.embedded.apis.eks.record import SIZES, NodeGroup, Update
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.refused import unsupported
 
@@ -74,14 +75,46 @@ class NodeGroupCalls:
         group.taints = [each for each in group.taints if (each["key"], each["effect"]) not in keys]
         group.taints += taints.get("addOrUpdateTaints") or []
         group.status = "UPDATING"
-        made = {"id": str(uuid.uuid4()), "status": "InProgress", "type": "ConfigUpdate", "params": [], "errors": []}
-        return {"update": {**made, "createdAt": now()}}
+        made = Update(id=str(uuid.uuid4()), params=list(_params(given)))
+        group.updates[made.id] = made
+        return {"update": made.shown()}
+
+    @operation("DescribeUpdate")
+    def describe_update(self, given: Members) -> Output:
+        found = self._updates(given).get(given["updateId"])
+        if found is None:
+            raise not_found(f"No update found for ID: {given['updateId']}")
+        return {"update": found.shown()}
+
+    @operation("ListUpdates")
+    def list_updates(self, given: Members) -> Output:
+        return {"updateIds": list(self._updates(given))}
+
+    def _updates(self, given: Members) -> Mapping[str, Update]:
+        """Those of a node group. Clusters and add-ons are not updated here."""
+        cluster = self.clusters.cluster(given["name"])
+        named = {"clusterName": cluster.name, "nodegroupName": given.get("nodegroupName")}
+        return self.clusters.group(named).updates if given.get("nodegroupName") else {}
 
     @operation("DeleteNodegroup", effect="its nodes are drained, their instances end with the Auto Scaling group")
     def delete_group(self, given: Members) -> Output:
         group = self.clusters.group(given)
         group.status = "DELETING"
         return {"nodegroup": group.shown()}
+
+
+def _params(given: Members) -> Iterator[dict[str, str]]:
+    """What is changed, as an update tells it."""
+    names = {"minSize": "MinSize", "maxSize": "MaxSize", "desiredSize": "DesiredSize"}
+    for name, value in (given.get("scalingConfig") or {}).items():
+        yield {"type": names[name], "value": str(value)}
+    for member, kinds in (("labels", ("LabelsToAdd", "LabelsToRemove")), ("taints", ("TaintsToAdd", "TaintsToRemove"))):
+        change = given.get(member) or {}
+        for kind, part in zip(
+            kinds, (f"addOrUpdate{member.capitalize()}", f"remove{member.capitalize()}"), strict=True
+        ):
+            if change.get(part):
+                yield {"type": kind, "value": json.dumps(change[part], separators=(",", ":"))}
 
 
 def _scaling(given: Mapping[str, int], former: Mapping[str, int]) -> dict[str, int]:

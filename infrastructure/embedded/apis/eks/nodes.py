@@ -139,6 +139,8 @@ class NodeGroups:
         group.issues = [] if ready >= group.scaling["desiredSize"] else self._failures(group)
         if ready == group.scaling["desiredSize"]:
             group.status = "ACTIVE"
+            for update in group.updates.values():
+                update.is_over = True
 
     def _failures(self, group: NodeGroup) -> list[Shown]:
         name = {"AutoScalingGroupName": group.scaling_group, "MaxRecords": 1}

@@ -43,6 +43,26 @@ SIZES: Mapping[str, Size] = {
 
 
 @dataclass(slots=True, kw_only=True)
+class Update:
+    """A change of a node group's settings; it is under way until the group is active again."""
+
+    id: str
+    params: list[dict[str, str]]
+    is_over: bool = False
+    created_at: datetime = field(default_factory=now)
+
+    def shown(self) -> Shown:
+        return {
+            "id": self.id,
+            "status": "Successful" if self.is_over else "InProgress",
+            "type": "ConfigUpdate",
+            "params": list(self.params),
+            "errors": [],
+            "createdAt": self.created_at,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
 class NodeGroup:
     """A number of nodes of one kind. `id` ends its ARN and the names of what it is made of.
 
@@ -64,6 +84,7 @@ class NodeGroup:
     is_resized: bool = False
     """Whether the Auto Scaling group has yet to hear of its sizes."""
     issues: list[Shown] = field(default_factory=list)
+    updates: dict[str, "Update"] = field(default_factory=dict)
     created_at: datetime = field(default_factory=now)
 
     @property

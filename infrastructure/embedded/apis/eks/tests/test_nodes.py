@@ -76,8 +76,13 @@ async def test_a_new_size_launches_and_drains_nodes(account: Account) -> None:
 
         return reached
 
-    account.call("UpdateNodegroupConfig", **_GROUP, scalingConfig={"desiredSize": 3})
+    update = account.call("UpdateNodegroupConfig", **_GROUP, scalingConfig={"desiredSize": 3})["update"]
+    assert (update["status"], update["params"]) == ("InProgress", [{"type": "DesiredSize", "value": "3"}])
+    named = {"name": NAME, "nodegroupName": GROUP}
+    assert account.call("ListUpdates", **named)["updateIds"] == [update["id"]]
     await until(account, count(3))
+    described = account.call("DescribeUpdate", **named, updateId=update["id"])["update"]
+    assert described["status"] == "Successful"
     assert account.scaling_group["DesiredCapacity"] == 3
     account.call("UpdateNodegroupConfig", **_GROUP, scalingConfig={"desiredSize": 1})
     await until(account, count(1))
