@@ -105,6 +105,7 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "books_100k_orders",
         "cold_start_p99",
         "failover_write_gap",
+        "document_failover",
         "idle_platform_rss",
         "instance_recovery",
         "kinesis_put_1000_per_s",
