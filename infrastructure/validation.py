@@ -19,8 +19,15 @@ from infrastructure.templates import MODULES
 from services.catalog import HttpService, http_services
 
 _ANSWER_S = 5
-_NOT_FOUND_BY_TAGS = frozenset({"AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::EIP", "AWS::IAM::Role"})
-"""Types that GetResources does not list, and one whose ARN has another id (an address) than CloudFormation.
+_COUNTS, _FEWEST = ("TaskCount", "InstanceCount"), 2
+"""Sizes of an environment that say how many targets a service has; pods are one in each zone at least."""
+_NOT_FOUND_BY_TAGS = frozenset(
+    {
+        *("AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::EIP", "AWS::IAM::Role"),
+        *("AWS::EKS::AccessEntry", "AWS::EKS::Addon", "AWS::EKS::Nodegroup"),
+    }
+)
+"""Types that GetResources does not list, and those whose ARN has another id than CloudFormation has.
 
 Source: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/supported-services.html
 """
@@ -101,11 +108,12 @@ def _unhealthy(service: HttpService, platform: Platform) -> str | None:
     return None if status == 200 else f"{url} answers {status}"
 
 
-def _targets(platform: Platform) -> str | None:
-    arn = platform.output("OrderTargetGroupArn")
+def _targets(service: HttpService, platform: Platform) -> str | None:
+    arn = platform.output(service.key("TargetGroupArn"))
     described = platform.client("elbv2").describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
     healthy = sum(target["TargetHealth"]["State"] == "healthy" for target in described)
-    wanted = platform.environment.sizes.order_task_count
+    sizes = platform.environment.parameters()
+    wanted = int(next((sizes[key] for each in _COUNTS if (key := service.key(each)) in sizes), _FEWEST))
     return None if healthy >= wanted else f"{healthy} healthy targets of {len(described)}, at least {wanted} wanted"
 
 
@@ -183,6 +191,23 @@ def _warehouse(platform: Platform) -> str | None:
     )
 
 
+def _nodes(platform: Platform) -> str | None:
+    """The node group is active, has the nodes that it is to have, and they are ready."""
+    name, group = platform.output("EksClusterName"), platform.output("EksNodegroupName")
+    found = platform.client("eks").describe_nodegroup(clusterName=name, nodegroupName=group)["nodegroup"]
+    nodes = platform.kubernetes().core.list_node(label_selector=f"eks.amazonaws.com/nodegroup={group}").items
+    ready = sum(each.type == "Ready" and each.status == "True" for node in nodes for each in node.status.conditions)
+    wanted = found["scalingConfig"]["desiredSize"]
+    if found["status"] == "ACTIVE" and ready >= wanted:
+        return None
+    told = "".join(f"; {each['message']}" for each in found["health"]["issues"])
+    return f"node group {group} is {found['status']} with {ready} ready nodes of {wanted}{told}"
+
+
+def _manifests(platform: Platform) -> str | None:
+    return "; ".join(platform.manifest_problems()) or None
+
+
 def _source(platform: Platform) -> str | None:
     identifier = platform.output("PaymentEventSourceId")
     state = platform.client("lambda").get_event_source_mapping(UUID=identifier)["State"]
@@ -209,7 +234,12 @@ CHECKS: tuple[Check, ...] = (
     Check(module="caching", name="cache answers", problem=_cache),
     Check(module="caching", name="nobody gets in without a password", problem=closed.caches),
     Check(module="compute", name="nothing runs as root that need not", problem=closed.processes),
-    Check(module="loadbalancing", name="every target is healthy", problem=_targets),
+    *(
+        Check(module="loadbalancing", name=f"{service.name}'s targets are healthy", problem=partial(_targets, service))
+        for service in http_services()
+    ),
+    Check(module="compute", name="nodes are ready", problem=_nodes),
+    Check(module="compute", name="manifests fit the cluster's schemas", problem=_manifests),
     *(
         Check(module="compute", name=f"{service.name} answers", problem=partial(_unhealthy, service))
         for service in http_services()

@@ -159,6 +159,8 @@ SERVICES: tuple[Service, ...] = (
             _aws("cloudwatch"),
             _aws("secretsmanager", "SECRETS_MANAGER"),
             Edge(upstream="elasticache", variable="CAFE_ELASTICACHE_URL", form="redis://:{password}@{host}:{port}/0"),
+            Edge(upstream="lattice-menu", variable="CAFE_MENU_URL"),
+            Edge(upstream="lattice-inventory", variable="CAFE_INVENTORY_URL"),
         ),
         stress=StressScenario(
             name="morning-rush",

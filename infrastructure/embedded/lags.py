@@ -82,6 +82,13 @@ MORE_POLLERS = Lag(
     unit="batches/min",
     source="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html",
 )
+SERVICE_PROXY = Lag(
+    api="eks",
+    what="a Service's address leads to a pod that terminates: the proxy of each node hears of it by itself",
+    aws=1.0,
+    fast=0.05,
+    source="--iptables-min-sync-period: https://kubernetes.io/docs/reference/networking/virtual-ips/#minsyncperiod",
+)
 STREAM_CHANGE = Lag(
     api="kinesis",
     what="a stream that is made, changed or deleted is CREATING, UPDATING or DELETING, and takes no other change",
@@ -118,6 +125,7 @@ LAGS: tuple[Lag, ...] = (
     DEMOTED_PRIMARY,
     POLLERS,
     MORE_POLLERS,
+    SERVICE_PROXY,
     STREAM_CHANGE,
     TRANSACTION_CONFLICT,
     LOG_DRIVER,

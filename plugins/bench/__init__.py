@@ -5,13 +5,19 @@ from plugins.bench.books import Books100kOrders
 from plugins.bench.captured import CapturedRuns, OrdersCapturedRate, PaymentQueueAge
 from plugins.bench.cold_start import PlatformColdStart
 from plugins.bench.document_failover import DocumentFailover
+from plugins.bench.drain import NodeDrain
 from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
 from plugins.bench.function_cold_start import ColdStart
 from plugins.bench.instance_recovery import InstanceRecovery
+from plugins.bench.inventory import InventoryReserveLatency, InventoryReserves, ReserveRuns
 from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
+from plugins.bench.menu import MenuCachedReads
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
+from plugins.bench.pods.records import PodEventTime, PodListTime, PodRecordsMemory, RecordRuns
+from plugins.bench.pods.recovery import PodRecovery
+from plugins.bench.pods.rolling_restart import RestartFailures, RestartFailuresWithoutHook
 from plugins.bench.recovery import StopTaskRecovery
 from plugins.bench.report_storm import ReportQueueTime, ReportRunTime, ReportStormRate, StormRuns
 from plugins.bench.revenue import RevenueLag, RowsWrongAfterKills
@@ -22,6 +28,8 @@ from plugins.bench.warm_invoke import WarmInvokeOverhead
 
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
+_RECORDS = RecordRuns()
+_RESERVES = ReserveRuns()
 _STORMS = StormRuns()
 
 FIGURES: tuple[Figure, ...] = (
@@ -32,9 +40,16 @@ FIGURES: tuple[Figure, ...] = (
     BatchMemory(_BATCHES),
     BatchAgainstJava(_BATCHES),
     SignatureCheck(),
+    PodRecovery(),
+    RestartFailures(),
+    RestartFailuresWithoutHook(),
+    PodListTime(_RECORDS),
+    PodEventTime(_RECORDS),
+    PodRecordsMemory(_RECORDS),
     RuleChangeEffect(),
     StopTaskRecovery(),
     InstanceRecovery(),
+    NodeDrain(),
     SqsSend1000Deep(),
     KinesisPut(),
     WarmInvokeOverhead(),
@@ -43,6 +58,9 @@ FIGURES: tuple[Figure, ...] = (
     DocumentFailover(),
     OrdersAcknowledgedRate(),
     OrderLatency(),
+    InventoryReserves(_RESERVES),
+    InventoryReserveLatency(_RESERVES),
+    MenuCachedReads(),
     OrdersCapturedRate(_CAPTURED),
     PaymentQueueAge(_CAPTURED),
     RevenueLag(),

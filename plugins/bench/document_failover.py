@@ -22,7 +22,8 @@ _LOOK_S = 0.1
 class DocumentFailover:
     """The longest stretch without an acknowledged write of fifty a second, of each failover.
 
-    No write is lost or doubled. The next failover waits until both instances are available again, and writes have been taken for a second.
+    No write is lost or doubled. The next failover waits until both instances are available again, and writes have been
+    taken for a second.
     """
 
     name: ClassVar[str] = "document_failover"

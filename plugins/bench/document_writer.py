@@ -66,9 +66,7 @@ class DocumentWriter:
         if lost := sorted(set(self._commits) - kept):
             raise EnvironmentFault(f"{len(lost)} of {len(self._commits)} acknowledged writes are lost: {lost[:10]}")
         if not self._counted <= counter <= self._counted + self.failed:
-            raise EnvironmentFault(
-                f"{self._counted} increments were acknowledged, {self.failed} failed: {counter} done"
-            )
+            raise EnvironmentFault(f"{self._counted} increments acknowledged, {self.failed} failed, {counter} done")
         return len(self._commits)
 
     async def _run(self) -> None:

@@ -17,11 +17,11 @@ from typing import Protocol
 
 from infrastructure.errors import EnvironmentFault
 from plugins.chaos.fault import Cloud, Fault
-from plugins.chaos.journal import Journal, Origin
 from plugins.chaos.pulse import Pulse
 from plugins.chaos.scenario import Scenario, Windows
 from plugins.chaos.stop import Observation, Stop, Tally
 from plugins.chaos.trace import Phase, Trace, Undo
+from plugins.chaos.undo.journal import Journal, Origin
 from plugins.telemetry.timeline import Span
 
 TICK_S = 0.5

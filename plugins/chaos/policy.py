@@ -49,5 +49,5 @@ def _statement(sid: str, actions: Iterable[str], resources: set[str]) -> dict[st
 
 def _rule(action: str, names: set[str]) -> dict[str, object]:
     verb, _, resource = action.removeprefix(KUBERNETES).partition(" ")
-    rule = {"apiGroups": [_GROUPS.get(resource, "")], "resources": [resource], "verbs": [verb]}
+    rule: dict[str, object] = {"apiGroups": [_GROUPS.get(resource, "")], "resources": [resource], "verbs": [verb]}
     return rule if "*" in names else {**rule, "resourceNames": sorted(names)}

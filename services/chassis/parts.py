@@ -15,7 +15,7 @@ from services.chassis.environment import ConfigurationError
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.bus import Bus
 from services.chassis.redis.cache import connect
-from services.chassis.resilience.budget import RetryBudget
+from services.chassis.resilience.budget import RetryBudget, Timeouts
 from services.chassis.resilience.policy import Fragile, Resilience, Resilient
 from services.chassis.settings import ChassisSettings
 from services.chassis.web.health import Dependencies
@@ -65,6 +65,11 @@ class TaskParts:
         self.metrics.gauge(REQUEST_RATE, self.traffic.rate())
         self.redis = connect(redis_url, self._resilience)
         self.bus = Bus(self.redis, redis_url)
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """Of all calls out."""
+        return self._resilience.timeouts
 
     def retried(self) -> None:
         """Something was asked once more, out of `budget`."""

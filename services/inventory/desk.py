@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from services.chassis.figures.metrics import MetricReports
+from services.chassis.figures.counters import Figures
 from services.inventory.domain import Delivery, Demand, Hold, Outcome, has_store, unknown_items
 from services.inventory.store import OutOfStock, Stock
 
@@ -26,7 +26,7 @@ class Levels(Protocol):
 class Desk:
     """Every change of stock that is asked for over HTTP."""
 
-    def __init__(self, stock: Stock, levels: Levels, metrics: MetricReports) -> None:
+    def __init__(self, stock: Stock, levels: Levels, metrics: Figures) -> None:
         self._stock = stock
         self._levels = levels
         self._metrics = metrics

@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from services.chassis.figures.metrics import MetricReports
+from services.chassis.figures.counters import Figures
 from services.chassis.postgres.pool import StoreUnavailable
 from services.inventory.store import ENDED_AT_ONCE
 
@@ -24,7 +24,7 @@ class Expiry:
         self,
         end: Callable[[], Awaitable[list[tuple[str, str]]]],
         changed: Callable[..., None],
-        metrics: MetricReports,
+        metrics: Figures,
     ) -> None:
         self._end = end
         self._changed = changed

@@ -36,7 +36,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
 class LineRequest(_Wire):

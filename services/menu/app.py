@@ -78,7 +78,7 @@ def _health(mode: Mode) -> Mapping[str, object]:
 @asynccontextmanager
 async def _life(parts: Parts, mode: Mode, stress: Coordinator, engine: Engine) -> AsyncIterator[None]:
     """What runs beside the requests, from the first to the last of them."""
-    mode.start()
+    parts.background.start("menu", mode.follow())
     parts.background.start("metrics", parts.metrics.run())
     parts.background.start("stress", stress.follow(engine))
 

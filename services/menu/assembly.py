@@ -24,6 +24,8 @@ from services.menu.store import NO_PATIENCE, DocumentStore, Patience
 
 NAMESPACE: Final = catalog.http_service("menu").namespace
 LATENCY: Final = "MenuLatency"
+AGE: Final = "MenuAge"
+"""Seconds since the copy was known to be right."""
 STALE: Final = "StaleAnswers"
 
 
@@ -65,7 +67,7 @@ class Mode(Protocol):
     changes: Changes
     ending: server.Ending
 
-    def start(self) -> None: ...
+    async def follow(self) -> None: ...  # what runs beside the requests, until cancelled
     def hear(self, message: bytes) -> None: ...  # another pod's word of a change
     def wake(self) -> None: ...  # words may have been missed
     def is_degraded(self) -> bool: ...
@@ -76,18 +78,18 @@ class ResilientMode:
     """A copy that follows, changes until they are done, a drain."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
         self._copy = MenuCopy(parts.store, parts.cache, parts.metrics)
         self.menus: Menus = self._copy
         self.changes: Changes = MenuDesk(
             parts.store, self._copy, lambda word: parts.bus.publish(CHANNEL, word), parts.metrics
         )
         self.ending = server.graceful(parts.traffic, parts.settings)
+        parts.metrics.gauge(AGE, self._copy.age_s)
         self.hear = self._copy.hear
         self.wake = self._copy.wake
 
-    def start(self) -> None:
-        self._parts.background.start("menu", self._copy.keep())
+    async def follow(self) -> None:
+        await self._copy.keep()
 
     def is_degraded(self) -> bool:
         return self._copy.is_degraded
@@ -106,7 +108,7 @@ class FragileMode:
         self.changes: Changes = OneTryDesk(parts.store)
         self.ending: server.Ending = server.abrupt
 
-    def start(self) -> None:
+    async def follow(self) -> None:
         return
 
     def hear(self, message: bytes) -> None:

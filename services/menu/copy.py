@@ -94,6 +94,11 @@ class MenuCopy:
         """For how long the copy may have been wrong beyond `BOUND_S`; not above 0 while all is well."""
         return float("inf") if self.known is None else self._clock() - self.known.as_of - BOUND_S
 
+    def age_s(self) -> float:
+        """Seconds since the copy was known to be right; 0 before there is one."""
+        known = self.known
+        return 0.0 if known is None or known.as_of == float("-inf") else max(self._clock() - known.as_of, 0.0)
+
     async def current(self) -> Current:
         """What requests are answered with; `StoreUnavailable` before anything is known."""
         if self.known is None:
@@ -126,18 +131,17 @@ class MenuCopy:
         shared = await self._cached(FRESH_KEY)
         if shared is not None and not self._is_outdated(shared):
             self._counts.count(SHARED)
-            self._is_away = False
+            self._answered()
             self._take(shared, began - SHARED_S - SLACK_S)
             return
         try:
             menu = await self._store.read()
         except StoreUnavailable as error:
-            _log.warning("the menu is served as it was", extra={"error": str(error)[:500]})
-            self._is_away = True
+            self._failed(error)
             await self._resort()
             return
         self._counts.count(LOADS)
-        self._is_away = False
+        self._answered()
         if changes == self._changes:  # else somebody has changed it here meanwhile, and this may be from before
             self._take(menu, began)
             await self._share(menu, began)
@@ -150,6 +154,17 @@ class MenuCopy:
             self._take(menu, began)
             await self._share(menu, began)
         return f"{menu.born}:{menu.version}".encode()
+
+    def _answered(self) -> None:
+        if self._is_away:
+            _log.info("the menu is followed again")
+        self._is_away = False
+
+    def _failed(self, error: StoreUnavailable) -> None:
+        """Said once for each time that it goes away."""
+        if not self._is_away:
+            _log.warning("the menu is served as it was", extra={"error": str(error)[:500]})
+        self._is_away = True
 
     def _is_outdated(self, shared: Menu) -> bool:
         born, version = self._heard

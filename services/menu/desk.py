@@ -46,7 +46,8 @@ class MenuDesk:
             try:
                 menu = await self._once(item_id, wanted, is_meant)
             except StoreUnavailable as error:
-                if deadline.remaining() < LEAST_S or not self._budget.spend():
+                is_long_away = self._copy.is_degraded
+                if is_long_away or deadline.remaining() < LEAST_S or not self._budget.spend():
                     raise
                 _log.warning("the change is tried again", extra={"item": item_id, "error": str(error)[:500]})
             else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 from fastapi import FastAPI, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -36,6 +36,11 @@ STALE: Final = "public, max-age=1, stale-if-error=86400"
 """Of an answer that is out of date itself: whoever keeps it asks again soon."""
 AGAIN_S: Final = 2
 """When to try a change again while DocumentDB is away."""
+
+_AWAY: Final[dict[int | str, dict[str, Any]]] = {503: {"description": "DocumentDB is away; Retry-After says when"}}
+_READ: Final = {304: {"description": "What If-None-Match names is what there is"}} | _AWAY
+_NO_ITEM: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "The menu has no such item"}}
+_CHANGED: Final = {412: {"description": "The item is not the one that If-Match names"}} | _AWAY
 
 ItemId = Annotated[str, Path(pattern=ITEM_ID)]
 
@@ -78,9 +83,8 @@ def _add_reads(app: FastAPI, menus: Menus, stale: Callable[[], None]) -> None:
             stale()
         return _conditional(request, rendered, current.stale_s)
 
-    @app.api_route(
-        f"{ROUTE}/items", methods=["GET", "HEAD"], tags=["menu"], summary="The menu, a page at a time, by item id"
-    )
+    @app.head(f"{ROUTE}/items", include_in_schema=False)
+    @app.get(f"{ROUTE}/items", tags=["menu"], summary="The menu, a page at a time, by item id", responses=_READ)
     async def items(
         request: Request,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
@@ -90,7 +94,8 @@ def _add_reads(app: FastAPI, menus: Menus, stale: Callable[[], None]) -> None:
             current = await menus.current()
         return answer(request, current, current.answers.page(limit, after))
 
-    @app.api_route(f"{ROUTE}/items/{{item_id}}", methods=["GET", "HEAD"], tags=["menu"], summary="One item")
+    @app.head(f"{ROUTE}/items/{{item_id}}", include_in_schema=False)
+    @app.get(f"{ROUTE}/items/{{item_id}}", tags=["menu"], summary="One item", responses=_READ | _NO_ITEM)
     async def item(request: Request, item_id: ItemId) -> Response:
         with _as_problems():
             current = await menus.current()
@@ -104,6 +109,7 @@ def _add_changes(app: FastAPI, changes: Changes, operators: Operators) -> None:
         f"{ROUTE}/items/{{item_id}}",
         tags=["operators"],
         summary="Replace an item; with If-Match, only the one that was seen",
+        responses=_CHANGED | _NO_ITEM,
         openapi_extra={"requestBody": {"required": True, "content": schema}},
     )
     async def put(request: Request, item_id: ItemId) -> Response:
@@ -123,15 +129,21 @@ def _conditional(request: Request, rendered: Rendered, stale_s: float) -> Respon
     if stale_s > 0:
         age = "" if stale_s == float("inf") else f"; ttl=-{int(stale_s) + 1}"
         headers["cache-status"] = f"menu; hit{age}; detail=stale"  # RFC 9211: a negative time to live is staleness
-    seen = request.headers.get("if-none-match")
+    seen = _field(request, "if-none-match")
     if seen is not None and preconditions.is_known(seen, rendered.etag):
         return Response(status_code=304, headers=headers)
     return Response(rendered.body, headers=headers, media_type="application/json")
 
 
+def _field(request: Request, name: str) -> str | None:
+    """A list field, whose lines together are one list (RFC 9110, 5.3)."""
+    lines = request.headers.getlist(name)
+    return ", ".join(lines) if lines else None
+
+
 def _precondition(request: Request) -> IsMeant:
     """What `If-Match` and `If-None-Match` ask of the item, evaluated in that order; 400 for what cannot be read."""
-    match, none_match = request.headers.get("if-match"), request.headers.get("if-none-match")
+    match, none_match = _field(request, "if-match"), _field(request, "if-none-match")
     for name, field in (("If-Match", match), ("If-None-Match", none_match)):
         if field is not None:
             try:
@@ -174,4 +186,4 @@ def _as_problems() -> Iterator[None]:
     except PreconditionFailed as error:
         raise HttpProblem(412, "changed", f"{error}; get it, and put it again with its ETag") from error
     except StoreUnavailable as error:
-        raise unavailable("DocumentDB does not answer; send it again", retry_after_s=AGAIN_S) from error
+        raise unavailable("DocumentDB does not answer with a menu; send it again", retry_after_s=AGAIN_S) from error

@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from services.assortment import ITEMS
 from services.chassis.aws.errors import AwsError
+from services.chassis.environment import ConfigurationError
 from services.chassis.postgres.connection import Login
 from services.chassis.resilience import deadline
 from services.chassis.web.health import Dependencies
@@ -140,7 +141,7 @@ class DocumentStore:
             client = await self._connected()
             with self._patience.bounded():
                 yield client[DATABASE][COLLECTION]
-        except (PyMongoError, AwsError, UnreadableMenu, OSError) as error:
+        except (PyMongoError, AwsError, ConfigurationError, UnreadableMenu, OSError) as error:
             if isinstance(error, OperationFailure) and error.code in _LOGIN_REFUSED:
                 await self.close()
             self._dependencies.failed(NAME, type(error).__name__)

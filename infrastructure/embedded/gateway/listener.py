@@ -6,6 +6,7 @@ a port is taken. Loopback is not private: a web page can post to it, so foreign 
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
@@ -193,12 +194,20 @@ def _too_much_head() -> Answer:
 
 def _foreign(headers: Mapping[str, str]) -> Answer | None:
     """A refusal when Host or Origin is not of this machine (DNS rebinding, cross-site posts), or makes no sense."""
-    if _hostname(headers.get("host", "")) not in LOCAL_HOSTS:
+    if not _is_local(_hostname(headers.get("host", ""))):
         return _text(403, "refused: the Host header is not of this machine")
     scheme, _, authority = headers.get("origin", "").partition("//")
     if (scheme or authority) and _hostname(authority) not in LOCAL_HOSTS:
         return _text(403, "refused: the Origin header is not of this machine")
     return None
+
+
+def _is_local(host: str) -> bool:
+    """Whether it is this machine whatever a name server says: a known name, or an address of loopback."""
+    try:
+        return host in LOCAL_HOSTS or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _hostname(host: str) -> str:

@@ -8,9 +8,10 @@ The order matters. Dropping to another user clears the death signal, so that com
 signal was armed sends none, so the parent is compared with the expected one last.
 
 USER is `-` for the present user, or the numbers of a user, its group and further groups with commas between. It has no
-capability and gets none. SHOWN are folders that others could not enter, as in root's home, with colons between, or `-`:
-the process and its children get a view of the files in which they can. Where the system does not give one (a container
-without CAP_SYS_ADMIN) the user keeps one right of root's: to read and enter what others own.
+capability and gets none, but with `+ports` behind its numbers the right to listen on ports below 1024. SHOWN are
+folders that others could not enter, as in root's home, with colons between, or `-`: the process and its children get a
+view of the files in which they can. Where the system does not give one (a container without CAP_SYS_ADMIN) the user
+keeps one right of root's: to read and enter what others own.
 `launcher.py probe FOLDER…` exits with 0 where there are such views.
 
 Exit codes as in a shell: 125 not started, 126 not executable, 127 not found.
@@ -27,7 +28,8 @@ _PR_SET_SECUREBITS = 28
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
 _KEEP_CAPABILITIES_OVER_SETUID = 1 << 2  # SECBIT_NO_SETUID_FIXUP; without it access(2) also looks past a capability
-_CAP_DAC_READ_SEARCH = 2
+_CAP_DAC_READ_SEARCH, _CAP_NET_BIND_SERVICE = 2, 10
+_PORTS = "+ports"
 _CAPABILITY_VERSION = 0x20080522  # two 32-bit words a set
 _CLONE_NEWNS = 0x00020000
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 1 << 1, 1 << 2, 1 << 12, 1 << 14, 1 << 18
@@ -36,40 +38,47 @@ _NOT_STARTED, _NOT_EXECUTABLE, _NOT_FOUND = 125, 126, 127
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def words(user: tuple[int, ...] = (), shown: tuple[str, ...] = ()) -> tuple[str, ...]:
+def words(user: tuple[int, ...] = (), shown: tuple[str, ...] = (), *, low_ports: bool = False) -> tuple[str, ...]:
     """What to put before a program's own words so that it is tied to this process; `user` and `shown` as above."""
     tied = (sys.executable, "-I", "-S", __file__, str(os.getpid()))
-    return (*tied, ",".join(map(str, user)) or "-", ":".join(shown) or "-")
+    numbers = ",".join(map(str, user)) + (_PORTS if low_ports else "") if user else "-"
+    return (*tied, numbers, ":".join(shown) or "-")
 
 
-def become(numbers: list[int], *, reads_all: bool = False) -> None:
-    """Drop to the user, its group and the other groups, for good; `reads_all`: with the right to read what others own.
+def become(numbers: list[int], *rights: int) -> None:
+    """Drop to the user, its group and the other groups, for good, with no more than these capabilities.
 
-    A container may have taken that right away: then the program meets what its user may not read, and says so itself.
+    A container may have taken one away: then the program meets what its user may not do, and says so itself.
     """
     user, group, *others = numbers
-    keeps_reading = reads_all and _prctl(_PR_SET_SECUREBITS, _KEEP_CAPABILITIES_OVER_SETUID)
+    keeps = bool(rights) and _prctl(_PR_SET_SECUREBITS, _KEEP_CAPABILITIES_OVER_SETUID)
     os.setgroups(others)
     os.setresgid(group, group, group)
     os.setresuid(user, user, user)
-    if keeps_reading:
-        keep_only(_CAP_DAC_READ_SEARCH)
+    if keeps:
+        keep_only(*rights)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
-def keep_only(capability: int) -> None:
-    """Give up every capability but this one, which the program exec'd next has too; none at all if we lack it."""
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
-    for kept in (1 << capability, 0):
-        sets = (ctypes.c_uint32 * 6)(
-            kept, kept, kept, 0, 0, 0
-        )  # effective, permitted, inheritable; then the high words
-        if _libc.capset(header, sets) == 0:
-            break
-    else:
+def keep_only(*capabilities: int) -> None:
+    """Give up every capability but these, which the program exec'd next has too; those we lack are left out."""
+    kept = [each for each in capabilities if _has(each)]
+    if not _capset(sum(1 << each for each in kept)):
         raise OSError(ctypes.get_errno(), "capset, to give up root's capabilities, was refused")
-    if kept:
-        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability)
+    for each in kept:
+        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, each)
+
+
+def _has(capability: int) -> bool:
+    """Whether it is among those that this process may use."""
+    header, sets = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
+    return _libc.capget(header, sets) == 0 and bool(sets[1] >> capability & 1)
+
+
+def _capset(kept: int) -> bool:
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    sets = (ctypes.c_uint32 * 6)(kept, kept, kept, 0, 0, 0)  # effective, permitted, inheritable; then the high words
+    return bool(_libc.capset(header, sets) == 0)
 
 
 def show(folders: list[str]) -> None:
@@ -153,8 +162,10 @@ def _prepare(user: str, shown: list[str]) -> None:
             show(shown)
         except OSError:
             has_view = False
-    if user != "-":
-        become([int(number) for number in user.split(",")], reads_all=not has_view)
+    numbers, ports, _ = user.partition(_PORTS)
+    rights = (*(() if has_view else (_CAP_DAC_READ_SEARCH,)), *((_CAP_NET_BIND_SERVICE,) if ports else ()))
+    if numbers != "-":
+        become([int(number) for number in numbers.split(",")], *rights)
 
 
 def _probed(folders: list[str]) -> int:

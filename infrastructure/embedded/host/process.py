@@ -38,7 +38,8 @@ class ProcessSpec:
     child's environment on top of PATH, HOME, the locale and the platform's marker; nothing else of ours is passed on.
     Started by root, it runs as a user of its own; those of one `account` share theirs, and `reads` are accounts whose
     files it may read as well. `user` is for a program that insists on a system user's name. `zygote` is the one that
-    forks the `entry`. `folder` is where an exec'd program starts; None is the platform's own folder for what runs.
+    forks the `entry`. `folder` is where an exec'd program starts; None is the platform's own folder for what runs. With
+    `low_ports` a program may listen on ports below 1024, if we may.
     """
 
     id: str
@@ -55,6 +56,7 @@ class ProcessSpec:
     user: str | None = None
     zygote: str = SERVICES_ZYGOTE
     folder: Path | None = None
+    low_ports: bool = False
 
     def __post_init__(self) -> None:
         if not self.id or set(self.id) - _FILE_NAME_SAFE or self.id.startswith("."):

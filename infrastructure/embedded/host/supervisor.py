@@ -202,7 +202,7 @@ class Supervisor:
         program = _found_program(spec)
         # A machine's script may call what it likes: all that others cannot enter of ours is shown to it.
         needed = reach.code() if spec.folder is not None else reach.needed_by(program)
-        tied = launcher.words(user, needed if os.getuid() == 0 else ())
+        tied = launcher.words(user, needed if os.getuid() == 0 else (), low_ports=spec.low_ports)
         return self._spawn(spec, (*tied, program, *spec.argv[1:]), register, inherit)
 
     def _spawn(

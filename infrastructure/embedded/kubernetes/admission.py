@@ -1,15 +1,13 @@
 """What the API server adds to new objects before it keeps them, as its own admission plugins do.
 
 Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/ (DefaultTolerationSeconds,
-Priority, ServiceAccount); a service's address: https://kubernetes.io/docs/concepts/services-networking/service/
+Priority, ServiceAccount)
 """
-
-import itertools
-from collections.abc import Iterator
 
 from infrastructure.embedded.kubernetes.controllers import jobs, readiness_gates
 from infrastructure.embedded.kubernetes.controllers.nodes import NOT_READY, UNREACHABLE
 from infrastructure.embedded.kubernetes.kubelet.pod_status import quality
+from infrastructure.embedded.kubernetes.network.allocation import AddressSource, ServiceAllocator
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.store.objects import Draft
 from infrastructure.embedded.kubernetes.store.registry import Registry
@@ -17,24 +15,15 @@ from infrastructure.embedded.kubernetes.store.registry import Registry
 _TOLERATED_S = 300
 
 
-def install(registry: Registry) -> None:
-    """Have `registry` do so."""
-    addresses = _cluster_addresses()
-
-    def service(made: Draft) -> None:
-        spec = made["spec"]
-        if spec.get("type") == "ExternalName":
-            return
-        if not spec.get("clusterIP"):
-            spec["clusterIP"] = next(addresses)
-        spec["clusterIPs"] = [spec["clusterIP"]]
-        made["status"] = {"loadBalancer": {}}
+def install(registry: Registry, addresses: AddressSource) -> None:
+    """Have `registry` do so; services get `addresses`."""
 
     def pod(made: Draft) -> None:
         _pod(made)
         readiness_gates.inject(made, registry.store)
 
-    registry.admission |= {kinds.POD.id: pod, kinds.JOB.id: jobs.admit, kinds.SERVICE.id: service}
+    ServiceAllocator(registry, addresses)
+    registry.admission |= {kinds.POD.id: pod, kinds.JOB.id: jobs.admit}
 
 
 def _pod(made: Draft) -> None:
@@ -52,10 +41,3 @@ def _pod(made: Draft) -> None:
                 {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _TOLERATED_S}
             )
     made["status"] = {"phase": "Pending", "qosClass": quality(made)}
-
-
-def _cluster_addresses() -> Iterator[str]:
-    """10.100.0.0/16, as on EKS; the first is the API server's own."""
-    for third, fourth in itertools.product(range(256), range(1, 255)):
-        if (third, fourth) != (0, 1):
-            yield f"10.100.{third}.{fourth}"

@@ -26,8 +26,11 @@ class Certificates:
     context: ssl.SSLContext
 
 
-def made(folder: Path) -> Certificates:
-    """New ones. The server's key lies in `folder` for a moment, readable by its owner alone: OpenSSL reads files."""
+def made(folder: Path, *addresses: str) -> Certificates:
+    """New ones, for 127.0.0.1 and `addresses`.
+
+    The server's key lies in `folder` for a moment, readable by its owner alone: OpenSSL reads files.
+    """
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     name = _named("kubernetes")
     authority = (
@@ -37,7 +40,8 @@ def made(folder: Path) -> Certificates:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    names = [*map(x509.DNSName, _NAMES), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    known = (x509.IPAddress(ipaddress.ip_address(each)) for each in ("127.0.0.1", *addresses))
+    names = [*map(x509.DNSName, _NAMES), *known]
     server = (
         _certificate(_named("kube-apiserver"), name, server_key)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)

@@ -43,12 +43,18 @@ from infrastructure.embedded.kubernetes.kubelet.images import Images
 from infrastructure.embedded.kubernetes.kubelet.kubelet import Kubelet
 from infrastructure.embedded.kubernetes.kubelet.machine import LEASES, Machine
 from infrastructure.embedded.kubernetes.kubelet.pod_run import Surrounding
+from infrastructure.embedded.kubernetes.kubelet.service_links import API_SERVER
 from infrastructure.embedded.kubernetes.kubelet.usage import Usage
+from infrastructure.embedded.kubernetes.network.addresses import SERVICES, Addresses
+from infrastructure.embedded.kubernetes.network.endpoints import SERVICE_NAME
+from infrastructure.embedded.kubernetes.network.proxy import ServiceProxy
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Key, Object
 from infrastructure.embedded.kubernetes.store.registry import Registry
 from infrastructure.embedded.kubernetes.store.store import Change, Store
+from infrastructure.embedded.network.edges import Publisher
+from infrastructure.embedded.network.envoy.model import LOOPBACK
 from infrastructure.embedded.pace import Pace
 from infrastructure.state import StateFolder
 
@@ -71,6 +77,7 @@ class Concerned(Protocol):
 class Cluster:
     """A cluster called `name`. `authenticate` says who other bearer tokens than its own belong to, `role_of` which role
     a service account's pods run in, by namespace and name; `target_groups` are those of the cloud that it is in.
+    Without a `data_plane` nobody serves at the addresses of its Services.
     """
 
     def __init__(
@@ -85,6 +92,7 @@ class Cluster:
         authenticate: Authenticate = lambda _: None,
         role_of: Callable[[str, str], str] = lambda _namespace, _account: "",
         target_groups: TargetGroups | None = None,
+        data_plane: Publisher | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
@@ -94,7 +102,8 @@ class Cluster:
         self._others = authenticate
         self._token = secrets.token_urlsafe(32)
         self.registry = Registry(Store(), clock)
-        admission.install(self.registry)
+        self._addresses = Addresses("services", SERVICES)
+        admission.install(self.registry, self._addresses)
         self.parts = Parts.of(self.registry, pace)
         self._reconciler = Reconciler(_RESYNC_S, Backoff(first_s=0.1, most_s=10.0))
         self._kubelet = Kubelet(self.parts, self._surrounding(images, role_of))
@@ -117,6 +126,7 @@ class Cluster:
             Namespaces(self.parts),
             Autoscalers(self.parts, self._cores),
             self._kubelet,
+            *((ServiceProxy(self.parts, data_plane, f"kubernetes-{name}"),) if data_plane is not None else ()),
         ]
         self._reconciler.adopt([*self._concerned, self._heartbeats, self._usage])
         self.registry.store.listen(self._changed)
@@ -150,13 +160,29 @@ class Cluster:
         for each in _NAMESPACES:
             self.registry.create(kinds.NAMESPACE, {"metadata": {"name": each}})
         self._add_viewers()
-        made = certificates.made(self._state.root)
-        self.authority, self.port = made.authority, self._ports.allocate()
+        self.port = self._ports.allocate()
+        made = certificates.made(self._state.root, self._add_own_service())
+        self.authority = made.authority
         api = ApiServer(self.registry, self, self._authenticate, f"127.0.0.1:{self.port}")
         self._server = HttpServer(api.answer, limit_of=lambda _: LIMIT)
         await self._server.serve(self.port, made.context)
         kubeconfig.write(self.kubeconfig, name=self.name, server=self.url, authority=self.authority, token=self._token)
         self._reconciler.start()
+
+    def _add_own_service(self) -> str:
+        """The Service by which pods find the API server; its address."""
+        namespace, name = API_SERVER
+        meta = {"namespace": namespace, "name": name}
+        port = {"name": "https", "port": 443, "targetPort": self.port}
+        service = self.registry.create(kinds.SERVICE, {"metadata": dict(meta), "spec": {"ports": [port]}})
+        slice_ = {
+            "metadata": {**meta, "labels": {SERVICE_NAME: name}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [LOOPBACK], "conditions": {"ready": True}}],
+            "ports": [{"name": "https", "port": self.port, "protocol": "TCP"}],
+        }
+        self.registry.create(kinds.ENDPOINT_SLICE, slice_)
+        return str(objects.spec(service)["clusterIP"])
 
     def _add_viewers(self) -> None:
         rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
@@ -169,6 +195,7 @@ class Cluster:
     async def close(self) -> None:
         """End every pod and the server; nothing is left."""
         await self._reconciler.close()
+        self._addresses.close()
         if self._server is not None:
             await self._server.close()
             self._server = None

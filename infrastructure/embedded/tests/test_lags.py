@@ -18,6 +18,7 @@ AWS_FIGURES = {
     ("elasticache", "s"): [5.0, 60.0],  # AWS has none: as Aurora's zones, and a node that is replaced in a minute
     ("lambda", "batches"): [5.0],  # "Lambda starts processing five batches at a time"
     ("lambda", "batches/min"): [300.0],  # "by up to 300 more instances per minute"
+    ("eks", "s"): [1.0],  # "The default value of 1s should work well in most clusters."
     ("kinesis", "s"): [30.0],  # "30 to 60 seconds" for a split
     ("logs", "s"): [5.0],  # "defaultForceFlushInterval = 5 * time.Second"
     ("dynamodb", ""): [0.0],  # it happens or it does not

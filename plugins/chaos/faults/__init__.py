@@ -21,7 +21,7 @@ from services.catalog import functions, http_services, services_on
 FAULTS: tuple[Fault, ...] = (
     AlbRoutingFailure(service=http_services()[0]),
     RdsFailover(),
-    AzOutage(tasks=services_on("ecs")[0], instances=services_on("ec2")),
+    AzOutage(tasks=services_on("ecs")[0], instances=services_on("ec2"), pods=services_on("eks")),
     DynamoDbThrottle(),
     ElastiCacheFlush(),
     EcsTaskKill(service=services_on("ecs")[0]),

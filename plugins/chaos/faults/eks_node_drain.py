@@ -42,7 +42,7 @@ class EksNodeDrain:
         ours = [pod for pod in placed if pod.spec.node_name == node]
         backup: dict[str, Json] = {"node": node, "pods": [pod.metadata.uid for pod in there]}
         backup["addresses"] = [pod.status.pod_ip for pod in ours]
-        backup["groups"] = {each.name: cloud.output(each.key("TargetGroupArn")) for each in self.services}
+        backup["groups"] = eks.behind(cloud, self.services)
         cordon = Call(action=_CORDON, resource=node)
         calls = (cordon, *(Call(action=_EVICT, resource=eks.key(pod)) for pod in there))
         plan = Plan(fault=self.name, targets=(node,), calls=calls, undo=(cordon,), backup=backup, created_at=at)

@@ -3,7 +3,7 @@
 A service's pods are those that its Deployment selects; the Deployment has the service's name.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from infrastructure.kubernetes import NAMESPACE, Kubernetes, is_answer, said
@@ -37,6 +37,21 @@ def schedulable(cluster: Kubernetes) -> tuple[str, ...]:
     """The names of the nodes that are ready and take pods, sorted."""
     nodes = cluster.core.list_node().items
     return tuple(sorted(each.metadata.name for each in nodes if not each.spec.unschedulable and is_ready(each)))
+
+
+def node_groups(cloud: Cloud, services: Sequence[Service]) -> tuple[str, ...]:
+    """The names of the Auto Scaling groups of the nodes for the services' pods; none without any services."""
+    if not services:
+        return ()
+    api, cluster = cloud.client("eks"), cloud.output("EksClusterName")
+    names = api.list_nodegroups(clusterName=cluster)["nodegroups"]
+    found = [api.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"] for name in names]
+    return tuple(each["name"] for group in found for each in group["resources"]["autoScalingGroups"])
+
+
+def behind(cloud: Cloud, services: Iterable[Service]) -> dict[str, str]:
+    """The ARN of the target group behind the public load balancer, by the service's name."""
+    return {service.name: cloud.output(service.key("TargetGroupArn")) for service in services}
 
 
 def is_ready(one: Pod | Node) -> bool:

@@ -65,6 +65,10 @@ class Standing:
         return tuple(each for part in self.parts for each in part.instances)
 
     @property
+    def instance_arns(self) -> tuple[str, ...]:
+        return tuple(each for part in self.parts for each in part.instance_arns)
+
+    @property
     def backup(self) -> Mapping[str, Json]:
         """What an outage's plan holds of it."""
         return {
@@ -77,18 +81,23 @@ class Standing:
         }
 
 
-def standing(cloud: Cloud, zone: str, tasks: Service, instances: Sequence[Service]) -> Standing:
-    """What of the service that is `tasks`, and of those that are `instances`, stands in `zone`."""
+def standing(cloud: Cloud, zone: str, tasks: Service, groups: Iterable[str]) -> Standing:
+    """What of the service that is `tasks`, and of the Auto Scaling groups called `groups`, stands in `zone`.
+
+    `EmptyTargetError` unless something of each stands there, and something is left elsewhere.
+    """
     cluster, service = cloud.output("ClusterName"), cloud.output(tasks.key("ServiceName"))
     placed = _of_tasks(cloud, cluster, ecs.running(cloud, cluster, service))
-    return Standing(
+    found = Standing(
         zone=zone,
         cluster=cluster,
         service=service,
         tasks=tuple(task for task, where in placed.items() if where == zone),
         all_tasks=len(placed),
-        parts=tuple(_part(cloud, zone, cloud.output(each.key("AutoScalingGroupName"))) for each in instances),
+        parts=tuple(_part(cloud, zone, name) for name in groups),
     )
+    found.check()
+    return found
 
 
 def _part(cloud: Cloud, zone: str, name: str) -> Part:
@@ -100,6 +109,11 @@ def _part(cloud: Cloud, zone: str, name: str) -> Part:
         subnets=subnets,
         left=tuple(subnet for subnet, where in _of_subnets(cloud, subnets).items() if where != zone),
     )
+
+
+def groups_of(cloud: Cloud, services: Iterable[Service]) -> tuple[str, ...]:
+    """The names of the services' Auto Scaling groups."""
+    return tuple(cloud.output(service.key("AutoScalingGroupName")) for service in services)
 
 
 def of_database(cloud: Cloud, instance: str) -> str:
@@ -126,17 +140,19 @@ def launch_in(cloud: Cloud, name: str, subnets: Sequence[str]) -> None:
     cloud.client("autoscaling").update_auto_scaling_group(**request)
 
 
+def launch_everywhere(cloud: Cloud, subnets: Mapping[str, Sequence[str]]) -> None:
+    """Those of the groups that do not launch in all of their `subnets` do so again."""
+    for name, every in subnets.items():
+        if group(cloud, name)["VPCZoneIdentifier"] != ",".join(every):
+            launch_in(cloud, name, every)
+
+
 def running(cloud: Cloud, instances: Sequence[str]) -> tuple[str, ...]:
     """Those of the instances that run."""
     filters = [{"Name": "instance-id", "Values": list(instances)}]
     found = cloud.client("ec2").describe_instances(Filters=filters)["Reservations"]
     every = (each for reservation in found for each in reservation["Instances"])
     return tuple(each["InstanceId"] for each in every if each["State"]["Name"] == "running")
-
-
-def narrowed(cloud: Cloud, subnets: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Those of the groups that launch elsewhere than in their `subnets`."""
-    return tuple(name for name, every in subnets.items() if group(cloud, name)["VPCZoneIdentifier"] != ",".join(every))
 
 
 def bounds(cloud: Cloud, names: Iterable[str]) -> dict[str, Json]:

@@ -80,7 +80,7 @@ def cloud(folder: Path, cluster: TestKubernetes | None = None) -> Iterator[TestC
         made.clients |= {"lambda": functions, "cloudwatch": functions}
         _table(made, _session())
         ec2 = Ec2(made.calls, aurora, balancer.targets[fleet.TARGETS])
-        made.clients |= {"ec2": ec2, "autoscaling": ec2}
+        made.clients |= {"ec2": ec2, "autoscaling": ec2, "eks": ec2}
         _cache(made, _session())
         made.outputs |= {
             **OUTPUTS,

@@ -10,10 +10,10 @@ from infrastructure.kubernetes import Kubernetes
 from infrastructure.login import DatabaseLogin
 from plugins.chaos.experiment import Bench, Experiment
 from plugins.chaos.fault import Call, Cloud, EmptyTargetError, Json, Kind, Plan
-from plugins.chaos.journal import Journal, Origin
 from plugins.chaos.scenario import Recovery, Scenario, Windows
 from plugins.chaos.stop import Stop, StopCondition, Tally
 from plugins.chaos.trace import Phase
+from plugins.chaos.undo.journal import Journal, Origin
 from plugins.slo import Slo
 
 

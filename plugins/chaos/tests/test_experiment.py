@@ -10,10 +10,10 @@ import pytest
 from infrastructure.errors import UsageError
 from plugins.chaos.experiment import NEXT, Way
 from plugins.chaos.fault import EmptyTargetError
-from plugins.chaos.journal import Event, Journal
 from plugins.chaos.stop import AlarmRaised, Deadline, ErrorBudget, Stop, StopCondition, Tally
 from plugins.chaos.tests.fakes import BASELINE_AT, OBSERVE_AT, RECOVERY_AT, FakePulse, FileFault, Table
 from plugins.chaos.trace import Phase
+from plugins.chaos.undo.journal import Event, Journal
 from plugins.slo import Verdict
 
 WHOLE = ["planned", "injecting", "injected", "rolling-back", "rolled-back", "closed"]

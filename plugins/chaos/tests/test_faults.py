@@ -15,6 +15,7 @@ from infrastructure.errors import EnvironmentFault, UsageError
 from plugins.chaos import faults
 from plugins.chaos.fault import Call, EmptyTargetError, Fault, Patience, Plan
 from plugins.chaos.faults import FAULTS, fault
+from plugins.chaos.faults.az_outage import AzOutage
 from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
 from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
 from plugins.chaos.faults.rds_failover import RdsFailover
@@ -22,8 +23,9 @@ from plugins.chaos.faults.security_group_lockdown import SecurityGroupLockdown
 from plugins.chaos.faults.stream_worker_kill import StreamWorkerKill
 from plugins.chaos.policy import cluster_role, policy
 from plugins.chaos.sabotage import NoOp
+from plugins.chaos.targets import security_groups
 from plugins.chaos.tests.clouds import TestCloud
-from plugins.chaos.tests.fleet import SHARDS
+from plugins.chaos.tests.fleet import NODES, SHARDS
 from services.catalog import http_service, services_on
 
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=[known.name for known in FAULTS])
@@ -195,6 +197,17 @@ def test_the_worker_that_reads_most_is_killed(platform: TestCloud) -> None:
     assert fleet.powerless == list(plan.targets), "a worker that is told to end hands over"
 
 
+def test_an_outage_takes_nodes_with_it_and_waits_for_their_pods(platform: TestCloud) -> None:
+    outage = fault("az-outage")
+    plan = outage.plan(platform, 0.0)
+    assert f"1 of 2 instances of {NODES}" in plan.radius
+    platform.calls.clear()
+    outage.rollback(platform, plan)
+    assert platform.calls.count("get deployments") == len(services_on("eks"))
+    without = AzOutage(tasks=http_service("order"), instances=services_on("ec2"), pods=())
+    assert NODES not in without.plan(platform, 0.0).radius
+
+
 @pytest.mark.parametrize(
     ("left_out", "reason"),
     [
@@ -346,6 +359,20 @@ def test_who_connects_while_the_rules_are_on_their_way_is_cut_off_too(platform: 
     lockdown.inject(platform, plan)
     assert aurora.sessions == 0
     assert len(waits) == 2
+
+
+def test_a_lockdown_is_of_every_database_that_services_call(platform: TestCloud) -> None:
+    lockdown = fault("security-group-lockdown")
+    plan = lockdown.plan(platform, 7.0)
+    assert plan.targets == ("sgr-1", "sgr-2", "sgr-3")
+    assert [call.resource for call in plan.undo] == [
+        "arn:security-group/sg-database",
+        "arn:security-group/sg-documents",
+    ]
+    security_groups.point(platform, "sg-documents", plan.saved("rules")["sg-documents"], at="sg-documents")
+    platform.calls.clear()
+    lockdown.rollback(platform, plan)
+    assert platform.mutations == ["ModifySecurityGroupRules"], "what is as it was is left alone"
 
 
 def test_an_unknown_fault_names_the_known_ones() -> None:

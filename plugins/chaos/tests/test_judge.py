@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from plugins.chaos.evidence import BooksResult, Evidence
 from plugins.chaos.fault import Call, Plan
-from plugins.chaos.judge import Finding, Weight, judge, weigh
-from plugins.chaos.measure import Figures
+from plugins.chaos.judgement.evidence import BooksResult, Evidence
+from plugins.chaos.judgement.judge import Finding, Weight, judge, weigh
+from plugins.chaos.judgement.measure import Figures
 from plugins.chaos.scenario import Recovery
 from plugins.chaos.stop import Stop
 from plugins.chaos.tests.fakes import scenario

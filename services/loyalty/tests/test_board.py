@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 from services.chassis.postgres.pool import StoreUnavailable
 from services.chassis.postgres.tests.server import free_port
-from services.chassis.redis.cache import Breaker, connect
+from services.chassis.redis.cache import connect
+from services.chassis.resilience.breaker import Breaker
 from services.chassis.resilience.budget import RetryBudget
 from services.chassis.resilience.policy import Resilient
 from services.chassis.web.health import Dependencies

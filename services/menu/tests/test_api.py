@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from services.assortment import PRICES_CENTS
+from services.chassis.web.tests.asking import ask
 from services.menu.domain import MAX_PAGE
 from services.menu.routes import FRESH, STALE
 from services.menu.tests.fakes import LATTE, Pod, World, priced
@@ -88,6 +89,17 @@ def test_who_has_it_is_told_so(path: str, form: str, status: int) -> None:
         assert (again.body == b"") == (status == 304)
         kept = ("etag", "cache-control")
         assert [again.headers[name] for name in kept] == [first.headers[name] for name in kept]
+
+    told(story)
+
+
+def test_a_list_of_validators_may_come_in_several_lines() -> None:
+    """RFC 9110, 5.3."""
+
+    async def story(_: World, pod: Pod) -> None:
+        etag = (await pod.get("/items")).headers["etag"]
+        lines = [("if-none-match", '"other"'), ("if-none-match", etag)]
+        assert (await ask(pod.app, "GET", "/api/menu/items", headers=lines)).status == 304
 
     told(story)
 
@@ -287,6 +299,18 @@ def test_without_the_database_reads_go_on_and_changes_are_to_be_sent_again(monke
         await world.look()
         assert not pod.copy.is_degraded
         assert (await pod.put(LATTE, BODY)).status == 200
+
+    told(story)
+
+
+def test_once_the_database_is_known_to_be_away_a_change_is_tried_once() -> None:
+    async def story(world: World, pod: Pod) -> None:
+        world.store.is_away = True
+        world.clock.now += 3
+        await world.look()
+        before = world.store.reads
+        assert (await pod.put(LATTE, BODY)).status == 503
+        assert world.store.reads == before + 1
 
     told(story)
 

@@ -262,7 +262,7 @@ spec:
     name: {record.name}
     apiServerEndpoint: {record.endpoint}
     certificateAuthority: {record.authority}
-    cidr: 10.100.0.0/16
+    cidr: 127.96.0.0/11
 
 --//--
 """

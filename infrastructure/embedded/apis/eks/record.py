@@ -243,7 +243,7 @@ class ClusterRecord:
                 "publicAccessCidrs": list(vpc.get("publicAccessCidrs") or ["0.0.0.0/0"]),
             },
             "kubernetesNetworkConfig": {
-                "serviceIpv4Cidr": "10.100.0.0/16",
+                "serviceIpv4Cidr": "127.96.0.0/11",
                 "ipFamily": "ipv4",
                 "elasticLoadBalancing": {"enabled": self.is_balancing},
             },

@@ -39,7 +39,7 @@ from infrastructure.embedded.network.health import Check, Health, HealthChecks, 
 OWNER = "elbv2"
 HTTP_PORT = 80
 _ENTRANCES = {("application", HTTP_PORT): "alb", ("network", HTTP_PORT): "nlb", ("network", 8081): "operations"}
-"""What people and services call the platform's own listeners."""
+"""What people and services call the platform's own listeners, which face the internet."""
 
 _log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class Elbv2Controller:
         self._context.envoy.publish(OWNER, Fragment(listeners=tuple(listeners), upstreams=upstreams))
         tags = self._backend.tagging_service.list_tags_for_resource
         for balancer, entry in reversed(carried):
-            name = _ENTRANCES.get((balancer.type, entry.port))
+            name = None if balancer.is_internal else _ENTRANCES.get((balancer.type, entry.port))
             if name is not None and is_platforms(tags(balancer.arn)["Tags"]):
                 self._expose(name, self._ports[entry.arn])
 

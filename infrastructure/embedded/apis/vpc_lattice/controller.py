@@ -72,7 +72,7 @@ class VpcLatticeController:
 
     async def reconcile(self, _key: str, /) -> float | None:
         """Make health checks and data plane follow the records; again when the next target has drained."""
-        self._pass_on()
+        self._store.pass_on()
         drained_s = self._targets.forget_departed()
         self._checks.follow(self._wanted_checks())
         self._publish()
@@ -82,16 +82,6 @@ class VpcLatticeController:
         """Stop checking; Envoy is closed by its owner."""
         await self._metrics.asking.close()
         await self._checks.close()
-
-    def _pass_on(self) -> None:
-        """What was being made is there, what was being deleted is gone."""
-        store = self._store
-        for kept in (store.vpc_associations, store.service_associations, store.services, store.groups):
-            resources: dict[str, records.Resource] = kept  # type: ignore[assignment]  # of whichever kind
-            for identity, each in list(resources.items()):
-                if not each.is_there:
-                    del resources[identity]
-                each.status = "ACTIVE"
 
     # --- from records to the data plane -------------------------------------------------------------------------------
 

@@ -54,6 +54,15 @@ class Store:
             for listener in service.listeners.values():
                 yield from (listener, *listener.rules.values())
 
+    def pass_on(self) -> None:
+        """What was being made is there from now on, what was being deleted is gone."""
+        for kept in (self.vpc_associations, self.service_associations, self.services, self.groups):
+            resources: dict[str, Resource] = kept  # type: ignore[assignment]  # of whichever kind
+            for identity, each in list(resources.items()):
+                if not each.is_there:
+                    del resources[identity]
+                each.status = "ACTIVE"
+
     # --- one of them, by id or ARN ------------------------------------------------------------------------------------
 
     def network(self, identifier: str) -> ServiceNetwork:

@@ -84,6 +84,7 @@ MISMATCHES = {
     "cloudformation": "TokenAlreadyExistsException",
     "ecs CreateService": "InvalidParameterException",
     "ecs RunTask": "ConflictException",
+    "vpc-lattice": "ConflictException",
 }
 
 

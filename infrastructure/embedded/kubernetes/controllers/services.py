@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 from infrastructure.embedded.kubernetes.controllers.fitting import ZONE
 from infrastructure.embedded.kubernetes.controllers.parts import ObjectController, is_ready
+from infrastructure.embedded.kubernetes.network.endpoints import SERVICE_NAME
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Draft, Key, Object
 from infrastructure.embedded.kubernetes.store.store import Change
 
-SERVICE_NAME = "kubernetes.io/service-name"
 _BY = "endpointslice.kubernetes.io/managed-by"
 
 

@@ -17,13 +17,13 @@ from typing import Any, ClassVar
 
 from infrastructure.embedded.kubernetes.controllers import readiness_gates
 from infrastructure.embedded.kubernetes.controllers.parts import ObjectController, Parts
-from infrastructure.embedded.kubernetes.controllers.services import SERVICE_NAME
 from infrastructure.embedded.kubernetes.controllers.target_groups import (
     Target,
     TargetGroupError,
     TargetGroups,
     TargetHealth,
 )
+from infrastructure.embedded.kubernetes.network.endpoints import SERVICE_NAME, of_port
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import errors, objects
@@ -172,15 +172,10 @@ def endpoints(binding: Object, condition: str, store: Store) -> Iterator[_Endpoi
     service = store.get(kinds.SERVICE.id, (namespace, reference["name"]))
     if service is None:
         raise NoBackend(f'backend not found: services "{reference["name"]}" not found')
-    port = _port(service, reference["port"])
-    for each in store.all(kinds.ENDPOINT_SLICE.id, namespace):
-        if objects.labels(each).get(SERVICE_NAME) != reference["name"]:
-            continue
-        number = next((found["port"] for found in each.get("ports") or () if found["name"] == port.get("name", "")), 0)
-        for endpoint in each["endpoints"] if number else ():
-            pod = store.get(kinds.POD.id, (namespace, (endpoint.get("targetRef") or {}).get("name", "")))
-            if endpoint["conditions"]["ready"] or (pod is not None and _waits_alone(pod, condition)):
-                yield _Endpoint(Target(endpoint["addresses"][0], number), pod)
+    for each in of_port(service, _port(service, reference["port"]), store):
+        pod = store.get(kinds.POD.id, (namespace, each.pod))
+        if each.is_ready or (pod is not None and _waits_alone(pod, condition)):
+            yield _Endpoint(Target(each.address, each.port), pod)
 
 
 def _port(service: Object, wanted: object) -> Mapping[str, Any]:

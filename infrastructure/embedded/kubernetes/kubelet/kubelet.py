@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.kubernetes.controllers.parts import ObjectController, Parts, key_of, text_of
-from infrastructure.embedded.kubernetes.kubelet.addresses import Addresses
 from infrastructure.embedded.kubernetes.kubelet.images import KIND
 from infrastructure.embedded.kubernetes.kubelet.pod_run import PodRun, Surrounding
+from infrastructure.embedded.kubernetes.network.addresses import PODS, Addresses
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import objects
@@ -33,7 +33,7 @@ class Kubelet(ObjectController):
         super().__init__(parts)
         self.machines: dict[str, Machine] = {}
         self._around = around
-        self._addresses = Addresses()
+        self._addresses = Addresses("pods", PODS)
         self._runs: dict[str, PodRun] = {}
         around.supervisor.on_exit(self._on_exit)
 

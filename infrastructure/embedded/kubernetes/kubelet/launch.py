@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infrastructure.embedded.kubernetes.kubelet import environment
+from infrastructure.embedded.kubernetes.kubelet import environment, service_links
 from infrastructure.embedded.kubernetes.kubelet.container import Container
 from infrastructure.embedded.kubernetes.kubelet.images import NoProgram, Wanted
 from infrastructure.embedded.kubernetes.store import objects, quantity
@@ -36,7 +36,7 @@ def wanted(each: Container, pod: Object, zone: str, store: Store) -> Wanted:
 def environment_of(each: Container, pod: Object, store: Store) -> dict[str, str]:
     """What every container knows of its pod, and its own variables. `environment.Unresolved`."""
     own = {"HOSTNAME": objects.name(pod), "POD_IP": objects.status(pod)["podIP"]}
-    return {**own, **environment.environment(each.spec, pod, store)}
+    return {**own, **service_links.links(pod, store), **environment.environment(each.spec, pod, store)}
 
 
 def process_name(each: Container, pod: Object) -> str:

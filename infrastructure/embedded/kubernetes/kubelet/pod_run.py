@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from infrastructure.embedded.control.background import Background
+from infrastructure.embedded.control.background import Background, end
 from infrastructure.embedded.host.process import Process, ProcessSpec
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.kubernetes.controllers.parts import Events
@@ -123,8 +123,7 @@ class PodRun:
             await each.close()
             if each.process is not None:
                 await each.process.wait()
-        if self._ending is not None:
-            await asyncio.gather(self._ending, return_exceptions=True)
+        await end(self._ending)
 
     # --- start --------------------------------------------------------------------------------------------------------
 

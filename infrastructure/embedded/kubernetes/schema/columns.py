@@ -148,11 +148,13 @@ _NODES = (
 )
 
 
+def _port(of: Mapping[str, Any]) -> str:
+    number = f"{of['port']}:{of['nodePort']}" if "nodePort" in of else of["port"]
+    return f"{number}/{of.get('protocol', 'TCP')}"
+
+
 def _ports(of: Object) -> str:
-    return (
-        ",".join(f"{each['port']}/{each.get('protocol', 'TCP')}" for each in objects.spec(of).get("ports") or ())
-        or NONE
-    )
+    return ",".join(map(_port, objects.spec(of).get("ports") or ())) or NONE
 
 
 _SERVICES = (

@@ -41,12 +41,16 @@ class Deletion:
 
 
 class Registry:
-    """`prepare` may add to an object that is being created, or refuse it: `admission`, by kind."""
+    """What is in `admission`, by kind, may add to an object that is being created, or refuse it.
+
+    What is in `preparation` may do so with one that is being changed; it gets it as it was and as it is to be.
+    """
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self.store = store
         self.clock = clock
         self.admission: dict[str, Callable[[Draft], None]] = {}
+        self.preparation: dict[str, Callable[[Object, Draft], None]] = {}
 
     @property
     def now(self) -> str:
@@ -99,6 +103,9 @@ class Registry:
             given["status"] = before.get("status") or {}
         if part != "status":
             defaults.complete(given, kind)
+            if kind.id in self.preparation:
+                given["spec"] = dict(given.get("spec") or {})
+                self.preparation[kind.id](before, given)
             self._check(given, kind, before)
             if kind.has_generation and _wanted(given) != _wanted(before):
                 given["metadata"]["generation"] = objects.meta(before)["generation"] + 1

@@ -249,6 +249,17 @@ def _autoscaler(of: Object) -> Iterator[Cause]:
             yield invalid(f"spec.metrics[{number}]", each.get("type"), allowed)
 
 
+_SERVICE_FIELDS = {
+    "type": ("ClusterIP", "NodePort", "ExternalName"),
+    "sessionAffinity": ("None",),
+    "internalTrafficPolicy": ("Cluster",),
+    "externalTrafficPolicy": ("Cluster",),
+}
+"""What the embedded cloud carries. On EKS a Service of type LoadBalancer makes a Network Load Balancer: here that is
+made in a stack, and the Service bound to its target group (TargetGroupBinding).
+"""
+
+
 def _service(of: Object) -> Iterator[Cause]:
     spec = of.get("spec") or {}
     if not spec.get("ports") and spec.get("clusterIP") != "None":
@@ -256,6 +267,20 @@ def _service(of: Object) -> Iterator[Cause]:
     for number, each in enumerate(spec.get("ports") or ()):
         if not 0 < each["port"] < 65_536:
             yield invalid(f"spec.ports[{number}].port", each["port"], "must be between 1 and 65535, inclusive")
+        if each.get("protocol", "TCP") != "TCP":
+            yield not_supported(f"spec.ports[{number}].protocol", each["protocol"], ("TCP",))
+    for field, allowed in _SERVICE_FIELDS.items():
+        if spec.get(field, allowed[0]) not in allowed:
+            yield not_supported(f"spec.{field}", spec[field], allowed)
+    if spec.get("externalIPs"):
+        why = "are not provided by the embedded cloud: bind the service to a target group (TargetGroupBinding)"
+        yield invalid("spec.externalIPs", spec["externalIPs"], why)
+
+
+def _service_changes(before: Object, of: Object) -> Iterator[Cause]:
+    was, spec = before["spec"], of["spec"]
+    if "ExternalName" not in (was["type"], spec["type"]) and was.get("clusterIP") != spec.get("clusterIP"):
+        yield invalid("spec.clusterIPs[0]", spec.get("clusterIP"), "may not change once set")
 
 
 def _target_group_binding(of: Object) -> Iterator[Cause]:
@@ -292,6 +317,7 @@ _OF_KIND: Mapping[str, Callable[[Object], Iterator[Cause]]] = {
     kinds.TARGET_GROUP_BINDING.id: _target_group_binding,
 }
 _CHANGES: Mapping[str, Callable[[Object, Object], Iterator[Cause]]] = {
+    kinds.SERVICE.id: _service_changes,
     kinds.POD.id: _pod_changes,
     kinds.DEPLOYMENT.id: _selector_stays,
     kinds.REPLICA_SET.id: _selector_stays,

@@ -1,5 +1,6 @@
 """Requests to an API server in this process: no socket, all else as a client has it."""
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,19 @@ CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 BUDGETS = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
 NOW = 1_800_000_000.0
+
+
+class Counted:
+    """Addresses that are never served."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+
+    def allocate(self) -> str:
+        return f"127.96.0.{next(self._numbers)}"
+
+    def release(self, address: str) -> None:
+        """None comes back."""
 
 
 class NoNodes:
@@ -50,7 +64,7 @@ class Client:
     def __init__(self) -> None:
         self.now = [NOW]
         self.registry = Registry(Store(), lambda: self.now[0])
-        admission.install(self.registry)
+        admission.install(self.registry, Counted())
         self.users = {"admin": User(name="admin", groups=(MASTERS,))}
         self.server = ApiServer(self.registry, NoNodes(), self.users.get, "127.0.0.1:1")
         self.registry.create(kinds.NAMESPACE, {"metadata": {"name": "default"}})

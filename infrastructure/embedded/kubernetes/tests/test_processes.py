@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from infrastructure.embedded.kubernetes.cluster import Cluster
+from infrastructure.embedded.kubernetes.network.endpoints import slices_of
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Object
@@ -315,12 +316,14 @@ async def test_a_service_knows_who_is_ready_and_who_is_going(cluster: Cluster) -
     create(cluster, service(), deployment(replicas=2))
     await until(lambda: ready(cluster) == 2)
 
+    def slices() -> list[Object]:
+        return list(slices_of(service(), cluster.registry.store))
+
     def endpoints() -> list[Any]:
-        slices = cluster.registry.store.all(kinds.ENDPOINT_SLICE.id)
-        return list(slices[0]["endpoints"]) if slices else []
+        return [endpoint for each in slices() for endpoint in each["endpoints"]]
 
     await until(lambda: sum(each["conditions"]["ready"] for each in endpoints()) == 2)
-    [made] = cluster.registry.store.all(kinds.ENDPOINT_SLICE.id)
+    [made] = slices()
     assert made["ports"] == [{"name": "http", "port": 8080, "protocol": "TCP"}]
     assert {each["zone"] for each in endpoints()} == {"us-east-1a", "us-east-1b"}
     going = pods(cluster)[0]

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process
@@ -13,6 +13,7 @@ from infrastructure.embedded.kubernetes.controllers.target_groups import TargetG
 from infrastructure.embedded.kubernetes.kubelet import images
 from infrastructure.embedded.kubernetes.kubelet.images import KIND
 from infrastructure.embedded.kubernetes.kubelet.machine import Machine
+from infrastructure.embedded.network.envoy.process import Envoy
 from infrastructure.embedded.pace import FAST, Pace
 from infrastructure.embedded.tests.supervisors import supervised
 from infrastructure.state import StateFolder
@@ -35,10 +36,16 @@ async def running(
     clock: Callable[[], float] = time.time,
     target_groups: TargetGroups | None = None,
     authenticate: Authenticate = lambda _: None,
+    *,
+    has_data_plane: bool = False,
 ) -> AsyncIterator[Cluster]:
-    """One that serves, with a node in each of two zones."""
+    """One that serves, with a node in each of two zones; with a data plane the addresses of Services lead to pods."""
     ports = Ports()
-    async with supervised(state) as supervisor:
+    async with supervised(state) as supervisor, AsyncExitStack() as stack:
+        envoy = Envoy(supervisor, state) if has_data_plane else None
+        if envoy is not None:
+            stack.push_async_callback(envoy.close)
+            await envoy.start()
         cluster = Cluster(
             "test",
             supervisor=supervisor,
@@ -49,6 +56,7 @@ async def running(
             authenticate=authenticate,
             images=images.named({COMMAND: images.command}),
             target_groups=target_groups,
+            data_plane=envoy,
         )
         await cluster.open()
         try:

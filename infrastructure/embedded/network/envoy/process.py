@@ -78,7 +78,9 @@ class Envoy:
         startup.write_bytes(xds.bootstrap(self._folder, self._socket))
         self._supervisor.users.own(self._folder, PROCESS_ID)
         argv = (str(binary.path), "-c", str(startup), *_OPTIONS, "--drain-strategy", "immediate")
-        spec = ProcessSpec(id=PROCESS_ID, kind="envoy", resource="envoy", env={}, argv=argv, account=PROCESS_ID)
+        spec = ProcessSpec(
+            id=PROCESS_ID, kind="envoy", resource="envoy", env={}, argv=argv, account=PROCESS_ID, low_ports=True
+        )
         process = await self._supervisor.start(spec)
         self._process = process
         # It is not listening yet, or answers 503 while it initialises.

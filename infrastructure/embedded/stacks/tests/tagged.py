@@ -31,12 +31,24 @@ Listener:
     Port: 80
     Protocol: HTTP
     DefaultActions: [{{Type: forward, TargetGroupArn: !Ref Targets}}]
+KubeRole:
+  Type: AWS::IAM::Role
+  Properties: {{RoleName: k, AssumeRolePolicyDocument: {TRUST}}}
 Kube:
   Type: AWS::EKS::Cluster
   Properties:
     Name: k
-    RoleArn: arn:aws:iam::123456789012:role/k
+    RoleArn: !GetAtt KubeRole.Arn
     ResourcesVpcConfig: {{SubnetIds: [!Ref North, !Ref South]}}
+Net: {{Type: AWS::VpcLattice::ServiceNetwork, Properties: {{Name: net}}}}
+Found: {{Type: AWS::VpcLattice::Service, Properties: {{Name: found}}}}
+Door:
+  Type: AWS::VpcLattice::Listener
+  Properties:
+    ServiceIdentifier: !Ref Found
+    Name: door
+    Protocol: HTTP
+    DefaultAction: {{FixedResponse: {{StatusCode: 404}}}}
 Nodes: {{Type: AWS::MemoryDB::SubnetGroup, Properties: {{SubnetGroupName: n, SubnetIds: [!Ref North]}}}}
 Cluster: {{Type: AWS::ECS::Cluster, Properties: {{ClusterName: c}}}}
 Task:
@@ -75,11 +87,13 @@ TAGGED: Mapping[str, str] = {
     "AWS::EKS::AccessEntry": "{ClusterName: !Ref Kube, PrincipalArn: arn:aws:iam::123456789012:role/it}",
     "AWS::EKS::Addon": "{ClusterName: !Ref Kube, AddonName: coredns}",
     "AWS::EKS::Cluster": """
-        {Name: it, RoleArn: arn:aws:iam::123456789012:role/it,
+        {Name: it, RoleArn: !GetAtt KubeRole.Arn,
          ResourcesVpcConfig: {SubnetIds: [!Ref North, !Ref South]}}""",
     "AWS::EKS::Nodegroup": """
-        {ClusterName: !Ref Kube, NodegroupName: it, NodeRole: arn:aws:iam::123456789012:role/it,
+        {ClusterName: !Ref Kube, NodegroupName: it, NodeRole: !GetAtt KubeRole.Arn,
          Subnets: [!Ref North, !Ref South]}""",
+    "AWS::EKS::PodIdentityAssociation": """
+        {ClusterName: !Ref Kube, Namespace: cafe, ServiceAccount: it, RoleArn: !GetAtt KubeRole.Arn}""",
     "AWS::DynamoDB::Table": """
         {TableName: t, BillingMode: PAY_PER_REQUEST, KeySchema: [{AttributeName: id, KeyType: HASH}],
          AttributeDefinitions: [{AttributeName: id, AttributeType: S}]}""",
@@ -139,6 +153,19 @@ TAGGED: Mapping[str, str] = {
     "AWS::S3::Bucket": "{BucketName: it-is}",
     "AWS::SQS::Queue": "{QueueName: it}",
     "AWS::SecretsManager::Secret": "{Name: it, SecretString: text}",
+    "AWS::VpcLattice::Listener": """
+        {ServiceIdentifier: !Ref Found, Name: it-is, Protocol: HTTP,
+         DefaultAction: {FixedResponse: {StatusCode: 404}}}""",
+    "AWS::VpcLattice::Rule": """
+        {ServiceIdentifier: !Ref Found, ListenerIdentifier: !Ref Door, Name: it-is, Priority: 1,
+         Match: {HttpMatch: {Method: GET}}, Action: {FixedResponse: {StatusCode: 404}}}""",
+    "AWS::VpcLattice::Service": "{Name: it-is}",
+    "AWS::VpcLattice::ServiceNetwork": "{Name: it-is}",
+    "AWS::VpcLattice::ServiceNetworkServiceAssociation": """
+        {ServiceNetworkIdentifier: !Ref Net, ServiceIdentifier: !Ref Found}""",
+    "AWS::VpcLattice::ServiceNetworkVpcAssociation": """
+        {ServiceNetworkIdentifier: !Ref Net, VpcIdentifier: !Ref Network}""",
+    "AWS::VpcLattice::TargetGroup": "{Name: it-is, Type: IP, Config: {VpcIdentifier: !Ref Network}}",
 }
 """Type to properties, without tags."""
 _MAPPED = frozenset({"AWS::EKS::Nodegroup"})

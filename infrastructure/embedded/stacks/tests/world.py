@@ -38,6 +38,11 @@ from infrastructure.embedded.apis.lambda_.controller import LambdaController
 from infrastructure.embedded.apis.memorydb.api import MemoryDbApi
 from infrastructure.embedded.apis.rds.api import RdsCalls
 from infrastructure.embedded.apis.redshift.api import RedshiftCalls
+from infrastructure.embedded.apis.vpc_lattice.networks import Networks
+from infrastructure.embedded.apis.vpc_lattice.services import Services
+from infrastructure.embedded.apis.vpc_lattice.store import Store
+from infrastructure.embedded.apis.vpc_lattice.targets import TargetGroups
+from infrastructure.embedded.control.context import Couplings
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.stacks import progress, template
@@ -87,6 +92,7 @@ class _ClustersAtOnce(EksApi):
     def describe_cluster(self, given: Members) -> Output:
         found = self.clusters.cluster(given["name"])
         if found.status == "DELETING":
+            self.clusters.call("ec2", "DeleteSecurityGroup", GroupId=found.security_group)
             del self.clusters.all[found.name]
         found.status, found.endpoint, found.authority = "ACTIVE", "https://127.0.0.1:1", "Q0E="
         return super().describe_cluster(given)
@@ -144,11 +150,20 @@ class Stacks:
         operations.bind("docdb", documents, _DocumentInstancesAtOnce(documents.records, self.backends.rds))
         self.warehouses = RedshiftCalls(self.backends, ports.__next__)
         operations.bind("redshift", self.warehouses)
+        self._bind_lattice()
         context = _context(self)
         groups = Groups(self.backends.account, REGION, operations, time.time)
         operations.bind("autoscaling", groups, Policies(groups, context))
         kinesis.bind(operations, Registry(self.backends.kinesis, context.state.root / "kinesis", lag_s=stream_lag_s))
         self.functions = LambdaController(context)
+
+    def _bind_lattice(self) -> None:
+        """What is made there is there once the call is answered, what is deleted is gone."""
+        kept, backends = Store(ACCOUNT, REGION), self.backends
+        targets = TargetGroups(kept, backends.ec2, backends.elbv2, FAST, lambda _target: None, Couplings())
+        parts = (Networks(kept, backends.ec2), Services(kept, lambda _listener: None), targets)
+        backends.operations.bind("vpc-lattice", *parts)
+        backends.operations.changed = lambda _service, _name: kept.pass_on()
 
     def put(self, bucket: str, key: str, **files: str) -> None:
         """Upload a zip archive of `files` (module name to source)."""
@@ -248,6 +263,8 @@ RUNTIME = f"python3.{sys.version_info.minor}"
 CODE, LAYER = (f"payment-{kind}/{0:032x}.zip" for kind in ("code", "layer"))
 GIVEN = {
     "EnvironmentName": "test",
+    "DeployerArn": f"arn:aws:iam::{ACCOUNT}:user/operator",
+    "LatticePrefixListId": "pl-0123abcd",
     "PaymentCodeKey": CODE,
     "PaymentLayerKey": LAYER,
     "PaymentRuntime": RUNTIME,

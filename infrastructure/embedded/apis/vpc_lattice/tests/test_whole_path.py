@@ -147,3 +147,59 @@ def test_rules_are_tried_by_priority(machine: Machine) -> None:
         assert (await lattice.ask("/other")).status == 404
 
     machine.run(test)
+
+
+def test_matches_know_case_and_headers(machine: Machine) -> None:
+    async def test(lattice: Lattice) -> None:
+        broken = {"fixedResponse": {"statusCode": 500}}
+        lattice.serve("menu", action={"fixedResponse": {"statusCode": 404}})
+        lattice.rule("path", 10, broken, pathMatch={"match": {"exact": "/Menu"}})
+        lattice.rule("loose", 20, broken, pathMatch={"match": {"prefix": "/Items"}, "caseSensitive": False})
+        lattice.rule("header", 30, broken, headerMatches=[{"name": "X-Shop", "match": {"contains": "Nova"}}])
+        shop = {"headerMatches": [{"name": "x-shop", "match": {"exact": "One"}, "caseSensitive": True}]}
+        lattice.rule("strict", 40, broken, method="PUT", **shop)
+        await lattice.answers(status(500), "/", method="PUT", headers={"x-shop": "One"})
+        statuses = {
+            (path, shop): (await lattice.ask(path, method=method, headers={"x-shop": shop})).status
+            for path, shop, method in (
+                ("/Menu?a=1", "", "GET"),
+                ("/menu", "", "GET"),
+                ("/items/7", "", "GET"),
+                ("/", "supernova", "GET"),
+                ("/", "one", "PUT"),
+            )
+        }
+        assert statuses == {
+            ("/Menu?a=1", ""): 500,
+            ("/menu", ""): 404,
+            ("/items/7", ""): 500,
+            ("/", "supernova"): 500,
+            ("/", "one"): 404,
+        }
+
+    machine.run(test)
+
+
+def test_a_target_learns_who_asks_and_the_requests_are_counted(machine: Machine) -> None:
+    async def test(lattice: Lattice) -> None:
+        async with target("pod") as pod:
+            lattice.serve("menu")
+            lattice.register("menu", pod)
+            await lattice.answers(by("pod"))
+            seen = (await lattice.ask()).seen
+            assert (seen["x-forwarded-for"], seen["x-forwarded-port"], seen["x-forwarded-proto"]) == (
+                "127.0.0.1",
+                "80",
+                "http",
+            )
+            assert "x-amzn-trace-id" not in seen, "that is a load balancer's"
+            await eventually(lambda: _counted(lattice))
+
+    machine.run(test)
+
+
+async def _counted(lattice: Lattice) -> bool:
+    call = lattice.context.backends.operations.call
+    found = call("monitoring", "ListMetrics", Namespace="AWS/VpcLattice")["Metrics"]
+    told = {(each["MetricName"], each["Dimensions"][0]["Value"]) for each in found}
+    return {("TotalRequestCount", lattice.service), ("TotalConnectionCount", lattice.groups["menu"])} <= told

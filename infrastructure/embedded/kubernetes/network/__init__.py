@@ -1,0 +1,1 @@
+"""Addresses of pods and services, and the proxy that balances services over pods."""
