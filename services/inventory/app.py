@@ -1,5 +1,6 @@
 """The inventory service's process: reads its settings, puts its parts together, serves until SIGTERM."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,6 +35,8 @@ from services.inventory.store import AuroraStock
 
 SERVICE: Final = catalog.http_service("inventory")
 LATENCY: Final = "ReserveLatency"
+TABLES_S: Final = 1.0
+"""How long a pod that starts waits for its tables before it answers: its first readiness probe finds it ready."""
 
 
 def serve() -> None:
@@ -127,11 +130,12 @@ def build(parts: Parts) -> Gateway:
 async def _life(parts: Parts, stress: Coordinator, engine: Engine) -> AsyncIterator[None]:
     """What runs beside the requests, from the first to the last of them."""
     await parts.database.start()
-    parts.background.start("tables", parts.prepare())
+    tables = parts.background.start("tables", parts.prepare())
     parts.background.start("levels", parts.levels.keep())
     parts.background.start("metrics", parts.metrics.run())
     parts.background.start("stress", stress.follow(engine))
     parts.background.start("stress bus", parts.bus.listen({stress.channel: stress.look}, stress.look))
+    await asyncio.wait({tables}, timeout=TABLES_S)
     yield
     await parts.close()
 
