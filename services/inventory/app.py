@@ -28,6 +28,7 @@ from services.chassis.web.operators import Operators
 from services.chassis.web.problems import HttpProblem
 from services.inventory.desk import COUNTS, Desk
 from services.inventory.expiry import EXPIRED, Expiry
+from services.inventory.fragile import HastyStock
 from services.inventory.levels import HITS, MISSES, CachedLevels
 from services.inventory.routes import ROUTE, add_routes
 from services.inventory.settings import InventorySettings
@@ -72,7 +73,7 @@ class Parts(TaskParts):
             secret=settings.database_secret,
             application=SERVICE.name,
         )
-        self.stock = AuroraStock(self.database)
+        self.stock = (AuroraStock if self.is_resilient else HastyStock)(self.database)
         self.levels = CachedLevels(self.stock, RedisCache(self.redis, self.dependencies), self.metrics)
         self.expiry = Expiry(self.stock.end_holds, self.levels.changed, self.metrics)
         self.has_begun = False
