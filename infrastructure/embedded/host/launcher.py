@@ -19,9 +19,11 @@ Sources: PR_SET_PDEATHSIG(2const), capabilities(7), mount_namespaces(7).
 """
 
 import ctypes
+import fcntl
 import os
 import signal
 import sys
+import termios
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_SECUREBITS = 28
@@ -144,6 +146,8 @@ def main(arguments: list[str]) -> None:
         die_with(int(parent))
     except OSError as error:
         sys.exit(_failed(command[0], error, _NOT_STARTED))
+    if os.isatty(0):  # whoever has this terminal ends, stops and resizes the program by it
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     # The interpreter ignores these two; a program expects their defaults.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)

@@ -17,8 +17,9 @@ from infrastructure.embedded.control.background import Background, end
 from infrastructure.embedded.host.process import Process, ProcessSpec
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.kubernetes.controllers.parts import Events
-from infrastructure.embedded.kubernetes.kubelet import environment, launch, pod_status, probing
+from infrastructure.embedded.kubernetes.kubelet import environment, execution, launch, pod_status, probing
 from infrastructure.embedded.kubernetes.kubelet.container import CREATING, INITIALISING, Container
+from infrastructure.embedded.kubernetes.kubelet.execution import Execution, Wish
 from infrastructure.embedded.kubernetes.kubelet.images import Images, NoProgram, UnknownImage
 from infrastructure.embedded.kubernetes.kubelet.machine import Machine
 from infrastructure.embedded.kubernetes.store import objects
@@ -242,6 +243,16 @@ class PodRun:
     def _own_grace(self) -> float:
         return float(objects.spec(self._pod).get("terminationGracePeriodSeconds", 30))
 
+    async def execute(self, wish: Wish) -> Execution:
+        """Run a client's command in a container. `LookupError` when it does not run; `CafeError`: no such program."""
+        name = wish.container or self._containers[0].name
+        process = next((each.process for each in self.containers if each.name == name and each.is_running), None)
+        if process is None:
+            raise LookupError(name)
+        made = await execution.started(self._around.supervisor, process, wish)
+        self._beside.spawn(_end_with(process, made), f"exec in {name} of {self._key}")
+        return made
+
     async def _run(self, each: Container, words: Sequence[str], within_s: float) -> tuple[int, str]:
         """A command beside the container's process, with its environment."""
         name = f"{launch.process_name(each, self._pod)}.exec-{time.monotonic_ns()}"
@@ -312,6 +323,16 @@ class PodRun:
 
     def _named(self) -> str:
         return f"{objects.name(self._pod)}_{objects.namespace(self._pod)}"
+
+
+async def _end_with(process: Process, made: Execution) -> None:
+    """A command does not outlive the container that it is in."""
+    waits = [asyncio.create_task(each.wait()) for each in (process, made.process)]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        made.process.kill()
+        await end(*waits)
 
 
 async def _ends(process: Process, within_s: float) -> bool:
