@@ -68,10 +68,6 @@ _SHORT_LIVED_S = 1.0
 _GIVE_UP_AFTER = 3
 
 
-Stdio = tuple[int, int, int]
-"""Descriptors of stdin, stdout and stderr, which stay the caller's."""
-
-
 class Supervisor:
     """Starts, watches and ends child processes. Lives on one event loop and in one thread, which must outlive it.
 
@@ -126,10 +122,8 @@ class Supervisor:
         self._ensure_guard()
         self._zygotes[zygote].warm()
 
-    async def start(self, spec: ProcessSpec, *, stdio: Stdio | None = None) -> Process:
-        """The running process; a program with `stdio` has those descriptors instead of its log.
-
-        `EnvironmentFault` when the program is missing or the system refuses to start it.
+    async def start(self, spec: ProcessSpec) -> Process:
+        """The running process. `EnvironmentFault` when the program is missing or the system refuses to start it.
 
         `ValueError` when a living process has the same id. A program that fails later is reported through `on_exit`.
         """
@@ -142,7 +136,7 @@ class Supervisor:
         self._starting.add(spec.id)
         try:
             if not spec.entry:
-                return self._exec(spec, self._processes, user=user, stdio=stdio)
+                return self._exec(spec, self._processes, user=user)
             log = str(self._log_of(spec.id))
             return await self._zygotes[spec.zygote].fork(spec, self._environment(spec), log, user)
         finally:
@@ -204,27 +198,22 @@ class Supervisor:
         register: dict[str, Process],
         inherit: Sequence[int] = (),
         user: tuple[int, ...] = (),
-        stdio: Stdio | None = None,
     ) -> Process:
         program = _found_program(spec)
         # A machine's script may call what it likes: all that others cannot enter of ours is shown to it.
         needed = reach.code() if spec.folder is not None else reach.needed_by(program)
-        tied = launcher.words(user, needed if os.getuid() == 0 else (), low_ports=spec.low_ports)
-        return self._spawn(spec, (*tied, program, *spec.argv[1:]), register, inherit, stdio)
+        shown = needed if os.getuid() == 0 else ()
+        tied = launcher.words(user, shown, low_ports=spec.low_ports, mounts=spec.mounts)
+        return self._spawn(spec, (*tied, program, *spec.argv[1:]), register, inherit)
 
     def _spawn(
-        self,
-        spec: ProcessSpec,
-        argv: Sequence[str],
-        register: dict[str, Process],
-        inherit: Sequence[int],
-        stdio: Stdio | None = None,
+        self, spec: ProcessSpec, argv: Sequence[str], register: dict[str, Process], inherit: Sequence[int]
     ) -> Process:
         """A child in a session of its own, with no descriptor of ours but its log and those it is to `inherit`."""
         if threading.get_ident() != self._thread:
             raise RuntimeError("only the thread that made the supervisor may start processes: they die when it ends")
         try:
-            child = self._begin(spec, argv, inherit, stdio)
+            child = self._begin(spec, argv, inherit)
             try:
                 process = self._adopt(register, spec, child.pid)
             except OSError:  # no descriptor is left to watch it by
@@ -236,24 +225,22 @@ class Supervisor:
         _reap_at_end(process, child)
         return process
 
-    def _begin(
-        self, spec: ProcessSpec, argv: Sequence[str], inherit: Sequence[int], stdio: Stdio | None
-    ) -> subprocess.Popen[bytes]:
-        with contextlib.ExitStack() as stack:
-            if stdio is None:
-                log = os.open(self._log_of(spec.id), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                stack.callback(os.close, log)
-                stdio = (subprocess.DEVNULL, log, log)
+    def _begin(self, spec: ProcessSpec, argv: Sequence[str], inherit: Sequence[int]) -> subprocess.Popen[bytes]:
+        descriptor = os.open(self._log_of(spec.id), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        stdin, stdout, stderr = spec.stdio or (subprocess.DEVNULL, descriptor, descriptor)
+        try:
             return subprocess.Popen(
                 argv,
-                stdin=stdio[0],
-                stdout=stdio[1],
-                stderr=stdio[2],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
                 env=self._environment(spec),
                 cwd=spec.folder or self._state.run,
                 pass_fds=tuple(inherit),
                 start_new_session=True,
             )
+        finally:
+            os.close(descriptor)
 
     def _adopt(self, register: dict[str, Process], spec: ProcessSpec, pid: int) -> Process:
         on_exit = self._ended if register is self._processes else self._helper_ended

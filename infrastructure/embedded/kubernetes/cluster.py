@@ -141,6 +141,7 @@ class Cluster:
             pace=self.parts.pace,
             clock=self.registry.clock,
             wake=lambda key: self._reconciler.wake(Kubelet.name, key),
+            folder=self._state.run / "pods" / self.name,
         )
 
     @property

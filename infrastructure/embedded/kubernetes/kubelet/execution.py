@@ -9,9 +9,10 @@ import fcntl
 import os
 import struct
 import termios
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from infrastructure.embedded.control.background import end
 from infrastructure.embedded.host.process import Process, ProcessSpec
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.kubernetes.store.objects import new_uid
@@ -77,6 +78,7 @@ async def started(supervisor: Supervisor, beside: Process, wish: Wish) -> Execut
         argv=wish.command,
         env={**beside.spec.env, **({"TERM": "xterm"} if wish.has_tty else {})},
         account=beside.spec.account or beside.spec.id,
+        mounts=beside.spec.mounts,
     )
     return await (_on_terminal if wish.has_tty else _on_pipes)(supervisor, spec, wish)
 
@@ -95,7 +97,7 @@ async def _on_pipes(supervisor: Supervisor, spec: ProcessSpec, wish: Wish) -> Ex
         wanted = (wish.has_stdin, wish.has_stdout, wish.has_stderr)
         stdin, stdout, stderr = (pipe(number, is_wanted=each) for number, each in enumerate(wanted))
         try:
-            process = await supervisor.start(spec, stdio=(stdin, stdout, stderr))
+            process = await supervisor.start(replace(spec, stdio=(stdin, stdout, stderr)))
         except BaseException:
             for each in ours.values():
                 os.close(each)
@@ -112,7 +114,7 @@ async def _on_pipes(supervisor: Supervisor, spec: ProcessSpec, wish: Wish) -> Ex
 async def _on_terminal(supervisor: Supervisor, spec: ProcessSpec, wish: Wish) -> Execution:
     ours, theirs = os.openpty()
     try:
-        process = await supervisor.start(spec, stdio=(theirs, theirs, theirs))
+        process = await supervisor.start(replace(spec, stdio=(theirs, theirs, theirs)))
     except BaseException:
         os.close(ours)
         raise
@@ -143,3 +145,23 @@ async def _writer(descriptor: int, transports: list[Any]) -> asyncio.StreamWrite
     transport, protocol = await loop.connect_write_pipe(lambda: asyncio.streams.FlowControlMixin(loop=loop), file)
     transports.append(transport)
     return asyncio.StreamWriter(transport, protocol, None, loop)
+
+
+async def end_with(process: Process, made: Execution) -> None:
+    """A command does not outlive the container that it is in."""
+    waits = [asyncio.create_task(each.wait()) for each in (process, made.process)]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        made.process.kill()
+        await end(*waits)
+
+
+async def ends_within(process: Process, within_s: float) -> bool:
+    """Whether it has ended by then."""
+    try:
+        async with asyncio.timeout(within_s):
+            await process.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -11,6 +11,7 @@ from infrastructure.embedded.host.process import ProcessSpec
 from services import catalog
 
 KIND = "pod"
+TMP = "/tmp"  # noqa: S108 - a container's
 _PORT = 8080
 """Where a service listens whose container names no port."""
 
@@ -28,6 +29,7 @@ class Wanted:
     environment: Mapping[str, str]
     arguments: tuple[str, ...]
     role: str = ""
+    mounts: tuple[tuple[str, str, bool], ...] = ()
 
 
 class UnknownImage(Exception):
@@ -56,6 +58,7 @@ def command(wanted: Wanted) -> ProcessSpec:
         env=wanted.environment,
         az=wanted.zone,
         port=wanted.port,
+        mounts=wanted.mounts,
     )
 
 
@@ -87,6 +90,11 @@ def named(known: Mapping[str, Image]) -> Images:
 def _service(service: catalog.HttpService, wanted: Wanted, around: Surroundings) -> ProcessSpec:
     if wanted.arguments:
         raise NoProgram(f"the image of {service.name} runs the service and takes no command")
+    if any(target != TMP for _, target, _ in wanted.mounts):
+        raise NoProgram(
+            f"the image of {service.name} is forked from a process that has it loaded, and has no volumes but an empty "
+            f"{TMP}; give values by the environment (env, envFrom)"
+        )
     return Workload(
         id=wanted.id,
         kind=KIND,
