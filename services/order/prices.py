@@ -120,9 +120,17 @@ class CacheOnlyPrices:
         self._metrics = metrics
 
     async def warm_up(self) -> None:
-        packed = (await self._menu.read()).packed()
+        """Once: menu may start after us, whether or not anybody thought of failures."""
+        packed = (await self._first()).packed()
         for store_id in STORES:
             await self._cache.put(key(store_id), packed, ttl_s=KEPT_S)
+
+    async def _first(self) -> PriceList:
+        while True:
+            try:
+                return await self._menu.read()
+            except PeerAway:
+                await asyncio.sleep(AGAIN_S)
 
     async def at(self, store_id: str, *, at_most_s: float = FRESH_S) -> Mapping[str, int]:
         listed = PriceList.unpack(await self._cache.get(key(store_id)))
