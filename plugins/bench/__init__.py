@@ -4,11 +4,13 @@ from plugins.bench.batch import BatchAgainstJava, BatchMemory, BatchRate, BatchR
 from plugins.bench.books import Books100kOrders
 from plugins.bench.captured import CapturedRuns, OrdersCapturedRate, PaymentQueueAge
 from plugins.bench.cold_start import PlatformColdStart
+from plugins.bench.document_failover import DocumentFailover
 from plugins.bench.drain import NodeDrain
 from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
 from plugins.bench.function_cold_start import ColdStart
 from plugins.bench.instance_recovery import InstanceRecovery
+from plugins.bench.inventory import InventoryReserveLatency, InventoryReserves, ReserveRuns
 from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.menu import MenuCachedReads
@@ -27,6 +29,7 @@ from plugins.bench.warm_invoke import WarmInvokeOverhead
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
 _RECORDS = RecordRuns()
+_RESERVES = ReserveRuns()
 _STORMS = StormRuns()
 
 FIGURES: tuple[Figure, ...] = (
@@ -52,8 +55,11 @@ FIGURES: tuple[Figure, ...] = (
     WarmInvokeOverhead(),
     ColdStart(),
     FailoverWriteGap(),
+    DocumentFailover(),
     OrdersAcknowledgedRate(),
     OrderLatency(),
+    InventoryReserves(_RESERVES),
+    InventoryReserveLatency(_RESERVES),
     MenuCachedReads(),
     OrdersCapturedRate(_CAPTURED),
     PaymentQueueAge(_CAPTURED),

@@ -15,6 +15,7 @@ from services.assortment import ITEMS
 from services.catalog import http_services
 
 ORDERS = "/api/orders"
+INVENTORY = "/api/inventory"
 MENU = "/api/menu/items"
 IN_PODS = tuple(service for service in http_services() if service.platform == "eks")
 
@@ -104,7 +105,23 @@ class LookUp:
         return Ending(error=None if is_right else reply.error or "wrong answer")
 
 
-JOURNEYS: tuple[Journey, ...] = (PlaceOrder(), BrowseBack(), LookUp(), ReadMenu())
+class Reserve:
+    """POST a basket to hold its stock, for the shortest while there is, under an order of its own."""
+
+    name: ClassVar[str] = "reserve"
+    method: ClassVar[str] = "POST"
+    path: ClassVar[str] = f"{INVENTORY}/reserve"
+
+    def run(self, visit: Visit) -> Ending:
+        basket = Basket.fill(visit.draw).request()
+        asked = {"order_id": visit.key, "store_id": basket["store_id"], "items": basket["items"], "hold_s": 1}
+        headers = {"Content-Type": "application/json", "X-Correlation-Id": visit.key}
+        reply = visit.ask(self.method, self.path, headers, json.dumps(asked).encode())
+        is_right = reply.status == 201 and reply.field("status") == "held"
+        return Ending(error=None if is_right else reply.error or "wrong answer")
+
+
+JOURNEYS: tuple[Journey, ...] = (PlaceOrder(), BrowseBack(), LookUp(), ReadMenu(), Reserve())
 
 
 def journey(name: str) -> Journey:

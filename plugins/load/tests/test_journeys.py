@@ -10,7 +10,7 @@ import pytest
 
 from plugins.books.history import Attempt
 from plugins.load.basket import Basket
-from plugins.load.journeys import IN_PODS, JOURNEYS, BrowseBack, LookUp, PlaceOrder, ReadMenu, journey
+from plugins.load.journeys import IN_PODS, JOURNEYS, BrowseBack, LookUp, PlaceOrder, ReadMenu, Reserve, journey
 from plugins.load.retry import Retry
 from plugins.load.visit import Ending, Memory, Reply, Visit
 from services.assortment import PRICES_CENTS
@@ -206,6 +206,26 @@ def test_looks_go_to_every_service_in_pods() -> None:
     assert len({path for _, path, _, _ in customer.server.asked}) == len(IN_PODS) > 1
 
 
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Reply(status=201, body=b'{"status": "held"}'), None),
+        (Reply(status=200, body=b'{"status": "held"}'), "wrong answer"),
+        (Reply(status=201, body=b"{}"), "wrong answer"),
+        (SILENCE, "timeout"),
+    ],
+    ids=["held", "known before", "nothing held", "silent"],
+)
+def test_stock_is_reserved_for_an_order_of_its_own(reply: Reply, error: str | None) -> None:
+    customer = Customer(Server([reply]))
+    assert Reserve().run(customer.visit()) == Ending(error=error)
+    [(method, path, _, body)] = customer.server.asked
+    asked = json.loads(body)
+    assert (method, path, asked["order_id"]) == ("POST", "/api/inventory/reserve", "key-1")
+    assert {line["item_id"] for line in asked["items"]} <= PRICES_CENTS.keys()
+    assert customer.attempts == []
+
+
 def test_a_basket_costs_what_the_menu_asks() -> None:
     for seed in range(50):
         basket = Basket.fill(random.Random(seed))  # noqa: S311 - repeatable, no secret
@@ -215,5 +235,5 @@ def test_a_basket_costs_what_the_menu_asks() -> None:
 
 def test_the_journeys_are_found_by_their_names() -> None:
     assert [journey(known.name) for known in JOURNEYS] == list(JOURNEYS)
-    with pytest.raises(ValueError, match="known: order, browse, look-up, menu"):
+    with pytest.raises(ValueError, match="known: order, browse, look-up, menu, reserve"):
         journey("window-shopping")
