@@ -18,7 +18,13 @@ from infrastructure.embedded.stacks.schemas import schema_of
 from infrastructure.embedded.stacks.tests.records import buckets, only, payment_function, token
 from infrastructure.embedded.stacks.tests.world import MODULES, RUNTIME, Stacks, deployed
 from infrastructure.embedded.stacks.types import BY_NAME, TYPES
-from infrastructure.embedded.tests.control import REGION, run
+from infrastructure.embedded.tests.control import REGION, Control, run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cloud() -> None:
+    """A type's calls are looked up in the cloud that was made last, whichever test runs first."""
+    Control()
 
 
 def test_every_resource_has_the_tags_of_its_template() -> None:
