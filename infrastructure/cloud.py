@@ -9,10 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from infrastructure import manifests, packages, prefix_lists, stacks, templates
+from infrastructure import deployer, manifests, packages, prefix_lists, stacks, templates
 from infrastructure.artifacts import Uploads
 from infrastructure.connection import Clients, Connection
-from infrastructure.deployer import principal
 from infrastructure.driver import Driver
 from infrastructure.embedded.pace import Pace
 from infrastructure.environment import Environment, Target
@@ -144,7 +143,7 @@ def up(
                 environment=environment.suffix,
                 parameters={
                     **environment.parameters(),
-                    "DeployerArn": principal(clients),
+                    **deployer.parameters(clients),
                     **prefix_lists.parameters(clients("ec2"), connection.region),
                     "MetricPeriodSeconds": f"{driver.metric_period_s:g}",
                 },
@@ -156,9 +155,8 @@ def up(
             if warming is not None:
                 warming.join()
                 values = stacks.values(clients("cloudformation"), environment.suffix)
-                wanted = manifests.render(values)
-                clusters = Clusters(clients, is_embedded=connection.is_embedded)
-                manifests.deploy(clusters(values["EksClusterName"]), wanted, values, driver.patience_s, talk)
+                cluster = Clusters(clients, is_embedded=connection.is_embedded)(values["EksClusterName"])
+                manifests.deploy(cluster, manifests.render(values), values, driver.patience_s, talk)
             driver.settle(connection, deployment.outputs)
     _warn_of_root(target, talk)
     is_new = driver.is_new or deployment.is_new

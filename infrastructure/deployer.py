@@ -1,7 +1,12 @@
 """Who deploys, as IAM knows them: whom the cluster's access entry is for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+
+def parameters(clients: Callable[[str], Any]) -> Mapping[str, str]:
+    """The template parameter that says so."""
+    return {"DeployerArn": principal(clients)}
 
 
 def principal(clients: Callable[[str], Any]) -> str:

@@ -85,7 +85,7 @@ class BooksReport:
 
     @property
     def lost(self) -> int:
-        """The recovery point objective in orders: gone, not taken from stock, or captured and in no ledger or revenue."""
+        """The recovery point objective in orders: gone, not taken from stock, or captured and in no ledger."""
         return self._orders(_LOST)
 
     @property

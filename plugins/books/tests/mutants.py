@@ -320,8 +320,8 @@ def promised_to_nobody(draft: Draft, victim: str) -> Iterable[str]:
     """As after a hold that ended, and whose pieces did not come back."""
     entry = draft.stock[victim][0]
     level = draft.levels[entry.store_id, entry.item_id]
-    more = {"available": level.available - 1, "reserved": level.reserved + 1}
-    draft.levels[entry.store_id, entry.item_id] = replace(level, **more)
+    moved = replace(level, available=level.available - 1, reserved=level.reserved + 1)
+    draft.levels[entry.store_id, entry.item_id] = moved
     return (NO_ORDER,)
 
 
@@ -337,8 +337,8 @@ def hold_for_ever(draft: Draft, victim: str) -> Iterable[str]:
 def oversold(draft: Draft, victim: str) -> Iterable[str]:
     entry = draft.stock[victim][0]
     level = draft.levels[entry.store_id, entry.item_id]
-    more = {"available": -1, "opening": level.opening - level.available - 1}
-    draft.levels[entry.store_id, entry.item_id] = replace(level, **more)
+    gone = replace(level, available=-1, opening=level.opening - level.available - 1)
+    draft.levels[entry.store_id, entry.item_id] = gone
     return (NO_ORDER,)
 
 

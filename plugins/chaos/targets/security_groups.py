@@ -3,11 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plugins.chaos.fault import Cloud
+from plugins.chaos.fault import Cloud, EmptyTargetError
+from services.catalog import SERVICES
 
 Rule = Mapping[str, Any]  # boto3 types its answers in stubs only
 
 _KEPT = ("SecurityGroupRuleId", "IpProtocol", "FromPort", "ToPort", "Description")
+
+
+_GUARDS = {"aurora-writer": "DatabaseSecurityGroupId", "documentdb": "DocumentSecurityGroupId"}
+"""The stack output with the security group before each database, by the upstream of the edges to it."""
+
+
+def before_databases() -> tuple[str, ...]:
+    """The outputs with the security groups of the databases that services of the catalogue call."""
+    upstreams = {edge.upstream for service in SERVICES for edge in service.edges}
+    return tuple(output for upstream, output in _GUARDS.items() if upstream in upstreams)
 
 
 def arn(cloud: Cloud, group: str) -> str:
@@ -24,6 +35,14 @@ def inbound(cloud: Cloud, group: str) -> list[Rule]:
         for rule in sorted(found, key=lambda each: str(each["SecurityGroupRuleId"]))
         if not rule["IsEgress"] and rule.get("ReferencedGroupInfo")
     ]
+
+
+def admitting(cloud: Cloud, group: str) -> list[Rule]:
+    """The inbound rules that let in any other group; `EmptyTargetError` without one."""
+    found = [rule for rule in inbound(cloud, group) if rule["ReferencedGroupId"] != group]
+    if not found:
+        raise EmptyTargetError(f"no rule of {group} lets a service in; if it is locked down, run `cafe restore`")
+    return found
 
 
 def point(cloud: Cloud, group: str, rules: Sequence[Rule], *, at: str = "") -> None:

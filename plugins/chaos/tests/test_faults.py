@@ -23,6 +23,7 @@ from plugins.chaos.faults.security_group_lockdown import SecurityGroupLockdown
 from plugins.chaos.faults.stream_worker_kill import StreamWorkerKill
 from plugins.chaos.policy import cluster_role, policy
 from plugins.chaos.sabotage import NoOp
+from plugins.chaos.targets import security_groups
 from plugins.chaos.tests.clouds import TestCloud
 from plugins.chaos.tests.fleet import NODES, SHARDS
 from services.catalog import http_service, services_on
@@ -358,6 +359,20 @@ def test_who_connects_while_the_rules_are_on_their_way_is_cut_off_too(platform: 
     lockdown.inject(platform, plan)
     assert aurora.sessions == 0
     assert len(waits) == 2
+
+
+def test_a_lockdown_is_of_every_database_that_services_call(platform: TestCloud) -> None:
+    lockdown = fault("security-group-lockdown")
+    plan = lockdown.plan(platform, 7.0)
+    assert plan.targets == ("sgr-1", "sgr-2", "sgr-3")
+    assert [call.resource for call in plan.undo] == [
+        "arn:security-group/sg-database",
+        "arn:security-group/sg-documents",
+    ]
+    security_groups.point(platform, "sg-documents", plan.saved("rules")["sg-documents"], at="sg-documents")
+    platform.calls.clear()
+    lockdown.rollback(platform, plan)
+    assert platform.mutations == ["ModifySecurityGroupRules"], "what is as it was is left alone"
 
 
 def test_an_unknown_fault_names_the_known_ones() -> None:

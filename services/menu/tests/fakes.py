@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from services.assortment import ITEMS
@@ -26,9 +27,10 @@ TOKEN = "operators-only-0123456789"
 LATTE = "latte-grande"
 
 
-def menu() -> Menu:
-    """The assortment, just seeded."""
-    offers = ((i.item_id, Offer(name=i.name, category=i.category, price_cents=i.price_cents)) for i in ITEMS)
+def menu(*only: str) -> Menu:
+    """The assortment, just seeded, or only these of it."""
+    of = (item for item in ITEMS if not only or item.item_id in only)
+    offers = ((i.item_id, Offer(name=i.name, category=i.category, price_cents=i.price_cents)) for i in of)
     return seeded(offers, born="b0")
 
 
@@ -49,8 +51,8 @@ class Clock:
 class MemoryStore:
     """`Store` in memory. `is_away`: nobody answers. `loses`: so many answers to changes are lost, after the fact."""
 
-    def __init__(self) -> None:
-        self.menu = menu()
+    def __init__(self, of: Menu) -> None:
+        self.menu = of
         self.is_away = False
         self.loses = 0
         self.reads = 0
@@ -133,12 +135,15 @@ class Pod:
         self.counts = Counts()
         self.copy = MenuCopy(world.store, world.cache, self.counts, clock=world.clock)
         self.desk = MenuDesk(world.store, self.copy, world.announce, self.counts)
+
+    @cached_property
+    def app(self) -> Gateway:
         traffic = Traffic()
         app = api.create(
             title="menu", version="1", route=ROUTE, lifespan=_lives, dependencies=Dependencies(), traffic=traffic
         )
         add_routes(app, self.copy, self.desk, Operators(NoSecrets(), "operators"), lambda: self.counts.count("stale"))
-        self.app = Gateway(
+        return Gateway(
             app, traffic=traffic, observe=lambda _: None, is_internal=lambda _: False, limits=Limits(body_bytes=16_384)
         )
 
@@ -159,9 +164,9 @@ class Pod:
 class World:
     """A store, a cache, a bus, and pods. `is_silent`: words on the bus are lost."""
 
-    def __init__(self, pods: int = 1) -> None:
+    def __init__(self, pods: int = 1, of: Menu | None = None) -> None:
         self.clock = Clock()
-        self.store = MemoryStore()
+        self.store = MemoryStore(of or menu())
         self.cache = MemoryCache(self.clock)
         self.is_silent = False
         self.pods = [Pod(self) for _ in range(pods)]

@@ -10,7 +10,7 @@ from services.chassis.web.tests.asking import Answer, ask
 from services.menu.app import SERVICE, build
 from services.menu.assembly import MODES, Mode, Parts
 from services.menu.settings import MenuSettings
-from services.menu.tests.fakes import MemoryStore
+from services.menu.tests.fakes import MemoryStore, menu
 from services.menu.tests.test_start import GOOD
 
 Story = Callable[[Callable[[str], Awaitable[Answer]], MemoryStore, Mode], Awaitable[None]]
@@ -27,7 +27,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Story], None]:
 
         async def run() -> None:
             parts = Parts(MenuSettings())
-            store = MemoryStore()
+            store = MemoryStore(menu())
             monkeypatch.setattr(parts, "store", store)
             mode = MODES[resilience](parts)
             app = build(parts, mode)

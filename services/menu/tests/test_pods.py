@@ -19,7 +19,7 @@ from services.chassis.resilience.policy import Resilient
 from services.chassis.web.health import Dependencies
 from services.menu.copy import BOUND_S, CHANNEL, MenuCopy
 from services.menu.desk import MenuDesk
-from services.menu.tests.fakes import LATTE, Counts, MemoryStore, priced
+from services.menu.tests.fakes import LATTE, Counts, MemoryStore, menu, priced
 
 NEVER_S = 3600.0
 PATIENCE_S = 20.0
@@ -52,7 +52,7 @@ class Pod:
 @asynccontextmanager
 async def running(url: str, count: int = 2) -> AsyncIterator[list[Pod]]:
     """Pods that have read their menu, and listen to each other if there is a Redis."""
-    store, work = MemoryStore(), BackgroundWork()
+    store, work = MemoryStore(menu()), BackgroundWork()
     pods = [Pod(url, store) for _ in range(count)]
     with contextlib.suppress(RedisError):
         await pods[0].redis.flushall()

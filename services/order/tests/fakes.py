@@ -197,6 +197,7 @@ class MemoryInventory:
     def _met(self) -> None:
         self.fuse.before_effect()
         if self.manner == "away":
+            self.fuse.after_effect()
             raise PeerAway("inventory is away")
 
     def _answered(self) -> None:

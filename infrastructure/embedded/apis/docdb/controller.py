@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterator
 from typing import ClassVar
 from urllib.parse import quote
 
-from infrastructure.embedded.apis.docdb.api import DocumentDbApi
+from infrastructure.embedded.apis.docdb.api import ClusterCalls
+from infrastructure.embedded.apis.docdb.instances import InstanceCalls
 from infrastructure.embedded.apis.docdb.metrics import DocumentDbMetrics
 from infrastructure.embedded.apis.docdb.record import HOST, READER_HOST, ClusterRecord
 from infrastructure.embedded.control.context import Context
@@ -39,15 +40,16 @@ class DocumentDbController:
 
     name: ClassVar[str] = "docdb"
     watches: ClassVar[frozenset[str]] = frozenset({"docdb"})
-    PARTS: ClassVar[tuple[type, ...]] = (DocumentDbApi,)
+    PARTS: ClassVar[tuple[type, ...]] = (ClusterCalls, InstanceCalls)
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._engine = DocumentEngine(context.supervisor, context.ports, context.state)
-        self._calls = DocumentDbApi(context.backends, self._engine.ports.allocate)
-        context.backends.operations.bind(self.name, self._calls)
-        context.backends.operations.tag(self._calls.tagged)
-        context.owners[self.name] = self._calls.owns
+        calls = ClusterCalls(context.backends, self._engine.ports.allocate)
+        self._noted = calls.records
+        context.backends.operations.bind(self.name, calls, InstanceCalls(calls.records, context.backends.rds))
+        context.backends.operations.tag(self._noted.tagged)
+        context.owners[self.name] = self._noted.owns
         self._fleet = Fleet(
             wanted=self._records,
             make=lambda identity, _record: DocumentCluster(id=identity, engine=self._engine, changed=self._changed),
@@ -65,18 +67,18 @@ class DocumentDbController:
         self._context.wake(self.name)
 
     def _records(self) -> dict[str, ClusterRecord]:
-        return {k: each for k, each in self._calls.clusters.items() if each.status != "deleting"}
+        return {k: each for k, each in self._noted.clusters.items() if each.status != "deleting"}
 
     def keys(self) -> Collection[str]:
         """Every cluster; with those that were deleted before anybody looked."""
-        return {**dict.fromkeys(self._calls.clusters), **dict.fromkeys(self._fleet.keys())}
+        return {**dict.fromkeys(self._noted.clusters), **dict.fromkeys(self._fleet.keys())}
 
     async def reconcile(self, key: str, /) -> float | None:
         look_s = await self._fleet.reconcile(key)
-        record = self._calls.clusters.get(key)
+        record = self._noted.clusters.get(key)
         if record is not None and record.status == "deleting" and key not in self._fleet:
             self._engine.ports.release(record.port)
-            self._calls.forget(key)
+            self._noted.forget(key)
         return look_s
 
     async def _step(self, record: ClusterRecord, cluster: DocumentCluster) -> float | None:
@@ -85,10 +87,10 @@ class DocumentDbController:
             return None
         cluster.user = self._user(record)
         cluster.faces = functools.partial(self._faces, record)
-        reboots = self._calls.reboots & cluster.members.keys()
-        if cluster.id in self._calls.failovers and cluster.writer is not None:
-            await cluster.promote(self._calls.failovers[cluster.id])
-            del self._calls.failovers[cluster.id]
+        reboots = self._noted.reboots & cluster.members.keys()
+        if cluster.id in self._noted.failovers and cluster.writer is not None:
+            await cluster.promote(self._noted.failovers[cluster.id])
+            del self._noted.failovers[cluster.id]
         wanted = [each for each in record.instances.values() if each.status != "deleting"]
         try:
             await cluster.step(
@@ -96,7 +98,7 @@ class DocumentDbController:
                 reboots=reboots,
             )
         finally:
-            self._calls.reboots -= reboots
+            self._noted.reboots -= reboots
         for each in [each for each in record.instances.values() if each.status == "deleting"]:
             record.instances.pop(each.id, None)
         return LOOK_S if cluster.members else None
@@ -136,7 +138,7 @@ class DocumentDbController:
         for each in record.instances.values():
             member = cluster.members.get(each.id)
             each.port = member.port if member is not None else 0
-            if each.status == "deleting" or each.id in self._calls.reboots:
+            if each.status == "deleting" or each.id in self._noted.reboots:
                 continue
             if record.status in ("stopping", "stopped"):
                 each.status = "stopped" if member is None or not member.is_alive else "stopping"
@@ -146,7 +148,7 @@ class DocumentDbController:
                 each.status = "rebooting"
         if record.status == "stopping" and not cluster.running():
             record.status = "stopped"
-        elif cluster.id in self._calls.failovers:
+        elif cluster.id in self._noted.failovers:
             record.status = "failing-over"
         elif record.status in ("creating", "starting", "failing-over") and cluster.writer is not None:
             record.status = "available"

@@ -7,6 +7,7 @@ import base64
 import logging
 import time
 from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from infrastructure.embedded.apis.eks import tokens
@@ -98,7 +99,7 @@ class EksController:
             pace=context.pace,
             images=images.of_catalog(Surroundings.of(context)),
             authenticate=lambda token: self._user(record, token),
-            role_of=lambda namespace, account: self._role(record, namespace, account),
+            role_of=partial(self.role_of, record.name),
             target_groups=TargetGroups(backends.operations, backends.elbv2, record.name, record.given["roleArn"]),
             data_plane=context.envoy,
         )
@@ -120,8 +121,9 @@ class EksController:
         except Exception as refusal:  # noqa: BLE001 - moto's own, of many classes
             _log.warning("security group %s of cluster %s stays: %s", record.security_group, record.name, refusal)
 
-    def _role(self, record: ClusterRecord, namespace: str, account: str) -> str:
-        """The role of a service account; the agent on the node is what hands its keys out."""
+    def role_of(self, cluster: str, namespace: str, account: str) -> str:
+        """The role of a service account, or nothing: the agent on the node is what hands its keys out."""
+        record = self._clusters.cluster(cluster)
         found = record.association(namespace, account)
         return found.role if found is not None and IDENTITY_AGENT in record.addons else ""
 

@@ -7,13 +7,13 @@ from typing import Any
 import bson
 from bson.objectid import ObjectId
 
-from infrastructure.embedded.engines.documents import values
 from infrastructure.embedded.engines.documents.collection import Collection, Document
 from infrastructure.embedded.engines.documents.errors import CommandError, bad_value, not_provided
-from infrastructure.embedded.engines.documents.projection import projected
-from infrastructure.embedded.engines.documents.queries import checked_query
+from infrastructure.embedded.engines.documents.language import values
+from infrastructure.embedded.engines.documents.language.projection import projected
+from infrastructure.embedded.engines.documents.language.queries import checked_query
+from infrastructure.embedded.engines.documents.language.updating import updated
 from infrastructure.embedded.engines.documents.reads import Reads
-from infrastructure.embedded.engines.documents.updating import updated
 from infrastructure.embedded.engines.documents.volume import Volume
 
 Answer = dict[str, Any]

@@ -21,7 +21,8 @@ import pytest
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.policies import Policies
 from infrastructure.embedded.apis.cloudformation import controller as cloudformation
-from infrastructure.embedded.apis.docdb.api import DocumentDbApi
+from infrastructure.embedded.apis.docdb.api import ClusterCalls
+from infrastructure.embedded.apis.docdb.instances import InstanceCalls
 from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.record import EcsRecord
 from infrastructure.embedded.apis.eks.access import AccessCalls
@@ -109,20 +110,23 @@ class _GroupsAtOnce(NodeGroupCalls):
         return super().describe_group(given)
 
 
-class _DocumentsAtOnce(DocumentDbApi):
+class _DocumentClustersAtOnce(ClusterCalls):
     """Likewise."""
 
     @operation("DescribeDBClusters")
     def describe_clusters(self, given: Members) -> Output:
-        for each in [each for each in self.clusters.values() if each.status == "deleting"]:
-            self.forget(each.id)
+        for each in [each for each in self.records.clusters.values() if each.status == "deleting"]:
+            self.records.forget(each.id)
         return super().describe_clusters(given)
+
+
+class _DocumentInstancesAtOnce(InstanceCalls):
+    """Likewise."""
 
     @operation("DescribeDBInstances")
     def describe_instances(self, given: Members) -> Output:
-        for cluster in self.clusters.values():
-            for each in [each for each in cluster.instances.values() if each.status == "deleting"]:
-                del cluster.instances[each.id]
+        for cluster, each in [pair for pair in self.records.instances() if pair[1].status == "deleting"]:
+            del cluster.instances[each.id]
         return super().describe_instances(given)
 
 
@@ -142,8 +146,8 @@ class Stacks:
         operations.bind("elasticache", ElastiCacheApi(self.backends.elasticache, operations, ports.__next__))
         operations.bind("memorydb", MemoryDbApi(self.backends.memorydb, operations, ports.__next__))
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
-        self.documents = _DocumentsAtOnce(self.backends, ports.__next__)
-        operations.bind("docdb", self.documents)
+        documents = _DocumentClustersAtOnce(self.backends, ports.__next__)
+        operations.bind("docdb", documents, _DocumentInstancesAtOnce(documents.records, self.backends.rds))
         self.warehouses = RedshiftCalls(self.backends, ports.__next__)
         operations.bind("redshift", self.warehouses)
         self._bind_lattice()

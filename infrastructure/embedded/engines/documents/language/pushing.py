@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 from infrastructure.embedded.engines.documents.errors import CommandError
-from infrastructure.embedded.engines.documents.values import in_order
+from infrastructure.embedded.engines.documents.language.values import in_order
 
 _MODIFIERS = frozenset({"$each", "$position", "$sort", "$slice"})
 
