@@ -169,7 +169,7 @@ class WriterPool:
         return True
 
     async def _once(self, work: Work[T]) -> T:
-        for _ in range(CONNECTIONS):
+        for _ in range(CONNECTIONS + 1):  # all may have been closed, and one is new then
             left_s = max(min(self._patience.wait_s, deadline.remaining()), 0.05)
             async with self._pool.connection(timeout=left_s) as connection:
                 if not _was_closed(connection):
