@@ -36,6 +36,8 @@ from services.inventory.store import AuroraStock
 
 SERVICE: Final = catalog.http_service("inventory")
 LATENCY: Final = "ReserveLatency"
+LIMITS: Final = Limits(body_bytes=1024 * 1024)
+"""A hundred orders of fifty lines, to be taken together, are half of that."""
 TABLES_S: Final = 1.0
 """How long a pod that starts waits for its tables before it answers: its first readiness probe finds it ready."""
 
@@ -123,7 +125,7 @@ def build(parts: Parts) -> Gateway:
         traffic=parts.traffic,
         observe=lambda served: _observe(parts.metrics, served),
         is_internal=lambda path: path.startswith(f"{ROUTE}/health"),
-        limits=Limits(),
+        limits=LIMITS,
     )
 
 

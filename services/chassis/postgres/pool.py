@@ -6,6 +6,7 @@ For work that may run twice: what a lost connection committed or not is found ou
 import asyncio
 import logging
 import random
+import select
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -24,6 +25,9 @@ from services.chassis.web.health import Dependencies
 
 NAME: Final = "aurora"
 CONNECTIONS: Final = 8
+RECONNECT_S: Final = 0.25
+"""A connection that cannot be made is tried once more after this, then when somebody wants one. The library would go on
+by itself, but ever more seldom: a writer that is back after a minute would be found another minute later."""
 PREPARE_AGAIN_S: Final = 0.5
 _READ_ONLY: Final = "25006"
 """The writer has become a reader: another connection leads to the new one."""
@@ -60,6 +64,16 @@ def _nothing() -> None:
     return
 
 
+def _was_closed(connection: "AsyncConnection[Any]") -> bool:
+    """Has the server closed it while it lay idle? Then there is something to read, unasked.
+
+    That costs no round trip, and after a failover no request meets the sessions of the old writer one after the other.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
+
+
 class WriterPool:
     """A pool of autocommitting connections under `application`, the name that the database shows for them.
 
@@ -89,6 +103,7 @@ class WriterPool:
             min_size=1,
             max_size=CONNECTIONS,
             timeout=patience.wait_s,
+            reconnect_timeout=RECONNECT_S,
             open=False,
             name=application,
         )
@@ -154,15 +169,23 @@ class WriterPool:
         return True
 
     async def _once(self, work: Work[T]) -> T:
-        left_s = max(min(self._patience.wait_s, deadline.remaining()), 0.05)
-        async with self._pool.connection(timeout=left_s) as connection:
-            try:
-                return await work(connection)
-            except psycopg.Error as error:
-                if error.sqlstate != _READ_ONLY:
-                    raise
-                await connection.close()  # or the pool would give it to the next one
-                raise psycopg.OperationalError("the writer has become a reader") from error
+        for _ in range(CONNECTIONS + 1):  # all may have been closed, and one is new then
+            left_s = max(min(self._patience.wait_s, deadline.remaining()), 0.05)
+            async with self._pool.connection(timeout=left_s) as connection:
+                if not _was_closed(connection):
+                    return await self._with(connection, work)
+                await connection.close()
+        raise psycopg.OperationalError("the server closes every connection")
+
+    @staticmethod
+    async def _with(connection: "AsyncConnection[Any]", work: Work[T]) -> T:
+        try:
+            return await work(connection)
+        except psycopg.Error as error:
+            if error.sqlstate != _READ_ONLY:
+                raise
+            await connection.close()  # or the pool would give it to the next one
+            raise psycopg.OperationalError("the writer has become a reader") from error
 
 
 def writer_pool(parts: TaskParts, secrets: Caller, *, url: str, secret: str, application: str) -> WriterPool:

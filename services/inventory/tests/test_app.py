@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from services.assortment import ITEMS
 from services.chassis.postgres.tests.server import PASSWORD, USER
 from services.chassis.resilience import deadline
 from services.chassis.settings import EXIT_CONFIGURATION
 from services.chassis.tests.peer import Peer, answering
 from services.chassis.web.tests.asking import Answer, ask
 from services.inventory.app import SERVICE, Parts, build, serve
-from services.inventory.domain import SEED
+from services.inventory.domain import MAX_LINES, MAX_ORDERS, MAX_QUANTITY, SEED
 from services.inventory.fragile import BATCH
 from services.inventory.settings import InventorySettings
 from services.inventory.tests.database import LATTE, Database, demand
@@ -90,6 +91,18 @@ async def test_an_order_is_held_and_taken_once(database: Database) -> None:
             taken = await pod.post("/take", {"orders": [ORDER]})
             assert taken.document == {"results": [{"order_id": "o", "status": "taken"}]}
         assert (database.level(LATTE), database.disagreements()) == ((SEED - 2, 0), {})
+
+
+@pytest.mark.usefixtures("aws")
+async def test_as_many_and_as_large_orders_as_may_be_are_taken_together(database: Database) -> None:
+    lines = [{"item_id": item.item_id, "quantity": MAX_QUANTITY // 10} for item in ITEMS[:MAX_LINES]]
+    orders = [{**ORDER, "order_id": f"{'o' * 100}-{number}", "items": lines} for number in range(MAX_ORDERS)]
+    async with started(database) as pod:
+        await pod.parts.prepare()
+        taken = await pod.post("/take", {"orders": orders})
+        assert taken.status == 200
+        assert database.disagreements() == {}
+        assert database.sql("SELECT status, count(*) FROM inventory.reservations GROUP BY 1") == [("taken", MAX_ORDERS)]
 
 
 @pytest.mark.usefixtures("aws")

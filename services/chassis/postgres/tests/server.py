@@ -40,7 +40,7 @@ def _command(program: str, *arguments: str) -> list[str]:
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         user, shown = f"{nobody.pw_uid},{nobody.pw_gid}", str(BINARIES.parent)
-    launcher = (sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), user, shown)
+    launcher = (sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), user, shown, "[]")
     return [*launcher, str(BINARIES / program), *arguments]
 
 

@@ -68,6 +68,16 @@ async def test_a_session_that_was_cut_is_made_anew(server: Server) -> None:
         assert dependencies.report()[NAME]["state"] == "ok"
 
 
+async def test_sessions_that_were_cut_while_idle_cost_no_try(server: Server) -> None:
+    told: list[str] = []
+    async with opened(server.port, on_retry=lambda: told.append("again")) as (pool, _):
+        await asyncio.gather(*(pool.ask("SELECT pg_sleep(0.05)") for _ in range(CONNECTIONS)))
+        cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'pool-test'"
+        await asyncio.to_thread(server.sql, cut)
+        assert await pool.ask("SELECT 1") == [(1,)]
+        assert told == []
+
+
 async def test_a_writer_that_has_become_a_reader_is_left(server: Server) -> None:
     """As after a failover: sessions to the old writer live on, and the name leads to the new one soon."""
 
@@ -120,6 +130,22 @@ async def test_a_database_that_is_not_there_is_waited_for_until_the_deadline() -
         with pytest.raises(StoreUnavailable):
             await pool.ask("SELECT 1")
         assert time.monotonic() - began < 10.0  # and not for as long as its patience would be
+
+
+async def test_a_database_that_is_back_is_found_by_who_asks() -> None:
+    with home() as folder:
+        away = Server.fresh(folder / "data")
+        async with opened(away.port) as (pool, _):
+            for _ in range(3):
+                deadline.start(0.3)
+                with pytest.raises(StoreUnavailable):
+                    await pool.ask("SELECT 1")
+            await asyncio.to_thread(away.start)
+            try:
+                deadline.start(20.0)
+                assert await pool.ask("SELECT 1") == [(1,)]
+            finally:
+                await asyncio.to_thread(away.stop)
 
 
 async def test_without_patience_nothing_is_asked_twice(server: Server) -> None:
