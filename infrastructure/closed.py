@@ -16,6 +16,7 @@ from infrastructure.embedded.host import reach
 ROOTS_OWN = frozenset({"guard", "zygote", "zygote-lambda"})
 """Kinds of root's processes on a platform that root started, beside the daemon: they give the others their users."""
 _ANSWER_S = 2.0
+_UNAUTHORIZED = 13
 _START = b"\0\3\0\0user\0rdsadmin\0database\0postgres\0\0"
 """PostgreSQL's start-up message (protocol 3.0), for the superuser: it needs no secret to be sent."""
 
@@ -29,6 +30,23 @@ def databases(platform: Platform) -> str | None:
     """Database endpoints that do not turn away somebody who calls himself the superuser."""
     message = (len(_START) + 4).to_bytes(4, "big") + _START
     return _let_in(platform, ("aurora_writer", "aurora_reader"), message, lambda answer: answer.startswith(b"E"))
+
+
+def documents(platform: Platform) -> str | None:
+    """Whether DocumentDB does anything for somebody who has not proven who he is."""
+    import pymongo
+    import pymongo.errors
+
+    if platform.target == "aws":
+        return None
+    parts = urlsplit(platform.endpoint("documentdb"))
+    stranger = pymongo.MongoClient[dict[str, object]](f"mongodb://{parts.hostname}:{parts.port}/?replicaSet=rs0")
+    try:
+        with stranger:
+            stranger.admin.command("listDatabases")
+    except pymongo.errors.OperationFailure as refused:
+        return None if refused.code == _UNAUTHORIZED else f"documentdb answers a stranger with {refused}"
+    return "documentdb let a stranger in"
 
 
 def processes(platform: Platform) -> str | None:

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from infrastructure import packages, stacks, templates
+from infrastructure import deployer, manifests, packages, prefix_lists, stacks, templates
 from infrastructure.artifacts import Uploads
 from infrastructure.connection import Clients, Connection
 from infrastructure.driver import Driver
 from infrastructure.embedded.pace import Pace
 from infrastructure.environment import Environment, Target
 from infrastructure.errors import EnvironmentFault, UsageError
+from infrastructure.kubernetes import Clusters, Kubernetes
 from infrastructure.login import DatabaseLogin, read_login
 from infrastructure.stacks import Talk
 from infrastructure.state import StateFolder, make_private
@@ -43,10 +44,15 @@ class Platform:
     _driver: Driver = field(repr=False)
     _connection: Connection = field(repr=False)
     _clients: Callable[[str], Any] = field(repr=False, compare=False)
+    _clusters: Callable[[str], Kubernetes] = field(repr=False, compare=False)
 
     def client(self, service: str) -> Any:
         """The boto3 client of `service`, built once; safe to call from any thread."""
         return self._clients(service)
+
+    def kubernetes(self) -> Kubernetes:
+        """The API of the platform's Kubernetes cluster; safe to call from any thread."""
+        return self._clusters(self.output("EksClusterName"))
 
     def endpoint(self, name: str) -> str:
         """URL of an endpoint (`alb`, `elasticache`) as reached from this machine; `UsageError` names the known ones."""
@@ -68,6 +74,12 @@ class Platform:
     def database_login(self) -> DatabaseLogin:
         """The login of the Aurora cluster's owner at this moment: a rotation changes it."""
         return read_login(self.client("secretsmanager"), self.output("AuroraSecretArn"))
+
+    def manifest_problems(self) -> tuple[str, ...]:
+        """What the cluster would refuse of the services' manifests, asked of it; it changes nothing."""
+        values = stacks.values(self.client("cloudformation"), self.environment.suffix)
+        wanted = manifests.render(values)
+        return manifests.check(self.kubernetes(), wanted) if wanted else ()
 
     def status(self) -> PlatformStatus:
         """Everything that runs, at this moment."""
@@ -124,16 +136,27 @@ def up(
     with _one_at_a_time(state_folder(environment), talk):
         connection = _opened(driver, detached=detached)
         clients = Clients(connection)
+        warming = manifests.warm() if manifests.files() else None
         with _warned_when_interrupted(environment, target, talk), _taken_down_on_failure(driver):
             deployment = stacks.deploy(
                 clients("cloudformation"),
                 environment=environment.suffix,
-                parameters={**environment.parameters(), "MetricPeriodSeconds": f"{driver.metric_period_s:g}"},
+                parameters={
+                    **environment.parameters(),
+                    **deployer.parameters(clients),
+                    **prefix_lists.parameters(clients("ec2"), connection.region),
+                    "MetricPeriodSeconds": f"{driver.metric_period_s:g}",
+                },
                 overrides=overrides or {},
                 supplier=Uploads(packages=made, s3=partial(clients, "s3"), talk=talk),
                 poll_s=driver.poll_s,
                 talk=talk,
             )
+            if warming is not None:
+                warming.join()
+                values = stacks.values(clients("cloudformation"), environment.suffix)
+                cluster = Clusters(clients, is_embedded=connection.is_embedded)(values["EksClusterName"])
+                manifests.deploy(cluster, manifests.render(values), values, driver.patience_s, talk)
             driver.settle(connection, deployment.outputs)
     _warn_of_root(target, talk)
     is_new = driver.is_new or deployment.is_new
@@ -209,6 +232,7 @@ def _platform(
         _driver=driver,
         _connection=connection,
         _clients=clients,
+        _clusters=Clusters(clients, is_embedded=connection.is_embedded),
     )
 
 

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from infrastructure import kubernetes
 from infrastructure.errors import EnvironmentFault
 
 _ISOLATED: dict[str, tuple[str | None, str | None, str | None, None]] = {
@@ -85,9 +86,15 @@ Source: https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 
 
 def fault_of(error: BaseException) -> EnvironmentFault | None:
-    """What an exception of botocore's says of the way to the cloud, with the next step; None for any other exception.
+    """What an exception says of the way to the cloud, with the next step; None for any other exception.
 
-    No answer (refused, timed out, cut off) and no credentials, or none that AWS takes, are the environment's fault.
+    Of botocore's, and of the Kubernetes client's.
+    """
+    return _of_botocore(error) or kubernetes.fault_of(error)
+
+
+def _of_botocore(error: BaseException) -> EnvironmentFault | None:
+    """No answer (refused, timed out, cut off) and no credentials, or none that AWS takes, are the environment's fault.
     What else the cloud did answer (`ClientError`) and what was asked wrongly are not.
     """
     if "botocore.exceptions" not in sys.modules:  # nothing of botocore's can have been raised

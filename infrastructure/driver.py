@@ -21,6 +21,11 @@ class Driver(Protocol):
         ...
 
     @property
+    def patience_s(self) -> float:
+        """How long services may take to turn healthy."""
+        ...
+
+    @property
     def is_new(self) -> bool:
         """Did `open` start the cloud itself, so that it has to end with whoever asked for it?"""
         ...

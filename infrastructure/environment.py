@@ -38,6 +38,11 @@ class Sizes(BaseModel):
     cache_node_type: Annotated[str, Field(pattern=r"^cache\.[a-z0-9]+\.[a-z0-9]+$")] = "cache.t4g.small"
     memory_node_type: Annotated[str, Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.t4g.small"
     aurora_instance_class: Annotated[str, Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.t4g.medium"
+    document_instance_class: Annotated[str, Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")] = "db.t4g.medium"
+    node_instance_type: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")] = "t3.medium"
+    """Of the cluster's nodes."""
+    node_count: Annotated[int, Field(ge=2, le=100)] = 2
+    node_count_max: _Count = 4
     loyalty_instance_type: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9]+$")] = "t3.small"
     loyalty_requests_per_instance: Annotated[int, Field(ge=1, le=10_000)] = 150
     """Requests a second, on average; beyond that another instance starts."""

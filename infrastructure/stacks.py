@@ -144,6 +144,15 @@ def outputs(client: Any, environment: str) -> Mapping[str, str]:
     return found
 
 
+def values(client: Any, environment: str) -> Mapping[str, str]:
+    """The parameters of all stacks as they were deployed with, and above them the outputs."""
+    found: dict[str, str] = {}
+    for module in MODULES:
+        stack = _describe(client, stack_name(environment, module)) or {}
+        found |= {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", ())}
+    return {**found, **outputs(client, environment)}
+
+
 def destroy(
     client: Any,
     environment: str,

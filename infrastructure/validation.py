@@ -19,8 +19,15 @@ from infrastructure.templates import MODULES
 from services.catalog import HttpService, http_services
 
 _ANSWER_S = 5
-_NOT_FOUND_BY_TAGS = frozenset({"AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::EIP", "AWS::IAM::Role"})
-"""Types that GetResources does not list, and one whose ARN has another id (an address) than CloudFormation.
+_COUNTS, _FEWEST = ("TaskCount", "InstanceCount"), 2
+"""Sizes of an environment that say how many targets a service has; pods are one in each zone at least."""
+_NOT_FOUND_BY_TAGS = frozenset(
+    {
+        *("AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::EIP", "AWS::IAM::Role"),
+        *("AWS::EKS::AccessEntry", "AWS::EKS::Addon", "AWS::EKS::Nodegroup"),
+    }
+)
+"""Types that GetResources does not list, and those whose ARN has another id than CloudFormation has.
 
 Source: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/supported-services.html
 """
@@ -37,13 +44,20 @@ class Check:
     def found(self, platform: Platform) -> str | None:
         """The problem, also where nobody answers, or the API refuses, since there is nothing to look at any more."""
         import psycopg
+        import pymongo.errors
         import redis
         import urllib3
         from botocore.exceptions import ClientError
 
         try:
             return self.problem(platform)
-        except (ClientError, psycopg.Error, redis.RedisError, urllib3.exceptions.HTTPError) as refusal:
+        except (
+            ClientError,
+            psycopg.Error,
+            pymongo.errors.PyMongoError,
+            redis.RedisError,
+            urllib3.exceptions.HTTPError,
+        ) as refusal:
             return f"{type(refusal).__name__}: {refusal}"
 
 
@@ -94,11 +108,12 @@ def _unhealthy(service: HttpService, platform: Platform) -> str | None:
     return None if status == 200 else f"{url} answers {status}"
 
 
-def _targets(platform: Platform) -> str | None:
-    arn = platform.output("OrderTargetGroupArn")
+def _targets(service: HttpService, platform: Platform) -> str | None:
+    arn = platform.output(service.key("TargetGroupArn"))
     described = platform.client("elbv2").describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
     healthy = sum(target["TargetHealth"]["State"] == "healthy" for target in described)
-    wanted = platform.environment.sizes.order_task_count
+    sizes = platform.environment.parameters()
+    wanted = int(next((sizes[key] for each in _COUNTS if (key := service.key(each)) in sizes), _FEWEST))
     return None if healthy >= wanted else f"{healthy} healthy targets of {len(described)}, at least {wanted} wanted"
 
 
@@ -141,6 +156,26 @@ def _database(platform: Platform) -> str | None:
     return None
 
 
+def _documents(platform: Platform) -> str | None:
+    """One primary, the rest replicas, all available; and they greet so, but on AWS lie in private subnets."""
+    import pymongo
+
+    name, wanted = platform.output("DocumentDbClusterIdentifier"), platform.output("DocumentDbInstanceIds").split(",")
+    cluster = platform.client("docdb").describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
+    members, status = cluster["DBClusterMembers"], cluster["Status"]
+    writers = sum(member["IsClusterWriter"] for member in members)
+    if (status, writers, len(members)) != ("available", 1, len(wanted)):
+        return f"the cluster is {status} with {writers} primaries among {len(members)} members"
+    if platform.target == "aws":
+        return None
+    url = platform.endpoint("documentdb")
+    with pymongo.MongoClient[dict[str, object]](url, serverSelectionTimeoutMS=_ANSWER_S * 1000) as client:
+        greeting = client.admin.command("hello")
+        client.admin.command("listDatabases")
+    hosts = len(greeting["hosts"])
+    return None if greeting["isWritablePrimary"] and hosts == len(wanted) else f"the set greets with {hosts} members"
+
+
 def _warehouse(platform: Platform) -> str | None:
     """The cluster is available, and answers a statement through the Data API."""
     name = platform.output("WarehouseClusterIdentifier")
@@ -154,6 +189,23 @@ def _warehouse(platform: Platform) -> str | None:
     return (
         None if ended["Status"] == "FINISHED" else f"SELECT 1 is {ended['Status']}: {ended.get('Error', 'no reason')}"
     )
+
+
+def _nodes(platform: Platform) -> str | None:
+    """The node group is active, has the nodes that it is to have, and they are ready."""
+    name, group = platform.output("EksClusterName"), platform.output("EksNodegroupName")
+    found = platform.client("eks").describe_nodegroup(clusterName=name, nodegroupName=group)["nodegroup"]
+    nodes = platform.kubernetes().core.list_node(label_selector=f"eks.amazonaws.com/nodegroup={group}").items
+    ready = sum(each.type == "Ready" and each.status == "True" for node in nodes for each in node.status.conditions)
+    wanted = found["scalingConfig"]["desiredSize"]
+    if found["status"] == "ACTIVE" and ready >= wanted:
+        return None
+    told = "".join(f"; {each['message']}" for each in found["health"]["issues"])
+    return f"node group {group} is {found['status']} with {ready} ready nodes of {wanted}{told}"
+
+
+def _manifests(platform: Platform) -> str | None:
+    return "; ".join(platform.manifest_problems()) or None
 
 
 def _source(platform: Platform) -> str | None:
@@ -175,12 +227,19 @@ CHECKS: tuple[Check, ...] = (
     *(Check(module=each, name="stack is complete", problem=partial(_incomplete, each)) for each in MODULES),
     *(Check(module=each, name="resources exist and are tagged", problem=partial(_untagged, each)) for each in MODULES),
     Check(module="databases", name="database answers in its roles", problem=_database),
+    Check(module="databases", name="documents answer in their roles", problem=_documents),
     Check(module="databases", name="warehouse answers", problem=_warehouse),
     Check(module="databases", name="nobody gets in without a password", problem=closed.databases),
+    Check(module="databases", name="nobody reads documents without a password", problem=closed.documents),
     Check(module="caching", name="cache answers", problem=_cache),
     Check(module="caching", name="nobody gets in without a password", problem=closed.caches),
     Check(module="compute", name="nothing runs as root that need not", problem=closed.processes),
-    Check(module="loadbalancing", name="every target is healthy", problem=_targets),
+    *(
+        Check(module="loadbalancing", name=f"{service.name}'s targets are healthy", problem=partial(_targets, service))
+        for service in http_services()
+    ),
+    Check(module="compute", name="nodes are ready", problem=_nodes),
+    Check(module="compute", name="manifests fit the cluster's schemas", problem=_manifests),
     *(
         Check(module="compute", name=f"{service.name} answers", problem=partial(_unhealthy, service))
         for service in http_services()

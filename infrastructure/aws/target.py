@@ -10,12 +10,15 @@ from infrastructure import artifacts, stacks
 from infrastructure.connection import Clients, Connection
 from infrastructure.environment import Environment
 from infrastructure.errors import EnvironmentFault
+from infrastructure.kubernetes import NAMESPACE, Kubernetes
 from infrastructure.status import PlatformStatus, ProcessStatus
 from services.catalog import containers
 
 IMAGE_TAG = "latest"
 MEMORYDB_PORT = 6379
 """The one of `caching.yaml`: an output is text, and the cluster's own port is a number."""
+_ZONE, _SERVICE = "topology.kubernetes.io/zone", "app.kubernetes.io/name"
+"""Labels of nodes and pods."""
 _TASKS_DESCRIBED = 100
 """At a time. Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html"""
 
@@ -57,6 +60,10 @@ class AwsTarget:
         return 5.0
 
     @property
+    def patience_s(self) -> float:
+        return 900.0
+
+    @property
     def is_new(self) -> bool:
         """AWS itself is never started; whether the platform was new, its stacks tell."""
         return False
@@ -88,11 +95,12 @@ class AwsTarget:
             "aurora_writer": _aurora(outputs, "AuroraWriterEndpoint"),
             "aurora_reader": _aurora(outputs, "AuroraReaderEndpoint"),
             "elasticache": f"rediss://{outputs['CacheEndpoint']}:{outputs['CachePort']}/0",
+            "documentdb": f"mongodb://{outputs['DocumentDbEndpoint']}:{outputs['DocumentDbPort']}/?replicaSet=rs0&tls=true",
             "memorydb": f"rediss://{outputs['MemoryEndpoint']}:{MEMORYDB_PORT}/0",
         }
 
     def status(self, connection: Connection, outputs: Mapping[str, str]) -> PlatformStatus:
-        """The tasks of the cluster. They have no pid and port of their own to show; times are ECS's."""
+        """The tasks and the pods. They have no pid and port of their own to show; times are ECS's."""
         ecs = self._client("ecs")
         cluster = outputs["ClusterName"]
         arns = [arn for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster) for arn in page["taskArns"]]
@@ -110,8 +118,14 @@ class AwsTarget:
             pid=None,
             started_at=min((task["createdAt"].timestamp() for task in tasks), default=time.time()),
             endpoints=self.endpoints(outputs),
-            processes=tuple(_process(task) for task in tasks),
+            processes=(*map(_process, tasks), *self._pods(outputs["EksClusterName"])),
         )
+
+    def _pods(self, cluster: str) -> list[ProcessStatus]:
+        core = Kubernetes(self._client, cluster, is_embedded=False).core
+        zones = {node.metadata.name: (node.metadata.labels or {}).get(_ZONE) for node in core.list_node().items}
+        pods = core.list_namespaced_pod(NAMESPACE).items
+        return [_pod(each, zones.get(each.spec.node_name)) for each in pods]
 
     def evidence(self) -> tuple[str, ...]:
         """CloudFormation's own reasons are in the message already."""
@@ -178,4 +192,17 @@ def _process(task: Mapping[str, Any]) -> ProcessStatus:
         port=None,
         az=task.get("availabilityZone"),
         state=str(task["lastStatus"]).lower(),
+    )
+
+
+def _pod(pod: Any, zone: str | None) -> ProcessStatus:
+    return ProcessStatus(
+        id=pod.metadata.name,
+        kind="pod",
+        service=(pod.metadata.labels or {}).get(_SERVICE),
+        resource=f"{pod.metadata.namespace}/{pod.metadata.name}",
+        pid=None,
+        port=None,
+        az=zone,
+        state="stopping" if pod.metadata.deletion_timestamp else str(pod.status.phase).lower(),
     )

@@ -5,12 +5,12 @@ import sys
 
 import click
 
-_PASSWORD = re.compile(r"(?<=//):[^@/]*@")
+_PASSWORD = re.compile(r"(?<=//)([^:@/]*):[^@/]*@")
 
 
 def without_password(url: str) -> str:
     """`url` as it may be shown: `cafe env` tells the password."""
-    return _PASSWORD.sub(":***@", url)
+    return _PASSWORD.sub(r"\1:***@", url)
 
 
 def report(text: str) -> None:

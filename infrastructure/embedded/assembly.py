@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from infrastructure.embedded.daemon import Options
     from infrastructure.embedded.gateway.control_plane import ControlPlane
     from infrastructure.embedded.gateway.pages import Page
+    from infrastructure.embedded.gateway.routing import Owns, Router
     from infrastructure.embedded.host.supervisor import Supervisor
     from infrastructure.embedded.moto.records import Backends
 
@@ -49,6 +50,7 @@ class EmbeddedCloud:
         self._control_plane: ControlPlane | None = None
         self._metrics: Metrics | None = None
         self._pages: dict[str, Page] = {}
+        self._owners: dict[str, Owns] = {}
         self._measuring: asyncio.Task[None] | None = None
 
     async def open(self) -> str:
@@ -77,7 +79,7 @@ class EmbeddedCloud:
         self._control_plane = ControlPlane(
             region=self._options.region,
             keyring=self._keyring,
-            router=Router(PROVIDERS),
+            router=self._routed(Router(PROVIDERS)),
             operations=backends.operations,
             interceptors=registry.chain(backends),
             pages={**status.pages, **self._pages, metadata.PAGE: metadata.page(backends.ecs)},
@@ -87,6 +89,11 @@ class EmbeddedCloud:
             self._metrics.register(Collector(self._control_plane.calls).tick)
         await self._control_plane.serve(endpoint.port)
         return endpoint
+
+    def _routed(self, router: "Router") -> "Router":
+        for name, owns in self._owners.items():
+            router.own(name, owns)
+        return router
 
     async def close(self) -> None:
         """Services first, while what they depend on still answers; then the way to them, then the APIs."""
@@ -121,6 +128,7 @@ class EmbeddedCloud:
             wake=reconciler.wake,
             url=url,
             pages=self._pages,
+            owners=self._owners,
         )
         reconciler.adopt([pkgutil.resolve_name(api.controller)(context) for api in PROVIDERS if api.controller])
         backends.operations.changed = reconciler.notify

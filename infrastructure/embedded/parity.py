@@ -57,7 +57,7 @@ class Parity:
 def table() -> tuple[Parity, ...]:
     """All APIs, by name."""
     imports.prepare(account=ACCOUNT, region=REGION)
-    return tuple(sorted((_of(api) for api in PROVIDERS), key=lambda parity: parity.api.name))
+    return tuple(sorted((_of(api) for api in PROVIDERS), key=lambda parity: parity.api.key))
 
 
 def operations(api: Api) -> frozenset[str]:
@@ -134,7 +134,7 @@ def _lags() -> Iterator[str]:
 
 def _apis() -> Iterator[str]:
     for parity in table():
-        yield f"## {parity.api.name}\n"
+        yield f"## {parity.api.key}\n"
         if parity.api.note:
             yield f"{parity.api.note}\n"
         if parity.effects:

@@ -48,6 +48,10 @@ class EmbeddedTarget:
         return 0.05
 
     @property
+    def patience_s(self) -> float:
+        return SETTLE_S + 4 * self._pace_or_fast.task_start_s
+
+    @property
     def is_new(self) -> bool:
         return self._is_new
 
@@ -73,7 +77,7 @@ class EmbeddedTarget:
 
     def settle(self, connection: Connection, outputs: Mapping[str, str]) -> None:
         del connection, outputs
-        patience = SETTLE_S + 4 * self._pace_or_fast.task_start_s
+        patience = self.patience_s
         status, body = self._get(f"/_cafe/ready?timeout_s={patience:g}", timeout_s=patience + _ANSWER_S)
         if status != http.client.OK:
             raise EnvironmentFault(

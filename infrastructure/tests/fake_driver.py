@@ -29,6 +29,10 @@ class FakeDriver:
         return 0.0
 
     @property
+    def patience_s(self) -> float:
+        return 1.0
+
+    @property
     def is_new(self) -> bool:
         return self._is_new
 

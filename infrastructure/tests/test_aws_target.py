@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -10,6 +11,7 @@ import pytest
 from moto import mock_aws
 
 from infrastructure import environment
+from infrastructure.aws import target as targets
 from infrastructure.aws.target import AwsTarget
 from infrastructure.connection import Connection
 from infrastructure.environment import Environment
@@ -25,6 +27,8 @@ OUTPUTS = {
     "AuroraWriterEndpoint": "cafe.cluster-1.us-east-1.rds.amazonaws.com",
     "CacheEndpoint": "cache.example",
     "CachePort": "6379",
+    "DocumentDbEndpoint": "cafe-menu.cluster-1.us-east-1.docdb.amazonaws.com",
+    "DocumentDbPort": "27017",
     "MemoryEndpoint": "memory.example",
 }
 
@@ -83,6 +87,20 @@ def test_an_account_that_is_listed_is_taken() -> None:
     assert (connection.region, connection.endpoint_url) == ("us-east-1", None)
 
 
+class Pods:
+    """A cluster with one node and one pod, as the official client tells of them."""
+
+    def list_node(self) -> Any:
+        labels = {"topology.kubernetes.io/zone": "us-east-1a"}
+        return SimpleNamespace(items=[SimpleNamespace(metadata=SimpleNamespace(name="node", labels=labels))])
+
+    def list_namespaced_pod(self, namespace: str) -> Any:
+        labels = {"app.kubernetes.io/name": "menu"}
+        meta = SimpleNamespace(name="menu-1", namespace=namespace, labels=labels, deletion_timestamp=None)
+        spec, status = SimpleNamespace(node_name="node"), SimpleNamespace(phase="Running")
+        return SimpleNamespace(items=[SimpleNamespace(metadata=meta, spec=spec, status=status)])
+
+
 class ManyTasks:
     """ECS with 250 tasks; AWS describes 100 at a time and refuses more."""
 
@@ -104,12 +122,17 @@ class ManyTasks:
 def test_the_status_shows_more_tasks_than_one_call_describes(monkeypatch: pytest.MonkeyPatch) -> None:
     target = AwsTarget(staging(MOTO_ACCOUNT))
     monkeypatch.setattr(target, "_client", {"ecs": ManyTasks()}.__getitem__)
-    outputs = {**OUTPUTS, "ClusterName": "cafe", "ClusterArn": "arn:cafe"}
+    monkeypatch.setattr(targets, "Kubernetes", lambda *_given, **_more: SimpleNamespace(core=Pods()))
+    outputs = {**OUTPUTS, "ClusterName": "cafe", "ClusterArn": "arn:cafe", "EksClusterName": "cafe"}
     shown = target.status(Connection(region="us-east-1"), outputs).processes
-    assert ManyTasks.arns == tuple(process.resource for process in shown)
+    assert ManyTasks.arns == tuple(process.resource for process in shown if process.kind == "ecs-task")
+    [pod] = [process for process in shown if process.kind == "pod"]
+    assert (pod.service, pod.resource, pod.az, pod.state) == ("menu", "cafe/menu-1", "us-east-1a", "running")
 
 
 def test_the_databases_endpoints_are_what_psql_takes() -> None:
     found = AwsTarget(staging(MOTO_ACCOUNT)).endpoints(OUTPUTS)
     assert found["aurora_writer"] == "postgresql://cafe.cluster-1.us-east-1.rds.amazonaws.com:5432/cafe"
     assert found["aurora_reader"] == "postgresql://cafe.cluster-ro-1.us-east-1.rds.amazonaws.com:5432/cafe"
+    documents = "mongodb://cafe-menu.cluster-1.us-east-1.docdb.amazonaws.com:27017/?replicaSet=rs0&tls=true"
+    assert found["documentdb"] == documents

@@ -17,7 +17,7 @@ import click
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from infrastructure import cli, cloud, stacks
+from infrastructure import cli, cloud, deployer, manifests, prefix_lists, stacks
 from infrastructure.cli import app, doctor
 from infrastructure.errors import EnvironmentFault, ExitCode
 from infrastructure.login import DatabaseLogin
@@ -36,6 +36,9 @@ def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeDriver:
     deployment = Deployment(outputs=OUTPUTS, changes={"networking": "unchanged"})
     monkeypatch.setattr(stacks, "deploy", lambda *_arguments, **_more: deployment)
     monkeypatch.setattr(stacks, "outputs", lambda *_arguments: OUTPUTS)
+    monkeypatch.setattr(prefix_lists, "parameters", lambda *_arguments: {})
+    monkeypatch.setattr(deployer, "parameters", lambda *_arguments: {})
+    monkeypatch.setattr(manifests, "files", tuple)
     monkeypatch.setattr(cloud, "read_login", lambda _client, _arn: DatabaseLogin(username="cafe", password="s3cret"))
     return fake
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure import cloud, environment, packages, stacks, templates
+from infrastructure import cloud, deployer, environment, manifests, packages, prefix_lists, stacks, templates
 from infrastructure.connection import Connection
 from infrastructure.driver import Driver
 from infrastructure.embedded.host import reach
@@ -15,16 +15,22 @@ from infrastructure.embedded.pace import FAST
 from infrastructure.environment import Target
 from infrastructure.errors import EnvironmentFault, UsageError
 from infrastructure.login import DatabaseLogin
+from infrastructure.manifests import Manifest
 from infrastructure.stacks import Deployment, Supplier
 from infrastructure.tests.fake_driver import FakeDriver
 
 DEV = environment.load("dev")
+DEPLOYER = {"DeployerArn": "arn:aws:iam::123456789012:user/operator"}
+ADDRESSES = {"LatticePrefixListId": "pl-0123abcd"}
 OUTPUTS = {"AlbArn": "arn:alb", "AuroraSecretArn": "arn:secret"}
 
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CLOUDCAFE_HOME", str(tmp_path))
+    monkeypatch.setattr(prefix_lists, "parameters", lambda _client, _region: ADDRESSES)
+    monkeypatch.setattr(deployer, "parameters", lambda _clients: DEPLOYER)
+    monkeypatch.setattr(manifests, "files", tuple)
 
 
 @pytest.fixture
@@ -54,12 +60,33 @@ def test_a_platform_comes_up_with_the_sizes_of_its_environment(
     driven_by(monkeypatch, driver)
     platform = cloud.up(DEV, "embedded", FAST, detached=False, overrides={"OrderResilience": "off"})
     assert driver.calls == ["open attached", "settle"]
-    assert asked == [{**DEV.parameters(), "MetricPeriodSeconds": "1", "OrderResilience": "off"}]
+    assert asked == [
+        {**DEV.parameters(), **DEPLOYER, **ADDRESSES, "MetricPeriodSeconds": "1", "OrderResilience": "off"}
+    ]
     assert (platform.is_new, platform.output("AlbArn"), platform.endpoint("alb")) == (
         True,
         "arn:alb",
         "http://127.0.0.1:1",
     )
+
+
+@pytest.mark.usefixtures("asked")
+def test_manifests_are_applied_when_the_stacks_are_there_and_before_it_settles(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = FakeDriver()
+    driven_by(monkeypatch, driver)
+    wanted = (Manifest(file="menu/k8s/it.yaml", document={}),)
+    monkeypatch.setattr(manifests, "files", lambda: (Path("it.yaml"),))
+    monkeypatch.setattr(stacks, "values", lambda _client, _environment: {"EksClusterName": "cafe-dev"})
+    monkeypatch.setattr(manifests, "render", lambda _values: wanted)
+    monkeypatch.setattr(cloud, "Clusters", lambda _clients, **_more: lambda name: name)
+
+    def deploy(cluster: object, given: object, *_more: object) -> None:
+        assert given == wanted
+        driver.calls.append(f"apply to {cluster}")
+
+    monkeypatch.setattr(manifests, "deploy", deploy)
+    cloud.up(DEV, "embedded", FAST, detached=True)
+    assert driver.calls == ["open detached", "apply to cafe-dev", "settle"]
 
 
 def test_a_platform_whose_packages_cannot_be_made_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,14 @@ AnalyticsSecurityGroupId AnalyticsTargetGroupArn AnalyticsTargetGroupFullName Nl
 AnalyticsAutoScalingGroupName StreamLeaseTableName
 StreamLeaseTableArn WarehouseSecurityGroupId WarehouseClusterIdentifier WarehouseDatabaseName WarehouseSecretArn
 WarehouseRoleArn
+InventoryTargetGroupArn InventoryTargetGroupFullName MenuTargetGroupArn MenuTargetGroupFullName
+EksClusterName EksNamespace EksNodegroupName EksSecurityGroupId
+InventoryImage MenuImage
+DocumentDbClusterIdentifier DocumentDbEndpoint DocumentDbInstanceIds DocumentDbPort DocumentDbReaderEndpoint
+DocumentDbSecretArn DocumentSecurityGroupId
+ServiceNetworkArn InternalLoadBalancerSecurityGroupId InternalAlbArn InternalAlbFullName
+InventoryInternalTargetGroupArn InventoryLatticeTargetGroupId InventoryLatticeServiceId InventoryServiceUrl
+MenuInternalTargetGroupArn MenuLatticeTargetGroupId MenuLatticeServiceId MenuServiceUrl
 """.split()  # noqa: SIM905 - a list of names reads better than thirty quoted strings
 )
 """What the layers above ask for by name."""
@@ -87,7 +95,8 @@ def test_the_outputs_are_those_the_layers_above_ask_for() -> None:
 
 def test_every_parameter_has_a_value_from_somewhere() -> None:
     uploads = Uploads(packages=(PACKAGE,), s3=lambda: None, talk=lambda _line: None)
-    given = {*environment.load("dev").parameters(), "MetricPeriodSeconds"} | uploads.parameters
+    given = {*environment.load("dev").parameters(), "DeployerArn", "MetricPeriodSeconds"} | uploads.parameters
+    given.add("LatticePrefixListId")
     for template in templates.read_all():
         needed = {name for name, default in template.parameters.items() if default is None}
         assert needed <= given, f"{template.module} waits for {needed - given}"
@@ -113,7 +122,8 @@ def test_every_resource_is_tagged_with_project_environment_and_module(module: st
     for name, resource in document(module)["Resources"].items():
         if resource["Type"] in UNTAGGABLE:
             continue
-        tags = {tag["Key"]: tag["Value"] for tag in resource["Properties"].get("Tags", [])}
+        given = resource["Properties"].get("Tags", [])  # a mapping, in newer types
+        tags = given if isinstance(given, dict) else {tag["Key"]: tag["Value"] for tag in given}
         wanted = {"Project": "cloudcafe", "Environment": "EnvironmentName", "Module": module}
         assert wanted.items() <= tags.items(), name
 

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from infrastructure import cloud, environment, validation
 from infrastructure.cloud import Platform
 from infrastructure.connection import Connection
+from infrastructure.kubernetes import Clusters
 from infrastructure.templates import MODULES
 from infrastructure.tests.fake_driver import FakeDriver
 from infrastructure.validation import Check
@@ -51,6 +52,7 @@ class FakeClients:
 def platform(
     *resources: Resource, found: dict[str, dict[str, str]] | None = None, status: str = "CREATE_COMPLETE"
 ) -> Platform:
+    clients = FakeClients(resources, found or {}, status)
     return Platform(
         environment=DEV,
         target="embedded",
@@ -60,7 +62,8 @@ def platform(
         is_new=False,
         _driver=FakeDriver(),
         _connection=Connection(region="us-east-1"),
-        _clients=FakeClients(resources, found or {}, status),
+        _clients=clients,
+        _clusters=Clusters(clients, is_embedded=True),
     )
 
 

@@ -4,14 +4,16 @@ from plugins.bench.batch import BatchAgainstJava, BatchMemory, BatchRate, BatchR
 from plugins.bench.books import Books100kOrders
 from plugins.bench.captured import CapturedRuns, OrdersCapturedRate, PaymentQueueAge
 from plugins.bench.cold_start import PlatformColdStart
+from plugins.bench.drain import NodeDrain
 from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
 from plugins.bench.function_cold_start import ColdStart
 from plugins.bench.instance_recovery import InstanceRecovery
+from plugins.bench.inventory import InventoryReserveLatency, InventoryReserves, ReserveRuns
 from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
+from plugins.bench.menu import MenuCachedReads
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
-from plugins.bench.pods.drain import DrainRuns, NodeDrain, NodeDrainFailures
 from plugins.bench.pods.records import PodEventTime, PodListTime, PodRecordsMemory, RecordRuns
 from plugins.bench.pods.recovery import PodRecovery
 from plugins.bench.pods.rolling_restart import RestartFailures, RestartFailuresWithoutHook
@@ -25,8 +27,8 @@ from plugins.bench.warm_invoke import WarmInvokeOverhead
 
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
-_DRAINS = DrainRuns()
 _RECORDS = RecordRuns()
+_RESERVES = ReserveRuns()
 _STORMS = StormRuns()
 
 FIGURES: tuple[Figure, ...] = (
@@ -40,14 +42,13 @@ FIGURES: tuple[Figure, ...] = (
     PodRecovery(),
     RestartFailures(),
     RestartFailuresWithoutHook(),
-    NodeDrain(_DRAINS),
-    NodeDrainFailures(_DRAINS),
     PodListTime(_RECORDS),
     PodEventTime(_RECORDS),
     PodRecordsMemory(_RECORDS),
     RuleChangeEffect(),
     StopTaskRecovery(),
     InstanceRecovery(),
+    NodeDrain(),
     SqsSend1000Deep(),
     KinesisPut(),
     WarmInvokeOverhead(),
@@ -55,6 +56,9 @@ FIGURES: tuple[Figure, ...] = (
     FailoverWriteGap(),
     OrdersAcknowledgedRate(),
     OrderLatency(),
+    InventoryReserves(_RESERVES),
+    InventoryReserveLatency(_RESERVES),
+    MenuCachedReads(),
     OrdersCapturedRate(_CAPTURED),
     PaymentQueueAge(_CAPTURED),
     RevenueLag(),

@@ -11,7 +11,7 @@ import click
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
 from plugins.bench.open_writer import Database, OpenWriter, write_gap
-from plugins.chaos.aurora import describe, unsettled
+from plugins.chaos.targets.aurora import describe, unsettled
 
 _FAILOVERS = 60
 _EVERY_KILL = 10

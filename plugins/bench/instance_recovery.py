@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
-from plugins.chaos import ecs, workers, zones
+from plugins.chaos.targets import ecs, workers, zones
 from services.catalog import services_on
 
 _SERVICE = services_on("ec2")[0]

@@ -14,7 +14,7 @@ from plugins.bench.offered import all_answered
 from plugins.books.captures import CaptureTimeline, read_captures
 from plugins.books.revenue import read_arrivals, read_revenue
 from plugins.books.settling import settle
-from plugins.chaos import workers, zones
+from plugins.chaos.targets import workers, zones
 from plugins.load.capacity import offer
 from plugins.load.result import Window
 from services.catalog import Service, services_on

@@ -28,6 +28,7 @@ from plugins.books.queues import WAY_OUT
 from plugins.books.report import OUTCOMES, BooksReport, Discrepancy
 from plugins.books.rules import Case, wrongs
 from plugins.books.sequence import out_of_order
+from plugins.books.stock import HOLD_GRACE_S, came_back_twice, gone_for_nobody, levels_apart
 
 _IN_PROGRESS = (408, 409)
 """4xx answers that leave it open whether another try of the same key was executed."""
@@ -57,6 +58,11 @@ class Trial:
     def customers(self) -> frozenset[str]:
         """Whoever ordered in `attempts`."""
         return frozenset(attempt.customer_id for attempt in self.attempts)
+
+    @cached_property
+    def stores(self) -> frozenset[str]:
+        """Wherever was ordered in `attempts`."""
+        return frozenset(attempt.store_id for attempt in self.attempts)
 
     def is_concerned(self, order_id: str | None) -> bool:
         """Is it one of ours, or nobody's? Orders of others, which are stored, are theirs to judge."""
@@ -183,6 +189,26 @@ def _points_by_the_rule(trial: Trial) -> Iterator[Discrepancy]:
             yield _found(None, "points account apart", what)
 
 
+def _stock_of_nobody(trial: Trial) -> Iterator[Discrepancy]:
+    """Pieces that are gone for an order that does not exist, or that came back more often than they went."""
+    index = trial.index
+    for order_id, entries in index.stock.items():
+        if order_id not in index.orders and gone_for_nobody(entries):
+            yield _found(order_id, "stock taken, not ordered", "taken, and no row in the orders table")
+        if came_back_twice(entries) and trial.is_concerned(order_id):
+            yield _found(order_id, "stock given back twice", "more pieces came back than were taken")
+    for hold in trial.books.holds:
+        if hold.left_s < -HOLD_GRACE_S and trial.is_concerned(hold.order_id):
+            yield _found(hold.order_id, "hold never ended", f"it was over {-hold.left_s:.0f} s ago")
+
+
+def _stock_by_the_entries(trial: Trial) -> Iterator[Discrepancy]:
+    books = trial.books
+    for level, what in levels_apart(books.levels, books.stock, books.holds):
+        if trial.exclusive or level.store_id in trial.stores:
+            yield _found(None, "stock apart", f"{level.item_id} at {level.store_id}: {what}")
+
+
 def _in_sequence(trial: Trial) -> Iterator[Discrepancy]:
     """Captured in the order in which each customer placed them, by the payments table and by the ledger."""
     books = (("payments", trial.books.payments), ("captures", trial.books.captures))
@@ -228,6 +254,8 @@ _QUESTIONS: tuple[Callable[[Trial], Iterator[Discrepancy]], ...] = (
     _shared_authorizations,
     _gained_without_order,
     _points_by_the_rule,
+    _stock_of_nobody,
+    _stock_by_the_entries,
     _in_sequence,
     _orphaned_letters,
     _ordered_by_nobody,
@@ -258,6 +286,7 @@ def _counts(books: Books, attempts: Iterable[Attempt]) -> dict[str, int]:
         "ledger": len(books.captures),
         "points": sum(entry.order_id is not None for entry in books.points),
         "revenue": len(books.revenue),
+        "stock": len({entry.order_id for entry in books.stock if entry.kind == "take"}),
         "events": len(books.events),
         "dead letters": len(books.dead_letters),
     }

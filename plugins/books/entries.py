@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+StockKind = Literal["take", "release"]
 EventType = Literal["order_accepted", "order_paid"]
 
 
@@ -104,6 +105,38 @@ class PointsAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StockEntry:
+    """A row of inventory's ledger that an order brought about: so many pieces came (or, below 0, went)."""
+
+    order_id: str
+    kind: StockKind
+    store_id: str
+    item_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockLevel:
+    """Pieces of an item in a store, to sell and promised. `opening` is what it began with and what was delivered."""
+
+    store_id: str
+    item_id: str
+    available: int
+    reserved: int
+    opening: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockHold:
+    """Pieces promised to an order, for `left_s` more seconds; below 0 that is over."""
+
+    order_id: str
+    store_id: str
+    items: tuple[tuple[str, int], ...]
+    left_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderEvent:
     """A record of the order stream. Only `order_paid` has an authorization."""
 
@@ -147,6 +180,9 @@ class Books:
     points: tuple[PointsEntry, ...] = ()
     accounts: tuple[PointsAccount, ...] = ()
     revenue: tuple[RevenueRow, ...] = ()
+    stock: tuple[StockEntry, ...] = ()
+    levels: tuple[StockLevel, ...] = ()
+    holds: tuple[StockHold, ...] = ()
     events: tuple[OrderEvent, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
     waiting: int = 0

@@ -21,6 +21,8 @@ from plugins.books.entries import (
     PointsAccount,
     PointsEntry,
     RevenueRow,
+    StockEntry,
+    StockLevel,
 )
 from plugins.books.history import Attempt
 from plugins.books.rules import RECEIVABLE, SALES
@@ -30,6 +32,7 @@ STARTED = 1_000_000.0
 """When the first order was due, in Unix seconds."""
 
 APART_S, ANSWERED_S, CAPTURED_S = 0.1, 0.03, 0.25
+SEED = 100_000
 _ITEMS = ("latte-tall", "mocha-grande", "bagel-piece", "muffin-piece")
 
 
@@ -78,6 +81,7 @@ def books_of(attempts: Sequence[Attempt], *, declined: Collection[str] = ()) -> 
     """Books in which each of these exists, settled and in the order given; those whose id is in `declined` are."""
     paid = [one for one in attempts if order_id(one) not in declined]
     points = accrued(paid)
+    stock = tuple(entry for one in attempts for entry in taken(one))
     return Books(
         orders=tuple(order_row(one, "declined" if order_id(one) in declined else "paid") for one in attempts),
         payments=tuple(declined_row(one) if order_id(one) in declined else captured_row(one) for one in attempts),
@@ -86,6 +90,8 @@ def books_of(attempts: Sequence[Attempt], *, declined: Collection[str] = ()) -> 
         points=points,
         accounts=accounts(points),
         revenue=tuple(sale(one) for one in paid),
+        stock=stock,
+        levels=levels(stock),
         events=(
             *(event("order_accepted", one) for one in attempts),
             *(event("order_paid", one) for one in paid),
@@ -182,6 +188,25 @@ def accounts(points: Iterable[PointsEntry]) -> tuple[PointsAccount, ...]:
 def sale(of: Attempt) -> RevenueRow:
     """Its row in the warehouse."""
     return RevenueRow(order_id=order_id(of), customer_id=of.customer_id, store_id=of.store_id, amount_cents=_cents(of))
+
+
+def taken(of: Attempt) -> tuple[StockEntry, ...]:
+    """What it took from its store."""
+    return tuple(
+        StockEntry(order_id=order_id(of), kind="take", store_id=of.store_id, item_id=item, quantity=-quantity)
+        for item, quantity in of.items
+    )
+
+
+def levels(stock: Iterable[StockEntry]) -> tuple[StockLevel, ...]:
+    """What there is where these entries are all that ever happened."""
+    left: Counter[tuple[str, str]] = Counter()
+    for entry in stock:
+        left[entry.store_id, entry.item_id] += entry.quantity
+    return tuple(
+        StockLevel(store_id=store, item_id=item, available=SEED + moved, reserved=0, opening=SEED)
+        for (store, item), moved in left.items()
+    )
 
 
 def event(kind: EventType, of: Attempt) -> OrderEvent:

@@ -15,6 +15,8 @@ from plugins.books.entries import (
     PaymentRow,
     PointsEntry,
     RevenueRow,
+    StockEntry,
+    StockHold,
 )
 
 
@@ -27,7 +29,10 @@ Entry = TypeVar("Entry", bound=_OfOrder)
 By = Mapping[str, Sequence[Entry]]
 """The entries of each order id; an order without any is absent."""
 
-BOOK_NAMES = ("orders", "outbox", "payments", "captures", "entries", "points", "revenue", "accepted", "paid", "dead")
+BOOK_NAMES = (
+    "orders", "stock", "holds", "outbox", "payments", "captures", "entries", "points", "revenue", "accepted", "paid",
+    "dead",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,8 @@ class Index:
     entries: By[LedgerEntry]
     points: By[PointsEntry]
     revenue: By[RevenueRow]
+    stock: By[StockEntry]
+    holds: By[StockHold]
     accepted: By[OrderEvent]
     paid: By[OrderEvent]
     dead: By[DeadLetter]
@@ -57,6 +64,8 @@ class Index:
             entries=_by_order(books.entries),
             points=_by_order(entry for entry in books.points if entry.order_id is not None),
             revenue=_by_order(books.revenue),
+            stock=_by_order(books.stock),
+            holds=_by_order(books.holds),
             accepted=_by_order(event for event in books.events if event.type == "order_accepted"),
             paid=_by_order(event for event in books.events if event.type == "order_paid"),
             dead=_by_order(letter for letter in books.dead_letters if letter.order_id is not None),

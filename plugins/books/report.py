@@ -7,8 +7,8 @@ from plugins.slo import Verdict
 
 OUTCOMES = ("acknowledged", "refused", "unknown")
 """The counts that are of the run; all others are of the stores, which hold what every run ordered."""
-_LOST = ("order lost", "capture missing", "revenue missing")
-_DOUBLED = ("order doubled", "captured twice", "revenue twice")
+_LOST = ("order lost", "capture missing", "revenue missing", "stock missing")
+_DOUBLED = ("order doubled", "captured twice", "revenue twice", "stock taken twice")
 _DISCREPANCIES = 50
 """Discrepancies shown where there are no pages."""
 
@@ -85,12 +85,12 @@ class BooksReport:
 
     @property
     def lost(self) -> int:
-        """The recovery point objective in orders: acknowledged and gone, or captured and not in ledger or revenue."""
+        """The recovery point objective in orders: gone, not taken from stock, or captured and in no ledger."""
         return self._orders(_LOST)
 
     @property
     def doubled(self) -> int:
-        """Orders that were stored, captured or sold more than once."""
+        """Orders that were stored, captured, sold or taken from stock more than once."""
         return self._orders(_DOUBLED)
 
     def _orders(self, kinds: tuple[str, ...]) -> int:

@@ -6,6 +6,7 @@
     ledger entries   + and -, adding up to zero    none
     points           one entry, of that amount     none
     revenue          one row, of the same amount   none
+    stock            taken once, as ordered        taken once, as ordered
     order_paid       at least one                  none
     authorization    one, in all of them           none
 
@@ -25,9 +26,11 @@ from plugins.books.entries import (
     PaymentRow,
     PointsEntry,
     RevenueRow,
+    StockEntry,
 )
 from plugins.books.history import Attempt
 from plugins.books.index import Index
+from plugins.books.stock import taken_wrongly
 
 Wrong = tuple[str, str]
 """Kind, a short name to count by, and what is wrong in words."""
@@ -51,6 +54,7 @@ class Case(NamedTuple):
     entries: Sequence[LedgerEntry]
     points: Sequence[PointsEntry]
     revenue: Sequence[RevenueRow]
+    stock: Sequence[StockEntry]
     accepted: Sequence[OrderEvent]
     paid: Sequence[OrderEvent]
     dead: Sequence[DeadLetter]
@@ -72,6 +76,7 @@ class Case(NamedTuple):
             entries=index.entries.get(order_id, ()),
             points=index.points.get(order_id, ()),
             revenue=index.revenue.get(order_id, ()),
+            stock=index.stock.get(order_id, ()),
             accepted=index.accepted.get(order_id, ()),
             paid=index.paid.get(order_id, ()),
             dead=index.dead.get(order_id, ()),
@@ -222,6 +227,11 @@ def _revenue(case: Case, found: list[Wrong]) -> None:
             found.append(("revenue altered", what))
 
 
+def _stock(case: Case, found: list[Wrong]) -> None:
+    """What was ordered is gone from the store, once, whether it was paid for or not."""
+    found.extend(taken_wrongly(case.stock, case.attempt))
+
+
 def _announced_payment(case: Case, found: list[Wrong]) -> None:
     if case.is_captured and not case.paid:
         found.append(("paid event missing", "captured, and no order_paid in the order stream"))
@@ -264,6 +274,7 @@ def _same(kind: str, case: Case, entry: OrderRow | PaymentRow | OrderEvent, cent
 
 RULES: tuple[Rule, ...] = (
     _stored_as_ordered,
+    _stock,
     _relayed,
     _announced,
     _settled,

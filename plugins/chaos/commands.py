@@ -7,10 +7,10 @@ import click
 from infrastructure import cloud, environment
 from infrastructure.errors import CafeError, ExitCode
 from infrastructure.state import StateFolder
-from plugins.chaos import restore as undoing
-from plugins.chaos.journal import Entry
-from plugins.chaos.reach import reach
-from plugins.chaos.restore import Outcome, Restored
+from plugins.chaos.undo import restore as undoing
+from plugins.chaos.undo.journal import Entry
+from plugins.chaos.undo.reach import reach
+from plugins.chaos.undo.restore import Outcome, Restored
 
 
 @click.command()

@@ -17,11 +17,11 @@ from typing import Protocol
 
 from infrastructure.errors import EnvironmentFault
 from plugins.chaos.fault import Cloud, Fault
-from plugins.chaos.journal import Journal, Origin
 from plugins.chaos.pulse import Pulse
 from plugins.chaos.scenario import Scenario, Windows
 from plugins.chaos.stop import Observation, Stop, Tally
 from plugins.chaos.trace import Phase, Trace, Undo
+from plugins.chaos.undo.journal import Journal, Origin
 from plugins.telemetry.timeline import Span
 
 TICK_S = 0.5
@@ -182,7 +182,9 @@ class Experiment:
             return self._stopped(stop)
         if not bench.journal.mark("injecting"):
             return self._stopped(_LEASE_LOST)
+        began = bench.pulse.now()
         self.fault.inject(bench.cloud, plan)
+        self.trace.injection_s = bench.pulse.now() - began
         bench.journal.note("injected")
         return Way.DONE
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from infrastructure.cloud import Platform
 from plugins.chaos.fault import Fault
-from plugins.chaos.guard import Watchdog
 from plugins.chaos.scenario import Scenario, Windows
+from plugins.chaos.undo.guard import Watchdog
 from plugins.environment.lease import Held
 from plugins.reporting.progress import Progress
 

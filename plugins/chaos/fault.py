@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, Self
 
 from infrastructure.errors import EnvironmentFault
+from infrastructure.kubernetes import Kubernetes
 from infrastructure.login import DatabaseLogin
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
@@ -27,6 +28,7 @@ class Cloud(Protocol):
     def endpoint(self, name: str) -> str: ...  # URL of "alb", "elasticache" …
     def output(self, key: str) -> str: ...  # an output of the stacks
     def database_login(self) -> DatabaseLogin: ...
+    def kubernetes(self) -> Kubernetes: ...  # the API of the platform's cluster
 
 
 class EmptyTargetError(EnvironmentFault):
@@ -35,7 +37,10 @@ class EmptyTargetError(EnvironmentFault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One AWS call as IAM names it, `ecs:StopTask`, and the ARN it acts on (`*` where IAM knows no resource)."""
+    """One AWS call as IAM names it, `ecs:StopTask`, and the ARN it acts on (`*` where IAM knows no resource).
+
+    Or one of Kubernetes by its verb, `kubernetes:patch nodes`, and the object, which has its namespace before it.
+    """
 
     action: str
     resource: str = "*"

@@ -12,13 +12,13 @@ from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault, UsageError
 from plugins.chaos.experiment_run import ExperimentRun
 from plugins.chaos.fault import Fault, Plan
-from plugins.chaos.guard import Watchdog
 from plugins.chaos.preview import preview
-from plugins.chaos.reach import reach
-from plugins.chaos.restore import check_clear, restore
 from plugins.chaos.runner import perform
 from plugins.chaos.sabotage import NoOp
 from plugins.chaos.scenario import Scenario
+from plugins.chaos.undo.guard import Watchdog
+from plugins.chaos.undo.reach import reach
+from plugins.chaos.undo.restore import check_clear, restore
 from plugins.environment.conclusion import conclude
 from plugins.environment.plugin import end
 from plugins.environment.settings import Settings

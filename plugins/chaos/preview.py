@@ -1,7 +1,7 @@
 """What an experiment would do, in words, without doing it: the answer to `--plan`."""
 
 from plugins.chaos.fault import Fault, Plan
-from plugins.chaos.policy import policy
+from plugins.chaos.policy import cluster_role, policy
 from plugins.chaos.scenario import Scenario, Windows
 from plugins.load.preview import BOOKS
 from plugins.slo import Slo
@@ -29,7 +29,14 @@ def preview(scenario: Scenario, fault: Fault, plan: Plan | None, windows: Window
         ("time", f"{scenario.warm_up_s + windows.total_s:g} s: warm-up {scenario.warm_up_s:g}, {_phases(windows)}"),
     ]
     lines = [f"{scenario.id}: {scenario.title}", *(f"  {name:8} {text}" for name, text in rows), "  policy"]
-    return "\n".join((*lines, *(f"    {line}" for line in policy(fault, plan).splitlines())))
+    lines += _indented(policy(fault, plan))
+    if (role := cluster_role(fault, plan)) is not None:
+        lines += ["  cluster role", *_indented(role)]
+    return "\n".join(lines)
+
+
+def _indented(document: str) -> list[str]:
+    return [f"    {line}" for line in document.splitlines()]
 
 
 def _slos(scenario: Scenario) -> tuple[Slo, ...]:

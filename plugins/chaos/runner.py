@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plugins.books.queues import count_dead_letters
-from plugins.chaos import report
-from plugins.chaos.evidence import Evidence
 from plugins.chaos.experiment import Experiment
 from plugins.chaos.experiment_run import ExperimentRun
-from plugins.chaos.gathering import RawData, charts, collect, gather
-from plugins.chaos.journal import Journal
-from plugins.chaos.judge import judge
+from plugins.chaos.judgement import report
+from plugins.chaos.judgement.evidence import Evidence
+from plugins.chaos.judgement.gathering import RawData, charts, collect, gather
+from plugins.chaos.judgement.judge import judge
 from plugins.chaos.pulse import WallPulse, interruptible
 from plugins.chaos.trace import Trace
 from plugins.chaos.traffic import OrderTraffic
+from plugins.chaos.undo.journal import Journal
 from plugins.chaos.workbench import bench
 from plugins.reporting.folders import run_name
 from plugins.reporting.record import RunRecord

@@ -26,6 +26,9 @@ shortly before the load's end it may never be sent: it counts for nothing.
 UNCLEAN = "errors.unclean"
 """Errors in % of requests, but for those that were refused in one of the scenario's clean statuses."""
 
+INJECTION = "injection"
+"""How long the fault took to inject, in s: until a drained node was empty, say."""
+
 _EDGES_S = 2 / SLOTS_PER_S
 """What a window may lose to the resolution of its two edges."""
 
@@ -123,7 +126,7 @@ class Scenario:
     percentiles need samples (`plugins.slo.MIN_SAMPLES`), so rate x window must reach them. `clean_statuses` are the
     HTTP statuses a failing request may have during the fault; the indicator errors.unclean (%) counts the others.
     `baseline`, `during`, `recovered` are judged each on its own window, by the indicators of the load; `during` may
-    also use the names in `per_request`, `recovered` rto (s) and rpo (orders).
+    also use injection (s) and the names in `per_request`, `recovered` rto (s) and rpo (orders).
     `capture_recovery` says when payments are captured again; with it, captures are measured as well, each order in the
     window it was placed in: capture.p50, p95, p99, max (ms from placed to captured), capture.rate (captures/s), and in
     `recovered` capture.rto (s). `revenue_recovery` is the same of a sale's way into the warehouse: revenue.p50 and so
@@ -173,7 +176,7 @@ class Scenario:
                 )
         always = (*INDICATORS, UNCLEAN, *(name for stage in self.stages for name in stage.indicators))
         self.baseline.check_measured(always, self.id)
-        self.during.check_measured((*always, *(one.name for one in self.per_request)), self.id)
+        self.during.check_measured((*always, INJECTION, *(one.name for one in self.per_request)), self.id)
         again = ("rto", "rpo", *(f"{stage.name}.rto" for stage in self.stages))
         self.recovered.check_measured((*always, *again), self.id)
         self.recovery.good.check_measured(INDICATORS, self.id)

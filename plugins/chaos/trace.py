@@ -49,6 +49,8 @@ class Trace:
 
     spans: list[Span] = field(default_factory=list)
     plan: Plan | None = None
+    injection_s: float | None = None
+    """How long the fault took to inject, for what is not done with a call: a drain."""
     undo: Undo | None = None
     symptom: str | None = None
     symptom_at: float | None = None

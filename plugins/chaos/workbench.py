@@ -4,14 +4,14 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from plugins.chaos.cloudwatch import alarms
 from plugins.chaos.experiment import Bench, Load
 from plugins.chaos.experiment_run import ExperimentRun
-from plugins.chaos.journal import Journal, Origin
+from plugins.chaos.judgement.cloudwatch import alarms
 from plugins.chaos.pulse import Pulse
-from plugins.chaos.reach import reach
-from plugins.chaos.restore import check_clear, restore
 from plugins.chaos.trace import Phase
+from plugins.chaos.undo.journal import Journal, Origin
+from plugins.chaos.undo.reach import reach
+from plugins.chaos.undo.restore import check_clear, restore
 
 
 @contextmanager

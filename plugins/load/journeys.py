@@ -11,8 +11,13 @@ from plugins.books.history import Attempt, Outcome
 from plugins.load.basket import Basket
 from plugins.load.visit import Ending, Reply, Visit
 from plugins.slo import ClaimError
+from services.assortment import ITEMS
+from services.catalog import http_services
 
 ORDERS = "/api/orders"
+INVENTORY = "/api/inventory"
+MENU = "/api/menu/items"
+IN_PODS = tuple(service for service in http_services() if service.platform == "eks")
 
 
 class Journey(Protocol):
@@ -71,7 +76,52 @@ class BrowseBack:
         return Ending(error=None if is_right else reply.error or "wrong answer")
 
 
-JOURNEYS: tuple[Journey, ...] = (PlaceOrder(), BrowseBack())
+class ReadMenu:
+    """GET an item of the menu, any of those that the chain sells."""
+
+    name: ClassVar[str] = "menu"
+    method: ClassVar[str] = "GET"
+    path: ClassVar[str] = f"{MENU}/[id]"
+
+    def run(self, visit: Visit) -> Ending:
+        item_id = visit.draw.choice(ITEMS).item_id
+        reply = visit.ask(self.method, f"{MENU}/{item_id}", {"X-Correlation-Id": visit.key})
+        is_right = reply.status == 200 and reply.field("item_id") == item_id
+        return Ending(error=None if is_right else reply.error or "wrong answer")
+
+
+class LookUp:
+    """GET what one of the services in the cluster's pods shows everybody; which, the draw says."""
+
+    name: ClassVar[str] = "look-up"
+    method: ClassVar[str] = "GET"
+    path: ClassVar[str] = "[reading of a service in pods]"
+
+    def run(self, visit: Visit) -> Ending:
+        service = visit.draw.choice(IN_PODS)
+        path = f"{service.route}{service.reading.path}"
+        reply = visit.ask(self.method, path, {"X-Correlation-Id": visit.key})
+        is_right = reply.status == service.reading.status
+        return Ending(error=None if is_right else reply.error or "wrong answer")
+
+
+class Reserve:
+    """POST a basket to hold its stock, for the shortest while there is, under an order of its own."""
+
+    name: ClassVar[str] = "reserve"
+    method: ClassVar[str] = "POST"
+    path: ClassVar[str] = f"{INVENTORY}/reserve"
+
+    def run(self, visit: Visit) -> Ending:
+        basket = Basket.fill(visit.draw).request()
+        asked = {"order_id": visit.key, "store_id": basket["store_id"], "items": basket["items"], "hold_s": 1}
+        headers = {"Content-Type": "application/json", "X-Correlation-Id": visit.key}
+        reply = visit.ask(self.method, self.path, headers, json.dumps(asked).encode())
+        is_right = reply.status == 201 and reply.field("status") == "held"
+        return Ending(error=None if is_right else reply.error or "wrong answer")
+
+
+JOURNEYS: tuple[Journey, ...] = (PlaceOrder(), BrowseBack(), LookUp(), ReadMenu(), Reserve())
 
 
 def journey(name: str) -> Journey:

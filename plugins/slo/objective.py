@@ -21,7 +21,7 @@ UNITS: Mapping[str, str] = {
     **dict.fromkeys(("p50", "p90", "p95", "p99", "p999", "max", "mean", "slip"), "ms"),
     **dict.fromkeys(("errors", "unclean", "dropped", "cpu", "cold"), "%"),
     **dict.fromkeys(("throughput", "goodput", "offered", "rate"), "/s"),
-    **dict.fromkeys(("rto", "stop", "back"), "s"),
+    **dict.fromkeys(("rto", "stop", "back", "injection"), "s"),
     "rpo": "",
 }
 """What indicators are measured in, by the last part of their names: `capture.p99` is in ms as `p99` is."""

@@ -15,7 +15,7 @@ from services.chassis.environment import ConfigurationError
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.bus import Bus
 from services.chassis.redis.cache import connect
-from services.chassis.resilience.budget import RetryBudget
+from services.chassis.resilience.budget import RetryBudget, Timeouts
 from services.chassis.resilience.policy import Fragile, Resilience, Resilient
 from services.chassis.settings import ChassisSettings
 from services.chassis.web.health import Dependencies
@@ -50,10 +50,9 @@ class TaskParts:
         self.is_resilient = settings.cafe_resilience == "on"
         self._region = settings.aws_region
         self._identity = Identity()
+        self.budget = RetryBudget()
         self._resilience: Resilience = (
-            Resilient(budget=RetryBudget(), on_retry=lambda: self.metrics.count(RETRIES))
-            if self.is_resilient
-            else Fragile()
+            Resilient(budget=self.budget, on_retry=self.retried) if self.is_resilient else Fragile()
         )
         self._apis: list[AwsApi] = []
         self.metrics = MetricReports(
@@ -66,6 +65,15 @@ class TaskParts:
         self.metrics.gauge(REQUEST_RATE, self.traffic.rate())
         self.redis = connect(redis_url, self._resilience)
         self.bus = Bus(self.redis, redis_url)
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """Of all calls out."""
+        return self._resilience.timeouts
+
+    def retried(self) -> None:
+        """Something was asked once more, out of `budget`."""
+        self.metrics.count(RETRIES)
 
     def api(self, service: JsonApi, wire: type[Wire] = Wire, *, at_once: int = 64) -> AwsApi:
         """A client that `close` closes."""

@@ -1,9 +1,7 @@
 """The loyalty service's process: reads its settings, puts its parts together, serves until SIGTERM."""
 
-import asyncio
-import logging
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
@@ -17,7 +15,8 @@ from services.chassis.aws.objects import S3, Objects, RestWire
 from services.chassis.environment import ConfigurationError
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.parts import TaskParts, configured
-from services.chassis.postgres.login import read_login
+from services.chassis.postgres import pool
+from services.chassis.postgres.pool import prepared, writer_pool
 from services.chassis.settings import EXIT_CONFIGURATION, load
 from services.chassis.stress.coordination import Coordinator
 from services.chassis.stress.engine import Engine
@@ -26,19 +25,16 @@ from services.chassis.web import api, server
 from services.chassis.web.gateway import Gateway, Limits, Served
 from services.chassis.web.health import Dependencies
 from services.chassis.web.operators import Operators
-from services.loyalty import board, store
+from services.loyalty import board
 from services.loyalty.board import Board
 from services.loyalty.members import Members
 from services.loyalty.routes import ROUTE, add_routes
 from services.loyalty.settings import LoyaltySettings
-from services.loyalty.store import NO_PATIENCE, AuroraStore, Patience, StoreUnavailable
+from services.loyalty.store import AuroraStore
 from services.loyalty.tiers import TierAnalytics
 
 SERVICE: Final = catalog.http_service("loyalty")
 LATENCY: Final = "AccrualLatency"
-PREPARE_AGAIN_S: Final = 0.5
-
-_log = logging.getLogger(__name__)
 
 
 def serve() -> None:
@@ -59,15 +55,21 @@ class Parts(TaskParts):
 
     def __init__(self, settings: LoyaltySettings) -> None:
         dependencies = Dependencies(
-            "cloudwatch", "secretsmanager", "s3", "redshift-data", store.NAME, board.NAME, data_api.NAME
+            "cloudwatch", "secretsmanager", "s3", "redshift-data", pool.NAME, board.NAME, data_api.NAME
         )
         super().__init__(
             settings, namespace=SERVICE.namespace, redis_url=settings.cafe_memorydb_url, dependencies=dependencies
         )
         self.settings = settings
         self.secrets = self.api(SECRETS)
-        patience = Patience() if self.is_resilient else NO_PATIENCE
-        self.store = AuroraStore(settings.cafe_aurora_writer_url, self._login, self.dependencies, patience)
+        self.database = writer_pool(
+            self,
+            self.secrets,
+            url=settings.cafe_aurora_writer_url,
+            secret=settings.database_secret,
+            application=SERVICE.name,
+        )
+        self.store = AuroraStore(self.database)
         self.board = Board(self.redis, self.dependencies)
         warehouse = DataApi(self.api(REDSHIFT_DATA), settings.warehouse, self.dependencies)
         files = Objects(self.api(S3, RestWire), settings.members_bucket)
@@ -76,28 +78,15 @@ class Parts(TaskParts):
         )
         self.tiers = TierAnalytics(warehouse)
 
-    async def _login(self) -> Mapping[str, str]:
-        answer = await self.secrets.call("GetSecretValue", {"SecretId": self.settings.database_secret})
-        login = read_login(str(answer.get("SecretString", "")), self.settings.database_secret)
-        log.conceal(login.password)
-        return {"user": login.user, "password": login.password}
-
     async def prepare(self) -> None:
         """Make the tables as soon as there is a database, and begin the work that needs them."""
-        while True:
-            try:
-                await self.store.prepare()
-            except StoreUnavailable as error:
-                _log.warning("no tables yet", extra={"error": str(error)})
-                await asyncio.sleep(PREPARE_AGAIN_S)
-            else:
-                break
+        await prepared(self.store.prepare)
         self.background.start("members", self.members.keep())
         self.background.start("leaderboard", self.board.keep(self.store.leaders))
 
     async def close_stores(self) -> None:
         await self.tiers.close()
-        await self.store.close()
+        await self.database.close()
 
 
 def build(parts: Parts) -> Gateway:
@@ -134,7 +123,7 @@ def build(parts: Parts) -> Gateway:
 @asynccontextmanager
 async def _life(parts: Parts, stress: Coordinator, engine: Engine) -> AsyncIterator[None]:
     """What runs beside the requests, from the first to the last of them."""
-    await parts.store.start()
+    await parts.database.start()
     parts.background.start("tables", parts.prepare())
     parts.background.start("metrics", parts.metrics.run())
     parts.background.start("stress", stress.follow(engine))

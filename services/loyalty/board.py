@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, cast
 
 from redis.exceptions import RedisError
 
-from services.chassis.redis.cache import Breaker
+from services.chassis.postgres.pool import StoreUnavailable
+from services.chassis.resilience.breaker import Breaker
 from services.chassis.web.health import Dependencies
 from services.loyalty.domain import Account
-from services.loyalty.store import StoreUnavailable
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

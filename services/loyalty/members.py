@@ -17,8 +17,8 @@ from services.chassis.aws.data_api import WarehouseAway
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.objects import Files, forget
 from services.chassis.aws.warehouse import copying
+from services.chassis.postgres.pool import StoreUnavailable
 from services.loyalty.domain import tier_of
-from services.loyalty.store import StoreUnavailable
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection

@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.chassis.aws.data_api import WarehouseAway
+from services.chassis.postgres.pool import StoreUnavailable
 from services.chassis.web.api import json_response
 from services.chassis.web.problems import HttpProblem, unavailable
 from services.loyalty.domain import MAX_CENTS, MAX_POINTS, TIERS, Account
-from services.loyalty.store import EntryConflict, NoSuchAccount, NotEnoughPoints, Store, StoreUnavailable
+from services.loyalty.store import EntryConflict, NoSuchAccount, NotEnoughPoints, Store
 from services.loyalty.tiers import TierReport
 
 ROUTE: Final = "/loyalty"

@@ -6,23 +6,12 @@ so that whoever works through them finds the tier that each was reckoned by.
 Whatever is asked twice under the same id counts once, so a commit whose answer was lost may be asked again.
 """
 
-import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
-import psycopg
 from psycopg import AsyncConnection, sql
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from services.chassis.resilience import deadline
-from services.chassis.web.health import Dependencies
+from services.chassis.postgres.pool import WriterPool
 from services.loyalty.domain import Account, points_for
-
-NAME: Final = "aurora"
-CONNECTIONS: Final = 8
-_READ_ONLY: Final = "25006"
-"""The writer has become a reader: another connection leads to the new one."""
 
 _SCHEMA: Final = """
 CREATE SCHEMA IF NOT EXISTS loyalty;
@@ -52,28 +41,6 @@ CREATE INDEX IF NOT EXISTS accounts_by_earned ON loyalty.accounts (earned DESC, 
 _FIND: Final = "SELECT balance, earned FROM loyalty.accounts WHERE customer_id = %s"
 _SCHEMA_LOCK: Final = 7_310_745
 
-_log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-Work = Callable[["AsyncConnection[Any]"], Awaitable[T]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a connection is waited for, how long a statement may take, and how often one is asked."""
-
-    wait_s: float = 2.0
-    statement_s: float = 3.0
-    attempts: int = 4
-
-
-NO_PATIENCE: Final = Patience(wait_s=3600.0, statement_s=0.0, attempts=1)
-"""No time-out and no second try. Only to prove that the chaos suites notice."""
-
-
-class StoreUnavailable(Exception):
-    """The database did not answer in time."""
-
 
 class NoSuchAccount(Exception):
     """Nobody has opened it. The text is the customer's id."""
@@ -98,36 +65,10 @@ class Store(Protocol):
 
 
 class AuroraStore:
-    """`Store` over a pool of connections that finds the writer again when it has moved."""
+    """`Store` over a pool of connections to the writer. Every call may raise `StoreUnavailable`."""
 
-    def __init__(
-        self,
-        url: str,
-        login: Callable[[], Awaitable[Mapping[str, str]]],
-        dependencies: Dependencies,
-        patience: Patience = Patience(),
-    ) -> None:
-        self._dependencies = dependencies
-        self._login = login
-        self._patience = patience
-        self._pool = AsyncConnectionPool(
-            url,
-            kwargs=self._options,
-            min_size=1,
-            max_size=CONNECTIONS,
-            timeout=patience.wait_s,
-            open=False,
-            name="loyalty",
-        )
-
-    async def _options(self) -> dict[str, Any]:
-        """Asked for each connection: a password that was rotated is read anew."""
-        options = f"-c statement_timeout={self._patience.statement_s * 1000:.0f}"
-        return {**await self._login(), "connect_timeout": 2, "application_name": "loyalty", "options": options}
-
-    async def start(self) -> None:
-        """Begin to connect; does not wait for the database."""
-        await self._pool.open(wait=False)
+    def __init__(self, pool: WriterPool) -> None:
+        self.run = pool.run
 
     async def prepare(self) -> None:
         """Make the tables, once however many instances start at a time; `StoreUnavailable`."""
@@ -137,9 +78,6 @@ class AuroraStore:
             await connection.execute(sql.SQL(_SCHEMA))
 
         await self.run(make)
-
-    async def close(self) -> None:
-        await self._pool.close(timeout=1.0)
 
     async def open(self, customer_id: str) -> tuple[Account, bool]:
         """The customer's account, opened if it was not there."""
@@ -206,38 +144,6 @@ class AuroraStore:
             return [_account(row[0], row[1:]) for row in await rows.fetchall()]
 
         return await self.run(work)
-
-    async def run(self, work: Work[T]) -> T:
-        """`work` in a transaction of its own, again on another connection when that one was at fault.
-
-        `StoreUnavailable`, and whatever `work` raises.
-        """
-        patience = self._patience
-        for attempt in range(1, patience.attempts + 1):
-            try:
-                left_s = max(min(patience.wait_s, deadline.remaining()), 0.05)
-                async with self._pool.connection(timeout=left_s) as connection:
-                    result = await self._once(connection, work)
-            except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
-                self._dependencies.failed(NAME, type(error).__name__)
-                if attempt == patience.attempts or deadline.remaining() <= 0:
-                    raise StoreUnavailable(str(error)) from error
-                _log.warning("the database is asked again", extra={"error": str(error)})
-            else:
-                self._dependencies.succeeded(NAME)
-                return result
-        raise AssertionError("unreachable")
-
-    @staticmethod
-    async def _once(connection: "AsyncConnection[Any]", work: Work[T]) -> T:
-        try:
-            async with connection.transaction():
-                return await work(connection)
-        except psycopg.Error as error:
-            if error.sqlstate != _READ_ONLY:
-                raise
-            await connection.close()  # or the pool would give it to the next one
-            raise psycopg.OperationalError("the writer has become a reader") from error
 
 
 async def _row(connection: "AsyncConnection[Any]", customer_id: str, query: str) -> tuple[int, int]:

@@ -20,7 +20,6 @@ from services.chassis.web.gateway import Gateway, Limits, Served
 from services.chassis.web.operators import Operators
 from services.order.assembly import MODES, Mode, Parts
 from services.order.desk import LATENCY, REJECTED, OrderDesk
-from services.order.price_list import UnlimitedStock
 from services.order.routes import ROUTE, add_routes
 from services.order.settings import OrderSettings
 
@@ -60,10 +59,9 @@ def build(parts: Parts, mode: Mode) -> Gateway:
         lifespan=lambda _app: _life(parts, mode, stress, engine),
         dependencies=parts.dependencies,
         traffic=parts.traffic,
+        more=lambda: {"breakers": {name: breaker.state for name, breaker in parts.breakers.items()}},
     )
-    desk = OrderDesk(
-        prices=mode.prices, stock=UnlimitedStock(), book=mode.book, cache=parts.cache, metrics=parts.metrics
-    )
+    desk = OrderDesk(prices=mode.prices, stock=mode.stock, book=mode.book, cache=parts.cache, metrics=parts.metrics)
     operators = Operators(parts.secrets, settings.operator_token_secret)
     add_stress_routes(app, SERVICE.stress_path, SERVICE.stress, operators, stress)
     add_routes(app, desk)

@@ -5,12 +5,14 @@ task is notified of says only that there is something to read: another task may 
 customer, word of which is still under way. A row is due once a consistent read of its shard, begun after the row was
 committed, has shown it in its place; whatever was acknowledged before it was placed is then in the same page.
 
-    announced -> held ──(page of its shard)──> proven -> due -> taken by every channel -> done
+    announced -> held ──(page of its shard)──> proven -> due -> taken by every channel -> handed on -> done
                 └──(last page without it)──> gone: another relay handed it on
+
+What was handed on stays in the table until its stock is settled (settling.py), and holds up nobody meanwhile.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,6 +31,8 @@ class _Held:
     """Seen in the table, and so was everything older."""
     taken_by: set[int] = field(default_factory=set)
     """Channels that have it."""
+    is_handed_on: bool = False
+    """All of them have it."""
 
 
 class Backlog:
@@ -43,6 +47,11 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._held)
 
+    @property
+    def waiting(self) -> int:
+        """Rows held that are not handed on yet."""
+        return sum(not held.is_handed_on for held in self._held.values())
+
     def add(self, row: Row) -> None:
         """Hold a row somebody just committed."""
         if row.order_id in self._held or row.order_id in self._done:
@@ -56,7 +65,7 @@ class Backlog:
         """Trust nothing about `shard` until it was swept."""
         self._unread.add(shard)
         for held in self._held.values():
-            if held.row.shard == shard:
+            if held.row.shard == shard and not held.is_handed_on:
                 held.is_proven = False
 
     def known(self, shard: str) -> frozenset[str]:
@@ -91,8 +100,8 @@ class Backlog:
         """
         chosen: dict[str, Row] = {}
         for order_id in sorted(self._held):
-            row = self._held[order_id].row
-            if row.shard not in shards or not self._held[order_id].is_proven:
+            held, row = self._held[order_id], self._held[order_id].row
+            if row.shard not in shards or not held.is_proven or held.is_handed_on:
                 continue
             chosen.setdefault(row.customer_id, row)
             if len(chosen) == limit:
@@ -114,9 +123,16 @@ class Backlog:
         for order_id in order_ids:
             self._held[order_id].taken_by.add(channel)
 
-    def taken_by_all(self, rows: Iterable[Row], channels: int) -> tuple[Row, ...]:
-        """Those of `rows` that every one of `channels` has taken: they may be deleted."""
-        return tuple(row for row in rows if len(self._held[row.order_id].taken_by) == channels)
+    def handed_on(self, rows: Iterable[Row], channels: int) -> tuple[Row, ...]:
+        """Those of `rows` that every one of `channels` has taken: they are not due any more."""
+        through = tuple(row for row in rows if len(self._held[row.order_id].taken_by) == channels)
+        for row in through:
+            self._held[row.order_id].is_handed_on = True
+        return through
+
+    def are_handed_on(self, rows: Sequence[Row]) -> bool:
+        """There are some, and all of them were handed on."""
+        return bool(rows) and all((held := self._held.get(row.order_id)) and held.is_handed_on for row in rows)
 
     def done(self, rows: Iterable[Row]) -> None:
         """These are deleted from the table."""

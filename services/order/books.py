@@ -28,6 +28,9 @@ class OutboxBook:
             self._offer(Row.of(order))
         return placed
 
+    async def earlier(self, key: str, fingerprint: str) -> Placed | None:
+        return await self._orders.earlier(key, fingerprint)
+
     async def find(self, order_id: str) -> Order | None:
         return await self._orders.find(order_id)
 
@@ -53,17 +56,17 @@ class MemoryBook:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def place(self, order: Order, fingerprint: str) -> Placed:
-        key = order.idempotency_key
-        if key is not None and key in self._keys:
-            return Placed(order_id=self._keys[key], is_replay=True)
-        if key is not None:
-            self._keys[key] = order.order_id
+        if order.idempotency_key is not None:
+            self._keys[order.idempotency_key] = order.order_id
         self._later(self._write(order))
         self._unpublished.append(Row.of(order))
         if len(self._unpublished) >= FLUSH_AT:
             rows, self._unpublished = self._unpublished, []
             self._later(self._publish(rows))
         return Placed(order_id=order.order_id)
+
+    async def earlier(self, key: str, fingerprint: str) -> Placed | None:
+        return Placed(order_id=self._keys[key], is_replay=True) if key in self._keys else None
 
     async def find(self, order_id: str) -> Order | None:
         return await self._orders.find(order_id)

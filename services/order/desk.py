@@ -13,10 +13,11 @@ from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.cache import Cache, CacheUnavailable
 from services.chassis.web import correlation
 from services.chassis.web.problems import Complaint, HttpProblem, unavailable
-from services.order.domain import Draft, Order, violations
+from services.order.domain import Draft, Order, StockState, Violation, violations
 from services.order.identity import OrderIds
-from services.order.price_list import Prices, Stock, UnknownStore
-from services.order.prices import HITS, MISSES
+from services.order.price_list import Prices, PricesUnknown, UnknownStore
+from services.order.prices import FRESH_S, HITS, MISSES
+from services.order.stock import OutOfStock, Stock
 from services.order.store import KeyConflict, OrderBook, Placed
 from services.order.wire import fingerprint, view
 
@@ -26,6 +27,8 @@ LATENCY: Final = "OrderLatency"
 VIEW_TTL_S: Final = 10.0
 """How long a looked-up order is served from the cache: short, since payment changes its status."""
 RETRY_AFTER_S: Final = 1
+DOUBTED_S: Final = 2.0
+"""A list older than that refuses nobody: the price the customer saw may be newer."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,39 +55,67 @@ class OrderDesk:
         self._ids = OrderIds(clock=clock)
 
     async def place(self, draft: Draft, key: str | None) -> Placed:
-        """Take `draft`; under a `key` that was used before, the order of then."""
+        """Take `draft`; under a `key` that was used before, the order of then, whatever things cost by now."""
+        print_of = fingerprint(draft)
+        try:
+            earlier = None if key is None else await self._book.earlier(key, print_of)
+        except (KeyConflict, AwsError) as refusal:
+            raise self._refused(refusal) from refusal
+        if earlier is not None:
+            return earlier
         await self._check(draft)
+        order_id = self._ids.draw()
         order = Order(
-            order_id=self._ids.draw(),
+            order_id=order_id,
             draft=draft,
             status="accepted",
             placed_at=self._clock(),
             correlation_id=correlation.current(),
             idempotency_key=key,
+            stock=await self._reserve(order_id, draft),
         )
+        return await self._keep(order, print_of)
+
+    async def _reserve(self, order_id: str, draft: Draft) -> StockState:
         try:
-            placed = await self._book.place(order, fingerprint(draft))
-        except KeyConflict as conflict:
-            raise HttpProblem(409, "key-reused", f"the key {conflict} was used for another order") from conflict
-        except AwsError as error:
-            raise self._unavailable(error) from error
-        if not placed.is_replay:
+            return await self._stock.reserve(order_id, draft)
+        except OutOfStock as out:
+            raise HttpProblem(409, "out-of-stock", str(out)) from out
+
+    async def _keep(self, order: Order, print_of: str) -> Placed:
+        """Keep what was reserved, or give it back: but only where it is certain that the order is not kept.
+
+        Else it may be handed on, and its stock is taken then; where it was not, the hold expires.
+        """
+        try:
+            placed = await self._book.place(order, print_of)
+        except (KeyConflict, AwsError) as refusal:
+            if isinstance(refusal, KeyConflict) or not refusal.may_have_happened:
+                self._stock.give_back(order.order_id)
+            raise self._refused(refusal) from refusal
+        if placed.is_replay:  # two with one key, at the same moment
+            self._stock.give_back(order.order_id)
+        else:
             self._metrics.count(ACCEPTED)
         return placed
 
     async def _check(self, draft: Draft) -> None:
         try:
-            prices = await self._prices.at(draft.store_id)
+            broken = await self._violations(draft, FRESH_S) and await self._violations(draft, DOUBTED_S)
         except UnknownStore as unknown:
             complaint = Complaint(pointer="/store_id", detail="is not one of our stores")
             raise HttpProblem(
                 422, "invalid-order", f"no store is called {unknown}", complaints=[complaint]
             ) from unknown
-        complaints = [Complaint(pointer=v.pointer, detail=v.rule) for v in violations(draft, prices)]
-        if complaints:
+        except PricesUnknown as why:
+            _log.warning("nothing can be priced", extra={"error": str(why)})
+            raise unavailable("the menu does not answer", retry_after_s=RETRY_AFTER_S) from why
+        if broken:
+            complaints = [Complaint(pointer=v.pointer, detail=v.rule) for v in broken]
             raise HttpProblem(422, "invalid-order", "the order breaks the rules", complaints=complaints)
-        if missing := await self._stock.missing(draft.store_id, draft.lines):
-            raise HttpProblem(409, "out-of-stock", f"the store is out of {', '.join(missing)}")
+
+    async def _violations(self, draft: Draft, at_most_s: float) -> tuple[Violation, ...]:
+        return violations(draft, await self._prices.at(draft.store_id, at_most_s=at_most_s))
 
     async def find(self, order_id: str) -> bytes:
         """The order as JSON (`wire.OrderView`)."""
@@ -104,6 +135,11 @@ class OrderDesk:
         with contextlib.suppress(CacheUnavailable):
             await self._cache.put(f"order:view:{order_id}", shown, ttl_s=VIEW_TTL_S)
         return shown
+
+    def _refused(self, refusal: KeyConflict | AwsError) -> HttpProblem:
+        if isinstance(refusal, KeyConflict):
+            return HttpProblem(409, "key-reused", f"the key {refusal} was used for another order")
+        return self._unavailable(refusal)
 
     def _unavailable(self, error: AwsError) -> HttpProblem:
         """What the customer hears when the table does not answer: come back, with the same key if there was one."""

@@ -7,12 +7,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 MAX_LINES: Final = 50
 MAX_QUANTITY: Final = 100
 MAX_TOTAL_CENTS: Final = 100_000_000
 """A million: above the dearest order that the other limits allow, so that it refuses only nonsense."""
+
+StockState = Literal["held", "owed"]
+"""Whether inventory holds what an order needs, or has still to be asked for it."""
 
 _AMOUNT: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
@@ -45,6 +48,7 @@ class Order:
     placed_at: float
     correlation_id: str
     idempotency_key: str | None = None
+    stock: StockState = "held"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

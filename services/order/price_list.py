@@ -1,72 +1,58 @@
-"""Prices and stock, behind the interfaces that the menu and inventory services will answer for."""
+"""What things cost, as the order service knows it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from services import assortment
-from services.order.domain import OrderLine
+import orjson
 
 
 class UnknownStore(Exception):
     """There is no such store. The text is its id."""
 
 
+class PricesUnknown(Exception):
+    """Nobody says what things cost, and nobody has said it before. The text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceList:
+    """Cents per item id, as menu had them at `read_at` (Unix seconds). `etag` is menu's own mark of this version."""
+
+    prices: Mapping[str, int]
+    etag: str
+    read_at: float
+
+    def packed(self) -> bytes:
+        """As the cache keeps it."""
+        return orjson.dumps({"prices": self.prices, "etag": self.etag, "read_at": self.read_at})
+
+    @classmethod
+    def unpack(cls, cached: bytes | None) -> "PriceList | None":
+        """None for what is no price list: somebody else wrote it, and it must not cost the store an hour of orders."""
+        try:
+            fields = orjson.loads(cached or b"null")
+            prices, etag, read_at = fields["prices"], fields["etag"], float(fields["read_at"])
+        except (TypeError, KeyError, ValueError):
+            return None
+        is_list = isinstance(prices, dict) and prices and all(isinstance(cents, int) for cents in prices.values())
+        return cls(prices=prices, etag=etag, read_at=read_at) if is_list and isinstance(etag, str) else None
+
+
+class PriceSource(Protocol):
+    """Who says what things cost."""
+
+    async def read(self, known: PriceList | None = None) -> PriceList:
+        """The list as it is now; that of `known`, read again, when nothing has changed. `PeerAway`."""
+        ...
+
+
 class Prices(Protocol):
     """What things cost."""
 
-    async def at(self, store_id: str) -> Mapping[str, int]:
-        """Cents per item id on the menu of a store; `UnknownStore` when there is none."""
+    async def at(self, store_id: str, *, at_most_s: float) -> Mapping[str, int]:
+        """Cents per item id on the menu of a store, looked up no longer than `at_most_s` ago where that can be had.
+
+        `UnknownStore`, `PricesUnknown`.
+        """
         ...
-
-
-class Stock(Protocol):
-    """What a store can serve."""
-
-    async def missing(self, store_id: str, lines: tuple[OrderLine, ...]) -> tuple[str, ...]:
-        """The item ids that the store cannot serve in these quantities; empty when it can."""
-        ...
-
-
-class Product(BaseModel):
-    """One product of the menu document, checked: no store may price a typing error of head office."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9-]{1,40}$")
-    name: str = Field(min_length=1, max_length=80)
-    category: str
-    allergens: list[str]
-    sizes: dict[str, Annotated[int, Field(gt=0, le=100_000)]] = Field(min_length=1)
-
-
-class MenuDocument(BaseModel):
-    """The whole menu document."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    currency: str
-    season: str
-    item: list[Product] = Field(min_length=1)
-
-
-_STORES = frozenset(assortment.STORES)
-
-
-def price_list(store_id: str) -> dict[str, int]:
-    """The store's price list, worked out from the menu document anew: read, checked, spread over the sizes.
-
-    That takes milliseconds, as asking the menu service will; so it is done on a cache miss only.
-    """
-    if store_id not in _STORES:
-        raise UnknownStore(store_id)
-    document = MenuDocument.model_validate(assortment.document(assortment.MENU))
-    return {f"{product.id}-{size}": cents for product in document.item for size, cents in product.sizes.items()}
-
-
-class UnlimitedStock:
-    """Every store serves the whole menu until the inventory service keeps count."""
-
-    async def missing(self, store_id: str, lines: tuple[OrderLine, ...]) -> tuple[str, ...]:
-        return ()

@@ -1,14 +1,14 @@
 """Moves accepted orders from the outbox to the payments queue and the event stream: each at least once, in order.
 
     commit -> offer ──┐                      ┌─> queue  ─┐
-    bus    -> hear  ──┼─> backlog -> due ────┤           ├─> both have it -> delete from the table -> done
+    bus    -> hear  ──┼─> backlog -> due ────┤           ├─> both have it -> settling (settling.py) -> done
     sweep  -> page  ──┘        ^             └─> stream ─┘
                                └── whatever failed stays, and is tried again after a back-off
 
-A row leaves the table after both channels took it, so a crash at any point costs nothing but a repetition, which the
-queue's de-duplication and the consumers absorb. Nothing is polled: a commit wakes the relay, which reads the shards it
-was notified of, since only the table knows the order of things (see backlog.py). Now and then it reads all of its
-shards, for rows whose writer died before it could announce them.
+A row leaves the table after both channels took it and its stock is settled, so a crash at any point costs nothing but a
+repetition, which the queue's de-duplication and the consumers absorb. Nothing is polled: a commit wakes the relay,
+which reads the shards it was notified of, since only the table knows the order of things (see backlog.py). Now and then
+it reads all of its shards, for rows whose writer died before it could announce them.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from typing import Final, Protocol
 from services.chassis.aws.errors import AwsError
 from services.order.backlog import Backlog
 from services.order.channels import Channel
-from services.order.outbox import BATCH_DELETE, OutboxPage, Row, pack, unpack
+from services.order.outbox import OutboxPage, Row, chunks, pack, unpack
 
 LINGER_S: Final = 0.25
 """Under load, hand on so often and no oftener: batches of several rows cost a fraction of as many single ones."""
@@ -40,9 +40,7 @@ _log = logging.getLogger(__name__)
 class Outbox(Protocol):
     """The table."""
 
-    async def oldest(self, shard: str, limit: int) -> OutboxPage: ...
-
-    async def delete(self, rows: Sequence[Row]) -> set[str]: ...
+    async def oldest(self, partition: str, limit: int, *, after: str | None = None) -> OutboxPage: ...
 
 
 class ShardOwner(Protocol):
@@ -60,7 +58,9 @@ class RelayReport:
 
 
 class Relay:
-    """The relay of one task. `announce` passes a packed message of rows to the other tasks."""
+    """The relay of one task. `announce` passes a packed message of rows to the other tasks, `settle` gets those that
+    were handed on; `settled` is to be told when they have left the table.
+    """
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class Relay:
         channels: tuple[Channel, ...],
         owner: ShardOwner,
         announce: Callable[[bytes], Awaitable[object]],
+        settle: Callable[[Sequence[Row]], None],
         report: RelayReport,
         backlog: Backlog | None = None,
     ) -> None:
@@ -76,6 +77,7 @@ class Relay:
         self._channels = channels
         self._owner = owner
         self._announce = announce
+        self._settle = settle
         self._report = report
         self._backlog = backlog or Backlog()
         self._wake = asyncio.Event()
@@ -86,7 +88,7 @@ class Relay:
 
     @property
     def depth(self) -> int:
-        """Rows held and not yet handed on."""
+        """Rows held: not yet handed on, or not yet settled."""
         return len(self._backlog)
 
     def offer(self, row: Row) -> None:
@@ -99,6 +101,12 @@ class Relay:
         for row in unpack(message):
             if row.shard in self._owner.shards:
                 self.offer(row)
+
+    def settled(self, rows: Sequence[Row]) -> None:
+        """These have left the table."""
+        self._backlog.done(rows)
+        if self._is_stopping:
+            self._wake.set()
 
     def took_over(self, shards: frozenset[str]) -> None:
         """These shards are ours from now on: read what their last owner left."""
@@ -130,7 +138,7 @@ class Relay:
         except TimeoutError:
             return
         linger = self._handed_on_at + LINGER_S - asyncio.get_running_loop().time()
-        if linger > 0 and not self._is_stopping and len(self._backlog) < AT_ONCE:
+        if linger > 0 and not self._is_stopping and self._backlog.waiting < AT_ONCE:
             await asyncio.sleep(linger)
 
     async def step(self) -> None:
@@ -159,7 +167,7 @@ class Relay:
 
     async def _pass_on(self) -> None:
         rows = self._backlog.take_foreign(self._owner.shards)
-        for chunk in _chunks(rows, PAGE):
+        for chunk in chunks(rows, PAGE):
             await self._announce(pack(chunk))
 
     async def _sweep(self) -> None:
@@ -171,10 +179,18 @@ class Relay:
             shards = frozenset(self._backlog.unswept(shards))
         for shard in sorted(shards):
             known = self._backlog.known(shard)
-            self._backlog.swept(shard, await self._outbox.oldest(shard, PAGE), known)
+            self._backlog.swept(shard, await self._read(shard), known)
+
+    async def _read(self, shard: str) -> OutboxPage:
+        """The oldest rows of a shard, and the next ones while all of these only wait for their stock."""
+        page = newest = await self._outbox.oldest(shard, PAGE)
+        while not newest.is_last and self._backlog.are_handed_on(newest.rows):
+            newest = await self._outbox.oldest(shard, PAGE, after=newest.rows[-1].order_id)
+            page = OutboxPage(rows=page.rows + newest.rows, is_last=newest.is_last)
+        return page
 
     async def _hand_on(self, rows: tuple[Row, ...]) -> None:
-        """Both channels at the same time; what both have is deleted. Raises the first failure after all have ended."""
+        """Both channels at the same time; what both have is settled. Raises the first failure after all have ended."""
         outcomes = await asyncio.gather(
             *(
                 self._send(index, chunk)
@@ -183,30 +199,19 @@ class Relay:
             ),
             return_exceptions=True,
         )
-        await self._delete(self._backlog.taken_by_all(rows, len(self._channels)))
+        through = self._backlog.handed_on(rows, len(self._channels))
+        self._settle(through)
+        for row in through:
+            self._report.on_done(time.time() - row.at)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
 
     def _chunks_for(self, channel: int, rows: tuple[Row, ...]) -> list[tuple[Row, ...]]:
-        return _chunks(self._backlog.wanting(rows, channel), self._channels[channel].batch)
+        return chunks(self._backlog.wanting(rows, channel), self._channels[channel].batch)
 
     async def _send(self, channel: int, rows: tuple[Row, ...]) -> None:
         taken = await self._channels[channel].send(rows)
         self._backlog.taken(taken, channel)
         if len(taken) < len(rows):
             raise AwsError(operation="hand on", code="PartlyTaken", message=f"{len(taken)} of {len(rows)} rows taken")
-
-    async def _delete(self, rows: tuple[Row, ...]) -> None:
-        for chunk in _chunks(rows, BATCH_DELETE):
-            left = await self._outbox.delete(chunk)
-            gone = [row for row in chunk if row.order_id not in left]
-            self._backlog.done(gone)
-            for row in gone:
-                self._report.on_done(time.time() - row.at)
-            if left:
-                raise AwsError(operation="delete", code="PartlyTaken", message=f"{len(left)} rows are still there")
-
-
-def _chunks(rows: Sequence[Row], size: int) -> list[tuple[Row, ...]]:
-    return [tuple(rows[start : start + size]) for start in range(0, len(rows), size)]

@@ -41,6 +41,10 @@ class OrderBook(Protocol):
         """Keep `order` for good and see to it that the platform hears of it. `KeyConflict`, `AwsError`."""
         ...
 
+    async def earlier(self, key: str, fingerprint: str) -> Placed | None:
+        """What was placed under an idempotency key before, if anything. `KeyConflict`, `AwsError`."""
+        ...
+
     async def find(self, order_id: str) -> Order | None:
         """The order as it is now; None when there is none. `AwsError`."""
         ...
@@ -88,9 +92,11 @@ class OrderTable:
             raise error  # the key expired in this very moment; the caller tries again
         if earlier["order_id_of"]["S"] == order.order_id:
             return Placed(order_id=order.order_id)
-        if earlier["fingerprint"]["S"] != fingerprint:
-            raise KeyConflict(order.idempotency_key)
-        return Placed(order_id=str(earlier["order_id_of"]["S"]), is_replay=True)
+        return _replay(order.idempotency_key, earlier, fingerprint)
+
+    async def earlier(self, key: str, fingerprint: str) -> Placed | None:
+        earlier = await self._get(KEY_PREFIX + key)
+        return None if earlier is None else _replay(key, earlier, fingerprint)
 
     async def find(self, order_id: str) -> Order | None:
         item = await self._get(order_id)
@@ -102,6 +108,12 @@ class OrderTable:
         )
         item = answer.get("Item")
         return item if isinstance(item, dict) else None
+
+
+def _replay(key: str, earlier: Item, fingerprint: str) -> Placed:
+    if earlier["fingerprint"]["S"] != fingerprint:
+        raise KeyConflict(key)
+    return Placed(order_id=str(earlier["order_id_of"]["S"]), is_replay=True)
 
 
 def order_item(order: Order) -> Json:
@@ -121,6 +133,7 @@ def order_item(order: Order) -> Json:
         "status": {"S": order.status},
         "created_at": {"N": repr(order.placed_at)},
         "correlation_id": {"S": order.correlation_id},
+        "stock": {"S": order.stock},
     }
     if order.idempotency_key is not None:
         item["idempotency_key"] = {"S": order.idempotency_key}
@@ -152,6 +165,7 @@ def read_order_item(item: Item) -> Order:
         placed_at=float(str(item["created_at"]["N"])),
         correlation_id=_text(item, "correlation_id"),
         idempotency_key=str(key["S"]) if key else None,
+        stock="owed" if item.get("stock") == {"S": "owed"} else "held",
     )
 
 

@@ -6,6 +6,7 @@ from suites.chaos.analytics_worker_loss import ANALYTICS_WORKER_LOSS
 from suites.chaos.az_outage import AZ_OUTAGE
 from suites.chaos.dynamodb_throttle import DYNAMODB_THROTTLE
 from suites.chaos.ecs_task_kill import ECS_TASK_KILL
+from suites.chaos.eks_node_drain import EKS_NODE_DRAIN
 from suites.chaos.elasticache_flush import ELASTICACHE_FLUSH
 from suites.chaos.lambda_concurrency_exhaustion import LAMBDA_CONCURRENCY_EXHAUSTION
 from suites.chaos.rds_failover import RDS_FAILOVER
@@ -18,6 +19,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     DYNAMODB_THROTTLE,
     ELASTICACHE_FLUSH,
     ECS_TASK_KILL,
+    EKS_NODE_DRAIN,
     LAMBDA_CONCURRENCY_EXHAUSTION,
     ANALYTICS_WORKER_LOSS,
     SECURITY_GROUP_LOCKDOWN,

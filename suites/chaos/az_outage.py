@@ -10,7 +10,7 @@ AZ_OUTAGE = Scenario(
     id="02-az-outage",
     title="AZ outage",
     hypothesis="When a zone goes, with tasks, instances and the writer, the other one serves on; no order is lost.",
-    fault=AzOutage(tasks=http_service("order"), instances=services_on("ec2")),
+    fault=AzOutage(tasks=http_service("order"), instances=services_on("ec2"), pods=services_on("eks")),
     rate=33.0,
     warm_up_s=4.0,
     baseline=Slo.of("in two zones", "p95 <= 250 ms", "capture.p95 <= 1000 ms", "errors <= 0 %", "dropped <= 0 %"),

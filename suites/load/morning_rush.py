@@ -4,7 +4,7 @@ A normal locustfile: `locust -f suites/load/morning_rush.py`, with the web UI, o
 """
 
 from plugins.load.arrivals import Constant, Ramp, Stage, Stages
-from plugins.load.journeys import BrowseBack, PlaceOrder
+from plugins.load.journeys import BrowseBack, PlaceOrder, ReadMenu
 from plugins.load.scenario import LoadScenario
 from plugins.slo import Slo
 
@@ -40,7 +40,8 @@ SCENARIO = LoadScenario(
     quick=morning(opening_s=2.5, rush_s=6.0, settling_s=2.5, peak_per_s=60.0),
     full=morning(opening_s=60.0, rush_s=180.0, settling_s=60.0, peak_per_s=60.0),
     slos={OPENING: RAMP, RUSH: PEAK, SETTLING: RAMP},
-    mix=((PlaceOrder.name, 0.8), (BrowseBack.name, 0.2)),
+    # Of ten who come seven order, two ask for an order they placed, and one reads the menu and goes.
+    mix=((PlaceOrder.name, 0.7), (BrowseBack.name, 0.2), (ReadMenu.name, 0.1)),
 )
 
 # Locust loads this file as a top-level module; pytest imports it as part of the suites, and stays free of gevent.

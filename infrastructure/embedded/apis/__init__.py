@@ -8,6 +8,7 @@ from infrastructure.embedded.apis import (
     autoscaling,
     cloudformation,
     cloudwatch,
+    docdb,
     dynamodb,
     ec2,
     ecr,
@@ -28,6 +29,7 @@ from infrastructure.embedded.apis import (
     sqs,
     sts,
     tagging,
+    vpc_lattice,
 )
 
 PROVIDERS = (
@@ -45,10 +47,12 @@ PROVIDERS = (
     elasticache.API,
     memorydb.API,
     rds.API,
+    docdb.API,
     redshift.API,
     redshift_data.API,
     secretsmanager.API,
     elbv2.API,
+    vpc_lattice.API,
     autoscaling.API,
     ecs.API,
     eks.API,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # controllers are built from these; at run time only the asse
     from infrastructure.embedded.control.metrics import Metrics
     from infrastructure.embedded.engines.warehouse.warehouse import Warehouse
     from infrastructure.embedded.gateway.pages import Page
+    from infrastructure.embedded.gateway.routing import Owns
     from infrastructure.embedded.moto.records import Backends
     from infrastructure.embedded.network.edges import Network
     from infrastructure.embedded.network.envoy.model import Endpoint
@@ -26,6 +27,8 @@ class Couplings:
 
     instance_endpoint: Callable[[str], "Endpoint | None"] = lambda _instance: None
     """EC2's, for load balancers: where what an instance serves is reached; None while it does not run."""
+    balancer_endpoint: Callable[[str, int], "Endpoint | None"] = lambda _balancer, _port: None
+    """Load balancing's, for VPC Lattice: where the listener of a load balancer (its ARN) at a port is reached."""
     lifecycle_state: Callable[[str], str | None] = lambda _instance: None
     """Auto Scaling's, for an instance's metadata: the state its group wants it in; None outside of groups."""
     set_master_password: Callable[[str, str], Awaitable[None]] | None = None
@@ -60,3 +63,5 @@ class Context:
     pages: "dict[str, Page]" = field(default_factory=dict)
     """Pages of the control plane that a controller answers, by name; it adds them when it is made."""
     couplings: Couplings = field(default_factory=Couplings)
+    owners: "dict[str, Owns]" = field(default_factory=dict)
+    """By an API that shares its signing name with another what tells its calls; the API's controller adds it."""

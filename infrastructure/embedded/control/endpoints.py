@@ -38,6 +38,8 @@ class Entrance:
     known_as: str = ""
     url: str = "{host}:{port}"
     stale_s: float = 0.0
+    is_announced: bool = False
+    """Whether its servers are told by which edge a client comes."""
     place: Place = NOWHERE
     """Its servers' security groups, and the port that their rules are about: the engine's own."""
 
@@ -91,7 +93,9 @@ class Entrances:
         own = {entrance.known_as: entrance for entrance in reversed(entrances)}
         for name in self._known:
             entrance, network = own.get(name), self._context.network
-            network.set_upstream(name, seen[entrance.name] if entrance else (), entrance.place if entrance else None)
+            servers, is_announced = (seen[entrance.name], entrance.is_announced) if entrance else ((), False)
+            place = entrance.place if entrance else None
+            network.set_upstream(name, servers, place, is_announced=is_announced)
             if entrance is not None:
                 url = entrance.url.format(host=entrance.host, port=entrance.port, password=network.password(name))
                 network.expose(name.replace("-", "_"), url)

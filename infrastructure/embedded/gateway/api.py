@@ -111,6 +111,11 @@ class Api:
     def model_name(self) -> str:
         return self.model or self.name
 
+    @property
+    def key(self) -> str:
+        """What this cloud knows it by: as it is signed, but for one that shares that with another (DocumentDB)."""
+        return self.model_name if self.engines else self.name
+
     def is_read(self, operation: str) -> bool:
         return operation in _READS_TOO or operation.startswith(_READS)
 

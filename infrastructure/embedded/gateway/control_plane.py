@@ -61,7 +61,7 @@ class ControlPlane:
         self._count = 0
         own = {name: page for each in interceptors for name, page in getattr(each, "pages", {}).items()}
         self._pages = Pages({**own, **pages})
-        self._chains = {api.name: _chained(api, interceptors, self._last) for api in router.apis}
+        self._chains = {api.key: _chained(api, interceptors, self._last) for api in router.apis}
         self._server = HttpServer(self._answer, limit_of=self._limit_of)
 
     async def serve(self, port: int) -> None:
@@ -81,7 +81,8 @@ class ControlPlane:
 
     async def handle(self, call: Call) -> Answer:
         """The answer to `call` by way of all interceptors, whoever made it; also for calls made inside the daemon."""
-        api, method = call.api, self._operations.find(call.service, call.action)
+        api = call.api
+        method = self._operations.find(api.key, call.action) if api is not None else None
         if api is None or call.operation is None or not (method or api.allows(call.action)):
             return not_provided(call)
         if call.region != self._region and not api.is_global:
@@ -93,9 +94,9 @@ class ControlPlane:
         except Refused as refused:
             return direct.failed(call, refused)
         self._count += 1
-        answer = await self._chains[api.name](valid)
+        answer = await self._chains[api.key](valid)
         if answer.is_success and call.is_mutation:
-            self._on_mutation(call.service, call.action)
+            self._on_mutation(api.key, call.action)
         return answer
 
     def _progressed(self) -> None:
@@ -128,7 +129,7 @@ class ControlPlane:
 
     async def _last(self, call: Call) -> Answer:
         """Who keeps the API's records answers."""
-        method = self._operations.find(call.service, call.action)
+        method = self._operations.find(call.api.key, call.action) if call.api is not None else None
         try:
             return await _own(method, call) if method is not None else answers.of_moto(call)
         except Exception as failure:  # noqa: BLE001  # whatever it is must become an answer of the service's protocol
@@ -150,6 +151,6 @@ def _chained(api: Api, interceptors: Sequence[Interceptor], last: Handler) -> Ha
     """The interceptors that see calls of `api`, each with the next one to hand them on to."""
     handler = last
     for interceptor in reversed(interceptors):
-        if getattr(interceptor, "service", api.name) == api.name:
+        if getattr(interceptor, "service", api.key) == api.key:
             handler = partial(interceptor, handle=handler)
     return handler

@@ -108,7 +108,7 @@ def _problems(wanted: Mapping[str, object]) -> list[str]:
     problems += [
         f"{name} is a text, not {wanted[name]!r}" for name in texts if not isinstance(wanted.get(name, ""), str)
     ]
-    services = [ANY, *sorted(api.name for api in PROVIDERS)]
+    services = [ANY, *sorted({api.name for api in PROVIDERS})]
     if wanted.get("service") not in services:
         problems.append(f"service {wanted.get('service')!r} is not one of {', '.join(services)}")
     code = wanted.get("code", "Code")

@@ -79,7 +79,7 @@ def current() -> "Operations":
 
 
 class Operations:
-    """Who answers what of `apis`, by signing name. `moto` is asked where nothing is bound."""
+    """Who answers what of `apis`, by their keys. `moto` is asked where nothing is bound."""
 
     def __init__(self, apis: Mapping[str, Api], moto: Moto) -> None:
         self._apis = apis
@@ -91,13 +91,13 @@ class Operations:
         """Hears of each mutating call from inside the daemon; the assembly sets it."""
 
     def bind(self, service: str, *parts: object) -> None:
-        """Answer `service` (a signing name) by the operations of `parts` from now on; the latest one bound wins."""
+        """Answer `service` (an API's key) by the operations of `parts` from now on; the latest one bound wins."""
         for part in parts:
             for mark, attribute in _marked(type(part)):
                 self._bound[service, mark.name] = getattr(part, attribute)
 
     def api(self, service: str) -> Api | None:
-        """The API that is signed as `service`, or None."""
+        """The API of that key, or None."""
         return self._apis.get(service)
 
     def tag(self, tagged: Tagged) -> None:

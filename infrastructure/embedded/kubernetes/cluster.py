@@ -15,8 +15,9 @@ from infrastructure.embedded.control.reconciler import Backoff, Reconciler
 from infrastructure.embedded.gateway.call import Answer
 from infrastructure.embedded.gateway.listener import HttpServer
 from infrastructure.embedded.host.ports import Ports
+from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.host.supervisor import Supervisor
-from infrastructure.embedded.kubernetes import admission, certificates, kubeconfig
+from infrastructure.embedded.kubernetes import admission, certificates, draining, kubeconfig
 from infrastructure.embedded.kubernetes.api.access import MASTERS, VIEWERS, User
 from infrastructure.embedded.kubernetes.api.bodies import LIMIT
 from infrastructure.embedded.kubernetes.api.places import Place, Query
@@ -33,7 +34,7 @@ from infrastructure.embedded.kubernetes.controllers.nodes import Nodes
 from infrastructure.embedded.kubernetes.controllers.parts import Parts, text_of
 from infrastructure.embedded.kubernetes.controllers.replica_sets import ReplicaSets
 from infrastructure.embedded.kubernetes.controllers.scheduler import Scheduler
-from infrastructure.embedded.kubernetes.controllers.services import Services
+from infrastructure.embedded.kubernetes.controllers.services import Services, selects
 from infrastructure.embedded.kubernetes.controllers.target_group_bindings import TargetGroupBindings
 from infrastructure.embedded.kubernetes.controllers.target_groups import NoTargetGroups, TargetGroups
 from infrastructure.embedded.kubernetes.kubelet import logs
@@ -75,8 +76,9 @@ class Concerned(Protocol):
 
 
 class Cluster:
-    """A cluster called `name`. `authenticate` says who other bearer tokens than its own belong to, `target_groups` are
-    those of the cloud that it is in. Without a `data_plane` nobody serves at the addresses of its Services.
+    """A cluster called `name`. `authenticate` says who other bearer tokens than its own belong to, `role_of` which role
+    a service account's pods run in, by namespace and name; `target_groups` are those of the cloud that it is in.
+    Without a `data_plane` nobody serves at the addresses of its Services.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Cluster:
         pace: Pace,
         images: Images,
         authenticate: Authenticate = lambda _: None,
+        role_of: Callable[[str, str], str] = lambda _namespace, _account: "",
         target_groups: TargetGroups | None = None,
         data_plane: Publisher | None = None,
         clock: Callable[[], float] = time.time,
@@ -104,7 +107,7 @@ class Cluster:
         admission.install(self.registry, self._addresses)
         self.parts = Parts.of(self.registry, pace)
         self._reconciler = Reconciler(_RESYNC_S, Backoff(first_s=0.1, most_s=10.0))
-        self._kubelet = Kubelet(self.parts, self._surrounding(images))
+        self._kubelet = Kubelet(self.parts, self._surrounding(images, role_of))
         self._usage = Usage(self.parts, self._kubelet)
         self._heartbeats = Heartbeats(self.parts, self._kubelet)
         bindings = TargetGroupBindings(self.parts, target_groups or NoTargetGroups())
@@ -132,7 +135,7 @@ class Cluster:
         self.port = 0
         self.authority = b""
 
-    def _surrounding(self, images: Images) -> Surrounding:
+    def _surrounding(self, images: Images, role_of: Callable[[str, str], str]) -> Surrounding:
         return Surrounding(
             supervisor=self.supervisor,
             store=self.registry.store,
@@ -142,6 +145,7 @@ class Cluster:
             clock=self.registry.clock,
             wake=lambda key: self._reconciler.wake(Kubelet.name, key),
             folder=self._state.run / "pods" / self.name,
+            role_of=role_of,
         )
 
     @property
@@ -210,6 +214,31 @@ class Cluster:
     def fail(self, name: str) -> None:
         """A node's machine dies, with its pods; its object stays, and is noticed to be silent."""
         self._kubelet.fail(name)
+
+    def lives(self, name: str) -> bool:
+        """Whether the node's machine is there."""
+        return name in self._kubelet.machines
+
+    def is_ready(self, name: str) -> bool:
+        """Whether the node is taken for well; one that has died is for a while."""
+        node = self.registry.store.get(kinds.NODE.id, ("", name))
+        return node is not None and objects.is_true(node, "Ready")
+
+    def drain(self, name: str) -> bool:
+        """Cordon the node and evict what its budgets let go; whether nothing is left that would move."""
+        return draining.drain(self.parts, name)
+
+    def running(self) -> Iterable[tuple[Object, str, Process]]:
+        """Every process of a pod: the pod, the name of the container, the process."""
+        for pod in self.registry.store.all(kinds.POD.id):
+            run = self._kubelet.run_of(pod)
+            for container, process in run.processes if run is not None else ():
+                yield pod, container, process
+
+    def services_of(self, pod: Object) -> list[str]:
+        """The names of the Services that select the pod."""
+        every = self.registry.store.all(kinds.SERVICE.id, objects.namespace(pod))
+        return [objects.name(each) for each in every if selects(each, pod)]
 
     def leave(self, name: str) -> None:
         """A node's machine is gone for good, as the cloud says: so is the node."""

@@ -24,7 +24,7 @@ class Backends:
         self.region = region
         self.capacity = Capacity()
         """Credit and usage of DynamoDB's tables, which moto has no record of."""
-        apis = {api.name: api for api in PROVIDERS}
+        apis = {api.key: api for api in PROVIDERS}
         self.operations = Operations(apis, Direct(account, region, apis))
         """Who answers what: controllers bind theirs, CloudFormation and scaling call by it."""
         imports.prepare(account=account, region=region)

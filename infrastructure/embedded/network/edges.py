@@ -38,6 +38,15 @@ class Place:
     groups: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
     port: int = 0
+    blocks: tuple[str, ...] = ()
+    """Address ranges of what stands outside of every VPC (VPC Lattice); it is reached by way of `ways` alone."""
+    ways: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The VPCs that have a way to it, each with the ids of the security groups of that way."""
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether something is to be asked before a packet arrives."""
+        return bool(self.groups or self.blocks)
 
 
 NOWHERE = Place()
@@ -59,16 +68,22 @@ class Network:
         self._passwords: dict[str, str] = {}
         self._services: dict[str, Place] = {}
         self._places: dict[str, Place] = {}
+        self._members: dict[str, tuple[str, ...]] = {}
+        self._followers: dict[str, Callable[[], None]] = {}
         self._dark_ports = DarkPorts()
         self.permits: Permits = lambda _source, _target: True
         """What security groups say; EC2's, once there is one."""
 
-    def set_upstream(self, name: str, endpoints: tuple[Endpoint, ...], place: Place | None = None) -> None:
+    def set_upstream(
+        self, name: str, endpoints: tuple[Endpoint, ...], place: Place | None = None, *, is_announced: bool = False
+    ) -> None:
         """From now on new connections to `name` go to `endpoints` in turn; to none of them: closed at once.
 
-        Only an upstream that has a `place` is asked after in the security groups.
+        Only an upstream whose `place` is guarded is asked after in the security groups. `is_announced`: who serves is
+        told by which edge a client comes.
         """
-        upstream, place = Upstream(name=name, endpoints=tuple(sorted(endpoints))), place or NOWHERE
+        upstream = Upstream(name=name, endpoints=tuple(sorted(endpoints)), is_announced=is_announced)
+        place = place or NOWHERE
         if self._upstreams.get(name) != upstream or self._places.get(name, NOWHERE) != place:
             self._upstreams[name], self._places[name] = upstream, place
             self._publish()
@@ -92,7 +107,44 @@ class Network:
             self._edges[service, upstream] = listener
             self._upstreams.setdefault(upstream, Upstream(name=upstream))
             self._publish()
+            self._fellows(service, upstream)
+            self._followers.get(upstream, _nobody)()
         return Endpoint(LOOPBACK, listener.port)
+
+    # --- upstreams whose clients tell the servers apart ---------------------------------------------------------------
+
+    def set_members(self, upstream: str, servers: Mapping[str, Endpoint], names: tuple[str, ...], place: Place) -> None:
+        """From now on every edge to `upstream` has a fellow to each of these servers, as dark or lit as itself.
+
+        A member of `names` that is not in `servers` has an edge too: it is closed at once.
+        """
+        for gone in set(self._members.get(upstream, ())) - set(names):
+            self.set_upstream(_member(upstream, gone), (), place, is_announced=True)
+        self._members[upstream] = names
+        for name in names:
+            served = (servers[name],) if name in servers else ()
+            self.set_upstream(_member(upstream, name), served, place, is_announced=True)
+        for service in [each for each, to in self._edges if to == upstream]:
+            self._fellows(service, upstream)
+
+    def _fellows(self, service: str, upstream: str) -> None:
+        for name in self._members.get(upstream, ()):
+            self.edge(service, _member(upstream, name))
+
+    def faces(self, upstream: str) -> dict[int, dict[str, tuple[str, int]]]:
+        """By the port of each edge to `upstream`, and of its fellows, where the same service reaches each member."""
+        found: dict[int, dict[str, tuple[str, int]]] = {}
+        for service in [each for each, to in self._edges if to == upstream]:
+            ports = {
+                name: self._edges[service, _member(upstream, name)].port for name in self._members.get(upstream, ())
+            }
+            face = {name: (LOOPBACK, port) for name, port in ports.items()}
+            found |= dict.fromkeys((self._edges[service, upstream].port, *ports.values()), face)
+        return found
+
+    def follow(self, upstream: str, told: Callable[[], None]) -> None:
+        """Have `told` called with each edge to `upstream` that is made."""
+        self._followers[upstream] = told
 
     def password(self, upstream: str) -> str:
         """What `upstream` asks its clients for, if it asks: the same at every call, another on every platform."""
@@ -115,7 +167,7 @@ class Network:
             (service, upstream)
             for service, upstream in self._edges
             if (source := self._services.get(service, NOWHERE)).groups
-            and (target := self._places.get(upstream, NOWHERE)).groups
+            and (target := self._places.get(upstream, NOWHERE)).is_guarded
             and not self.permits(source, target)
         )
 
@@ -129,3 +181,11 @@ class Network:
     def close(self) -> None:
         """Give the dark ports back."""
         self._dark_ports.close()
+
+
+def _member(upstream: str, name: str) -> str:
+    return f"{upstream}-{name}"
+
+
+def _nobody() -> None:
+    """Whom nobody follows."""

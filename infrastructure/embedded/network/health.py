@@ -12,13 +12,20 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
 from infrastructure.embedded.network.envoy.model import Endpoint
+from infrastructure.embedded.pace import Pace
 
 USER_AGENT = "ELB-HealthChecker/2.0"
+SHORTEST_INTERVAL_S = 0.1
+SHORTEST_TIMEOUT_S = 1.0
+"""A busy machine answers late without being ill: health checks keep this much time at any pace."""
+SHORTEST_START_S = 5.0
+"""Nor does a process start faster at a faster pace: a new target may fail its checks for this long."""
 _LONGEST_STATUS_LINE = 8192
 
 _log = logging.getLogger(__name__)
@@ -52,6 +59,16 @@ class Policy:
     initial_threshold: int = 0
     """Failures in a row until a new target is unhealthy; AWS has the unhealthy threshold here, which is the least."""
     codes: str = "200"
+
+    def at(self, pace: Pace) -> "Policy":
+        """This one, which is as configured, at a pace."""
+        interval_s = pace.seconds(self.interval_s, at_least=SHORTEST_INTERVAL_S)
+        return replace(
+            self,
+            interval_s=interval_s,
+            timeout_s=pace.seconds(self.timeout_s, at_least=SHORTEST_TIMEOUT_S),
+            initial_threshold=math.ceil(SHORTEST_START_S / interval_s),
+        )
 
     def accepts(self, status: int) -> bool:
         parts = self.codes.split(",")

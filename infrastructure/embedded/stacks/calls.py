@@ -91,7 +91,7 @@ class ApiCalls:
 
 def _answer(call: Call) -> Answer:
     """Our own answer, or moto's; a refusal is one too."""
-    method = operations.current().find(call.service, call.action)
+    method = operations.current().find(call.api.key, call.action) if call.api is not None else None
     try:
         if call.api is not None:
             rules.check(call.api, call.action, call.parameters)

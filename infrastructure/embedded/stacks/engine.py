@@ -5,6 +5,7 @@
           ▼                                              ▼                                    DELETE_FAILED
     ROLLBACK_IN_PROGRESS ─▶ ROLLBACK_COMPLETE      UPDATE_ROLLBACK_IN_PROGRESS ─▶ UPDATE_ROLLBACK_COMPLETE
     Between the last two of an update: …_CLEANUP_IN_PROGRESS, in which what was replaced or left over is deleted.
+    CREATE_IN_PROGRESS ─▶ DELETE_IN_PROGRESS when it is deleted meanwhile: what is under way is cancelled.
 
 Every step leaves an event with its reason. The operations are generators: they yield while something goes on outside (a
 service that drains, a stream that is UPDATING), and `drive` takes them up again from the event loop. Source: AWS
@@ -14,7 +15,7 @@ CloudFormation User Guide, "Stack creation events", "Update behaviors of stack r
 import asyncio
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +33,9 @@ from infrastructure.embedded.stacks.types import BY_NAME
 
 Stack = Any
 """moto's stack; what is read and written of it: template_dict, resource_map, status, events, tags."""
+
+Steps = Generator[None, None, None]
+"""What is done bit by bit."""
 
 PAUSE_S = 0.05
 KEPT_EVENTS = 2_000
@@ -61,7 +65,7 @@ class Work:
     def __post_init__(self) -> None:
         self.call = ApiCalls(self.stack.region_name)
 
-    def create(self, on_failure: str) -> Iterator[None]:
+    def create(self, on_failure: str) -> Steps:
         """Make everything; what happens otherwise `on_failure` says: ROLLBACK, DELETE or DO_NOTHING."""
         self._stack("CREATE_IN_PROGRESS", "User Initiated")
         try:
@@ -81,7 +85,7 @@ class Work:
         self._stack(f"{verb}_IN_PROGRESS", f"{reason}Rollback requested by user.")
         yield from self._remove_all(tuple(self.stack.made), f"{verb}_COMPLETE", f"{verb}_FAILED")
 
-    def update(self, template: Template) -> Iterator[None]:
+    def update(self, template: Template) -> Steps:
         """Make the stack as `template` says, which `map` belongs to; the stack adopts both once that is certain."""
         stack, before = self.stack, dict(self.stack.made)
         self._stack("UPDATE_IN_PROGRESS", "User Initiated")
@@ -125,7 +129,7 @@ class Work:
             self._stack(f"{status}_CLEANUP_IN_PROGRESS")
         yield from self._remove_all(added, status, "UPDATE_ROLLBACK_FAILED")
 
-    def delete(self) -> Iterator[None]:
+    def delete(self) -> Steps:
         """Delete everything but what its DeletionPolicy retains, the last made first."""
         self._stack("DELETE_IN_PROGRESS", "User Initiated")
         yield from self._remove_all(tuple(self.stack.made), "DELETE_COMPLETE", "DELETE_FAILED")
@@ -142,6 +146,10 @@ class Work:
             made = lifecycle.create(place, BY_NAME[kind], self._name(logical_id, properties), properties)
             self._register(made, is_retained=self._is_retained(logical_id))
             yield from lifecycle.complete(made)
+        except GeneratorExit:  # the stack is deleted meanwhile
+            self._event(logical_id, kind, "CREATE_FAILED", "Resource creation cancelled")
+            self.stack.made[logical_id].is_unfinished = True
+            raise
         except Exception as cause:  # whatever it was, it is this resource's failure
             raise self._failed(logical_id, kind, "CREATE_FAILED", cause) from cause
         self._event(logical_id, kind, "CREATE_COMPLETE")
@@ -228,6 +236,8 @@ class Work:
         else:
             self._event(logical_id, known.kind.type, "DELETE_IN_PROGRESS")
             try:
+                if known.is_unfinished:
+                    yield from lifecycle.rested(known)
                 lifecycle.delete(known)
                 yield from _gone(known)
             except Exception as cause:  # as in _make
@@ -288,19 +298,40 @@ def retyped(template: Template, before: Mapping[str, Made]) -> tuple[str, ...]:
     return tuple(name for name, kind in left.items() if resources[name]["Type"] != kind)
 
 
-def drive(steps: Iterator[None], finished: Callable[[], None] = lambda: None) -> None:
-    """Run `steps` to their end: now as far as they go, then from the event loop. Without a loop, what waits fails."""
-    for _ in steps:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            raise Refused("something is still on its way out, and there is no event loop to wait for it in") from None
-        loop.call_later(PAUSE_S, _resume, steps, finished)
-        return
-    finished()
+class Driven:
+    """Steps that run to their end: at once as far as they go, then from the event loop; `finished` hears of the end."""
+
+    def __init__(self, steps: Steps, finished: Callable[[], None]) -> None:
+        self._steps = steps
+        self._finished = finished
+        self._next: asyncio.TimerHandle | None = None
+
+    def go(self) -> None:
+        """Without a loop, what waits fails."""
+        for _ in self._steps:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                text = "something is still on its way out, and there is no event loop to wait for it in"
+                raise Refused(text) from None
+            self._next = loop.call_later(PAUSE_S, self._go_on)
+            return
+        self._finished()
+
+    def cancel(self) -> None:
+        """Take no step more; `finished` hears of nothing."""
+        if self._next is not None:
+            self._next.cancel()
+        self._steps.close()
+
+    def _go_on(self) -> None:
+        self.go()
+        for listener in tuple(progress.listeners):
+            listener()
 
 
-def _resume(steps: Iterator[None], finished: Callable[[], None]) -> None:
-    drive(steps, finished)
-    for listener in tuple(progress.listeners):
-        listener()
+def drive(steps: Steps, finished: Callable[[], None] = lambda: None) -> Driven:
+    """Begin with the steps; they may be cancelled until they have come to their end."""
+    driven = Driven(steps, finished)
+    driven.go()
+    return driven

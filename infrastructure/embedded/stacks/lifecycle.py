@@ -92,6 +92,15 @@ def is_replaced(made: Made, properties: Properties) -> bool:
     return True
 
 
+def rested(made: Made) -> Iterator[None]:
+    """Yields until a resource can be deleted whose creation was not waited for; one that is gone has come to rest."""
+    try:
+        yield from _rested(made)
+    except ApiError as refusal:
+        if not _says_gone(refusal):
+            raise
+
+
 def delete(made: Made) -> None:
     """Delete the resource; one that somebody deleted past the stack is no obstacle, as on AWS."""
     for action, given in _planned_deletion(made):

@@ -23,6 +23,8 @@ class Made:
     """What Ref gives; moto reads it by this name, and the next two."""
     properties: Properties
     is_retained: bool = False
+    is_unfinished: bool = False
+    """Whether its creation was cancelled."""
     _described: Mapping[str, Any] | None = field(default=None)
 
     @property

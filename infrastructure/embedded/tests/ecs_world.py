@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -126,6 +126,7 @@ class FakeNetwork:
         self.endpoints: dict[str, str] = {}
         self.places: dict[str, Place | None] = {}
         self.fragments: dict[str, Fragment] = {}
+        self.members: dict[str, tuple[str, ...]] = {}
 
     def edge(self, service: str, upstream: str) -> Endpoint:
         return Endpoint(LOOPBACK, 30_000 + sum(map(ord, service + upstream)))
@@ -133,9 +134,23 @@ class FakeNetwork:
     def password(self, upstream: str) -> str:
         return f"{upstream}-password"
 
-    def set_upstream(self, name: str, endpoints: tuple[Endpoint, ...], place: Place | None = None) -> None:
+    def set_upstream(
+        self, name: str, endpoints: tuple[Endpoint, ...], place: Place | None = None, *, is_announced: bool = False
+    ) -> None:
+        del is_announced
         self.upstreams[name] = endpoints
         self.places[name] = place
+
+    def set_members(self, upstream: str, servers: Mapping[str, Endpoint], names: tuple[str, ...], place: Place) -> None:
+        self.members[upstream] = tuple(servers)
+        del names, place
+
+    def faces(self, upstream: str) -> dict[int, dict[str, tuple[str, int]]]:
+        del upstream
+        return {}
+
+    def follow(self, upstream: str, told: Callable[[], None]) -> None:
+        """No edge is made after the fact."""
 
     def stand(self, service: str, place: Place) -> None:
         self.places[service] = place

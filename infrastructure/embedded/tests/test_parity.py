@@ -17,25 +17,25 @@ def test_the_committed_table_is_current() -> None:
     )
 
 
-@pytest.mark.parametrize("each", TABLE, ids=lambda each: each.api.name)
+@pytest.mark.parametrize("each", TABLE, ids=lambda each: each.api.key)
 def test_every_declared_effect_is_of_a_call_that_aws_has(each: parity.Parity) -> None:
     assert sorted(set(each.effects) - parity.operations(each.api)) == []
 
 
-@pytest.mark.parametrize("each", TABLE, ids=lambda each: each.api.name)
+@pytest.mark.parametrize("each", TABLE, ids=lambda each: each.api.key)
 def test_what_is_allowed_exists(each: parity.Parity) -> None:
     recorded = {name for listed in each.api.records.values() for name in listed.split()} - {"*"}
     named = {*(each.api.reads or ()), *each.api.data, *each.api.effects, *recorded}
     assert sorted(named - parity.operations(each.api)) == []
 
 
-@pytest.mark.parametrize("each", TABLE, ids=lambda each: each.api.name)
+@pytest.mark.parametrize("each", TABLE, ids=lambda each: each.api.key)
 def test_what_is_declared_is_answered(each: parity.Parity) -> None:
     recorded = {name for listed in each.api.records.values() for name in listed.split()} - {"*"}
     assert sorted({*each.api.data, *each.api.effects, *recorded} - each.answered) == []
 
 
-@pytest.mark.parametrize("each", TABLE, ids=lambda each: each.api.name)
+@pytest.mark.parametrize("each", TABLE, ids=lambda each: each.api.key)
 def test_what_is_kinder_than_aws_is_a_real_effect(each: parity.Parity) -> None:
     assert sorted(set(each.api.kinder) - set(each.effects)) == []
 

@@ -31,6 +31,7 @@ _SCENARIOS = (
     "04-dynamodb-throttle",
     "05-elasticache-flush",
     "06-ecs-task-kill",
+    "07-eks-node-drain",
     "08-lambda-concurrency-exhaustion",
 )
 

@@ -59,16 +59,18 @@ def last_event(texts: tuple[str, ...]) -> str:
 
 
 def touched(platform: Platform) -> dict[str, object]:
-    """The state that the reversible faults change: where the rule leads, the capacity, the concurrency."""
+    """The state that the reversible faults change: where the rule leads, the capacity, the concurrency, the nodes."""
     routed, run, table_output = http_services()[0], functions()[0], DynamoDbThrottle().table_output
     rule = platform.client("elbv2").describe_rules(RuleArns=[platform.output(routed.key("RuleArn"))])["Rules"][0]
     table = platform.client("dynamodb").describe_table(TableName=platform.output(table_output))["Table"]
     capacity = table["ProvisionedThroughput"]
     function = platform.client("lambda").get_function_concurrency(FunctionName=platform.output(run.key("FunctionName")))
+    nodes = platform.kubernetes().core.list_node().items
     return {
         "rule": [action.get("TargetGroupArn") for action in rule["Actions"]],
         "capacity": (capacity["ReadCapacityUnits"], capacity["WriteCapacityUnits"]),
         "concurrency": function.get("ReservedConcurrentExecutions"),
+        "cordoned": [each.metadata.name for each in nodes if each.spec.unschedulable],
     }
 
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[__name__.count(".")]
 _EMBEDDED = "infrastructure/embedded"
 
 TARGETS: Mapping[str, tuple[str, ...]] = {
-    "plugins/chaos": ("*.py", "faults/*.py"),
+    "plugins/chaos": ("*.py", "faults/*.py", "judgement/*.py", "targets/*.py", "undo/*.py"),
     "plugins/slo": ("*.py",),
     "plugins/books": ("*.py",),
     "plugins/load": ("*.py", "arrivals/*.py"),

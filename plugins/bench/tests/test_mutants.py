@@ -85,13 +85,13 @@ def test_every_package_has_files_to_mutate_and_tests_of_them() -> None:
     ("path", "nearest"),
     [
         ("plugins/slo/slo.py", "plugins/slo/tests/test_slo.py"),
-        ("plugins/chaos/measure.py", "plugins/chaos/tests/test_measure.py"),
+        ("plugins/chaos/judgement/measure.py", "plugins/chaos/tests/test_measure.py"),
         ("services/order/relay.py", "services/order/tests/test_relay.py"),
     ],
 )
 def test_the_nearest_tests_come_first_and_the_others_after_them(path: str, nearest: str) -> None:
     [target] = [target for target in targets() if target.path == path]
-    folder = (ROOT / path).parent / "tests"
+    folder = (ROOT / nearest).parent
     assert nearest in target.tests[:3]
     assert set(target.tests) == {str(test.relative_to(ROOT)) for test in folder.glob("test_*.py")}
 

@@ -47,8 +47,32 @@ SCHEMA = """
         total_cents bigint,
         sequence bigint GENERATED ALWAYS AS IDENTITY
     );
+    CREATE SCHEMA inventory;
+    CREATE TABLE inventory.stock (
+        store_id text,
+        item_id text,
+        available bigint NOT NULL,
+        reserved bigint NOT NULL,
+        PRIMARY KEY (store_id, item_id)
+    );
+    CREATE TABLE inventory.reservations (
+        order_id text PRIMARY KEY,
+        store_id text,
+        items jsonb NOT NULL,
+        status text NOT NULL,
+        expires_at timestamptz
+    );
+    CREATE TABLE inventory.stock_entries (
+        seq bigint GENERATED ALWAYS AS IDENTITY,
+        order_id text,
+        kind text,
+        store_id text,
+        item_id text,
+        quantity bigint NOT NULL,
+        PRIMARY KEY (order_id, kind, store_id, item_id)
+    );
 """
-"""As the services make it, without the trigger that keeps entries balanced: tests unbalance them."""
+"""As the services make it, without what keeps entries balanced and stock above 0: tests unbalance them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +87,7 @@ class Database:
     def clear(self, *, schema: bool = True) -> None:
         """As new, with the ledgers' tables or without."""
         with self.connect() as connection:
-            connection.execute("DROP SCHEMA IF EXISTS payment, loyalty CASCADE")
+            connection.execute("DROP SCHEMA IF EXISTS payment, loyalty, inventory CASCADE")
             if schema:
                 connection.execute(SCHEMA.encode())
 

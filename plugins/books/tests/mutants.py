@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from plugins.books import generated
-from plugins.books.entries import Books, DeadLetter, OutboxRow
+from plugins.books.entries import Books, DeadLetter, OutboxRow, StockEntry, StockHold
 from plugins.books.generated import World, order_id
 from plugins.books.history import Attempt
 
@@ -29,6 +29,9 @@ class Draft:
         self.paid = _by_order(event for event in books.events if event.type == "order_paid")
         self.points = _by_order(books.points)
         self.revenue = _by_order(books.revenue)
+        self.stock = _by_order(books.stock)
+        self.levels = {(level.store_id, level.item_id): level for level in books.levels}
+        self.holds: list[StockHold] = []
         self.accounts = {account.customer_id: account for account in books.accounts}
         self.dead: list[DeadLetter] = []
 
@@ -42,9 +45,21 @@ class Draft:
             points=_flat(self.points),
             accounts=tuple(self.accounts.values()),
             revenue=_flat(self.revenue),
+            stock=_flat(self.stock),
+            levels=tuple(self.levels.values()),
+            holds=tuple(self.holds),
             events=(*_flat(self.accepted), *_flat(self.paid)),
             dead_letters=tuple(self.dead),
         )
+
+    def move_anew(self, name: str, entries: Iterable[StockEntry]) -> None:
+        """An order's stock moved as `entries` say, and what there is follows from it."""
+        for sign, each in (*((-1, one) for one in self.stock.pop(name, ())), *((1, one) for one in entries)):
+            place = (each.store_id, each.item_id)
+            level = self.levels.get(place) or generated.levels([replace(each, quantity=0)])[0]
+            self.levels[place] = replace(level, available=level.available + sign * each.quantity)
+            if sign > 0:
+                self.stock.setdefault(name, []).append(each)
 
     def accrue_anew(self, victim: str, change: Callable[[Attempt], Iterable[Attempt]]) -> None:
         """The points of the victim's customer, had `change` been what the victim earned: later ones follow from it."""
@@ -190,6 +205,7 @@ def ghost(*books: str) -> Plant:
 def doubled(draft: Draft, victim: str) -> Iterable[str]:
     """Placed a second time under the same key, and paid for a second time."""
     points_of_nothing(draft, victim)
+    stock_of_nothing(draft, victim)
     return ghost("orders", "payments", "captures", "entries", "accepted", "paid", "revenue")(draft, victim)
 
 
@@ -242,6 +258,87 @@ def in_the_account_only(draft: Draft, victim: str) -> Iterable[str]:
     account = draft.accounts[draft.attempts[victim].customer_id]
     more = {"balance": account.balance + points, "earned": account.earned + points}
     draft.accounts[account.customer_id] = replace(account, **more)
+    return (NO_ORDER,)
+
+
+def without_stock(draft: Draft, victim: str) -> Iterable[str]:
+    draft.move_anew(victim, ())
+    return ()
+
+
+def stock_of_nothing(draft: Draft, victim: str) -> Iterable[str]:
+    """Taken for an order that nobody placed."""
+    name = f"ghost-of-{victim}"
+    draft.move_anew(name, [replace(entry, order_id=name) for entry in draft.stock[victim]])
+    return (name,)
+
+
+def stock_again(draft: Draft, victim: str) -> Iterable[str]:
+    draft.move_anew(victim, draft.stock[victim] * 2)
+    return ()
+
+
+def stock_of_one_line(draft: Draft, victim: str) -> Iterable[str]:
+    """A piece too many of the first item."""
+    first, *others = draft.stock[victim]
+    draft.move_anew(victim, [replace(first, quantity=first.quantity - 1), *others])
+    return ()
+
+
+def stock_of_another_store(draft: Draft, victim: str) -> Iterable[str]:
+    draft.move_anew(victim, [replace(entry, store_id="store-none") for entry in draft.stock[victim]])
+    return ()
+
+
+def stock_of_another_item(draft: Draft, victim: str) -> Iterable[str]:
+    first, *others = draft.stock[victim]
+    draft.move_anew(victim, [replace(first, item_id="unicorn-milk"), *others])
+    return ()
+
+
+def stock_back(*, times: int) -> Plant:
+    """Taken, and given back so many times."""
+
+    def plant(draft: Draft, victim: str) -> Iterable[str]:
+        entries = draft.stock[victim]
+        back = [replace(entry, kind="release", quantity=-entry.quantity) for entry in entries]
+        draft.move_anew(victim, [*entries, *(back * times)])
+        return ()
+
+    return plant
+
+
+def stock_in_the_ledger_only(draft: Draft, victim: str) -> Iterable[str]:
+    """What there is does not know of it."""
+    entry = draft.stock[victim][0]
+    level = draft.levels[entry.store_id, entry.item_id]
+    draft.levels[entry.store_id, entry.item_id] = replace(level, available=level.available - entry.quantity)
+    return (NO_ORDER,)
+
+
+def promised_to_nobody(draft: Draft, victim: str) -> Iterable[str]:
+    """As after a hold that ended, and whose pieces did not come back."""
+    entry = draft.stock[victim][0]
+    level = draft.levels[entry.store_id, entry.item_id]
+    moved = replace(level, available=level.available - 1, reserved=level.reserved + 1)
+    draft.levels[entry.store_id, entry.item_id] = moved
+    return (NO_ORDER,)
+
+
+def hold_for_ever(draft: Draft, victim: str) -> Iterable[str]:
+    """Of an order that nobody placed."""
+    name, entry = f"ghost-of-{victim}", draft.stock[victim][0]
+    promised_to_nobody(draft, victim)
+    items = ((entry.item_id, 1),)
+    draft.holds.append(StockHold(order_id=name, store_id=entry.store_id, items=items, left_s=-600.0))
+    return (name,)
+
+
+def oversold(draft: Draft, victim: str) -> Iterable[str]:
+    entry = draft.stock[victim][0]
+    level = draft.levels[entry.store_id, entry.item_id]
+    gone = replace(level, available=-1, opening=level.opening - level.available - 1)
+    draft.levels[entry.store_id, entry.item_id] = gone
     return (NO_ORDER,)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psycopg
 from moto import mock_aws
 
 from infrastructure.login import DatabaseLogin, read_login
@@ -180,6 +181,29 @@ def write_ledger(database: Database, books: Books) -> None:
             "INSERT INTO loyalty.ledger (entry_id, customer_id, points, total_cents) VALUES (%s, %s, %s, %s)",
             [(f"order:{each.order_id}", each.customer_id, each.points, each.amount_cents) for each in books.points],
         )
+        write_stock(cursor, books)
+
+
+def write_stock(cursor: psycopg.Cursor, books: Books) -> None:
+    """As inventory does, seeds and all."""
+    cursor.executemany(
+        "INSERT INTO inventory.stock VALUES (%s, %s, %s, %s)",
+        [(each.store_id, each.item_id, each.available, each.reserved) for each in books.levels],
+    )
+    entries = [(each.order_id, each.kind, each.store_id, each.item_id, each.quantity) for each in books.stock]
+    seeds = [("seed", "seed", each.store_id, each.item_id, each.opening) for each in books.levels]
+    cursor.executemany(
+        "INSERT INTO inventory.stock_entries (order_id, kind, store_id, item_id, quantity) VALUES (%s, %s, %s, %s, %s)",
+        [*seeds, *entries],
+    )
+    cursor.executemany(
+        "INSERT INTO inventory.reservations VALUES (%s, %s, %s, 'held', now() + %s * interval '1 s')",
+        [(hold.order_id, hold.store_id, _lines(hold.items), hold.left_s) for hold in books.holds],
+    )
+
+
+def _lines(items: Iterable[tuple[str, int]]) -> str:
+    return json.dumps([{"item_id": item, "quantity": quantity} for item, quantity in items])
 
 
 def _typed(value: object) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from plugins.books import generated
 from plugins.books.comparison import compare
-from plugins.books.entries import Books
+from plugins.books.entries import Books, StockHold
 from plugins.books.generated import books_of, order_id, world
 from plugins.books.history import Attempt, Outcome
 from plugins.books.index import BOOK_NAMES
@@ -39,7 +39,7 @@ def test_books_that_balance_are_counted() -> None:
     assert report.counts == {
         "acknowledged": 100, "refused": 0, "unknown": 0, "orders": 100, "outbox": 0, "waiting": 0,
         "captured": captured, "declined": 100 - captured, "ledger": captured, "points": captured, "revenue": captured,
-        "events": 100 + captured, "dead letters": 0,
+        "stock": 100, "events": 100 + captured, "dead letters": 0,
     }  # fmt: skip
 
 
@@ -201,3 +201,23 @@ def test_as_many_discrepancies_are_found_as_were_planted(losses: set[int], doubl
     found = [wrong.kind for wrong in compare(replace(TRUTH, payments=(*kept, *again)), PLACED).discrepancies]
     assert found.count("payment missing") == len(losses)
     assert found.count("captured twice") == len(doubles - losses)
+
+
+@pytest.mark.parametrize(
+    ("left_s", "expected"),
+    [(100.0, set()), (-1.0, set()), (-31.0, {"hold never ended"})],
+    ids=["in time", "just over", "over for long"],
+)
+def test_what_nobody_ordered_may_be_promised_for_a_while_and_never_gone(left_s: float, expected: set[str]) -> None:
+    level = TRUTH.levels[0]
+    promised = replace(level, available=level.available - 2, reserved=2)
+    hold = StockHold(order_id="nobody's", store_id=level.store_id, items=((level.item_id, 2),), left_s=left_s)
+    books = replace(TRUTH, levels=(promised, *TRUTH.levels[1:]), holds=(hold,))
+    assert kinds(books, PLACED) == expected
+
+
+def test_what_was_taken_for_nobody_and_given_back_is_not_gone() -> None:
+    """As after an order that failed when its hold had been taken already."""
+    entry = replace(TRUTH.stock[0], order_id="nobody's")
+    back = replace(entry, kind="release", quantity=-entry.quantity)
+    assert kinds(replace(TRUTH, stock=(*TRUTH.stock, entry, back)), PLACED) == set()

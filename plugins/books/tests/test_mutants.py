@@ -45,10 +45,15 @@ MUTANTS = (
         "order lost",
         m.drop("orders"),
         "order lost", "charged, not ordered", "points, not ordered", "revenue, not ordered",
+        "stock taken, not ordered",
     ),
     mutant(
         "order lost without a trace",
-        m.both(m.drop("orders", "payments", "captures", "entries", "accepted", "paid", "revenue"), m.without_points),
+        m.both(
+            m.drop("orders", "payments", "captures", "entries", "accepted", "paid", "revenue"),
+            m.without_points,
+            m.without_stock,
+        ),
         "order lost",
     ),
     mutant("order doubled", m.doubled, "order doubled"),
@@ -120,6 +125,20 @@ MUTANTS = (
     mutant("wrong amount in the revenue", m.shifted("revenue", "amount_cents", 1), "revenue altered"),
     mutant("wrong customer in the revenue", m.change("revenue", customer_id="customer-none"), "revenue altered"),
     mutant("wrong shop in the revenue", m.change("revenue", store_id="store-none"), "revenue altered"),
+    # stock
+    mutant("stock missing", m.without_stock, "stock missing"),
+    mutant("stock taken twice", m.stock_again, "stock taken twice"),
+    mutant("stock of no order", m.stock_of_nothing, "stock taken, not ordered"),
+    mutant("a piece too many", m.stock_of_one_line, "stock altered"),
+    mutant("stock of another item", m.stock_of_another_item, "stock altered"),
+    mutant("stock of another store", m.stock_of_another_store, "stock altered"),
+    mutant("stock given back, though ordered", m.stock_back(times=1), "stock given back"),
+    mutant("stock given back twice", m.stock_back(times=2), "stock given back", "stock given back twice"),
+    mutant("stock in the ledger alone", m.stock_in_the_ledger_only, "stock apart"),
+    mutant("promised to nobody", m.promised_to_nobody, "stock apart"),
+    mutant("a hold that never ended", m.hold_for_ever, "hold never ended"),
+    mutant("oversold", m.oversold, "stock apart"),
+    declined("declined, and its stock never taken", m.without_stock, "stock missing"),
     # announced
     mutant("paid event missing", m.drop("paid"), "paid event missing"),
     mutant("wrong amount in the paid event", m.shifted("paid", "total_amount", CENT), "paid event altered"),
@@ -154,7 +173,12 @@ def test_each_planted_discrepancy_is_found_and_nothing_else(mutant: Mutant, seed
 
 
 UNTOLD = {
-    "order lost": {"charged, not ordered", "points, not ordered", "revenue, not ordered"},
+    "order lost": {
+        "charged, not ordered",
+        "points, not ordered",
+        "revenue, not ordered",
+        "stock taken, not ordered",
+    },
     "order lost without a trace": set(),  # never placed at all: that is one of the two ways it may be
     "stored under another key": set(),  # then it is somebody else's
     "out of order": set(),  # nobody knows when it was placed
@@ -190,12 +214,14 @@ def test_the_promised_mutants_are_all_there() -> None:
         "order lost", "two captures in the ledger", "wrong amount in the payment", "captured without an order",
         "out of order", "ledger row twice", "status never paid", "dead-lettered silently", "points missing",
         "points twice", "points of no order", "revenue missing", "revenue twice", "revenue of no order",
+        "stock missing", "stock taken twice", "stock of no order", "stock given back twice",
+        "stock in the ledger alone",
     } <= set(BY_NAME)  # fmt: skip
 
 
 def test_lost_counts_the_orders_and_captures_that_are_gone() -> None:
     made: World = WORLDS[2]
-    for name in ("order lost", "capture missing", "revenue missing"):
+    for name in ("order lost", "capture missing", "revenue missing", "stock missing"):
         books, victims = BY_NAME[name].planted(made, 7)
         assert compare(books, made.attempts).lost == len(victims) == 2
     books, _ = BY_NAME["paid event missing"].planted(made, 7)

@@ -60,6 +60,7 @@ def test_every_book_reads_back_what_was_written(platform: MotoPlatform) -> None:
     assert read_revenue(platform) == BOOKS.revenue, "over several pages"
     assert (set(ledger.captures), set(ledger.entries)) == (set(BOOKS.captures), set(BOOKS.entries))
     assert (ledger.points, set(ledger.accounts)) == (BOOKS.points, set(BOOKS.accounts)), "points in their order"
+    assert (set(ledger.stock), set(ledger.levels)) == (set(BOOKS.stock), set(BOOKS.levels))
 
 
 def test_a_ledger_that_no_payment_ever_reached_is_empty_and_noted_as_such(
@@ -67,11 +68,12 @@ def test_a_ledger_that_no_payment_ever_reached_is_empty_and_noted_as_such(
 ) -> None:
     assert platform.database is not None
     platform.database.clear(schema=False)
-    assert read_ledger(platform).missing == ("payment's", "loyalty's")
+    assert read_ledger(platform).missing == ("payment's", "loyalty's", "inventory's")
     report = reconcile(platform, history_file(tmp_path, WORLD.attempts))
     assert {
         "payment's ledger has no tables: the service never reached it",
         "loyalty's ledger has no tables: the service never reached it",
+        "inventory's ledger has no tables: the service never reached it",
     } <= set(report.notes)
 
 

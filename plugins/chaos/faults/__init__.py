@@ -10,6 +10,7 @@ from plugins.chaos.faults.alb_routing_failure import AlbRoutingFailure
 from plugins.chaos.faults.az_outage import AzOutage
 from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
 from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
+from plugins.chaos.faults.eks_node_drain import EksNodeDrain
 from plugins.chaos.faults.elasticache_flush import ElastiCacheFlush
 from plugins.chaos.faults.lambda_concurrency_exhaustion import LambdaConcurrencyExhaustion
 from plugins.chaos.faults.rds_failover import RdsFailover
@@ -20,10 +21,11 @@ from services.catalog import functions, http_services, services_on
 FAULTS: tuple[Fault, ...] = (
     AlbRoutingFailure(service=http_services()[0]),
     RdsFailover(),
-    AzOutage(tasks=services_on("ecs")[0], instances=services_on("ec2")),
+    AzOutage(tasks=services_on("ecs")[0], instances=services_on("ec2"), pods=services_on("eks")),
     DynamoDbThrottle(),
     ElastiCacheFlush(),
     EcsTaskKill(service=services_on("ecs")[0]),
+    EksNodeDrain(services=services_on("eks")),
     LambdaConcurrencyExhaustion(service=functions()[0]),
     SecurityGroupLockdown(),
     StreamWorkerKill(service=services_on("ec2")[0]),

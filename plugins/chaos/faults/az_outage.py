@@ -1,11 +1,11 @@
-"""Everything in one Availability Zone stops: tasks, instances and the database's writer. Of two zones, one is left."""
+"""Everything in one Availability Zone stops: tasks, instances, nodes, the database's writer. Of two, one is left."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from plugins.chaos import aurora, ecs, zones
 from plugins.chaos.fault import Call, Cloud, Json, Kind, Patience, Plan
 from plugins.chaos.faults.rds_failover import RdsFailover
+from plugins.chaos.targets import aurora, ecs, eks, zones
 from services.catalog import Service
 
 _UPDATE = "autoscaling:UpdateAutoScalingGroup"
@@ -13,17 +13,19 @@ _UPDATE = "autoscaling:UpdateAutoScalingGroup"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AzOutage:
-    """The zone is the database writer's. The groups may launch nothing there until the rollback; a task's replacement
-    may be placed there again, since another network configuration would replace all of a service's tasks.
+    """The zone is the database writer's. Groups, of nodes too, may launch nothing there until the rollback; a task's
+    replacement may be placed there again, since another network configuration would replace all of a service's tasks.
     """
 
     tasks: Service
     instances: tuple[Service, ...]
+    pods: tuple[Service, ...]
     name: str = "az-outage"
-    title: str = "everything in one Availability Zone stops: tasks, instances and the database's writer"
+    title: str = "everything in one Availability Zone stops: tasks, instances, nodes and the database's writer"
     kind: Kind = "reversible"
     reads: tuple[str, ...] = (
         *("autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances", "ec2:DescribeSubnets"),
+        *("eks:DescribeCluster", "eks:DescribeNodegroup", "eks:ListNodegroups", "kubernetes:get deployments"),
         *("ecs:DescribeServices", "ecs:DescribeTasks", "ecs:ListTasks", "elasticloadbalancing:DescribeTargetHealth"),
         *("rds:DescribeDBClusters", "rds:DescribeDBInstances", "secretsmanager:GetSecretValue"),
     )
@@ -33,15 +35,15 @@ class AzOutage:
 
     def plan(self, cloud: Cloud, at: float) -> Plan:
         database = self.failover.plan(cloud, at)
-        there = zones.standing(cloud, zones.of_database(cloud, database.saved("writer")), self.tasks, self.instances)
-        there.check()
+        groups = (*zones.groups_of(cloud, self.instances), *eks.node_groups(cloud, self.pods))
+        there = zones.standing(cloud, zones.of_database(cloud, database.saved("writer")), self.tasks, groups)
         updates = tuple(Call(action=_UPDATE, resource=part.group["AutoScalingGroupARN"]) for part in there.parts)
-        arns = [arn for part in there.parts for arn in part.instance_arns]
-        ends = [Call(action="ec2:TerminateInstances", resource=arn) for arn in arns]
+        ends = [Call(action="ec2:TerminateInstances", resource=arn) for arn in there.instance_arns]
         stops = [Call(action="ecs:StopTask", resource=task) for task in there.tasks]
         calls = (*updates, *ends, *stops, *database.calls)
         targets = (*there.tasks, *there.instances, *database.targets)
-        backup = {**database.backup, **there.backup, "targets": cloud.output(self.tasks.key("TargetGroupArn"))}
+        backup = {**database.backup, **there.backup, "pods": eks.behind(cloud, self.pods)}
+        backup["targets"] = cloud.output(self.tasks.key("TargetGroupArn"))
         plan = Plan(fault=self.name, targets=targets, calls=calls, undo=updates, backup=backup, created_at=at)
         return plan.reaching(f"{there}, the database's writer")
 
@@ -56,11 +58,9 @@ class AzOutage:
 
     def rollback(self, cloud: Cloud, plan: Plan) -> None:
         groups = {part["name"]: part["subnets"] for part in plan.saved("groups")}
-        for name in zones.narrowed(cloud, groups):
-            zones.launch_in(cloud, name, groups[name])
-        cluster, service, targets = map(plan.saved, ("ecs", "service", "targets"))
-        self.patience.until_clear(lambda: ecs.missing(cloud, cluster, service, targets))
-        self.patience.until_clear(lambda: zones.missing(cloud, groups))
+        zones.launch_everywhere(cloud, groups)
+        self.patience.until_clear(lambda: ecs.missing(cloud, *map(plan.saved, ("ecs", "service", "targets"))))
+        self.patience.until_clear(lambda: zones.missing(cloud, groups) or eks.missing(cloud, plan.saved("pods")))
         self.failover.rollback(cloud, plan)
 
     def symptom(self, cloud: Cloud, plan: Plan) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plugins.chaos.fault import Call, Cloud, EmptyTargetError, Json, Kind, Patience, Plan
-from plugins.chaos.refusals import refused
+from plugins.chaos.targets.refusals import refused
 
 _UNITS = ("ReadCapacityUnits", "WriteCapacityUnits")
 _THROTTLED = ("ProvisionedThroughputExceededException", "ThrottlingException")

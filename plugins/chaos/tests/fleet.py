@@ -10,10 +10,13 @@ from services.catalog import services_on
 
 TABLE = "stream-leases-dev"
 GROUPS = {service.key("AutoScalingGroupName"): f"cafe-{service.name}-dev" for service in services_on("ec2")}
+NODES = "eks-main-dev"
+"""The group of the cluster's nodes."""
 TARGETS = f"arn:group/{services_on('ec2')[0].name}"
 OUTPUTS = {
     "StreamLeaseTableName": TABLE,
     **GROUPS,
+    "EksClusterName": "test",
     services_on("ec2")[0].key("TargetGroupArn"): TARGETS,
 }
 SHARDS = ("shardId-0", "shardId-1", "shardId-2")
@@ -51,7 +54,7 @@ class Fleet:
         self._calls = calls
         self._targets = targets
         self._dynamodb = dynamodb
-        self._groups = {name: Group(name) for name in GROUPS.values()}
+        self._groups = {name: Group(name) for name in (*GROUPS.values(), NODES)}
         self._workers = next(iter(self._groups.values()))
         self._started: list[str] = []
         self.is_replacing = True
@@ -91,6 +94,14 @@ class Fleet:
     def update_auto_scaling_group(self, *, AutoScalingGroupName: str, VPCZoneIdentifier: str) -> None:  # noqa: N803
         self._calls.append("UpdateAutoScalingGroup")
         self._groups[AutoScalingGroupName].subnets = VPCZoneIdentifier.split(",")
+
+    def list_nodegroups(self, *, clusterName: str) -> dict[str, Any]:  # noqa: N803 - as AWS has it
+        self._calls.append("ListNodegroups")
+        return {"nodegroups": ["main"]}
+
+    def describe_nodegroup(self, *, clusterName: str, nodegroupName: str) -> dict[str, Any]:  # noqa: N803
+        self._calls.append("DescribeNodegroup")
+        return {"nodegroup": {"resources": {"autoScalingGroups": [{"name": NODES}]}}}
 
     def describe_subnets(self, *, SubnetIds: list[str]) -> dict[str, Any]:  # noqa: N803 - as AWS has it
         self._calls.append("DescribeSubnets")

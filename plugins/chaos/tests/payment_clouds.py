@@ -17,6 +17,7 @@ OUTPUTS = {
     "AuroraClusterIdentifier": CLUSTER,
     "AuroraSecretArn": "arn:secret/aurora",
     "DatabaseSecurityGroupId": "sg-database",
+    "DocumentSecurityGroupId": "sg-documents",
     "PaymentFunctionName": FUNCTION,
     "PaymentFunctionArn": f"arn:function/{FUNCTION}",
 }
@@ -78,33 +79,35 @@ class Aurora:
 
 
 class SecurityGroups:
-    """EC2's security groups: two services may reach the database, which has a rule of its own for everybody out."""
+    """EC2's security groups: services may reach two databases, which have a rule of their own for everybody out."""
 
     def __init__(self, calls: list[str], aurora: Aurora) -> None:
         self._calls = calls
-        self._peers = {"sgr-1": "sg-payment", "sgr-2": "sg-loyalty"}
+        self._peers = {
+            "sg-database": {"sgr-1": "sg-payment", "sgr-2": "sg-loyalty"},
+            "sg-documents": {"sgr-3": "sg-pods"},
+        }
         self._aurora = aurora
-        aurora.is_reachable = lambda: any(peer != "sg-database" for peer in self._peers.values())
+        aurora.is_reachable = lambda: any(peer != "sg-database" for peer in self._peers["sg-database"].values())
         aurora.sessions = 3
 
     def describe_security_groups(self, *, GroupIds: list[str]) -> dict[str, Any]:  # noqa: N803 - as AWS has it
         self._calls.append("DescribeSecurityGroups")
         return {"SecurityGroups": [{"SecurityGroupArn": f"arn:security-group/{each}"} for each in GroupIds]}
 
-    def describe_security_group_rules(self, **_request: Any) -> dict[str, Any]:
+    def describe_security_group_rules(self, *, Filters: list[dict[str, Any]], MaxResults: int) -> dict[str, Any]:  # noqa: N803
         self._calls.append("DescribeSecurityGroupRules")
         plain = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432}
         own = [
             {**plain, "SecurityGroupRuleId": rule, "IsEgress": False, "ReferencedGroupInfo": {"GroupId": peer}}
-            for rule, peer in self._peers.items()
+            for rule, peer in self._peers[Filters[0]["Values"][0]].items()
         ]
         return {"SecurityGroupRules": [*own, {"SecurityGroupRuleId": "sgr-0", "IsEgress": True, "IpProtocol": "-1"}]}
 
     def modify_security_group_rules(self, *, GroupId: str, SecurityGroupRules: list[dict[str, Any]]) -> None:  # noqa: N803
         self._calls.append("ModifySecurityGroupRules")
-        assert GroupId == OUTPUTS["DatabaseSecurityGroupId"]
         for each in SecurityGroupRules:
-            self._peers[each["SecurityGroupRuleId"]] = each["SecurityGroupRule"]["ReferencedGroupId"]
+            self._peers[GroupId][each["SecurityGroupRuleId"]] = each["SecurityGroupRule"]["ReferencedGroupId"]
 
 
 class Secrets:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from plugins.chaos import cloudwatch, traffic
-from plugins.chaos.measure import Figures
+from plugins.chaos import traffic
+from plugins.chaos.judgement import cloudwatch
+from plugins.chaos.judgement.measure import Figures
 from plugins.chaos.scenario import Expected, PerRequest, Source, Windows
 from plugins.chaos.stop import AlarmRaised, StopCondition, Tally
 from plugins.chaos.tests.fakes import scenario

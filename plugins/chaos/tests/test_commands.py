@@ -11,8 +11,8 @@ from infrastructure.errors import ExitCode
 from infrastructure.state import StateFolder
 from plugins.chaos.commands import restore
 from plugins.chaos.fault import Call, Plan
-from plugins.chaos.journal import Journal
 from plugins.chaos.tests.fakes import origin
+from plugins.chaos.undo.journal import Journal
 
 PLAN = Plan(fault="dynamodb-throttle", targets=("t",), calls=(Call(action="a"),), undo=(), backup={}, created_at=1.0)
 

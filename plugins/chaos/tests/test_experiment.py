@@ -10,10 +10,10 @@ import pytest
 from infrastructure.errors import UsageError
 from plugins.chaos.experiment import NEXT, Way
 from plugins.chaos.fault import EmptyTargetError
-from plugins.chaos.journal import Event, Journal
 from plugins.chaos.stop import AlarmRaised, Deadline, ErrorBudget, Stop, StopCondition, Tally
 from plugins.chaos.tests.fakes import BASELINE_AT, OBSERVE_AT, RECOVERY_AT, FakePulse, FileFault, Table
 from plugins.chaos.trace import Phase
+from plugins.chaos.undo.journal import Event, Journal
 from plugins.slo import Verdict
 
 WHOLE = ["planned", "injecting", "injected", "rolling-back", "rolled-back", "closed"]
@@ -34,6 +34,17 @@ def test_an_undisturbed_experiment_goes_through_every_phase_in_order(tmp_path: P
     assert trace.undo.is_proven
     assert [span.start for span in trace.spans if span.end > span.start] == [BASELINE_AT, OBSERVE_AT, RECOVERY_AT]
     assert table.load.calls == ["start", "stop"]
+
+
+def test_how_long_an_injection_took_is_noted(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+
+    def slow(what: str) -> None:
+        if what == "inject":
+            table.pulse.wait(3.0)
+
+    table.fault.on_call = slow
+    assert table.experiment().run().injection_s == 3.0
 
 
 def test_every_way_out_of_every_phase_leads_somewhere_and_from_inject_on_through_rollback() -> None:

@@ -1,7 +1,6 @@
 """The contract of every fault, and of its undo, against moto, a real Redis and a scheduler."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,24 +15,20 @@ from infrastructure.errors import EnvironmentFault, UsageError
 from plugins.chaos import faults
 from plugins.chaos.fault import Call, EmptyTargetError, Fault, Patience, Plan
 from plugins.chaos.faults import FAULTS, fault
+from plugins.chaos.faults.az_outage import AzOutage
 from plugins.chaos.faults.dynamodb_throttle import DynamoDbThrottle
 from plugins.chaos.faults.ecs_task_kill import EcsTaskKill
 from plugins.chaos.faults.rds_failover import RdsFailover
 from plugins.chaos.faults.security_group_lockdown import SecurityGroupLockdown
 from plugins.chaos.faults.stream_worker_kill import StreamWorkerKill
-from plugins.chaos.policy import policy
+from plugins.chaos.policy import cluster_role, policy
 from plugins.chaos.sabotage import NoOp
-from plugins.chaos.tests.clouds import TestCloud, cloud
-from plugins.chaos.tests.fleet import SHARDS
+from plugins.chaos.targets import security_groups
+from plugins.chaos.tests.clouds import TestCloud
+from plugins.chaos.tests.fleet import NODES, SHARDS
 from services.catalog import http_service, services_on
 
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=[known.name for known in FAULTS])
-
-
-@pytest.fixture
-def platform(tmp_path: Path) -> Iterator[TestCloud]:
-    with cloud(tmp_path) as made:
-        yield made
 
 
 @each_fault
@@ -42,7 +37,7 @@ def test_a_plan_makes_read_calls_only_and_declares_which(fault: Fault, platform:
     fault.fingerprint(platform, plan)
     fault.symptom(platform, plan)
     assert platform.mutations == []
-    assert {action.split(":")[1] for action in fault.reads} >= set(platform.calls)
+    assert {action.partition(":")[2] for action in fault.reads} >= set(platform.calls)
 
 
 @each_fault
@@ -57,7 +52,7 @@ def test_injection_makes_exactly_the_calls_of_the_plan(fault: Fault, platform: T
     plan = fault.plan(platform, 7.0)
     platform.calls.clear()
     fault.inject(platform, plan)
-    assert platform.mutations == [call.action.split(":")[1] for call in plan.calls]
+    assert platform.mutations == [call.action.partition(":")[2] for call in plan.calls]
     assert {call.action for call in (*plan.calls, *plan.undo)} == set(fault.writes)
 
 
@@ -68,7 +63,7 @@ def test_injection_is_felt_and_its_rollback_restores_the_fingerprint(fault: Faul
     assert fault.symptom(platform, plan) is None
 
     fault.inject(platform, plan)
-    assert fault.symptom(platform, plan)
+    Patience().until_clear(lambda: None if fault.symptom(platform, plan) else "no symptom")
     fault.rollback(platform, Plan.from_json(plan.to_json()))
 
     assert json.dumps(fault.fingerprint(platform, plan)) == json.dumps(before)
@@ -113,9 +108,13 @@ def test_the_policy_allows_all_it_does_and_nothing_everywhere_but_reading(fault:
     assert {statement["Effect"] for statement in statements} == {"Allow"}
     assert len({statement["Sid"] for statement in statements}) == len(statements)
     allowed = {action for statement in statements for action in statement["Action"]}
+    rules = json.loads(cluster_role(fault, plan) or '{"rules": []}')["rules"]
+    allowed |= {f"kubernetes:{verb} {each['resources'][0]}" for each in rules for verb in each["verbs"]}
     assert allowed == {*fault.reads, *fault.writes}
     for statement in statements:
         assert statement["Resource"] != ["*"] or set(statement["Action"]) <= set(fault.reads)
+    for rule in rules:
+        assert rule.get("resourceNames") or set(rule["verbs"]) <= {"get", "list"}
 
 
 def empty_rule(platform: TestCloud) -> None:
@@ -196,6 +195,17 @@ def test_the_worker_that_reads_most_is_killed(platform: TestCloud) -> None:
     assert plan.targets == (fleet.working[1],)
     fault("stream-worker-kill").inject(platform, plan)
     assert fleet.powerless == list(plan.targets), "a worker that is told to end hands over"
+
+
+def test_an_outage_takes_nodes_with_it_and_waits_for_their_pods(platform: TestCloud) -> None:
+    outage = fault("az-outage")
+    plan = outage.plan(platform, 0.0)
+    assert f"1 of 2 instances of {NODES}" in plan.radius
+    platform.calls.clear()
+    outage.rollback(platform, plan)
+    assert platform.calls.count("get deployments") == len(services_on("eks"))
+    without = AzOutage(tasks=http_service("order"), instances=services_on("ec2"), pods=())
+    assert NODES not in without.plan(platform, 0.0).radius
 
 
 @pytest.mark.parametrize(
@@ -351,6 +361,20 @@ def test_who_connects_while_the_rules_are_on_their_way_is_cut_off_too(platform: 
     assert len(waits) == 2
 
 
+def test_a_lockdown_is_of_every_database_that_services_call(platform: TestCloud) -> None:
+    lockdown = fault("security-group-lockdown")
+    plan = lockdown.plan(platform, 7.0)
+    assert plan.targets == ("sgr-1", "sgr-2", "sgr-3")
+    assert [call.resource for call in plan.undo] == [
+        "arn:security-group/sg-database",
+        "arn:security-group/sg-documents",
+    ]
+    security_groups.point(platform, "sg-documents", plan.saved("rules")["sg-documents"], at="sg-documents")
+    platform.calls.clear()
+    lockdown.rollback(platform, plan)
+    assert platform.mutations == ["ModifySecurityGroupRules"], "what is as it was is left alone"
+
+
 def test_an_unknown_fault_names_the_known_ones() -> None:
     with pytest.raises(UsageError, match="alb-routing-failure, rds-failover, az-outage, dynamodb-throttle"):
         fault("earthquake")
@@ -364,6 +388,7 @@ def test_each_fault_says_how_it_ends() -> None:
         "dynamodb-throttle": "reversible",
         "elasticache-flush": "self-healing",
         "ecs-task-kill": "self-healing",
+        "eks-node-drain": "reversible",
         "stream-worker-kill": "self-healing",
         "lambda-concurrency-exhaustion": "reversible",
         "security-group-lockdown": "reversible",

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from infrastructure.errors import EnvironmentFault
-from plugins.chaos import journal
 from plugins.chaos.fault import Call, Plan
-from plugins.chaos.journal import Entry, Journal
 from plugins.chaos.tests.fakes import origin
+from plugins.chaos.undo import journal
+from plugins.chaos.undo.journal import Entry, Journal
 
 PLAN = Plan(
     fault="file",

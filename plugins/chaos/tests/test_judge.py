@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from plugins.chaos.evidence import BooksResult, Evidence
 from plugins.chaos.fault import Call, Plan
-from plugins.chaos.judge import Finding, Weight, judge, weigh
-from plugins.chaos.measure import Figures
+from plugins.chaos.judgement.evidence import BooksResult, Evidence
+from plugins.chaos.judgement.judge import Finding, Weight, judge, weigh
+from plugins.chaos.judgement.measure import Figures
 from plugins.chaos.scenario import Recovery
 from plugins.chaos.stop import Stop
 from plugins.chaos.tests.fakes import scenario
@@ -129,6 +129,14 @@ def test_captures_are_a_claim_beside_the_requests(capture_rto_s: float | None, v
     again = Recovery(good=Slo.of("captured soon", "capture.max <= 1000 ms"))
     claimed = scenario(recovered=Slo.of("recovered", "rto <= 5 s", "capture.rto <= 5 s"), capture_recovery=again)
     evidence = replace(Case(verdict=PASS).evidence(), scenario=claimed, stage_rtos={"capture": capture_rto_s})
+    assert judge(evidence).verdict is verdict
+
+
+@pytest.mark.parametrize(("injection_s", "verdict"), [(4.0, PASS), (6.0, FAIL), (None, INCONCLUSIVE)])
+def test_how_long_the_fault_took_to_inject_is_a_claim_of_its_phase(injection_s: float | None, verdict: Verdict) -> None:
+    claimed = scenario(during=Slo.of("drained", "errors <= 10 %", "injection <= 5 s"))
+    evidence = replace(Case(verdict=PASS).evidence(), scenario=claimed)
+    evidence.trace.injection_s = injection_s
     assert judge(evidence).verdict is verdict
 
 

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from infrastructure.state import StateFolder
-from plugins.chaos.restore import Outcome, restore
 from plugins.chaos.tests.fakes import FileCloud, FileFault
+from plugins.chaos.undo.restore import Outcome, restore
 
 KILLS = 120
 SEED = random.SystemRandom().randrange(2**32)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from plugins.books.captures import Capture, CaptureTimeline
-from plugins.chaos.measure import Figures, measure, recovery_time, whole_periods, windows, with_captures
+from plugins.chaos.judgement.measure import Figures, measure, recovery_time, whole_periods, windows, with_captures
 from plugins.chaos.scenario import Recovery
 from plugins.chaos.trace import Phase, Trace
 from plugins.slo import Slo

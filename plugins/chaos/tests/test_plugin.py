@@ -9,9 +9,9 @@ from infrastructure.errors import ExitCode
 from infrastructure.state import PlatformRecord, StateFolder
 from plugins.chaos import plugin
 from plugins.chaos.fault import Plan
-from plugins.chaos.journal import Journal
 from plugins.chaos.runner import perform
 from plugins.chaos.tests.fakes import origin
+from plugins.chaos.undo.journal import Journal
 from plugins.environment.tests.conftest import run
 from plugins.environment.tests.runs import CONFTEST, PASSES, Runner
 

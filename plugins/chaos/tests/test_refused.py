@@ -7,8 +7,8 @@ import pytest
 from infrastructure.errors import ExitCode
 from infrastructure.state import StateFolder
 from plugins.chaos.fault import Plan
-from plugins.chaos.journal import Journal
 from plugins.chaos.tests.fakes import origin
+from plugins.chaos.undo.journal import Journal
 from plugins.environment.tests.conftest import run
 from plugins.environment.tests.runs import Runner
 

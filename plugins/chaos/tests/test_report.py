@@ -11,12 +11,12 @@ import pytest
 
 from plugins.books.captures import Capture, CaptureTimeline
 from plugins.books.report import BooksReport, Discrepancy
-from plugins.chaos import gathering
-from plugins.chaos.evidence import BooksResult
 from plugins.chaos.fault import Call, Plan
-from plugins.chaos.judge import judge
+from plugins.chaos.judgement import gathering
+from plugins.chaos.judgement.evidence import BooksResult
+from plugins.chaos.judgement.judge import judge
+from plugins.chaos.judgement.report import impact, record, render
 from plugins.chaos.preview import UNKNOWN, preview
-from plugins.chaos.report import impact, record, render
 from plugins.chaos.scenario import Expected, Recovery, Scenario, Source, Windows
 from plugins.chaos.stop import Deadline, ErrorBudget
 from plugins.chaos.tests.fakes import WINDOWS, FileFault, scenario

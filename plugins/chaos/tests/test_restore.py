@@ -8,10 +8,10 @@ import pytest
 
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
-from plugins.chaos import journal, restore
-from plugins.chaos.journal import Entry, Journal
-from plugins.chaos.restore import Outcome, Restored
 from plugins.chaos.tests.fakes import FileCloud, FileFault, origin
+from plugins.chaos.undo import journal, restore
+from plugins.chaos.undo.journal import Entry, Journal
+from plugins.chaos.undo.restore import Outcome, Restored
 from plugins.environment.lease import Lease
 
 

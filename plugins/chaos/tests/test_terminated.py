@@ -4,8 +4,8 @@ import pytest
 
 from infrastructure.errors import ExitCode
 from infrastructure.state import StateFolder
-from plugins.chaos import journal
 from plugins.chaos.tests import terminated_run
+from plugins.chaos.undo import journal
 from plugins.environment import lease
 from plugins.environment.tests.conftest import run
 from plugins.environment.tests.runs import Runner

@@ -15,7 +15,7 @@ import pytest
 
 from infrastructure.errors import EnvironmentFault
 from infrastructure.state import StateFolder
-from plugins.chaos import guard
+from plugins.chaos.undo import guard
 
 WITHIN_S = 10.0
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from infrastructure.state import StateFolder
-from plugins.chaos import journal, watchdog
-from plugins.chaos.journal import Entry, Journal
-from plugins.chaos.restore import Outcome, Restored
 from plugins.chaos.tests.fakes import FileCloud, FileFault, origin
-from plugins.chaos.watchdog import Heartbeat, undo, watch
+from plugins.chaos.undo import journal, watchdog
+from plugins.chaos.undo.journal import Entry, Journal
+from plugins.chaos.undo.restore import Outcome, Restored
+from plugins.chaos.undo.watchdog import Heartbeat, undo, watch
 from plugins.environment import lease
 from plugins.environment.lease import LeaseRecord
 

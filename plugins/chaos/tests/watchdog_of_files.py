@@ -4,10 +4,10 @@ import sys
 from collections.abc import Callable
 
 from infrastructure.state import StateFolder
-from plugins.chaos import watchdog
-from plugins.chaos.journal import Entry
-from plugins.chaos.restore import Restored, restore
 from plugins.chaos.tests.fakes import FileCloud, FileFault
+from plugins.chaos.undo import watchdog
+from plugins.chaos.undo.journal import Entry
+from plugins.chaos.undo.restore import Restored, restore
 
 
 def restorer(state: StateFolder, chosen: Callable[[Entry], bool]) -> tuple[Restored, ...]:

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 from infrastructure.state import StateFolder
-from plugins.chaos.guard import Watchdog
-from plugins.chaos.journal import Journal
 from plugins.chaos.tests.fakes import FileCloud, FileFault, origin
+from plugins.chaos.undo.guard import Watchdog
+from plugins.chaos.undo.journal import Journal
 from plugins.environment.lease import Lease
 
 

@@ -12,6 +12,7 @@ from infrastructure.connection import Connection
 from infrastructure.embedded.pace import Pace
 from infrastructure.environment import Environment, Target
 from infrastructure.errors import EnvironmentFault
+from infrastructure.kubernetes import Clusters
 from infrastructure.tests.fake_driver import FakeDriver
 
 EVENTS = "FAKE_CLOUD_EVENTS"
@@ -84,4 +85,5 @@ def _platform(chosen: Environment, target: Target, *, is_new: bool) -> Platform:
         _driver=FakeDriver(),
         _connection=Connection(region="us-east-1"),
         _clients=client,
+        _clusters=Clusters(client, is_embedded=True),
     )

@@ -7,6 +7,7 @@ from infrastructure.errors import ExitCode
 from plugins.environment import sharing
 from plugins.environment.tests import fake_cloud
 from plugins.environment.tests.runs import PASSES, Runner
+from services.catalog import SERVICES
 
 pytest_plugins = ["pytester"]
 
@@ -58,27 +59,13 @@ def test_a_platform_that_was_up_is_reused_and_left_up(run: Runner, monkeypatch: 
     result.stdout.fnmatch_lines(["platform of dev: was up and is reused*", "platform of dev: left up*"])
 
 
-@pytest.mark.parametrize(
-    ("what", "off"),
-    [
-        (
-            "resilience",
-            (
-                "[('AnalyticsResilience', 'off'), ('LoyaltyResilience', 'off'), ('OrderResilience', 'off'),"
-                " ('PaymentResilience', 'off')]"
-            ),
-        ),
-        ("analytics", "[('AnalyticsResilience', 'off')]"),
-        ("loyalty", "[('LoyaltyResilience', 'off')]"),
-        ("order", "[('OrderResilience', 'off')]"),
-        ("payment", "[('PaymentResilience', 'off')]"),
-    ],
-)
+@pytest.mark.parametrize("what", ["resilience", *(one.name for one in SERVICES)])
 def test_sabotaged_resilience_is_deployed_and_put_right_on_a_platform_that_stays(
-    run: Runner, monkeypatch: pytest.MonkeyPatch, what: str, off: str
+    run: Runner, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     monkeypatch.setenv(fake_cloud.WAS_UP, "yes")
     run("--sabotage", what, suites=(PASSES,))
+    off = sorted((one.key("Resilience"), "off") for one in SERVICES if what in ("resilience", one.name))
     assert run.events == [f"up dev attached {off}", "up dev attached"]
 
 

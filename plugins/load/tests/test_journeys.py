@@ -3,14 +3,14 @@
 import json
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import pytest
 
 from plugins.books.history import Attempt
 from plugins.load.basket import Basket
-from plugins.load.journeys import JOURNEYS, BrowseBack, PlaceOrder, journey
+from plugins.load.journeys import IN_PODS, JOURNEYS, BrowseBack, LookUp, PlaceOrder, ReadMenu, Reserve, journey
 from plugins.load.retry import Retry
 from plugins.load.visit import Ending, Memory, Reply, Visit
 from services.assortment import PRICES_CENTS
@@ -169,6 +169,63 @@ def test_browsing_back_without_an_order_places_one() -> None:
     assert len(customer.attempts) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [(200, '{"item_id": "ITEM"}', None), (200, '{"item_id": "x"}', "wrong answer"), (503, "", "http 503")],
+    ids=["right", "another one", "away"],
+)
+def test_who_reads_the_menu_wants_the_item_that_was_asked_for(status: int, body: str, error: str | None) -> None:
+    asked = Customer(Server([Reply(status=404)]))
+    ReadMenu().run(asked.visit())
+    path = asked.server.asked[0][1]
+    item_id = path.removeprefix("/api/menu/items/")
+    assert item_id in PRICES_CENTS
+    customer = Customer(Server([Reply(status=status, body=body.replace("ITEM", item_id).encode())]))
+    assert ReadMenu().run(customer.visit()) == Ending(error=error)
+    assert customer.server.asked[0][:2] == ("GET", path)
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [(Reply(status=200), None), (BUSY, "http 503"), (SILENCE, "timeout"), (Reply(status=204), "wrong answer")],
+    ids=["shown", "busy", "silent", "another answer"],
+)
+def test_a_look_is_right_with_the_answer_that_the_catalogue_names(reply: Reply, error: str | None) -> None:
+    customer = Customer(Server([reply]))
+    assert LookUp().run(customer.visit()) == Ending(error=error)
+    [(method, path, headers, _)] = customer.server.asked
+    assert (method, headers) == ("GET", {"X-Correlation-Id": "key-1"})
+    assert path in {f"{service.route}{service.reading.path}" for service in IN_PODS}
+    assert customer.attempts == []
+
+
+def test_looks_go_to_every_service_in_pods() -> None:
+    customer, draw = Customer(Server(Reply(status=200) for _ in range(50))), random.Random(3)  # noqa: S311 - as above
+    for _ in range(50):
+        LookUp().run(replace(customer.visit(), draw=draw))
+    assert len({path for _, path, _, _ in customer.server.asked}) == len(IN_PODS) > 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Reply(status=201, body=b'{"status": "held"}'), None),
+        (Reply(status=200, body=b'{"status": "held"}'), "wrong answer"),
+        (Reply(status=201, body=b"{}"), "wrong answer"),
+        (SILENCE, "timeout"),
+    ],
+    ids=["held", "known before", "nothing held", "silent"],
+)
+def test_stock_is_reserved_for_an_order_of_its_own(reply: Reply, error: str | None) -> None:
+    customer = Customer(Server([reply]))
+    assert Reserve().run(customer.visit()) == Ending(error=error)
+    [(method, path, _, body)] = customer.server.asked
+    asked = json.loads(body)
+    assert (method, path, asked["order_id"]) == ("POST", "/api/inventory/reserve", "key-1")
+    assert {line["item_id"] for line in asked["items"]} <= PRICES_CENTS.keys()
+    assert customer.attempts == []
+
+
 def test_a_basket_costs_what_the_menu_asks() -> None:
     for seed in range(50):
         basket = Basket.fill(random.Random(seed))  # noqa: S311 - repeatable, no secret
@@ -178,5 +235,5 @@ def test_a_basket_costs_what_the_menu_asks() -> None:
 
 def test_the_journeys_are_found_by_their_names() -> None:
     assert [journey(known.name) for known in JOURNEYS] == list(JOURNEYS)
-    with pytest.raises(ValueError, match="known: order, browse"):
+    with pytest.raises(ValueError, match="known: order, browse, look-up, menu, reserve"):
         journey("window-shopping")

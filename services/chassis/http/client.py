@@ -1,7 +1,7 @@
 """A small keep-alive HTTP/1.1 client for the calls whose cost decides how many orders a task can take.
 
 One request is one write and one parse (httptools, the parser that serves our own requests): a tenth of what boto3
-takes. It does what AWS's JSON APIs need, POST with a body and an answer with a length, and no more.
+takes. It does what JSON over HTTP needs, a request with a body and an answer with a length, and no more.
 """
 
 import asyncio
@@ -54,7 +54,10 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self.is_reusable = self.is_reusable and bool(self._parser.should_keep_alive())
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(HttpResponse(status=self._parser.get_status_code(), body=bytes(self._body)))
+            self._answer.set_result(self._response())
+
+    def _response(self) -> HttpResponse:
+        return HttpResponse(status=self._parser.get_status_code(), body=bytes(self._body))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(Interrupted(f"the connection was closed: {exc or 'end of stream'}"))
@@ -79,15 +82,40 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
 
+class _HeadersToo(_Connection):
+    """One that keeps the headers: the parser looks for the callback once, so that nobody else pays for it."""
+
+    def __init__(self) -> None:
+        self._headers: dict[str, str] = {}
+        super().__init__()
+
+    def on_message_begin(self) -> None:
+        self._headers = {}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def _response(self) -> HttpResponse:
+        return super()._response()._replace(headers=self._headers)
+
+
 class HttpPool:
     """Keep-alive connections to one origin (`http://host:port` or `https://host`), at most `limit` at a time.
 
     `connect_timeout_s` None waits for ever. With `heals_stale`, a request that met a connection closed while it lay
     idle, and got no byte of an answer, is sent once more on a fresh one (RFC 9110, 9.2.2): only for requests that may
-    run twice.
+    run twice. `keeps_headers` says whether answers come with theirs.
     """
 
-    def __init__(self, origin: str, *, connect_timeout_s: float | None, heals_stale: bool, limit: int = 64) -> None:
+    def __init__(
+        self,
+        origin: str,
+        *,
+        connect_timeout_s: float | None,
+        heals_stale: bool,
+        limit: int = 64,
+        keeps_headers: bool = False,
+    ) -> None:
         to = Origin.read(origin)
         self.host = to.authority
         self._address = (to.host, to.port)
@@ -96,6 +124,7 @@ class HttpPool:
         self._heals_stale = heals_stale
         self._slots = asyncio.Semaphore(limit)
         self._idle: list[_Connection] = []
+        self._kind = _HeadersToo if keeps_headers else _Connection
 
     async def send(self, request: bytes, *, timeout_s: float | None) -> HttpResponse:
         """Send a complete request, return the complete answer; `Unreachable` or `Interrupted` otherwise."""
@@ -142,7 +171,7 @@ class HttpPool:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                _, connection = await loop.create_connection(_Connection, *self._address, ssl=self._tls)
+                _, connection = await loop.create_connection(self._kind, *self._address, ssl=self._tls)
         except TimeoutError:
             raise Unreachable(f"no connection to {self.host} within {self._connect_timeout_s} s") from None
         except OSError as error:

@@ -1,5 +1,7 @@
 """What comes of one HTTP exchange, whichever client makes it: an answer, or how the silence is to be understood."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -42,7 +44,8 @@ class Interrupted(HttpError):
 
 
 class HttpResponse(NamedTuple):
-    """Status and body of an answer."""
+    """Status and body of an answer; its headers, names in lower case, where the client was asked to keep them."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = MappingProxyType({})

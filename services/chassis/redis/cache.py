@@ -6,8 +6,6 @@ must cost one time-out now and then, not one per request.
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -15,6 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ReadOnlyError, RedisError
 
+from services.chassis.resilience.breaker import Breaker
 from services.chassis.resilience.policy import Resilience
 from services.chassis.web.health import Dependencies
 
@@ -42,33 +41,12 @@ class Cache(Protocol):
         ...
 
 
-class Breaker:
-    """Opens after `failures` in a row, for `open_s` seconds; then one may try."""
+class DroppingCache(Cache, Protocol):
+    """A cache for what changes."""
 
-    def __init__(self, *, failures: int = 3, open_s: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit = failures
-        self._open_s = open_s
-        self._clock = clock
-        self._failures = 0
-        self._closed_at = float("-inf")
-
-    def may_ask(self) -> bool:
-        """Whether to ask; once it was open for its time that is True for one, whose answer decides for the others."""
-        now = self._clock()
-        if now < self._closed_at:
-            return False
-        if self._failures >= self._limit:
-            self._closed_at = now + self._open_s
-        return True
-
-    def succeeded(self) -> None:
-        self._failures = 0
-        self._closed_at = float("-inf")
-
-    def failed(self) -> None:
-        self._failures += 1
-        if self._failures >= self._limit:
-            self._closed_at = self._clock() + self._open_s
+    async def drop(self, *keys: str) -> None:
+        """Nothing lies under `keys` any more. `CacheUnavailable` when that failed."""
+        ...
 
 
 class BoundedRedis(Redis):
@@ -131,6 +109,14 @@ class RedisCache:
         self._check()
         try:
             await self._redis.set(key, value, px=int(ttl_s * 1000))
+        except (RedisError, OSError) as error:
+            raise self._failure(error) from error
+        self._succeeded()
+
+    async def drop(self, *keys: str) -> None:
+        self._check()
+        try:
+            await self._redis.delete(*keys)
         except (RedisError, OSError) as error:
             raise self._failure(error) from error
         self._succeeded()

@@ -29,7 +29,10 @@ class Resilience(Protocol):
     def is_retrying(self) -> bool: ...
 
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Run `attempt` as often as the policy allows; the last error is what comes out."""
+        """Run `attempt` as often as the policy allows; the last error is what comes out.
+
+        It says `may_have_happened` when that is so of any attempt.
+        """
         ...
 
 
@@ -66,12 +69,17 @@ class Resilient:
 
     async def _again(self, attempt: Callable[[], Awaitable[T]], first: AwsError) -> T:
         """Go on after a first failure, which counts as an attempt: a call that succeeds pays for no machinery."""
-        failures = [first]
+        failures, is_in_doubt = [first], False
 
         async def once() -> T:
-            if failures:
-                raise failures.pop()
-            return await attempt()
+            nonlocal is_in_doubt
+            try:
+                if failures:
+                    raise failures.pop()
+                return await attempt()
+            except AwsError as error:
+                is_in_doubt = error.may_have_happened = is_in_doubt or error.may_have_happened
+                raise
 
         return await self._retrying.copy()(once)  # a copy: its state belongs to one call
 

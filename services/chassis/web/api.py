@@ -30,6 +30,10 @@ def _nothing() -> Mapping[str, object]:
     return {}
 
 
+def _ready() -> str:
+    return "ready"
+
+
 def create(
     *,
     title: str,
@@ -39,10 +43,12 @@ def create(
     dependencies: Dependencies,
     traffic: Traffic,
     more: Callable[[], Mapping[str, object]] = _nothing,
+    readiness: Callable[[], str] = _ready,
 ) -> FastAPI:
     """An application whose every path lies below `route` (`/api/orders`): the load balancer sends nothing else.
 
     `more` is what its health says besides, at that moment; a `status` of it stands while the task is not draining.
+    `readiness` is how ready it is (`ready`, `degraded`); `HttpProblem` 503 keeps requests away from it.
     """
     app = FastAPI(
         title=title,
@@ -57,7 +63,7 @@ def create(
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(Exception, _answer_unforeseen)
-    _add_health(app, route, dependencies, traffic, more)
+    _add_health(app, route, dependencies, traffic, more, readiness)
     return app
 
 
@@ -67,17 +73,18 @@ def _add_health(
     dependencies: Dependencies,
     traffic: Traffic,
     more: Callable[[], Mapping[str, object]],
+    readiness: Callable[[], str],
 ) -> None:
     @app.get(f"{route}/health", tags=["health"], summary="Liveness: 200 as long as the process serves")
     async def health() -> Response:
         status = {"status": "draining"} if traffic.is_draining else {}
         return json_response({"status": "ok", **more(), **status, "dependencies": dependencies.report()})
 
-    @app.get(f"{route}/health/ready", tags=["health"], summary="Readiness: 503 once the task drains")
+    @app.get(f"{route}/health/ready", tags=["health"], summary="Readiness: 503 while it cannot serve")
     async def ready() -> Response:
         if traffic.is_draining:
             raise HttpProblem(503, "draining", "this task is about to stop")
-        return json_response({"status": "ready"})
+        return json_response({"status": readiness()})
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.chassis.aws.data_api import WarehouseAway
+from services.chassis.postgres.pool import StoreUnavailable
 from services.chassis.web import api
 from services.chassis.web.gateway import Gateway, Limits
 from services.chassis.web.health import Dependencies
@@ -16,7 +17,7 @@ from services.chassis.web.tests.asking import Answer, ask
 from services.chassis.web.traffic import Traffic
 from services.loyalty.domain import Account, points_for
 from services.loyalty.routes import ROUTE, add_routes
-from services.loyalty.store import EntryConflict, NoSuchAccount, NotEnoughPoints, StoreUnavailable
+from services.loyalty.store import EntryConflict, NoSuchAccount, NotEnoughPoints
 from services.loyalty.tiers import TierReport, TierWorth
 
 

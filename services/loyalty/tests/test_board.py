@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.chassis.postgres.pool import StoreUnavailable
 from services.chassis.postgres.tests.server import free_port
-from services.chassis.redis.cache import Breaker, connect
+from services.chassis.redis.cache import connect
+from services.chassis.resilience.breaker import Breaker
 from services.chassis.resilience.budget import RetryBudget
 from services.chassis.resilience.policy import Resilient
 from services.chassis.web.health import Dependencies
 from services.loyalty.board import KEY, NAME, Board
 from services.loyalty.domain import Account
-from services.loyalty.store import StoreUnavailable
 
 TIMEOUT_S = 20.0
 ADA, BOB, EVE = (Account(customer_id=name, earned=earned) for name, earned in (("ada", 30), ("bob", 20), ("eve", 10)))

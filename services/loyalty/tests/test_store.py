@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 
+from services.chassis.postgres.pool import Patience, StoreUnavailable, WriterPool
 from services.chassis.postgres.tests.server import PASSWORD, USER, Server
 from services.chassis.resilience import deadline
 from services.chassis.web.health import Dependencies
-from services.loyalty.store import AuroraStore, EntryConflict, NoSuchAccount, NotEnoughPoints, StoreUnavailable
+from services.loyalty.store import AuroraStore, EntryConflict, NoSuchAccount, NotEnoughPoints
 
 pytestmark = pytest.mark.anyio
 
@@ -24,16 +25,22 @@ async def login() -> dict[str, str]:
     return {"user": USER, "password": PASSWORD}
 
 
+def pool_at(port: int) -> WriterPool:
+    url = f"postgresql://127.0.0.1:{port}/postgres"
+    return WriterPool(url, login, Dependencies("aurora"), Patience(), application="loyalty")
+
+
 @asynccontextmanager
 async def opened(server: Server) -> AsyncIterator[AuroraStore]:
-    store = AuroraStore(f"postgresql://127.0.0.1:{server.port}/postgres", login, Dependencies("aurora"))
+    pool = pool_at(server.port)
+    store = AuroraStore(pool)
     deadline.start(20.0)
-    await store.start()
+    await pool.start()
     try:
         await store.prepare()
         yield store
     finally:
-        await store.close()
+        await pool.close()
 
 
 def ledger(server: Server, customer: str) -> int:
@@ -128,11 +135,11 @@ async def test_the_leaders_are_those_who_earned_most_whatever_they_spent(server:
 async def test_a_database_that_is_not_there_is_said_within_the_deadline(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    store = AuroraStore("postgresql://127.0.0.1:1/postgres", login, Dependencies("aurora"))
+    pool = pool_at(1)
     deadline.start(0.5)
-    await store.start()
+    await pool.start()
     try:
         with pytest.raises(StoreUnavailable):
-            await store.find("c")
+            await AuroraStore(pool).find("c")
     finally:
-        await store.close()
+        await pool.close()

@@ -1,9 +1,10 @@
-"""A relay on a bench: over a world in memory, told by hand what it owns and hears."""
+"""A relay and its settling on a bench: over a world in memory, told by hand what they own and hear."""
 
 import asyncio
 
 from services.order.outbox import SHARDS, Row, unpack
 from services.order.relay import Relay, RelayReport
+from services.order.settling import Settling, SettlingReport
 from services.order.tests.fakes import MemoryOutbox, MemoryQueue, MemoryStream, World
 
 ALL = frozenset(SHARDS)
@@ -27,7 +28,7 @@ class Post:
 
 
 class Bench:
-    """A relay over a world; a new bench on the same world is the task that takes over."""
+    """A task over a world; a new bench on the same world is the task that takes over."""
 
     def __init__(self, world: World, owner: ShardOwner | None = None) -> None:
         self.world = world
@@ -36,14 +37,28 @@ class Bench:
         self.stream = MemoryStream(world)
         self.outbox = MemoryOutbox(world)
         self.lags: list[float] = []
+        self.taken: list[float] = []
+        self.put_aside = 0
         self._handed_on = asyncio.Event()
+        self.owner = owner or ShardOwner()
         self.relay = Relay(
             outbox=self.outbox,
             channels=(self.queue, self.stream),
-            owner=owner or ShardOwner(),
+            owner=self.owner,
             announce=self.post,
+            settle=lambda rows: self.settling.offer(rows),  # noqa: PLW0108 - made below: each needs the other
             report=RelayReport(on_done=self._done),
         )
+        self.settling = Settling(
+            table=self.outbox,
+            inventory=world.inventory,
+            owner=self.owner,
+            settled=self.relay.settled,
+            report=SettlingReport(on_taken=self.taken.append, on_aside=self._aside),
+        )
+
+    def _aside(self, count: int) -> None:
+        self.put_aside += count
 
     def _done(self, lag: float) -> None:
         self.lags.append(lag)
@@ -57,5 +72,6 @@ class Bench:
     async def settle(self, steps: int = 20) -> None:
         for _ in range(steps):
             await self.relay.step()
+            await self.settling.step()
             if not self.world.table and not self.relay.depth:
                 return

@@ -1,6 +1,7 @@
 """A good order, as the wire has it."""
 
 from services.assortment import PRICES_CENTS
+from services.order.domain import Draft, OrderLine
 from services.order.outbox import Row
 
 LATTE, CROISSANT = "latte-grande", "croissant-piece"
@@ -27,4 +28,11 @@ def row(number: int, customer: str = "customer-0001") -> Row:
         total_amount="12.15",
         at=1_795_000_000.0,
         correlation_id="c",
+        lines=(OrderLine(item_id=LATTE, quantity=2), OrderLine(item_id=CROISSANT, quantity=1)),
     )
+
+
+def draft(of: Row) -> Draft:
+    """What was ordered in a row."""
+    cents = int(of.total_amount.replace(".", ""))
+    return Draft(store_id=of.store_id, customer_id=of.customer_id, lines=of.lines, total_cents=cents)

@@ -97,6 +97,23 @@ def test_each_channel_takes_a_row_once() -> None:
     backlog.taken([row(1).order_id], 0)
     assert backlog.wanting(rows, 0) == ()
     assert backlog.wanting(rows, 1) == rows
-    assert backlog.taken_by_all(rows, 2) == ()
+    assert backlog.handed_on(rows, 2) == ()
     backlog.taken([row(1).order_id], 1)
-    assert backlog.taken_by_all(rows, 2) == rows
+    assert backlog.handed_on(rows, 2) == rows
+
+
+def test_what_was_handed_on_holds_up_neither_its_customer_nor_its_shard() -> None:
+    backlog = Backlog()
+    show(backlog, row(1), row(2))
+    first = backlog.due(ALL, 10)
+    assert [each.order_id for each in first] == [row(1).order_id]
+    backlog.taken([row(1).order_id], 0)
+    assert backlog.handed_on(first, 1) == first
+    assert [each.order_id for each in backlog.due(ALL, 10)] == [row(2).order_id]
+    show(backlog, row(1), row(2))
+    assert [each.order_id for each in backlog.due(ALL, 10)] == [row(2).order_id], (
+        "it is in the table, and not due again"
+    )
+    assert (len(backlog), backlog.waiting) == (2, 1)
+    backlog.done(first)
+    assert len(backlog) == 1

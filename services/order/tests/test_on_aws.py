@@ -20,7 +20,7 @@ from services.chassis.tests.conflicts import conflicts
 from services.chassis.web.health import Dependencies
 from services.order.channels import OrderStream, PaymentQueue
 from services.order.domain import Draft, Order, OrderLine
-from services.order.outbox import BATCH_DELETE, SHARDS, OutboxTable, Row
+from services.order.outbox import ASIDE, BATCH_WRITE, SHARDS, OutboxTable, Row
 from services.order.ownership import Ownership
 from services.order.store import KeyConflict, OrderTable, Placed
 
@@ -246,7 +246,7 @@ def test_an_order_of_every_shard_is_placed_found_and_deleted(cloud: Cloud, shard
 
 def test_one_call_takes_as_much_as_aws_publishes(cloud: Cloud) -> None:
     """SendMessageBatch 10 messages, PutRecords 500 records, BatchWriteItem 25 requests."""
-    assert (PaymentQueue.batch, OrderStream.batch, BATCH_DELETE) == (10, 500, 25)
+    assert (PaymentQueue.batch, OrderStream.batch, BATCH_WRITE) == (10, 500, 25)
 
     async def fill(c: Cloud) -> None:
         assert len(await PaymentQueue(c.api(SQS), c.queue_url).send(rows(10))) == 10
@@ -301,6 +301,54 @@ def test_the_stream_gets_an_event_per_order(cloud: Cloud) -> None:
         "at": 1_795_000_000.25,
         "correlation_id": "corr",
     }
+
+
+def test_what_was_placed_under_a_key_is_known_by_it(cloud: Cloud) -> None:
+    async def look(c: Cloud) -> None:
+        orders = c.orders()
+        assert await orders.earlier("k", "f") is None
+        await orders.place(order(key="k"), "f")
+        assert await orders.earlier("k", "f") == Placed(order_id=order().order_id, is_replay=True)
+        with pytest.raises(KeyConflict):
+            await orders.earlier("k", "another")
+
+    cloud.run(look)
+
+
+@pytest.mark.parametrize("stock", ["held", "owed"])
+def test_an_order_says_whether_its_stock_was_held(cloud: Cloud, stock: Literal["held", "owed"]) -> None:
+    async def there_and_back(c: Cloud) -> None:
+        orders, placed = c.orders(), replace(order(), stock=stock)
+        await orders.place(placed, "f")
+        assert await orders.find(order().order_id) == placed
+
+    cloud.run(there_and_back)
+
+
+def test_rows_set_aside_are_in_nobodys_way_and_are_read_page_by_page(cloud: Cloud) -> None:
+    made = rows(5)
+
+    async def aside(c: Cloud) -> None:
+        outbox = OutboxTable(c.api(DYNAMODB), OUTBOX)
+        assert await outbox.set_aside(made) == await outbox.set_aside(made) == set()
+        assert (await outbox.oldest(made[0].shard, 10)).rows == ()
+        page = await outbox.oldest(ASIDE + made[0].shard, 3)
+        assert (page.rows, page.is_last) == (tuple(made[:3]), False)
+        page = await outbox.oldest(ASIDE + made[0].shard, 3, after=made[2].order_id)
+        assert (page.rows, page.is_last) == (tuple(made[3:]), True)
+        assert await outbox.delete(made) == set(), "of the others"
+        assert await outbox.delete(made[1:], aside=True) == set()
+        assert (await outbox.oldest(ASIDE + made[0].shard, 3)).rows == (made[0],)
+
+    cloud.run(aside)
+
+
+def test_one_call_puts_as_many_aside_as_it_deletes(cloud: Cloud) -> None:
+    async def fill(c: Cloud) -> None:
+        assert await OutboxTable(c.api(DYNAMODB), OUTBOX).set_aside(rows(BATCH_WRITE)) == set()
+
+    cloud.run(fill)
+    assert len(cloud.rows(OUTBOX)) == BATCH_WRITE
 
 
 def test_leases_are_taken_and_given_back(cloud: Cloud) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from urllib.parse import quote
 
@@ -6,7 +7,7 @@ import pytest
 from services.assortment import PRICES_CENTS
 from services.chassis.aws.errors import AwsError
 from services.order.routes import ROUTE
-from services.order.tests.fakes import Shop
+from services.order.tests.fakes import Manner, Shop
 from services.order.tests.samples import CROISSANT, LATTE, order
 
 
@@ -177,6 +178,7 @@ def test_a_flushed_cache_is_filled_again_and_changes_no_answer() -> None:
     first = shop.place(order(), key="k")
     shop.cache.held.clear()
     assert shop.place(order(), key="k").document == first.document
+    assert shop.place(order()).status == 201
     assert "order:prices:store-001" in shop.cache.held
 
 
@@ -191,3 +193,97 @@ def test_openapi_describes_the_orders() -> None:
     assert isinstance(components, dict)
     named = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
     assert named <= set(components["schemas"]), "a reference leads nowhere"
+
+
+def test_a_replay_is_answered_before_it_is_priced_or_reserved() -> None:
+    """Prices have changed, menu and inventory are away, the store is out of everything: none of it matters."""
+    shop = Shop()
+    first = shop.place(order(), key="k-1")
+    shop.menu.prices = {LATTE: 1}
+    shop.cache.held.clear()
+    shop.menu.is_away, shop.inventory.manner, shop.inventory.each = True, "away", 0
+    again = shop.place(order(), key="k-1")
+    assert (again.status, again.document) == (201, first.document)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert list(shop.inventory.reservations) == [first.document["order_id"]]
+
+
+def test_two_with_one_key_at_the_same_moment_are_one_order_and_one_reservation() -> None:
+    shop = Shop()
+    body, headers = json.dumps(order()).encode(), [*JSON, ("idempotency-key", "k-1")]
+
+    async def both() -> list[object]:
+        answers = await asyncio.gather(*(shop.ask_async("POST", ROUTE, body, headers) for _ in range(2)))
+        return [answer.document["order_id"] for answer in answers]
+
+    first, second = asyncio.run(both())
+    assert first == second
+    statuses = {order_id: status for order_id, (status, _) in shop.inventory.reservations.items()}
+    assert statuses.pop(str(first)) == "held"
+    assert set(statuses.values()) <= {"released"}
+
+
+def test_an_order_is_held_until_it_is_taken() -> None:
+    shop = Shop()
+    order_id = str(shop.place(order()).document["order_id"])
+    assert shop.inventory.reservations[order_id] == ("held", {LATTE: 2, CROISSANT: 1})
+    assert shop.book.orders[order_id].stock == "held"
+
+
+@pytest.mark.parametrize("manner", ["away", "takes and says nothing"])
+def test_orders_go_on_while_inventory_is_away(manner: Manner) -> None:
+    shop = Shop()
+    shop.inventory.manner = manner
+    placed = shop.place(order())
+    assert placed.status == 201
+    assert shop.book.orders[str(placed.document["order_id"])].stock == "owed"
+
+
+def test_a_store_that_is_out_of_it_takes_no_order() -> None:
+    shop = Shop()
+    shop.inventory.each = 1
+    answer = shop.place(order())
+    assert answer.status == 409
+    assert str(answer.document["type"]).endswith(":out-of-stock")
+    assert LATTE in str(answer.document["detail"])
+    assert (shop.book.orders, shop.inventory.reservations) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("may_have_happened", "status"),
+    [pytest.param(False, "released", id="refused for certain"), pytest.param(True, "held", id="outcome unknown")],
+)
+def test_what_was_reserved_is_given_back_only_where_no_order_was_kept(may_have_happened: bool, status: str) -> None:
+    """An order whose write nobody answered may be handed on: it must find its hold, or no tombstone at least."""
+    shop = Shop()
+    shop.book.error_of_placing = AwsError(
+        operation="TransactWriteItems", code="X", message="x", status=400, may_have_happened=may_have_happened
+    )
+    assert shop.place(order()).status == 503
+    assert [kept for kept, _ in shop.inventory.reservations.values()] == [status]
+
+
+def test_a_price_that_has_just_changed_is_the_one_that_holds() -> None:
+    shop = Shop()
+    shop.place(order())
+    shop.menu.prices[LATTE] += 10
+    shop.age_lists()
+    assert shop.place(order(total_amount="12.35")).status == 201
+
+
+def test_orders_are_priced_by_what_was_known_last_while_menu_is_away() -> None:
+    shop = Shop()
+    shop.place(order())
+    shop.menu.is_away = True
+    shop.age_lists()
+    assert shop.place(order()).status == 201
+    shop.cache.is_down = True
+    assert shop.place(order()).status == 201
+
+
+def test_without_any_menu_nobody_can_order_yet_and_is_told_when() -> None:
+    shop = Shop()
+    shop.menu.is_away = True
+    answer = shop.place(order())
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert shop.inventory.reservations == {}

@@ -80,8 +80,8 @@ def test_what_was_taken_in_part_is_finished_at_the_next_step_and_nobody_is_told_
     async def send_some(rows: Sequence[Row]) -> set[str]:
         return await send([each for each in rows if each.order_id != SECOND])
 
-    async def delete_some(rows: Sequence[Row]) -> set[str]:
-        await delete([each for each in rows if each.order_id != SECOND])
+    async def delete_some(rows: Sequence[Row], *, aside: bool = False) -> set[str]:
+        await delete([each for each in rows if each.order_id != SECOND], aside=aside)
         return {SECOND}
 
     async def run() -> None:
@@ -90,11 +90,13 @@ def test_what_was_taken_in_part_is_finished_at_the_next_step_and_nobody_is_told_
             disturbed.setattr(bench.stream, "send", send_some if part == "stream" else send)
             disturbed.setattr(bench.outbox, "delete", delete_some if part == "table" else delete)
             await bench.relay.step()
+            await bench.settling.step()
         assert [each.order_id for each in world.table.values()] == [SECOND]
-        assert (len(bench.lags), bench.relay.depth) == (2, 1)
+        assert (len(bench.taken), bench.relay.depth) == (3 if part == "table" else 2, 1)
         await bench.settle()
 
     asyncio.run(run())
     assert (world.table, bench.relay.depth, len(bench.lags)) == ({}, 0, 3)
+    assert world.inventory.taken == {FIRST: 1, SECOND: 1, THIRD: 1}
     assert sorted(each.order_id for each in world.queue) == [FIRST, SECOND, THIRD]
     assert sorted(each.order_id for each in world.stream) == [FIRST, SECOND, THIRD]

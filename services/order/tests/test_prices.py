@@ -1,95 +1,169 @@
 import asyncio
+import json
 
 import pytest
 
 from services.assortment import PRICES_CENTS, STORES
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.cache import CacheUnavailable
-from services.order.price_list import UnknownStore, price_list
-from services.order.prices import CachedPrices, CacheOnlyPrices, key
-from services.order.tests.fakes import MemoryCache, NoCloudWatch
+from services.chassis.resilience.tests.clock import Clock
+from services.order.price_list import PriceList, PricesUnknown, UnknownStore
+from services.order.prices import FRESH_S, CachedPrices, CacheOnlyPrices, key
+from services.order.tests.fakes import MemoryCache, MemoryMenu, NoCloudWatch
 
-STORE = STORES[0]
-
-
-def metrics() -> MetricReports:
-    return MetricReports(NoCloudWatch(), namespace="n", dimensions={}, period_s=60)
+STORE, OTHER = STORES[:2]
+DEARER = {item: cents + 10 for item, cents in PRICES_CENTS.items()}
 
 
-def counts(of: MetricReports) -> dict[object, object]:
-    return {datum["MetricName"]: datum["Value"] for datum in of.collect()}
+class Till:
+    """One task's prices, over a menu and a cache that others may share."""
+
+    def __init__(self, menu: MemoryMenu | None = None, cache: MemoryCache | None = None) -> None:
+        self.clock = Clock()
+        self.menu = menu or MemoryMenu()
+        self.menu.clock = self.clock
+        self.cache = cache or MemoryCache()
+        self.metrics = MetricReports(NoCloudWatch(), namespace="n", dimensions={}, period_s=60)
+        self.prices = CachedPrices(self.cache, self.menu, self.metrics, clock=self.clock)
+
+    def counts(self) -> dict[object, object]:
+        return {datum["MetricName"]: datum["Value"] for datum in self.metrics.collect()}
 
 
-def test_a_price_list_is_the_menu() -> None:
-    assert price_list(STORE) == PRICES_CENTS
-
-
-def test_prices_are_worked_out_once_and_then_cached() -> None:
-    cache, counted = MemoryCache(), metrics()
-
-    async def ask() -> None:
-        prices = CachedPrices(cache, counted)
-        assert await prices.at(STORE) == await prices.at(STORE) == PRICES_CENTS
-
-    asyncio.run(ask())
-    assert counts(counted) == {"CacheMisses": 1, "CacheHits": 1}
-    assert key(STORE) in cache.held
-
-
-def test_everybody_who_misses_at_once_waits_for_the_same_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    worked_out: list[str] = []
-
-    def counted_list(store_id: str) -> dict[str, int]:
-        worked_out.append(store_id)
-        return price_list(store_id)
-
-    monkeypatch.setattr("services.order.prices.price_list", counted_list)
+def test_the_menu_is_read_once_and_then_cached_store_by_store() -> None:
+    till = Till()
 
     async def ask() -> None:
-        prices = CachedPrices(MemoryCache(), metrics())
-        await asyncio.gather(*(prices.at(STORE) for _ in range(20)))
+        for store in (STORE, STORE, OTHER):
+            assert await till.prices.at(store) == PRICES_CENTS
 
     asyncio.run(ask())
-    assert worked_out == [STORE]
+    assert till.counts() == {"CacheMisses": 2, "CacheHits": 1}
+    assert {key(STORE), key(OTHER)} == set(till.cache.held)
+    assert till.menu.reads == 1
+
+
+def test_everybody_who_misses_at_once_waits_for_the_same_list() -> None:
+    till = Till()
+
+    async def ask() -> None:
+        await asyncio.gather(*(till.prices.at(store) for store in STORES for _ in range(3)))
+
+    asyncio.run(ask())
+    assert till.menu.reads == 1
+
+
+def test_an_old_list_is_asked_for_again() -> None:
+    till = Till()
+
+    async def ask() -> None:
+        await till.prices.at(STORE)
+        till.menu.prices = DEARER
+        till.clock.now += FRESH_S
+        assert await till.prices.at(STORE) == PRICES_CENTS
+        till.clock.now += 1.0
+        assert await till.prices.at(STORE) == DEARER
+
+    asyncio.run(ask())
+    assert till.menu.reads == 2
+
+
+def test_a_list_another_task_has_read_is_used() -> None:
+    till = Till()
+    asyncio.run(till.prices.at(STORE))
+    other = Till(MemoryMenu(), till.cache)
+    other.menu.is_away = True
+    assert asyncio.run(other.prices.at(STORE)) == PRICES_CENTS
+
+
+@pytest.mark.parametrize("is_down", [False, True], ids=["cache empty", "cache down"])
+def test_what_was_true_last_holds_while_menu_and_cache_are_away(is_down: bool) -> None:
+    till = Till()
+
+    async def ask() -> None:
+        await till.prices.at(STORE)
+        till.counts()
+        till.clock.now += 1000 * FRESH_S
+        till.menu.is_away, till.cache.is_down = True, is_down
+        till.cache.held.clear()
+        for _ in range(3):
+            assert await till.prices.at(STORE) == PRICES_CENTS
+
+    asyncio.run(ask())
+    assert till.counts() == {"CacheMisses": 3, "StalePrices": 3}
+
+
+def test_a_task_that_starts_while_menu_is_away_prices_by_what_others_read_however_old() -> None:
+    till = Till()
+    asyncio.run(till.prices.at(STORE))
+    late = Till(MemoryMenu(), till.cache)
+    late.clock.now += 100 * FRESH_S
+    late.menu.is_away = True
+    assert asyncio.run(late.prices.at(STORE)) == PRICES_CENTS
+    assert late.counts() == {"CacheMisses": 1, "StalePrices": 1}
+
+
+def test_nothing_is_priced_that_nobody_ever_priced() -> None:
+    till = Till()
+    till.menu.is_away = True
+    with pytest.raises(PricesUnknown):
+        asyncio.run(till.prices.at(STORE))
 
 
 @pytest.mark.parametrize("is_down", [False, True], ids=["cache up", "cache down"])
 def test_a_store_that_does_not_exist_has_no_prices(is_down: bool) -> None:
-    cache = MemoryCache()
-    cache.is_down = is_down
+    till = Till()
+    till.cache.is_down = is_down
     with pytest.raises(UnknownStore):
-        asyncio.run(CachedPrices(cache, metrics()).at("store-999"))
-
-
-def test_without_a_cache_prices_are_worked_out_each_time() -> None:
-    cache = MemoryCache()
-    cache.is_down = True
-    assert asyncio.run(CachedPrices(cache, metrics()).at(STORE)) == PRICES_CENTS
+        asyncio.run(till.prices.at("store-999"))
 
 
 def test_prices_without_resilience_break_when_the_cache_is_flushed() -> None:
+    till = Till()
+
     async def ask() -> None:
-        cache = MemoryCache()
-        prices = CacheOnlyPrices(cache, metrics())
-        await prices.fill()
+        prices = CacheOnlyPrices(till.cache, till.menu, till.metrics)
+        await prices.warm_up()
         assert await prices.at(STORE) == PRICES_CENTS
-        cache.held.clear()
+        till.cache.held.clear()
         with pytest.raises(CacheUnavailable):
             await prices.at(STORE)
 
     asyncio.run(ask())
 
 
-@pytest.mark.parametrize("strange", [b"", b"\xff", b"[1]", b'"x"', b'{"latte": "cheap"}'])
+def listed(prices: object = None, etag: object = "", read_at: object = 1.0) -> bytes:
+    return json.dumps({"prices": prices or {"latte-grande": 1}, "etag": etag, "read_at": read_at}).encode()
+
+
+def test_a_list_survives_its_way_through_the_cache() -> None:
+    kept = PriceList(prices={"latte-grande": 445}, etag='"v1"', read_at=1_795_000_000.25)
+    assert PriceList.unpack(kept.packed()) == kept
+    assert PriceList.unpack(listed()) is not None, "the ones below are wrong in one thing each"
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\xff", id="no text"),
+        pytest.param(b"[1]", id="a list"),
+        pytest.param(b'{"latte-grande": 445}', id="no list of ours"),
+        pytest.param(listed({"latte-grande": "cheap"}), id="a price that is none"),
+        pytest.param(listed([1]), id="prices that are none"),
+        pytest.param(listed(etag=7), id="no etag"),
+        pytest.param(listed(read_at="yesterday"), id="no time"),
+        pytest.param(listed(read_at=None), id="never"),
+    ],
+)
 def test_what_lies_in_the_cache_and_is_no_price_list_is_a_miss(strange: bytes) -> None:
-    cache, counted = MemoryCache(), metrics()
+    till = Till()
 
     async def ask() -> None:
-        await cache.put(key(STORE), strange, ttl_s=60)
+        await till.cache.put(key(STORE), strange, ttl_s=60)
         with pytest.raises(CacheUnavailable):
-            await CacheOnlyPrices(cache, metrics()).at(STORE)
-        prices = CachedPrices(cache, counted)
-        assert await prices.at(STORE) == await prices.at(STORE) == PRICES_CENTS
+            await CacheOnlyPrices(till.cache, till.menu, Till().metrics).at(STORE)
+        assert await till.prices.at(STORE) == await till.prices.at(STORE) == PRICES_CENTS
 
     asyncio.run(ask())
-    assert counts(counted) == {"CacheMisses": 1, "CacheHits": 1}
+    assert till.counts() == {"CacheMisses": 1, "CacheHits": 1}

@@ -160,13 +160,14 @@ def test_a_stopping_relay_hands_over_what_it_holds() -> None:
     bench = Bench(world)
 
     async def run() -> None:
-        task = asyncio.create_task(bench.relay.run())
+        task, settling = asyncio.create_task(bench.relay.run()), asyncio.create_task(bench.settling.run())
         await asyncio.sleep(0)
         for each in ROWS:
             bench.relay.offer(each)
         bench.relay.stop()
         async with asyncio.timeout(60):
             await task
+        await cancel(settling)
 
     asyncio.run(run())
     assert world.table == {}

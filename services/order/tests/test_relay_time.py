@@ -28,10 +28,10 @@ class Seen:
         bench.outbox.oldest = self._read  # type: ignore[method-assign] # looked at on its way
         bench.queue.send = self._sent  # type: ignore[method-assign] # as above
 
-    async def _read(self, shard: str, limit: int) -> OutboxPage:
-        if shard == "s0":
+    async def _read(self, partition: str, limit: int, *, after: str | None = None) -> OutboxPage:
+        if partition == "s0":
             self.reads.append(asyncio.get_running_loop().time())
-        return await self._oldest(shard, limit)
+        return await self._oldest(partition, limit, after=after)
 
     async def _sent(self, rows: Sequence[Row]) -> set[str]:
         self.sends.append(asyncio.get_running_loop().time())
@@ -40,9 +40,9 @@ class Seen:
 
 def relaying(bench: Bench, story: Callable[[], Awaitable[None]]) -> None:
     async def all_of_it() -> None:
-        task = asyncio.create_task(bench.relay.run())
+        tasks = (asyncio.create_task(bench.relay.run()), asyncio.create_task(bench.settling.run()))
         await story()
-        await cancel(task)
+        await cancel(*tasks)
 
     run(all_of_it())
 
@@ -131,14 +131,16 @@ def test_a_relay_that_is_stopped_ends_at_once(held: int) -> None:
 
     async def story() -> float:
         loop = asyncio.get_running_loop()
-        task = asyncio.create_task(bench.relay.run())
+        task, settling = asyncio.create_task(bench.relay.run()), asyncio.create_task(bench.settling.run())
         await asyncio.sleep(0.5)
         for number in range(held):
             bench.relay.offer(row(number))
         began = loop.time()
         bench.relay.stop()
         await task
-        return loop.time() - began
+        ended = loop.time()
+        await cancel(settling)
+        return ended - began
 
     assert run(story()) == 0.0
     assert len(bench.world.queue) == held

@@ -33,6 +33,7 @@ def _create_resource_map(stack: Any) -> Any:
     """moto's map, of a stack in which nothing has been made yet."""
     stack.made = {}
     stack.client_request_token = None
+    stack.creating = None
     return _moto_create_resource_map(stack)
 
 

@@ -20,6 +20,7 @@ KEPT_STACKS = 100
 """Deleted stacks that can still be described by their id."""
 REVIEW = "REVIEW_IN_PROGRESS"
 """The state of a stack of which there is a change set alone."""
+_CREATING = "CREATE_IN_PROGRESS"
 
 
 class Stacks:
@@ -64,7 +65,7 @@ class Stacks:
         resources = revision.map(self._backend, stack)
         _take(stack, revision, resources)
         self._require_own_exports(stack)
-        drive(Work(stack, resources).create(on_failure), partial(self._settle, stack, done))
+        stack.creating = drive(Work(stack, resources).create(on_failure), partial(self._settle, stack, done))
 
     def update(self, stack: Stack, revision: Revision, done: Callable[[], None] = lambda: None) -> None:
         """Change the stack into what `revision` says; `Refused` when it cannot be changed now, or would not."""
@@ -75,13 +76,15 @@ class Stacks:
         drive(Work(stack, revision.map(self._backend, stack)).update(revision.template), done)
 
     def delete(self, stack: Stack) -> None:
-        """Delete everything in it; one that is being deleted is left to it."""
+        """Delete everything in it; one that is being deleted is left to it, one that is being made is not made on."""
         if stack.status == "DELETE_IN_PROGRESS":
             return
-        if stack.status.endswith("_IN_PROGRESS") and stack.status != REVIEW:
+        if stack.status.endswith("_IN_PROGRESS") and stack.status not in (REVIEW, _CREATING):
             raise invalid(f"Stack [{stack.name}] cannot be deleted while in status {stack.status}")
         if stack.enable_termination_protection:
             raise invalid(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
+        if stack.status == _CREATING:
+            stack.creating.cancel()
         drive(Work(stack, stack.resource_map).delete(), partial(self._settle, stack, lambda: None))
 
     def _adopt(self, stack: Stack, revision: Revision, _template: Mapping[str, Any], resources: Any) -> None:

@@ -5,11 +5,15 @@ are this module's tests.
 """
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from infrastructure.embedded.control.metric_store import Key, MetricStore
+from infrastructure.embedded.apis.cloudwatch.metric_math.evaluation import evaluation
+from infrastructure.embedded.apis.cloudwatch.metric_math.functions import Window
+from infrastructure.embedded.apis.cloudwatch.metric_math.series import Series
+from infrastructure.embedded.control.metric_store import Bucket, Key, MetricStore
+from infrastructure.embedded.gateway.refused import Refused
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
@@ -27,8 +31,42 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Math:
+    """An expression, or a metric beside it: the queries of the alarm, and the id of the one that it is about."""
+
+    queries: tuple[Mapping[str, Any], ...]
+    identity: str
+
+    def values(self, store: MetricStore, start: float, end: float, period_s: float) -> list[tuple[float, float]]:
+        """Time and value, ascending; `Refused` for an expression that means nothing or gives several series."""
+
+        def read(query: Mapping[str, Any]) -> Series:
+            wanted = query["MetricStat"]
+            found = store.query(key_of(wanted["Metric"]), start, end, period_s, wanted.get("Unit"))
+            return Series(points=dict(known(found, wanted["Stat"])), period_s=period_s)
+
+        window = Window(start=start, end=end, period_s=period_s)
+        found = evaluation(self.queries, read, window).series(self.identity)
+        if len(found) != 1:
+            text = f"The expression '{self.identity}' gives {len(found)} time series; an alarm is about one"
+            raise Refused("ValidationError", text)
+        return sorted(found[0].points.items())
+
+
+def key_of(metric: Mapping[str, Any]) -> Key:
+    """The metric, as a call names it."""
+    dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions") or ()}
+    return Key.of(metric["Namespace"], metric["MetricName"], dimensions)
+
+
+def known(found: Iterable[tuple[float, Bucket]], statistic: str) -> Iterator[tuple[float, float]]:
+    """The periods in which the statistic is known."""
+    return ((at, value) for at, bucket in found if (value := bucket.statistic(statistic)) is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What an alarm watches; `period_s` in seconds of this platform's pace."""
+    """What an alarm watches: a statistic of a metric, or math; `period_s` in seconds of this platform's pace."""
 
     key: Key
     statistic: str
@@ -39,6 +77,13 @@ class Rule:
     needed: int
     missing: str = "missing"
     unit: str | None = None
+    math: Math | None = None
+
+    def values(self, store: MetricStore, start: float, end: float) -> list[tuple[float, float]]:
+        """Time and value of each period with data, ascending."""
+        if self.math is not None:
+            return self.math.values(store, start, end, self.period_s)
+        return list(known(store.query(self.key, start, end, self.period_s, self.unit), self.statistic))
 
     def breaches(self, value: float) -> bool:
         return COMPARISONS[self.comparison](value, self.threshold)
@@ -62,8 +107,7 @@ def judge(rule: Rule, store: MetricStore, now: float, standing: State) -> Judgem
     """Judge the periods that have ended by `now`; `standing` is what the alarm says so far."""
     end = now - now % rule.period_s
     start = end - (rule.evaluated + EXTRA_PERIODS) * rule.period_s
-    found = store.query(rule.key, start, end, rule.period_s, rule.unit)
-    values = [(at, v) for at, bucket in found if (v := bucket.statistic(rule.statistic)) is not None]
+    values = rule.values(store, start, end)
     points = tuple(reversed(values[-rule.evaluated :]))
     breaches = [rule.breaches(value) for _, value in points]
     return Judgement(state=_state(breaches, rule, standing), points=points)

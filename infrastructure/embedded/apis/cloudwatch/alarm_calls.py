@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from infrastructure.embedded.apis.cloudwatch.alarm import COMPARISONS, MISSING, State
-from infrastructure.embedded.apis.cloudwatch.api import Answer, require_period, require_statistic
+from infrastructure.embedded.apis.cloudwatch.alarm import COMPARISONS, MISSING, Math, State
+from infrastructure.embedded.apis.cloudwatch.api import Answer, require_period, require_queries, require_statistic
+from infrastructure.embedded.control.metric_store import MetricStore
 from infrastructure.embedded.gateway.operations import Members, Operations, operation
 from infrastructure.embedded.gateway.paging import page
 from infrastructure.embedded.gateway.refused import Refused, unsupported
@@ -24,15 +25,17 @@ HISTORY = 1000
 SHORT_PERIODS = (10, 20, 30)
 """Periods in seconds that are no minutes. Source: API Reference, PutMetricAlarm."""
 _NOT_JUDGED = (
-    "Metrics",
     "ThresholdMetricId",
     "EvaluationWindow",
     "WarmUpConfiguration",
     "EvaluationCriteria",
     "EvaluationInterval",
 )
-"""Members of alarms over metric math, anomaly bands and PromQL."""
-_NEEDED = ("MetricName", "Namespace", "Period", "EvaluationPeriods", "ComparisonOperator", "Threshold")
+"""Members of alarms over anomaly bands and PromQL."""
+_OF_ONE_METRIC = ("MetricName", "Namespace", "Period")
+_NEEDED = ("EvaluationPeriods", "ComparisonOperator", "Threshold")
+_MOST_METRICS = 20
+"""Source: API Reference, PutMetricAlarm."""
 _KEPT = ("state_value", "state_reason", "state_reason_data", "state_updated_timestamp", "history")
 
 
@@ -55,6 +58,7 @@ class AlarmCalls:
             given = {member: value for member, value in given.items() if member != "Tags"}  # only new alarms get any
         self._operations.moto("monitoring", "PutMetricAlarm", given)
         alarm = self._alarms[name]
+        alarm.queries = tuple(given.get("Metrics") or ())  # as they were asked for: moto's copies lack what is left out
         if standing is None:
             alarm.state_value = "INSUFFICIENT_DATA"
         else:
@@ -129,17 +133,16 @@ def _require_judgeable(given: Members) -> None:
     """Refuse a metric alarm that could never be judged, or never be in ALARM: moto takes it."""
     for member in _NOT_JUDGED:
         if given.get(member):
-            raise unsupported(f"PutMetricAlarm with {member}; alarms are on a single metric with a static threshold")
-    for member in _NEEDED:
+            raise unsupported(f"PutMetricAlarm with {member}; alarms have a static threshold")
+    for member in (*_NEEDED, *(() if given.get("Metrics") else _OF_ONE_METRIC)):
         if given.get(member) is None:
             raise _invalid(f"{member} must be specified for an alarm on a single metric")
     if given["ComparisonOperator"] not in COMPARISONS:
         raise _invalid(f"{given['ComparisonOperator']} compares with an anomaly detection band, not with a Threshold")
-    if ("Statistic" in given) == ("ExtendedStatistic" in given):
-        raise _invalid("Must specify either Statistic or ExtendedStatistic")
-    if "ExtendedStatistic" in given:
-        require_statistic(given["ExtendedStatistic"], "ExtendedStatistic")
-    require_period(given["Period"], SHORT_PERIODS)
+    if given.get("Metrics"):
+        _require_math(given)
+    else:
+        _require_metric(given)
     needed, evaluated = given.get("DatapointsToAlarm", 0), given["EvaluationPeriods"]
     if needed > evaluated:
         raise _invalid(f"DatapointsToAlarm, {needed}, must not be greater than EvaluationPeriods, {evaluated}")
@@ -148,6 +151,48 @@ def _require_judgeable(given: Members) -> None:
         listed = ", ".join(MISSING)
         text = f"Option {missing} is not supported. Supported options for parameter TreatMissingData are {listed}."
         raise _invalid(text)
+
+
+def _require_metric(given: Members) -> None:
+    if ("Statistic" in given) == ("ExtendedStatistic" in given):
+        raise _invalid("Must specify either Statistic or ExtendedStatistic")
+    if "ExtendedStatistic" in given:
+        require_statistic(given["ExtendedStatistic"], "ExtendedStatistic")
+    require_period(given["Period"], SHORT_PERIODS)
+
+
+def _require_math(given: Members) -> None:
+    """One of the queries is what the alarm is about, and means one time series; all have one period."""
+    queries = given["Metrics"]
+    for member in (*_OF_ONE_METRIC, "Statistic", "ExtendedStatistic", "Dimensions", "Unit"):
+        if given.get(member):
+            raise _invalid(f"The parameters Metrics and {member} are mutually exclusive and you have specified both")
+    if len(queries) > _MOST_METRICS:
+        raise _invalid(f"An alarm has {_MOST_METRICS} metrics and expressions at most")
+    require_queries(queries, "Metrics")
+    returned = [query["Id"] for query in queries if query.get("ReturnData", True)]
+    if len(returned) != 1:
+        raise _invalid(f"Exactly one element of the metrics list should return data, not {len(returned)}")
+    for query in queries:
+        if "MetricStat" in query:
+            require_statistic(query["MetricStat"]["Stat"], "Stat")
+            require_period(query["MetricStat"]["Period"], SHORT_PERIODS)
+    periods = {query["MetricStat"]["Period"] for query in queries if "MetricStat" in query}
+    if len(periods) != 1:
+        raise _invalid("The metrics of an alarm must have one period, and there must be at least one metric")
+    Math(queries=tuple(queries), identity=returned[0]).values(MetricStore(), 0.0, 1.0, 1.0)
+
+
+def math_of(alarm: Record) -> Math | None:
+    """What an alarm over several metrics, or an expression, is about; None of one on a single metric."""
+    queries = getattr(alarm, "queries", ())
+    returned = (query["Id"] for query in queries if query.get("ReturnData", True))
+    return Math(queries=queries, identity=next(returned)) if queries else None
+
+
+def period_of(queries: Sequence[Mapping[str, Any]]) -> int:
+    """In seconds, of all of its metrics."""
+    return int(next(query["MetricStat"]["Period"] for query in queries if "MetricStat" in query))
 
 
 def _is_described(alarm: Record, given: Members) -> bool:

@@ -1,7 +1,7 @@
 """CloudWatch's metric calls, answered from a `MetricStore` instead of moto's list.
 
-Against moto: namespaces are honoured, percentiles computed, periods aligned as AWS aligns them, and an expression that
-is not evaluated is refused instead of answered with nothing. Alarms are `alarm_calls`; dashboards and tags stay moto's.
+Against moto: namespaces are honoured, percentiles computed, periods aligned as AWS aligns them, and expressions
+evaluated (`metric_math`). Alarms are `alarm_calls`; dashboards and tags stay moto's.
 """
 
 import math
@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from infrastructure.embedded.apis.cloudwatch.metric_math.evaluation import evaluation
+from infrastructure.embedded.apis.cloudwatch.metric_math.functions import Window
+from infrastructure.embedded.apis.cloudwatch.metric_math.series import Series
 from infrastructure.embedded.control.metric_store import SIMPLE_STATISTICS, Bucket, Key, MetricStore, is_statistic
 from infrastructure.embedded.gateway.operations import Members, operation
 from infrastructure.embedded.gateway.paging import page
-from infrastructure.embedded.gateway.refused import Refused, unsupported
+from infrastructure.embedded.gateway.refused import Refused
 
 Wire = Mapping[str, Any]
 """A member of a call that is a structure, in AWS's own spelling."""
@@ -29,7 +32,8 @@ SHORT_PERIODS = (1, 5, 10, 20, 30)
 """Periods in seconds that are no minutes. Source: API Reference, MetricStat."""
 _RESERVED = "AWS/"
 _FIGURES = ("Value", "Values", "StatisticValues")
-_IDENTIFIER = re.compile(r"^[a-z]\w*$")
+_ID_FORM = "^[a-z][a-zA-Z0-9_]*$"
+_IDENTIFIER = re.compile(_ID_FORM)
 
 
 class Provided(Protocol):
@@ -68,37 +72,27 @@ class MetricCalls:
     @operation("GetMetricData", effect="the platform's own metrics and the services'")
     def _data(self, given: Members) -> Answer:
         start, end = _window(given)
-        queries, results = given["MetricDataQueries"], dict[str, Answer]()
-        for number, query in enumerate(queries, start=1):
-            if "MetricStat" in query:
-                results[query["Id"]] = self._stat_query(query, start, end)
-            elif "Expression" not in query:
-                text = f"The parameter MetricDataQueries.member.{number}.MetricStat is required."
-                raise Refused("ValidationError", text)
-        for query in queries:
-            if "MetricStat" not in query:
-                results[query["Id"]] = _expression(query, results)
-        answers = [results[query["Id"]] for query in queries if query.get("ReturnData", True)]
-        if given.get("ScanBy") != "TimestampAscending":
-            answers = [
-                answer | {"Timestamps": answer["Timestamps"][::-1], "Values": answer["Values"][::-1]}
-                for answer in answers
-            ]
+        queries = given["MetricDataQueries"]
+        require_queries(queries, "MetricDataQueries")
+        window = Window(start=start, end=end, period_s=60.0)
+        found = evaluation(queries, lambda query: self._series(query, start, end), window)
+        is_ascending = given.get("ScanBy") == "TimestampAscending"
+        asked = [(query, found.series(query["Id"])) for query in queries if query.get("ReturnData", True)]
+        answers = [
+            _answered(query, each, own=each.label if len(several) > 1 else "", is_ascending=is_ascending)
+            for query, several in asked
+            for each in several
+        ]
         return {"MetricDataResults": answers}
 
-    def _stat_query(self, query: Wire, start: float, end: float) -> Answer:
+    def _series(self, query: Wire, start: float, end: float) -> Series:
         wanted = query["MetricStat"]
         metric, stat = wanted["Metric"], require_statistic(wanted["Stat"], "Stat")
         key = Key.of(metric["Namespace"], metric["MetricName"], _dimensions(metric.get("Dimensions")))
         found = self._periods(key, start, end, wanted["Period"], wanted.get("Unit"))
-        points = [(at, value) for at, bucket in found if (value := bucket.statistic(stat)) is not None]
-        return {
-            "Id": query["Id"],
-            "Label": query.get("Label") or f"{metric['MetricName']} {stat}",
-            "Timestamps": [_datetime(at) for at, _ in points],
-            "Values": [value for _, value in points],
-            "StatusCode": "Complete",
-        }
+        points = {at: value for at, bucket in found if (value := bucket.statistic(stat)) is not None}
+        label = query.get("Label") or f"{metric['MetricName']} {stat}"
+        return Series(points=points, period_s=float(wanted["Period"]), label=label)
 
     @operation("GetMetricStatistics", effect="the platform's own metrics and the services', percentiles too")
     def _statistics(self, given: Members) -> Answer:
@@ -215,11 +209,35 @@ def _add(bucket: Bucket, entry: Wire) -> None:
         bucket.add(float(entry["Value"]))
 
 
-def _expression(query: Wire, results: Mapping[str, Answer]) -> Answer:
-    expression = str(query["Expression"]).strip()
-    if not _IDENTIFIER.match(expression) or expression not in results:
-        raise unsupported(f"the expression {expression!r}; one may name the id of a MetricStat query")
-    return results[expression] | {"Id": query["Id"], "Label": query.get("Label") or query["Id"]}
+def require_queries(queries: Sequence[Wire], member: str) -> None:
+    """Each is told by its id, and is either a metric or an expression; `member` is their place in the call."""
+    for number, query in enumerate(queries, start=1):
+        kinds = [kind for kind in ("MetricStat", "Expression") if kind in query]
+        if not kinds:
+            text = f"The parameter {member}.member.{number}.MetricStat is required."
+            raise Refused("ValidationError", text)
+        if len(kinds) > 1:
+            text = f"The parameters MetricStat and Expression of {query['Id']} are mutually exclusive."
+            raise Refused("ValidationError", text)
+        if not _IDENTIFIER.match(query["Id"]):
+            raise Refused("ValidationError", f"The value {query['Id']} for parameter Id is not matching {_ID_FORM}")
+    ids = [query["Id"] for query in queries]
+    doubled = next((each for each in ids if ids.count(each) > 1), None)
+    if doubled is not None:
+        raise Refused("ValidationError", f"The values for parameter Id in {member} are not unique: {doubled}")
+
+
+def _answered(query: Wire, series: Series, *, own: str, is_ascending: bool) -> Answer:
+    """One series of a query; of several that an expression gives each keeps its `own` name."""
+    label = series.label if "MetricStat" in query else own
+    points = sorted(series.points.items(), reverse=not is_ascending)
+    return {
+        "Id": query["Id"],
+        "Label": query.get("Label") or label or query["Id"],
+        "Timestamps": [_datetime(at) for at, _ in points],
+        "Values": [value for _, value in points],
+        "StatusCode": "Complete",
+    }
 
 
 def _is_listed(key: Key, given: Members, wanted: Iterable[tuple[str, str | None]]) -> bool:

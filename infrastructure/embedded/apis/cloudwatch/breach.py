@@ -1,6 +1,7 @@
 """How far an alarm that is raised sees its metric past its threshold: what step scaling goes by."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from infrastructure.embedded.apis.cloudwatch.controller import rule_of
@@ -21,12 +22,13 @@ def is_calling(alarm: Record) -> bool:
 
 
 def breach(alarm: Record, statistic: str, store: MetricStore, pace: Pace, now: float) -> float | None:
-    """The metric's latest `statistic` less the threshold; None of an alarm that does not call, and without data."""
-    if not is_calling(alarm) or not alarm.metric_name:
+    """The metric's latest `statistic`, or what its math gives, less the threshold; None of an alarm that does not call,
+    and without data.
+    """
+    if not is_calling(alarm):
         return None
     rule = rule_of(alarm, pace)
     end = (now - LATE_S) // rule.period_s * rule.period_s
     start = end - rule.evaluated * rule.period_s
-    found = store.query(rule.key, start, end, rule.period_s, rule.unit)
-    values = [value for _, bucket in found if (value := bucket.statistic(statistic)) is not None]
-    return values[-1] - rule.threshold if values else None
+    values = replace(rule, statistic=statistic).values(store, start, end)
+    return values[-1][1] - rule.threshold if values else None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from infrastructure.embedded.apis.cloudwatch.alarm import Judgement, Rule, judge
-from infrastructure.embedded.apis.cloudwatch.alarm_calls import AlarmCalls, Record, change
+from infrastructure.embedded.apis.cloudwatch.alarm_calls import AlarmCalls, Record, change, math_of, period_of
 from infrastructure.embedded.apis.cloudwatch.api import MetricCalls
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.metric_store import LATE_S, Key, period_at
@@ -46,11 +46,12 @@ class CloudWatchController:
 
 def rule_of(alarm: Record, pace: Pace) -> Rule:
     """What `alarm`, a record of moto's, watches at this pace."""
-    evaluated = int(alarm.evaluation_periods)
+    evaluated, math = int(alarm.evaluation_periods), math_of(alarm)
     return Rule(
-        key=Key.of(alarm.namespace, alarm.metric_name, {d.name: d.value for d in alarm.dimensions}),
-        statistic=alarm.extended_statistic or alarm.statistic,
-        period_s=period_at(float(alarm.period), pace),
+        key=Key.of(alarm.namespace or "", alarm.metric_name or "", {d.name: d.value for d in alarm.dimensions}),
+        statistic=alarm.extended_statistic or alarm.statistic or "",
+        period_s=period_at(float(alarm.period if math is None else period_of(math.queries)), pace),
+        math=math,
         comparison=alarm.comparison_operator,
         threshold=float(alarm.threshold),
         evaluated=evaluated,
@@ -70,7 +71,7 @@ def _reason_data(rule: Rule, judgement: Judgement) -> str:
     return json.dumps(
         {
             "version": "1.0",
-            "statistic": rule.statistic,
+            **({"statistic": rule.statistic} if rule.statistic else {}),
             "period": rule.period_s,
             "recentDatapoints": [value for _, value in judgement.points],
             "threshold": rule.threshold,

@@ -9,14 +9,19 @@ API = Api(
     protocol="json",
     target="DynamoDB_20120810",
     body_limit=17 << 20,
-    data=names("BatchWriteItem DeleteItem ExecuteStatement PutItem TransactWriteItems UpdateItem"),
+    data=names(
+        "BatchExecuteStatement BatchWriteItem DeleteItem ExecuteStatement ExecuteTransaction PutItem "
+        "TransactWriteItems UpdateItem"
+    ),
     effects={
+        "BatchExecuteStatement": "statements, each as the call that does the same; those that fail say why",
         "BatchGetItem": "items; those of throttled tables come back as unprocessed keys",
         "BatchWriteItem": "items; those of throttled tables come back as unprocessed",
         "CreateTable": "a table with token buckets and metrics in AWS/DynamoDB",
         "DeleteItem": "an item less, throttled as provisioned",
         "DeleteTable": "the table, its items and its buckets are gone",
         "ExecuteStatement": "one statement, as the call that does the same",
+        "ExecuteTransaction": "statements, all or none, as the transaction that does the same",
         "GetItem": "the item, throttled as provisioned",
         "PutItem": "an item, throttled as provisioned",
         "Query": "items, throttled as provisioned by what was read",
@@ -44,18 +49,18 @@ API = Api(
         "ResourceNotFound": "ResourceNotFoundException",
         "SourceTableNotFoundException": "TableNotFoundException",
     },
-    tokens={
-        "TransactWriteItems": Token(
+    tokens=dict.fromkeys(
+        ("ExecuteTransaction", "TransactWriteItems"),
+        Token(
             member="ClientRequestToken",
             kept_s=600.0,
             mismatch="IdempotentParameterMismatchException",
             message="The request was rejected because the provided ClientRequestToken was used before with other "
             "parameters.",
             busy="TransactionInProgressException",
-        )
-    },
-    note="PartiQL statements come one by one: batches and transactions of them are refused. What global indexes "
-    "consume is not metered.",
+        ),
+    ),
+    note="PartiQL's EXISTS is refused. What global indexes consume is not metered.",
     interceptors=(
         "infrastructure.embedded.apis.dynamodb.partiql.calls:Statements",
         "infrastructure.embedded.apis.dynamodb.conflicts:Conflicts",

@@ -30,6 +30,8 @@ LEAST_SHUTDOWN_S = 2.0
 """A process needs that long at any pace."""
 GROUPS = "security-groups"
 """What is looked at beside the instances: whether the groups still permit what they did."""
+_FOLLOWERS = ("autoscaling", "eks")
+"""Whose controllers go by what state an instance is in."""
 KEPT_S = 3600.0
 """For how long a terminated instance can still be described."""
 
@@ -109,7 +111,7 @@ class Ec2Controller:
         await self._start(instance, machine)
         if instance.state == "pending":  # nobody has stopped it meanwhile
             set_state(instance, "running")
-            for watcher in ("elasticloadbalancing", "autoscaling"):
+            for watcher in ("elasticloadbalancing", *_FOLLOWERS):
                 self._context.wake(watcher)
         return None
 
@@ -139,7 +141,8 @@ class Ec2Controller:
             instance.terminate()
             self._ended[instance.id] = self._clock()
             self._remove(instance.id)
-        self._context.wake("autoscaling")
+        for watcher in _FOLLOWERS:
+            self._context.wake(watcher)
 
     async def _shut_down(self, machine: Machine) -> None:
         if machine.process is None or not machine.is_running:

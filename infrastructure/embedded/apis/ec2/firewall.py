@@ -1,11 +1,14 @@
 """What security groups let through: outbound rules of the source's groups, and inbound ones of the target's.
 
-A rule fits by protocol, port, and peer: another group, or an address range that holds all of the peer's subnets.
-Source: https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
+A rule fits by protocol, port, and peer: another group, or an address range or prefix list that holds all of the peer's
+subnets. What stands outside of the VPC is in no group, and is reached from VPCs that have a way to it alone.
+Sources: https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
+https://docs.aws.amazon.com/vpc-lattice/latest/ug/security-groups.html
 """
 
 import ipaddress
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from infrastructure.embedded.network.edges import Place
@@ -22,23 +25,41 @@ class Firewall:
     def permits(self, source: Place, target: Place) -> bool:
         """Whether a TCP connection from the source to the target's port comes about."""
         out = (rule for group in self._groups(source) for rule in group.egress_rules)
+        if not self._fits(out, target.port, target):
+            return False
+        if not target.blocks:
+            return self._lets_in(source, target)
+        homes = {group.vpc_id for group in self._groups(source)}
+        ways = [groups for vpc, groups in target.ways if vpc in homes]
+        return any(not groups or self._lets_in(source, replace(target, groups=groups)) for groups in ways)
+
+    def _lets_in(self, source: Place, target: Place) -> bool:
         into = (rule for group in self._groups(target) for rule in group.ingress_rules)
-        return self._fits(out, target.port, target) and self._fits(into, target.port, source)
+        return self._fits(into, target.port, source)
 
     def _fits(self, rules: Iterable[Record], port: int, peer: Place) -> bool:
         return any(_is_about(rule, port) and self._is_for(rule, peer) for rule in rules)
 
     def _is_for(self, rule: Record, peer: Place) -> bool:
         if rule.source_group:
-            return rule.source_group.get("GroupId") in peer.groups
-        if not rule.cidr_ipv4:
-            return False
-        allowed = ipaddress.IPv4Network(rule.cidr_ipv4, strict=False)
+            return not peer.blocks and rule.source_group.get("GroupId") in peer.groups
+        allowed = [ipaddress.IPv4Network(each, strict=False) for each in self._ranges(rule)]
         blocks = [ipaddress.IPv4Network(each) for each in self._blocks(peer)]
-        return bool(blocks) and all(each.subnet_of(allowed) for each in blocks)
+        return bool(blocks) and all(any(each.subnet_of(one) for one in allowed) for each in blocks)
+
+    def _ranges(self, rule: Record) -> Iterator[str]:
+        """The address range of a rule, or those of its prefix list."""
+        if rule.cidr_ipv4:
+            yield rule.cidr_ipv4
+        listed = self._backend.managed_prefix_lists.get(rule.prefix_list.get("PrefixListId"))
+        if listed is not None and listed.address_family == "IPv4":
+            yield from (entry["Cidr"] for entry in max(listed.entries.items(), key=lambda each: each[0] or 0)[1])
 
     def _blocks(self, place: Place) -> Iterator[str]:
-        """The address ranges of its subnets; of the whole VPC where the subnets are not known."""
+        """The address ranges of its own, or of its subnets; of the whole VPC where the subnets are not known."""
+        if place.blocks:
+            yield from place.blocks
+            return
         known = {name: subnet for subnets in self._backend.subnets.values() for name, subnet in subnets.items()}
         yield from (known[name].cidr_block for name in place.subnets if name in known)
         if not place.subnets:

@@ -22,7 +22,8 @@ API = Api(
     tokens={
         name: Token(member="clientRequestToken", mismatch=_SAME, message=_OTHER)
         for name in names(
-            "CreateCluster CreateNodegroup UpdateNodegroupConfig CreateAccessEntry UpdateAccessEntry CreateAddon"
+            "CreateCluster CreateNodegroup UpdateNodegroupConfig CreateAccessEntry UpdateAccessEntry CreateAddon "
+            "CreatePodIdentityAssociation UpdatePodIdentityAssociation"
         )
     },
     resources="infrastructure.embedded.apis.eks.resources",

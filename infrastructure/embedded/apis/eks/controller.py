@@ -4,21 +4,27 @@ What a cluster is made of is imported with the first one: an account without clu
 """
 
 import base64
-import ipaddress
-import secrets
+import logging
 import time
 from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from infrastructure.embedded.apis.eks import tokens
+from infrastructure.embedded.apis.eks.access import AccessCalls
+from infrastructure.embedded.apis.eks.addons import AddonCalls
 from infrastructure.embedded.apis.eks.api import EksApi, principal_of
+from infrastructure.embedded.apis.eks.clusters import Clusters
+from infrastructure.embedded.apis.eks.groups import NodeGroupCalls
+from infrastructure.embedded.apis.eks.identities import IdentityCalls
+from infrastructure.embedded.apis.eks.metrics import PodMetrics
+from infrastructure.embedded.apis.eks.nodes import NodeGroups
 from infrastructure.embedded.apis.eks.record import (
     ADMIN_POLICY,
-    SIZES,
+    IDENTITY_AGENT,
     VIEW_POLICY,
     AccessEntry,
     ClusterRecord,
-    NodeGroup,
 )
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.engines.workload import Surroundings
@@ -27,45 +33,53 @@ from infrastructure.embedded.gateway.signing.authentication import Authenticatio
 if TYPE_CHECKING:
     from infrastructure.embedded.kubernetes.api.access import User
     from infrastructure.embedded.kubernetes.cluster import Cluster
-    from infrastructure.embedded.kubernetes.kubelet.machine import Machine
 
-_GIB = 1 << 30
+
+_log = logging.getLogger(__name__)
 
 
 class EksController:
     """Opens, follows and closes each cluster; its key is the cluster's name."""
 
     name: ClassVar[str] = "eks"
-    watches: ClassVar[frozenset[str]] = frozenset({"eks"})
-    PARTS: ClassVar[tuple[type, ...]] = (EksApi,)
+    watches: ClassVar[frozenset[str]] = frozenset({"eks", "autoscaling", "ec2"})
+    PARTS: ClassVar[tuple[type, ...]] = (EksApi, NodeGroupCalls, AccessCalls, AddonCalls, IdentityCalls)
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._calls = EksApi(context.backends.ec2, context.account, context.region)
-        context.backends.operations.bind("eks", self._calls)
-        context.backends.operations.tag(self._calls.tagged)
+        operations = context.backends.operations
+        self._clusters = Clusters(context.backends.ec2, context.account, context.region, operations)
+        operations.bind("eks", *(part(self._clusters) for part in self.PARTS))
+        operations.tag(self._clusters.tagged)
         self._authentication = Authentication(context.keyring, context.region)
         self._running: dict[str, Cluster] = {}
-        self._nodes: dict[tuple[str, str], list[Machine]] = {}
+        self._nodes = NodeGroups(context)
+        metrics = PodMetrics(self._clusters.all, self._running)
+        context.metrics.register(metrics.collect)
 
     def keys(self) -> Collection[str]:
-        return self._calls.clusters.keys() | self._running.keys()
+        return self._clusters.all.keys() | self._running.keys()
 
     def unsettled(self) -> tuple[str, ...]:
         """Why the platform is not ready."""
-        every = self._calls.clusters.values()
-        return tuple(f"cluster {each.name} is {each.status}" for each in every if each.status == "CREATING")
+        clusters = list(self._clusters.all.values())
+        reasons = [f"cluster {each.name} is {each.status}" for each in clusters if each.status != "ACTIVE"]
+        for group in (group for each in clusters for group in each.groups.values()):
+            if group.status != "ACTIVE":
+                why = "".join(f"; {each['message']}" for each in group.issues)
+                reasons.append(f"node group {group.name} of cluster {group.cluster} is {group.status}{why}")
+        return tuple(reasons)
 
     async def reconcile(self, key: str, /) -> float | None:
-        record = self._calls.clusters.get(key)
+        record = self._clusters.all.get(key)
         if record is None or record.status == "DELETING":
             await self._close(key)
-            self._calls.clusters.pop(key, None)
+            if record is not None:
+                self._remove_group(record)
+            self._clusters.all.pop(key, None)
             return None
         cluster = self._running.get(key) or await self._open(record)
-        for group in list(record.groups.values()):
-            self._level(record, group, cluster)
-        return None
+        return self._nodes.level(record, cluster)
 
     async def close(self) -> None:
         for name in list(self._running):
@@ -85,6 +99,7 @@ class EksController:
             pace=context.pace,
             images=images.of_catalog(Surroundings.of(context)),
             authenticate=lambda token: self._user(record, token),
+            role_of=partial(self.role_of, record.name),
             target_groups=TargetGroups(backends.operations, backends.elbv2, record.name, record.given["roleArn"]),
             data_plane=context.envoy,
         )
@@ -97,46 +112,20 @@ class EksController:
         cluster = self._running.pop(name, None)
         if cluster is not None:
             await cluster.close()
-        self._nodes = {of: machines for of, machines in self._nodes.items() if of[0] != name}
+        self._nodes.forget(name)
 
-    def _level(self, record: ClusterRecord, group: NodeGroup, cluster: "Cluster") -> None:
-        """As many nodes as the group wants, in turn in its subnets; the youngest leave first."""
-        is_going = group.status == "DELETING"
-        wanted = 0 if is_going else group.scaling["desiredSize"]
-        nodes = self._nodes.setdefault((record.name, group.name), [])
-        while len(nodes) > wanted:
-            cluster.leave(nodes.pop().name)
-        while len(nodes) < wanted:
-            nodes.append(self._machine(record, group, len(nodes)))
-            cluster.join(nodes[-1])
-        if is_going:
-            del record.groups[group.name], self._nodes[record.name, group.name]
-        else:
-            group.status = "ACTIVE"
+    def _remove_group(self, record: ClusterRecord) -> None:
+        """Its security group goes with it, unless somebody else uses it, who keeps it, as on AWS."""
+        try:
+            self._context.backends.operations.call("ec2", "DeleteSecurityGroup", GroupId=record.security_group)
+        except Exception as refusal:  # noqa: BLE001 - moto's own, of many classes
+            _log.warning("security group %s of cluster %s stays: %s", record.security_group, record.name, refusal)
 
-    def _machine(self, record: ClusterRecord, group: NodeGroup, number: int) -> "Machine":
-        from infrastructure.embedded.kubernetes.kubelet.machine import Machine
-
-        size, subnets = SIZES[group.instance_type], group.given["subnets"]
-        subnet = self._context.backends.ec2.describe_subnets([subnets[number % len(subnets)]])[0]
-        taken = {each.name for nodes in self._nodes.values() for each in nodes}
-        hosts = ipaddress.ip_network(subnet.cidr_block).hosts()
-        names = (f"ip-{str(host).replace('.', '-')}.ec2.internal" for at, host in enumerate(hosts) if at >= 9)
-        name = next(each for each in names if each not in taken)
-        effects = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute", "PREFER_NO_SCHEDULE": "PreferNoSchedule"}
-        return Machine(
-            name=name,
-            instance=f"i-{secrets.token_hex(9)[:17]}",
-            instance_type=group.instance_type,
-            zone=str(subnet.availability_zone),
-            region=self._context.region,
-            group=group.name,
-            vcpu=float(size.vcpu),
-            memory=size.memory_gib * _GIB,
-            most_pods=size.pods,
-            labels=tuple(group.labels.items()),
-            taints=tuple((each["key"], each.get("value", ""), effects[each["effect"]]) for each in group.taints),
-        )
+    def role_of(self, cluster: str, namespace: str, account: str) -> str:
+        """The role of a service account, or nothing: the agent on the node is what hands its keys out."""
+        record = self._clusters.cluster(cluster)
+        found = record.association(namespace, account)
+        return found.role if found is not None and IDENTITY_AGENT in record.addons else ""
 
     def _user(self, record: ClusterRecord, token: str) -> "User | None":
         """Who a token of `aws eks get-token` is to the cluster: by the access entry of whoever made it."""

@@ -1,4 +1,4 @@
-"""What is on record: clusters, node groups, access entries, add-ons; and how the API shows them.
+"""What is on record: clusters, node groups, access entries, add-ons, identities; and how the API shows them.
 
 Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_Types.html
 """
@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-Status = Literal["CREATING", "ACTIVE", "UPDATING", "DELETING"]
+Status = Literal["CREATING", "ACTIVE", "UPDATING", "DELETING", "DEGRADED"]
 Shown = dict[str, Any]
 VERSION, PLATFORM_VERSION = "1.37", "eks.1"
 ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 VIEW_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdminViewPolicy"
 POLICIES = (ADMIN_POLICY, VIEW_POLICY)
+IDENTITY_AGENT, INSIGHTS = "eks-pod-identity-agent", "amazon-cloudwatch-observability"
+"""Add-ons that something hangs on: the roles of pods, their figures."""
 
 
 def now() -> datetime:
@@ -42,9 +44,13 @@ SIZES: Mapping[str, Size] = {
 
 @dataclass(slots=True, kw_only=True)
 class NodeGroup:
-    """A number of nodes of one kind. `wanted` are least, most and desired."""
+    """A number of nodes of one kind. `id` ends its ARN and the names of what it is made of.
+
+    `issues` are code, message and the resources that each is about.
+    """
 
     name: str
+    id: str
     arn: str
     cluster: str
     given: Shown
@@ -53,7 +59,22 @@ class NodeGroup:
     taints: list[dict[str, str]]
     tags: dict[str, str]
     status: Status = "CREATING"
+    is_made: bool = False
+    """Whether its Auto Scaling group was: one that is gone then has been taken away by somebody else."""
+    is_resized: bool = False
+    """Whether the Auto Scaling group has yet to hear of its sizes."""
+    issues: list[Shown] = field(default_factory=list)
     created_at: datetime = field(default_factory=now)
+
+    @property
+    def scaling_group(self) -> str:
+        """The name of its Auto Scaling group."""
+        return f"eks-{self.name}-{self.id}"
+
+    @property
+    def template(self) -> str:
+        """The name of its launch template, and of its instance profile."""
+        return f"eks-{self.id}"
 
     @property
     def instance_type(self) -> str:
@@ -78,7 +99,8 @@ class NodeGroup:
             "labels": dict(self.labels),
             "taints": list(self.taints),
             "diskSize": self.given.get("diskSize", 20),
-            "health": {"issues": []},
+            "resources": {"autoScalingGroups": [{"name": self.scaling_group}] if self.is_made else []},
+            "health": {"issues": list(self.issues)},
             "updateConfig": self.given.get("updateConfig") or {"maxUnavailable": 1},
             "tags": dict(self.tags),
         }
@@ -138,21 +160,68 @@ class Addon:
 
 
 @dataclass(slots=True, kw_only=True)
+class Association:
+    """The role that the pods of a service account run in."""
+
+    id: str
+    arn: str
+    cluster: str
+    namespace: str
+    account: str
+    role: str
+    has_session_tags: bool
+    tags: dict[str, str]
+    created_at: datetime = field(default_factory=now)
+    modified_at: datetime = field(default_factory=now)
+
+    def shown(self) -> Shown:
+        return {
+            "clusterName": self.cluster,
+            "namespace": self.namespace,
+            "serviceAccount": self.account,
+            "roleArn": self.role,
+            "associationArn": self.arn,
+            "associationId": self.id,
+            "tags": dict(self.tags),
+            "createdAt": self.created_at,
+            "modifiedAt": self.modified_at,
+            "disableSessionTags": not self.has_session_tags,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
 class ClusterRecord:
-    """A cluster. `endpoint` and `authority` (base64 of PEM) are empty until its API server serves."""
+    """A cluster. `endpoint` and `authority` (base64 of PEM) are empty until its API server serves.
+
+    `security_group` is the one that EKS makes, of its nodes too.
+    """
 
     name: str
     arn: str
     given: Shown
     vpc: str
     tags: dict[str, str]
+    security_group: str = ""
     status: Status = "CREATING"
     endpoint: str = ""
     authority: str = ""
     groups: dict[str, NodeGroup] = field(default_factory=dict)
     entries: dict[str, AccessEntry] = field(default_factory=dict)
     addons: dict[str, Addon] = field(default_factory=dict)
+    associations: dict[str, Association] = field(default_factory=dict)
     created_at: datetime = field(default_factory=now)
+
+    def association(self, namespace: str, account: str) -> Association | None:
+        """That of a service account; None without one."""
+        found = self.associations.values()
+        return next((each for each in found if (each.namespace, each.account) == (namespace, account)), None)
+
+    @property
+    def is_balancing(self) -> bool:
+        """Whether Auto Mode's load balancing is on."""
+        return bool(
+            ((self.given.get("kubernetesNetworkConfig") or {}).get("elasticLoadBalancing") or {}).get("enabled")
+        )
 
     def shown(self) -> Shown:
         vpc = self.given["resourcesVpcConfig"]
@@ -167,12 +236,19 @@ class ClusterRecord:
             "resourcesVpcConfig": {
                 "subnetIds": list(vpc.get("subnetIds") or []),
                 "securityGroupIds": list(vpc.get("securityGroupIds") or []),
+                "clusterSecurityGroupId": self.security_group,
                 "vpcId": self.vpc,
                 "endpointPublicAccess": vpc.get("endpointPublicAccess", True),
                 "endpointPrivateAccess": vpc.get("endpointPrivateAccess", False),
                 "publicAccessCidrs": list(vpc.get("publicAccessCidrs") or ["0.0.0.0/0"]),
             },
-            "kubernetesNetworkConfig": {"serviceIpv4Cidr": "127.96.0.0/11", "ipFamily": "ipv4"},
+            "kubernetesNetworkConfig": {
+                "serviceIpv4Cidr": "127.96.0.0/11",
+                "ipFamily": "ipv4",
+                "elasticLoadBalancing": {"enabled": self.is_balancing},
+            },
+            "computeConfig": {"enabled": self.is_balancing},
+            "storageConfig": {"blockStorage": {"enabled": self.is_balancing}},
             "logging": self.given.get("logging") or {"clusterLogging": []},
             "status": self.status,
             "platformVersion": PLATFORM_VERSION,

@@ -1,4 +1,7 @@
-"""AWS::EKS::Cluster, Nodegroup, AccessEntry and Addon; a stack waits until the controller has made them active."""
+"""AWS::EKS::Cluster, Nodegroup, AccessEntry, Addon and PodIdentityAssociation.
+
+A stack waits until the controller has made clusters and node groups active.
+"""
 
 from infrastructure.embedded.stacks.resource_type import (
     REF,
@@ -10,6 +13,7 @@ from infrastructure.embedded.stacks.resource_type import (
     Tags,
     att,
     item,
+    prop,
 )
 
 _ACTIVE = {"status": "ACTIVE"}
@@ -26,6 +30,11 @@ def _first(ref: str) -> str:
 
 def _second(ref: str) -> str:
     return ref.rpartition("|" if "|" in ref else "/")[2]
+
+
+def _identity(ref: str) -> str:
+    """The end of an ARN."""
+    return ref.rpartition("/")[2]
 
 
 def _pair(first: str, second: str) -> str:
@@ -50,6 +59,7 @@ TYPES = (
             "Arn": "arn",
             "Endpoint": "endpoint",
             "CertificateAuthorityData": "certificateAuthority.data",
+            "ClusterSecurityGroupId": "resourcesVpcConfig.clusterSecurityGroupId",
             "Id": REF,
         },
         tags=_tags("Arn"),
@@ -103,5 +113,18 @@ TYPES = (
         attributes={"Arn": "addonArn"},
         tags=_tags("Arn"),
         delete=Step("DeleteAddon"),
+    ),
+    ResourceType(
+        "AWS::EKS::PodIdentityAssociation",
+        "eks",
+        key={"clusterName": prop("ClusterName"), "associationId": _identity},
+        create=Step("CreatePodIdentityAssociation"),
+        ref="association.associationArn",
+        describe=Step("DescribePodIdentityAssociation"),
+        item="association",
+        attributes={"AssociationArn": REF, "AssociationId": "associationId"},
+        changes=(Step("UpdatePodIdentityAssociation", ("RoleArn", "DisableSessionTags")),),
+        tags=_tags("AssociationArn"),
+        delete=Step("DeletePodIdentityAssociation"),
     ),
 )

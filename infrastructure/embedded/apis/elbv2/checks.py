@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from infrastructure.embedded.apis.elbv2 import attributes, creation
-from infrastructure.embedded.apis.elbv2.addresses import URL_TAG
 from infrastructure.embedded.apis.elbv2.record import CARRIED, Wire, shares
 from infrastructure.embedded.gateway.operations import Members, Operations, Output, operation
 from infrastructure.embedded.gateway.refused import Refused, unsupported
+from infrastructure.embedded.network.addresses import URL_TAG
 
 _SHORT_FORMS: Mapping[str, str] = {"host-header": "HostHeaderConfig", "path-pattern": "PathPatternConfig"}
 """Condition fields whose values may be given without their configuration; both are answered."""

@@ -11,13 +11,11 @@ cut off at the end of the deregistration delay.
 """
 
 import logging
-import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import ClassVar, Literal
 
 from infrastructure.embedded.apis.elbv2 import record as records
-from infrastructure.embedded.apis.elbv2.addresses import entrance, url
 from infrastructure.embedded.apis.elbv2.checks import Checks
 from infrastructure.embedded.apis.elbv2.creation import Creation
 from infrastructure.embedded.apis.elbv2.metrics import Directory, Hosts, LoadBalancerMetrics
@@ -26,6 +24,7 @@ from infrastructure.embedded.apis.elbv2.routes import routes
 from infrastructure.embedded.apis.elbv2.targets import Target, Targets
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.endpoints import is_platforms
+from infrastructure.embedded.network.addresses import entrance, url
 from infrastructure.embedded.network.envoy.model import (
     LOOPBACK,
     Endpoint,
@@ -40,12 +39,7 @@ from infrastructure.embedded.network.health import Check, Health, HealthChecks, 
 OWNER = "elbv2"
 HTTP_PORT = 80
 _ENTRANCES = {("application", HTTP_PORT): "alb", ("network", HTTP_PORT): "nlb", ("network", 8081): "operations"}
-"""What people and services call the platform's own listeners."""
-SHORTEST_INTERVAL_S = 0.1
-SHORTEST_TIMEOUT_S = 1.0
-"""A busy machine answers late without being ill: health checks keep this much time at any pace."""
-SHORTEST_START_S = 5.0
-"""Nor does a process start faster at a faster pace: a new target may fail its checks for this long."""
+"""What people and services call the platform's own listeners, which face the internet."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +68,7 @@ class Elbv2Controller:
         parts = (Checks(self._backend, operations, self._url), Creation(self._backend, operations))
         operations.bind(self.name, *parts, self._targets)
         self._refused: set[str] = set()
+        context.couplings.balancer_endpoint = self._listening
         self._metrics = LoadBalancerMetrics(context.metrics, context.envoy, self._directory)
 
     async def reconcile(self, _key: str, /) -> float | None:
@@ -128,7 +123,7 @@ class Elbv2Controller:
         self._context.envoy.publish(OWNER, Fragment(listeners=tuple(listeners), upstreams=upstreams))
         tags = self._backend.tagging_service.list_tags_for_resource
         for balancer, entry in reversed(carried):
-            name = _ENTRANCES.get((balancer.type, entry.port))
+            name = None if balancer.is_internal else _ENTRANCES.get((balancer.type, entry.port))
             if name is not None and is_platforms(tags(balancer.arn)["Tags"]):
                 self._expose(name, self._ports[entry.arn])
 
@@ -184,12 +179,21 @@ class Elbv2Controller:
             for (arn, port), host in wanted.items()
             if (arn, port) not in standing
         }
+        if self._entrances.keys() != wanted.keys():
+            self._context.wake("vpc-lattice")  # whose services may send to this load balancer
         self._entrances = {**standing, **new}
 
     def _url(self, arn: str) -> str | None:
         """Where clients find the listener; None of one that nothing carries."""
         found = (place for (listener, _), place in self._entrances.items() if listener == arn)
         return next((url(place) for place in found), None)
+
+    def _listening(self, balancer: str, port: int) -> Endpoint | None:
+        """Where the load balancer's listener at this port is reached; None while there is none."""
+        known = self._backend.load_balancers.get(balancer)
+        arns = [arn for arn, each in known.listeners.items() if int(each.port) == port] if known is not None else []
+        found = (self._ports[arn] for arn in arns if arn in self._ports)
+        return next((Endpoint(LOOPBACK, port) for port in found), None)
 
     # --- health -------------------------------------------------------------------------------------------------------
 
@@ -208,18 +212,15 @@ class Elbv2Controller:
         return checks
 
     def _policy(self, group: TargetGroupRecord) -> Policy:
-        pace = self._context.pace
-        interval_s = pace.seconds(group.interval_s, at_least=SHORTEST_INTERVAL_S)
         return Policy(
             protocol="TCP" if group.health_protocol == "TCP" else "HTTP",
             path=group.health_path,
-            interval_s=interval_s,
-            initial_threshold=math.ceil(SHORTEST_START_S / interval_s),
-            timeout_s=pace.seconds(group.timeout_s, at_least=SHORTEST_TIMEOUT_S),
+            interval_s=group.interval_s,
+            timeout_s=group.timeout_s,
             healthy_threshold=group.healthy_threshold,
             unhealthy_threshold=group.unhealthy_threshold,
             codes=group.codes,
-        )
+        ).at(self._context.pace)
 
     def _health_changed(self, target: Target, health: Health) -> None:
         self._context.wake(self.name)

@@ -15,6 +15,7 @@ from typing import Protocol
 from infrastructure.embedded.apis.elbv2 import flows
 from infrastructure.embedded.control.asking import Asking
 from infrastructure.embedded.control.metrics import Datum, Metrics
+from infrastructure.embedded.network.envoy.admin import increase
 
 NAMESPACE = "AWS/ApplicationELB"
 PATTERN = r"^alb\."
@@ -97,13 +98,6 @@ class LoadBalancerMetrics:
 
     def _missed(self, _envoy: StatisticsSource) -> None:
         _log.warning("Envoy did not answer with its statistics; those of the load balancers count for the next period")
-
-
-def increase(before: Mapping[str, float], now: Mapping[str, float]) -> Mapping[str, float]:
-    """By how much each counter grew; one that shrank belongs to a new Envoy, which began at nothing."""
-    return {
-        name: value - before.get(name, 0.0) if value >= before.get(name, 0.0) else value for name, value in now.items()
-    }
 
 
 def datums(grown: Mapping[str, float], directory: Directory) -> Iterator[Datum]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from moto.elbv2 import models
 
-from infrastructure.embedded.apis.elbv2.addresses import address_of
+from infrastructure.embedded.network.addresses import address_of
 
 _moto_create = models.ELBv2Backend.create_load_balancer
 

@@ -53,6 +53,7 @@ class LoadBalancerRecord:
     type: str
     idle_timeout_s: float
     is_cross_zone: bool
+    is_internal: bool
     listeners: tuple[ListenerRecord, ...]
 
     @property
@@ -105,6 +106,7 @@ def load_balancers(backend: Any) -> tuple[LoadBalancerRecord, ...]:
             type=balancer.type,
             idle_timeout_s=float(balancer.attrs.get("idle_timeout.timeout_seconds", DEFAULT_IDLE_TIMEOUT_S)),
             is_cross_zone=balancer.type == "application" or balancer.attrs.get(CROSS_ZONE) == "true",
+            is_internal=balancer.scheme == "internal",
             listeners=tuple(_listener(listener) for listener in balancer.listeners.values()),
         )
         for balancer in backend.load_balancers.values()

@@ -132,12 +132,14 @@ def test_another_metric_is_another_metric(cloudwatch: Call, other: dict[str, Any
     assert ask(cloudwatch, other)[0]["Values"] == []
 
 
-def test_an_expression_may_name_a_query_and_nothing_else(cloudwatch: Call) -> None:
+def test_an_expression_is_evaluated(cloudwatch: Call) -> None:
     put(cloudwatch, START, Value=1.0)
     named = ask(cloudwatch, query("Sum", ReturnData=False), {"Id": "e", "Expression": "q"})
     assert [(found["Id"], found["Values"]) for found in named] == [("e", [1.0])]
-    with pytest.raises(Refused, match="not provided by the embedded cloud: the expression"):
-        ask(cloudwatch, query("Sum"), {"Id": "e", "Expression": "q * 2"})
+    [doubled] = ask(cloudwatch, query("Sum", ReturnData=False), {"Id": "e", "Expression": "q * 2", "Label": "twice"})
+    assert (doubled["Label"], doubled["Values"]) == ("twice", [2.0])
+    with pytest.raises(Refused, match="Error in expression 'e': Undefined variable 'm'"):
+        ask(cloudwatch, query("Sum"), {"Id": "e", "Expression": "m * 2"})
 
 
 @pytest.mark.parametrize("stat", ["TM(1%:99%)", "IQM", "average", "p101"])

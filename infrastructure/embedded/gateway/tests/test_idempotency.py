@@ -18,7 +18,7 @@ from infrastructure.embedded.stacks.tests.world import Stacks
 from infrastructure.embedded.tests.control import Control, call, run, table
 
 _LIKE_ONE = re.compile("(client|request|idempotency|creation)+token|callerreference", re.IGNORECASE)
-RULES = {(api.name, name): rule for api in PROVIDERS for name, rule in api.tokens.items()}
+RULES = {(api.key, name): rule for api in PROVIDERS for name, rule in api.tokens.items()}
 REMEMBERED = sorted(key for key, rule in RULES.items() if not rule.names)
 
 
@@ -29,7 +29,7 @@ def _tokens(shape: Shape | None) -> Iterator[str]:
             yield name
 
 
-@pytest.mark.parametrize("each", parity.table(), ids=lambda each: each.api.name)
+@pytest.mark.parametrize("each", parity.table(), ids=lambda each: each.api.key)
 def test_every_token_of_an_operation_that_is_answered_has_its_rule(each: parity.Parity) -> None:
     found: dict[str, str] = {}
     for name in sorted(each.answered | set(each.api.tokens)):
@@ -84,6 +84,7 @@ MISMATCHES = {
     "cloudformation": "TokenAlreadyExistsException",
     "ecs CreateService": "InvalidParameterException",
     "ecs RunTask": "ConflictException",
+    "vpc-lattice": "ConflictException",
 }
 
 

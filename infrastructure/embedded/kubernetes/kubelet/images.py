@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from infrastructure.embedded.engines.workload import Surroundings, Workload
 from infrastructure.embedded.host.process import ProcessSpec
+from infrastructure.embedded.network.edges import NOWHERE, Place
 from services import catalog
 
 KIND = "pod"
@@ -30,6 +31,7 @@ class Wanted:
     arguments: tuple[str, ...]
     role: str = ""
     mounts: tuple[tuple[str, str, bool], ...] = ()
+    where: Place = NOWHERE
 
 
 class UnknownImage(Exception):
@@ -105,4 +107,5 @@ def _service(service: catalog.HttpService, wanted: Wanted, around: Surroundings)
         vcpu=wanted.vcpu,
         environment={**wanted.environment, "CAFE_LISTEN": wanted.address},
         role=wanted.role,
+        where=wanted.where,
     ).process(around)

@@ -11,6 +11,7 @@ from infrastructure.embedded.kubernetes.controllers.fitting import HOST, ZONE
 from infrastructure.embedded.kubernetes.schema.discovery import VERSION
 from infrastructure.embedded.kubernetes.store import objects, quantity
 from infrastructure.embedded.kubernetes.store.objects import Draft
+from infrastructure.embedded.network.edges import NOWHERE, Place
 
 LEASES = "kube-node-lease"
 LEASE_S = 40
@@ -21,7 +22,8 @@ _GIB = 1 << 30
 class Machine:
     """A machine that is a node. `vcpu` and `memory` (bytes) are its own; a part of them is the system's.
 
-    `most_pods` is by the number of its network interfaces, as on AWS.
+    `most_pods` is by the number of its network interfaces, as on AWS. `where` is where its pods stand in the VPC, too,
+    and `role` the one they run in that have none of their own.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Machine:
     most_pods: int = 17
     labels: tuple[tuple[str, str], ...] = ()
     taints: tuple[tuple[str, str, str], ...] = ()
+    where: Place = NOWHERE
+    role: str = ""
 
     def node(self) -> Draft:
         """Its object as it registers."""

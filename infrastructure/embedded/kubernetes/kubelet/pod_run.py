@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,10 @@ _SOURCE = "kubelet"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surrounding:
-    """What pods run in. `wake` has the kubelet look at a pod again, by its key; `folder` is for their volumes."""
+    """What pods run in. `wake` has the kubelet look at a pod again, by its key; `folder` is for their volumes.
+
+    `role_of` gives the role of a service account, by namespace and name; nothing for one that has none.
+    """
 
     supervisor: Supervisor
     store: Store
@@ -50,6 +53,7 @@ class Surrounding:
     clock: Callable[[], float]
     wake: Callable[[str], None]
     folder: Path
+    role_of: Callable[[str, str], str] = lambda _namespace, _account: ""
 
 
 class PodRun:
@@ -188,7 +192,13 @@ class PodRun:
     def _spec(self, each: Container) -> ProcessSpec:
         image, pod = self._around.images(str(each.spec["image"])), self._with_address()
         mounts = self._volumes.mounts(each.spec, pod)
-        return image(launch.wanted(each, pod, self.machine.zone, self._around.store, mounts))
+        wanted = launch.wanted(each, pod, self.machine.zone, self._around.store)
+        return image(replace(wanted, role=self._role(), where=self.machine.where, mounts=mounts))
+
+    def _role(self) -> str:
+        """Its service account's, or its node's."""
+        account = objects.spec(self._pod).get("serviceAccountName") or "default"
+        return self._around.role_of(objects.namespace(self._pod), account) or self.machine.role
 
     def _with_address(self) -> Object:
         """The pod as its own environment sees it: the address is known before the status is written."""

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process
+from infrastructure.embedded.kubernetes.api.server import Authenticate
 from infrastructure.embedded.kubernetes.cluster import Cluster
 from infrastructure.embedded.kubernetes.controllers.target_groups import TargetGroups
 from infrastructure.embedded.kubernetes.kubelet import images
@@ -34,6 +35,7 @@ async def running(
     pace: Pace = FAST,
     clock: Callable[[], float] = time.time,
     target_groups: TargetGroups | None = None,
+    authenticate: Authenticate = lambda _: None,
     *,
     has_data_plane: bool = False,
 ) -> AsyncIterator[Cluster]:
@@ -51,6 +53,7 @@ async def running(
             ports=ports,
             pace=pace,
             clock=clock,
+            authenticate=authenticate,
             images=images.named({COMMAND: images.command}),
             target_groups=target_groups,
             data_plane=envoy,

@@ -29,6 +29,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
     "ecs": ("infrastructure.embedded.apis.ecs.patches",),
     "elasticache": ("infrastructure.embedded.apis.elasticache.patches",),
     "elbv2": ("infrastructure.embedded.apis.elbv2.patches",),
+    "iam": ("infrastructure.embedded.apis.iam.patches",),
     "logs": ("infrastructure.embedded.apis.logs.patches", "infrastructure.embedded.apis.logs.subscriptions"),
     "redshift": ("infrastructure.embedded.apis.redshift.patches",),
     "rds": ("infrastructure.embedded.apis.rds.patches",),

@@ -74,6 +74,13 @@ def parsed(text: bytes) -> Mapping[str, float]:
     return numbers
 
 
+def increase(before: Mapping[str, float], now: Mapping[str, float]) -> Mapping[str, float]:
+    """By how much each counter grew; one that shrank belongs to a new Envoy, which began at nothing."""
+    return {
+        name: value - before.get(name, 0.0) if value >= before.get(name, 0.0) else value for name, value in now.items()
+    }
+
+
 async def _body(reader: asyncio.StreamReader, target: str) -> bytes:
     received = bytearray()
     while chunk := await reader.read(65536):

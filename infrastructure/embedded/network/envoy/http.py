@@ -1,10 +1,12 @@
-"""How an HTTP listener behaves: as an Application Load Balancer, also in what it answers by itself.
+"""How an HTTP listener behaves: as an Application Load Balancer or VPC Lattice, also in what it answers by itself.
 
 Statistics it counts, by load balancer, upstream and status (see `envoy_stats`):
 
     alb.<group>.target.requests.upstream.<upstream>.status.<status>    answered by a target
     alb.<group>.target.time_us.upstream.<upstream>                     sum of microseconds until a target's first byte
     alb.<group>.own.requests.upstream.<upstream or ->.status.<status>  answered by the load balancer itself
+
+and `lattice.<service>. …` the same, where the time goes until a target's last byte.
 """
 
 from infrastructure.embedded.network.envoy.model import HttpListener
@@ -37,9 +39,9 @@ def connection_manager(listener: HttpListener, routes: Json) -> Json:
         stat_prefix=listener.name,
         codec_type="AUTO",
         rds={"route_config_name": listener.name, "config_source": routes},
-        http_filters=[_script(), _router()],
+        http_filters=[_script(), _router()] if listener.kind == "alb" else [_router()],
         access_log=[_targets_statistics(listener), _own_statistics(listener)],
-        local_reply_config={"mappers": _local_replies()},
+        local_reply_config={"mappers": _local_replies(listener.kind)},
         early_header_mutation_extensions=[_peer_header()],
         upgrade_configs=[{"upgrade_type": "websocket"}],
         stream_idle_timeout=f"{listener.idle_timeout_s}s",
@@ -77,18 +79,20 @@ def _peer_header() -> Json:
     return {"name": "peer", "typed_config": config}
 
 
-def _local_replies() -> list[Json]:
-    mappers = [_local_reply(504, _expression_filter(_CONNECT_TIMEOUT))]
-    mappers += [
-        _local_reply(status, {"response_flag_filter": {"flags": list(flags)}}) for status, flags in _STATUS_OF_FLAGS
+def _local_replies(kind: str) -> list[Json]:
+    replies = [(504, _expression_filter(_CONNECT_TIMEOUT))]
+    replies += [(status, {"response_flag_filter": {"flags": list(flags)}}) for status, flags in _STATUS_OF_FLAGS]
+    return [
+        {"filter": condition, "status_code": status, **(_page(status) if kind == "alb" else _NO_PAGE)}
+        for status, condition in replies
     ]
-    return mappers
 
 
-def _local_reply(status: int, condition: Json) -> Json:
+_NO_PAGE: Json = {"body": {"inline_string": ""}}
+
+
+def _page(status: int) -> Json:
     return {
-        "filter": condition,
-        "status_code": status,
         "body_format_override": {"text_format_source": {"inline_string": page(status)}, "content_type": "text/html"},
         "headers_to_add": [
             {"header": {"key": "server", "value": SERVER}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
@@ -101,15 +105,21 @@ def _targets_statistics(listener: HttpListener) -> Json:
         _counter("requests", ("upstream", "%UPSTREAM_CLUSTER%"), ("status", "%RESPONSE_CODE%"), value_fixed=1),
         # From the first byte sent, since an answer may begin before the request has ended.
         _counter(
-            "time_us", ("upstream", "%UPSTREAM_CLUSTER%"), value_format="%COMMON_DURATION(US_TX_BEG:US_RX_BEG:us)%"
+            "time_us",
+            ("upstream", "%UPSTREAM_CLUSTER%"),
+            value_format=f"%COMMON_DURATION(US_TX_BEG:US_RX_{'BEG' if listener.kind == 'alb' else 'END'}:us)%",
         ),
     ]
-    return _statistics(f"alb.{listener.group or listener.name}.target", _FROM_TARGET, counters)
+    return _statistics(f"{_prefix(listener)}.target", _FROM_TARGET, counters)
 
 
 def _own_statistics(listener: HttpListener) -> Json:
     counter = _counter("requests", ("upstream", "%UPSTREAM_CLUSTER%"), ("status", "%RESPONSE_CODE%"), value_fixed=1)
-    return _statistics(f"alb.{listener.group or listener.name}.own", _FROM_US, [counter])
+    return _statistics(f"{_prefix(listener)}.own", _FROM_US, [counter])
+
+
+def _prefix(listener: HttpListener) -> str:
+    return f"{listener.kind}.{listener.group or listener.name}"
 
 
 def _statistics(prefix: str, expression: str, counters: list[Json]) -> Json:

@@ -35,6 +35,8 @@ class Upstream:
     """Of each endpoint, its part of the whole; without any, all have the same."""
     connect_timeout_s: float = 1.0
     balance: Literal["round-robin", "least-requests"] = "round-robin"
+    is_announced: bool = False
+    """Whether a connection begins with the PROXY protocol's header, which says at which address the client knocked."""
 
     def __post_init__(self) -> None:
         _checked_name(self.name)
@@ -57,15 +59,18 @@ class TcpListener:
 class Condition:
     """One condition of a route: true when any of `patterns` fits.
 
-    `path`, `host`, `header` and `query` patterns know `*` (any run of characters) and `?` (one character); `path` and
-    header names aside, letters' case does not count. A `header` has its name in `name`; a `query` pattern is
-    `key=value`, or `=value` for any key. `method` is exact, `source` a CIDR block holding the peer's address.
+    `path`, `host`, `header` and `query` patterns know `*` (any run of characters) and `?` (one character), and a
+    backslash before one of them. Letters' case does not count but in `path`, unless it is said. A `header` has its
+    name in `name`; a `query` pattern is `key=value`, or `=value` for any key. `method` is exact, `source` a CIDR block
+    holding the peer's address.
     Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
     """
 
     field: Literal["path", "host", "method", "header", "query", "source"]
     patterns: tuple[str, ...]
     name: str = ""
+    is_case_sensitive: bool | None = None
+    """Of a `path` or a `header`; None: as in an Application Load Balancer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +122,8 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpListener:
-    """A loopback port that speaks HTTP as an Application Load Balancer does; what no route fits is answered 404.
+    """A loopback port that speaks HTTP as an Application Load Balancer, or VPC Lattice, does; what no route fits is
+    answered 404.
 
     `public_port` is the port clients believe they talk to (`X-Forwarded-Port`); `group` names the load balancer whose
     statistics its requests count for. `idle_timeout_s` without a byte ends a request with 504. `host` is one of
@@ -131,6 +137,7 @@ class HttpListener:
     group: str = ""
     idle_timeout_s: float = 60.0
     host: str = LOOPBACK
+    kind: Literal["alb", "lattice"] = "alb"
 
     def __post_init__(self) -> None:
         _checked_name(self.name)

@@ -8,7 +8,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 
-from infrastructure.embedded.network.envoy.model import Condition, Forward, HttpListener, Redirect, Respond, Route
+from infrastructure.embedded.network.envoy.model import Condition, Forward, HttpListener, Redirect, Respond
 
 Json = dict[str, object]
 """A protobuf message in its JSON form, Envoy's wire format."""
@@ -40,14 +40,14 @@ def page(status: int) -> str:
 
 
 def route_configuration(listener: HttpListener) -> Json:
-    """The routes of `listener`; a target learns of the client what an Application Load Balancer tells it.
+    """The routes of `listener`; a target learns of the client what an Application Load Balancer, or VPC Lattice, tells.
 
     Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
     """
     return typed(
         "envoy.config.route.v3.RouteConfiguration",
         name=listener.name,
-        virtual_hosts=[{"name": listener.name, "domains": ["*"], "matcher": _tree(listener.routes)}],
+        virtual_hosts=[{"name": listener.name, "domains": ["*"], "matcher": _tree(listener)}],
         request_headers_to_add=[
             _header("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%", "APPEND_IF_EXISTS_OR_ADD"),
             _header("x-forwarded-port", str(listener.public_port)),
@@ -56,50 +56,51 @@ def route_configuration(listener: HttpListener) -> Json:
     )
 
 
-def _tree(routes: tuple[Route, ...]) -> Json:
+def _tree(listener: HttpListener) -> Json:
     """An empty list of matchers is no valid tree: with no conditional route left out is the list, not the default."""
-    conditional = [route for route in routes if route.conditions]
-    default = next((route.action for route in routes if not route.conditions), Respond(status=404))
-    tree: Json = {"on_no_match": _on_match(default)}
+    conditional = [route for route in listener.routes if route.conditions]
+    default = next((route.action for route in listener.routes if not route.conditions), Respond(status=404))
+    tree: Json = {"on_no_match": _on_match(default, listener.kind)}
     if conditional:
         tree["matcher_list"] = {
             "matchers": [
-                {"predicate": _all_of(route.conditions), "on_match": _on_match(route.action)} for route in conditional
+                {"predicate": _all_of(route.conditions), "on_match": _on_match(route.action, listener.kind)}
+                for route in conditional
             ]
         }
     return tree
 
 
-def _on_match(action: Forward | Respond | Redirect) -> Json:
-    route = typed("envoy.config.route.v3.Route", match={"prefix": "/"}, **_action(action))
+def _on_match(action: Forward | Respond | Redirect, kind: str) -> Json:
+    route = typed("envoy.config.route.v3.Route", match={"prefix": "/"}, **_action(action, kind))
     return {"action": {"name": "route", "typed_config": route}}
 
 
 # --- what a route does ------------------------------------------------------------------------------------------------
 
 
-def _action(action: Forward | Respond | Redirect) -> Json:
+def _action(action: Forward | Respond | Redirect, kind: str) -> Json:
     match action:
         case Forward():
-            return _forward(action)
+            return _forward(action, kind)
         case Respond():
-            return _respond(action)
+            return _respond(action, kind)
         case Redirect():
             return _redirect(action)
 
 
-def _forward(action: Forward) -> Json:
+def _forward(action: Forward, kind: str) -> Json:
     shares = [share for share in action.shares if share.weight > 0]
     if not shares:
-        return _respond(Respond(status=503, content_type="text/html", body=page(503)))
+        return _respond(Respond(status=503, content_type="text/html", body=page(503) if kind == "alb" else ""), kind)
     clusters = [{"name": share.upstream, "weight": share.weight} for share in shares]
     # The stream's idle time-out is the bound, as in an Application Load Balancer: a long answer that flows is no fault.
     return {"route": {"weighted_clusters": {"clusters": clusters}, "timeout": "0s"}}
 
 
-def _respond(action: Respond) -> Json:
+def _respond(action: Respond, kind: str) -> Json:
     response: Json = {"status": action.status}
-    headers = [_header("server", SERVER)]
+    headers = [_header("server", SERVER)] if kind == "alb" else []
     if action.body:
         response["body"] = {"inline_string": action.body}
         headers.append(_header("content-type", action.content_type))
@@ -145,16 +146,19 @@ def _predicate(condition: Condition) -> Json:
 
 def _looked_at(condition: Condition) -> tuple[str, str]:
     """The header looked at, and the RE2 expression its whole value must match."""
-    patterns = condition.patterns
+    patterns, is_sensitive = condition.patterns, condition.is_case_sensitive
     match condition.field:
         case "path":
-            return ":path", f"{_any_of(_glob(p, '[^?]') for p in patterns)}(?:[?].*)?"
+            return (
+                ":path",
+                f"{'(?i)' if is_sensitive is False else ''}{_any_of(_glob(p, '[^?]') for p in patterns)}(?:[?].*)?",
+            )
         case "host":
             return ":authority", f"(?i){_any_of(_glob(p, '.') for p in patterns)}(?::[0-9]+)?"
         case "method":
             return ":method", _any_of(re.escape(p) for p in patterns)
         case "header":
-            return condition.name.lower(), f"(?i){_any_of(_glob(p, '.') for p in patterns)}"
+            return condition.name.lower(), f"{'' if is_sensitive else '(?i)'}{_any_of(_glob(p, '.') for p in patterns)}"
         case "query":
             return ":path", f"(?i)[^?]*[?](?:.*&)?{_any_of(_pair(p) for p in patterns)}(?:&.*)?"
         case "source":

@@ -134,6 +134,7 @@ def _cluster(upstream: Upstream, folder: Path) -> Json:
         eds_cluster_config={"eds_config": _watched(folder, f"eds-{upstream.name}.json")},
         lb_policy=_BALANCERS[upstream.balance],
         circuit_breakers={"thresholds": [limit]},
+        **({"transport_socket": _announced()} if upstream.is_announced else {}),
         typed_extension_protocol_options={
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -142,6 +143,17 @@ def _cluster(upstream: Upstream, folder: Path) -> Json:
             )
         },
     )
+
+
+def _announced() -> Json:
+    """A plain connection that begins with the PROXY protocol's header, version 2."""
+    plain = typed("envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer")
+    config = typed(
+        "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport",
+        config={"version": "V2"},
+        transport_socket={"name": "envoy.transport_sockets.raw_buffer", "typed_config": plain},
+    )
+    return {"name": "envoy.transport_sockets.upstream_proxy_protocol", "typed_config": config}
 
 
 def _assignment(upstream: Upstream) -> Json:

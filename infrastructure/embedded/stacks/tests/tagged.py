@@ -31,12 +31,24 @@ Listener:
     Port: 80
     Protocol: HTTP
     DefaultActions: [{{Type: forward, TargetGroupArn: !Ref Targets}}]
+KubeRole:
+  Type: AWS::IAM::Role
+  Properties: {{RoleName: k, AssumeRolePolicyDocument: {TRUST}}}
 Kube:
   Type: AWS::EKS::Cluster
   Properties:
     Name: k
-    RoleArn: arn:aws:iam::123456789012:role/k
+    RoleArn: !GetAtt KubeRole.Arn
     ResourcesVpcConfig: {{SubnetIds: [!Ref North, !Ref South]}}
+Net: {{Type: AWS::VpcLattice::ServiceNetwork, Properties: {{Name: net}}}}
+Found: {{Type: AWS::VpcLattice::Service, Properties: {{Name: found}}}}
+Door:
+  Type: AWS::VpcLattice::Listener
+  Properties:
+    ServiceIdentifier: !Ref Found
+    Name: door
+    Protocol: HTTP
+    DefaultAction: {{FixedResponse: {{StatusCode: 404}}}}
 Nodes: {{Type: AWS::MemoryDB::SubnetGroup, Properties: {{SubnetGroupName: n, SubnetIds: [!Ref North]}}}}
 Cluster: {{Type: AWS::ECS::Cluster, Properties: {{ClusterName: c}}}}
 Task:
@@ -54,6 +66,9 @@ Function:
     Runtime: python3.{sys.version_info.minor}
     Role: arn:aws:iam::123456789012:role/work
     Code: {{S3Bucket: artifacts, S3Key: work.zip}}
+Documents:
+  Type: AWS::DocDB::DBCluster
+  Properties: {{DBClusterIdentifier: documents, MasterUsername: m, MasterUserPassword: correct-horse}}
 Database:
   Type: AWS::RDS::DBCluster
   Properties: {{DBClusterIdentifier: d, Engine: aurora-postgresql, MasterUsername: m, ManageMasterUserPassword: true}}
@@ -63,14 +78,22 @@ TAGGED: Mapping[str, str] = {
         {ServiceNamespace: ecs, ScalableDimension: "ecs:service:DesiredCount", MinCapacity: 1, MaxCapacity: 2,
          ResourceId: !Sub "service/${Cluster}/${Service.Name}"}""",
     "AWS::CloudWatch::Alarm": "{AlarmName: a, ComparisonOperator: GreaterThanThreshold, EvaluationPeriods: 1}",
+    "AWS::DocDB::DBCluster": "{DBClusterIdentifier: it, MasterUsername: m, MasterUserPassword: correct-horse}",
+    "AWS::DocDB::DBClusterParameterGroup": "{Name: it, Description: p, Family: docdb8.0, Parameters: {tls: disabled}}",
+    "AWS::DocDB::DBInstance": """
+        {DBInstanceIdentifier: it, DBClusterIdentifier: !Ref Documents, DBInstanceClass: db.t4g.medium}""",
+    "AWS::DocDB::DBSubnetGroup": """
+        {DBSubnetGroupName: it, DBSubnetGroupDescription: s, SubnetIds: [!Ref North, !Ref South]}""",
     "AWS::EKS::AccessEntry": "{ClusterName: !Ref Kube, PrincipalArn: arn:aws:iam::123456789012:role/it}",
     "AWS::EKS::Addon": "{ClusterName: !Ref Kube, AddonName: coredns}",
     "AWS::EKS::Cluster": """
-        {Name: it, RoleArn: arn:aws:iam::123456789012:role/it,
+        {Name: it, RoleArn: !GetAtt KubeRole.Arn,
          ResourcesVpcConfig: {SubnetIds: [!Ref North, !Ref South]}}""",
     "AWS::EKS::Nodegroup": """
-        {ClusterName: !Ref Kube, NodegroupName: it, NodeRole: arn:aws:iam::123456789012:role/it,
+        {ClusterName: !Ref Kube, NodegroupName: it, NodeRole: !GetAtt KubeRole.Arn,
          Subnets: [!Ref North, !Ref South]}""",
+    "AWS::EKS::PodIdentityAssociation": """
+        {ClusterName: !Ref Kube, Namespace: cafe, ServiceAccount: it, RoleArn: !GetAtt KubeRole.Arn}""",
     "AWS::DynamoDB::Table": """
         {TableName: t, BillingMode: PAY_PER_REQUEST, KeySchema: [{AttributeName: id, KeyType: HASH}],
          AttributeDefinitions: [{AttributeName: id, AttributeType: S}]}""",
@@ -130,6 +153,19 @@ TAGGED: Mapping[str, str] = {
     "AWS::S3::Bucket": "{BucketName: it-is}",
     "AWS::SQS::Queue": "{QueueName: it}",
     "AWS::SecretsManager::Secret": "{Name: it, SecretString: text}",
+    "AWS::VpcLattice::Listener": """
+        {ServiceIdentifier: !Ref Found, Name: it-is, Protocol: HTTP,
+         DefaultAction: {FixedResponse: {StatusCode: 404}}}""",
+    "AWS::VpcLattice::Rule": """
+        {ServiceIdentifier: !Ref Found, ListenerIdentifier: !Ref Door, Name: it-is, Priority: 1,
+         Match: {HttpMatch: {Method: GET}}, Action: {FixedResponse: {StatusCode: 404}}}""",
+    "AWS::VpcLattice::Service": "{Name: it-is}",
+    "AWS::VpcLattice::ServiceNetwork": "{Name: it-is}",
+    "AWS::VpcLattice::ServiceNetworkServiceAssociation": """
+        {ServiceNetworkIdentifier: !Ref Net, ServiceIdentifier: !Ref Found}""",
+    "AWS::VpcLattice::ServiceNetworkVpcAssociation": """
+        {ServiceNetworkIdentifier: !Ref Net, VpcIdentifier: !Ref Network}""",
+    "AWS::VpcLattice::TargetGroup": "{Name: it-is, Type: IP, Config: {VpcIdentifier: !Ref Network}}",
 }
 """Type to properties, without tags."""
 _MAPPED = frozenset({"AWS::EKS::Nodegroup"})

@@ -1,5 +1,6 @@
 """What a changed property of the platform's templates does to the record: it is there, on the same resource."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +16,21 @@ from infrastructure.embedded.tests.control import run
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One edit of a platform template and where it must show."""
+    """One edit of a platform template and where it must show; `of` is the resource that it is an edit of."""
 
     module: str
     old: str
     new: str
     seen: Callable[[Any], Any]
     expected: Any
+    of: str = ""
+
+    def made(self, body: str) -> str:
+        """The template after it; the text must be once in its resource, or in the whole."""
+        before, name, rest = body.partition(f"\n  {self.of}:\n") if self.of else ("", "", body)
+        resource = re.split(r"\n  \w", rest, maxsplit=1)[0] if self.of else body
+        assert resource.count(self.old) == 1, f"{self.old!r} is not once in {self.of} of {self.module}.yaml"
+        return f"{before}{name}{resource.replace(self.old, self.new)}{rest[len(resource) :]}"
 
 
 def _group(backends: Any, name: str) -> Any:
@@ -29,8 +38,10 @@ def _group(backends: Any, name: str) -> Any:
 
 
 def _rule(backends: Any) -> Any:
-    balancer = only(each for each in backends.elbv2.load_balancers.values() if each.type == "application")
-    return only(rule for rule in only(balancer.listeners.values()).rules.values() if not rule.is_default)
+    """The one that takes the orders."""
+    balancer = only(each for each in backends.elbv2.load_balancers.values() if each.name == "cafe-test")
+    rules = [rule for rule in only(balancer.listeners.values()).rules.values() if not rule.is_default]
+    return only(rule for rule in rules if "order-test" in str(rule.actions[0].data))
 
 
 CHANGES = {
@@ -45,6 +56,7 @@ CHANGES = {
         module="loadbalancing",
         old="HealthCheckIntervalSeconds: 10",
         new="HealthCheckIntervalSeconds: 7",
+        of="OrderTargetGroup",
         seen=lambda b: int(_group(b, "order-test").health_check_interval_seconds),
         expected=7,
     ),
@@ -52,15 +64,17 @@ CHANGES = {
         module="loadbalancing",
         old='deregistration_delay.timeout_seconds, Value: "30"',
         new='deregistration_delay.timeout_seconds, Value: "9"',
+        of="OrderTargetGroup",
         seen=lambda b: _group(b, "order-test").attributes["deregistration_delay.timeout_seconds"],
         expected="9",
     ),
     "rule": Change(
         module="loadbalancing",
         old="Priority: 10",
-        new="Priority: 20",
+        new="Priority: 99",
+        of="OrderRule",
         seen=lambda b: int(_rule(b).priority),
-        expected=20,
+        expected=99,
     ),
     "rule's condition": Change(
         module="loadbalancing",
@@ -151,8 +165,8 @@ CHANGES = {
     ),
     "database instances": Change(
         module="databases",
-        old="Default: db.t4g.medium",
-        new="Default: db.r8g.large",
+        old="AuroraInstanceClass:\n    Type: String\n    Default: db.t4g.medium",
+        new="AuroraInstanceClass:\n    Type: String\n    Default: db.r8g.large",
         seen=lambda b: {each.db_instance_class for each in b.rds.databases.values()},
         expected={"db.r8g.large"},
     ),
@@ -160,7 +174,7 @@ CHANGES = {
         module="databases",
         old="DBSubnetGroupDescription: The private subnets",
         new="DBSubnetGroupDescription: other",
-        seen=lambda b: only(b.rds.subnet_groups.values()).description,
+        seen=lambda b: b.rds.subnet_groups["cafe-test"].description,
         expected="other",
     ),
     "function's settings": Change(
@@ -210,8 +224,7 @@ def test_a_changed_property_changes_the_record_in_place(change: Change) -> None:
         stacks, outputs = await deployed(change.module)
         before = await _physical_ids(stacks, change.module)
         body = (MODULES / f"{change.module}.yaml").read_text()
-        assert body.count(change.old) == 1, f"{change.old!r} is not once in {change.module}.yaml"
-        body = body.replace(change.old, change.new)
+        body = change.made(body)
         given = {name: value for name, value in outputs.items() if name in template.parse(body)["Parameters"]}
         await stacks.call("UpdateStack", StackName=change.module, TemplateBody=body, parameters=given)
         assert await stacks.status(change.module) == "UPDATE_COMPLETE", await stacks.events(change.module)

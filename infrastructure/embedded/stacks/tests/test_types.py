@@ -239,7 +239,7 @@ def test_a_type_can_be_deleted_and_is_what_awss_schema_says(kind: ResourceType) 
 
 def test_a_type_makes_no_call_that_the_embedded_cloud_refuses_or_answers_by_nothing() -> None:
     allowed = {
-        parity.api.name: {
+        parity.api.key: {
             *parity.effects,
             *parity.reads,
             *(name for names in parity.records.values() for name in names),

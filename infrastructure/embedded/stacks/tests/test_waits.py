@@ -92,3 +92,44 @@ def test_what_cannot_be_changed_in_between_is_refused() -> None:
         await _ended(stacks, "CREATE_COMPLETE")
 
     run(scenario())
+
+
+def test_a_stack_that_is_being_made_can_be_deleted() -> None:
+    """What is under way is not made on; what is there already goes, once it can."""
+
+    async def scenario() -> None:
+        stacks = Stacks(stream_lag_s=LAG_S)
+        await stacks.call("CreateStack", StackName="made", TemplateBody=_body())
+        stack = stack_of(stacks, "made")
+        assert (stack.status, list(stacks.backends.kinesis.streams)) == ("CREATE_IN_PROGRESS", ["s"])
+        await stacks.call("DeleteStack", StackName="made")
+        assert stack.status == "DELETE_IN_PROGRESS"
+        await until(lambda: is_gone(stacks, "made"))
+        assert not stacks.backends.kinesis.streams
+        assert "q" not in stacks.backends.sqs.queues
+        told = [(each.logical_resource_id, each.resource_status) for each in stack.events]
+        assert told == [
+            ("made", "CREATE_IN_PROGRESS"),
+            ("Stream", "CREATE_IN_PROGRESS"),
+            ("Stream", "CREATE_FAILED"),
+            ("made", "DELETE_IN_PROGRESS"),
+            ("Stream", "DELETE_IN_PROGRESS"),
+            ("Stream", "DELETE_COMPLETE"),
+            ("made", "DELETE_COMPLETE"),
+        ]
+        assert stack.events[2].resource_status_reason == "Resource creation cancelled"
+        await stacks.call("CreateStack", StackName="made", TemplateBody=_body())
+        await _ended(stacks, "CREATE_COMPLETE")
+
+    run(scenario())
+
+
+def test_a_stack_that_is_being_changed_cannot_be_deleted() -> None:
+    async def scenario() -> None:
+        stacks = await _made()
+        await stacks.call("UpdateStack", StackName="made", TemplateBody=_body(2))
+        refusal = await stacks.refusal("DeleteStack", StackName="made")
+        assert "Stack [made] cannot be deleted while in status UPDATE_IN_PROGRESS" in refusal
+        await _ended(stacks, "UPDATE_COMPLETE")
+
+    run(scenario())

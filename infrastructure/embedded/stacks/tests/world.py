@@ -21,9 +21,16 @@ import pytest
 from infrastructure.embedded.apis.autoscaling.groups import Groups
 from infrastructure.embedded.apis.autoscaling.policies import Policies
 from infrastructure.embedded.apis.cloudformation import controller as cloudformation
+from infrastructure.embedded.apis.docdb.api import ClusterCalls
+from infrastructure.embedded.apis.docdb.instances import InstanceCalls
 from infrastructure.embedded.apis.ecs.api import EcsApi
 from infrastructure.embedded.apis.ecs.record import EcsRecord
+from infrastructure.embedded.apis.eks.access import AccessCalls
+from infrastructure.embedded.apis.eks.addons import AddonCalls
 from infrastructure.embedded.apis.eks.api import EksApi
+from infrastructure.embedded.apis.eks.clusters import Clusters
+from infrastructure.embedded.apis.eks.groups import NodeGroupCalls
+from infrastructure.embedded.apis.eks.identities import IdentityCalls
 from infrastructure.embedded.apis.elasticache.api import ElastiCacheApi
 from infrastructure.embedded.apis.kinesis import controller as kinesis
 from infrastructure.embedded.apis.kinesis.registry import Registry
@@ -31,6 +38,11 @@ from infrastructure.embedded.apis.lambda_.controller import LambdaController
 from infrastructure.embedded.apis.memorydb.api import MemoryDbApi
 from infrastructure.embedded.apis.rds.api import RdsCalls
 from infrastructure.embedded.apis.redshift.api import RedshiftCalls
+from infrastructure.embedded.apis.vpc_lattice.networks import Networks
+from infrastructure.embedded.apis.vpc_lattice.services import Services
+from infrastructure.embedded.apis.vpc_lattice.store import Store
+from infrastructure.embedded.apis.vpc_lattice.targets import TargetGroups
+from infrastructure.embedded.control.context import Couplings
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.pace import FAST
 from infrastructure.embedded.stacks import progress, template
@@ -73,24 +85,49 @@ ACKNOWLEDGED = ("CreateStack", "UpdateStack", "CreateChangeSet")
 """Calls that say what a template may do."""
 
 
-class _EksAtOnce(EksApi):
+class _ClustersAtOnce(EksApi):
     """What it is asked for is there, or gone, when it is looked at."""
 
     @operation("DescribeCluster")
     def describe_cluster(self, given: Members) -> Output:
-        found = self._cluster(given["name"])
+        found = self.clusters.cluster(given["name"])
         if found.status == "DELETING":
-            del self.clusters[found.name]
+            self.clusters.call("ec2", "DeleteSecurityGroup", GroupId=found.security_group)
+            del self.clusters.all[found.name]
         found.status, found.endpoint, found.authority = "ACTIVE", "https://127.0.0.1:1", "Q0E="
         return super().describe_cluster(given)
 
+
+class _GroupsAtOnce(NodeGroupCalls):
+    """Likewise."""
+
     @operation("DescribeNodegroup")
     def describe_group(self, given: Members) -> Output:
-        found = self._group(given)
+        found = self.clusters.group(given)
         if found.status == "DELETING":
-            del self.clusters[found.cluster].groups[found.name]
+            del self.clusters.all[found.cluster].groups[found.name]
         found.status = "ACTIVE"
         return super().describe_group(given)
+
+
+class _DocumentClustersAtOnce(ClusterCalls):
+    """Likewise."""
+
+    @operation("DescribeDBClusters")
+    def describe_clusters(self, given: Members) -> Output:
+        for each in [each for each in self.records.clusters.values() if each.status == "deleting"]:
+            self.records.forget(each.id)
+        return super().describe_clusters(given)
+
+
+class _DocumentInstancesAtOnce(InstanceCalls):
+    """Likewise."""
+
+    @operation("DescribeDBInstances")
+    def describe_instances(self, given: Members) -> Output:
+        for cluster, each in [pair for pair in self.records.instances() if pair[1].status == "deleting"]:
+            del cluster.instances[each.id]
+        return super().describe_instances(given)
 
 
 class Stacks:
@@ -103,17 +140,30 @@ class Stacks:
         operations = self.backends.operations
         cloudformation.bind(self.backends.cloudformation, operations)
         operations.bind("ecs", EcsApi(EcsRecord(self.backends.ecs, self.backends.ec2, REGION), operations))
-        operations.bind("eks", _EksAtOnce(self.backends.ec2, ACCOUNT, REGION))
+        clusters = Clusters(self.backends.ec2, ACCOUNT, REGION, operations)
+        parts = (_ClustersAtOnce, _GroupsAtOnce, AccessCalls, AddonCalls, IdentityCalls)
+        operations.bind("eks", *(part(clusters) for part in parts))
         operations.bind("elasticache", ElastiCacheApi(self.backends.elasticache, operations, ports.__next__))
         operations.bind("memorydb", MemoryDbApi(self.backends.memorydb, operations, ports.__next__))
         operations.bind("rds", RdsCalls(self.backends, ports.__next__))
+        documents = _DocumentClustersAtOnce(self.backends, ports.__next__)
+        operations.bind("docdb", documents, _DocumentInstancesAtOnce(documents.records, self.backends.rds))
         self.warehouses = RedshiftCalls(self.backends, ports.__next__)
         operations.bind("redshift", self.warehouses)
+        self._bind_lattice()
         context = _context(self)
         groups = Groups(self.backends.account, REGION, operations, time.time)
         operations.bind("autoscaling", groups, Policies(groups, context))
         kinesis.bind(operations, Registry(self.backends.kinesis, context.state.root / "kinesis", lag_s=stream_lag_s))
         self.functions = LambdaController(context)
+
+    def _bind_lattice(self) -> None:
+        """What is made there is there once the call is answered, what is deleted is gone."""
+        kept, backends = Store(ACCOUNT, REGION), self.backends
+        targets = TargetGroups(kept, backends.ec2, backends.elbv2, FAST, lambda _target: None, Couplings())
+        parts = (Networks(kept, backends.ec2), Services(kept, lambda _listener: None), targets)
+        backends.operations.bind("vpc-lattice", *parts)
+        backends.operations.changed = lambda _service, _name: kept.pass_on()
 
     def put(self, bucket: str, key: str, **files: str) -> None:
         """Upload a zip archive of `files` (module name to source)."""
@@ -213,6 +263,8 @@ RUNTIME = f"python3.{sys.version_info.minor}"
 CODE, LAYER = (f"payment-{kind}/{0:032x}.zip" for kind in ("code", "layer"))
 GIVEN = {
     "EnvironmentName": "test",
+    "DeployerArn": f"arn:aws:iam::{ACCOUNT}:user/operator",
+    "LatticePrefixListId": "pl-0123abcd",
     "PaymentCodeKey": CODE,
     "PaymentLayerKey": LAYER,
     "PaymentRuntime": RUNTIME,

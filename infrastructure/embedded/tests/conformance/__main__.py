@@ -30,9 +30,9 @@ async def _all(seed: int, only: str, began: float) -> int:
     asked, failed = Counter[str](), Counter[str]()
     async for outcome in _outcomes(seed, only):
         case = outcome.case
-        asked.update((f"kind {case.kind}", f"API  {case.api.name}"))
+        asked.update((f"kind {case.kind}", f"API  {case.api.key}"))
         if outcome.problem:
-            failed.update((f"kind {case.kind}", f"API  {case.api.name}"))
+            failed.update((f"kind {case.kind}", f"API  {case.api.key}"))
             sys.stdout.write(_told(outcome, seed))
     sys.stdout.writelines(f"{each:<30}{count:>7}{failed[each]:>7} failed\n" for each, count in sorted(asked.items()))
     total, wrong = asked.total() // 2, failed.total() // 2
@@ -45,7 +45,7 @@ async def _outcomes(seed: int, only: str) -> AsyncIterator[Outcome]:
     async for outcome in run(all_cases(seed, only)):
         yield outcome
     for api in PROVIDERS:
-        if f"{api.name}:".startswith(only) or only.startswith(f"{api.name}:"):
+        if f"{api.key}:".startswith(only) or only.startswith(f"{api.key}:"):
             async for outcome in walked(api, seed):
                 if f"{outcome.case.name}:".startswith(only):
                     yield outcome

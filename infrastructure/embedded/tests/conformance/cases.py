@@ -28,12 +28,12 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"{self.api.name}:{self.operation.name}:{self.kind}:{self.path}".rstrip(":")
+        return f"{self.api.key}:{self.operation.name}:{self.kind}:{self.path}".rstrip(":")
 
 
 def cases(api: Api, of: OperationModel, seed: int) -> Iterator[Case]:
     """All cases of an operation, the same ones for the same seed."""
-    rng = random.Random(f"{seed}:{api.name}:{of.name}")  # noqa: S311  nothing is secret
+    rng = random.Random(f"{seed}:{api.key}:{of.name}")  # noqa: S311  nothing is secret
     shape = of.input_shape
     base = (values.valid(shape, rng, inside=False) if shape else {}) | values.NEEDED.get(of.name, {})
     plain = wire.request(api, of, base)

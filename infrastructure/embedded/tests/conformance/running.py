@@ -34,7 +34,7 @@ def all_cases(seed: int, only: str = "") -> Iterable[Case]:
     """Those of every operation that is answered whose names begin with `only`."""
     for api in PROVIDERS:
         for of in answered(api):
-            prefix = f"{api.name}:{of.name}:"
+            prefix = f"{api.key}:{of.name}:"
             if prefix.startswith(only) or only.startswith(prefix):
                 yield from (case for case in cases(api, of, seed) if f"{case.name}:".startswith(only))
 
@@ -74,7 +74,7 @@ async def run(chosen: Iterable[Case], handed: Handed | None = None) -> AsyncIter
 async def _outcome(world: World, case: Case, handed: Handed | None) -> Outcome | None:
     """None for a request of another operation: what tells it apart in REST is the mistake."""
     try:
-        call, answer = await world.ask(case.request)
+        call, answer = await world.ask(case.request, case.api)
     except TimeoutError:
         return Outcome(case=case, problem="not answered in time")
     except Exception as failure:  # noqa: BLE001  whatever escapes the control plane is this case's failure
@@ -84,7 +84,7 @@ async def _outcome(world: World, case: Case, handed: Handed | None) -> Outcome |
     plain = None
     if case.plain is not None:
         await world.close()
-        _, plain = await world.ask(case.plain)
+        _, plain = await world.ask(case.plain, case.api)
     found = problem(case, answer, plain)
     if case.kind in ("valid", "walk") and not found:
         found = _refusal(call)

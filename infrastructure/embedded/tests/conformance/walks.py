@@ -22,7 +22,7 @@ _EXTRA = (0, 0, 1, 2, 4)
 
 def walk(api: Api, operations: Sequence[OperationModel], seed: int, handed: Handed) -> Iterator[Case]:
     """What makes things twice, what looks and changes, what ends them, and what looks again."""
-    rng = random.Random(f"{seed}:{api.name}")  # noqa: S311  nothing is secret
+    rng = random.Random(f"{seed}:{api.key}")  # noqa: S311  nothing is secret
     shuffled = rng.sample(operations, len(operations))
     making = [of for of in shuffled if of.name.startswith(_MAKING)]
     ending = [of for of in shuffled if of.name.startswith(_ENDING)]

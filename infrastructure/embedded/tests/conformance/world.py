@@ -11,10 +11,12 @@ from infrastructure.embedded.apis import PROVIDERS
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.control.controller import Closing
 from infrastructure.embedded.control.metrics import Metrics
+from infrastructure.embedded.gateway.api import Api
 from infrastructure.embedded.gateway.call import Answer, Call, HttpRequest
 from infrastructure.embedded.gateway.control_plane import ControlPlane
 from infrastructure.embedded.gateway.interceptors import chain
 from infrastructure.embedded.gateway.request import call_of
+from infrastructure.embedded.gateway.routing import Router
 from infrastructure.embedded.gateway.signing import credentials
 from infrastructure.embedded.gateway.signing.credentials import Keyring
 from infrastructure.embedded.pace import FAST
@@ -36,9 +38,9 @@ class World:
         self._plane: ControlPlane | None = None
         self.defects = _Defects()
 
-    async def ask(self, asked: HttpRequest) -> tuple[Call, Answer]:
-        """The call that a request is, and its answer."""
-        call = call_of(asked, ROUTER, at=0.0)
+    async def ask(self, asked: HttpRequest, api: Api) -> tuple[Call, Answer]:
+        """The call that a request is, and its answer; by `api`, also where another one shares its signing name."""
+        call = call_of(asked, Router((api,)) if api.engines else ROUTER, at=0.0)
         plane = self.plane()
         self.defects.clear()
         credentials.caller.set(self._keyring.find(self._keyring.operator.access_key))

@@ -166,3 +166,30 @@ def test_a_late_answer_is_not_taken_for_the_next_one() -> None:
 def test_what_is_no_origin_is_refused(origin: str) -> None:
     with pytest.raises(ValueError, match="is no origin"):
         HttpPool(origin, connect_timeout_s=1, heals_stale=True)
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_headers_are_kept_for_whoever_wants_them_and_each_answer_has_its_own(keeps: bool) -> None:
+    answers = [
+        b'HTTP/1.1 200 OK\r\nETag: "v1"\r\ncontent-length: 2\r\n\r\nok',
+        b"HTTP/1.1 304 Not Modified\r\nX-Other: 1\r\n\r\n",
+    ]
+
+    async def in_turn(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            for answer in answers:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(answer)
+            await reader.read()
+
+    async def talk() -> list[tuple[int, dict[str, str]]]:
+        async with Server(in_turn).running() as server:
+            origin = f"http://127.0.0.1:{server.port}"
+            pool = HttpPool(origin, connect_timeout_s=1.0, heals_stale=True, keeps_headers=keeps)
+            got = [await pool.send(REQUEST, timeout_s=2) for _ in answers]
+            pool.close()
+            return [(each.status, dict(each.headers)) for each in got]
+
+    first, second = asyncio.run(talk())
+    assert first == (200, {"etag": '"v1"', "content-length": "2"} if keeps else {})
+    assert second == (304, {"x-other": "1"} if keeps else {})

@@ -4,37 +4,14 @@ import contextlib
 import pytest
 
 from services.chassis.background import cancel
-from services.chassis.redis.cache import CONNECT_S, CONNECTIONS, READ_S, Breaker, CacheUnavailable, RedisCache, connect
+from services.chassis.redis.cache import CONNECT_S, CONNECTIONS, READ_S, CacheUnavailable, RedisCache, connect
+from services.chassis.resilience.breaker import Breaker
 from services.chassis.resilience.budget import RetryBudget
 from services.chassis.resilience.policy import Resilient
+from services.chassis.resilience.tests.clock import Clock
 from services.chassis.web.health import Dependencies
 
 RESILIENT = Resilient(budget=RetryBudget(), on_retry=lambda: None)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_a_breaker_opens_after_failures_in_a_row_and_closes_by_itself() -> None:
-    clock = Clock()
-    breaker = Breaker(failures=3, open_s=1.0, clock=clock)
-    for _ in range(2):
-        breaker.failed()
-    breaker.succeeded()
-    for _ in range(2):
-        breaker.failed()
-    assert breaker.may_ask()
-    breaker.failed()
-    assert not breaker.may_ask()
-    clock.now += 1.0
-    assert breaker.may_ask()
-    breaker.failed()
-    assert not breaker.may_ask()
 
 
 def test_a_cache_that_is_gone_is_not_asked_every_time() -> None:

@@ -103,3 +103,25 @@ def test_a_quiet_hour_does_not_buy_a_storm() -> None:
     for _ in range(10_000):
         budget.earn()
     assert sum(budget.spend() for _ in range(100)) == 10
+
+
+@pytest.mark.parametrize("doubtful", [0, 1, 2], ids=["first", "second", "third"])
+def test_a_call_may_have_happened_when_any_of_its_attempts_may_have(doubtful: int) -> None:
+    """A silence, then refusals: the last error alone would say that nothing was done."""
+    errors = [AwsError(operation="Put", code="ThrottlingException", message="", status=400) for _ in range(3)]
+    errors[doubtful] = AwsError(operation="Put", code="Interrupted", message="", may_have_happened=True)
+    left = list(errors)
+
+    async def attempt() -> None:
+        raise left.pop(0)
+
+    with pytest.raises(AwsError) as raised:
+        asyncio.run(resilient(attempts=3).call(attempt))
+    assert raised.value is errors[-1]
+    assert raised.value.may_have_happened
+
+
+def test_a_call_that_was_only_refused_did_not_happen() -> None:
+    with pytest.raises(AwsError) as raised:
+        asyncio.run(resilient().call(Flaky(9, THROTTLED)))
+    assert not raised.value.may_have_happened

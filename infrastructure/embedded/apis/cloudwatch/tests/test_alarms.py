@@ -133,10 +133,10 @@ def set_state(made: World, state: str, reason: str, *, name: str = "high", **mor
     call(made, "SetAlarmState", AlarmName=name, StateValue=state, StateReason=reason, **more)
 
 
-async def feed(made: World, controller: CloudWatchController, *values: float) -> None:
+async def feed(made: World, controller: CloudWatchController, *values: float, metric: str = "M") -> None:
     """One data point a second, judged after each."""
     for value in values:
-        made.context.metrics.put("N", "M", value, "None", {}, made.now[0])
+        made.context.metrics.put("N", metric, value, "None", {}, made.now[0])
         made.now[0] += 1.0
         made.now[0] += 0.3
         await reconcile(controller)
@@ -238,7 +238,7 @@ async def test_updating_an_alarm_keeps_its_state(state: StateFolder) -> None:
         ({"DatapointsToAlarm": 3}, "DatapointsToAlarm, 3, must not be greater than EvaluationPeriods, 2"),
         ({"TreatMissingData": "never"}, "Option never is not supported. .* breaching, notBreaching, ignore, missing"),
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "anomaly detection band"),
-        ({"Metrics": [{"Id": "e", "Expression": "m * 2"}]}, "UnsupportedOperation: .*PutMetricAlarm with Metrics"),
+        ({"Metrics": [{"Id": "e", "Expression": "m * 2"}]}, "Metrics and MetricName are mutually exclusive"),
         ({"ThresholdMetricId": "band"}, "UnsupportedOperation: .*PutMetricAlarm with ThresholdMetricId"),
         ({"EvaluationCriteria": {"PromQLCriteria": {}}}, "UnsupportedOperation: .*with EvaluationCriteria"),
     ],
@@ -316,3 +316,67 @@ async def test_an_update_leaves_the_tags_alone(state: StateFolder) -> None:
     put(made, Tags=[{"Key": "Project", "Value": "other"}])
     arn = made.backends.cloudwatch.alarms["high"].alarm_arn
     assert made.backends.cloudwatch.list_tags_for_resource(arn) == {"Project": "cloudcafe"}
+
+
+# --- metric math ------------------------------------------------------------------------------------------------------
+
+
+def stat(identity: str, name: str, **more: Any) -> dict[str, Any]:
+    metric = {"Namespace": "N", "MetricName": name}
+    return {"Id": identity, "ReturnData": False, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}, **more}
+
+
+def over(expression: str, *queries: dict[str, Any]) -> list[dict[str, Any]]:
+    asked = queries or (stat("m1", "Errors"), stat("m2", "Requests"))
+    return [*asked, {"Id": "e", "Expression": expression, "Label": "Error rate"}]
+
+
+def put_math(made: World, expression: str, **more: Any) -> None:
+    wanted: dict[str, Any] = {
+        "AlarmName": "rate",
+        "EvaluationPeriods": 2,
+        "Threshold": 5.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Metrics": over(expression),
+    }
+    made.backends.operations.call("monitoring", "PutMetricAlarm", **wanted | more)
+
+
+async def test_an_alarm_on_metric_math_follows_its_expression(state: StateFolder) -> None:
+    made = world(state)
+    made.now[0] = START
+    controller = CloudWatchController(made.context, made.clock)
+    put_math(made, "100 * m1 / m2")
+    states = []
+    for errors, requests in ((1.0, 10.0), (1.0, 10.0), (1.0, 100.0), (9.0, 10.0), (8.0, 10.0)):
+        made.context.metrics.put("N", "Errors", errors, "Count", {}, made.now[0])
+        await feed(made, controller, requests, metric="Requests")
+        states.append(made.backends.cloudwatch.alarms["rate"].state_value)
+    assert states == ["ALARM", "ALARM", "OK", "OK", "ALARM"]
+
+
+WRONG_MATH: dict[str, tuple[dict[str, Any], str]] = {
+    "nonsense": ({"Metrics": over("m1 / / m2")}, "Error in expression 'e'"),
+    "unknown id": ({"Metrics": over("m3 * 2")}, "Undefined variable 'm3'"),
+    "a number": ({"Metrics": over("AVG(m1)")}, "does not give a time series"),
+    "several series": ({"Metrics": over("METRICS() * 2")}, "gives 2 time series"),
+    "two that return data": ({"Metrics": over("m1", stat("m1", "Errors", ReturnData=True))}, "Exactly one element"),
+    "none that returns data": ({"Metrics": [stat("m1", "Errors")]}, "Exactly one element"),
+    "no metric": ({"Metrics": [{"Id": "e", "Expression": "TIME_SERIES(1)"}]}, "there must be at least one metric"),
+    "one id twice": ({"Metrics": over("m1", stat("m1", "Errors"), stat("m1", "Requests"))}, "are not unique: m1"),
+    "an id in capitals": ({"Metrics": over("M1", stat("M1", "Errors"))}, "is not matching"),
+    "a metric beside": ({"Period": 60}, "Metrics and Period are mutually exclusive"),
+    "no threshold": ({"Threshold": None}, "Threshold must be specified"),
+    "another service's": ({"Metrics": over("SEARCH('a', 'Sum', 60)")}, "UnsupportedOperation"),
+}
+
+
+@pytest.mark.parametrize(("change", "reason"), WRONG_MATH.values(), ids=WRONG_MATH)
+async def test_an_alarm_on_math_that_could_not_be_judged_is_refused(
+    state: StateFolder, change: dict[str, Any], reason: str
+) -> None:
+    made = world(state)
+    CloudWatchController(made.context, made.clock)
+    with pytest.raises(Refused, match=reason):
+        put_math(made, "m1 / m2", **change)
+    assert not made.backends.cloudwatch.alarms

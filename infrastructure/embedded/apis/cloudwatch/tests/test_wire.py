@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from infrastructure.embedded.apis.cloudwatch.alarm_calls import AlarmCalls
 from infrastructure.embedded.control.metrics import Metrics
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.pace import FAST
@@ -55,5 +56,24 @@ def test_times_are_seconds_on_the_wire() -> None:
         statistics = {**metric, **window, "Period": 1, "Statistics": ["Sum"]}
         [point] = (await control.ask("monitoring", "GetMetricStatistics", **statistics))["Datapoints"]
         assert point == {"Timestamp": at, "Sum": 2.5, "Unit": "None"}
+
+    run(scenario())
+
+
+def test_an_alarm_on_metric_math_is_told_as_it_was_asked_for() -> None:
+    async def scenario() -> None:
+        control = Control()
+        metric = {"Namespace": "N", "MetricName": "M", "Dimensions": [{"Name": "d", "Value": "v"}]}
+        queries = [
+            {"Id": "m1", "ReturnData": False, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}},
+            {"Id": "e", "Expression": "m1 * 2", "Label": "twice"},
+        ]
+        wanted = {"EvaluationPeriods": 1, "Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold"}
+        operations = control.backends.operations
+        operations.bind("monitoring", AlarmCalls(control.backends.cloudwatch, operations))
+        await control.ask("monitoring", "PutMetricAlarm", AlarmName="math", Metrics=queries, **wanted)
+        [told] = (await control.ask("monitoring", "DescribeAlarms", AlarmNames=["math"]))["MetricAlarms"]
+        assert told["Metrics"] == queries
+        assert not {"Period", "MetricName", "Namespace", "Statistic"} & told.keys()
 
     run(scenario())

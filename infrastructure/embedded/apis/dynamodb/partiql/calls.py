@@ -1,4 +1,4 @@
-"""ExecuteStatement goes the way of the call that does the same: throttled, metered and refused as that is."""
+"""Statements go the way of the calls that do the same: throttled, metered and refused as those are."""
 
 import base64
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import orjson
 
 from infrastructure.embedded.apis.dynamodb.cancelled import PREFIX, changed
+from infrastructure.embedded.apis.dynamodb.partiql import several
 from infrastructure.embedded.apis.dynamodb.partiql.statements import Keys, Plan, plan
 from infrastructure.embedded.gateway import codec
 from infrastructure.embedded.gateway.call import Answer, Call, Handler
@@ -23,7 +24,7 @@ _OF_READS = ("ConsistentRead", "Limit")
 
 
 class Statements:
-    """Puts the call that a statement stands for in its place; everything else passes."""
+    """Puts the calls that statements stand for in their place; everything else passes."""
 
     service: ClassVar[str] = "dynamodb"
 
@@ -31,28 +32,66 @@ class Statements:
         self._backends = backends
 
     async def __call__(self, call: Call, handle: Handler) -> Answer:
-        if call.action != "ExecuteStatement" or call.api is None:
-            return await handle(call)
-        given = call.parameters
         try:
-            planned = plan(given["Statement"], given.get("Parameters") or (), self._keys_of)
-            members = {**planned.members, **_options(planned, given)}
-            rules.check(call.api, planned.action, members)
+            match call.action:
+                case "ExecuteStatement":
+                    return await self._execute(call, call.parameters, handle)
+                case "BatchExecuteStatement":
+                    return await self._batch(call, handle)
+                case "ExecuteTransaction":
+                    return await self._transact(call, handle)
         except Refused as refused:
             return error(call, PREFIX + refused.code, refused.message, status=refused.status)
-        target = f"{call.api.target}.{planned.action}"
-        headers = {**call.request.headers, "x-amz-target": target}
-        asked = replace(
-            call,
-            action=planned.action,
-            parameters=members,
-            request=replace(call.request, headers=headers, body=orjson.dumps(members)),
-            operation=codec.operation(call.api.model_name, planned.action),
-        )
-        answer = await handle(asked)
+        return await handle(call)
+
+    async def _execute(self, call: Call, given: Mapping[str, Any], handle: Handler) -> Answer:
+        planned = self._planned(given)
+        answer = await handle(_standing_for(call, planned.action, {**planned.members, **_options(planned, given)}))
         if planned.action == "PutItem" and b"ConditionalCheckFailedException" in answer.body and not answer.is_success:
-            return error(call, f"{PREFIX}DuplicateItemException", "Duplicate primary key exists in table")
+            return error(call, f"{PREFIX}DuplicateItemException", several.DUPLICATE)
         return _as_of_statement(answer) if answer.is_success else answer
+
+    async def _batch(self, call: Call, handle: Handler) -> Answer:
+        """Each by itself, and what becomes of it at its place; the batch as a whole succeeds."""
+        given = call.parameters["Statements"]
+        shared = {name: call.parameters[name] for name in ("ReturnConsumedCapacity",) if name in call.parameters}
+        plans = [self._tried(each) for each in given]
+        several.require_one_kind([each for each in plans if isinstance(each, Plan)])
+        responses, consumed = [], list[Any]()
+        for each, planned in zip(given, plans, strict=True):
+            if isinstance(planned, Refused):
+                responses.append(several.failed(planned.code, planned.message))
+                continue
+            try:
+                answer = await self._execute(call, {**each, **shared}, handle)
+            except Refused as refused:
+                responses.append(several.failed(refused.code, refused.message))
+                continue
+            body = orjson.loads(answer.body)
+            responses.append(several.response(planned, body, is_success=answer.is_success))
+            consumed += [body["ConsumedCapacity"]] if "ConsumedCapacity" in body else []
+        output = {"Responses": responses, **({"ConsumedCapacity": consumed} if consumed else {})}
+        return Answer(status=200, headers={"content-type": "application/x-amz-json-1.0"}, body=orjson.dumps(output))
+
+    def _tried(self, given: Mapping[str, Any]) -> Plan | Refused:
+        """The plan of a statement of a batch, which is about one item; what is wrong with it is its own."""
+        try:
+            planned = self._planned(given)
+            several.require_one_item(planned)
+        except Refused as refused:
+            return refused
+        return planned
+
+    async def _transact(self, call: Call, handle: Handler) -> Answer:
+        """All or none, as TransactGetItems and TransactWriteItems do."""
+        plans = [self._planned(each) for each in call.parameters["TransactStatements"]]
+        several.require_one_kind(plans)
+        action, members = several.transaction(plans, call.parameters)
+        answer = await handle(_standing_for(call, action, members))
+        return several.of_transaction(plans, answer)
+
+    def _planned(self, given: Mapping[str, Any]) -> Plan:
+        return plan(given["Statement"], given.get("Parameters") or (), self._keys_of)
 
     def _keys_of(self, table: str, index: str | None) -> Keys:
         record = self._backends.dynamodb.tables.get(table)
@@ -67,15 +106,29 @@ class Statements:
         return keys["HASH"], keys.get("RANGE")
 
 
+def _standing_for(call: Call, action: str, members: dict[str, Any]) -> Call:
+    """The call of this name with these members, in the place of `call`; `Refused` when it is none."""
+    api = call.api
+    assert api is not None  # noqa: S101  it is DynamoDB's
+    rules.check(api, action, members)
+    headers = {**call.request.headers, "x-amz-target": f"{api.target}.{action}"}
+    return replace(
+        call,
+        action=action,
+        parameters=members,
+        request=replace(call.request, headers=headers, body=orjson.dumps(members)),
+        operation=codec.operation(api.model_name, action),
+    )
+
+
 def _options(planned: Plan, given: Mapping[str, Any]) -> dict[str, Any]:
     """The members that statement and call share, and where a SELECT goes on."""
-    is_read = planned.action in ("Query", "Scan")
     options = {
         name: given[name]
         for name in _PASSED_ON
-        if given.get(name) is not None and (name == "ReturnConsumedCapacity" or is_read == (name in _OF_READS))
+        if given.get(name) is not None and (name == "ReturnConsumedCapacity" or planned.is_read == (name in _OF_READS))
     }
-    if is_read and given.get("NextToken"):
+    if planned.is_read and given.get("NextToken"):
         try:
             options["ExclusiveStartKey"] = orjson.loads(base64.urlsafe_b64decode(given["NextToken"]))
         except ValueError:

@@ -25,10 +25,15 @@ KeysOf = Callable[[str, str | None], Keys]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The call that does what a statement says."""
+    """The call that does what a statement says; `key` is that of the one item that a SELECT may be about."""
 
     action: str
     members: dict[str, Any]
+    key: dict[str, Value] | None = None
+
+    @property
+    def is_read(self) -> bool:
+        return self.action in ("Query", "Scan")
 
 
 def plan(statement: str, parameters: Sequence[Value], keys_of: KeysOf) -> Plan:
@@ -55,6 +60,7 @@ def _select(reader: Reader, keys_of: KeysOf) -> Plan:
     partition, sort = keys_of(table, index)
     found = next((each for each in wanted if isinstance(each, Test) and each.is_of(partition, ("=",))), None)
     members: dict[str, Any] = {"TableName": table, "IndexName": index, "ProjectionExpression": ", ".join(shown)}
+    single = None if index else _single(wanted, (partition, sort))
     if found is not None:
         ranged = next((each for each in wanted if isinstance(each, Test) and each.is_of(sort)), None)
         key = [each for each in (found, ranged) if each is not None]
@@ -65,7 +71,14 @@ def _select(reader: Reader, keys_of: KeysOf) -> Plan:
         _require_order(reader, reader.name(), found is not None, (partition, sort))
         members["ScanIndexForward"] = not reader.takes("DESC")
         reader.takes("ASC")
-    return _plan("Query" if found is not None else "Scan", members, expressions)
+    return _plan("Query" if found is not None else "Scan", members, expressions, single)
+
+
+def _single(wanted: Sequence[Condition], keys: Keys) -> dict[str, Value] | None:
+    """The key of the one item that the conditions are about, if they say it whole."""
+    tests = [each for each in wanted if isinstance(each, Test)]
+    equal = {name: each.values[0] for name in keys if name for each in tests if each.is_of(name, ("=",))}
+    return equal if all(name in equal for name in keys if name) else None
 
 
 def _require_order(reader: Reader, name: str, has_partition: bool, keys: Keys) -> None:
@@ -175,6 +188,6 @@ def _returned(reader: Reader) -> str | None:
     raise reader.unexpected()
 
 
-def _plan(action: str, members: dict[str, Any], expressions: Expressions) -> Plan:
+def _plan(action: str, members: dict[str, Any], expressions: Expressions, key: dict[str, Value] | None = None) -> Plan:
     given = {name: value for name, value in members.items() if value not in (None, "")}
-    return Plan(action=action, members={**given, **expressions.members()})
+    return Plan(action=action, members={**given, **expressions.members()}, key=key)

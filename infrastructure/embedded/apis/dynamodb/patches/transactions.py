@@ -1,9 +1,11 @@
-"""A transaction copies the items it names, not the tables they are in.
+"""A transaction copies the items it names, not the tables they are in; one that reads shows what is asked for.
 
 Replaces how `moto.dynamodb.models.DynamoDBBackend.transact_write_items` (moto 5.2) can be taken back: it deep-copies
 every table of the transaction before the first write, which takes seconds once a table holds some thousand items, and
 puts the copies in the tables' place when an operation is refused. Here a table stands for its own copy meanwhile, so
 that moto's code puts each back in its own place, which changes nothing, and the items are put back one by one.
+
+Replaces `moto.dynamodb.responses.DynamoHandler.transact_get_items`, which reads no ProjectionExpression.
 """
 
 import copy
@@ -12,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from moto.dynamodb import responses
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
@@ -20,6 +23,7 @@ Record = Any
 """One of moto's records; moto publishes no types."""
 
 _write = DynamoDBBackend.transact_write_items
+_get = responses.DynamoHandler.transact_get_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,19 @@ def _uncopied() -> Iterator[None]:
         del Table.__deepcopy__
 
 
+def _transact_get_items(handler: Record) -> Record:
+    answer = _get(handler)
+    asked = (each["Get"] for each in handler.body["TransactItems"])
+    for get, found in zip(asked, answer.result["Responses"], strict=True):
+        expression = get.get("ProjectionExpression")
+        if expression and found:
+            shown = responses.ProjectionExpressionParser(expression, get.get("ExpressionAttributeNames") or {}).parse()
+            item = handler.dynamodb_backend.get_item(get["TableName"], get["Key"], shown)
+            found["Item"] = responses.dynamo_to_dict(item.describe_attrs(attributes=None))["Item"]
+    return answer
+
+
 def install() -> None:
-    """Replace the transaction."""
+    """Replace the transactions."""
     DynamoDBBackend.transact_write_items = _transact_write_items
+    responses.DynamoHandler.transact_get_items = _transact_get_items

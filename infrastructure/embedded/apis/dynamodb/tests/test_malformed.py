@@ -46,14 +46,6 @@ def test_a_filter_that_is_one_filters() -> None:
     assert run(found())["Count"] == 1
 
 
-def test_statements_in_batches_are_refused() -> None:
-    async def refusal() -> dict[str, Any]:
-        statements = [{"Statement": "SELECT * FROM t"}]
-        return await Control().refusal("dynamodb", "BatchExecuteStatement", Statements=statements)
-
-    assert run(refusal())["status"] == 501
-
-
 def test_an_update_that_changes_nothing_makes_the_item() -> None:
     async def found() -> Any:
         control = Control()

@@ -147,3 +147,106 @@ def test_a_statement_is_metered_and_throttled_as_the_call_it_stands_for() -> Non
         assert await _refusal(control, statement) == (400, "ProvisionedThroughputExceededException")
 
     run(scenario())
+
+
+# --- several statements -----------------------------------------------------------------------------------------------
+
+
+async def _batch(control: Control, *statements: str, **more: Any) -> list[Any]:
+    asked = [{"Statement": each} for each in statements]
+    found: list[Any] = (await control.ask("dynamodb", "BatchExecuteStatement", Statements=asked, **more))["Responses"]
+    return found
+
+
+async def _transact(control: Control, *statements: str, **more: Any) -> Any:
+    asked = [{"Statement": each} for each in statements]
+    return await control.ask("dynamodb", "ExecuteTransaction", TransactStatements=asked, **more)
+
+
+async def _cancelled(control: Control, *statements: str) -> tuple[str, list[str]]:
+    asked = [{"Statement": each} for each in statements]
+    found = await control.refusal("dynamodb", "ExecuteTransaction", TransactStatements=asked)
+    return found["__type"].rpartition("#")[2], [each["Code"] for each in found.get("CancellationReasons", ())]
+
+
+ONE = "SELECT * FROM t WHERE id = 'a' AND at = '1'"
+NOBODY = "SELECT * FROM t WHERE id = 'z' AND at = '1'"
+INSERT = "INSERT INTO t VALUE {'id': 'new', 'at': '1'}"
+AGAIN = "INSERT INTO t VALUE {'id': 'a', 'at': '1'}"
+COUNT = "UPDATE t SET n = n + 1 WHERE id = 'a' AND at = '1'"
+
+
+def test_statements_of_a_batch_go_or_fail_each_by_itself() -> None:
+    async def scenario() -> None:
+        control = await _cloud()
+        assert await _batch(control, ONE, NOBODY) == [{"TableName": "t", "Item": ROWS[0]}, {"TableName": "t"}]
+        found = await _batch(control, INSERT, AGAIN, "garbage", "DELETE FROM absent WHERE id = 'a'", COUNT)
+        codes = [each.get("Error", {}).get("Code") for each in found]
+        assert codes == [None, "DuplicateItem", "ValidationError", "ResourceNotFound", None]
+        [item] = (await _ask(control, ONE))["Items"]
+        assert item["n"] == {"N": "6"}
+        assert len((await _ask(control, "SELECT * FROM t"))["Items"]) == 4
+
+    run(scenario())
+
+
+def test_a_batch_reads_items_or_writes_them() -> None:
+    async def scenario() -> None:
+        control = await _cloud()
+        mixed = [{"Statement": ONE}, {"Statement": COUNT}]
+        found = await control.refusal("dynamodb", "BatchExecuteStatement", Statements=mixed)
+        assert found["__type"].endswith("ValidationException")
+        [whole] = await _batch(control, "SELECT * FROM t WHERE id = 'a'")
+        assert "must specify the primary key" in whole["Error"]["Message"]
+
+    run(scenario())
+
+
+def test_a_batch_is_throttled_statement_by_statement() -> None:
+    async def scenario() -> None:
+        control = await _cloud()
+        control.backends.capacity.charge("t", "write", 5000.0, rate=1000.0, now=0.0)
+        [found] = await _batch(control, COUNT)
+        assert found["Error"]["Code"] == "ProvisionedThroughputExceeded"
+
+    run(scenario())
+
+
+def test_a_transaction_of_statements_is_all_or_none() -> None:
+    async def scenario() -> None:
+        control = await _cloud()
+        assert await _cancelled(control, COUNT, AGAIN) == ("ValidationException", []), "both are about one item"
+        twice = "INSERT INTO t VALUE {'id': 'b', 'at': '1'}"
+        assert await _cancelled(control, COUNT, twice) == ("TransactionCanceledException", ["None", "DuplicateItem"])
+        wrong = f"{COUNT} AND n = 99"
+        assert await _cancelled(control, INSERT, wrong) == (
+            "TransactionCanceledException",
+            ["None", "ConditionalCheckFailed"],
+        )
+        assert await _batch(control, ONE) == [{"TableName": "t", "Item": ROWS[0]}]
+        assert (await _transact(control, COUNT, INSERT))["Responses"] == [{}, {}]
+        [first, second] = (await _transact(control, "SELECT n, id FROM t WHERE id='a' AND at='1'", NOBODY))["Responses"]
+        assert (first, second) == ({"Item": {"n": {"N": "6"}, "id": {"S": "a"}}}, {})
+
+    run(scenario())
+
+
+def test_a_transaction_counts_double() -> None:
+    async def scenario() -> None:
+        control = await _cloud()
+        await _transact(control, COUNT)
+        assert control.backends.capacity.drain()["t"].write == 2.0
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [(ONE, COUNT), ("SELECT * FROM t",), (f"{ONE} AND n = 5",), (f"{COUNT} RETURNING ALL NEW *",), ("garbage",)],
+    ids=["mixed", "many items", "a filter", "returning", "nonsense"],
+)
+def test_what_is_no_transaction_is_refused(statements: tuple[str, ...]) -> None:
+    async def scenario() -> None:
+        assert await _cancelled(await _cloud(), *statements) == ("ValidationException", [])
+
+    run(scenario())

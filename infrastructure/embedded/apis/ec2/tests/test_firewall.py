@@ -90,3 +90,44 @@ def test_the_source_must_let_it_out(vpc: Vpc) -> None:
     everything = {"IpProtocol": "-1", **ANYWHERE}
     vpc.call("ec2", "RevokeSecurityGroupEgress", GroupId=vpc.app, IpPermissions=[everything])
     assert not vpc.permits()
+
+
+# --- what stands outside of every VPC, and is reached by a way that security groups guard -----------------------------
+
+OUTSIDE = "169.254.171.0/24"
+
+
+def outside(vpc: Vpc, *ways: tuple[str, tuple[str, ...]]) -> bool:
+    source = Place(groups=(vpc.app,), subnets=vpc.subnets)
+    return Firewall(vpc.backend).permits(source, Place(port=80, blocks=(OUTSIDE,), ways=ways))
+
+
+def test_it_is_reached_from_a_vpc_that_has_a_way_alone(vpc: Vpc) -> None:
+    assert not outside(vpc)
+    assert not outside(vpc, ("vpc-other", ()))
+    assert outside(vpc, ("vpc-other", ()), (vpc.id, ()))
+
+
+def test_the_ways_security_groups_say_whose_packets_get_in(vpc: Vpc) -> None:
+    way = (vpc.id, (vpc.db,))
+    assert not outside(vpc, way)
+    vpc.rule("Authorize", vpc.db, {"UserIdGroupPairs": [{"GroupId": vpc.app}]}, 80, 80)
+    assert outside(vpc, way)
+
+
+def test_the_source_must_let_it_out_to_the_addresses_not_to_the_ways_group(vpc: Vpc) -> None:
+    everything = {"IpProtocol": "-1", **ANYWHERE}
+    vpc.call("ec2", "RevokeSecurityGroupEgress", GroupId=vpc.app, IpPermissions=[everything])
+    way = (vpc.id, ())
+    assert not outside(vpc, way)
+    http = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
+    to_group = {**http, "UserIdGroupPairs": [{"GroupId": vpc.db}]}
+    vpc.call("ec2", "AuthorizeSecurityGroupEgress", GroupId=vpc.app, IpPermissions=[to_group])
+    assert not outside(vpc, (vpc.id, (vpc.db,)))
+    entry = {"Cidr": OUTSIDE, "Description": ""}
+    listed = vpc.backend.create_managed_prefix_list("IPv4", [entry], "1", "outside").id
+    to_list = {**http, "PrefixListIds": [{"PrefixListId": listed}]}
+    vpc.call("ec2", "AuthorizeSecurityGroupEgress", GroupId=vpc.app, IpPermissions=[to_list])
+    assert outside(vpc, way)
+    vpc.call("ec2", "RevokeSecurityGroupEgress", GroupId=vpc.app, IpPermissions=[to_list])
+    assert not outside(vpc, way)

@@ -1,115 +1,42 @@
-"""EKS over EC2's records: a cluster is an API server, a node group its nodes, a token whoever made it."""
+"""EKS over EC2's records: a cluster is an API server, a token whoever made it."""
 
-import base64
 import json
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import anyio.to_thread
-import botocore.session
 import pytest
 import urllib3
-from botocore.credentials import Credentials as BotoCredentials
-from botocore.model import ServiceId
-from botocore.signers import RequestSigner
 
+from infrastructure.connection import Clients, Connection
 from infrastructure.embedded.apis.eks import tokens
-from infrastructure.embedded.apis.eks.controller import EksController
 from infrastructure.embedded.apis.eks.record import ADMIN_POLICY, VIEW_POLICY
+from infrastructure.embedded.apis.eks.tests.account import (
+    NAME,
+    ROLE,
+    Account,
+    account_of,
+    asked,
+    session_of,
+    token_of,
+)
 from infrastructure.embedded.gateway.refused import Refused
-from infrastructure.embedded.gateway.signing import credentials
 from infrastructure.embedded.gateway.signing.authentication import Authentication
-from infrastructure.embedded.gateway.signing.credentials import Credentials, Issued
-from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.tests.control import REGION
-from infrastructure.embedded.tests.ecs_world import World, world
+from infrastructure.errors import EnvironmentFault
+from infrastructure.kubernetes import Kubernetes, fault_of, is_answer, said
 from infrastructure.state import StateFolder
 
 pytestmark = pytest.mark.anyio
-NAME = "cafe"
-ROLE = "arn:aws:iam::123456789012:role/cluster"
-
-
-@dataclass(slots=True)
-class Account:
-    world: World
-    controller: EksController
-    keys: Credentials
-
-    def call(self, action: str, **members: Any) -> Any:
-        return self.world.backends.operations.call("eks", action, **members)
-
-    async def reconcile(self) -> None:
-        for key in list(self.controller.keys()):
-            await self.controller.reconcile(key)
-
-    async def cluster(self, **more: Any) -> Any:
-        vpc = {"subnetIds": self.world.subnets}
-        self.call("CreateCluster", name=NAME, roleArn=ROLE, resourcesVpcConfig=vpc, **more)
-        await self.reconcile()
-        return self.call("DescribeCluster", name=NAME)["cluster"]
-
-    async def group(self, **scaling: int) -> Any:
-        sizes = {"minSize": 0, "maxSize": 4, "desiredSize": 2} | scaling
-        given = {"nodeRole": ROLE, "subnets": self.world.subnets, "scalingConfig": sizes}
-        self.call("CreateNodegroup", clusterName=NAME, nodegroupName="main", **given)
-        await self.reconcile()
-        return self.call("DescribeNodegroup", clusterName=NAME, nodegroupName="main")["nodegroup"]
-
-    async def ask(self, path: str, token: str) -> tuple[int, Any]:
-        """What the API server says to whoever has this token."""
-        return await anyio.to_thread.run_sync(_asked, self.call("DescribeCluster", name=NAME)["cluster"], path, token)
-
-
-def _asked(cluster: Any, path: str, token: str) -> tuple[int, Any]:
-    """Asked as any client does, that trusts the cluster's own authority and nobody else."""
-    with tempfile.NamedTemporaryFile() as authority:
-        Path(authority.name).write_bytes(base64.b64decode(cluster["certificateAuthority"]["data"]))
-        manager = urllib3.PoolManager(ca_certs=authority.name, retries=False)
-        answer = manager.request("GET", cluster["endpoint"] + path, headers={"Authorization": f"Bearer {token}"})
-    return answer.status, answer.json()
-
-
-def token_of(keys: Credentials, cluster: str = NAME, expires_s: int = 60) -> str:
-    """As `aws eks get-token` makes it."""
-    session = botocore.session.get_session()
-    own = BotoCredentials(keys.access_key, keys.secret_key, keys.token)
-    make: Any = RequestSigner  # botocore publishes no types of it
-    signer = make(ServiceId("STS"), REGION, "sts", "v4", own, session.get_component("event_emitter"))
-    asked: Any = {
-        "method": "GET",
-        "url": f"https://sts.{REGION}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15",
-        "body": {},
-        "headers": {"x-k8s-aws-id": cluster},
-        "context": {},
-    }
-    url = signer.generate_presigned_url(asked, region_name=REGION, expires_in=expires_s, operation_name="")
-    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
 
 
 @pytest.fixture
 async def account(state: StateFolder) -> AsyncIterator[Account]:
-    made, ports = world(state), Ports()
-    state.create()
-    controller = EksController(replace(made.context, ports=ports))
-    keyring = made.context.keyring
-    issued = keyring.find(keyring.operator.access_key)
-    token = credentials.caller.set(issued)
-    try:
-        yield Account(made, controller, keyring.operator)
-    finally:
-        await controller.close()
-        credentials.caller.reset(token)
-        ports.close()
-
-
-def session_of(account: Account, role: str) -> Issued:
-    keyring = account.world.context.keyring
-    return keyring.session(role=role, session="s", role_id="AROAX", name=role, expires_at=None)
+    async with account_of(state) as made:
+        yield made
 
 
 async def test_a_cluster_is_an_api_server_that_its_creator_may_use(account: Account) -> None:
@@ -183,41 +110,19 @@ async def test_the_creator_has_an_entry_with_all_rights_unless_he_says_no(accoun
     assert [each["policyArn"] for each in policies["associatedAccessPolicies"]] == [ADMIN_POLICY]
 
 
-async def test_nodes_are_in_the_zones_of_the_subnets_and_follow_the_group(account: Account) -> None:
-    await account.cluster()
-    assert (await account.group())["status"] == "ACTIVE"
-
-    async def zones() -> list[str]:
-        _, nodes = await account.ask("/api/v1/nodes", token_of(account.keys))
-        assert all(each["status"]["nodeInfo"]["kubeletVersion"] for each in nodes["items"])
-        return sorted(each["metadata"]["labels"]["topology.kubernetes.io/zone"] for each in nodes["items"])
-
-    first = await zones()
-    assert len(set(first)) == 2
-    given = {"clusterName": NAME, "nodegroupName": "main"}
-    account.call("UpdateNodegroupConfig", **given, scalingConfig={"desiredSize": 3})
-    await account.reconcile()
-    assert len(await zones()) == 3
-    account.call("DeleteNodegroup", **given)
-    await account.reconcile()
-    assert await zones() == []
-    with pytest.raises(Refused, match="No node group found"):
-        account.call("DescribeNodegroup", **given)
-
-
 async def test_a_deleted_cluster_is_gone_with_its_server(account: Account) -> None:
     cluster = await account.cluster()
     await account.group()
     with pytest.raises(Refused, match="nodegroups attached"):
         account.call("DeleteCluster", name=NAME)
     account.call("DeleteNodegroup", clusterName=NAME, nodegroupName="main")
-    await account.reconcile()
+    await account.reconcile(16)
     account.call("DeleteCluster", name=NAME)
     await account.reconcile()
     with pytest.raises(Refused, match="No cluster found"):
         account.call("DescribeCluster", name=NAME)
     with pytest.raises(urllib3.exceptions.NewConnectionError):
-        await anyio.to_thread.run_sync(_asked, cluster, "/version", "x")
+        await anyio.to_thread.run_sync(asked, cluster, "/version", "x")
 
 
 @pytest.mark.parametrize(
@@ -254,3 +159,52 @@ async def test_the_kubeconfig_is_for_its_owner_alone_and_goes_with_the_cluster(
     account.call("DeleteCluster", name=NAME)
     await account.reconcile()
     assert not file.exists()
+
+
+def reached(account: Account, secret_key: str = "") -> Kubernetes:
+    """The cluster as whoever has the platform reaches it; by another key, as somebody else would."""
+    connection = Connection(
+        region=REGION,
+        endpoint_url="http://127.0.0.1:1",
+        access_key=account.keys.access_key,
+        secret_key=secret_key or account.keys.secret_key,
+    )
+    sts = Clients(connection)("sts")
+    eks = SimpleNamespace(describe_cluster=lambda **given: account.call("DescribeCluster", **given))
+    return Kubernetes({"sts": sts, "eks": eks}.__getitem__, NAME, is_embedded=True)
+
+
+async def test_the_official_client_gets_in_by_a_token_of_its_own(account: Account) -> None:
+    await account.cluster()
+    await account.group()
+    cluster = reached(account)
+    nodes = await anyio.to_thread.run_sync(cluster.core.list_node)
+    assert len(nodes.items) == 2
+    with pytest.raises(Exception, match="404") as refused:
+        await anyio.to_thread.run_sync(cluster.apps.read_namespaced_deployment, "none", "default")
+    assert is_answer(refused.value, 404)
+    assert said(refused.value) == 'deployments.apps "none" not found'
+    assert fault_of(refused.value) is None
+
+
+async def test_a_client_whom_nobody_knows_is_told_the_next_step(account: Account) -> None:
+    await account.cluster()
+    stranger = reached(account, secret_key="wrong")
+    with pytest.raises(Exception, match="401") as refused:
+        await anyio.to_thread.run_sync(stranger.core.list_node)
+    assert "aws eks create-access-entry" in str(fault_of(refused.value))
+
+
+async def test_a_cluster_that_went_away_is_the_environments_fault(account: Account) -> None:
+    await account.cluster()
+    cluster = reached(account)
+    await account.controller.close()
+    with pytest.raises(EnvironmentFault, match="does not answer"):
+        await anyio.to_thread.run_sync(cluster.core.list_node)
+
+
+async def test_a_cluster_without_an_endpoint_is_not_there_yet(account: Account) -> None:
+    vpc = {"subnetIds": account.world.subnets}
+    account.call("CreateCluster", name=NAME, roleArn=ROLE, resourcesVpcConfig=vpc)
+    with pytest.raises(EnvironmentFault, match="cafe is CREATING"):
+        reached(account)

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from infrastructure.embedded.apis.elbv2 import addresses
 from infrastructure.embedded.apis.elbv2.tests.load_balancing import Cloud, Machine, fixed, machine_on
+from infrastructure.embedded.network import addresses
 from infrastructure.embedded.network.envoy.model import Endpoint
 from infrastructure.embedded.tests.wire import eventually
 from infrastructure.state import StateFolder

@@ -2,7 +2,8 @@
 
 import pytest
 
-from infrastructure.embedded.apis.elbv2.metrics import Directory, datums, increase
+from infrastructure.embedded.apis.elbv2.metrics import Directory, datums
+from infrastructure.embedded.network.envoy.admin import increase
 
 ALB = "app/shop/50dc6c495c0c9188"
 ORDERS = "targetgroup/orders/943f017f100becff"

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from infrastructure.embedded import lags
-from infrastructure.embedded.apis.elbv2 import controller
 from infrastructure.embedded.apis.elbv2.tests.load_balancing import Cloud, Machine, by, machine_on, only, status
+from infrastructure.embedded.network import health
 from infrastructure.embedded.tests.wire import Target, eventually, request, target
 from infrastructure.state import StateFolder
 
@@ -162,7 +162,7 @@ def test_an_unknown_target_is_not_registered(machine: Machine) -> None:
 
 
 def test_an_address_outside_this_machine_is_never_contacted(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controller, "SHORTEST_START_S", 0.0)
+    monkeypatch.setattr(health, "SHORTEST_START_S", 0.0)
 
     async def test(cloud: Cloud) -> None:
         cloud.group("orders")

@@ -1,0 +1,69 @@
+"""How a command is refused: DocumentDB's words, with MongoDB's numbers.
+
+Source: https://docs.aws.amazon.com/documentdb/latest/developerguide/mongo-apis.html and MongoDB's table of error codes.
+"""
+
+from typing import Any
+
+NAMES = {
+    2: "BadValue",
+    9: "FailedToParse",
+    13: "Unauthorized",
+    14: "TypeMismatch",
+    18: "AuthenticationFailed",
+    26: "NamespaceNotFound",
+    27: "IndexNotFound",
+    40: "ConflictingUpdateOperators",
+    43: "CursorNotFound",
+    48: "NamespaceExists",
+    50: "MaxTimeMSExpired",
+    59: "CommandNotFound",
+    66: "ImmutableField",
+    72: "InvalidOptions",
+    73: "InvalidNamespace",
+    85: "IndexOptionsConflict",
+    225: "TransactionTooOld",
+    303: "FeatureNotSupported",
+    304: "FeatureNotSupported",
+    10107: "NotWritablePrimary",
+    11000: "DuplicateKey",
+    13435: "NotPrimaryNoSecondaryOk",
+}
+"""Of every code that is answered with, MongoDB's name."""
+_RETRYABLE = ("RetryableWriteError",)
+
+
+class CommandError(Exception):
+    """`code` and `message` go to the client; `more` are further members of the answer."""
+
+    def __init__(self, code: int, message: str, **more: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.more = more
+
+    def document(self) -> dict[str, Any]:
+        """As an answer."""
+        known = {"codeName": NAMES[self.code]} if self.code in NAMES else {}
+        return {"ok": 0.0, "errmsg": self.message, "code": self.code, **known, **self.more}
+
+
+def bad_value(message: str) -> CommandError:
+    """What the client has given wrongly."""
+    return CommandError(2, message)
+
+
+def not_supported(what: str) -> CommandError:
+    """What DocumentDB does not do."""
+    return CommandError(303, f"Feature not supported: {what}")
+
+
+def not_provided(what: str) -> CommandError:
+    """What DocumentDB does, and is not done here."""
+    return CommandError(304, f"not provided by the embedded cloud: {what}; see PARITY.md")
+
+
+def not_primary(retried: bool) -> CommandError:
+    """Drivers look for the primary then; a write that may be `retried` is sent there once more."""
+    labels = {"errorLabels": list(_RETRYABLE)} if retried else {}
+    return CommandError(10107, "not primary", **labels)

@@ -1,0 +1,1 @@
+"""What queries, updates and projections mean: documents in, documents out. Pure."""

@@ -1,0 +1,1 @@
+"""What an experiment showed: gathered and measured once it is over, then judged, then reported."""

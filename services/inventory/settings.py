@@ -1,0 +1,16 @@
+"""The inventory service's own settings."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from services.chassis.settings import ChassisSettings, with_a_port_if_any
+
+
+class InventorySettings(ChassisSettings):
+    """Where its database and its cache are, and which pod this is: from the Deployment."""
+
+    cafe_pod_name: str = Field(default="local", pattern=r"^[a-z0-9][a-z0-9.-]{0,252}$")
+    cafe_aurora_writer_url: str = Field(pattern=r"^postgres(ql)?://[^\s]+$")
+    cafe_elasticache_url: Annotated[str, AfterValidator(with_a_port_if_any)] = Field(pattern=r"^rediss?://[^\s]+$")
+    database_secret: str = Field(min_length=1, max_length=2048)
