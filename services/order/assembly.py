@@ -184,6 +184,7 @@ class FragileMode:
     """
 
     def __init__(self, parts: Parts) -> None:
+        self._background = parts.background
         self._prices = CacheOnlyPrices(parts.cache, parts.menu, parts.metrics)
         self.stock: Stock = parts.inventory
         self.prices: Prices = self._prices
@@ -191,7 +192,7 @@ class FragileMode:
         self.ending: server.Ending = server.abrupt
 
     async def start(self) -> None:
-        await self._prices.warm_up()
+        self._background.start("menu", self._prices.warm_up())
 
     async def stop(self) -> None:
         return

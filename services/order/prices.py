@@ -29,6 +29,7 @@ FRESH_S: Final = 60.0
 KEPT_S: Final = 24 * 3600.0
 LOAD_S: Final = 1.0
 """For the whole menu, some pages of it."""
+AGAIN_S: Final = 1.0
 HITS: Final = "CacheHits"
 MISSES: Final = "CacheMisses"
 STALE: Final = "StalePrices"
@@ -71,8 +72,11 @@ class CachedPrices:
         return self._known.prices
 
     async def warm_up(self) -> None:
-        """Have a list before the first order comes, if menu has one."""
+        """Have a list before the first order comes, as soon as there is one to be had."""
         await self._renew(FRESH_S)
+        while self._known is None:
+            await asyncio.sleep(AGAIN_S)
+            await self._renew(FRESH_S)
 
     def _is_young(self, listed: PriceList | None, at_most_s: float) -> bool:
         return listed is not None and self._clock() - listed.read_at <= at_most_s
@@ -116,9 +120,17 @@ class CacheOnlyPrices:
         self._metrics = metrics
 
     async def warm_up(self) -> None:
-        packed = (await self._menu.read()).packed()
+        """Once: menu may start after us, whether or not anybody thought of failures."""
+        packed = (await self._first()).packed()
         for store_id in STORES:
             await self._cache.put(key(store_id), packed, ttl_s=KEPT_S)
+
+    async def _first(self) -> PriceList:
+        while True:
+            try:
+                return await self._menu.read()
+            except PeerAway:
+                await asyncio.sleep(AGAIN_S)
 
     async def at(self, store_id: str, *, at_most_s: float = FRESH_S) -> Mapping[str, int]:
         listed = PriceList.unpack(await self._cache.get(key(store_id)))

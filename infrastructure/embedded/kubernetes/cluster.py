@@ -144,8 +144,8 @@ class Cluster:
             pace=self.parts.pace,
             clock=self.registry.clock,
             wake=lambda key: self._reconciler.wake(Kubelet.name, key),
-            folder=self._state.run / "pods" / self.name,
             role_of=role_of,
+            folder=self._state.run / "pods" / self.name,
         )
 
     @property

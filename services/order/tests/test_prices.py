@@ -7,6 +7,7 @@ from services.assortment import PRICES_CENTS, STORES
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.cache import CacheUnavailable
 from services.chassis.resilience.tests.clock import Clock
+from services.chassis.tests.virtual_time import run
 from services.order.price_list import PriceList, PricesUnknown, UnknownStore
 from services.order.prices import FRESH_S, CachedPrices, CacheOnlyPrices, key
 from services.order.tests.fakes import MemoryCache, MemoryMenu, NoCloudWatch
@@ -101,6 +102,21 @@ def test_a_task_that_starts_while_menu_is_away_prices_by_what_others_read_howeve
     late.menu.is_away = True
     assert asyncio.run(late.prices.at(STORE)) == PRICES_CENTS
     assert late.counts() == {"CacheMisses": 1, "StalePrices": 1}
+
+
+def test_a_task_that_starts_before_menu_does_has_its_list_soon_after() -> None:
+    till = Till()
+    till.menu.is_away = True
+
+    async def start() -> None:
+        warming = asyncio.create_task(till.prices.warm_up())
+        await asyncio.sleep(5.5)
+        till.menu.is_away = False
+        await asyncio.sleep(1.0)
+        assert warming.done()
+
+    run(start())
+    assert till.menu.reads == 1
 
 
 def test_nothing_is_priced_that_nobody_ever_priced() -> None:

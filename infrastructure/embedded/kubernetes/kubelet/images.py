@@ -30,8 +30,8 @@ class Wanted:
     environment: Mapping[str, str]
     arguments: tuple[str, ...]
     role: str = ""
-    mounts: tuple[tuple[str, str, bool], ...] = ()
     where: Place = NOWHERE
+    mounts: tuple[tuple[str, str, bool], ...] = ()
 
 
 class UnknownImage(Exception):

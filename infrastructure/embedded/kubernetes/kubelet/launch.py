@@ -6,6 +6,7 @@ from typing import Any
 from infrastructure.embedded.kubernetes.kubelet import environment, service_links
 from infrastructure.embedded.kubernetes.kubelet.container import Container
 from infrastructure.embedded.kubernetes.kubelet.images import NoProgram, Wanted
+from infrastructure.embedded.kubernetes.kubelet.volumes import Mounts
 from infrastructure.embedded.kubernetes.store import objects, quantity
 from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.kubernetes.store.store import Store
@@ -15,7 +16,7 @@ _DEFAULT_VCPU = 0.25
 """The share of a container that has no limit and no request, for services that size themselves by it."""
 
 
-def wanted(each: Container, pod: Object, zone: str, store: Store) -> Wanted:
+def wanted(each: Container, pod: Object, zone: str, store: Store, mounts: Mounts = ()) -> Wanted:
     """The process, for a pod whose status has its address. `NoProgram`, `environment.Unresolved`."""
     _check(each)
     given = environment_of(each, pod, store)
@@ -30,6 +31,7 @@ def wanted(each: Container, pod: Object, zone: str, store: Store) -> Wanted:
         vcpu=_vcpu(each.spec),
         environment=given,
         arguments=tuple(environment.expanded(word, given) for word in words),
+        mounts=mounts,
     )
 
 

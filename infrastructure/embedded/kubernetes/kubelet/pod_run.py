@@ -192,8 +192,8 @@ class PodRun:
     def _spec(self, each: Container) -> ProcessSpec:
         image, pod = self._around.images(str(each.spec["image"])), self._with_address()
         mounts = self._volumes.mounts(each.spec, pod)
-        wanted = launch.wanted(each, pod, self.machine.zone, self._around.store)
-        return image(replace(wanted, role=self._role(), where=self.machine.where, mounts=mounts))
+        wanted = launch.wanted(each, pod, self.machine.zone, self._around.store, mounts)
+        return image(replace(wanted, role=self._role(), where=self.machine.where))
 
     def _role(self) -> str:
         """Its service account's, or its node's."""
