@@ -375,7 +375,7 @@ async def test_roles_say_what_a_user_may(api: Client) -> None:
         ("GET", "/apis/none/v1/things", 404),
         ("PUT", PODS, 405),
         ("DELETE", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", 405),
-        ("GET", f"{PODS}/one/exec", 400),
+        ("GET", f"{PODS}/one/exec", 404),
         ("BREW", PODS, 405),
     ],
 )
