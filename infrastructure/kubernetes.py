@@ -154,10 +154,15 @@ def said(error: Any) -> str:
     try:
         status = json.loads(error.body)
         message = str(status["message"])
-        causes = [str(each["message"]) for each in (status.get("details") or {}).get("causes") or ()]
+        causes = [_cause(each) for each in (status.get("details") or {}).get("causes") or ()]
     except (ValueError, TypeError, KeyError, AttributeError):
         return f"{error.reason or 'no reason given'} ({error.status})"
     return "; ".join((message, *(each for each in causes if each not in message)))
+
+
+def _cause(cause: Mapping[str, Any]) -> str:
+    field, message = cause.get("field"), str(cause["message"])
+    return f"{field}: {message}" if field else message
 
 
 def fault_of(error: BaseException) -> EnvironmentFault | None:

@@ -129,28 +129,31 @@ def _carry_out(work: _Work, texts: tuple[Template, ...]) -> None:
 
 def outputs(client: Any, environment: str) -> Mapping[str, str]:
     """The outputs of all stacks of `environment`; `EnvironmentFault` names the stacks that are not complete."""
-    found: dict[str, str] = {}
+    return {name: value for stack in _complete(client, environment) for name, value in _outputs_of(stack).items()}
+
+
+def values(client: Any, environment: str) -> Mapping[str, str]:
+    """The parameters that all stacks were deployed with, and above them the outputs; fails as `outputs` does."""
+    found = _complete(client, environment)
+    given = {item["ParameterKey"]: item["ParameterValue"] for stack in found for item in stack.get("Parameters", ())}
+    return given | {name: value for stack in found for name, value in _outputs_of(stack).items()}
+
+
+def _complete(client: Any, environment: str) -> list[Mapping[str, Any]]:
+    """All stacks, as CloudFormation describes them."""
+    found = []
     missing = []
     for module in MODULES:
         stack = _describe(client, stack_name(environment, module))
         if stack is None or stack["StackStatus"] not in _STEADY:
             missing.append(f"{module} ({'absent' if stack is None else stack['StackStatus']})")
         else:
-            found |= _outputs_of(stack)
+            found.append(stack)
     if missing:
         raise EnvironmentFault(
             f"the platform of {environment!r} is not complete: {', '.join(missing)}. Complete it with: cafe up"
         )
     return found
-
-
-def values(client: Any, environment: str) -> Mapping[str, str]:
-    """The parameters of all stacks as they were deployed with, and above them the outputs."""
-    found: dict[str, str] = {}
-    for module in MODULES:
-        stack = _describe(client, stack_name(environment, module)) or {}
-        found |= {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", ())}
-    return {**found, **outputs(client, environment)}
 
 
 def destroy(

@@ -4,6 +4,7 @@ from plugins.bench.batch import BatchAgainstJava, BatchMemory, BatchRate, BatchR
 from plugins.bench.books import Books100kOrders
 from plugins.bench.captured import CapturedRuns, OrdersCapturedRate, PaymentQueueAge
 from plugins.bench.cold_start import PlatformColdStart
+from plugins.bench.document_failover import DocumentFailover
 from plugins.bench.drain import NodeDrain
 from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
@@ -54,6 +55,7 @@ FIGURES: tuple[Figure, ...] = (
     WarmInvokeOverhead(),
     ColdStart(),
     FailoverWriteGap(),
+    DocumentFailover(),
     OrdersAcknowledgedRate(),
     OrderLatency(),
     InventoryReserves(_RESERVES),

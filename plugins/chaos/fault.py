@@ -110,9 +110,9 @@ class Fault(Protocol):
     @property
     def kind(self) -> Kind: ...
     @property
-    def reads(self) -> tuple[str, ...]: ...  # IAM actions of plan, symptom and fingerprint
+    def reads(self) -> tuple[str, ...]: ...  # actions, as `Call` names them, of plan, symptom and fingerprint
     @property
-    def writes(self) -> tuple[str, ...]: ...  # IAM actions of inject and rollback, known before there is a plan
+    def writes(self) -> tuple[str, ...]: ...  # those of inject and rollback, known before there is a plan
 
     def plan(self, cloud: Cloud, at: float) -> Plan:
         """Look at the target, back up what `inject` will change; reads only. `EmptyTargetError` where there is none."""

@@ -1,5 +1,6 @@
 """The inventory service's process: reads its settings, puts its parts together, serves until SIGTERM."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +28,7 @@ from services.chassis.web.operators import Operators
 from services.chassis.web.problems import HttpProblem
 from services.inventory.desk import COUNTS, Desk
 from services.inventory.expiry import EXPIRED, Expiry
+from services.inventory.fragile import HastyStock
 from services.inventory.levels import HITS, MISSES, CachedLevels
 from services.inventory.routes import ROUTE, add_routes
 from services.inventory.settings import InventorySettings
@@ -34,6 +36,8 @@ from services.inventory.store import AuroraStock
 
 SERVICE: Final = catalog.http_service("inventory")
 LATENCY: Final = "ReserveLatency"
+TABLES_S: Final = 1.0
+"""How long a pod that starts waits for its tables before it answers: its first readiness probe finds it ready."""
 
 
 def serve() -> None:
@@ -69,7 +73,7 @@ class Parts(TaskParts):
             secret=settings.database_secret,
             application=SERVICE.name,
         )
-        self.stock = AuroraStock(self.database)
+        self.stock = (AuroraStock if self.is_resilient else HastyStock)(self.database)
         self.levels = CachedLevels(self.stock, RedisCache(self.redis, self.dependencies), self.metrics)
         self.expiry = Expiry(self.stock.end_holds, self.levels.changed, self.metrics)
         self.has_begun = False
@@ -127,11 +131,12 @@ def build(parts: Parts) -> Gateway:
 async def _life(parts: Parts, stress: Coordinator, engine: Engine) -> AsyncIterator[None]:
     """What runs beside the requests, from the first to the last of them."""
     await parts.database.start()
-    parts.background.start("tables", parts.prepare())
+    tables = parts.background.start("tables", parts.prepare())
     parts.background.start("levels", parts.levels.keep())
     parts.background.start("metrics", parts.metrics.run())
     parts.background.start("stress", stress.follow(engine))
     parts.background.start("stress bus", parts.bus.listen({stress.channel: stress.look}, stress.look))
+    await asyncio.wait({tables}, timeout=TABLES_S)
     yield
     await parts.close()
 

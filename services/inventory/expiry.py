@@ -11,7 +11,7 @@ from services.chassis.postgres.pool import StoreUnavailable
 from services.inventory.store import ENDED_AT_ONCE
 
 EXPIRED: Final = "HoldsExpired"
-LOOK_S: Final = 1.0
+LOOK_S: Final = 2.0
 """How often holds are looked for: on the average one pod looks every half of that."""
 
 _log = logging.getLogger(__name__)

@@ -12,14 +12,14 @@ EKS_NODE_DRAIN = Scenario(
     title="EKS node drain",
     hypothesis="Disruption budgets hold while a node's pods move: no order fails, and no question about stock or menu.",
     fault=EksNodeDrain(services=services_on("eks")),
-    rate=50.0,
+    rate=40.0,
     mix=((PlaceOrder.name, 0.6), (LookUp.name, 0.4)),
     warm_up_s=4.0,
     baseline=Slo.of("before the drain", "p95 <= 250 ms", "errors <= 0 %", "dropped <= 0 %"),
     # A pod's grace is three quarters of a minute, its new one's start and its node's image come on top.
     during=Slo.of("pods move", "injection <= 90 s", "p99 <= 500 ms", "errors <= 0 %", "dropped <= 0 %"),
     recovered=Slo.of("moved", "p99 <= 250 ms", "errors <= 0 %", "rto <= 2 s", "rpo <= 0"),
-    recovery=Recovery(good=Slo.of("a good second", "errors <= 0 %", "goodput >= 38 /s"), counted_from="inject"),
+    recovery=Recovery(good=Slo.of("a good second", "errors <= 0 %", "goodput >= 30 /s"), counted_from="inject"),
     anomalies=tuple(
         Expected(
             anomaly=Anomaly(name=f"HealthyHostCount of {service.name}", direction="down", by=1, unit="hosts"),

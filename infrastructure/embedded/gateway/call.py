@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import parse_qsl
 
 from botocore.model import OperationModel
@@ -106,7 +106,19 @@ class Answer:
         return 200 <= self.status < 300
 
 
+ANONYMOUS = "anonymous"
+"""Who calls without a signature, where that is taken."""
 Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@runtime_checkable
+class Door(Protocol):
+    """An interceptor of an API that takes some calls unsigned."""
+
+    service: str
+
+    def permits(self, call: Call) -> bool:
+        """Whether this one is taken; its members are not read, but for the labels of its path."""
 
 
 class Interceptor(Protocol):

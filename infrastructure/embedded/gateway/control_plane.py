@@ -10,11 +10,12 @@ import inspect
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from infrastructure.embedded.gateway import request
 from infrastructure.embedded.gateway.api import Api
-from infrastructure.embedded.gateway.call import Answer, Call, Handler, HttpRequest, Interceptor
+from infrastructure.embedded.gateway.call import ANONYMOUS, Answer, Call, Door, Handler, HttpRequest, Interceptor
 from infrastructure.embedded.gateway.checks import rules
 from infrastructure.embedded.gateway.errors import error, not_provided
 from infrastructure.embedded.gateway.listener import HttpServer
@@ -59,6 +60,7 @@ class ControlPlane:
         self._operations = operations
         self._on_mutation = on_mutation
         self._count = 0
+        self._doors = {each.service: each.permits for each in interceptors if isinstance(each, Door)}
         own = {name: page for each in interceptors for name, page in getattr(each, "pages", {}).items()}
         self._pages = Pages({**own, **pages})
         self._chains = {api.key: _chained(api, interceptors, self._last) for api in router.apis}
@@ -111,21 +113,21 @@ class ControlPlane:
         try:
             issued, asked = self._authentication.check(asked, at)
         except Unproven as unproven:
-            return self._denied(asked, unproven, at, is_page=is_page)
+            if is_page:
+                return _page_denied(unproven)
+            call = request.call_of(asked, self._router, at=at)
+            if unproven.kind == "unsigned" and self._is_open(call):
+                return await self.handle(replace(call, caller=ANONYMOUS))
+            return _denied(call, unproven)
         if is_page:
             return await self._pages.answer(asked)
         credentials.caller.set(issued)  # of this request's task alone
         return await self.handle(request.call_of(asked, self._router, at=at, caller=issued.principal.name))
 
-    def _denied(self, asked: HttpRequest, unproven: Unproven, at: float, *, is_page: bool) -> Answer:
-        if is_page:
-            said = denial("", "json", unproven.kind, unproven.detail)
-            return json_answer(said.status, {"error": f"{said.message}; sign with the keys that `cafe env` shows"})
-        call = request.call_of(asked, self._router, at=at)
-        if unproven.kind == "unsigned" and call.operation is not None and call.operation.auth_type == "none":
-            return not_provided(call)  # AWS itself takes it unsigned
-        said = denial(call.service, call.protocol, unproven.kind, unproven.detail)
-        return error(call, said.code, said.message, status=said.status)
+    def _is_open(self, call: Call) -> bool:
+        """Whether its API takes it from anybody."""
+        permits = self._doors.get(call.service)
+        return permits is not None and permits(call)
 
     async def _last(self, call: Call) -> Answer:
         """Who keeps the API's records answers."""
@@ -139,6 +141,18 @@ class ControlPlane:
         scope = headers.get("authorization", "").partition("Credential=")[2].split("/")
         api = self._router.named(scope[3]) if len(scope) > 3 else None
         return api.body_limit if api is not None else _BODY_LIMIT
+
+
+def _page_denied(unproven: Unproven) -> Answer:
+    said = denial("", "json", unproven.kind, unproven.detail)
+    return json_answer(said.status, {"error": f"{said.message}; sign with the keys that `cafe env` shows"})
+
+
+def _denied(call: Call, unproven: Unproven) -> Answer:
+    if unproven.kind == "unsigned" and call.operation is not None and call.operation.auth_type == "none":
+        return not_provided(call)  # AWS itself takes it unsigned
+    said = denial(call.service, call.protocol, unproven.kind, unproven.detail)
+    return error(call, said.code, said.message, status=said.status)
 
 
 async def _own(method: Method, call: Call) -> Answer:

@@ -15,10 +15,13 @@ from urllib.parse import urlsplit
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 
+from infrastructure.embedded.gateway import websocket
 from infrastructure.embedded.gateway.call import Answer, HttpRequest
 from infrastructure.embedded.gateway.pages import json_answer
+from infrastructure.embedded.gateway.websocket import WebSocket
 
 Message = dict[str, Any]
 """An ASGI message: its members differ by type (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
@@ -26,6 +29,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 HOST = "127.0.0.1"
+Talk = Callable[[HttpRequest, WebSocket], Awaitable[None]]
+"""What follows a request for a WebSocket."""
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 HEAD_LIMIT = 64 << 10
 """Bytes that a request's path, query and headers may have together; AWS's own load balancers take as many."""
@@ -80,11 +85,19 @@ class _BoundedHead(HttpToolsProtocol):
 
 
 class HttpServer:
-    """Answers with `answer`; `limit_of` says from the headers how many bytes a body may have."""
+    """Answers with `answer`; `limit_of` says from the headers how many bytes a body may have.
+
+    Who wants a WebSocket is talked to by `talk`, which accepts or refuses it; without one there are none.
+    """
 
     def __init__(
-        self, answer: Callable[[HttpRequest], Awaitable[Answer]], *, limit_of: Callable[[Mapping[str, str]], int]
+        self,
+        answer: Callable[[HttpRequest], Awaitable[Answer]],
+        *,
+        limit_of: Callable[[Mapping[str, str]], int],
+        talk: Talk | None = None,
     ) -> None:
+        self._talk = talk
         self._answer = answer
         self._limit_of = limit_of
         self._state = ServerState()
@@ -96,7 +109,7 @@ class HttpServer:
             self._application,
             interface="asgi3",
             http="httptools",
-            ws="none",
+            **(websocket.SETTINGS if self._talk is not None else {"ws": "none"}),
             lifespan="off",
             proxy_headers=False,
             log_config=None,
@@ -129,6 +142,9 @@ class HttpServer:
     async def _application(self, scope: Message, receive: Receive, send: Send) -> None:
         headers = _joined(scope["headers"])
         answer = _unfit(scope) or _foreign(headers)
+        if scope["type"] == "websocket":
+            await self._talked(WebSocket(scope, receive, send), _request("GET", scope, headers, b""), answer)
+            return
         if answer is None:
             try:
                 body = await _body(receive, headers, self._limit_of(headers))
@@ -137,17 +153,15 @@ class HttpServer:
             except ConnectionResetError:  # nobody is left to answer
                 return
             else:
-                raw = scope["raw_path"] or b"/"
-                answer = await self._guarded(
-                    HttpRequest(
-                        method=scope["method"],
-                        path=raw.partition(b"?")[0].decode("latin-1"),
-                        query=scope["query_string"].decode("latin-1"),
-                        headers=headers,
-                        body=body,
-                    )
-                )
+                answer = await self._guarded(_request(scope["method"], scope, headers, body))
         await _send(send, receive, answer, is_head=scope["method"] == "HEAD")
+
+    async def _talked(self, socket: WebSocket, request: HttpRequest, refusal: Answer | None) -> None:
+        if refusal is not None or self._talk is None:
+            await socket.refuse(refusal or _text(400, "refused: there is no WebSocket here"))
+            return
+        with contextlib.suppress(ClientDisconnected):
+            await self._talk(request, socket)
 
     async def _guarded(self, request: HttpRequest) -> Answer:
         try:
@@ -155,6 +169,16 @@ class HttpServer:
         except Exception:  # noqa: BLE001  # one bad request must not take the connection, or the loop, with it
             _LOG.exception("no answer to %s %s", request.method, request.path)
             return _text(500, "the embedded cloud failed; its log has the traceback")
+
+
+def _request(method: str, scope: Message, headers: Mapping[str, str], body: bytes) -> HttpRequest:
+    return HttpRequest(
+        method=method,
+        path=(scope["raw_path"] or b"/").partition(b"?")[0].decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=body,
+    )
 
 
 def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

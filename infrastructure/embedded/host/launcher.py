@@ -1,5 +1,5 @@
-"""Ties a program to its parent's life, then becomes it: `python -I -S launcher.py PARENT_PID USER SHOWN PROGRAM
-[ARGUMENT…]`.
+"""Ties a program to its parent's life, then becomes it: `python -I -S launcher.py PARENT_PID USER SHOWN MOUNTS
+PROGRAM [ARGUMENT…]`.
 
 Runs between fork and exec of every program the supervisor starts, in a process of its own because code that runs
 between the two in the daemon (`preexec_fn`) may deadlock. Only the standard library, and little of it: 15 ms.
@@ -12,16 +12,21 @@ capability and gets none, but with `+ports` behind its numbers the right to list
 folders that others could not enter, as in root's home, with colons between, or `-`: the process and its children get a
 view of the files in which they can. Where the system does not give one (a container without CAP_SYS_ADMIN) the user
 keeps one right of root's: to read and enter what others own.
-`launcher.py probe FOLDER…` exits with 0 where there are such views.
+MOUNTS is JSON: `[source, target, reads_only]` of each folder or file that the program finds at another place, too; what
+such a place lacks is made in its view alone. `launcher.py probe FOLDER…` exits with 0 where there are such views.
 
 Exit codes as in a shell: 125 not started, 126 not executable, 127 not found.
 Sources: PR_SET_PDEATHSIG(2const), capabilities(7), mount_namespaces(7).
 """
 
 import ctypes
+import fcntl
+import json
 import os
 import signal
+import stat
 import sys
+import termios
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_SECUREBITS = 28
@@ -33,16 +38,24 @@ _PORTS = "+ports"
 _CAPABILITY_VERSION = 0x20080522  # two 32-bit words a set
 _CLONE_NEWNS = 0x00020000
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 1 << 1, 1 << 2, 1 << 12, 1 << 14, 1 << 18
+_MS_RDONLY, _MS_REMOUNT = 1 << 0, 1 << 5
+_NEW_ROOT = "/mnt"
 _NOT_STARTED, _NOT_EXECUTABLE, _NOT_FOUND = 125, 126, 127
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def words(user: tuple[int, ...] = (), shown: tuple[str, ...] = (), *, low_ports: bool = False) -> tuple[str, ...]:
-    """What to put before a program's own words so that it is tied to this process; `user` and `shown` as above."""
+def words(
+    user: tuple[int, ...] = (),
+    shown: tuple[str, ...] = (),
+    *,
+    low_ports: bool = False,
+    mounts: tuple[tuple[str, str, bool], ...] = (),
+) -> tuple[str, ...]:
+    """What to put before a program's own words so that it is tied to this process; all as above."""
     tied = (sys.executable, "-I", "-S", __file__, str(os.getpid()))
     numbers = ",".join(map(str, user)) + (_PORTS if low_ports else "") if user else "-"
-    return (*tied, numbers, ":".join(shown) or "-")
+    return (*tied, numbers, ":".join(shown) or "-", json.dumps(mounts))
 
 
 def become(numbers: list[int], *rights: int) -> None:
@@ -99,6 +112,53 @@ def show(folders: list[str]) -> None:
         os.close(descriptor)
 
 
+def mount_all(mounts: list[tuple[str, str, bool]]) -> None:
+    """Have each source at its target, too, in this process's view of the files. `OSError` where that cannot be."""
+    _private_view()
+    opened = [(os.open(source, os.O_PATH), target, reads_only) for source, target, reads_only in mounts]
+    for descriptor, target, reads_only in sorted(opened, key=lambda each: each[1]):
+        _make_room(target, is_folder=stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        _mount(f"/proc/self/fd/{descriptor}", target, "", _MS_BIND | _MS_REC, "")
+        if reads_only:
+            _mount("none", target, "", _MS_BIND | _MS_REMOUNT | _MS_RDONLY, "")
+        os.close(descriptor)
+
+
+def _make_room(target: str, *, is_folder: bool) -> None:
+    """Have something at `target` to mount on: where a folder on the way lacks it, a copy of the folder gets it."""
+    if os.path.exists(target):  # noqa: PTH110 - as below
+        return
+    parent = os.path.dirname(target)  # noqa: PTH120
+    while not os.path.isdir(parent):  # noqa: PTH112
+        parent = os.path.dirname(parent)  # noqa: PTH120
+    if parent == "/":
+        _copy("/", _NEW_ROOT)
+        os.chroot(_NEW_ROOT)
+        os.chdir("/")
+    else:
+        _copy(parent, parent)
+    os.makedirs(target if is_folder else os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
+    if not is_folder:
+        os.close(os.open(target, os.O_CREAT | os.O_CLOEXEC, 0o644))
+
+
+def _copy(folder: str, to: str) -> None:
+    """Cover `to` by an empty folder in which everything is that is in `folder`."""
+    descriptor, names = os.open(folder, os.O_PATH | os.O_DIRECTORY), os.listdir(folder)  # noqa: PTH208
+    _mount("tmpfs", to, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755")
+    for name in names:
+        source, target = f"/proc/self/fd/{descriptor}/{name}", f"{to}/{name}"
+        mode = os.lstat(source).st_mode
+        if stat.S_ISLNK(mode):
+            os.symlink(os.readlink(source), target)  # noqa: PTH115, PTH211
+        elif target == f"{_NEW_ROOT}{_NEW_ROOT}":  # itself
+            os.mkdir(target)  # noqa: PTH102
+        else:
+            os.mkdir(target) if stat.S_ISDIR(mode) else os.close(os.open(target, os.O_CREAT | os.O_CLOEXEC, 0o600))  # noqa: PTH102
+            _mount(source, target, "", _MS_BIND | _MS_REC, "")
+    os.close(descriptor)
+
+
 def first_closed(path: str) -> str | None:
     """The first folder on the way to `path`, itself included, that others may not enter; None when there is none."""
     parts = os.path.realpath(path).split("/")
@@ -138,12 +198,14 @@ def main(arguments: list[str]) -> None:
     """Never returns when all goes well: the program takes over this process."""
     if arguments[0] == "probe":
         sys.exit(_probed(arguments[1:]))
-    parent, user, shown, *command = arguments
+    parent, user, shown, mounts, *command = arguments
     try:
-        _prepare(user, [] if shown == "-" else shown.split(":"))
+        _prepare(user, [] if shown == "-" else shown.split(":"), json.loads(mounts))
         die_with(int(parent))
     except OSError as error:
         sys.exit(_failed(command[0], error, _NOT_STARTED))
+    if os.isatty(0):  # whoever has this terminal ends, stops and resizes the program by it
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     # The interpreter ignores these two; a program expects their defaults.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
@@ -155,13 +217,15 @@ def main(arguments: list[str]) -> None:
         sys.exit(_failed(command[0], error, _NOT_EXECUTABLE))
 
 
-def _prepare(user: str, shown: list[str]) -> None:
+def _prepare(user: str, shown: list[str], mounts: list[tuple[str, str, bool]]) -> None:
     has_view = True
     if shown:
         try:
             show(shown)
         except OSError:
             has_view = False
+    if mounts:
+        mount_all(mounts)
     numbers, ports, _ = user.partition(_PORTS)
     rights = (*(() if has_view else (_CAP_DAC_READ_SEARCH,)), *((_CAP_NET_BIND_SERVICE,) if ports else ()))
     if numbers != "-":

@@ -39,7 +39,9 @@ class ProcessSpec:
     Started by root, it runs as a user of its own; those of one `account` share theirs, and `reads` are accounts whose
     files it may read as well. `user` is for a program that insists on a system user's name. `zygote` is the one that
     forks the `entry`. `folder` is where an exec'd program starts; None is the platform's own folder for what runs. With
-    `low_ports` a program may listen on ports below 1024, if we may.
+    `low_ports` a program may listen on ports below 1024, if we may. `mounts` are folders and files that a program finds
+    elsewhere too (source, target, whether it may only read it), started by root alone. `stdio` are descriptors that it
+    has instead of its log; they stay the caller's.
     """
 
     id: str
@@ -57,6 +59,8 @@ class ProcessSpec:
     zygote: str = SERVICES_ZYGOTE
     folder: Path | None = None
     low_ports: bool = False
+    mounts: tuple[tuple[str, str, bool], ...] = ()
+    stdio: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
         if not self.id or set(self.id) - _FILE_NAME_SAFE or self.id.startswith("."):

@@ -202,7 +202,8 @@ class Supervisor:
         program = _found_program(spec)
         # A machine's script may call what it likes: all that others cannot enter of ours is shown to it.
         needed = reach.code() if spec.folder is not None else reach.needed_by(program)
-        tied = launcher.words(user, needed if os.getuid() == 0 else (), low_ports=spec.low_ports)
+        shown = needed if os.getuid() == 0 else ()
+        tied = launcher.words(user, shown, low_ports=spec.low_ports, mounts=spec.mounts)
         return self._spawn(spec, (*tied, program, *spec.argv[1:]), register, inherit)
 
     def _spawn(
@@ -226,12 +227,13 @@ class Supervisor:
 
     def _begin(self, spec: ProcessSpec, argv: Sequence[str], inherit: Sequence[int]) -> subprocess.Popen[bytes]:
         descriptor = os.open(self._log_of(spec.id), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        stdin, stdout, stderr = spec.stdio or (subprocess.DEVNULL, descriptor, descriptor)
         try:
             return subprocess.Popen(
                 argv,
-                stdin=subprocess.DEVNULL,
-                stdout=descriptor,
-                stderr=descriptor,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
                 env=self._environment(spec),
                 cwd=spec.folder or self._state.run,
                 pass_fds=tuple(inherit),

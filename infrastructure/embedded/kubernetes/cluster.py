@@ -7,7 +7,7 @@ A cluster that is not there costs nothing: all of it is made by `Cluster`, and g
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -38,6 +38,7 @@ from infrastructure.embedded.kubernetes.controllers.services import Services, se
 from infrastructure.embedded.kubernetes.controllers.target_group_bindings import TargetGroupBindings
 from infrastructure.embedded.kubernetes.controllers.target_groups import NoTargetGroups, TargetGroups
 from infrastructure.embedded.kubernetes.kubelet import logs
+from infrastructure.embedded.kubernetes.kubelet.execution import Execution, Wish
 from infrastructure.embedded.kubernetes.kubelet.heartbeats import Heartbeats
 from infrastructure.embedded.kubernetes.kubelet.images import Images
 from infrastructure.embedded.kubernetes.kubelet.kubelet import Kubelet
@@ -144,6 +145,7 @@ class Cluster:
             clock=self.registry.clock,
             wake=lambda key: self._reconciler.wake(Kubelet.name, key),
             role_of=role_of,
+            folder=self._state.run / "pods" / self.name,
         )
 
     @property
@@ -164,7 +166,7 @@ class Cluster:
         made = certificates.made(self._state.root, self._add_own_service())
         self.authority = made.authority
         api = ApiServer(self.registry, self, self._authenticate, f"127.0.0.1:{self.port}")
-        self._server = HttpServer(api.answer, limit_of=lambda _: LIMIT)
+        self._server = HttpServer(api.answer, limit_of=lambda _: LIMIT, talk=api.talk)
         await self._server.serve(self.port, made.context)
         kubeconfig.write(self.kubeconfig, name=self.name, server=self.url, authority=self.authority, token=self._token)
         self._reconciler.start()
@@ -248,6 +250,15 @@ class Cluster:
 
     async def log(self, pod: Object, query: Query) -> Answer:
         return logs.log_of(pod, query, self._state.logs, lambda: self.supervisor.processes)
+
+    async def execute(self, pod: Object, wish: Wish) -> Execution:
+        run = self._kubelet.run_of(pod)
+        if run is None:
+            raise LookupError(wish.container)
+        return await run.execute(wish)
+
+    def written(self, pod: Object, container: str) -> AsyncGenerator[bytes, None]:
+        return logs.from_now_on(pod, container, self._state.logs, lambda: self.supervisor.processes)
 
     def metrics(self, place: Place, query: Query) -> Answer:
         return self._usage.answer(place, query)

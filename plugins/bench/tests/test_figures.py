@@ -104,6 +104,7 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "batch_rate",
         "books_100k_orders",
         "cold_start_p99",
+        "document_failover",
         "failover_write_gap",
         "idle_platform_rss",
         "instance_recovery",

@@ -6,6 +6,7 @@ A service's pods are those that its Deployment selects; the Deployment has the s
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from infrastructure.errors import EnvironmentFault
 from infrastructure.kubernetes import NAMESPACE, Kubernetes, is_answer, said
 from plugins.chaos.fault import Cloud, EmptyTargetError, Patience
 from plugins.chaos.targets import ecs
@@ -132,9 +133,11 @@ def _evict(cluster: Kubernetes, pod: Pod) -> str:
     except Exception as error:
         if is_answer(error, 404):
             return "gone"
-        if not is_answer(error, 429):
-            raise
-        return said(error)
+        if is_answer(error, 429):
+            return said(error)
+        if is_answer(error):
+            raise EnvironmentFault(f"pod {key(pod)} is not evicted: {said(error)}") from error
+        raise
     return "evicted"
 
 

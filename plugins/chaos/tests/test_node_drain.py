@@ -62,6 +62,24 @@ def test_a_budget_that_never_allows_it_ends_the_drain_which_is_taken_back(
     assert not eks.is_cordoned(kubernetes.unseen, plan.saved("node"))
 
 
+def test_a_pod_of_two_budgets_which_nobody_evicts_ends_the_drain_at_once(
+    platform: TestCloud, kubernetes: TestKubernetes
+) -> None:
+    drain, policies = fault("eks-node-drain"), kubernetes.unseen.policy
+    plan = drain.plan(platform, 0.0)
+    labels = {"matchLabels": {"app": NAMES[0]}}
+    second = {"metadata": {"name": "second"}, "spec": {"minAvailable": 1, "selector": labels}}
+    policies.create_namespaced_pod_disruption_budget(NAMESPACE, second)
+    try:
+        with pytest.raises(
+            EnvironmentFault, match=rf"pod cafe/{NAMES[0]}-\S+ is not evicted: This pod has more than one"
+        ):
+            drain.inject(platform, plan)
+    finally:
+        policies.delete_namespaced_pod_disruption_budget("second", NAMESPACE)
+    drain.rollback(platform, plan)
+
+
 def test_a_service_whose_pods_share_a_node_keeps_one_that_serves(
     platform: TestCloud, kubernetes: TestKubernetes
 ) -> None:

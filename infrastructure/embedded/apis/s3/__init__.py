@@ -18,17 +18,20 @@ API = Api(
         "CreateBucket": "a bucket",
         "CreateMultipartUpload": "parts can be put",
         "DeleteBucket": "the bucket is gone",
+        "DeleteBucketPolicy": "closes the bucket to unsigned requests",
         "DeleteObject": "the object is gone",
         "DeleteObjects": "the objects are gone",
+        "DeletePublicAccessBlock": "policies may open the bucket to everybody",
+        "PutBucketPolicy": "opens the bucket to unsigned requests, unless that is blocked; signed ones are not judged",
+        "PutPublicAccessBlock": "policies may open the bucket to everybody, or may not",
         "PutBucketVersioning": "versions are kept",
         "PutObject": "an object",
         "UploadPart": "a part of an object",
         "UploadPartCopy": "a part of an object",
     },
     records={
-        "no call is authorised by policies": (
-            "PutBucketPolicy DeleteBucketPolicy PutBucketAcl PutObjectAcl PutPublicAccessBlock DeletePublicAccessBlock "
-            "PutBucketOwnershipControls DeleteBucketOwnershipControls"
+        "access control lists open nothing": (
+            "PutBucketAcl PutObjectAcl PutBucketOwnershipControls DeleteBucketOwnershipControls"
         ),
         "objects are kept as they are, in memory": (
             "PutBucketEncryption DeleteBucketEncryption PutBucketLifecycleConfiguration DeleteBucketLifecycle "
@@ -38,7 +41,9 @@ API = Api(
         "tags": "PutBucketTagging DeleteBucketTagging PutObjectTagging DeleteObjectTagging",
     },
     note="Buckets and objects are kept in memory, by path-style addresses. Requests are signed by version 4, "
-    "URLs by 4 or 2; anonymous requests and forms with a policy (presigned POST) are refused.",
+    "URLs by 4 or 2. Unsigned requests are let in where a bucket's policy opens it to everybody (reads, puts and "
+    "deletes of objects, lists); forms with a policy (presigned POST) are refused.",
+    interceptors=("infrastructure.embedded.apis.s3.anonymous:Anonymous",),
     rules="infrastructure.embedded.apis.s3.rules",
     resources="infrastructure.embedded.apis.s3.resources",
 )

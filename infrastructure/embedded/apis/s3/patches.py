@@ -3,7 +3,7 @@
 Adds to `moto.s3.responses.S3Response` (moto 5.2), which fails on a grant without a grantee and on an access control
 list that is not there, finds no bucket where the state of versioning is not said, and keeps a policy that is no JSON:
 every later call on the bucket then fails. `_handle_range_header` fails on a range that S3 takes for none,
-`_get_results_from_token` on a token that is made up.
+`_get_results_from_token` on a token that is made up. To `moto.s3.models.FakeBucket`: a new one blocks public access.
 Source: S3 API Reference, PutBucketAcl, PutBucketPolicy, PutBucketVersioning, "Error responses".
 """
 
@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from moto.s3.exceptions import InvalidArgumentError, InvalidContinuationToken, S3ClientError
-from moto.s3.models import S3Backend
+from moto.s3.models import FakeBucket, PublicAccessBlock, S3Backend
 from moto.s3.responses import S3Response
 
 _GRANT = "x-amz-grant-"
@@ -22,6 +22,13 @@ _acl_from_headers = S3Response._acl_from_headers
 _bucket_response_put = S3Response._bucket_response_put
 _get_results_from_token = S3Backend._get_results_from_token
 _handle_range_header = S3Response._handle_range_header
+_made = FakeBucket.__init__
+
+
+def _closed(bucket: Any, *given: Any, **more: Any) -> None:
+    """As of all buckets since April 2023."""
+    _made(bucket, *given, **more)
+    bucket.public_access_block = PublicAccessBlock("true", "true", "true", "true")
 
 
 def _acl_checked(response: Any, headers: Any) -> Any:
@@ -67,6 +74,7 @@ def _is_acl(name: str) -> bool:
 
 def install() -> None:
     """Look first."""
+    FakeBucket.__init__ = _closed
     S3Response._acl_from_headers = _acl_checked
     S3Response._bucket_response_put = _put_checked
     S3Backend._get_results_from_token = _continued

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import bson
-from mongomock.filtering import filter_applies
 
 from infrastructure.embedded.engines.documents.errors import CommandError
 from infrastructure.embedded.engines.documents.language import values
+from infrastructure.embedded.engines.documents.language.matching import matcher
 
 Document = dict[str, Any]
 MOST_BYTES = 16 << 20
@@ -64,9 +64,10 @@ class Collection:
 
     def found(self, query: Mapping[str, Any]) -> Iterator[tuple[int, Document]]:
         """The documents that fit, each with its number."""
+        fits = matcher(query)
         for number, body in self._candidates(query).fetchall():
             document: Document = bson.decode(body)
-            if not query or filter_applies(query, document):
+            if fits(document):
                 yield number, document
 
     def insert(self, document: Document) -> None:

@@ -63,7 +63,18 @@ def not_provided(what: str) -> CommandError:
     return CommandError(304, f"not provided by the embedded cloud: {what}; see PARITY.md")
 
 
-def not_primary(retried: bool) -> CommandError:
-    """Drivers look for the primary then; a write that may be `retried` is sent there once more."""
-    labels = {"errorLabels": list(_RETRYABLE)} if retried else {}
-    return CommandError(10107, "not primary", **labels)
+class Fenced(CommandError):
+    """The term in which this server was primary is over, whether it was told or not."""
+
+    def __init__(self) -> None:
+        super().__init__(10107, "not primary", errorLabels=list(_RETRYABLE))
+
+
+def not_primary(version: dict[str, Any], *, is_read: bool = False, is_retried: bool = False) -> CommandError:
+    """Drivers look for the primary then; a write that may be `retried` is sent there once more.
+
+    `version` is that of the greeting: by it they know whether they have heard of it already.
+    """
+    labels = {"errorLabels": list(_RETRYABLE)} if is_retried else {}
+    code, text = (13435, "not primary and secondaryOk=false") if is_read else (10107, "not primary")
+    return CommandError(code, text, topologyVersion=version, **labels)

@@ -10,7 +10,7 @@ import bson
 from pymongo.errors import OperationFailure
 
 from infrastructure.embedded.engines.documents.administration import Administration
-from infrastructure.embedded.engines.documents.errors import CommandError, bad_value, not_provided
+from infrastructure.embedded.engines.documents.errors import CommandError, Fenced, bad_value, not_provided
 from infrastructure.embedded.engines.documents.reads import Reads, is_out
 from infrastructure.embedded.engines.documents.volume import Attempt, Volume
 from infrastructure.embedded.engines.documents.writes import Writes
@@ -62,6 +62,8 @@ class Executor:
             "createIndexes": administration.create_indexes,
             "dropIndexes": administration.drop_indexes,
         }
+        self.fenced = 0
+        """The latest term that has turned out to be over."""
         self.counted: Counter[str] = Counter()
         self._counting = threading.Lock()
 
@@ -85,6 +87,8 @@ class Executor:
             with self._volume.reading():
                 return bson.encode(self.reads[name](body))
         except CommandError as refused:
+            if isinstance(refused, Fenced):
+                self.fenced = max(self.fenced, term)
             return bson.encode(refused.document())
         except NotImplementedError as missing:
             return bson.encode(not_provided(str(missing)).document())

@@ -12,6 +12,7 @@ from mongomock.aggregate import process_pipeline
 from infrastructure.embedded.engines.documents.collection import MOST_BYTES
 from infrastructure.embedded.engines.documents.errors import CommandError, bad_value, not_provided
 from infrastructure.embedded.engines.documents.language import values
+from infrastructure.embedded.engines.documents.language.matching import matcher
 from infrastructure.embedded.engines.documents.language.projection import projected
 from infrastructure.embedded.engines.documents.language.queries import checked_query
 from infrastructure.embedded.engines.documents.volume import Volume
@@ -159,7 +160,18 @@ class Reads:
         if pipeline and "$match" in pipeline[0]:
             query = checked_query(pipeline.pop(0)["$match"])
         documents = self._documents(body["$db"], body["aggregate"], query)
-        return list(process_pipeline(documents, _Others(self, body["$db"]), pipeline, None))
+        for stage in pipeline:
+            documents = self._staged(documents, stage, body["$db"])
+        return documents
+
+    def _staged(self, documents: list[Document], stage: Mapping[str, Any], base: str) -> list[Document]:
+        """What one stage makes of them: ours where queries and order are ours too."""
+        ((name, value),) = stage.items()
+        if name == "$match":
+            return list(filter(matcher(checked_query(value)), documents))
+        if name == "$sort":
+            return values.in_order(documents, value)
+        return list(process_pipeline(documents, _Others(self, base), [stage], None))
 
     def _documents(self, base: str, name: Any, query: Mapping[str, Any]) -> list[Document]:
         collection = self._volume.collection(base, name)

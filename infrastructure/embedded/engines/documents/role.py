@@ -86,6 +86,11 @@ class Role:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    @property
+    def version(self) -> dict[str, Any]:
+        """Of the greeting: another one with each change."""
+        return {"processId": self._process, "counter": Int64(self._changes)}
+
     def is_known(self, version: object) -> bool:
         """Whether a `topologyVersion` is the one of now."""
         if not isinstance(version, Mapping):
@@ -112,7 +117,7 @@ class Role:
             "ismaster": state.is_primary,
             "isWritablePrimary": state.is_primary,
             "secondary": not state.is_primary and state.me in shown,
-            "topologyVersion": {"processId": self._process, "counter": Int64(self._changes)},
+            "topologyVersion": self.version,
             "hosts": list(shown.values()),
             "setName": SET,
             "setVersion": 1,

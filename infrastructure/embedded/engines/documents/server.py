@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,12 @@ class DocumentServer:
         self.does, self.is_write = self._executor.does, self._executor.is_write
 
     async def run(self, body: Mapping[str, Any]) -> bytes:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._commands, self._executor.run, body, self.role.state.term)
+        loop, state = asyncio.get_running_loop(), self.role.state
+        answer = await loop.run_in_executor(self._commands, self._executor.run, body, state.term)
+        if state.is_primary and self._executor.fenced >= state.term and self.role.state is state:
+            _log.warning("%s was primary in term %d, which is over", state.me, state.term)
+            self.role.become(replace(state, primary=""))
+        return answer
 
     async def obey(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
         """Be what the order's `state` says, if it says so. The answer tells who this is, and its figures."""

@@ -227,14 +227,14 @@ class Session:
             raise not_provided(f"the command {name}")
         if not self._server.does(name):
             raise CommandError(59, f"no such command: '{name}'") if name.isalnum() else not_supported(name)
-        state = self._server.role.state
-        if state.is_primary or name in ("getMore", "killCursors"):
+        role = self._server.role
+        if role.state.is_primary or name in ("getMore", "killCursors"):
             return
         if self._server.is_write(body):
-            raise not_primary(retried="txnNumber" in body)
+            raise not_primary(role.version, is_retried="txnNumber" in body)
         preference = body.get("$readPreference")
         if not isinstance(preference, Mapping) or preference.get("mode", "primary") == "primary":
-            raise CommandError(13435, "not primary and secondaryOk=false")
+            raise not_primary(role.version, is_read=True)
 
 
 def _milliseconds(value: object) -> float:

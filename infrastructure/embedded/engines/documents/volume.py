@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infrastructure.embedded.engines.documents.collection import Collection
-from infrastructure.embedded.engines.documents.errors import CommandError, not_primary
+from infrastructure.embedded.engines.documents.errors import CommandError, Fenced
 
 _LOCKED_S = 10.0
 """How long a command waits for another server's write."""
@@ -77,7 +77,7 @@ class Volume:
         """All of what is written within, or none; `CommandError` when `term` is over."""
         with self._transaction("BEGIN IMMEDIATE"):
             if self.term != term:
-                raise not_primary(retried=True)
+                raise Fenced
             yield
 
     @contextlib.contextmanager

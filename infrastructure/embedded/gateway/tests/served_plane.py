@@ -84,7 +84,7 @@ class Client:
 
 @asynccontextmanager
 async def serving(changes: list[str] | None = None, **more: Any) -> AsyncIterator[tuple[ControlPlane, Client]]:
-    backends = fresh_backends()
+    backends = more.get("backends") or fresh_backends()
 
     async def page(query: dict[str, str]) -> bytes | Answer:
         return json_answer(418, {"name": query["name"]}) if "name" in query else b"{}"

@@ -105,7 +105,7 @@ def test_trap_1_grandchildren_do_not_inherit_the_death_signal(state: StateFolder
 def test_trap_2_a_parent_that_died_before_the_signal_was_armed(tmp_path: Path) -> None:
     """The launcher is told another parent than it has, as if its own had died and init had adopted it."""
     witness = tmp_path / "started"
-    launched = subprocess.run((*LAUNCHER, "1", "-", "-", "touch", str(witness)), check=False)
+    launched = subprocess.run((*LAUNCHER, "1", "-", "-", "[]", "touch", str(witness)), check=False)
     assert launched.returncode == 125
     assert not witness.exists()
 
@@ -130,7 +130,7 @@ def test_trap_5_the_signal_is_armed_after_the_change_of_user(monkeypatch: pytest
     monkeypatch.setattr(launcher, "die_with", note("signal"))
     monkeypatch.setattr(os, "execvp", note("program"))
     monkeypatch.setattr(signal, "signal", note("handler"))
-    launcher.main(["1", "66001,66001", "-", "true"])
+    launcher.main(["1", "66001,66001", "-", "[]", "true"])
     assert [step for step in order if step != "handler"] == ["user", "signal", "program"]
 
 
@@ -139,7 +139,7 @@ def test_trap_5_the_signal_is_armed_after_the_change_of_user(monkeypatch: pytest
     [("no-such-program", 127), ("/dev/null", 126), ("/", 126)],
 )
 def test_a_program_that_cannot_start_says_so_as_a_shell_would(program: str, code: int) -> None:
-    command = (*LAUNCHER, str(os.getpid()), "-", "-", program)
+    command = (*LAUNCHER, str(os.getpid()), "-", "-", "[]", program)
     launched = subprocess.run(command, capture_output=True, text=True, check=False)
     assert launched.returncode == code
     assert launched.stderr.startswith(f"cannot start {program}: ")
@@ -147,7 +147,7 @@ def test_a_program_that_cannot_start_says_so_as_a_shell_would(program: str, code
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may become anybody")
 def test_a_user_that_we_may_not_become_starts_nothing() -> None:
-    command = (*LAUNCHER, str(os.getpid()), "66001,66001", "-", "true")
+    command = (*LAUNCHER, str(os.getpid()), "66001,66001", "-", "[]", "true")
     launched = subprocess.run(command, capture_output=True, text=True, check=False)
     assert launched.returncode == 125
     assert "Operation not permitted" in launched.stderr

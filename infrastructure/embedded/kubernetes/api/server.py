@@ -4,11 +4,12 @@ request ──▶ token: who? (401) ──▶ place: what? (404) ──▶ may t
                                                                               └──▶ an object, or a Status
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Protocol
 
 from infrastructure.embedded.gateway.call import Answer, HttpRequest
-from infrastructure.embedded.kubernetes.api import answers, bodies, eviction, scale
+from infrastructure.embedded.gateway.websocket import WebSocket
+from infrastructure.embedded.kubernetes.api import answers, bodies, eviction, scale, streams
 from infrastructure.embedded.kubernetes.api.access import Access, Act, User
 from infrastructure.embedded.kubernetes.api.documents import Documents
 from infrastructure.embedded.kubernetes.api.forms import form_of
@@ -16,15 +17,16 @@ from infrastructure.embedded.kubernetes.api.places import Place, Query, place
 from infrastructure.embedded.kubernetes.api.reading import Reading, selected
 from infrastructure.embedded.kubernetes.api.reviews import reviewed
 from infrastructure.embedded.kubernetes.api.writing import Writing, deletion
-from infrastructure.embedded.kubernetes.store import errors
+from infrastructure.embedded.kubernetes.kubelet.execution import Execution, Wish
+from infrastructure.embedded.kubernetes.store import errors, objects
 from infrastructure.embedded.kubernetes.store.errors import ApiError
 from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.kubernetes.store.registry import Registry
+from infrastructure.errors import CafeError
 
 Authenticate = Callable[[str], User | None]
 """Who a bearer token belongs to; None for nobody."""
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-_UPGRADES = frozenset({"exec", "attach", "portforward", "proxy"})
 
 
 class Nodes(Protocol):
@@ -32,6 +34,12 @@ class Nodes(Protocol):
 
     async def log(self, pod: Object, query: Query) -> Answer:
         """The log of one of the pod's containers."""
+
+    async def execute(self, pod: Object, wish: Wish) -> Execution:
+        """Run a command in one of the pod's containers. `LookupError` when that does not run."""
+
+    def written(self, pod: Object, container: str) -> AsyncGenerator[bytes, None]:
+        """What one of the pod's containers writes from now on."""
 
     def metrics(self, place: Place, query: Query) -> Answer:
         """metrics.k8s.io: what pods or nodes use now."""
@@ -57,6 +65,42 @@ class ApiServer:
         except ApiError as problem:
             return answers.refused(problem)
 
+    async def talk(self, request: HttpRequest, socket: WebSocket) -> None:
+        """exec and attach; what is refused is refused as any other request."""
+        try:
+            user, at = self._user(request), place(request.path)
+            answering = {"exec": self._execute, "attach": self._attach}.get(at.subresource)
+            if answering is None:
+                raise _not_forwarded(self._registry.get(at.kind, at.key)) if at.subresource else errors.unknown_path()
+            self._may(user, "create", at)
+            await answering(self._registry.get(at.kind, at.key), request, socket)
+        except ApiError as problem:
+            await socket.refuse(answers.refused(problem))
+
+    async def _execute(self, pod: Object, request: HttpRequest, socket: WebSocket) -> None:
+        protocol, wish = streams.spoken(socket), streams.wish_of(request.query)
+        if not wish.command:
+            raise errors.bad_request("you must specify at least one command for the container")
+        try:
+            execution = await self._nodes.execute(pod, wish)
+        except LookupError as problem:
+            raise errors.bad_request(f'unable to upgrade connection: container not found ("{problem}")') from problem
+        except CafeError as problem:
+            await socket.accept(protocol)
+            await streams.fail(socket, f"error executing command in container: {problem}")
+            return
+        await socket.accept(protocol)
+        await streams.converse(socket, execution)
+
+    async def _attach(self, pod: Object, request: HttpRequest, socket: WebSocket) -> None:
+        protocol, wish = streams.spoken(socket), streams.wish_of(request.query)
+        written = self._nodes.written(pod, wish.container)
+        await socket.accept(protocol)
+        if wish.has_stdin:
+            await streams.fail(socket, "a container of the embedded cloud reads no stdin: attach without, or use exec")
+        else:
+            await streams.show(socket, written)
+
     def _user(self, request: HttpRequest) -> User:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         user = self._authenticate(token.strip()) if scheme.lower() == "bearer" else None
@@ -65,20 +109,9 @@ class ApiServer:
         return user
 
     async def _resource(self, request: HttpRequest, user: User) -> Answer:
-        _refuse_upgrades(request)
         query, at = Query.of(request.query), place(request.path)
         verb = _verb(request, at, query)
-        self._access.check(
-            user,
-            Act(
-                verb=verb,
-                group=at.kind.group,
-                resource=at.kind.plural,
-                subresource=at.subresource,
-                namespace=at.namespace,
-                name=at.name,
-            ),
-        )
+        self._may(user, verb, at)
         if at.kind.group == "metrics.k8s.io":
             if verb not in at.kind.verbs:
                 raise errors.method_not_allowed()
@@ -88,6 +121,20 @@ class ApiServer:
         if at.subresource and at.subresource != "status":
             return await self._below(request, at, query)
         return self._on_object(verb, request, at, query)
+
+    def _may(self, user: User, verb: str, at: Place) -> None:
+        kind = at.kind
+        self._access.check(
+            user,
+            Act(
+                verb=verb,
+                group=kind.group,
+                resource=kind.plural,
+                subresource=at.subresource,
+                namespace=at.namespace,
+                name=at.name,
+            ),
+        )
 
     def _on_object(self, verb: str, request: HttpRequest, at: Place, query: Query) -> Answer:
         """Plain requests. A verb that does not go with the place is a 405."""
@@ -131,6 +178,10 @@ class ApiServer:
 
     async def _below(self, request: HttpRequest, at: Place, query: Query) -> Answer:
         found = self._registry.get(at.kind, at.key)
+        if at.subresource in ("exec", "attach"):
+            return _only_by_websocket(request, at)
+        if at.subresource == "portforward":
+            raise _not_forwarded(found)
         below: Mapping[tuple[str, str], Callable[[], Awaitable[Answer]]] = {
             ("log", "GET"): lambda: self._nodes.log(found, query),
             ("scale", "GET"): lambda: _now(answers.answer(scale.scale_of(found))),
@@ -183,8 +234,16 @@ def _verb(request: HttpRequest, at: Place, query: Query) -> str:
     return "deletecollection" if verb == "delete" and not at.name else verb
 
 
-def _refuse_upgrades(request: HttpRequest) -> None:
-    """Streams into a container: there is none to enter, only a process."""
-    last = request.path.rstrip("/").rpartition("/")[2]
-    if last in _UPGRADES and "/pods/" in request.path:
-        raise errors.bad_request(f"{last} is not supported: a pod of the embedded cloud is a process of this machine")
+def _not_forwarded(pod: Object) -> ApiError:
+    address = objects.status(pod).get("podIP") or "its own address"
+    return errors.bad_request(
+        f"port-forward is not provided: pod {objects.name(pod)} can be reached from this machine at {address}, each of "
+        "its ports as it is"
+    )
+
+
+def _only_by_websocket(request: HttpRequest, at: Place) -> Answer:
+    raise errors.bad_request(
+        f"{at.subresource} is provided over WebSockets ({', '.join(streams.PROTOCOLS)}): use kubectl 1.31 or later; "
+        f"asked with upgrade: {request.headers.get('upgrade', 'none')}"
+    )

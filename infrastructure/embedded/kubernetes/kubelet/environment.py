@@ -87,6 +87,19 @@ def _from(source: Mapping[str, Any], container: Mapping[str, Any], pod: Object, 
     return _resource(source.get("resourceFieldRef") or {}, container)
 
 
+def downward(item: Mapping[str, Any], pod: Object) -> str:
+    """What a file of the downward API has: a field of the pod, or what a container asks for."""
+    if "fieldRef" in item:
+        path = item["fieldRef"]["fieldPath"]
+        if path in ("metadata.labels", "metadata.annotations"):
+            found: Mapping[str, str] = objects.meta(pod).get(path.removeprefix("metadata.")) or {}
+            return "\n".join(f'{key}="{value}"' for key, value in sorted(found.items()))
+        return _field(path, pod)
+    reference = item.get("resourceFieldRef") or {}
+    named = [each for each in objects.spec(pod)["containers"] if each["name"] == reference.get("containerName")]
+    return _resource(reference, named[0]) if named else ""
+
+
 def _field(path: str, pod: Object) -> str:
     subscript = _SUBSCRIPT.fullmatch(path)
     if subscript:

@@ -12,6 +12,7 @@ from infrastructure.embedded.network.edges import NOWHERE, Place
 from services import catalog
 
 KIND = "pod"
+TMP = "/tmp"  # noqa: S108 - a container's
 _PORT = 8080
 """Where a service listens whose container names no port."""
 
@@ -30,6 +31,7 @@ class Wanted:
     arguments: tuple[str, ...]
     role: str = ""
     where: Place = NOWHERE
+    mounts: tuple[tuple[str, str, bool], ...] = ()
 
 
 class UnknownImage(Exception):
@@ -58,6 +60,7 @@ def command(wanted: Wanted) -> ProcessSpec:
         env=wanted.environment,
         az=wanted.zone,
         port=wanted.port,
+        mounts=wanted.mounts,
     )
 
 
@@ -89,6 +92,11 @@ def named(known: Mapping[str, Image]) -> Images:
 def _service(service: catalog.HttpService, wanted: Wanted, around: Surroundings) -> ProcessSpec:
     if wanted.arguments:
         raise NoProgram(f"the image of {service.name} runs the service and takes no command")
+    if any(target != TMP for _, target, _ in wanted.mounts):
+        raise NoProgram(
+            f"the image of {service.name} is forked from a process that has it loaded, and has no volumes but an empty "
+            f"{TMP}; give values by the environment (env, envFrom)"
+        )
     return Workload(
         id=wanted.id,
         kind=KIND,

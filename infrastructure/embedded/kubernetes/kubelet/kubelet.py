@@ -105,6 +105,7 @@ class Kubelet(ObjectController):
 
     def _drop(self, key: str, run: PodRun) -> None:
         del self._runs[key]
+        run.forget()
         self._addresses.release(run.address)
 
     def _on_exit(self, process: Process) -> None:

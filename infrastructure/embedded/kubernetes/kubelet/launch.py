@@ -6,6 +6,7 @@ from typing import Any
 from infrastructure.embedded.kubernetes.kubelet import environment, service_links
 from infrastructure.embedded.kubernetes.kubelet.container import Container
 from infrastructure.embedded.kubernetes.kubelet.images import NoProgram, Wanted
+from infrastructure.embedded.kubernetes.kubelet.volumes import Mounts
 from infrastructure.embedded.kubernetes.store import objects, quantity
 from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.kubernetes.store.store import Store
@@ -15,9 +16,9 @@ _DEFAULT_VCPU = 0.25
 """The share of a container that has no limit and no request, for services that size themselves by it."""
 
 
-def wanted(each: Container, pod: Object, zone: str, store: Store) -> Wanted:
+def wanted(each: Container, pod: Object, zone: str, store: Store, mounts: Mounts = ()) -> Wanted:
     """The process, for a pod whose status has its address. `NoProgram`, `environment.Unresolved`."""
-    _check(each, pod)
+    _check(each)
     given = environment_of(each, pod, store)
     numbers = [int(port["containerPort"]) for port in each.spec.get("ports") or ()]
     words = (*(each.spec.get("command") or ()), *(each.spec.get("args") or ()))
@@ -30,6 +31,7 @@ def wanted(each: Container, pod: Object, zone: str, store: Store) -> Wanted:
         vcpu=_vcpu(each.spec),
         environment=given,
         arguments=tuple(environment.expanded(word, given) for word in words),
+        mounts=mounts,
     )
 
 
@@ -55,14 +57,7 @@ def _vcpu(container: Mapping[str, Any]) -> float:
     return quantity.value(given) if given else _DEFAULT_VCPU
 
 
-def _check(each: Container, pod: Object) -> None:
-    """Refuse what would be left out otherwise. A process sees this machine's files, so nothing can be mounted for it
-    but an empty folder at /tmp, which every process has.
-    """
+def _check(each: Container) -> None:
+    """Refuse what would be left out otherwise."""
     if "postStart" in (each.spec.get("lifecycle") or {}):
         raise NoProgram("postStart hooks are not run by the embedded cloud; begin with an init container")
-    empty = {volume["name"] for volume in objects.spec(pod).get("volumes") or () if "emptyDir" in volume}
-    for mount in each.spec.get("volumeMounts") or ():
-        if mount["name"] not in empty or mount["mountPath"].rstrip("/") != "/tmp":  # noqa: S108 - a container's
-            told = f"volume {mount['name']} cannot be mounted at {mount['mountPath']}: pods of the embedded cloud are"
-            raise NoProgram(f"{told} processes without mounts; give values by the environment (env, envFrom)")

@@ -37,6 +37,21 @@ def log_of(pod: Object, query: Query, folder: Path, runs: Callable[[], Mapping[s
     return Answer(status=200, headers=headers, stream=_follow(file, start, lambda: identity in runs()))
 
 
+def from_now_on(
+    pod: Object, container: str, folder: Path, runs: Callable[[], Mapping[str, object]]
+) -> AsyncGenerator[bytes, None]:
+    """What a container writes from this moment on, until it ends. `ApiError` 400 for one that does not run."""
+    identity = _identity(pod, _container(pod, container), is_previous=False)
+    if identity not in runs():
+        raise errors.bad_request(f"cannot attach a container in a completed pod; current phase is {_phase(pod)}")
+    file = folder / f"{identity}.log"
+    return _follow(file, file.stat().st_size if file.exists() else 0, lambda: identity in runs())
+
+
+def _phase(pod: Object) -> str:
+    return str(objects.status(pod).get("phase"))
+
+
 def _container(pod: Object, name: str) -> str:
     spec = objects.spec(pod)
     known = [each["name"] for field in ("containers", "initContainers") for each in spec.get(field) or ()]

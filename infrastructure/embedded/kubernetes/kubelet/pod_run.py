@@ -11,16 +11,19 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from infrastructure.embedded.control.background import Background, end
 from infrastructure.embedded.host.process import Process, ProcessSpec
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.kubernetes.controllers.parts import Events
-from infrastructure.embedded.kubernetes.kubelet import environment, launch, pod_status, probing
+from infrastructure.embedded.kubernetes.kubelet import environment, execution, launch, pod_status, probing
 from infrastructure.embedded.kubernetes.kubelet.container import CREATING, INITIALISING, Container
+from infrastructure.embedded.kubernetes.kubelet.execution import Execution, Wish
 from infrastructure.embedded.kubernetes.kubelet.images import Images, NoProgram, UnknownImage
 from infrastructure.embedded.kubernetes.kubelet.machine import Machine
+from infrastructure.embedded.kubernetes.kubelet.volumes import Unmountable, Volumes
 from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Draft, Object
 from infrastructure.embedded.kubernetes.store.store import Store
@@ -37,7 +40,7 @@ _SOURCE = "kubelet"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surrounding:
-    """What pods run in. `wake` has the kubelet look at a pod again, by its key.
+    """What pods run in. `wake` has the kubelet look at a pod again, by its key; `folder` is for their volumes.
 
     `role_of` gives the role of a service account, by namespace and name; nothing for one that has none.
     """
@@ -49,6 +52,7 @@ class Surrounding:
     pace: Pace
     clock: Callable[[], float]
     wake: Callable[[str], None]
+    folder: Path
     role_of: Callable[[str, str], str] = lambda _namespace, _account: ""
 
 
@@ -67,6 +71,7 @@ class PodRun:
         is_first = not self._inits
         self._containers = [Container(each, CREATING if is_first else INITIALISING) for each in spec["containers"]]
         self._beside = Background(_log)
+        self._volumes = Volumes(around.folder / self.uid, around.store)
         self._ending: asyncio.Task[None] | None = None
 
     @property
@@ -94,6 +99,7 @@ class PodRun:
         if objects.is_deleting(pod):
             self.end()
             return None
+        self._volumes.refresh(self._with_address())
         waits = [await self._start_if_due(each) for each in self._due()]
         return min((each for each in waits if each is not None), default=None)
 
@@ -124,6 +130,11 @@ class PodRun:
             if each.process is not None:
                 await each.process.wait()
         await end(self._ending)
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing is left of a pod that is over."""
+        self._volumes.remove()
 
     # --- start --------------------------------------------------------------------------------------------------------
 
@@ -158,6 +169,8 @@ class PodRun:
             process = await self._around.supervisor.start(spec)
         except UnknownImage as problem:
             self._wait(each, "ErrImagePull", f'failed to pull image "{each.spec["image"]}": {problem}')
+        except Unmountable as problem:
+            self._wait(each, CREATING[0], str(problem), event="FailedMount")
         except environment.Unresolved as problem:
             self._wait(each, "CreateContainerConfigError", str(problem))
         except (NoProgram, CafeError) as problem:
@@ -167,18 +180,19 @@ class PodRun:
             self._tell(each, "Started", f"Started container {each.name}")
             self._watch(each)
 
-    def _wait(self, each: Container, reason: str, message: str) -> None:
+    def _wait(self, each: Container, reason: str, message: str, event: str = "Failed") -> None:
         """It cannot start now; it is tried again, ever later."""
         is_again = each.waiting[0] in (reason, "ImagePullBackOff")
         shown = "ImagePullBackOff" if reason == "ErrImagePull" and is_again else reason
         told = f'Back-off pulling image "{each.spec["image"]}": {message}' if shown != reason else message
         each.waiting = (shown, told)
         each.hold_off(self._around.clock(), self._scale)
-        self._tell(each, "Failed", message, warning=True)
+        self._tell(each, event, message, warning=True)
 
     def _spec(self, each: Container) -> ProcessSpec:
         image, pod = self._around.images(str(each.spec["image"])), self._with_address()
-        wanted = launch.wanted(each, pod, self.machine.zone, self._around.store)
+        mounts = self._volumes.mounts(each.spec, pod)
+        wanted = launch.wanted(each, pod, self.machine.zone, self._around.store, mounts)
         return image(replace(wanted, role=self._role(), where=self.machine.where))
 
     def _role(self) -> str:
@@ -252,16 +266,27 @@ class PodRun:
     def _own_grace(self) -> float:
         return float(objects.spec(self._pod).get("terminationGracePeriodSeconds", 30))
 
+    async def execute(self, wish: Wish) -> Execution:
+        """Run a client's command in a container. `LookupError` when it does not run; `CafeError`: no such program."""
+        name = wish.container or self._containers[0].name
+        process = next((each.process for each in self.containers if each.name == name and each.is_running), None)
+        if process is None:
+            raise LookupError(name)
+        made = await execution.started(self._around.supervisor, process, wish)
+        self._beside.spawn(execution.end_with(process, made), f"exec in {name} of {self._key}")
+        return made
+
     async def _run(self, each: Container, words: Sequence[str], within_s: float) -> tuple[int, str]:
         """A command beside the container's process, with its environment."""
         name = f"{launch.process_name(each, self._pod)}.exec-{time.monotonic_ns()}"
         env = launch.environment_of(each, self._with_address(), self._around.store)
-        spec = ProcessSpec(id=name, kind="pod-exec", resource=self._key, argv=tuple(words), env=env)
+        mounts = each.process.spec.mounts if each.process is not None else ()
+        spec = ProcessSpec(id=name, kind="pod-exec", resource=self._key, argv=tuple(words), env=env, mounts=mounts)
         try:
             process = await self._around.supervisor.start(spec)
         except CafeError as problem:
             return 126, str(problem)
-        code = await process.stop(0.0) if not await _ends(process, within_s) else process.returncode
+        code = await process.stop(0.0) if not await execution.ends_within(process, within_s) else process.returncode
         return code or 0, "\n".join(self._around.supervisor.tail(name, 5))
 
     # --- end ----------------------------------------------------------------------------------------------------------
@@ -322,12 +347,3 @@ class PodRun:
 
     def _named(self) -> str:
         return f"{objects.name(self._pod)}_{objects.namespace(self._pod)}"
-
-
-async def _ends(process: Process, within_s: float) -> bool:
-    try:
-        async with asyncio.timeout(within_s):
-            await process.wait()
-    except TimeoutError:
-        return False
-    return True

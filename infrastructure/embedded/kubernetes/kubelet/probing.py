@@ -10,7 +10,8 @@ from typing import Any
 
 Run = Callable[[Sequence[str], float], Awaitable[tuple[int, str]]]
 """Runs a command as the container would, for at most so many seconds: its exit code and the end of what it said."""
-_LEAST_PERIOD_S = 0.1
+_LEAST_PERIOD_S, _LEAST_CALM_S = 0.1, 0.5
+"""At any pace: while a container is not well, or not known to be; and while it is, for asking has its cost."""
 _LEAST_ANSWER = 12
 """Bytes of `HTTP/1.1 200`."""
 
@@ -104,7 +105,7 @@ class Prober:
         """Until it is cancelled. The first question comes after the initial delay."""
         probe = self._probe
         await asyncio.sleep(self._pace(float(probe.get("initialDelaySeconds", 0)), 0.0))
-        period_s = self._pace(float(probe["periodSeconds"]), _LEAST_PERIOD_S)
+        period_s, calm_s = (self._pace(float(probe["periodSeconds"]), s) for s in (_LEAST_PERIOD_S, _LEAST_CALM_S))
         good = bad = 0
         verdict: bool | None = None
         while True:
@@ -116,7 +117,7 @@ class Prober:
             elif not reason and good >= probe["successThreshold"] and verdict is not True:
                 verdict = True
                 self._told(True, "")
-            await asyncio.sleep(period_s)
+            await asyncio.sleep(calm_s if verdict and not bad else period_s)
 
     async def _ask(self, timeout_s: float) -> str:
         try:

@@ -204,6 +204,9 @@ _OWN: Mapping[str, tuple[Subresource, ...]] = {
         Subresource(name="binding", kind="Binding", verbs=("create",), version="v1"),
         Subresource(name="eviction", kind="Eviction", verbs=("create",), group="policy", version="v1"),
         Subresource(name="log", kind="Pod", verbs=("get",)),
+        Subresource(name="attach", kind="PodAttachOptions", verbs=("create", "get"), version="v1"),
+        Subresource(name="exec", kind="PodExecOptions", verbs=("create", "get"), version="v1"),
+        Subresource(name="portforward", kind="PodPortForwardOptions", verbs=("create", "get"), version="v1"),
     ),
     "namespaces": (Subresource(name="finalize", kind="Namespace", verbs=("update",)),),
 }

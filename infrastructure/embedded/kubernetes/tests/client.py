@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from infrastructure.embedded.kubernetes.api.access import MASTERS, User
 from infrastructure.embedded.kubernetes.api.answers import text
 from infrastructure.embedded.kubernetes.api.places import Place, Query
 from infrastructure.embedded.kubernetes.api.server import ApiServer
+from infrastructure.embedded.kubernetes.kubelet.execution import Execution, Wish
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.kubernetes.store.registry import Registry
@@ -43,6 +44,14 @@ class NoNodes:
     async def log(self, pod: Object, query: Query) -> Answer:
         del pod, query
         return text("")
+
+    async def execute(self, pod: Object, wish: Wish) -> Execution:
+        del pod
+        raise LookupError(wish.container)
+
+    async def written(self, pod: Object, container: str) -> AsyncGenerator[bytes, None]:
+        del pod, container
+        yield b""
 
     def metrics(self, place: Place, query: Query) -> Answer:
         del place, query

@@ -1,8 +1,10 @@
 """Edges: one stable port each, whoever is behind them."""
 
+import asyncio
+
 import pytest
 
-from infrastructure.embedded.network.edges import OWNER, Network
+from infrastructure.embedded.network.edges import NOWHERE, OWNER, Network, Place
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment, TcpListener, Upstream
 
 
@@ -77,3 +79,46 @@ def test_exposed_endpoints_are_read_only(network: Network) -> None:
 def test_a_name_that_is_no_file_name_is_refused(network: Network) -> None:
     with pytest.raises(ValueError, match="cannot name a listener or upstream"):
         network.set_upstream("../etc", (SQS,))
+
+
+ONE, TWO = Endpoint(LOOPBACK, 4101), Endpoint(LOOPBACK, 4102)
+
+
+def test_each_member_of_a_set_is_reached_by_an_edge_of_its_own(network: Network, recorder: Recorder) -> None:
+    told: list[str] = []
+    network.follow("documentdb", lambda: told.append("an edge"))
+    network.set_members("documentdb", {"one": ONE}, ("one", "two"), NOWHERE)
+    edge = network.edge("menu", "documentdb")
+    assert told == ["an edge"]
+    face = network.faces("documentdb")[edge.port]
+    assert {name: host for name, (host, _) in face.items()} == {"one": LOOPBACK, "two": LOOPBACK}
+    assert len({edge.port, *(port for _, port in face.values())}) == 3
+    assert network.faces("documentdb")[face["two"][1]] == face
+    served = {each.name: each for each in recorder.published[-1].upstreams}
+    assert served["documentdb-one"] == Upstream(name="documentdb-one", endpoints=(ONE,), is_announced=True)
+    assert served["documentdb-two"].endpoints == ()
+
+
+def test_an_edge_that_goes_dark_is_dark_for_every_member() -> None:
+    async def scenario() -> None:
+        network = Network(Recorder(), Counting())
+        place = Place(groups=("sg-documents",), port=27017)
+        network.set_upstream("documentdb", (ONE,), place, is_announced=True)
+        network.set_members("documentdb", {"one": ONE, "two": TWO}, ("one", "two"), place)
+        network.stand("menu", Place(groups=("sg-menu",)))
+        network.edge("menu", "documentdb")
+        network.permits = lambda _source, target: target is not place
+        network.review()
+        assert set(network.dark()) == {("menu", f"documentdb{each}") for each in ("", "-one", "-two")}
+        network.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_member_that_is_gone_serves_nobody(network: Network, recorder: Recorder) -> None:
+    network.set_members("documentdb", {"one": ONE, "two": TWO}, ("one", "two"), NOWHERE)
+    network.edge("menu", "documentdb")
+    network.set_members("documentdb", {"two": TWO}, ("two",), NOWHERE)
+    served = {each.name: each.endpoints for each in recorder.published[-1].upstreams}
+    assert (served["documentdb-one"], served["documentdb-two"]) == ((), (TWO,))
+    assert all(set(face) == {"two"} for face in network.faces("documentdb").values())

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bson.int64 import Int64
-from mongomock.filtering import filter_applies
 
 from infrastructure.embedded.engines.documents.errors import CommandError, not_provided
+from infrastructure.embedded.engines.documents.language.matching import matcher
 from infrastructure.embedded.engines.documents.language.pushing import pushed
 from infrastructure.embedded.engines.documents.language.values import MISSING, is_less, key_of
 
@@ -106,14 +106,14 @@ def _names(
 
 
 def _fits(condition: Mapping[str, Any], identifier: str, element: Any) -> bool:
-    return bool(filter_applies(condition, {identifier: element}))
+    return matcher(condition)({identifier: element})
 
 
 def _position(holder: list[Any], path: str, query: Mapping[str, Any]) -> int:
     prefix = path.partition(".$")[0]
     for number, element in enumerate(holder):
         conditions = _conditions(query, prefix)
-        if conditions and all(filter_applies(each, {prefix.rpartition(".")[2]: element}) for each in conditions):
+        if conditions and all(matcher(each)({prefix.rpartition(".")[2]: element}) for each in conditions):
             return number
     raise CommandError(2, "The positional operator did not find the match needed from the query.")
 
@@ -261,8 +261,8 @@ def _is_pulled(element: Any, condition: Any) -> bool:
     if not isinstance(condition, dict):
         return key_of(element) == key_of(condition)
     if any(name.startswith("$") for name in condition):
-        return bool(filter_applies({"x": condition}, {"x": element}))
-    return isinstance(element, dict) and bool(filter_applies(condition, element))
+        return matcher({"x": condition})({"x": element})
+    return isinstance(element, dict) and matcher(condition)(element)
 
 
 def _pull_all(_document: Document, place: Place, value: Any) -> None:

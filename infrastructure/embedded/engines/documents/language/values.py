@@ -28,14 +28,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int | float | Decimal):
         return _number(value)
     if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
+        return {"=": {name: _plain(each) for name, each in value.items()}}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     return value
 
 
 def _number(value: int | float | Decimal) -> Any:
-    """One type for all numbers: text that no string of a document can be, since it stands in a document of its own."""
+    """One type for all numbers, told from a document, which has a name of its own in a key too."""
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
             return {"#": struct.pack("<d", value)}
@@ -57,10 +57,11 @@ def _at(value: Any, parts: Sequence[str]) -> Iterator[Any]:
     elif isinstance(value, Mapping):
         yield from _at(value[parts[0]], parts[1:]) if parts[0] in value else (MISSING,)
     elif isinstance(value, list):
-        if parts[0].isdigit() and int(parts[0]) < len(value):
+        is_place = parts[0].isdigit() and int(parts[0]) < len(value)
+        if is_place:
             yield from _at(value[int(parts[0])], parts[1:])
         for each in value:
-            if isinstance(each, Mapping):
+            if isinstance(each, Mapping) and (parts[0] in each or not is_place):
                 yield from _at(each, parts)
     else:
         yield MISSING

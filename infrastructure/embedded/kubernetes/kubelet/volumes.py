@@ -1,0 +1,159 @@
+"""A pod's volumes: a folder each, which its containers find where they mount it, in a view of the files of their own.
+
+    ConfigMap, Secret, the pod itself ──▶ files in the volume's folder ──launcher──▶ at the mount's path, read-only
+    emptyDir ───────────────────────────▶ an empty folder ────────────────────────▶ at the mount's path
+
+Started by anybody but root, or where the system gives no views, there is an empty folder at /tmp alone, which every
+process has. What changes in a ConfigMap or Secret is written when the kubelet looks at the pod again, as late as there.
+Source: https://kubernetes.io/docs/concepts/storage/volumes/, .../projected-volumes/
+"""
+
+import base64
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from infrastructure.embedded.host import reach
+from infrastructure.embedded.kubernetes.kubelet import environment
+from infrastructure.embedded.kubernetes.kubelet.images import TMP, NoProgram
+from infrastructure.embedded.kubernetes.schema import kinds
+from infrastructure.embedded.kubernetes.store import objects
+from infrastructure.embedded.kubernetes.store.objects import Object
+from infrastructure.embedded.kubernetes.store.store import Store
+
+Files = Iterator[tuple[str, tuple[bytes, int]]]
+"""Each file by its path in the volume: what is in it, and its mode."""
+Mounts = tuple[tuple[str, str, bool], ...]
+_MODE = 0o644
+_FILES = frozenset({"configMap", "secret", "downwardAPI", "projected"})
+_PROVIDED = ", ".join(sorted((*_FILES, "emptyDir")))
+
+
+class Unmountable(Exception):
+    """A volume cannot be set up yet; the text is the kubelet's."""
+
+
+class Volumes:
+    """Of one pod, below `folder`."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        self._folder = folder
+        self._store = store
+
+    def mounts(self, container: Mapping[str, Any], pod: Object) -> Mounts:
+        """What a container is to find where. `NoProgram` for what cannot be had, `Unmountable`."""
+        wanted = container.get("volumeMounts") or ()
+        if all(_is_tmp(each, pod) for each in wanted) and not _has_views():
+            return ()
+        if wanted and not _has_views():
+            raise NoProgram(
+                f"volume {wanted[0]['name']} cannot be mounted at {wanted[0]['mountPath']}: processes have a view of "
+                "the files of their own only where root starts the platform, and the system lets it"
+            )
+        self.write(pod)
+        return tuple(self._mount(each, pod) for each in wanted)
+
+    def write(self, pod: Object) -> None:
+        """Have the volumes' files be what they are to be now. `Unmountable`, `NoProgram`."""
+        for volume in objects.spec(pod).get("volumes") or ():
+            kind = next((each for each in volume if each != "name"), "emptyDir")
+            if kind not in (*_FILES, "emptyDir"):
+                told = f"volume {volume['name']} is of type {kind}; the embedded cloud has {_PROVIDED}"
+                raise NoProgram(told)
+            folder = self._folder / volume["name"]
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o777 if kind == "emptyDir" else 0o755)
+            if kind in _FILES:
+                _fill(folder, dict(self._files(kind, volume[kind], volume["name"], pod)))
+
+    def refresh(self, pod: Object) -> None:
+        """Have the files of one that runs follow what they are made of; what is not there leaves them as they are."""
+        if self._folder.exists():
+            with contextlib.suppress(Unmountable):
+                self.write(pod)
+
+    def remove(self) -> None:
+        """With the pod."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _mount(self, mount: Mapping[str, Any], pod: Object) -> tuple[str, str, bool]:
+        volume = next(each for each in objects.spec(pod).get("volumes") or () if each["name"] == mount["name"])
+        if "subPathExpr" in mount:
+            raise NoProgram("subPathExpr is not provided by the embedded cloud; use subPath")
+        below = PurePosixPath(mount.get("subPath") or ".")
+        if below.is_absolute() or ".." in below.parts or ".." in PurePosixPath(mount["mountPath"]).parts:
+            raise NoProgram(f"must not contain '..' nor be absolute: {below}")
+        source = self._folder / mount["name"] / below
+        if not source.exists():
+            if any(each in volume for each in _FILES):
+                raise Unmountable(f"failed to prepare subPath for volumeMount {mount['name']}: {below} is not there")
+            source.mkdir(parents=True)
+            source.chmod(0o777)
+        is_files = any(each in volume for each in _FILES)
+        return str(source), os.path.normpath(mount["mountPath"]), bool(mount.get("readOnly")) or is_files
+
+    def _files(self, kind: str, source: Mapping[str, Any], name: str, pod: Object) -> Files:
+        mode = int(source.get("defaultMode") or _MODE)
+        if kind == "projected":
+            for each in source.get("sources") or ():
+                [(inner, value)] = each.items()
+                if inner not in ("configMap", "secret", "downwardAPI"):
+                    raise NoProgram(f"volume {name} projects {inner}, which the embedded cloud does not have")
+                yield from self._files(inner, {"defaultMode": mode, **value}, name, pod)
+            return
+        data = self._downward(source, pod) if kind == "downwardAPI" else self._data(kind, source, name, pod)
+        modes = {each.get("path"): int(each.get("mode") or mode) for each in source.get("items") or ()}
+        for path, content in data.items():
+            yield path, (content, modes.get(path, mode))
+
+    def _data(self, kind: str, source: Mapping[str, Any], name: str, pod: Object) -> Mapping[str, bytes]:
+        of = kinds.CONFIG_MAP if kind == "configMap" else kinds.SECRET
+        called = str(source.get("name") or source.get("secretName"))
+        found = self._store.get(of.id, (objects.namespace(pod), called))
+        if found is None:
+            if source.get("optional"):
+                return {}
+            raise Unmountable(f'MountVolume.SetUp failed for volume "{name}" : {of.singular} "{called}" not found')
+        plain = found.get("data") or {}
+        data = {key: base64.b64decode(value) for key, value in (found.get("binaryData") or {}).items()}
+        data |= {key: base64.b64decode(each) if of is kinds.SECRET else each.encode() for key, each in plain.items()}
+        items = source.get("items")
+        if items is None:
+            return data
+        missing = [each["key"] for each in items if each["key"] not in data]
+        if missing and not source.get("optional"):
+            told = f'MountVolume.SetUp failed for volume "{name}" : references non-existent {kind} key: {missing[0]}'
+            raise Unmountable(told)
+        return {each["path"]: data[each["key"]] for each in items if each["key"] in data}
+
+    def _downward(self, source: Mapping[str, Any], pod: Object) -> Mapping[str, bytes]:
+        return {each["path"]: environment.downward(each, pod).encode() for each in source.get("items") or ()}
+
+
+def _is_tmp(mount: Mapping[str, Any], pod: Object) -> bool:
+    empty = {volume["name"] for volume in objects.spec(pod).get("volumes") or () if "emptyDir" in volume}
+    return mount["name"] in empty and mount["mountPath"].rstrip("/") == TMP
+
+
+def _has_views() -> bool:
+    return os.getuid() == 0 and reach.has_views()
+
+
+def _fill(folder: Path, files: Mapping[str, tuple[bytes, int]]) -> None:
+    """Each file is put in its place whole; what is not wanted any more goes."""
+    for path, (content, mode) in files.items():
+        file = folder / PurePosixPath(path)
+        if ".." in file.parts:
+            raise NoProgram(f"a file of a volume cannot be at {path}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists() or file.read_bytes() != content:
+            draft = file.with_name(f".{file.name}.new")
+            draft.write_bytes(content)
+            draft.chmod(mode)
+            draft.replace(file)
+    for file in [each for each in folder.rglob("*") if each.is_file()]:
+        if str(file.relative_to(folder)) not in files:
+            file.unlink()
