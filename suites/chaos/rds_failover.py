@@ -8,7 +8,7 @@ from plugins.telemetry.anomaly import Anomaly
 RDS_FAILOVER = Scenario(
     id="03-rds-failover",
     title="RDS failover",
-    hypothesis="While Aurora changes its writer, orders are taken and payments wait; none is lost or captured twice.",
+    hypothesis="While Aurora changes its writer, orders go on, payments and stock wait; none is lost or taken twice.",
     fault=RdsFailover(),
     rate=33.0,
     warm_up_s=4.0,
@@ -34,6 +34,15 @@ RDS_FAILOVER = Scenario(
             source=Source(
                 namespace="CloudCafe/Payment",
                 metric="LedgerReconnects",
+                stat="Sum",
+                dimensions=(("Environment", "{EnvironmentName}"),),
+            ),
+        ),
+        Expected(
+            anomaly=Anomaly(name="StockOwed", direction="up", by=5, unit="orders", silent_is_zero=True),
+            source=Source(
+                namespace="CloudCafe/Order",
+                metric="StockOwed",
                 stat="Sum",
                 dimensions=(("Environment", "{EnvironmentName}"),),
             ),

@@ -8,7 +8,7 @@ from plugins.telemetry.anomaly import Anomaly
 SECURITY_GROUP_LOCKDOWN = Scenario(
     id="10-security-group-lockdown",
     title="Security group lockdown",
-    hypothesis="While connecting to the database times out, orders are taken and payments wait; none is lost.",
+    hypothesis="While connecting to the database times out, orders are taken, payments and stock wait; none is lost.",
     fault=SecurityGroupLockdown(),
     rate=33.0,
     warm_up_s=4.0,
@@ -41,6 +41,15 @@ SECURITY_GROUP_LOCKDOWN = Scenario(
                 metric="ApproximateAgeOfOldestMessage",
                 stat="Maximum",
                 dimensions=(("QueueName", "{PaymentQueueName}"),),
+            ),
+        ),
+        Expected(
+            anomaly=Anomaly(name="StockOwed", direction="up", by=5, unit="orders", silent_is_zero=True),
+            source=Source(
+                namespace="CloudCafe/Order",
+                metric="StockOwed",
+                stat="Sum",
+                dimensions=(("Environment", "{EnvironmentName}"),),
             ),
         ),
     ),
