@@ -125,7 +125,7 @@ class Cluster:
             Nodes(self.parts),
             Garbage(self.parts),
             Namespaces(self.parts),
-            Autoscalers(self.parts, self._cores),
+            Autoscalers(self.parts, self._usage.cores_of),
             self._kubelet,
             *((ServiceProxy(self.parts, data_plane, f"kubernetes-{name}"),) if data_plane is not None else ()),
         ]
@@ -262,10 +262,6 @@ class Cluster:
 
     def metrics(self, place: Place, query: Query) -> Answer:
         return self._usage.answer(place, query)
-
-    def _cores(self, pod: Object) -> float | None:
-        used = self._usage.of_pod(pod)
-        return sum(each.cores for each in used.values()) if used else None
 
     def _authenticate(self, token: str) -> User | None:
         return _ADMIN if secrets.compare_digest(token.encode(), self._token.encode()) else self._others(token)

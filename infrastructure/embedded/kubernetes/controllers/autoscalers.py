@@ -1,13 +1,14 @@
 """HorizontalPodAutoscalers: as many replicas as keep their pods' CPU at the target.
 
     wanted = ceil(replicas x average / target), no change within a tenth; down only to the most that was wanted within
-    the stabilisation window, up by at most double or four at a time
+    the stabilisation window, up by at most double or four at a time; a pod that starts is no reason to go up
 
 Source: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from infrastructure.embedded.kubernetes.controllers import fitting
@@ -26,7 +27,7 @@ _SCALED: Mapping[str, Kind] = {"Deployment": kinds.DEPLOYMENT, "ReplicaSet": kin
 _METRIC = "cpu resource utilization (percentage of request)"
 _SOURCE = "horizontal-pod-autoscaler"
 Cores = Callable[[Object], float | None]
-"""The cores a pod used lately; None while nobody knows."""
+"""The cores a pod used lately; None while nobody knows, and of what it took to start."""
 
 
 class Autoscalers(ObjectController):
@@ -83,11 +84,11 @@ class Autoscalers(ObjectController):
             )
             self._tell(of, {"currentReplicas": 0, "desiredReplicas": 0}, told)
             return
-        utilisation = self._utilisation(target)
+        load = self._load(target)
         spec = objects.spec(of)
         least, most = int(spec["minReplicas"]), int(spec["maxReplicas"])
         goal = float(spec["metrics"][0]["resource"]["target"].get("averageUtilization", 80))
-        if utilisation is None:
+        if load is None:
             wanted = min(max(now_has, least), most)
             told = (
                 "ScalingActive",
@@ -96,7 +97,7 @@ class Autoscalers(ObjectController):
                 "the HPA was unable to compute the replica count: no metrics of its pods are known",
             )
         else:
-            raw = _raw(now_has, self._ready_count(target), utilisation, goal)
+            raw = load.wanted(now_has, goal)
             wanted = min(max(self._stable(of, now_has, raw), least), most)
             told = (
                 "ScalingActive",
@@ -111,8 +112,8 @@ class Autoscalers(ObjectController):
             status["lastScaleTime"] = self._registry.now
         elif "lastScaleTime" in objects.status(of):
             status["lastScaleTime"] = objects.status(of)["lastScaleTime"]
-        if utilisation is not None:
-            current = {"averageUtilization": round(utilisation), "averageValue": "0"}
+        if load is not None:
+            current = {"averageUtilization": round(load.percent), "averageValue": "0"}
             status["currentMetrics"] = [{"type": "Resource", "resource": {"name": "cpu", "current": current}}]
         self._tell(of, status, told)
 
@@ -121,20 +122,22 @@ class Autoscalers(ObjectController):
         every = self._store.all(kinds.POD.id, objects.namespace(target))
         return [each for each in every if chosen(objects.labels(each)) and is_active(each)]
 
-    def _ready_count(self, target: Object) -> int:
-        return sum(map(is_ready, self._pods(target)))
-
-    def _utilisation(self, target: Object) -> float | None:
-        """Per cent of what the pods that are ready and measured ask for together."""
+    def _load(self, target: Object) -> "Load | None":
+        """None while no pod is measured, or one asks for no CPU."""
+        pods = [(each, fitting.requests(each)["cpu"]) for each in self._pods(target)]
         measured = [
-            (cores, fitting.requests(each)["cpu"])
-            for each in self._pods(target)
-            if is_ready(each) and (cores := self._cores(each)) is not None
+            (cores, asked) for each, asked in pods if is_ready(each) and (cores := self._cores(each)) is not None
         ]
-        asked = sum(request for _, request in measured)
-        if not measured or any(request <= 0 for _, request in measured):
+        if not measured or any(asked <= 0 for _, asked in pods):
             return None
-        return 100.0 * sum(cores for cores, _ in measured) / asked
+        asked = sum(each for _, each in measured)
+        return Load(
+            pods=len(measured),
+            cores=sum(cores for cores, _ in measured),
+            asked=asked,
+            starting=len(pods) - len(measured),
+            asked_by_all=sum(each for _, each in pods),
+        )
 
     def _stable(self, of: Object, has: int, raw: int) -> int:
         """Down only as far as nothing wanted more within the window; up as fast as the default policy has it."""
@@ -176,9 +179,30 @@ class Autoscalers(ObjectController):
         self._registry.set_status(kinds.AUTOSCALER, of, {**counts, **observed, "conditions": conditions})
 
 
-def _raw(has: int, ready: int, utilisation: float, goal: float) -> int:
-    """What the rule of three gives, with its tolerance."""
-    ratio = utilisation / goal
-    if abs(ratio - 1.0) <= _TOLERANCE:
-        return has
-    return max(math.ceil((ready or has) * ratio), 0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What so many pods use, in cores, of what they ask for; beside them such as start, of which nothing is known.
+
+    Source: groupPods and GetResourceReplicas in Kubernetes' pkg/controller/podautoscaler/replica_calculator.go
+    """
+
+    pods: int
+    cores: float
+    asked: float
+    starting: int
+    asked_by_all: float
+
+    @property
+    def percent(self) -> float:
+        return 100.0 * self.cores / self.asked
+
+    def wanted(self, has: int, goal: float) -> int:
+        """What the rule of three gives, with its tolerance; up only if those that start, idle, would not do."""
+        ratio, pods = self.percent / goal, self.pods
+        if ratio > 1.0 and self.starting:
+            ratio, pods = 100.0 * self.cores / self.asked_by_all / goal, self.pods + self.starting
+            if ratio < 1.0:
+                return has
+        if abs(ratio - 1.0) <= _TOLERANCE:
+            return has
+        return math.ceil(pods * ratio)

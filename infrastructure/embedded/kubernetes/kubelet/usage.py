@@ -20,6 +20,7 @@ from infrastructure.embedded.kubernetes.store.objects import Draft, Object
 _EVERY_S = 15.0
 """metrics-server's resolution."""
 _LEAST_S = 1.0
+_INITIAL_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,20 @@ class Usage:
         """By container; empty while nothing is known."""
         uid = objects.uid(pod)
         return {name: used for (owner, name), used in self._latest.by_container.items() if owner == uid}
+
+    def cores_of(self, pod: Object) -> float | None:
+        """What it used; None while nothing is known of it, and of a window in which it was not ready yet.
+
+        Kubernetes asks so of a pod in its first five minutes (`--horizontal-pod-autoscaler-cpu-initialization-period`).
+        """
+        used, ready = self.of_pod(pod), objects.condition(pod, "Ready")
+        if not used or ready is None or ready["status"] != "True":
+            return None
+        since = objects.seconds(ready["lastTransitionTime"])
+        is_young = since - objects.seconds(objects.meta(pod)["creationTimestamp"]) < _INITIAL_S
+        if is_young and self._latest.at - self._latest.window_s < since:
+            return None
+        return sum(each.cores for each in used.values())
 
     def answer(self, place: Place, query: Query) -> Answer:
         """The objects of metrics.k8s.io at a place."""
