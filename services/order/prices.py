@@ -72,7 +72,14 @@ class CachedPrices:
         return self._known.prices
 
     async def warm_up(self) -> None:
-        """Have a list before the first order comes, as soon as there is one to be had."""
+        """Have a list before the first order comes, as soon as there is one to be had.
+
+        What other tasks keep for any store will do, should menu be away just now.
+        """
+        for store_id in STORES:
+            if (cached := await self._cached(store_id)) is not None:
+                self._known = cached
+                break
         await self._renew(FRESH_S)
         while self._known is None:
             await asyncio.sleep(AGAIN_S)

@@ -15,7 +15,8 @@ AZ_OUTAGE = Scenario(
     warm_up_s=4.0,
     baseline=Slo.of("in two zones", "p95 <= 250 ms", "capture.p95 <= 1000 ms", "errors <= 0 %", "dropped <= 0 %"),
     # Of ten seconds five are the time to live of the writer's name, for which sandboxes land on the old writer.
-    during=Slo.of("from one zone", "p99 <= 500 ms", "capture.p99 <= 10000 ms", "errors <= 0 %", "dropped <= 0 %"),
+    # A zone's programs all start anew at once: on one machine they share its cores with the orders for a second or two.
+    during=Slo.of("from one zone", "p99 <= 1000 ms", "capture.p99 <= 10000 ms", "errors <= 0 %", "dropped <= 0 %"),
     recovered=Slo.of(
         "in two zones again",
         "p99 <= 250 ms",

@@ -104,6 +104,19 @@ def test_a_task_that_starts_while_menu_is_away_prices_by_what_others_read_howeve
     assert late.counts() == {"CacheMisses": 1, "StalePrices": 1}
 
 
+def test_a_task_that_starts_while_menu_is_away_knows_the_prices_of_stores_that_nobody_asked_for() -> None:
+    others = Till()
+    asyncio.run(others.prices.at(OTHER))
+    till = Till(cache=others.cache)
+    till.menu.is_away = True
+
+    async def ask() -> None:
+        await till.prices.warm_up()
+        assert await till.prices.at(STORE) == PRICES_CENTS
+
+    asyncio.run(ask())
+
+
 def test_a_task_that_starts_before_menu_does_has_its_list_soon_after() -> None:
     till = Till()
     till.menu.is_away = True
