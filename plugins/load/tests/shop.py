@@ -127,8 +127,9 @@ def _handler(shop: Shop) -> type[BaseHTTPRequestHandler]:
             if status is None:
                 self.close_connection = True
                 return
-            order_id = self.path.rsplit("/", 1)[1] if self.command == "GET" else f"order-{request.key}"
-            text = json.dumps({"order_id": order_id, "status": "accepted"}).encode()
+            id_of = "item_id" if self.path.startswith("/api/menu/") else "order_id"
+            found = self.path.rsplit("/", 1)[1] if self.command == "GET" else f"order-{request.key}"
+            text = json.dumps({id_of: found, "status": "accepted"}).encode()
             head = [f"HTTP/1.1 {status} -", "Content-Type: application/json", f"Content-Length: {len(text)}"]
             head += [f"{name}: {value}" for name, value in shop.headers.items()]
             self.wfile.write("\r\n".join((*head, "", "")).encode() + text)

@@ -96,7 +96,7 @@ def test_with_json_the_verdict_does_not_spoil_what_a_program_reads(tmp_path: Pat
     options = ("-t", "1s", "--rate", "20", "--json")
     with Shop() as shop, locust(tmp_path, "--host", shop.url, *options, stderr=subprocess.PIPE) as process:
         data, talk = process.communicate(timeout=PATIENCE_S)
-    assert {entry["name"] for entry in json.loads(data)} <= {"/api/orders", "/api/orders/[id]"}
+    assert {entry["name"] for entry in json.loads(data)} <= {"/api/orders", "/api/orders/[id]", "/api/menu/items/[id]"}
     assert "Morning rush: ramp, peak and ramp-down of the morning: INCONCLUSIVE" in talk
     last = talk.rpartition("Shutting down")[2]
     orders = next(line for line in last.splitlines() if line.startswith("POST     /api/orders"))

@@ -182,7 +182,8 @@ def test_a_caller_that_goes_away_half_way_is_no_error_of_ours() -> None:
         async def answer(_request: HttpRequest) -> Answer:
             raise AssertionError("half a request was answered")
 
-        scope = {"method": "POST", "headers": [(b"host", b"127.0.0.1")], "raw_path": b"/", "query_string": b""}
+        headers = [(b"host", b"127.0.0.1")]
+        scope = {"type": "http", "method": "POST", "headers": headers, "raw_path": b"/", "query_string": b""}
         await HttpServer(answer, limit_of=lambda _headers: 9)._application(scope, receive, send)
         assert sent == []
 

@@ -89,8 +89,7 @@ class ApiServer:
             await socket.accept(protocol)
             await streams.fail(socket, f"error executing command in container: {problem}")
             return
-        await socket.accept(protocol)
-        await streams.converse(socket, execution)
+        await streams.converse(socket, protocol, execution)
 
     async def _attach(self, pod: Object, request: HttpRequest, socket: WebSocket) -> None:
         protocol, wish = streams.spoken(socket), streams.wish_of(request.query)

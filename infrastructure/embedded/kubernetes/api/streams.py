@@ -48,21 +48,23 @@ def wish_of(query: str) -> Wish:
     return wish
 
 
-async def converse(socket: WebSocket, execution: Execution) -> None:
-    """Until the command has ended and all it wrote is sent, or the client is gone."""
-    await socket.send(bytes([_STDOUT]))  # the client learns that it is connected
-    listening = asyncio.create_task(_listen(socket, execution))
-    telling = asyncio.create_task(_tell_all(socket, execution))
+async def converse(socket: WebSocket, protocol: str, execution: Execution) -> None:
+    """Until the command has ended and all it wrote is sent, or the client is gone, which it may be from the first."""
+    tasks: list[asyncio.Task[None]] = []
     try:
-        await asyncio.wait((listening, telling), return_when=asyncio.FIRST_COMPLETED)
-        if telling.done():
+        await socket.accept(protocol)
+        await socket.send(bytes([_STDOUT]))  # the client learns that it is connected
+        telling = asyncio.create_task(_tell_all(socket, execution))
+        tasks += (telling, asyncio.create_task(_listen(socket, execution)))
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if telling.done() and telling.exception() is None:
             code = await execution.process.wait()
             await socket.send(bytes([_ERROR]) + json.dumps(_ended(code)).encode())
             await socket.close()
     finally:
-        for each in (listening, telling):
+        for each in tasks:
             each.cancel()
-        await asyncio.gather(listening, telling, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await execution.close()
 
 
