@@ -21,7 +21,9 @@ from infrastructure.embedded.network.envoy.model import Endpoint
 from infrastructure.embedded.pace import Pace
 
 USER_AGENT = "ELB-HealthChecker/2.0"
-SHORTEST_INTERVAL_S = 0.1
+SHORTEST_INTERVAL_S, SHORTEST_CALM_S = 0.1, 0.5
+"""Between two checks at any pace: of a target whose state is in question, and of one that is well and has just shown
+it. A check costs both sides about a millisecond of CPU, and most of an idle platform's targets are well."""
 SHORTEST_TIMEOUT_S = 1.0
 """A busy machine answers late without being ill: health checks keep this much time at any pace."""
 SHORTEST_START_S = 5.0
@@ -53,6 +55,8 @@ class Policy:
     protocol: Literal["HTTP", "TCP"]
     path: str
     interval_s: float
+    calm_s: float = 0.0
+    """The interval while a target is healthy and its last check was a success; `interval_s` when that is longer."""
     timeout_s: float
     healthy_threshold: int
     unhealthy_threshold: int
@@ -66,6 +70,7 @@ class Policy:
         return replace(
             self,
             interval_s=interval_s,
+            calm_s=pace.seconds(self.interval_s, at_least=SHORTEST_CALM_S),
             timeout_s=pace.seconds(self.timeout_s, at_least=SHORTEST_TIMEOUT_S),
             initial_threshold=math.ceil(SHORTEST_START_S / interval_s),
         )
@@ -106,6 +111,11 @@ class TargetState:
     health: Health = CHECKING
     successes: int = 0
     failures: int = 0
+
+    def until_next_s(self, policy: Policy) -> float:
+        """From the start of one check to the start of the next."""
+        is_calm = self.health.state == "healthy" and not self.failures
+        return max(policy.interval_s, policy.calm_s) if is_calm else policy.interval_s
 
     def after(self, outcome: CheckOutcome, policy: Policy) -> "TargetState":
         if outcome.is_success:
@@ -198,7 +208,8 @@ class HealthChecks(Generic[KeyT]):
             began = loop.time()
             check = self._checks[key]
             self._count(key, await probe(check.endpoint, check.policy), check.policy)
-            await asyncio.sleep(max(began + self._checks[key].policy.interval_s - loop.time(), 0.0))
+            pause_s = self._records[key].until_next_s(self._checks[key].policy)
+            await asyncio.sleep(max(began + pause_s - loop.time(), 0.0))
 
     def _count(self, key: KeyT, outcome: CheckOutcome, policy: Policy) -> None:
         before = self._records[key]

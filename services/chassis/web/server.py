@@ -5,6 +5,7 @@ SIGTERM -> still accepting, answers say `Connection: close` -> quiet -> listener
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -26,8 +27,11 @@ SHUTDOWN_S = 5
 
 _log = logging.getLogger(__name__)
 
+_DATE_S = 1.0
+"""How old the `Date` of an answer may be: its resolution."""
+
 Ending = Callable[["Server"], None]
-"""What the first SIGTERM starts; must lead to `server.should_exit` or the end of the process."""
+"""What the first SIGTERM starts; must lead to `server.end()` or the end of the process."""
 
 
 class Server(uvicorn.Server):
@@ -37,6 +41,19 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._ending = ending
         self._signals = 0
+        self._ended = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Serve until `end`. uvicorn's own looks ten times a second whether it is time, which an idle task pays for."""
+        while not await self.on_tick(0):  # at 0 it renews the date, too
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_DATE_S):
+                    await self._ended.wait()
+
+    def end(self) -> None:
+        """Close the listener and end the lifespan, now. From within the event loop."""
+        self.should_exit = True
+        self._ended.set()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._signals += 1
@@ -44,6 +61,7 @@ class Server(uvicorn.Server):
             self._ending(self)
         else:
             self.should_exit = self.force_exit = True
+            asyncio.get_running_loop().call_soon_threadsafe(self._ended.set)  # a handler runs between any two bytecodes
 
 
 def graceful(traffic: Traffic, settings: ChassisSettings) -> Ending:
@@ -54,7 +72,7 @@ def graceful(traffic: Traffic, settings: ChassisSettings) -> Ending:
         _log.info("draining", extra={"in_flight": traffic.in_flight})
         done = await traffic.drained(at_least_s=settings.cafe_drain_min_s, at_most_s=settings.cafe_drain_max_s)
         _log.info("drained" if done else "drain cut short", extra={"in_flight": traffic.in_flight})
-        server.should_exit = True
+        server.end()
 
     def begin(server: Server) -> None:
         task = asyncio.ensure_future(drain(server))
@@ -62,7 +80,7 @@ def graceful(traffic: Traffic, settings: ChassisSettings) -> Ending:
         task.add_done_callback(tasks.discard)
 
     def on_signal(server: Server) -> None:
-        asyncio.get_running_loop().call_soon_threadsafe(begin, server)  # a handler runs between any two bytecodes
+        asyncio.get_running_loop().call_soon_threadsafe(begin, server)  # as above
 
     return on_signal
 
