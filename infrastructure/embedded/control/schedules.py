@@ -1,13 +1,13 @@
 """When a schedule is due: cron expressions of Unix and of AWS, rates and moments. Pure: from one moment to the next.
 
-    Unix  minute hour day-of-month month day-of-week              (Auto Scaling groups)
+    Unix  minute hour day-of-month month day-of-week              (Auto Scaling groups, CronJobs)
     AWS   cron(minute hour day-of-month month day-of-week year)   rate(5 minutes)   at(2026-11-28T10:00:00)
 Sources: https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scheduled-scaling.html and
 https://docs.aws.amazon.com/autoscaling/application/userguide/scheduled-scaling-using-cron-expressions.html
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Protocol
@@ -53,7 +53,7 @@ class Rate:
 class Cron:
     """At every full minute whose parts are all named. A day counts by its date or by its weekday (0 is Sunday).
 
-    `is_either`: where both name some days only, one of them suffices, as in Unix's cron.
+    `is_either`: where neither begins with a star, one of them suffices, as in Unix's cron (crontab(5)).
     """
 
     minutes: frozenset[int]
@@ -69,12 +69,18 @@ class Cron:
         moment = datetime.fromtimestamp(after, self.zone)
         for ahead in range(_FAR_DAYS):
             day = moment.date() + timedelta(days=ahead)
-            if self._is_named(day):
-                found = (self._at(day, hour, minute) for hour in sorted(self.hours) for minute in sorted(self.minutes))
-                later = [each for each in found if each is not None and each > after]
-                if later:
-                    return min(later)
+            found = self._moments(day, moment.hour if ahead == 0 else 0) if self._is_named(day) else ()
+            due = next((each for each in found if each > after), None)
+            if due is not None:
+                return due
         return None
+
+    def _moments(self, day: date, first_hour: int) -> Iterator[float]:
+        """Those of a day, in their order, from an hour on; without those that a change of clocks leaves out."""
+        for hour in sorted(each for each in self.hours if each >= first_hour):
+            for minute in sorted(self.minutes):
+                if (at := self._at(day, hour, minute)) is not None:
+                    yield at
 
     def _is_named(self, day: date) -> bool:
         if day.month not in self.months or (self.years is not None and day.year not in self.years):
@@ -119,7 +125,7 @@ def unix(text: str, zone: tzinfo) -> Cron:
     if len(fields) != 5:
         raise ValueError(f"a cron expression has 5 fields: minute hour day-of-month month day-of-week, not {text!r}")
     weekdays = frozenset(each % 7 for each in _field("day of week", fields[4], 0, 7, _numbered(_DAYS, 0)))
-    is_either = fields[2] != "*" and fields[4] != "*"
+    is_either = not any(fields[number].startswith(("*", "?")) for number in (2, 4))
     return _cron(fields, weekdays, None, zone, is_either=is_either)
 
 

@@ -6,12 +6,13 @@ Source: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
+from infrastructure.embedded.control.schedules import Cron
 from infrastructure.embedded.kubernetes.controllers.jobs import has_ended
 from infrastructure.embedded.kubernetes.controllers.parts import ObjectController
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import objects
-from infrastructure.embedded.kubernetes.store.cron import Schedule, Unreadable
+from infrastructure.embedded.kubernetes.store.cron import schedule_of
 from infrastructure.embedded.kubernetes.store.objects import Draft, Key, Object
 from infrastructure.embedded.kubernetes.store.registry import Deletion
 from infrastructure.embedded.kubernetes.store.store import Change
@@ -37,8 +38,8 @@ class CronJobs(ObjectController):
             self._tell(of, {})
             return None
         try:
-            schedule = Schedule.of(spec["schedule"], spec.get("timeZone", ""))
-        except Unreadable as problem:
+            schedule = schedule_of(spec["schedule"], spec.get("timeZone", ""))
+        except ValueError as problem:
             self._parts.events.tell(of, "UnparseableSchedule", str(problem), source=_SOURCE, warning=True)
             return None
         last = objects.seconds(objects.status(of).get("lastScheduleTime") or objects.meta(of)["creationTimestamp"])
@@ -48,15 +49,15 @@ class CronJobs(ObjectController):
             self._start(of, due)
             more["lastScheduleTime"] = objects.stamp(due)
         self._tell(of, more)
-        following = schedule.after(now)
+        following = schedule.following(now)
         return following - now if following is not None else None
 
     @staticmethod
-    def _due(schedule: Schedule, last: float, now: float) -> float | None:
+    def _due(schedule: Cron, last: float, now: float) -> float | None:
         """The latest moment that was due and not served."""
-        due, following = None, schedule.after(last)
+        due, following = None, schedule.following(last)
         while following is not None and following <= now:
-            due, following = following, schedule.after(following)
+            due, following = following, schedule.following(following)
         return due
 
     def _may_start(self, of: Object, jobs: Sequence[Object], due: float, now: float) -> bool:

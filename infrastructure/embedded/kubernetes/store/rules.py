@@ -10,7 +10,7 @@ from typing import Any
 from infrastructure.embedded.kubernetes.schema import check, kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import objects, quantity, selectors
-from infrastructure.embedded.kubernetes.store.cron import Schedule, Unreadable
+from infrastructure.embedded.kubernetes.store.cron import schedule_of
 from infrastructure.embedded.kubernetes.store.errors import (
     Cause,
     denied,
@@ -215,8 +215,8 @@ def _job_changes(before: Object, of: Object) -> Iterator[Cause]:
 def _cron_job(of: Object) -> Iterator[Cause]:
     spec = of["spec"]
     try:
-        Schedule.of(spec["schedule"], spec.get("timeZone", ""))
-    except Unreadable as problem:
+        schedule_of(spec["schedule"], spec.get("timeZone", ""))
+    except ValueError as problem:
         yield invalid("spec.schedule", spec["schedule"], str(problem))
     template = ((spec["jobTemplate"].get("spec") or {}).get("template") or {}).get("spec") or {}
     yield from _pod_spec(template, "spec.jobTemplate.spec.template.spec")
