@@ -9,10 +9,10 @@ from plugins.bench.drain import NodeDrain
 from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
 from plugins.bench.function_cold_start import ColdStart
+from plugins.bench.idle import IdlePlatformCpu, IdlePlatformRss
 from plugins.bench.instance_recovery import InstanceRecovery
 from plugins.bench.inventory import InventoryReserveLatency, InventoryReserves, ReserveRuns
 from plugins.bench.kinesis_put import KinesisPut
-from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.menu import MenuCachedReads
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
 from plugins.bench.pods.records import PodEventTime, PodListTime, PodRecordsMemory, RecordRuns
@@ -36,6 +36,7 @@ FIGURES: tuple[Figure, ...] = (
     PlatformColdStart(),
     Books100kOrders(),
     IdlePlatformRss(),
+    IdlePlatformCpu(),
     BatchRate(_BATCHES),
     BatchMemory(_BATCHES),
     BatchAgainstJava(_BATCHES),

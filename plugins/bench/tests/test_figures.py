@@ -11,6 +11,7 @@ from plugins.bench import FIGURES
 from plugins.bench.__main__ import measure_all
 from plugins.bench.cold_start import cafe
 from plugins.bench.figure import Line
+from plugins.bench.idle import cpu_between
 from plugins.bench.offered import all_answered
 from plugins.bench.orders import p99_ms
 from plugins.load.histogram import Histogram, bucket_of
@@ -106,6 +107,7 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "cold_start_p99",
         "document_failover",
         "failover_write_gap",
+        "idle_platform_cpu",
         "idle_platform_rss",
         "instance_recovery",
         "inventory_reserve_p99",
@@ -135,3 +137,12 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "stop_task_recovery",
         "warm_invoke_overhead",
     ]
+
+
+def test_the_cpu_of_an_idle_platform_counts_what_began_meanwhile_and_nothing_twice() -> None:
+    assert cpu_between({1: 10.0, 2: 1.0}, {1: 10.5, 2: 1.0, 3: 0.25}) == 0.75
+
+
+def test_a_platform_whose_processes_end_is_not_idle() -> None:
+    with pytest.raises(EnvironmentFault, match="1 of its processes"):
+        cpu_between({1: 10.0, 2: 1.0}, {1: 10.5})
