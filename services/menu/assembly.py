@@ -81,7 +81,12 @@ class ResilientMode:
         self._copy = MenuCopy(parts.store, parts.cache, parts.metrics)
         self.menus: Menus = self._copy
         self.changes: Changes = MenuDesk(
-            parts.store, self._copy, lambda word: parts.bus.publish(CHANNEL, word), parts.metrics
+            parts.store,
+            self._copy,
+            lambda word: parts.bus.publish(CHANNEL, word),
+            parts.metrics,
+            budget=parts.budget,
+            on_retry=parts.retried,
         )
         self.ending = server.graceful(parts.traffic, parts.settings)
         parts.metrics.gauge(AGE, self._copy.age_s)

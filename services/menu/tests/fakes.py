@@ -11,6 +11,7 @@ from typing import Any
 
 from services.assortment import ITEMS
 from services.chassis.redis.cache import CacheUnavailable
+from services.chassis.resilience.budget import RetryBudget
 from services.chassis.web import api
 from services.chassis.web.gateway import Gateway, Limits
 from services.chassis.web.health import Dependencies
@@ -134,7 +135,14 @@ class Pod:
     def __init__(self, world: "World") -> None:
         self.counts = Counts()
         self.copy = MenuCopy(world.store, world.cache, self.counts, clock=world.clock)
-        self.desk = MenuDesk(world.store, self.copy, world.announce, self.counts)
+        self.desk = MenuDesk(
+            world.store,
+            self.copy,
+            world.announce,
+            self.counts,
+            budget=RetryBudget(),
+            on_retry=lambda: self.counts.count("again"),
+        )
 
     @cached_property
     def app(self) -> Gateway:

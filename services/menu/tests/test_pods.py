@@ -30,12 +30,20 @@ class Pod:
     """A copy and a desk over Redis; `listening` is set whenever it has subscribed."""
 
     def __init__(self, url: str, store: MemoryStore) -> None:
-        self.redis = connect(url, Resilient(budget=RetryBudget(), on_retry=lambda: None))
+        budget = RetryBudget()
+        self.redis = connect(url, Resilient(budget=budget, on_retry=lambda: None))
         self.bus = Bus(self.redis, url)
         self.store = store
         self.counts = Counts()
         self.copy = MenuCopy(store, RedisCache(self.redis, Dependencies(NAME)), self.counts)
-        self.desk = MenuDesk(store, self.copy, lambda word: self.bus.publish(CHANNEL, word), self.counts)
+        self.desk = MenuDesk(
+            store,
+            self.copy,
+            lambda word: self.bus.publish(CHANNEL, word),
+            self.counts,
+            budget=budget,
+            on_retry=lambda: None,
+        )
         self.listening = asyncio.Event()
 
     def connected(self) -> None:
