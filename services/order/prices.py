@@ -61,8 +61,7 @@ class CachedPrices:
         cached = await self._cached(store_id)
         is_hit = self._is_young(cached, at_most_s)
         self._metrics.count(HITS if is_hit else MISSES)
-        if cached is not None and (self._known is None or self._known.read_at < cached.read_at):
-            self._known = cached
+        self._learn(cached)
         if not is_hit:
             await self._renew(at_most_s)
         if self._known is None:
@@ -78,12 +77,17 @@ class CachedPrices:
         """
         for store_id in STORES:
             if (cached := await self._cached(store_id)) is not None:
-                self._known = cached
+                self._learn(cached)
                 break
         await self._renew(FRESH_S)
         while self._known is None:
             await asyncio.sleep(AGAIN_S)
             await self._renew(FRESH_S)
+
+    def _learn(self, cached: PriceList | None) -> None:
+        """Of two lists the younger one counts."""
+        if cached is not None and (self._known is None or self._known.read_at < cached.read_at):
+            self._known = cached
 
     def _is_young(self, listed: PriceList | None, at_most_s: float) -> bool:
         return listed is not None and self._clock() - listed.read_at <= at_most_s

@@ -111,10 +111,27 @@ def test_a_task_that_starts_while_menu_is_away_knows_the_prices_of_stores_that_n
     till.menu.is_away = True
 
     async def ask() -> None:
-        await till.prices.warm_up()
+        async with asyncio.timeout(60.0):
+            await till.prices.warm_up()
         assert await till.prices.at(STORE) == PRICES_CENTS
 
-    asyncio.run(ask())
+    run(ask())
+
+
+def test_a_warm_up_does_not_give_a_young_list_away_for_an_old_one() -> None:
+    others = Till()
+    asyncio.run(others.prices.at(STORE))
+    till = Till(MemoryMenu(), others.cache)
+    till.menu.prices = DEARER
+    till.clock.now += 2 * FRESH_S
+
+    async def ask() -> None:
+        assert await till.prices.at(OTHER) == DEARER
+        till.menu.is_away = True
+        await till.prices.warm_up()
+        assert await till.prices.at(STORE) == DEARER
+
+    run(ask())
 
 
 def test_a_task_that_starts_before_menu_does_has_its_list_soon_after() -> None:
