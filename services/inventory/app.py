@@ -90,8 +90,9 @@ class Parts(TaskParts):
         """Ready once there are tables; degraded, and serving what it can, while the database or the cache fails."""
         if not self.has_begun:
             raise HttpProblem(503, "starting", "there is no database yet", headers={"Retry-After": "1"})
-        states = {each["state"] for each in self.dependencies.report().values()}
-        return "degraded" if "failing" in states else "ready"
+        dealings = self.dependencies.report()
+        is_degraded = any(dealings[name]["state"] == "failing" for name in (pool.NAME, cache.NAME))
+        return "degraded" if is_degraded else "ready"
 
     async def close_stores(self) -> None:
         await self.database.close()
