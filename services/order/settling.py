@@ -34,6 +34,8 @@ TAKEN: Final = "taken"
 """What inventory says of an order whose stock it took, now or before."""
 RELEASED: Final = "released"
 """… of one whose hold was given back, which is done only for orders that do not exist."""
+NEVER: Final = ("conflict", "unknown")
+"""… of one whose stock it will not take, as things are: somebody has to look into it."""
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +94,8 @@ class Settling:
         self._swept_at = self._looked_at = float("-inf")
         self._suspect: set[str] = set()
         """Shards that may have rows aside."""
+        self._reported: set[str] = set()
+        """Orders of which the log has that inventory will not take their stock: they are asked for again and again."""
 
     def took_over(self, shards: frozenset[str]) -> None:
         """These are ours from now on, with whatever their last owner put aside."""
@@ -150,11 +154,22 @@ class Settling:
         asked = tuple(row for row in rows if row.lines)
         results = await self._inventory.take(asked) if asked else {}
         for row in asked:
-            if results.get(row.order_id) == TAKEN:
+            answer = results.get(row.order_id)
+            if answer == TAKEN:
                 self._report.on_taken(time.time() - row.at)
-            elif results.get(row.order_id) == RELEASED:
+            elif answer == RELEASED:
                 _log.error("stock of an order was given back, and cannot be taken", extra={"order_id": row.order_id})
+            self._heed(row.order_id, answer)
         return tuple(row for row in asked if results.get(row.order_id) not in (TAKEN, RELEASED))
+
+    def _heed(self, order_id: str, answer: str | None) -> None:
+        if answer not in NEVER:
+            self._reported.discard(order_id)
+        elif order_id not in self._reported:
+            self._reported.add(order_id)
+            _log.warning(
+                "stock of an order is not taken, and stays owed", extra={"order_id": order_id, "answer": answer}
+            )
 
     async def _sweep(self) -> None:
         """What lies aside, all of it unless inventory is away: what is short must not hide what is behind it."""

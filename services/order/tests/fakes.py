@@ -150,6 +150,8 @@ class MemoryInventory:
         self.reservations: dict[str, tuple[str, Counter[str]]] = {}
         self.taken: Counter[str] = Counter()
         """How often stock was taken for an order."""
+        self.refuses: dict[str, str] = {}
+        """What it answers instead of taking the stock of these orders."""
         self.fuse = Fuse()
 
     async def reserve(self, order_id: str, draft: Draft) -> StockState:
@@ -179,6 +181,8 @@ class MemoryInventory:
         return results
 
     def _take(self, row: Row) -> str:
+        if row.order_id in self.refuses:
+            return self.refuses[row.order_id]
         status, _ = self.reservations.get(row.order_id, ("", Counter()))
         if status in (TAKEN, RELEASED):
             return status

@@ -114,6 +114,27 @@ def test_what_is_short_stays_aside_and_hides_nothing() -> None:
     assert world.table == {}
 
 
+@pytest.mark.parametrize("answer", ["conflict", "unknown"])
+def test_what_inventory_will_not_take_is_in_the_log_once_and_asked_for_until_it_does(
+    caplog: pytest.LogCaptureFixture, answer: str
+) -> None:
+    world = World(ROWS)
+    world.inventory.refuses = {ROWS[0].order_id: answer}
+    bench = Bench(world)
+
+    async def story() -> None:
+        await settled(bench, within_s=10.0)
+        assert [each.order_id for each in world.aside] == [ROWS[0].order_id]
+        [said] = [each for each in caplog.records if "stays owed" in each.message]
+        assert (said.levelname, vars(said)["order_id"], vars(said)["answer"]) == ("WARNING", ROWS[0].order_id, answer)
+        world.inventory.refuses.clear()
+        await settled(bench, within_s=10.0)
+
+    run(story())
+    check_taken_once(world, ROWS)
+    assert world.table == {}
+
+
 def test_what_another_task_put_aside_is_found_by_whoever_takes_over() -> None:
     world = World(ROWS)
     world.inventory.manner = "away"
