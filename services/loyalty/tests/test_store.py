@@ -16,11 +16,6 @@ from services.loyalty.store import AuroraStore, EntryConflict, NoSuchAccount, No
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def login() -> dict[str, str]:
     return {"user": USER, "password": PASSWORD}
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,20 +24,6 @@ from services.chassis.web.health import Dependencies
 
 pytestmark = pytest.mark.anyio
 PATIENT = Patience()
-
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with home() as folder:
-        made = Server.fresh(folder / "data")
-        made.start()
-        yield made
-        made.stop()
 
 
 async def login() -> dict[str, str]:
