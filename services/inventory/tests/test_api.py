@@ -2,18 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from services.chassis.web import api
-from services.chassis.web.gateway import Gateway, Limits
-from services.chassis.web.health import Dependencies
 from services.chassis.web.operators import Operators
-from services.chassis.web.tests.asking import Answer, ask
-from services.chassis.web.traffic import Traffic
+from services.chassis.web.tests.asking import Answer, OneSecret, ask, surface
 from services.inventory.desk import OUT_OF_STOCK, RELEASED, RESERVED, RESTOCKED, TAKEN, Desk
 from services.inventory.levels import CachedLevels
 from services.inventory.routes import ROUTE, add_routes
@@ -24,28 +18,14 @@ ORDER = {"order_id": "o", "store_id": "store-001", "items": [{"item_id": "latte-
 DELIVERY = {"store_id": "store-001", "items": [{"item_id": "latte-grande", "quantity": 50}]}
 
 
-class Secrets:
-    async def call(self, _action: str, _members: Mapping[str, Any]) -> dict[str, Any]:
-        return {"SecretString": TOKEN}
-
-
-@asynccontextmanager
-async def _lives(_app: object) -> AsyncIterator[None]:
-    yield
-
-
 class World:
     """The application with its fakes, and calls on it."""
 
     def __init__(self) -> None:
         self.stock, self.counts = FakeStock(), Counts()
-        traffic = Traffic()
-        app = api.create(
-            title="inventory", version="1", route=ROUTE, lifespan=_lives, dependencies=Dependencies(), traffic=traffic
-        )
         desk = Desk(self.stock, CachedLevels(self.stock, FakeCache(), self.counts), self.counts)
-        add_routes(app, desk, Operators(Secrets(), "operators"))
-        self._app = Gateway(app, traffic=traffic, observe=lambda _: None, is_internal=lambda _: False, limits=Limits())
+        operators = Operators(OneSecret(TOKEN), "operators")
+        self._app = surface(ROUTE, lambda app: add_routes(app, desk, operators), title="inventory")
 
     def post(self, path: str, body: object, **headers: str) -> Answer:
         given = {"content-type": "application/json", **{name.replace("_", "-"): text for name, text in headers.items()}}

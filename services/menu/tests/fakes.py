@@ -3,21 +3,16 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 from services.assortment import ITEMS
 from services.chassis.redis.cache import CacheUnavailable
 from services.chassis.resilience.budget import RetryBudget
-from services.chassis.web import api
 from services.chassis.web.gateway import Gateway, Limits
-from services.chassis.web.health import Dependencies
 from services.chassis.web.operators import Operators
-from services.chassis.web.tests.asking import Answer, ask
-from services.chassis.web.traffic import Traffic
+from services.chassis.web.tests.asking import Answer, OneSecret, ask, surface
 from services.menu.copy import MenuCopy
 from services.menu.desk import MenuDesk
 from services.menu.domain import Item, Menu, Offer, seeded
@@ -117,18 +112,6 @@ class Counts(Counter[str]):
         self[name] += by
 
 
-class NoSecrets:
-    """Secrets Manager with one secret."""
-
-    async def call(self, _operation: str, _parameters: Any) -> dict[str, object]:
-        return {"SecretString": TOKEN}
-
-
-@asynccontextmanager
-async def _lives(_app: object) -> AsyncIterator[None]:
-    yield
-
-
 class Pod:
     """One pod of the service; pods of one `World` share store and cache."""
 
@@ -146,13 +129,12 @@ class Pod:
 
     @cached_property
     def app(self) -> Gateway:
-        traffic = Traffic()
-        app = api.create(
-            title="menu", version="1", route=ROUTE, lifespan=_lives, dependencies=Dependencies(), traffic=traffic
-        )
-        add_routes(app, self.copy, self.desk, Operators(NoSecrets(), "operators"), lambda: self.counts.count("stale"))
-        return Gateway(
-            app, traffic=traffic, observe=lambda _: None, is_internal=lambda _: False, limits=Limits(body_bytes=16_384)
+        operators = Operators(OneSecret(TOKEN), "operators")
+        return surface(
+            ROUTE,
+            lambda app: add_routes(app, self.copy, self.desk, operators, lambda: self.counts.count("stale")),
+            title="menu",
+            limits=Limits(body_bytes=16_384),
         )
 
     async def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:

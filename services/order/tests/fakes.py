@@ -1,15 +1,12 @@
 """The order service without a network: its real HTTP layer and rules over stores in memory."""
 
 import asyncio
-import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-from fastapi import FastAPI
 
 from services.assortment import PRICES_CENTS
 from services.chassis.aws.errors import AwsError
@@ -17,11 +14,7 @@ from services.chassis.aws.json_apis import Json
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.http.peer import PeerAway
 from services.chassis.redis.cache import CacheUnavailable
-from services.chassis.web import api
-from services.chassis.web.gateway import Gateway, Limits
-from services.chassis.web.health import Dependencies
-from services.chassis.web.tests.asking import Answer, ask
-from services.chassis.web.traffic import Traffic
+from services.chassis.web.tests.asking import Answer, ask, surface
 from services.order.desk import OrderDesk
 from services.order.domain import Draft, Order, StockState
 from services.order.outbox import ASIDE, OutboxPage, Row
@@ -31,11 +24,6 @@ from services.order.routes import ROUTE, add_routes
 from services.order.settling import RELEASED, TAKEN
 from services.order.stock import OutOfStock, OwedStock
 from services.order.store import KeyConflict, Placed
-
-
-@contextlib.asynccontextmanager
-async def _lives(_: FastAPI) -> AsyncIterator[None]:
-    yield
 
 
 class Crash(BaseException):
@@ -228,15 +216,6 @@ class Shop:
         self.inventory = MemoryInventory()
         self.ahead_s = 0.0
         self.metrics = MetricReports(NoCloudWatch(), namespace="CloudCafe/Order", dimensions={}, period_s=60)
-        traffic = Traffic()
-        app = api.create(
-            title="orders",
-            version="1",
-            route=ROUTE,
-            lifespan=_lives,
-            dependencies=Dependencies("dynamodb"),
-            traffic=traffic,
-        )
         desk = OrderDesk(
             prices=CachedPrices(self.cache, self.menu, self.metrics, clock=self._now),
             stock=OwedStock(self.inventory, self.metrics),
@@ -244,10 +223,7 @@ class Shop:
             cache=self.cache,
             metrics=self.metrics,
         )
-        add_routes(app, desk)
-        self.gateway = Gateway(
-            app, traffic=traffic, observe=lambda _: None, is_internal=lambda _: False, limits=Limits()
-        )
+        self.gateway = surface(ROUTE, lambda app: add_routes(app, desk), title="orders")
 
     def _now(self) -> float:
         return time.time() + self.ahead_s
