@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from services.chassis.figures.tests.counts import Counts
+from services.chassis.redis.tests.memory import MemoryCache
 from services.chassis.web.operators import Operators
 from services.chassis.web.tests.asking import Answer, OneSecret, ask, surface
 from services.inventory.desk import OUT_OF_STOCK, RELEASED, RESERVED, RESTOCKED, TAKEN, Desk
 from services.inventory.levels import CachedLevels
 from services.inventory.routes import ROUTE, add_routes
-from services.inventory.tests.fakes import Counts, FakeCache, FakeStock
+from services.inventory.tests.fakes import FakeStock
 
 TOKEN = "only-operators-know"
 ORDER = {"order_id": "o", "store_id": "store-001", "items": [{"item_id": "latte-grande", "quantity": 2}]}
@@ -23,7 +25,7 @@ class World:
 
     def __init__(self) -> None:
         self.stock, self.counts = FakeStock(), Counts()
-        desk = Desk(self.stock, CachedLevels(self.stock, FakeCache(), self.counts), self.counts)
+        desk = Desk(self.stock, CachedLevels(self.stock, MemoryCache(), self.counts), self.counts)
         operators = Operators(OneSecret(TOKEN), "operators")
         self._app = surface(ROUTE, lambda app: add_routes(app, desk, operators), title="inventory")
 

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
+from services.chassis.figures.tests.counts import Counts
 from services.chassis.postgres.pool import StoreUnavailable
 from services.inventory.domain import SEED
 from services.inventory.expiry import EXPIRED, Expiry
 from services.inventory.tests.database import LATTE, STORE, Database, demand
-from services.inventory.tests.fakes import Counts
 
 pytestmark = pytest.mark.anyio
 HELD_S, OVER_S = 60.0, 0.0

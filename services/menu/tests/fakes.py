@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 
 from services.assortment import ITEMS
-from services.chassis.redis.cache import CacheUnavailable
+from services.chassis.figures.tests.counts import Counts
+from services.chassis.redis.tests.memory import MemoryCache
 from services.chassis.resilience.budget import RetryBudget
+from services.chassis.resilience.tests.clock import Clock
 from services.chassis.web.gateway import Gateway, Limits
 from services.chassis.web.operators import Operators
 from services.chassis.web.tests.asking import Answer, OneSecret, ask, surface
@@ -32,16 +33,6 @@ def menu(*only: str) -> Menu:
 
 def priced(of: Menu, item_id: str, price_cents: int) -> Offer:
     return replace(of.item(item_id).offer, price_cents=price_cents)
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class MemoryStore:
@@ -81,35 +72,6 @@ class MemoryStore:
     def _check(self) -> None:
         if self.is_away:
             raise StoreUnavailable("nobody there")
-
-
-class MemoryCache:
-    """`Cache` in memory, as two pods share it; entries end by `clock`."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self.held: dict[str, tuple[bytes, float]] = {}
-        self.is_down = False
-
-    async def get(self, key: str) -> bytes | None:
-        self._check()
-        value, ends_at = self.held.get(key, (None, 0.0))
-        return value if self._clock() < ends_at else None
-
-    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
-        self._check()
-        self.held[key] = (value, self._clock() + ttl_s)
-
-    def _check(self) -> None:
-        if self.is_down:
-            raise CacheUnavailable("down")
-
-
-class Counts(Counter[str]):
-    """What was counted."""
-
-    def count(self, name: str, by: int = 1) -> None:
-        self[name] += by
 
 
 class Pod:

