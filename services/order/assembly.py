@@ -129,8 +129,7 @@ class ResilientMode:
         self._relaying: asyncio.Task[None] | None = None
         self._look_again = asyncio.Event()
         self.book: OrderBook = OutboxBook(parts.orders, self._relay.offer)
-        self._prices = CachedPrices(parts.cache, parts.menu, parts.metrics)
-        self.prices: Prices = self._prices
+        self.prices: Prices = CachedPrices(parts.cache, parts.menu, parts.metrics)
         self.stock: Stock = OwedStock(parts.inventory, parts.metrics)
         self.ending = server.graceful(parts.traffic, settings)
         parts.metrics.gauge("OutboxDepth", lambda: float(self._relay.depth))
@@ -139,7 +138,7 @@ class ResilientMode:
 
     async def start(self) -> None:
         background = self._parts.background
-        background.start("menu", self._prices.warm_up())
+        background.start("menu", self.prices.warm_up())
         self._relaying = background.start("relay", self._relay.run())
         background.start("settling", self._settling.run())
         background.start("leases", self._keep_leases())
@@ -185,14 +184,13 @@ class FragileMode:
 
     def __init__(self, parts: Parts) -> None:
         self._background = parts.background
-        self._prices = CacheOnlyPrices(parts.cache, parts.menu, parts.metrics)
         self.stock: Stock = parts.inventory
-        self.prices: Prices = self._prices
+        self.prices: Prices = CacheOnlyPrices(parts.cache, parts.menu, parts.metrics)
         self.book: OrderBook = MemoryBook(parts.orders, parts.dynamodb, parts.settings.orders_table, parts.channels)
         self.ending: server.Ending = server.abrupt
 
     async def start(self) -> None:
-        self._background.start("menu", self._prices.warm_up())
+        self._background.start("menu", self.prices.warm_up())
 
     async def stop(self) -> None:
         return

@@ -71,18 +71,19 @@ class CachedPrices:
         return self._known.prices
 
     async def warm_up(self) -> None:
-        """Have a list before the first order comes, as soon as there is one to be had.
-
-        What other tasks keep for any store will do, should menu be away just now.
-        """
-        for store_id in STORES:
-            if (cached := await self._cached(store_id)) is not None:
-                self._learn(cached)
-                break
+        """What other tasks keep for any store will do, should menu be away just now."""
         await self._renew(FRESH_S)
+        if self._known is None:
+            await self._learn_of_any_store()
         while self._known is None:
             await asyncio.sleep(AGAIN_S)
             await self._renew(FRESH_S)
+
+    async def _learn_of_any_store(self) -> None:
+        for store_id in STORES:
+            if (cached := await self._cached(store_id)) is not None:
+                self._learn(cached)
+                return
 
     def _learn(self, cached: PriceList | None) -> None:
         """Of two lists the younger one counts."""
