@@ -12,16 +12,15 @@ what lies aside is in nobody's way, so that an inventory that is away for hours 
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from services.chassis.aws.errors import AwsError
-from services.chassis.background import rest
+from services.chassis.background import backoff_s, rest
 from services.chassis.http.peer import PeerAway
-from services.order.outbox import ASIDE, BATCH_WRITE, OutboxPage, Row, chunks
+from services.order.outbox import ASIDE, BATCH_WRITE, OutboxPage, Row, ShardOwner, chunks
 from services.order.stock import BATCH
 
 SWEEP_S: Final = 2.0
@@ -54,13 +53,6 @@ class Taker(Protocol):
     """Inventory."""
 
     async def take(self, rows: Sequence[Row]) -> Mapping[str, str]: ...
-
-
-class ShardOwner(Protocol):
-    """Whose rows aside are ours to settle."""
-
-    @property
-    def shards(self) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +103,7 @@ class Settling:
         """Settle until cancelled."""
         while True:
             if self._failures:
-                pause = min(BACKOFF_S * 2 ** (self._failures - 1), BACKOFF_MAX_S)
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter is no secret
+                await asyncio.sleep(backoff_s(self._failures, first_s=BACKOFF_S, most_s=BACKOFF_MAX_S))
             else:
                 await rest(SWEEP_S, until=self._wake)
             await self.step()
