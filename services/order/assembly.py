@@ -39,6 +39,7 @@ NAMESPACE: Final = catalog.http_service("order").namespace
 OUTBOX_CHANNEL: Final = "order:outbox"
 LEASE_CHANNEL: Final = "order:leases"
 ASIDE: Final = "StockSetAside"
+UNSETTLED: Final = "StockUnsettled"
 OPENNESS: Final[Mapping[BreakerState, float]] = {"closed": 0.0, "half-open": 0.5, "open": 1.0}
 """A breaker as a figure: its average over tasks and time is how much of the peer was missing."""
 FLUSH_S: Final = 1.0
@@ -62,7 +63,7 @@ class Parts(TaskParts):
         self.settings = settings
         self.task = task
         """What tells this task from the others."""
-        self.metrics.declare(ACCEPTED, REJECTED, HITS, MISSES, STALE, OWED, ASIDE)
+        self.metrics.declare(ACCEPTED, REJECTED, HITS, MISSES, STALE, OWED, ASIDE, UNSETTLED)
         self.dynamodb = self.api(DYNAMODB)
         self.secrets = self.api(SECRETS)
         self.orders = OrderTable(self.dynamodb, orders=settings.orders_table, outbox=settings.outbox_table)
@@ -124,6 +125,7 @@ class ResilientMode:
             report=SettlingReport(
                 on_taken=lambda lag: parts.metrics.duration("StockLag", lag),
                 on_aside=lambda count: parts.metrics.count(ASIDE, count),
+                on_unsettled=lambda: parts.metrics.count(UNSETTLED),
             ),
         )
         self._relaying: asyncio.Task[None] | None = None
