@@ -12,3 +12,8 @@ class InventorySettings(ChassisSettings):
     cafe_aurora_writer_url: str = Field(pattern=r"^postgres(ql)?://[^\s]+$")
     cafe_elasticache_url: RedisUrl
     database_secret: str = Field(min_length=1, max_length=2048)
+    reservation_retention_s: float = Field(default=7 * 86_400.0, ge=86_400, le=366 * 86_400)
+    """How long the database keeps a row for an order that was taken or released: longer than anybody asks for it again.
+
+    What was taken is known from the ledger afterwards, too; of an order that was released without it nothing is left.
+    """
