@@ -4,8 +4,9 @@ What menu and inventory begin with. Prices are the same in every store.
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 MENU = """
 currency = "USD"
@@ -311,14 +312,11 @@ class Item:
     price_cents: int
 
 
-def document(text: str) -> dict[str, Any]:
-    """A menu document as TOML reads it, unchecked."""
-    return tomllib.loads(text)
-
-
+DOCUMENT: Final[Mapping[str, Any]] = tomllib.loads(MENU)
+"""The menu as TOML reads it: its `season`, and a product an `item`."""
 ITEMS: tuple[Item, ...] = tuple(
     Item(item_id=f"{p['id']}-{size}", name=f"{p['name']}, {size}", category=p["category"], price_cents=cents)
-    for p in document(MENU)["item"]
+    for p in DOCUMENT["item"]
     for size, cents in p["sizes"].items()
 )
 """Every size of every product is an item of its own."""

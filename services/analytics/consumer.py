@@ -7,7 +7,6 @@ iterator ──> read ──> load ──> checkpoint ──┐        a failure
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from services.analytics.stream import Reading, Record, is_expired
 from services.analytics.warehouse import EpochPassed
 from services.chassis.aws.data_api import WarehouseAway
 from services.chassis.aws.errors import AwsError
-from services.chassis.background import rest
+from services.chassis.background import backoff_s, rest
 
 BUSY_S: Final = 0.5
 """Between two reads while records come: how long a batch gathers."""
@@ -150,8 +149,8 @@ class Consumer:
                 self._failed(error)
                 if self._stopping.is_set():
                     raise Stopped from error
-                pause = min(BACKOFF_S * 2 ** (self.progress.failures - 1), BACKOFF_MAX_S)
-                await rest(pause * random.uniform(0.5, 1.0), until=self._stopping)  # noqa: S311 - jitter is no secret
+                pause = backoff_s(self.progress.failures, first_s=BACKOFF_S, most_s=BACKOFF_MAX_S)
+                await rest(pause, until=self._stopping)
             else:
                 self.progress.failures = 0
                 return result

@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import logging
+import random
 from collections.abc import Coroutine
 
 _log = logging.getLogger(__name__)
+_DOUBLINGS = 64
+"""More than any longest pause takes: after hours of failures the power alone would be no float."""
 
 
 class BackgroundWork:
@@ -28,6 +31,12 @@ class BackgroundWork:
     async def close(self) -> None:
         """Cancel what still runs and wait for it."""
         await cancel(*self._tasks)
+
+
+def backoff_s(failures: int, *, first_s: float, most_s: float) -> float:
+    """How long to wait after `failures` in a row, at least one: doubled each time, up to `most_s`, with jitter."""
+    doubled_s = first_s * 2.0 ** min(failures - 1, _DOUBLINGS)
+    return min(doubled_s, most_s) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
 
 
 async def rest(seconds: float, until: asyncio.Event) -> None:

@@ -1,9 +1,9 @@
 """What every service reads from its environment, checked once at the start with every problem reported together."""
 
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.chassis.aws.warehouse import ROLE_PATTERN, WarehouseAddress
@@ -22,6 +22,10 @@ def with_a_port_if_any(url: str) -> str:
     if port == 0:
         raise ValueError("its port must be 1 to 65535; a password with / ? # or @ in it must be percent-encoded")
     return url
+
+
+RedisUrl = Annotated[str, AfterValidator(with_a_port_if_any), Field(pattern=r"^rediss?://[^\s]+$")]
+"""Where a Redis is: ElastiCache or MemoryDB."""
 
 
 class ChassisSettings(BaseSettings):

@@ -27,7 +27,7 @@ from services.chassis.web.health import Dependencies
 from services.chassis.web.operators import Operators
 from services.chassis.web.problems import HttpProblem
 from services.inventory.desk import COUNTS, Desk
-from services.inventory.expiry import EXPIRED, Expiry
+from services.inventory.expiry import EXPIRED, PURGED, Expiry
 from services.inventory.fragile import HastyStock
 from services.inventory.levels import HITS, MISSES, CachedLevels
 from services.inventory.routes import ROUTE, add_routes
@@ -66,7 +66,7 @@ class Parts(TaskParts):
             dependencies=Dependencies("cloudwatch", "secretsmanager", pool.NAME, cache.NAME),
         )
         self.settings = settings
-        self.metrics.declare(*COUNTS, EXPIRED, HITS, MISSES)
+        self.metrics.declare(*COUNTS, EXPIRED, PURGED, HITS, MISSES)
         self.secrets = self.api(SECRETS)
         self.database = writer_pool(
             self,
@@ -77,7 +77,8 @@ class Parts(TaskParts):
         )
         self.stock = (AuroraStock if self.is_resilient else HastyStock)(self.database)
         self.levels = CachedLevels(self.stock, RedisCache(self.redis, self.dependencies), self.metrics)
-        self.expiry = Expiry(self.stock.end_holds, self.levels.changed, self.metrics)
+        purge = partial(self.stock.purge, settings.reservation_retention_s)
+        self.expiry = Expiry(self.stock.end_holds, purge, self.levels.changed, self.metrics)
         self.has_begun = False
 
     async def prepare(self) -> None:
@@ -90,8 +91,9 @@ class Parts(TaskParts):
         """Ready once there are tables; degraded, and serving what it can, while the database or the cache fails."""
         if not self.has_begun:
             raise HttpProblem(503, "starting", "there is no database yet", headers={"Retry-After": "1"})
-        states = {each["state"] for each in self.dependencies.report().values()}
-        return "degraded" if "failing" in states else "ready"
+        dealings = self.dependencies.report()
+        is_degraded = any(dealings[name]["state"] == "failing" for name in (pool.NAME, cache.NAME))
+        return "degraded" if is_degraded else "ready"
 
     async def close_stores(self) -> None:
         await self.database.close()

@@ -6,6 +6,23 @@ the rows of orders first and those of stock after, both by key (see `schema`).
 
 from typing import Final
 
+PAST: Final = """
+CREATE OR REPLACE FUNCTION inventory.past(of_order text)
+RETURNS TABLE (store_id text, items jsonb, status text) LANGUAGE sql STABLE AS $$
+    SELECT min(entry.store_id),
+        jsonb_agg(
+            jsonb_build_object('item_id', entry.item_id, 'quantity', -entry.quantity) ORDER BY entry.item_id COLLATE "C"
+        ) FILTER (WHERE entry.kind = 'take'),
+        CASE WHEN bool_or(entry.kind = 'release') THEN 'released' ELSE 'taken' END
+    FROM inventory.stock_entries AS entry
+    WHERE entry.order_id = of_order AND entry.kind IN ('take', 'release')
+    GROUP BY entry.order_id
+$$;
+"""
+"""What an order's entries say of it, as its row did before that was purged; no row for one without entries.
+
+Items are in the order of their characters, as `domain.merged` has them, whatever the database's collation is."""
+
 RESERVE: Final = """
 CREATE OR REPLACE FUNCTION inventory.reserve(
     for_order text, at_store text, wanted jsonb, hold interval,
@@ -17,9 +34,11 @@ DECLARE
 BEGIN
     LOOP
         INSERT INTO inventory.reservations (order_id, store_id, items, status, expires_at)
-        VALUES (for_order, at_store, wanted, 'held', now() + hold)
-        ON CONFLICT DO NOTHING RETURNING expires_at INTO ends_at;
-        EXIT WHEN FOUND;
+        SELECT for_order, coalesce(past.store_id, at_store), coalesce(past.items, wanted),
+            coalesce(past.status, 'held'), CASE WHEN past.status IS NULL THEN now() + hold END
+        FROM (SELECT) AS it LEFT JOIN inventory.past(for_order) AS past ON true
+        ON CONFLICT DO NOTHING RETURNING status, expires_at INTO outcome, ends_at;
+        EXIT WHEN FOUND AND outcome = 'held';
         SELECT * INTO known FROM inventory.reservations WHERE order_id = for_order FOR UPDATE;
         CONTINUE WHEN NOT FOUND;
         outcome := known.status;
@@ -62,8 +81,10 @@ DECLARE
     one record;
 BEGIN
     INSERT INTO inventory.reservations (order_id, store_id, items, status)
-    SELECT order_id, store_id, items, 'held'
+    SELECT order_id, coalesce(past.store_id, demand.store_id), coalesce(past.items, demand.items),
+        coalesce(past.status, 'held')
     FROM jsonb_to_recordset(wanted) AS demand (order_id text, store_id text, items jsonb)
+    LEFT JOIN inventory.past(demand.order_id) AS past ON true
     ORDER BY order_id ON CONFLICT DO NOTHING;
     PERFORM FROM inventory.reservations
     WHERE order_id IN (SELECT demand.order_id FROM jsonb_to_recordset(wanted) AS demand (order_id text))
@@ -103,7 +124,8 @@ BEGIN
                     reserved = reserved - CASE WHEN one.is_fresh THEN 0 ELSE line.quantity END
                 FROM jsonb_to_recordset(one.items) AS line (item_id text, quantity bigint)
                 WHERE stock.store_id = one.store_id AND stock.item_id = line.item_id;
-                UPDATE inventory.reservations SET status = 'taken', expires_at = NULL WHERE order_id = one.order_id;
+                UPDATE inventory.reservations SET status = 'taken', expires_at = NULL, changed_at = now()
+                WHERE order_id = one.order_id;
                 INSERT INTO inventory.stock_entries (order_id, kind, store_id, item_id, quantity)
                 SELECT one.order_id, 'take', one.store_id, line.item_id, -line.quantity
                 FROM jsonb_to_recordset(one.items) AS line (item_id text, quantity bigint);
@@ -127,9 +149,11 @@ DECLARE
     one record;
 BEGIN
     LOOP
-        INSERT INTO inventory.reservations (order_id, items, status) VALUES (for_order, '[]', 'released')
-        ON CONFLICT DO NOTHING;
-        IF FOUND THEN
+        INSERT INTO inventory.reservations (order_id, store_id, items, status)
+        SELECT for_order, past.store_id, coalesce(past.items, '[]'), coalesce(past.status, 'released')
+        FROM (SELECT) AS it LEFT JOIN inventory.past(for_order) AS past ON true
+        ON CONFLICT DO NOTHING RETURNING status INTO outcome;
+        IF FOUND AND outcome = 'released' THEN
             outcome := 'none';
             RETURN;
         END IF;
@@ -154,7 +178,8 @@ BEGIN
         SELECT for_order, 'release', at_store, line.item_id, line.quantity
         FROM jsonb_to_recordset(known.items) AS line (item_id text, quantity bigint);
     END IF;
-    UPDATE inventory.reservations SET status = 'released', expires_at = NULL WHERE order_id = for_order;
+    UPDATE inventory.reservations SET status = 'released', expires_at = NULL, changed_at = now()
+    WHERE order_id = for_order;
 END $$;
 """
 """`outcome`: what the order was before: none, held, taken or released. An order that is not known is released as well:
@@ -189,6 +214,24 @@ END $$;
 """
 """The holds that are over, at most so many, each ended by whoever locks it first; others pass over it."""
 
+PURGE: Final = """
+CREATE OR REPLACE FUNCTION inventory.purge(kept interval, most bigint) RETURNS bigint LANGUAGE sql AS $$
+    WITH old AS MATERIALIZED (
+        SELECT order_id FROM inventory.reservations WHERE status <> 'held' AND changed_at < now() - kept
+        ORDER BY changed_at LIMIT most FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM inventory.reservations AS known USING old WHERE known.order_id = old.order_id
+        RETURNING known.order_id
+    )
+    SELECT count(*) FROM gone
+$$;
+"""
+"""How many rows of orders that were taken or released longer ago than `kept` are gone now, at most so many.
+
+What was taken is known from its entries for good, and its row is made again where it is asked for; of an order that was
+released without having taken anything nothing is left.
+"""
+
 RESTOCK: Final = """
 CREATE OR REPLACE FUNCTION inventory.restock(delivery_key text, at_store text, delivered jsonb, OUT outcome text)
 LANGUAGE plpgsql AS $$
@@ -213,4 +256,4 @@ END $$;
 """
 """`outcome`: new; known if the key was booked before, conflict if for another delivery."""
 
-ALL: Final = (RESERVE, TAKE, RELEASE, END_HOLDS, RESTOCK)
+ALL: Final = (PAST, RESERVE, TAKE, RELEASE, END_HOLDS, PURGE, RESTOCK)

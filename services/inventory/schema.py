@@ -1,7 +1,8 @@
 """The tables of stock in Aurora, and what they begin with.
 
     stock           a row for every item of every store: pieces to sell, pieces promised
-    reservations    a row for every order that holds stock, has taken it, or was released; an ended hold leaves none
+    reservations    a row for every order that holds stock, has taken it, or was released; an ended hold leaves none,
+                    and what was taken or released is purged some days after (`changed_at`: when it became what it is)
     stock_entries   what came and went, written once and never changed: the sum of an item's entries is what there is
     restocks        the deliveries that were booked, by their key
 
@@ -31,7 +32,9 @@ CREATE TABLE IF NOT EXISTS inventory.reservations (
     status text NOT NULL CHECK (status IN ('held', 'taken', 'released')),
     expires_at timestamptz
 ) WITH (fillfactor = 70);
+ALTER TABLE inventory.reservations ADD COLUMN IF NOT EXISTS changed_at timestamptz NOT NULL DEFAULT now();
 CREATE INDEX IF NOT EXISTS holds_by_end ON inventory.reservations (expires_at) WHERE status = 'held';
+CREATE INDEX IF NOT EXISTS ended_by_time ON inventory.reservations (changed_at) WHERE status <> 'held';
 CREATE TABLE IF NOT EXISTS inventory.stock_entries (
     seq bigint GENERATED ALWAYS AS IDENTITY,
     order_id text,
@@ -47,7 +50,8 @@ CREATE TABLE IF NOT EXISTS inventory.restocks (
     items jsonb NOT NULL
 );
 """
-"""`fillfactor` leaves room beside a row for its next version, so that no index has to follow it."""
+"""`fillfactor` leaves room beside a row for its next version, so that no index has to follow it. Rows of a release that
+did not purge count from the day on which they get their `changed_at`."""
 
 SEEDING: Final = """
 WITH made AS (

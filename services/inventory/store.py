@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
 ENDED_AT_ONCE: Final = 500
+PURGED_AT_ONCE: Final = 500
 _ATTEMPTS: Final = 3
 
 
@@ -124,6 +125,11 @@ class AuroraStock:
         """End holds whose time is over, some of them: orders and their stores. Each comes back from one call only."""
         rows = await self._pool.ask("SELECT of_order, at_store FROM inventory.end_holds(%s)", (ENDED_AT_ONCE,))
         return [(order_id, store_id) for order_id, store_id in rows]
+
+    async def purge(self, kept_s: float) -> int:
+        """Forget orders that were taken or released longer ago than that, some of them; how many."""
+        [(count,)] = await self._pool.ask("SELECT inventory.purge(%s, %s)", (timedelta(seconds=kept_s), PURGED_AT_ONCE))
+        return int(count)
 
 
 def _items(lines: Sequence[Line]) -> list[dict[str, object]]:

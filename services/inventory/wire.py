@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from services.chassis.web.api import pointer
+from services.chassis.web.bodies import M, read_body
 from services.chassis.web.problems import Complaint, HttpProblem
 from services.inventory.domain import (
     HOLD_S,
@@ -31,8 +31,6 @@ STORE_ID: Final = r"^[a-z0-9][a-z0-9-]{0,63}$"
 ITEM_ID: Final = r"^[a-z0-9][a-z0-9-]{0,63}$"
 KEY: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"
 _KEY: Final = re.compile(KEY)
-
-M = TypeVar("M", bound=BaseModel)
 
 
 class _Wire(BaseModel):
@@ -141,14 +139,7 @@ def shown_levels(store_id: str, levels: Sequence[Level]) -> bytes:
 
 
 def _read(kind: type[M], body: bytes) -> M:
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as wrong:
-        errors = wrong.errors(include_url=False, include_context=False, include_input=False)
-    if errors[0]["type"] == "json_invalid":
-        raise HttpProblem(400, "malformed", errors[0]["msg"][:200])
-    complaints = [Complaint(pointer=pointer(e["loc"]), detail=e["msg"]) for e in errors]
-    raise HttpProblem(422, "invalid", "the request is not valid", complaints=complaints)
+    return read_body(kind, body, slug="invalid", detail="the request is not valid")
 
 
 def _check_known(store_id: str, lines: Sequence[Line]) -> None:

@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from services import catalog
-from services.chassis import log
 from services.chassis.aws.json_apis import SECRETS
 from services.chassis.parts import TaskParts
 from services.chassis.postgres.connection import Login
-from services.chassis.postgres.login import read_login
+from services.chassis.postgres.login import login_of
 from services.chassis.redis.cache import NAME, RedisCache
 from services.chassis.web import server
 from services.chassis.web.gateway import Served
@@ -54,10 +53,7 @@ class Parts(TaskParts):
         await self.store.close()
 
     async def _login(self) -> Login:
-        answer = await self.secrets.call("GetSecretValue", {"SecretId": self.settings.database_secret})
-        login = read_login(str(answer.get("SecretString", "")), self.settings.database_secret)
-        log.conceal(login.password)
-        return login
+        return await login_of(self.secrets, self.settings.database_secret)
 
 
 class Mode(Protocol):
@@ -81,7 +77,12 @@ class ResilientMode:
         self._copy = MenuCopy(parts.store, parts.cache, parts.metrics)
         self.menus: Menus = self._copy
         self.changes: Changes = MenuDesk(
-            parts.store, self._copy, lambda word: parts.bus.publish(CHANNEL, word), parts.metrics
+            parts.store,
+            self._copy,
+            lambda word: parts.bus.publish(CHANNEL, word),
+            parts.metrics,
+            budget=parts.budget,
+            on_retry=parts.retried,
         )
         self.ending = server.graceful(parts.traffic, parts.settings)
         parts.metrics.gauge(AGE, self._copy.age_s)

@@ -25,16 +25,27 @@ IsMeant = Callable[[Menu, Item], bool]
 
 
 class MenuDesk:
-    """Replaces offers in the store, then in the copies. `announce` gives a word to all pods."""
+    """Replaces offers in the store, then in the copies. `announce` gives a word to all pods.
+
+    Further tries come out of `budget`; each is told to `on_retry`.
+    """
 
     def __init__(
-        self, store: Store, copy: MenuCopy, announce: Callable[[bytes], Awaitable[object]], counts: Counts
+        self,
+        store: Store,
+        copy: MenuCopy,
+        announce: Callable[[bytes], Awaitable[object]],
+        counts: Counts,
+        *,
+        budget: RetryBudget,
+        on_retry: Callable[[], None],
     ) -> None:
         self._store = store
         self._copy = copy
         self._announce = announce
         self._counts = counts
-        self._budget = RetryBudget()
+        self._budget = budget
+        self._on_retry = on_retry
 
     async def put(self, item_id: str, wanted: Offer, is_meant: IsMeant) -> Menu:
         """Make `wanted` the item's offer; the menu that has it. Asked again, it changes nothing.
@@ -49,6 +60,7 @@ class MenuDesk:
                 is_long_away = self._copy.is_degraded
                 if is_long_away or deadline.remaining() < LEAST_S or not self._budget.spend():
                     raise
+                self._on_retry()
                 _log.warning("the change is tried again", extra={"item": item_id, "error": str(error)[:500]})
             else:
                 if menu is not None:

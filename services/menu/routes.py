@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.chassis.web.api import json_response, pointer
+from services.chassis.web.api import json_response
+from services.chassis.web.bodies import complaints_of
 from services.chassis.web.operators import Operators
 from services.chassis.web.problems import Complaint, HttpProblem, unavailable
 from services.menu import preconditions
@@ -169,8 +170,7 @@ def _read(item_id: str, request: Request, body: bytes) -> Offer:
     try:
         asked = OfferRequest.model_validate_json(body)
     except ValidationError as wrong:
-        complaints = [Complaint(pointer=pointer(e["loc"]), detail=e["msg"]) for e in wrong.errors(include_input=False)]
-        raise HttpProblem(422, "invalid", "the item is not valid", complaints=complaints) from None
+        raise HttpProblem(422, "invalid", "the item is not valid", complaints=complaints_of(wrong)) from None
     if asked.item_id not in (None, item_id):
         complaint = Complaint(pointer="/item_id", detail=f"must be {item_id}, as in the path, or be left out")
         raise HttpProblem(422, "invalid", "the item is not valid", complaints=[complaint])

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
-from services.chassis.settings import ChassisSettings, with_a_port_if_any
+from services.chassis.settings import ChassisSettings, RedisUrl
 
 
 def _connection_string(url: str) -> str:
@@ -24,5 +24,5 @@ class MenuSettings(ChassisSettings):
     cafe_pod_name: str = Field(default="local", pattern=r"^[a-z0-9][a-z0-9.-]{0,252}$")
     cafe_documentdb_url: Annotated[str, AfterValidator(_connection_string)] = Field(pattern=r"^mongodb://[^\s@]+$")
     """Without user and password: those are in `database_secret`."""
-    cafe_elasticache_url: Annotated[str, AfterValidator(with_a_port_if_any)] = Field(pattern=r"^rediss?://[^\s]+$")
+    cafe_elasticache_url: RedisUrl
     database_secret: str = Field(min_length=1, max_length=2048)

@@ -137,12 +137,14 @@ class DocumentStore:
     @asynccontextmanager
     async def _asked(self) -> "AsyncIterator[AsyncCollection[Document]]":
         """A block that asks the database; `StoreUnavailable` for whatever goes wrong in it."""
+        client = None
         try:
             client = await self._connected()
             with self._patience.bounded():
                 yield client[DATABASE][COLLECTION]
         except (PyMongoError, AwsError, ConfigurationError, UnreadableMenu, OSError) as error:
-            if isinstance(error, OperationFailure) and error.code in _LOGIN_REFUSED:
+            is_refused = isinstance(error, OperationFailure) and error.code in _LOGIN_REFUSED
+            if is_refused and client is self._client:  # somebody else may have come with the new password meanwhile
                 await self.close()
             self._dependencies.failed(NAME, type(error).__name__)
             raise StoreUnavailable(f"{type(error).__name__}: {error}") from error

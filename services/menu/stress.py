@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Callable
 
-from services.assortment import MENU, STORES, document
+from services.assortment import DOCUMENT, STORES
 from services.menu.boards import apply, differences, render, season
 
 
@@ -14,9 +14,8 @@ def launch() -> Callable[[], int]:
     Raises `RuntimeError` when the differences do not make the new board of the old one, or leave the season's drinks
     out: work whose result nobody checks is an empty loop.
     """
-    published = document(MENU)
-    before = season(published, "late summer", is_launched=False)
-    after = season(published, str(published["season"]), is_launched=True)
+    before = season(DOCUMENT, "late summer", is_launched=False)
+    after = season(DOCUMENT, str(DOCUMENT["season"]), is_launched=True)
     launched = {product["id"] for product in after.products["seasonal"]}
     stores = itertools.islice(itertools.cycle(STORES), os.getpid() % len(STORES), None)  # processes begin apart
 

@@ -39,6 +39,7 @@ NAMESPACE: Final = catalog.http_service("order").namespace
 OUTBOX_CHANNEL: Final = "order:outbox"
 LEASE_CHANNEL: Final = "order:leases"
 ASIDE: Final = "StockSetAside"
+UNSETTLED: Final = "StockUnsettled"
 OPENNESS: Final[Mapping[BreakerState, float]] = {"closed": 0.0, "half-open": 0.5, "open": 1.0}
 """A breaker as a figure: its average over tasks and time is how much of the peer was missing."""
 FLUSH_S: Final = 1.0
@@ -62,7 +63,7 @@ class Parts(TaskParts):
         self.settings = settings
         self.task = task
         """What tells this task from the others."""
-        self.metrics.declare(ACCEPTED, REJECTED, HITS, MISSES, STALE, OWED, ASIDE)
+        self.metrics.declare(ACCEPTED, REJECTED, HITS, MISSES, STALE, OWED, ASIDE, UNSETTLED)
         self.dynamodb = self.api(DYNAMODB)
         self.secrets = self.api(SECRETS)
         self.orders = OrderTable(self.dynamodb, orders=settings.orders_table, outbox=settings.outbox_table)
@@ -124,13 +125,13 @@ class ResilientMode:
             report=SettlingReport(
                 on_taken=lambda lag: parts.metrics.duration("StockLag", lag),
                 on_aside=lambda count: parts.metrics.count(ASIDE, count),
+                on_unsettled=lambda: parts.metrics.count(UNSETTLED),
             ),
         )
         self._relaying: asyncio.Task[None] | None = None
         self._look_again = asyncio.Event()
         self.book: OrderBook = OutboxBook(parts.orders, self._relay.offer)
-        self._prices = CachedPrices(parts.cache, parts.menu, parts.metrics)
-        self.prices: Prices = self._prices
+        self.prices: Prices = CachedPrices(parts.cache, parts.menu, parts.metrics)
         self.stock: Stock = OwedStock(parts.inventory, parts.metrics)
         self.ending = server.graceful(parts.traffic, settings)
         parts.metrics.gauge("OutboxDepth", lambda: float(self._relay.depth))
@@ -139,7 +140,7 @@ class ResilientMode:
 
     async def start(self) -> None:
         background = self._parts.background
-        background.start("menu", self._prices.warm_up())
+        background.start("menu", self.prices.warm_up())
         self._relaying = background.start("relay", self._relay.run())
         background.start("settling", self._settling.run())
         background.start("leases", self._keep_leases())
@@ -185,14 +186,13 @@ class FragileMode:
 
     def __init__(self, parts: Parts) -> None:
         self._background = parts.background
-        self._prices = CacheOnlyPrices(parts.cache, parts.menu, parts.metrics)
         self.stock: Stock = parts.inventory
-        self.prices: Prices = self._prices
+        self.prices: Prices = CacheOnlyPrices(parts.cache, parts.menu, parts.metrics)
         self.book: OrderBook = MemoryBook(parts.orders, parts.dynamodb, parts.settings.orders_table, parts.channels)
         self.ending: server.Ending = server.abrupt
 
     async def start(self) -> None:
-        self._background.start("menu", self._prices.warm_up())
+        self._background.start("menu", self.prices.warm_up())
 
     async def stop(self) -> None:
         return

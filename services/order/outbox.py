@@ -12,7 +12,7 @@ Only rows of the first two kinds have an attribute `order_id`.
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -153,6 +153,13 @@ class OutboxPage:
 
     rows: tuple[Row, ...]
     is_last: bool
+
+
+class ShardOwner(Protocol):
+    """Whose rows are ours at this moment, to hand on and to settle."""
+
+    @property
+    def shards(self) -> frozenset[str]: ...
 
 
 class OutboxTable:

@@ -56,3 +56,7 @@ class Prices(Protocol):
         `UnknownStore`, `PricesUnknown`.
         """
         ...
+
+    async def warm_up(self) -> None:
+        """Have a list before the first order comes; returns once there is one, however long menu is away."""
+        ...

@@ -61,8 +61,7 @@ class CachedPrices:
         cached = await self._cached(store_id)
         is_hit = self._is_young(cached, at_most_s)
         self._metrics.count(HITS if is_hit else MISSES)
-        if cached is not None and (self._known is None or self._known.read_at < cached.read_at):
-            self._known = cached
+        self._learn(cached)
         if not is_hit:
             await self._renew(at_most_s)
         if self._known is None:
@@ -72,18 +71,24 @@ class CachedPrices:
         return self._known.prices
 
     async def warm_up(self) -> None:
-        """Have a list before the first order comes, as soon as there is one to be had.
-
-        What other tasks keep for any store will do, should menu be away just now.
-        """
-        for store_id in STORES:
-            if (cached := await self._cached(store_id)) is not None:
-                self._known = cached
-                break
+        """What other tasks keep for any store will do, should menu be away just now."""
         await self._renew(FRESH_S)
+        if self._known is None:
+            await self._learn_of_any_store()
         while self._known is None:
             await asyncio.sleep(AGAIN_S)
             await self._renew(FRESH_S)
+
+    async def _learn_of_any_store(self) -> None:
+        for store_id in STORES:
+            if (cached := await self._cached(store_id)) is not None:
+                self._learn(cached)
+                return
+
+    def _learn(self, cached: PriceList | None) -> None:
+        """Of two lists the younger one counts."""
+        if cached is not None and (self._known is None or self._known.read_at < cached.read_at):
+            self._known = cached
 
     def _is_young(self, listed: PriceList | None, at_most_s: float) -> bool:
         return listed is not None and self._clock() - listed.read_at <= at_most_s

@@ -13,16 +13,16 @@ it reads all of its shards, for rows whose writer died before it could announce 
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from services.chassis.aws.errors import AwsError
+from services.chassis.background import backoff_s
 from services.order.backlog import Backlog
 from services.order.channels import Channel
-from services.order.outbox import OutboxPage, Row, chunks, pack, unpack
+from services.order.outbox import OutboxPage, Row, ShardOwner, chunks, pack, unpack
 
 LINGER_S: Final = 0.25
 """Under load, hand on so often and no oftener: batches of several rows cost a fraction of as many single ones."""
@@ -41,13 +41,6 @@ class Outbox(Protocol):
     """The table."""
 
     async def oldest(self, partition: str, limit: int, *, after: str | None = None) -> OutboxPage: ...
-
-
-class ShardOwner(Protocol):
-    """Which shards are ours at this moment."""
-
-    @property
-    def shards(self) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +122,7 @@ class Relay:
     async def _wait(self) -> None:
         """Until there is something to do: a row after the linger, the next sweep, or the end of the back-off."""
         if self._failures:
-            pause = min(BACKOFF_S * 2 ** (self._failures - 1), BACKOFF_MAX_S)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter is no secret
+            await asyncio.sleep(backoff_s(self._failures, first_s=BACKOFF_S, most_s=BACKOFF_MAX_S))
             return
         try:
             async with asyncio.timeout(SWEEP_S):

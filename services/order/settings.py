@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from services.chassis.settings import ChassisSettings, with_a_port_if_any
+from services.chassis.settings import ChassisSettings, RedisUrl, with_a_port_if_any
 
 Origin = Annotated[str, AfterValidator(with_a_port_if_any), Field(pattern=r"^https?://[^\s/]+$")]
 """Of a service of ours: `http://host`, with a port if it is another than 80."""
@@ -17,7 +17,7 @@ class OrderSettings(ChassisSettings):
     which price, nobody but menu says.
     """
 
-    cafe_elasticache_url: Annotated[str, AfterValidator(with_a_port_if_any)] = Field(pattern=r"^rediss?://[^\s]+$")
+    cafe_elasticache_url: RedisUrl
     orders_table: str = Field(min_length=3, max_length=255)
     outbox_table: str = Field(min_length=3, max_length=255)
     payment_queue_url: str = Field(pattern=r"^https?://\S+\.fifo$")

@@ -3,25 +3,24 @@
     handed on ──> take ──(taken)──────────────> delete from the table -> settled
                    │ inventory away, or short                ^
                    └──> put into the partition aside ────────┘
-    sweep: the partition aside ──> take ──(taken)──> delete from there
+    sweep: the partition aside ──> take ──(taken, or not for a day)──> delete from there
 
 Inventory takes an order's stock once, however often it is asked (its key is the order), and a row leaves only after it
-is taken or lies aside: a crash at any point costs a repetition. Payments are handed on before, so they never wait; and
-what lies aside is in nobody's way, so that an inventory that is away for hours costs the relay nothing.
+is taken, given up or lies aside: a crash at any point costs a repetition. Payments are handed on before, so they never
+wait; and what lies aside is in nobody's way, so that an inventory that is away for hours costs the relay nothing.
 """
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from services.chassis.aws.errors import AwsError
-from services.chassis.background import rest
+from services.chassis.background import backoff_s, rest
 from services.chassis.http.peer import PeerAway
-from services.order.outbox import ASIDE, BATCH_WRITE, OutboxPage, Row, chunks
+from services.order.outbox import ASIDE, BATCH_WRITE, OutboxPage, Row, ShardOwner, chunks
 from services.order.stock import BATCH
 
 SWEEP_S: Final = 2.0
@@ -34,6 +33,11 @@ TAKEN: Final = "taken"
 """What inventory says of an order whose stock it took, now or before."""
 RELEASED: Final = "released"
 """… of one whose hold was given back, which is done only for orders that do not exist."""
+NEVER: Final = ("conflict", "unknown")
+"""… of one whose stock it will not take, as things are: somebody has to look into it."""
+UNSETTLED_S: Final = 24 * 3600.0
+"""How old an order is whose stock is then given up: far older than any hold, whose end may make it possible after all.
+The log and a figure say so, and in the books its stock is missing."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,19 +58,16 @@ class Taker(Protocol):
     async def take(self, rows: Sequence[Row]) -> Mapping[str, str]: ...
 
 
-class ShardOwner(Protocol):
-    """Whose rows aside are ours to settle."""
-
-    @property
-    def shards(self) -> frozenset[str]: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettlingReport:
-    """`on_taken` gets the seconds from commit until its stock was taken of each order, `on_aside` how many were not."""
+    """`on_taken` gets the seconds from commit until its stock was taken of each order, `on_aside` how many were not.
+
+    `on_unsettled` is called for each order whose stock was given up, perhaps twice where its row is read again.
+    """
 
     on_taken: Callable[[float], None]
     on_aside: Callable[[int], None]
+    on_unsettled: Callable[[], None]
 
 
 class Settling:
@@ -80,18 +81,22 @@ class Settling:
         owner: ShardOwner,
         settled: Callable[[Sequence[Row]], None],
         report: SettlingReport,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._table = table
         self._inventory = inventory
         self._owner = owner
         self._settled = settled
         self._report = report
+        self._clock = clock
         self._waiting: dict[str, Row] = {}
         self._wake = asyncio.Event()
         self._failures = 0
         self._swept_at = self._looked_at = float("-inf")
         self._suspect: set[str] = set()
         """Shards that may have rows aside."""
+        self._reported: set[str] = set()
+        """Orders of which the log has that inventory will not take their stock: they are asked for again and again."""
 
     def took_over(self, shards: frozenset[str]) -> None:
         """These are ours from now on, with whatever their last owner put aside."""
@@ -107,8 +112,7 @@ class Settling:
         """Settle until cancelled."""
         while True:
             if self._failures:
-                pause = min(BACKOFF_S * 2 ** (self._failures - 1), BACKOFF_MAX_S)
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter is no secret
+                await asyncio.sleep(backoff_s(self._failures, first_s=BACKOFF_S, most_s=BACKOFF_MAX_S))
             else:
                 await rest(SWEEP_S, until=self._wake)
             await self.step()
@@ -149,12 +153,27 @@ class Settling:
         """Those whose stock is still owed after asking for it. `PeerAway`."""
         asked = tuple(row for row in rows if row.lines)
         results = await self._inventory.take(asked) if asked else {}
-        for row in asked:
-            if results.get(row.order_id) == TAKEN:
-                self._report.on_taken(time.time() - row.at)
-            elif results.get(row.order_id) == RELEASED:
-                _log.error("stock of an order was given back, and cannot be taken", extra={"order_id": row.order_id})
-        return tuple(row for row in asked if results.get(row.order_id) not in (TAKEN, RELEASED))
+        return tuple(row for row in asked if self._is_owed(row, results.get(row.order_id)))
+
+    def _is_owed(self, row: Row, answer: str | None) -> bool:
+        """Is its stock to be asked for again?"""
+        age_s, about = self._clock() - row.at, {"order_id": row.order_id, "answer": answer}
+        if answer in NEVER and age_s < UNSETTLED_S:
+            if row.order_id not in self._reported:
+                self._reported.add(row.order_id)
+                _log.warning("stock of an order is not taken, and stays owed", extra=about)
+            return True
+        self._reported.discard(row.order_id)
+        if answer == TAKEN:
+            self._report.on_taken(age_s)
+        elif answer == RELEASED:
+            _log.error("stock of an order was given back, and cannot be taken", extra=about)
+        elif answer in NEVER:
+            self._report.on_unsettled()
+            _log.error("stock of an order is given up: unsettled", extra=about)
+        else:
+            return True
+        return False
 
     async def _sweep(self) -> None:
         """What lies aside, all of it unless inventory is away: what is short must not hide what is behind it."""

@@ -4,10 +4,9 @@ import hashlib
 from typing import Annotated, Literal
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from services.chassis.web.api import pointer
-from services.chassis.web.problems import Complaint, HttpProblem
+from services.chassis.web.bodies import read_body
 from services.order.domain import MAX_LINES, MAX_QUANTITY, Draft, Order, OrderLine, cents, decimal
 
 STORE_ID = r"^store-[0-9]{3}$"
@@ -85,14 +84,7 @@ class OrderView(_Wire):
 
 def read_order(body: bytes) -> Draft:
     """The draft in a request's body. `HttpProblem` 400 for what is no JSON, 422 for what is no order."""
-    try:
-        return OrderRequest.model_validate_json(body).draft()
-    except ValidationError as wrong:
-        errors = wrong.errors(include_url=False, include_context=False, include_input=False)
-    if errors[0]["type"] == "json_invalid":
-        raise HttpProblem(400, "malformed", errors[0]["msg"][:200])
-    complaints = [Complaint(pointer=pointer(e["loc"]), detail=e["msg"]) for e in errors]
-    raise HttpProblem(422, "invalid-order", "the order is not valid", complaints=complaints)
+    return read_body(OrderRequest, body, slug="invalid-order", detail="the order is not valid").draft()
 
 
 def fingerprint(draft: Draft) -> str:

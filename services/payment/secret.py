@@ -1,9 +1,8 @@
 """The database's login, as RDS keeps it in Secrets Manager."""
 
-from services.chassis import log
 from services.chassis.aws.blocking import BlockingCaller
 from services.chassis.postgres.connection import Login
-from services.chassis.postgres.login import read_login
+from services.chassis.postgres.login import login_in
 
 
 class DatabaseSecret:
@@ -22,8 +21,7 @@ class DatabaseSecret:
         """The login; `AwsError` when it cannot be read now, `ConfigurationError` when what is there is none."""
         if self._login is None:
             answer = self._secretsmanager.call("GetSecretValue", {"SecretId": self._secret_id})
-            self._login = read_login(str(answer.get("SecretString", "")), self._secret_id)
-            log.conceal(self._login.password)
+            self._login = login_in(answer, self._secret_id)
         return self._login
 
     def forget(self) -> None:

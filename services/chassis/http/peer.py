@@ -17,6 +17,8 @@ from services.chassis.web.health import Dependencies
 
 OPEN_S: Final = 1.0
 JITTER: Final = 0.5
+LEAST_S: Final = 0.01
+"""With less than this left of a request's own time nobody can answer it, and nothing is learned by asking."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,9 +53,12 @@ class Peer:
     ) -> HttpResponse:
         """The answer, whose status is one of `answers`: any other may be of whoever answers in the peer's place.
 
-        `PeerAway` once `within_s`, or the request's own deadline, is over. The request may be sent twice, so it has to
-        be idempotent. `headers` are lines of their own, each ending in CRLF.
+        `PeerAway` once `within_s`, or the request's own deadline, is over; a request that comes with its time spent is
+        not sent, and says nothing of the peer. It may be sent twice, so it has to be idempotent. `headers` are lines of
+        their own, each ending in CRLF.
         """
+        if self._is_bounded and deadline.remaining() < LEAST_S:
+            raise PeerAway(f"{self.name} is not asked: the request's own time is over")
         if self._is_bounded and not self.breaker.may_ask():
             raise PeerAway(f"{self.name} is not asked: it failed a moment ago")
         request = self._head(method, path, len(body), headers) + body

@@ -15,10 +15,9 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from services.chassis import log
 from services.chassis.aws.json_apis import Caller
 from services.chassis.parts import TaskParts
-from services.chassis.postgres.login import read_login
+from services.chassis.postgres.login import login_of
 from services.chassis.resilience import deadline
 from services.chassis.resilience.budget import RetryBudget
 from services.chassis.web.health import Dependencies
@@ -192,9 +191,7 @@ def writer_pool(parts: TaskParts, secrets: Caller, *, url: str, secret: str, app
     """The pool of a task, with the login that Secrets Manager keeps as `secret`, and the task's own resilience."""
 
     async def login() -> Mapping[str, str]:
-        answer = await secrets.call("GetSecretValue", {"SecretId": secret})
-        found = read_login(str(answer.get("SecretString", "")), secret)
-        log.conceal(found.password)
+        found = await login_of(secrets, secret)
         return {"user": found.user, "password": found.password}
 
     return WriterPool(

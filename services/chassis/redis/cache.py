@@ -6,6 +6,8 @@ must cost one time-out now and then, not one per request.
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -97,39 +99,28 @@ class RedisCache:
         self._breaker = breaker or Breaker()
 
     async def get(self, key: str) -> bytes | None:
-        self._check()
-        try:
+        with self._watched():
             value = await self._redis.get(key)
-        except (RedisError, OSError) as error:
-            raise self._failure(error) from error
-        self._succeeded()
         return value if isinstance(value, bytes) else None
 
     async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
-        self._check()
-        try:
+        with self._watched():
             await self._redis.set(key, value, px=int(ttl_s * 1000))
-        except (RedisError, OSError) as error:
-            raise self._failure(error) from error
-        self._succeeded()
 
     async def drop(self, *keys: str) -> None:
-        self._check()
-        try:
+        with self._watched():
             await self._redis.delete(*keys)
-        except (RedisError, OSError) as error:
-            raise self._failure(error) from error
-        self._succeeded()
 
-    def _check(self) -> None:
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """One command, if the breaker lets it pass; what became of it is known to the breaker and the dependencies."""
         if not self._breaker.may_ask():
             raise CacheUnavailable("not asked: it failed a moment ago")
-
-    def _succeeded(self) -> None:
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            self._breaker.failed()
+            self._dependencies.failed(NAME, type(error).__name__)
+            raise CacheUnavailable(f"{type(error).__name__}: {error}") from error
         self._breaker.succeeded()
         self._dependencies.succeeded(NAME)
-
-    def _failure(self, error: Exception) -> CacheUnavailable:
-        self._breaker.failed()
-        self._dependencies.failed(NAME, type(error).__name__)
-        return CacheUnavailable(f"{type(error).__name__}: {error}")

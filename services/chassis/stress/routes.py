@@ -15,9 +15,10 @@ from starlette.responses import Response
 from services.catalog import StressScenario
 from services.chassis.stress.coordination import Busy, CoordinationUnreachable, Coordinator
 from services.chassis.stress.engine import StressRun, TaskProgress
-from services.chassis.web.api import json_response, pointer
+from services.chassis.web.api import json_response
+from services.chassis.web.bodies import complaints_of
 from services.chassis.web.operators import Operators
-from services.chassis.web.problems import Complaint, HttpProblem, unavailable
+from services.chassis.web.problems import HttpProblem, unavailable
 
 MAX_DURATION_S: Final = 900.0
 """The end of any run, whatever was asked for."""
@@ -104,5 +105,5 @@ def _read(body: bytes) -> StressRequest:
     try:
         return StressRequest.model_validate_json(body)
     except ValidationError as wrong:
-        complaints = [Complaint(pointer=pointer(e["loc"]), detail=e["msg"]) for e in wrong.errors(include_input=False)]
+        complaints = complaints_of(wrong)
     raise HttpProblem(422, "invalid-run", "say how long and how hard", complaints=complaints)

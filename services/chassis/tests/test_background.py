@@ -1,6 +1,8 @@
 import asyncio
 
-from services.chassis.background import cancel
+import pytest
+
+from services.chassis.background import backoff_s, cancel
 
 
 def test_what_a_cancelled_task_does_to_clean_up_is_waited_for_and_not_interrupted() -> None:
@@ -38,3 +40,12 @@ def test_tasks_that_have_ended_are_not_waited_for() -> None:
         await cancel()
 
     asyncio.run(asyncio.wait_for(story(), 5))
+
+
+@pytest.mark.parametrize(
+    ("failures", "ceiling_s"), [(1, 0.1), (2, 0.2), (5, 1.6), (7, 5.0), (2_000, 5.0), (10**6, 5.0)]
+)
+def test_a_back_off_doubles_up_to_its_end_and_holds_through_hours_of_failures(failures: int, ceiling_s: float) -> None:
+    pauses = [backoff_s(failures, first_s=0.1, most_s=5.0) for _ in range(50)]
+    assert all(ceiling_s / 2 <= pause <= ceiling_s for pause in pauses)
+    assert len(set(pauses)) > 1, "tasks must not come back together"

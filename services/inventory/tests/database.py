@@ -7,19 +7,14 @@ from typing import Any
 
 import psycopg
 
-from services.chassis.postgres.pool import Patience, WriterPool
+from services.chassis.postgres.pool import WriterPool
+from services.chassis.postgres.tests import pools
 from services.chassis.postgres.tests.server import PASSWORD, USER, Server
-from services.chassis.resilience import deadline
-from services.chassis.web.health import Dependencies
 from services.inventory.domain import Demand, Line, merged
 from services.inventory.store import AuroraStock
 
 STORE, OTHER_STORE = "store-001", "store-002"
 BAGEL, LATTE, MOCHA = "bagel-piece", "latte-grande", "mocha-tall"
-
-
-async def login() -> dict[str, str]:
-    return {"user": USER, "password": PASSWORD}
 
 
 def demand(order_id: str, store_id: str = STORE, **quantities: int) -> Demand:
@@ -40,27 +35,15 @@ class Database:
         return f"postgresql://127.0.0.1:{self.server.port}/postgres"
 
     def pool(self) -> WriterPool:
-        return WriterPool(
-            self.url,
-            login,
-            Dependencies("aurora"),
-            Patience(),
-            application="inventory",
-            on_retry=lambda: self.retries.append("again"),
-        )
+        return pools.pool_at(self.server.port, "inventory", on_retry=lambda: self.retries.append("again"))
 
     @asynccontextmanager
     async def pod(self) -> AsyncIterator[AuroraStock]:
         """One pod's stock, with connections of its own."""
-        pool = self.pool()
-        deadline.start(60.0)
-        await pool.start()
-        try:
+        async with pools.opened(self.pool(), within_s=60.0) as pool:
             stock = AuroraStock(pool)
             await stock.prepare()
             yield stock
-        finally:
-            await pool.close()
 
     def sql(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url, user=USER, password=PASSWORD) as connection:
@@ -90,6 +73,14 @@ class Database:
             "SELECT kind, item_id, quantity FROM inventory.stock_entries WHERE order_id = %s ORDER BY seq", order_id
         )
         return [(kind, item_id, int(quantity)) for kind, item_id, quantity in rows]
+
+    def age(self, *order_ids: str, by_s: float) -> None:
+        """As if these orders had become what they are so much earlier."""
+        self.sql(
+            "UPDATE inventory.reservations SET changed_at = changed_at - %s * interval '1 s' WHERE order_id = ANY (%s)",
+            by_s,
+            list(order_ids),
+        )
 
     def status(self, order_id: str) -> str | None:
         rows: Sequence[Any] = self.sql("SELECT status FROM inventory.reservations WHERE order_id = %s", order_id)

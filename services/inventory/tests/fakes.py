@@ -1,28 +1,10 @@
-"""Stock, a cache and figures made of nothing."""
+"""Stock made of nothing."""
 
-import asyncio
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from services.chassis.figures.counters import Figures
 from services.chassis.postgres.pool import StoreUnavailable
-from services.chassis.redis.cache import CacheUnavailable
 from services.inventory.domain import Delivery, Demand, Hold, Level, Outcome
 from services.inventory.store import Conflict, Freed, OutOfStock, Released
-
-
-class Counts(Figures):
-    """Figures that can be read."""
-
-    def __init__(self) -> None:
-        super().__init__({})
-        self.seen: Counter[str] = Counter()
-
-    def count(self, name: str, by: int = 1) -> None:
-        self.seen[name] += by
-
-    def __getitem__(self, name: str) -> int:
-        return self.seen[name]
 
 
 class FakeStock:
@@ -77,30 +59,3 @@ class FakeStock:
         self._check()
         self.reads += 1
         return [Level(item_id="latte-grande", available=self.available, reserved=0)]
-
-
-class FakeCache:
-    """A cache that forgets nothing; `is_away` stands for one that does not answer."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, bytes] = {}
-        self.has_dropped = asyncio.Event()
-        self.is_away = False
-
-    def _check(self) -> None:
-        if self.is_away:
-            raise CacheUnavailable("nobody there")
-
-    async def get(self, key: str) -> bytes | None:
-        self._check()
-        return self.values.get(key)
-
-    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
-        self._check()
-        self.values[key] = value
-
-    async def drop(self, *keys: str) -> None:
-        self._check()
-        for key in keys:
-            self.values.pop(key, None)
-        self.has_dropped.set()

@@ -2,36 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from services.chassis.web import api
-from services.chassis.web.gateway import Gateway, Limits
-from services.chassis.web.health import Dependencies
+from services.chassis.figures.tests.counts import Counts
+from services.chassis.redis.tests.memory import MemoryCache
 from services.chassis.web.operators import Operators
-from services.chassis.web.tests.asking import Answer, ask
-from services.chassis.web.traffic import Traffic
+from services.chassis.web.tests.asking import Answer, OneSecret, ask, surface
 from services.inventory.desk import OUT_OF_STOCK, RELEASED, RESERVED, RESTOCKED, TAKEN, Desk
 from services.inventory.levels import CachedLevels
 from services.inventory.routes import ROUTE, add_routes
-from services.inventory.tests.fakes import Counts, FakeCache, FakeStock
+from services.inventory.tests.fakes import FakeStock
 
 TOKEN = "only-operators-know"
 ORDER = {"order_id": "o", "store_id": "store-001", "items": [{"item_id": "latte-grande", "quantity": 2}]}
 DELIVERY = {"store_id": "store-001", "items": [{"item_id": "latte-grande", "quantity": 50}]}
-
-
-class Secrets:
-    async def call(self, _action: str, _members: Mapping[str, Any]) -> dict[str, Any]:
-        return {"SecretString": TOKEN}
-
-
-@asynccontextmanager
-async def _lives(_app: object) -> AsyncIterator[None]:
-    yield
 
 
 class World:
@@ -39,13 +25,9 @@ class World:
 
     def __init__(self) -> None:
         self.stock, self.counts = FakeStock(), Counts()
-        traffic = Traffic()
-        app = api.create(
-            title="inventory", version="1", route=ROUTE, lifespan=_lives, dependencies=Dependencies(), traffic=traffic
-        )
-        desk = Desk(self.stock, CachedLevels(self.stock, FakeCache(), self.counts), self.counts)
-        add_routes(app, desk, Operators(Secrets(), "operators"))
-        self._app = Gateway(app, traffic=traffic, observe=lambda _: None, is_internal=lambda _: False, limits=Limits())
+        desk = Desk(self.stock, CachedLevels(self.stock, MemoryCache(), self.counts), self.counts)
+        operators = Operators(OneSecret(TOKEN), "operators")
+        self._app = surface(ROUTE, lambda app: add_routes(app, desk, operators), title="inventory")
 
     def post(self, path: str, body: object, **headers: str) -> Answer:
         given = {"content-type": "application/json", **{name.replace("_", "-"): text for name, text in headers.items()}}

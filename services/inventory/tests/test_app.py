@@ -77,6 +77,8 @@ async def test_a_pod_is_ready_once_it_has_tables_and_degraded_without_its_cache(
         assert ((await pod.get("/health")).status, (await pod.get("/health/ready")).status) == (200, 503)
         await pod.parts.prepare()
         assert (await pod.get("/health/ready")).document == {"status": "ready"}
+        pod.parts.dependencies.failed("cloudwatch", "throttled")
+        assert (await pod.get("/health/ready")).document == {"status": "ready"}
         await pod.get(SERVICE.reading.path)  # finds no cache
         ready = await pod.get("/health/ready")
         assert (ready.status, ready.document) == (200, {"status": "degraded"})

@@ -4,14 +4,18 @@ import asyncio
 
 import pytest
 
+from services.chassis.figures.tests.counts import Counts
 from services.chassis.postgres.pool import StoreUnavailable
 from services.inventory.domain import SEED
 from services.inventory.expiry import EXPIRED, Expiry
 from services.inventory.tests.database import LATTE, STORE, Database, demand
-from services.inventory.tests.fakes import Counts
 
 pytestmark = pytest.mark.anyio
 HELD_S, OVER_S = 60.0, 0.0
+
+
+async def nothing_old() -> int:
+    return 0
 
 
 async def test_every_hold_that_is_over_is_ended_by_one_pod(database: Database) -> None:
@@ -61,7 +65,7 @@ async def test_a_sweep_counts_what_it_ended_and_tells_of_the_stores() -> None:
     async def end() -> list[tuple[str, str]]:
         return [("a", "store-001"), ("b", "store-001"), ("c", "store-002")]
 
-    assert await Expiry(end, lambda *stores: told.extend(stores), counts).sweep() == 3
+    assert await Expiry(end, nothing_old, lambda *stores: told.extend(stores), counts).sweep() == 3
     assert (counts[EXPIRED], sorted(told)) == (3, ["store-001", "store-002"])
 
 
@@ -73,7 +77,7 @@ async def test_the_sweep_goes_on_when_the_database_is_back() -> None:
             raise StoreUnavailable("away")
         return [("a", "store-001")]
 
-    expiry = asyncio.create_task(Expiry(end, lambda *_: ended.set(), counts).keep(look_s=0.01))
+    expiry = asyncio.create_task(Expiry(end, nothing_old, lambda *_: ended.set(), counts).keep(look_s=0.01))
     async with asyncio.timeout(20.0):
         await ended.wait()
     expiry.cancel()

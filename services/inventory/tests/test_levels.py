@@ -5,9 +5,11 @@ import json
 
 import pytest
 
+from services.chassis.figures.tests.counts import Counts
 from services.chassis.postgres.pool import StoreUnavailable
+from services.chassis.redis.tests.memory import MemoryCache
 from services.inventory.levels import HITS, MISSES, CachedLevels, key
-from services.inventory.tests.fakes import Counts, FakeCache, FakeStock
+from services.inventory.tests.fakes import FakeStock
 
 pytestmark = pytest.mark.anyio
 STORE = "store-001"
@@ -17,7 +19,7 @@ class World:
     """Levels over stock and cache; `dropped` runs `keep` until it has dropped what was wrong."""
 
     def __init__(self) -> None:
-        self.stock, self.cache, self.counts = FakeStock(), FakeCache(), Counts()
+        self.stock, self.cache, self.counts = FakeStock(), MemoryCache(), Counts()
         self.levels = CachedLevels(self.stock, self.cache, self.counts)
 
     async def available(self) -> int:
@@ -62,19 +64,19 @@ async def test_what_was_read_before_a_change_is_not_put_into_the_cache_after_it(
     await asyncio.sleep(0)  # the reading has begun
     world.levels.changed(STORE)
     await reading
-    assert world.cache.values == {}
+    assert world.cache.held == {}
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b'{"store_id": "store-002", "items": []}', b"null", b'"x"'])
 async def test_what_is_no_answer_of_ours_is_read_anew(value: bytes) -> None:
     world = World()
-    world.cache.values[key(STORE)] = value
+    world.cache.held[key(STORE)] = (value, float("inf"))
     assert await world.available() == 2_000
 
 
 async def test_without_the_cache_stock_is_read_from_the_database() -> None:
     world = World()
-    world.cache.is_away = True
+    world.cache.is_down = True
     world.levels.changed(STORE)
     keeping = asyncio.create_task(world.levels.keep())
     assert [await world.available() for _ in range(2)] == [2_000] * 2
@@ -88,6 +90,6 @@ async def test_without_the_database_what_the_cache_has_is_still_shown() -> None:
     await world.available()
     world.stock.is_away = True
     assert await world.available() == 2_000
-    world.cache.values.clear()
+    world.cache.held.clear()
     with pytest.raises(StoreUnavailable):
         await world.available()

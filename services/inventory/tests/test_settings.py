@@ -25,8 +25,9 @@ def test_a_complete_environment_is_read() -> None:
         ("cafe_elasticache_url", "redis://h:0/0"),
         ("database_secret", ""),
         ("cafe_pod_name", "a\nb"),
+        ("reservation_retention_s", 3600.0),
     ],
 )
-def test_what_is_wrong_is_named(name: str, value: str) -> None:
+def test_what_is_wrong_is_named(name: str, value: object) -> None:
     with pytest.raises(ValidationError, match=name):
         InventorySettings.model_validate({**ENVIRON, name: value})

@@ -2,19 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from services.chassis.aws.data_api import WarehouseAway
 from services.chassis.postgres.pool import StoreUnavailable
-from services.chassis.web import api
-from services.chassis.web.gateway import Gateway, Limits
-from services.chassis.web.health import Dependencies
-from services.chassis.web.tests.asking import Answer, ask
-from services.chassis.web.traffic import Traffic
+from services.chassis.web.tests.asking import Answer, ask, surface
 from services.loyalty.domain import Account, points_for
 from services.loyalty.routes import ROUTE, add_routes
 from services.loyalty.store import EntryConflict, NoSuchAccount, NotEnoughPoints
@@ -98,22 +92,12 @@ class FakeAnalytics:
         return self.known
 
 
-@asynccontextmanager
-async def _lives(_app: object) -> AsyncIterator[None]:
-    yield
-
-
 class World:
     """The application with its fakes, and calls on it."""
 
     def __init__(self) -> None:
         self.store, self.board, self.analytics = FakeStore(), FakeBoard(), FakeAnalytics()
-        traffic = Traffic()
-        app = api.create(
-            title="loyalty", version="1", route=ROUTE, lifespan=_lives, dependencies=Dependencies(), traffic=traffic
-        )
-        add_routes(app, self.store, self.board, self.analytics)
-        self._app = Gateway(app, traffic=traffic, observe=lambda _: None, is_internal=lambda _: False, limits=Limits())
+        self._app = surface(ROUTE, lambda app: add_routes(app, self.store, self.board, self.analytics), title="loyalty")
 
     def post(self, path: str, **body: Any) -> Answer:
         headers = [("content-type", "application/json")]

@@ -18,11 +18,6 @@ pytestmark = pytest.mark.anyio
 PERIOD_S = 60.0
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @dataclass
 class Bucket:
     """Objects, and those that were there at any time."""

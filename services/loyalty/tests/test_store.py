@@ -7,40 +7,21 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 
-from services.chassis.postgres.pool import Patience, StoreUnavailable, WriterPool
+from services.chassis.postgres.pool import StoreUnavailable
+from services.chassis.postgres.tests import pools
 from services.chassis.postgres.tests.server import PASSWORD, USER, Server
 from services.chassis.resilience import deadline
-from services.chassis.web.health import Dependencies
 from services.loyalty.store import AuroraStore, EntryConflict, NoSuchAccount, NotEnoughPoints
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-async def login() -> dict[str, str]:
-    return {"user": USER, "password": PASSWORD}
-
-
-def pool_at(port: int) -> WriterPool:
-    url = f"postgresql://127.0.0.1:{port}/postgres"
-    return WriterPool(url, login, Dependencies("aurora"), Patience(), application="loyalty")
-
-
 @asynccontextmanager
 async def opened(server: Server) -> AsyncIterator[AuroraStore]:
-    pool = pool_at(server.port)
-    store = AuroraStore(pool)
-    deadline.start(20.0)
-    await pool.start()
-    try:
+    async with pools.opened(pools.pool_at(server.port, "loyalty")) as pool:
+        store = AuroraStore(pool)
         await store.prepare()
         yield store
-    finally:
-        await pool.close()
 
 
 def ledger(server: Server, customer: str) -> int:
@@ -135,7 +116,7 @@ async def test_the_leaders_are_those_who_earned_most_whatever_they_spent(server:
 async def test_a_database_that_is_not_there_is_said_within_the_deadline(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    pool = pool_at(1)
+    pool = pools.pool_at(1, "loyalty")
     deadline.start(0.5)
     await pool.start()
     try:

@@ -1,6 +1,6 @@
 """The driver's interface, as far as the store uses it, over documents in memory."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import mongomock
@@ -10,11 +10,14 @@ Failing = Callable[[str], Exception | None]
 
 
 class Cluster:
-    """Databases that outlive their clients. `logins` are the passwords that clients came with."""
+    """Databases that outlive their clients. `logins` are the passwords that clients came with, `holding` is what a read
+    waits for before it is done.
+    """
 
     def __init__(self) -> None:
         self.databases: Any = mongomock.MongoClient()
         self.failing: Failing = lambda _: None
+        self.holding: Callable[[], Awaitable[object]] = _at_once
         self.logins: list[str] = []
         self.closed = 0
 
@@ -22,6 +25,10 @@ class Cluster:
         """In the place of `AsyncMongoClient`."""
         self.logins.append(password)
         return Client(self)
+
+
+async def _at_once() -> None:
+    return
 
 
 class Client:
@@ -51,6 +58,7 @@ class Collection:
         self._kept = kept
 
     async def find_one(self, *args: Any) -> Any:
+        await self._cluster.holding()
         return self._done("find_one", *args)
 
     async def update_one(self, *args: Any, **options: Any) -> Any:

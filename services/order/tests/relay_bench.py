@@ -2,10 +2,12 @@
 
 import asyncio
 
+from services.chassis.resilience.tests.clock import Clock
 from services.order.outbox import SHARDS, Row, unpack
 from services.order.relay import Relay, RelayReport
 from services.order.settling import Settling, SettlingReport
 from services.order.tests.fakes import MemoryOutbox, MemoryQueue, MemoryStream, World
+from services.order.tests.samples import AT
 
 ALL = frozenset(SHARDS)
 
@@ -38,7 +40,9 @@ class Bench:
         self.outbox = MemoryOutbox(world)
         self.lags: list[float] = []
         self.taken: list[float] = []
-        self.put_aside = 0
+        self.put_aside = self.unsettled = 0
+        self.clock = Clock()
+        self.clock.now = AT
         self._handed_on = asyncio.Event()
         self.owner = owner or ShardOwner()
         self.relay = Relay(
@@ -54,11 +58,15 @@ class Bench:
             inventory=world.inventory,
             owner=self.owner,
             settled=self.relay.settled,
-            report=SettlingReport(on_taken=self.taken.append, on_aside=self._aside),
+            report=SettlingReport(on_taken=self.taken.append, on_aside=self._aside, on_unsettled=self._given_up),
+            clock=self.clock,
         )
 
     def _aside(self, count: int) -> None:
         self.put_aside += count
+
+    def _given_up(self) -> None:
+        self.unsettled += 1
 
     def _done(self, lag: float) -> None:
         self.lags.append(lag)

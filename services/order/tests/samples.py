@@ -5,6 +5,8 @@ from services.order.domain import Draft, OrderLine
 from services.order.outbox import Row
 
 LATTE, CROISSANT = "latte-grande", "croissant-piece"
+AT = 1_795_000_000.0
+"""When every order was placed."""
 
 
 def order(**changes: object) -> dict[str, object]:
@@ -26,7 +28,7 @@ def row(number: int, customer: str = "customer-0001") -> Row:
         customer_id=customer,
         store_id="store-001",
         total_amount="12.15",
-        at=1_795_000_000.0,
+        at=AT,
         correlation_id="c",
         lines=(OrderLine(item_id=LATTE, quantity=2), OrderLine(item_id=CROISSANT, quantity=1)),
     )

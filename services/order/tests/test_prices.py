@@ -6,14 +6,27 @@ import pytest
 from services.assortment import PRICES_CENTS, STORES
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.cache import CacheUnavailable
+from services.chassis.redis.tests.memory import MemoryCache
 from services.chassis.resilience.tests.clock import Clock
 from services.chassis.tests.virtual_time import run
 from services.order.price_list import PriceList, PricesUnknown, UnknownStore
-from services.order.prices import FRESH_S, CachedPrices, CacheOnlyPrices, key
-from services.order.tests.fakes import MemoryCache, MemoryMenu, NoCloudWatch
+from services.order.prices import FRESH_S, LOAD_S, CachedPrices, CacheOnlyPrices, key
+from services.order.tests.fakes import MemoryMenu, NoCloudWatch
 
 STORE, OTHER = STORES[:2]
 DEARER = {item: cents + 10 for item, cents in PRICES_CENTS.items()}
+
+
+WARM_S = 60.0
+"""Of virtual time, until a warm-up that does not end is wrong."""
+
+
+class SlowCache(MemoryCache):
+    """Half a second each time it is asked."""
+
+    async def get(self, key: str) -> bytes | None:
+        await asyncio.sleep(0.5)
+        return await super().get(key)
 
 
 class Till:
@@ -26,6 +39,10 @@ class Till:
         self.cache = cache or MemoryCache()
         self.metrics = MetricReports(NoCloudWatch(), namespace="n", dimensions={}, period_s=60)
         self.prices = CachedPrices(self.cache, self.menu, self.metrics, clock=self.clock)
+
+    async def warm_up(self) -> None:
+        async with asyncio.timeout(WARM_S):
+            await self.prices.warm_up()
 
     def counts(self) -> dict[object, object]:
         return {datum["MetricName"]: datum["Value"] for datum in self.metrics.collect()}
@@ -111,10 +128,37 @@ def test_a_task_that_starts_while_menu_is_away_knows_the_prices_of_stores_that_n
     till.menu.is_away = True
 
     async def ask() -> None:
-        await till.prices.warm_up()
+        await till.warm_up()
         assert await till.prices.at(STORE) == PRICES_CENTS
 
-    asyncio.run(ask())
+    run(ask())
+
+
+def test_a_warm_up_does_not_wait_for_the_cache_while_menu_answers() -> None:
+    till = Till(cache=SlowCache())
+
+    async def start() -> float:
+        await till.warm_up()
+        return asyncio.get_running_loop().time()
+
+    assert run(start()) < LOAD_S
+    assert till.menu.reads == 1
+
+
+def test_a_warm_up_does_not_give_a_young_list_away_for_an_old_one() -> None:
+    others = Till()
+    asyncio.run(others.prices.at(STORE))
+    till = Till(MemoryMenu(), others.cache)
+    till.menu.prices = DEARER
+    till.clock.now += 2 * FRESH_S
+
+    async def ask() -> None:
+        assert await till.prices.at(OTHER) == DEARER
+        till.menu.is_away = True
+        await till.warm_up()
+        assert await till.prices.at(STORE) == DEARER
+
+    run(ask())
 
 
 def test_a_task_that_starts_before_menu_does_has_its_list_soon_after() -> None:

@@ -8,6 +8,7 @@ import pytest
 from services.chassis.background import cancel
 from services.chassis.tests.virtual_time import run
 from services.order.outbox import Row
+from services.order.settling import UNSETTLED_S
 from services.order.tests.fakes import Crash, Fuse, Manner, World
 from services.order.tests.relay_bench import ALL, Bench, ShardOwner
 from services.order.tests.samples import LATTE, draft, row
@@ -112,6 +113,59 @@ def test_what_is_short_stays_aside_and_hides_nothing() -> None:
     run(story())
     check_taken_once(world, [*short, *others])
     assert world.table == {}
+
+
+@pytest.mark.parametrize("answer", ["conflict", "unknown"])
+def test_what_inventory_will_not_take_is_in_the_log_once_and_asked_for_until_it_does(
+    caplog: pytest.LogCaptureFixture, answer: str
+) -> None:
+    world = World(ROWS)
+    world.inventory.refuses = {ROWS[0].order_id: answer}
+    bench = Bench(world)
+
+    async def story() -> None:
+        await settled(bench, within_s=10.0)
+        assert [each.order_id for each in world.aside] == [ROWS[0].order_id]
+        [said] = [each for each in caplog.records if "stays owed" in each.message]
+        assert (said.levelname, vars(said)["order_id"], vars(said)["answer"]) == ("WARNING", ROWS[0].order_id, answer)
+        world.inventory.refuses.clear()
+        await settled(bench, within_s=10.0)
+
+    run(story())
+    check_taken_once(world, ROWS)
+    assert world.table == {}
+
+
+@pytest.mark.parametrize("answer", ["conflict", "unknown"])
+def test_what_inventory_never_takes_is_given_up_after_a_day_and_said_so(
+    caplog: pytest.LogCaptureFixture, answer: str
+) -> None:
+    world = World(ROWS)
+    world.inventory.refuses = {ROWS[0].order_id: answer}
+    bench = Bench(world)
+
+    async def story() -> None:
+        await settled(bench, within_s=10.0)
+        bench.clock.now += UNSETTLED_S - 1.0
+        await settled(bench, within_s=10.0)
+        assert ([each.order_id for each in world.aside], bench.unsettled) == ([ROWS[0].order_id], 0)
+        bench.clock.now += 1.0
+        await settled(bench, within_s=10.0)
+
+    run(story())
+    assert (world.table, bench.unsettled) == ({}, 1)
+    check_taken_once(world, ROWS[1:])
+    [said] = [each for each in caplog.records if "unsettled" in each.message]
+    assert (said.levelname, vars(said)["order_id"], vars(said)["answer"]) == ("ERROR", ROWS[0].order_id, answer)
+
+
+def test_what_is_short_is_owed_however_old() -> None:
+    world = World(ROWS[:1])
+    world.inventory.each = 0
+    bench = Bench(world)
+    bench.clock.now += 10 * UNSETTLED_S
+    run(settled(bench, within_s=10.0))
+    assert ([each.order_id for each in world.aside], bench.unsettled) == ([ROWS[0].order_id], 0)
 
 
 def test_what_another_task_put_aside_is_found_by_whoever_takes_over() -> None:

@@ -9,7 +9,8 @@ import pytest
 from services.assortment import PRICES_CENTS
 from services.chassis.background import BackgroundWork
 from services.chassis.figures.metrics import MetricReports
-from services.chassis.http.peer import Peer, PeerAway
+from services.chassis.http.peer import LEAST_S, Peer, PeerAway
+from services.chassis.resilience import deadline
 from services.chassis.resilience.breaker import Breaker
 from services.chassis.resilience.budget import Timeouts
 from services.chassis.resilience.tests.clock import Clock
@@ -18,7 +19,7 @@ from services.chassis.web.health import Dependencies
 from services.order.stock import OWED, RESERVE_S, Inventory, OutOfStock, OwedStock
 from services.order.tests.fakes import NoCloudWatch
 from services.order.tests.samples import CROISSANT, LATTE, draft, row
-from services.order.tests.servers import Answered, Server
+from services.order.tests.servers import PATIENT, Answered, Server
 
 T = TypeVar("T")
 ORDER = draft(row(1))
@@ -95,6 +96,22 @@ def test_a_silent_inventory_costs_its_time_and_soon_none_at_all() -> None:
         assert loop.time() - began >= 3 * RESERVE_S
 
     asking(SILENT, story)
+
+
+def test_a_request_whose_own_time_is_over_says_nothing_of_inventory() -> None:
+    async def story() -> None:
+        async with Server(lambda _: HELD).running() as server:
+            dependencies = Dependencies("inventory")
+            peer = Peer("inventory", server.url, PATIENT, dependencies, Breaker(failures=1))
+            for spent_s in (0.0, LEAST_S / 2):
+                deadline.start(spent_s)
+                with pytest.raises(PeerAway, match="own time"):
+                    await Inventory(peer, peer, BackgroundWork()).reserve("o", ORDER)
+            assert (peer.breaker.state, dependencies.report()["inventory"]["state"]) == ("closed", "unused")
+            assert server.asked == []
+            peer.close()
+
+    asyncio.run(story())
 
 
 def test_one_order_finds_out_that_inventory_is_back() -> None:

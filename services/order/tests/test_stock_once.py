@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from services.chassis.aws.errors import AwsError
 from services.chassis.figures.metrics import MetricReports
+from services.chassis.redis.tests.memory import MemoryCache
 from services.chassis.tests.virtual_time import run
 from services.chassis.web.problems import HttpProblem
 from services.order.desk import OrderDesk
@@ -24,7 +25,6 @@ from services.order.tests.fakes import (
     Fuse,
     Manner,
     MemoryBook,
-    MemoryCache,
     MemoryMenu,
     NoCloudWatch,
     World,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,31 +17,14 @@ from services.chassis.postgres.pool import (
     WriterPool,
     prepared,
 )
-from services.chassis.postgres.tests.server import PASSWORD, USER, Server, free_port, home
+from services.chassis.postgres.tests import pools
+from services.chassis.postgres.tests.pools import PATIENT
+from services.chassis.postgres.tests.server import Server, free_port, home
 from services.chassis.resilience import deadline
 from services.chassis.resilience.budget import RetryBudget
 from services.chassis.web.health import Dependencies
 
 pytestmark = pytest.mark.anyio
-PATIENT = Patience()
-
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with home() as folder:
-        made = Server.fresh(folder / "data")
-        made.start()
-        yield made
-        made.stop()
-
-
-async def login() -> dict[str, str]:
-    return {"user": USER, "password": PASSWORD}
 
 
 @asynccontextmanager
@@ -49,14 +32,8 @@ async def opened(
     port: int, patience: Patience = PATIENT, **more: Any
 ) -> AsyncIterator[tuple[WriterPool, Dependencies]]:
     dependencies = Dependencies(NAME)
-    url = f"postgresql://127.0.0.1:{port}/postgres"
-    pool = WriterPool(url, login, dependencies, patience, application="pool-test", **more)
-    deadline.start(20.0)
-    await pool.start()
-    try:
+    async with pools.opened(pools.pool_at(port, "pool-test", patience, dependencies=dependencies, **more)) as pool:
         yield pool, dependencies
-    finally:
-        await pool.close()
 
 
 async def test_a_session_that_was_cut_is_made_anew(server: Server) -> None:

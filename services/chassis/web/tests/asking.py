@@ -1,10 +1,20 @@
-"""One request to an ASGI application without a server, and the answer to it."""
+"""A service's routes without a server, one request to them, and the answer to it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Scope
+
+from services.chassis.aws.json_apis import Json
+from services.chassis.web import api
+from services.chassis.web.gateway import Gateway, Limits
+from services.chassis.web.health import Dependencies
+from services.chassis.web.traffic import Traffic
+
+DEFAULTS = Limits()
 
 
 @dataclass
@@ -24,6 +34,31 @@ class Answer:
         """Where a problem document complains."""
         errors = self.document.get("errors")
         return {str(error["pointer"]) for error in errors} if isinstance(errors, list) else set()
+
+
+class OneSecret:
+    """Secrets Manager that says the same of every secret."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    async def call(self, operation: str, parameters: Json) -> Json:
+        return {"SecretString": self._secret}
+
+
+def surface(route: str, add: Callable[[FastAPI], object], *, title: str, limits: Limits = DEFAULTS) -> Gateway:
+    """The application of a service as its requests see it: what `add` gives it below `route`, behind a gateway."""
+    traffic = Traffic()
+    app = api.create(
+        title=title, version="1", route=route, lifespan=_lives, dependencies=Dependencies(), traffic=traffic
+    )
+    add(app)
+    return Gateway(app, traffic=traffic, observe=lambda _: None, is_internal=lambda _: False, limits=limits)
+
+
+@asynccontextmanager
+async def _lives(_app: object) -> AsyncIterator[None]:
+    yield
 
 
 async def ask(
