@@ -28,6 +28,7 @@ Files = Iterator[tuple[str, tuple[bytes, int]]]
 """Each file by its path in the volume: what is in it, and its mode."""
 Mounts = tuple[tuple[str, str, bool], ...]
 _MODE = 0o644
+_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILES = frozenset({"configMap", "secret", "downwardAPI", "projected"})
 _PROVIDED = ", ".join(sorted((*_FILES, "emptyDir")))
 
@@ -86,12 +87,11 @@ class Volumes:
         below = PurePosixPath(mount.get("subPath") or ".")
         if below.is_absolute() or ".." in below.parts or ".." in PurePosixPath(mount["mountPath"]).parts:
             raise NoProgram(f"must not contain '..' nor be absolute: {below}")
-        source = self._folder / mount["name"] / below
+        source = _resolved(self._folder / mount["name"], below)
         if not source.exists():
             if any(each in volume for each in _FILES):
                 raise Unmountable(f"failed to prepare subPath for volumeMount {mount['name']}: {below} is not there")
-            source.mkdir(parents=True)
-            source.chmod(0o777)
+            _make(self._folder / mount["name"], source)
         is_files = any(each in volume for each in _FILES)
         return str(source), os.path.normpath(mount["mountPath"]), bool(mount.get("readOnly")) or is_files
 
@@ -131,6 +131,42 @@ class Volumes:
 
     def _downward(self, source: Mapping[str, Any], pod: Object) -> Mapping[str, bytes]:
         return {each["path"]: environment.downward(each, pod).encode() for each in source.get("items") or ()}
+
+
+def _resolved(volume: Path, below: PurePosixPath) -> Path:
+    """Where `below` leads; `NoProgram` for out of the volume, in which a container may have put any link.
+
+    Without links left in it, so that what is mounted can be seen to be just this.
+    """
+    volume = volume.resolve()
+    source = Path(os.path.realpath(volume / below))  # other than `resolve` it lets a link be that leads to itself
+    if not source.is_relative_to(volume):
+        raise NoProgram(f"subPath {below} leads out of its volume {volume.name}, by a link there")
+    return source
+
+
+def _make(volume: Path, source: Path) -> None:
+    """The folders on the way that are missing. They are opened one in the other: no link in between is followed."""
+    volume = volume.resolve()
+    at = os.open(volume, _FOLDER)
+    try:
+        for name in source.relative_to(volume).parts:
+            is_new = _made(name, at)
+            outer, at = at, os.open(name, _FOLDER, dir_fd=at)
+            os.close(outer)
+            if is_new:
+                os.fchmod(at, 0o777)
+    except OSError as problem:
+        raise NoProgram(f"subPath {source.relative_to(volume)} cannot be made in its volume: {problem}") from problem
+    finally:
+        os.close(at)
+
+
+def _made(name: str, at: int) -> bool:
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, dir_fd=at)
+        return True
+    return False
 
 
 def _is_tmp(mount: Mapping[str, Any], pod: Object) -> bool:
