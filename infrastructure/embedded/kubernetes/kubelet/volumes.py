@@ -73,7 +73,7 @@ class Volumes:
     def refresh(self, pod: Object) -> None:
         """Have the files of one that runs follow what they are made of; what is not there leaves them as they are."""
         if self._folder.exists():
-            with contextlib.suppress(Unmountable):
+            with contextlib.suppress(Unmountable, NoProgram):
                 self.write(pod)
 
     def remove(self) -> None:

@@ -144,6 +144,18 @@ async def test_a_part_of_a_volume_does_not_lead_out_of_it(tmp_path: Path, part: 
     assert outside.stat().st_mode & 0o777 == 0o700
 
 
+def test_what_cannot_be_made_of_a_changed_config_map_leaves_the_files(tmp_path: Path) -> None:
+    store, made = Store(), mounted({"name": "a", "configMap": {"name": "settings"}}, a="/config")
+    volumes = Volumes(tmp_path / "pod", store)
+    made["metadata"]["namespace"] = "default"
+    settings = {**CONFIG, "metadata": {"name": "settings", "namespace": "default"}}
+    kept = store.put(kinds.CONFIG_MAP.id, settings)
+    volumes.write(made)
+    store.put(kinds.CONFIG_MAP.id, {**kept, "data": {"..": "up"}})
+    volumes.refresh(made)
+    assert (tmp_path / "pod" / "a" / "colour").read_text() == "green"
+
+
 @needs_views
 async def test_a_link_that_stays_in_its_volume_is_followed(tmp_path: Path) -> None:
     volumes, made = Volumes(tmp_path / "pod", Store()), mounted({"name": "scratch", "emptyDir": {}}, scratch="/scratch")
