@@ -47,11 +47,12 @@ class Volumes:
     def mounts(self, container: Mapping[str, Any], pod: Object) -> Mounts:
         """What a container is to find where. `NoProgram` for what cannot be had, `Unmountable`."""
         wanted = container.get("volumeMounts") or ()
-        if all(_is_tmp(each, pod) for each in wanted) and not _has_views():
-            return ()
-        if wanted and not _has_views():
+        if not _has_views():
+            other = next((each for each in wanted if not _is_tmp(each, pod)), None)
+            if other is None:
+                return ()
             raise NoProgram(
-                f"volume {wanted[0]['name']} cannot be mounted at {wanted[0]['mountPath']}: processes have a view of "
+                f"volume {other['name']} cannot be mounted at {other['mountPath']}: processes have a view of "
                 "the files of their own only where root starts the platform, and the system lets it"
             )
         self.write(pod)
@@ -82,6 +83,7 @@ class Volumes:
 
     def _mount(self, mount: Mapping[str, Any], pod: Object) -> tuple[str, str, bool]:
         volume = next(each for each in objects.spec(pod).get("volumes") or () if each["name"] == mount["name"])
+        is_files = not _FILES.isdisjoint(volume)
         if "subPathExpr" in mount:
             raise NoProgram("subPathExpr is not provided by the embedded cloud; use subPath")
         below = PurePosixPath(mount.get("subPath") or ".")
@@ -89,10 +91,9 @@ class Volumes:
             raise NoProgram(f"must not contain '..' nor be absolute: {below}")
         source = _resolved(self._folder / mount["name"], below)
         if not source.exists():
-            if any(each in volume for each in _FILES):
+            if is_files:
                 raise Unmountable(f"failed to prepare subPath for volumeMount {mount['name']}: {below} is not there")
             _make(self._folder / mount["name"], source)
-        is_files = any(each in volume for each in _FILES)
         return str(source), os.path.normpath(mount["mountPath"]), bool(mount.get("readOnly")) or is_files
 
     def _files(self, kind: str, source: Mapping[str, Any], name: str, pod: Object) -> Files:
