@@ -52,13 +52,13 @@ class ClusterClient:
     def __exit__(self, *_exception: object) -> None:
         self._folder.cleanup()
 
-    def apply(self, document: Mapping[str, Any], *, is_dry: bool = False) -> Mapping[str, Any]:
+    def apply(self, document: Mapping[str, Any], *, manager: str = MANAGER, is_dry: bool = False) -> Mapping[str, Any]:
         """Apply one object server-side; as the cluster has it now. `Refused` in the API's words."""
         with _understood():
             found = self._dynamic.server_side_apply(
                 self._kind(str(document["apiVersion"]), str(document["kind"])),
                 body=dict(document),
-                field_manager=MANAGER,
+                field_manager=manager,
                 force_conflicts=True,
                 query_params=[("fieldValidation", "Strict"), *([("dryRun", "All")] if is_dry else [])],
             )

@@ -24,6 +24,17 @@ pytestmark = pytest.mark.anyio
 VALUES = {"EksNamespace": "cafe"}
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "cafe"}}
 
+AUTOSCALER = {
+    "apiVersion": "autoscaling/v2",
+    "kind": "HorizontalPodAutoscaler",
+    "metadata": {"name": "web", "namespace": "cafe"},
+    "spec": {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        "minReplicas": 2,
+        "maxReplicas": 4,
+    },
+}
+
 
 @pytest.fixture
 async def cluster(state: StateFolder) -> AsyncIterator[Cluster]:
@@ -53,6 +64,19 @@ def web(**more: Any) -> dict[str, Any]:
     }
 
 
+def available(cluster: Cluster) -> int:
+    """Of as many pods as are wanted."""
+    [made] = cluster.registry.store.all(kinds.DEPLOYMENT.id, "cafe")
+    assert objects.status(made)["availableReplicas"] == objects.spec(made)["replicas"]
+    return int(objects.spec(made)["replicas"])
+
+
+def owners(of: objects.Object, field: str) -> list[str]:
+    """Who applied it."""
+    entries = [each for each in objects.meta(of)["managedFields"] if each["operation"] == "Apply"]
+    return [each["manager"] for each in entries if f"f:{field}" in each["fieldsV1"].get("f:spec", {})]
+
+
 async def deployed(cluster: Cluster, *documents: Mapping[str, Any], within_s: float = 20.0) -> list[str]:
     """What is said of it."""
     said: list[str] = []
@@ -75,6 +99,19 @@ async def test_the_same_again_changes_nothing(cluster: Cluster) -> None:
     await deployed(cluster, web())
     [after] = cluster.registry.store.all(kinds.DEPLOYMENT.id, "cafe")
     assert objects.meta(before)["generation"] == objects.meta(after)["generation"]
+
+
+async def test_the_number_of_pods_is_the_autoscalers(cluster: Cluster) -> None:
+    """It begins with the least one, whenever that looks; an apply leaves alone what became of it."""
+    wanted = web(resources={})  # whose use of CPU is no reason to scale
+    del wanted["spec"]["replicas"]
+    await deployed(cluster, wanted, AUTOSCALER)
+    assert available(cluster) == 2
+    [made] = cluster.registry.store.all(kinds.DEPLOYMENT.id, "cafe")
+    assert owners(made, "replicas") == ["cafe-handover"]
+    cluster.registry.change(kinds.DEPLOYMENT, ("cafe", "web"), lambda of: of["spec"].update(replicas=3))
+    await deployed(cluster, wanted, AUTOSCALER)
+    assert available(cluster) == 3
 
 
 @pytest.mark.parametrize(
