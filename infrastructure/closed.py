@@ -40,7 +40,9 @@ def documents(platform: Platform) -> str | None:
     if platform.target == "aws":
         return None
     parts = urlsplit(platform.endpoint("documentdb"))
-    stranger = pymongo.MongoClient[dict[str, object]](f"mongodb://{parts.hostname}:{parts.port}/?replicaSet=rs0")
+    stranger = pymongo.MongoClient[dict[str, object]](
+        f"mongodb://{parts.hostname}:{parts.port}/?replicaSet=rs0", serverSelectionTimeoutMS=_ANSWER_S * 1000
+    )
     try:
         with stranger:
             stranger.admin.command("listDatabases")

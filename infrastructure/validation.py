@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from infrastructure import closed, stacks, templates
+from infrastructure import closed, kubernetes, stacks, templates
 from infrastructure.cloud import Platform
+from infrastructure.errors import EnvironmentFault
 from infrastructure.templates import MODULES
 from services.catalog import HttpService, http_services
 
@@ -43,22 +44,30 @@ class Check:
 
     def found(self, platform: Platform) -> str | None:
         """The problem, also where nobody answers, or the API refuses, since there is nothing to look at any more."""
-        import psycopg
-        import pymongo.errors
-        import redis
-        import urllib3
-        from botocore.exceptions import ClientError
-
         try:
             return self.problem(platform)
-        except (
-            ClientError,
-            psycopg.Error,
-            pymongo.errors.PyMongoError,
-            redis.RedisError,
-            urllib3.exceptions.HTTPError,
-        ) as refusal:
-            return f"{type(refusal).__name__}: {refusal}"
+        except EnvironmentFault as fault:
+            return str(fault)
+        except Exception as refusal:
+            if not _is_refusal(refusal):
+                raise
+            words = kubernetes.said(refusal) if kubernetes.is_answer(refusal) else refusal
+            return f"{type(refusal).__name__}: {words}"
+
+
+def _is_refusal(problem: Exception) -> bool:
+    """Whether it is what a client raises for its server, or for want of one."""
+    import psycopg
+    import pymongo.errors
+    import redis
+    import urllib3
+    from botocore.exceptions import ClientError
+
+    of_clients = (
+        *(ClientError, psycopg.Error, pymongo.errors.PyMongoError, redis.RedisError, urllib3.exceptions.HTTPError),
+        *(ConnectionError, TimeoutError),
+    )
+    return isinstance(problem, of_clients) or kubernetes.is_answer(problem)
 
 
 def _incomplete(module: str, platform: Platform) -> str | None:

@@ -11,6 +11,9 @@ from infrastructure.manifests.render import NAMESPACE, Manifest
 from infrastructure.manifests.rollout import wait
 from infrastructure.stacks import Talk
 
+_HANDOVER = "cafe-handover"
+"""Whose field the number of pods is until the autoscaler changes it."""
+
 
 def deploy(
     kubernetes: Kubernetes, manifests: Sequence[Manifest], values: Mapping[str, str], within_s: float, talk: Talk
@@ -43,10 +46,29 @@ def check(kubernetes: Kubernetes, manifests: Sequence[Manifest]) -> tuple[str, .
 
 
 def _apply(client: ClusterClient, manifests: Sequence[Manifest]) -> list[Mapping[str, Any]]:
+    least = _least(manifests)
     made = []
     for each in manifests:
         try:
-            made.append(client.apply(each.document))
+            now = client.apply(each.document)
+            if each.kind == "Deployment" and now["spec"]["replicas"] < least.get(each.name, 0):
+                now = client.apply(_sized(each.document, least[each.name]), manager=_HANDOVER)
+            made.append(now)
         except Refused as refusal:
             raise EnvironmentFault(f"{each.title} is refused by the cluster: {refusal}") from refusal
     return made
+
+
+def _least(manifests: Sequence[Manifest]) -> Mapping[str, int]:
+    """How many pods a Deployment has at least by its autoscaler, which would see to it a quarter of a minute later."""
+    specs = (each.document["spec"] for each in manifests if each.kind == "HorizontalPodAutoscaler")
+    return {spec["scaleTargetRef"]["name"]: int(spec.get("minReplicas", 1)) for spec in specs}
+
+
+def _sized(deployment: Mapping[str, Any], replicas: int) -> Mapping[str, Any]:
+    """The number alone: applied by a manager of its own it is never taken back by an apply that does not state it.
+
+    Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership
+    """
+    meta = {name: value for name, value in deployment["metadata"].items() if name in ("name", "namespace")}
+    return {**deployment, "metadata": meta, "spec": {"replicas": replicas}}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infrastructure.errors import EnvironmentFault
-from infrastructure.manifests.cluster import ClusterClient, Refused
+from infrastructure.manifests.cluster import ClusterClient
 
 Object = Mapping[str, Any]
 _WATCHED = (("apps/v1", "Deployment"), ("v1", "Pod"))
@@ -49,7 +49,7 @@ def _follow(
     try:
         for change, seen in client.watch(version, kind, namespace, within_s):
             events.put((change, {**seen, "kind": kind}))
-    except (EnvironmentFault, Refused) as problem:
+    except EnvironmentFault as problem:
         events.put(problem)
 
 
@@ -140,7 +140,7 @@ def _warnings(client: ClusterClient, namespace: str, name: str) -> list[str]:
     """The latest warnings about what is called as the Deployment is, or begins so: its bindings, its pods."""
     try:
         events = client.list("v1", "Event", namespace)
-    except (EnvironmentFault, Refused):
+    except EnvironmentFault:
         return []
     told = [each for each in events if each["type"] == "Warning" and each["involvedObject"]["name"].startswith(name)]
     told.sort(key=lambda each: str(each.get("lastTimestamp") or ""))

@@ -1,15 +1,18 @@
 """A check names what does not hold; every module has some."""
 
 import dataclasses
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from kubernetes.client import ApiException
 
 from infrastructure import cloud, environment, validation
 from infrastructure.cloud import Platform
 from infrastructure.connection import Connection
+from infrastructure.errors import EnvironmentFault
 from infrastructure.kubernetes import Clusters
 from infrastructure.templates import MODULES
 from infrastructure.tests.fake_driver import FakeDriver
@@ -187,3 +190,32 @@ def test_an_endpoint_that_refuses_is_a_problem_and_not_an_error(module: str, nam
     assert "127.0.0.1" in problem
     assert port in problem
     assert "refused" in problem
+
+
+REFUSAL = ApiException(status=503, reason="Service Unavailable")
+REFUSAL.body = '{"message": "the cluster starts"}'
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (EnvironmentFault("the Kubernetes cluster does not answer"), "the Kubernetes cluster does not answer"),
+        (REFUSAL, "ApiException: the cluster starts"),
+        (ConnectionRefusedError("nobody"), "ConnectionRefusedError: nobody"),
+    ],
+    ids=["fault", "cluster", "socket"],
+)
+def test_a_check_that_meets_nobody_leaves_the_others_to_be_made(problem: Exception, told: str) -> None:
+    assert Check(module="compute", name="it", problem=raising(problem)).found(platform()) == told
+
+
+def test_a_check_that_is_wrong_itself_fails() -> None:
+    with pytest.raises(KeyError):
+        Check(module="compute", name="it", problem=raising(KeyError("it"))).found(platform())
+
+
+def raising(problem: Exception) -> Callable[[Platform], None]:
+    def ask(_platform: Platform) -> None:
+        raise problem
+
+    return ask

@@ -18,6 +18,7 @@ from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
 from plugins.bench.pods.records import PodEventTime, PodListTime, PodRecordsMemory, RecordRuns
 from plugins.bench.pods.recovery import PodRecovery
 from plugins.bench.pods.rolling_restart import RestartFailures, RestartFailuresWithoutHook
+from plugins.bench.pods.service_restart import ServiceRestartFailures
 from plugins.bench.recovery import StopTaskRecovery
 from plugins.bench.report_storm import ReportQueueTime, ReportRunTime, ReportStormRate, StormRuns
 from plugins.bench.revenue import RevenueLag, RowsWrongAfterKills
@@ -51,6 +52,7 @@ FIGURES: tuple[Figure, ...] = (
     StopTaskRecovery(),
     InstanceRecovery(),
     NodeDrain(),
+    ServiceRestartFailures(),
     SqsSend1000Deep(),
     KinesisPut(),
     WarmInvokeOverhead(),

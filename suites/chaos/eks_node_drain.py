@@ -1,4 +1,8 @@
-"""07: a node of the Kubernetes cluster is drained."""
+"""07: a node of the Kubernetes cluster is drained.
+
+The undo lets the node take pods again and moves none: the services' pods stay on the others, as on any cluster, and a
+second drain has them all. `kubectl -n cafe rollout restart deployment` spreads them anew.
+"""
 
 from plugins.chaos.faults.eks_node_drain import EksNodeDrain
 from plugins.chaos.scenario import Expected, Recovery, Scenario, Source

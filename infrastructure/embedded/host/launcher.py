@@ -113,15 +113,25 @@ def show(folders: list[str]) -> None:
 
 
 def mount_all(mounts: list[tuple[str, str, bool]]) -> None:
-    """Have each source at its target, too, in this process's view of the files. `OSError` where that cannot be."""
+    """Have each source at its target, too, in this process's view of the files. `OSError` where that cannot be.
+
+    A source is what it is called: one that a link leads elsewhere may be its owner's who waited for us to look away.
+    """
     _private_view()
-    opened = [(os.open(source, os.O_PATH), target, reads_only) for source, target, reads_only in mounts]
+    opened = [(_opened(source), target, reads_only) for source, target, reads_only in mounts]
     for descriptor, target, reads_only in sorted(opened, key=lambda each: each[1]):
         _make_room(target, is_folder=stat.S_ISDIR(os.fstat(descriptor).st_mode))
         _mount(f"/proc/self/fd/{descriptor}", target, "", _MS_BIND | _MS_REC, "")
         if reads_only:
             _mount("none", target, "", _MS_BIND | _MS_REMOUNT | _MS_RDONLY, "")
         os.close(descriptor)
+
+
+def _opened(source: str) -> int:
+    descriptor = os.open(source, os.O_PATH)
+    if (found := os.readlink(f"/proc/self/fd/{descriptor}")) != source:  # noqa: PTH115 - as above
+        raise PermissionError(f"{source} is {found}, by a link")
+    return descriptor
 
 
 def _make_room(target: str, *, is_folder: bool) -> None:

@@ -1,7 +1,8 @@
 """Free loopback ports for listeners, out of the way of outgoing connections and of other platforms on this machine.
 
 The kernel gives outgoing connections ports from `net.ipv4.ip_local_port_range`; a listener there may find its port
-taken at any moment. So we stay outside it. Platforms share the rest in blocks, each of which one of them claims.
+taken at any moment. So we stay outside it, and of what Services of Kubernetes ask for by number. Platforms share the
+rest in blocks, each of which one of them claims.
 """
 
 import collections
@@ -16,6 +17,8 @@ from infrastructure.errors import EnvironmentFault
 
 BLOCK = 100
 """Ports per block; a platform of one service needs about 40."""
+NODE_PORTS = range(30_000, 32_768)
+"""What a Service may have on every node. Source: https://kubernetes.io/docs/reference/networking/ports-and-protocols/"""
 _LOWEST, _HIGHEST = 10_000, 65_535
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -91,10 +94,10 @@ def is_free(port: int) -> bool:
 
 
 def _blocks(ephemeral: tuple[int, int]) -> tuple[int, ...]:
-    """First ports of the blocks that keep clear of the `ephemeral` range (both ends included)."""
-    low, high = ephemeral
+    """First ports of the blocks that keep clear of the `ephemeral` range (both ends included), and of `NODE_PORTS`."""
     candidates = range(_LOWEST, _HIGHEST - BLOCK + 2, BLOCK)
-    return tuple(first for first in candidates if first + BLOCK <= low or first > high)
+    others = (ephemeral, (NODE_PORTS[0], NODE_PORTS[-1]))
+    return tuple(first for first in candidates if all(first + BLOCK <= low or first > high for low, high in others))
 
 
 def _ephemeral_range() -> tuple[int, int]:

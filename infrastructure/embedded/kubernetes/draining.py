@@ -39,5 +39,4 @@ def _cordon(node: Draft) -> None:
 
 def _stays(pod: Object) -> bool:
     owners: list[Any] = objects.meta(pod).get("ownerReferences") or []
-    has_ended = objects.status(pod).get("phase") in ("Succeeded", "Failed")
-    return has_ended or any(each["kind"] == "DaemonSet" for each in owners)
+    return objects.has_ended(pod) or any(each["kind"] == "DaemonSet" for each in owners)

@@ -24,6 +24,17 @@ pytestmark = pytest.mark.anyio
 VALUES = {"EksNamespace": "cafe"}
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "cafe"}}
 
+AUTOSCALER = {
+    "apiVersion": "autoscaling/v2",
+    "kind": "HorizontalPodAutoscaler",
+    "metadata": {"name": "web", "namespace": "cafe"},
+    "spec": {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        "minReplicas": 2,
+        "maxReplicas": 4,
+    },
+}
+
 
 @pytest.fixture
 async def cluster(state: StateFolder) -> AsyncIterator[Cluster]:
@@ -31,12 +42,12 @@ async def cluster(state: StateFolder) -> AsyncIterator[Cluster]:
         yield made
 
 
-def reached(cluster: Cluster) -> Kubernetes:
-    """As its own administrator."""
+def reached(cluster: Cluster, by: type[client.ApiClient] = client.ApiClient, token: str = "") -> Kubernetes:
+    """As its own administrator, or with this token."""
     configuration = client.Configuration(host=cluster.url, ca_cert_data=cluster.authority.decode())
-    token = yaml.safe_load(cluster.kubeconfig.read_text())["users"][0]["user"]["token"]
+    token = token or yaml.safe_load(cluster.kubeconfig.read_text())["users"][0]["user"]["token"]
     configuration.api_key["authorization"] = f"Bearer {token}"
-    return cast("Kubernetes", SimpleNamespace(api=client.ApiClient(configuration)))
+    return cast("Kubernetes", SimpleNamespace(api=by(configuration)))
 
 
 def manifests(*documents: Mapping[str, Any]) -> tuple[Manifest, ...]:
@@ -51,6 +62,19 @@ def web(**more: Any) -> dict[str, Any]:
         "kind": "Deployment",
         "metadata": {**made["metadata"], "namespace": "cafe"},
     }
+
+
+def available(cluster: Cluster) -> int:
+    """Of as many pods as are wanted."""
+    [made] = cluster.registry.store.all(kinds.DEPLOYMENT.id, "cafe")
+    assert objects.status(made)["availableReplicas"] == objects.spec(made)["replicas"]
+    return int(objects.spec(made)["replicas"])
+
+
+def owners(of: objects.Object, field: str) -> list[str]:
+    """Who applied it."""
+    entries = [each for each in objects.meta(of)["managedFields"] if each["operation"] == "Apply"]
+    return [each["manager"] for each in entries if f"f:{field}" in each["fieldsV1"].get("f:spec", {})]
 
 
 async def deployed(cluster: Cluster, *documents: Mapping[str, Any], within_s: float = 20.0) -> list[str]:
@@ -75,6 +99,19 @@ async def test_the_same_again_changes_nothing(cluster: Cluster) -> None:
     await deployed(cluster, web())
     [after] = cluster.registry.store.all(kinds.DEPLOYMENT.id, "cafe")
     assert objects.meta(before)["generation"] == objects.meta(after)["generation"]
+
+
+async def test_the_number_of_pods_is_the_autoscalers(cluster: Cluster) -> None:
+    """It begins with the least one, whenever that looks; an apply leaves alone what became of it."""
+    wanted = web(resources={})  # whose use of CPU is no reason to scale
+    del wanted["spec"]["replicas"]
+    await deployed(cluster, wanted, AUTOSCALER)
+    assert available(cluster) == 2
+    [made] = cluster.registry.store.all(kinds.DEPLOYMENT.id, "cafe")
+    assert owners(made, "replicas") == ["cafe-handover"]
+    cluster.registry.change(kinds.DEPLOYMENT, ("cafe", "web"), lambda of: of["spec"].update(replicas=3))
+    await deployed(cluster, wanted, AUTOSCALER)
+    assert available(cluster) == 3
 
 
 @pytest.mark.parametrize(
@@ -106,3 +143,27 @@ async def test_a_check_says_what_would_be_refused_and_changes_nothing(cluster: C
     [problem] = await anyio.to_thread.run_sync(call)
     assert "spec.replicaz" in problem
     assert cluster.registry.store.all(kinds.DEPLOYMENT.id) == []
+
+
+async def test_a_watch_may_be_silent_for_longer_than_an_answer(cluster: Cluster) -> None:
+    """It has a time-out of its own, to read by: for as long as the rollout may take."""
+    watches: list[Any] = []
+
+    class Noting(client.ApiClient):  # type: ignore[misc]  # the client publishes no types
+        def call_api(self, method: str, url: str, *given: Any, _request_timeout: Any = None, **more: Any) -> Any:
+            if "watch=true" in url.lower():
+                watches.append(_request_timeout)
+            return super().call_api(method, url, *given, _request_timeout=_request_timeout, **more)
+
+    call = partial(deploy, reached(cluster, Noting), manifests(web()), VALUES, 20.0, lambda _line: None)
+    await anyio.to_thread.run_sync(call)
+    assert len(watches) == 2
+    assert all(read_s > 20.0 for _, read_s in watches)
+
+
+async def test_who_is_not_known_is_told_the_next_step(cluster: Cluster) -> None:
+    """The environment's fault, from the first question on."""
+    stranger = reached(cluster, token="nobody's")
+    for call in (partial(deploy, stranger, manifests(), VALUES, 20.0, print), partial(check, stranger, manifests())):
+        with pytest.raises(EnvironmentFault, match="aws eks create-access-entry"):
+            await anyio.to_thread.run_sync(call)

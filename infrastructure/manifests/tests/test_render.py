@@ -89,3 +89,15 @@ def test_a_service_on_eks_has_all_that_it_needs(service: catalog.Service) -> Non
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert container["resources"]["limits"]["cpu"] == container["resources"]["requests"]["cpu"]
     assert {"startupProbe", "readinessProbe", "livenessProbe", "lifecycle"} <= container.keys()
+
+
+@pytest.mark.parametrize("service", catalog.services_on("eks"), ids=lambda service: service.name)
+def test_a_number_of_pods_is_stated_by_the_autoscaler_alone(service: catalog.Service) -> None:
+    """Beside one, each apply would set it back."""
+    own = {
+        each.kind: each.document["spec"]
+        for each in WANTED
+        if each.file.startswith(f"{service.name}/k8s/") and "spec" in each.document
+    }
+    assert own["HorizontalPodAutoscaler"]["scaleTargetRef"]["name"] == service.name
+    assert "replicas" not in own["Deployment"]

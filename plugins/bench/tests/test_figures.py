@@ -132,6 +132,7 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "rolling_restart_failures",
         "rolling_restart_failures_without_hook",
         "rule_change_effect",
+        "service_restart_failures",
         "signature_check",
         "sqs_send_1000_deep",
         "stop_task_recovery",

@@ -40,6 +40,13 @@ def test_blocks_keep_clear_of_the_kernels_range(ephemeral: tuple[int, int], firs
     assert [b for b in blocks if b <= high and b + BLOCK > low] == []
 
 
+def test_blocks_keep_clear_of_the_ports_of_nodes() -> None:
+    """A Service of Kubernetes asks for one of those by its number, and is to find it free."""
+    blocks = ports._blocks((1024, 20_050))
+    assert [b for b in blocks if b <= 32_767 and b + BLOCK > 30_000] == []
+    assert {29_900, 32_800} <= set(blocks)
+
+
 def test_a_port_somebody_listens_on_is_passed_over(block: int) -> None:
     with socket.create_server(("127.0.0.1", block)):
         source = Ports((block,))

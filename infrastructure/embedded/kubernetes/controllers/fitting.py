@@ -5,7 +5,7 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/,
 https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -203,7 +203,7 @@ def _spreads(pod: Object, room: Room, rooms: Sequence[Room]) -> bool:
 
 def _keeps(pod: Object, constraint: Mapping[str, Any], room: Room, rooms: Sequence[Room]) -> bool:
     """Whether no part of the cluster would have more than `maxSkew` more of them than another."""
-    key, chosen = constraint["topologyKey"], selectors.of_selector(constraint.get("labelSelector"))
+    key, chosen = constraint["topologyKey"], _chosen(constraint, pod)
     here = objects.labels(room.node).get(key)
     if here is None:
         return False
@@ -220,3 +220,10 @@ def _keeps(pod: Object, constraint: Mapping[str, Any], room: Room, rooms: Sequen
             counts[part] = counts.get(part, 0) + found
     own = int(chosen(objects.labels(pod)))
     return counts.get(here, 0) + own - min(counts.values(), default=0) <= int(constraint["maxSkew"])
+
+
+def _chosen(constraint: Mapping[str, Any], pod: Object) -> Callable[[Mapping[str, str]], bool]:
+    """Which pods are counted: those that the selector takes, and have the same as the pod under `matchLabelKeys`."""
+    by_selector, own = selectors.of_selector(constraint.get("labelSelector")), objects.labels(pod)
+    same = {key: own[key] for key in constraint.get("matchLabelKeys") or () if key in own}
+    return lambda labels: by_selector(labels) and same.items() <= labels.items()

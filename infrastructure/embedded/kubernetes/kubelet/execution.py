@@ -9,6 +9,7 @@ import fcntl
 import os
 import struct
 import termios
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -69,17 +70,23 @@ class Execution:
             each.close()
 
 
+def spec_beside(process: Process, words: Sequence[str], **more: str) -> ProcessSpec:
+    """A command in the container whose process that is: as its user, with its files and environment, and `more`."""
+    beside = process.spec
+    return ProcessSpec(
+        id=f"{beside.id[:150]}.exec-{new_uid()[:8]}",
+        kind=KIND,
+        resource=beside.resource,
+        argv=tuple(words),
+        env={**beside.env, **more},
+        account=beside.account or beside.id,
+        mounts=beside.mounts,
+    )
+
+
 async def started(supervisor: Supervisor, beside: Process, wish: Wish) -> Execution:
     """Run it beside a container's process. `EnvironmentFault` when there is no such program."""
-    spec = ProcessSpec(
-        id=f"{beside.spec.id[:150]}.exec-{new_uid()[:8]}",
-        kind=KIND,
-        resource=beside.spec.resource,
-        argv=wish.command,
-        env={**beside.spec.env, **({"TERM": "xterm"} if wish.has_tty else {})},
-        account=beside.spec.account or beside.spec.id,
-        mounts=beside.spec.mounts,
-    )
+    spec = spec_beside(beside, wish.command, **({"TERM": "xterm"} if wish.has_tty else {}))
     return await (_on_terminal if wish.has_tty else _on_pipes)(supervisor, spec, wish)
 
 

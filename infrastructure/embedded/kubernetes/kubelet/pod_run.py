@@ -8,7 +8,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -277,17 +276,16 @@ class PodRun:
         return made
 
     async def _run(self, each: Container, words: Sequence[str], within_s: float) -> tuple[int, str]:
-        """A command beside the container's process, with its environment."""
-        name = f"{launch.process_name(each, self._pod)}.exec-{time.monotonic_ns()}"
-        env = launch.environment_of(each, self._with_address(), self._around.store)
-        mounts = each.process.spec.mounts if each.process is not None else ()
-        spec = ProcessSpec(id=name, kind="pod-exec", resource=self._key, argv=tuple(words), env=env, mounts=mounts)
+        """A command of the pod's own in a container: a probe's, a hook's."""
+        if each.process is None:
+            return 126, "the container does not run"
+        spec = execution.spec_beside(each.process, words)
         try:
             process = await self._around.supervisor.start(spec)
         except CafeError as problem:
             return 126, str(problem)
         code = await process.stop(0.0) if not await execution.ends_within(process, within_s) else process.returncode
-        return code or 0, "\n".join(self._around.supervisor.tail(name, 5))
+        return code or 0, "\n".join(self._around.supervisor.tail(spec.id, 5))
 
     # --- end ----------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ come whether or not the pod wants the others (k8s.io/kubernetes, pkg/kubelet/env
 
 from collections.abc import Iterator
 
+from infrastructure.embedded.kubernetes.network.endpoints import cluster_ip
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Object
@@ -21,7 +22,7 @@ def links(pod: Object, store: Store) -> dict[str, str]:
     others = store.all(kinds.SERVICE.id, objects.namespace(pod)) if wants_all else []
     found: dict[str, str] = {}
     for each in (*((own,) if own is not None else ()), *others):
-        if objects.spec(each).get("clusterIP") not in (None, "", "None") and objects.spec(each).get("ports"):
+        if cluster_ip(each) and objects.spec(each).get("ports"):
             found |= dict(_of(each))
     return found
 

@@ -28,6 +28,7 @@ Files = Iterator[tuple[str, tuple[bytes, int]]]
 """Each file by its path in the volume: what is in it, and its mode."""
 Mounts = tuple[tuple[str, str, bool], ...]
 _MODE = 0o644
+_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILES = frozenset({"configMap", "secret", "downwardAPI", "projected"})
 _PROVIDED = ", ".join(sorted((*_FILES, "emptyDir")))
 
@@ -46,11 +47,12 @@ class Volumes:
     def mounts(self, container: Mapping[str, Any], pod: Object) -> Mounts:
         """What a container is to find where. `NoProgram` for what cannot be had, `Unmountable`."""
         wanted = container.get("volumeMounts") or ()
-        if all(_is_tmp(each, pod) for each in wanted) and not _has_views():
-            return ()
-        if wanted and not _has_views():
+        if not _has_views():
+            other = next((each for each in wanted if not _is_tmp(each, pod)), None)
+            if other is None:
+                return ()
             raise NoProgram(
-                f"volume {wanted[0]['name']} cannot be mounted at {wanted[0]['mountPath']}: processes have a view of "
+                f"volume {other['name']} cannot be mounted at {other['mountPath']}: processes have a view of "
                 "the files of their own only where root starts the platform, and the system lets it"
             )
         self.write(pod)
@@ -72,7 +74,7 @@ class Volumes:
     def refresh(self, pod: Object) -> None:
         """Have the files of one that runs follow what they are made of; what is not there leaves them as they are."""
         if self._folder.exists():
-            with contextlib.suppress(Unmountable):
+            with contextlib.suppress(Unmountable, NoProgram):
                 self.write(pod)
 
     def remove(self) -> None:
@@ -81,18 +83,17 @@ class Volumes:
 
     def _mount(self, mount: Mapping[str, Any], pod: Object) -> tuple[str, str, bool]:
         volume = next(each for each in objects.spec(pod).get("volumes") or () if each["name"] == mount["name"])
+        is_files = not _FILES.isdisjoint(volume)
         if "subPathExpr" in mount:
             raise NoProgram("subPathExpr is not provided by the embedded cloud; use subPath")
         below = PurePosixPath(mount.get("subPath") or ".")
         if below.is_absolute() or ".." in below.parts or ".." in PurePosixPath(mount["mountPath"]).parts:
             raise NoProgram(f"must not contain '..' nor be absolute: {below}")
-        source = self._folder / mount["name"] / below
+        source = _resolved(self._folder / mount["name"], below)
         if not source.exists():
-            if any(each in volume for each in _FILES):
+            if is_files:
                 raise Unmountable(f"failed to prepare subPath for volumeMount {mount['name']}: {below} is not there")
-            source.mkdir(parents=True)
-            source.chmod(0o777)
-        is_files = any(each in volume for each in _FILES)
+            _make(self._folder / mount["name"], source)
         return str(source), os.path.normpath(mount["mountPath"]), bool(mount.get("readOnly")) or is_files
 
     def _files(self, kind: str, source: Mapping[str, Any], name: str, pod: Object) -> Files:
@@ -131,6 +132,42 @@ class Volumes:
 
     def _downward(self, source: Mapping[str, Any], pod: Object) -> Mapping[str, bytes]:
         return {each["path"]: environment.downward(each, pod).encode() for each in source.get("items") or ()}
+
+
+def _resolved(volume: Path, below: PurePosixPath) -> Path:
+    """Where `below` leads; `NoProgram` for out of the volume, in which a container may have put any link.
+
+    Without links left in it, so that what is mounted can be seen to be just this.
+    """
+    volume = volume.resolve()
+    source = Path(os.path.realpath(volume / below))  # other than `resolve` it lets a link be that leads to itself
+    if not source.is_relative_to(volume):
+        raise NoProgram(f"subPath {below} leads out of its volume {volume.name}, by a link there")
+    return source
+
+
+def _make(volume: Path, source: Path) -> None:
+    """The folders on the way that are missing. They are opened one in the other: no link in between is followed."""
+    volume = volume.resolve()
+    at = os.open(volume, _FOLDER)
+    try:
+        for name in source.relative_to(volume).parts:
+            is_new = _made(name, at)
+            outer, at = at, os.open(name, _FOLDER, dir_fd=at)
+            os.close(outer)
+            if is_new:
+                os.fchmod(at, 0o777)
+    except OSError as problem:
+        raise NoProgram(f"subPath {source.relative_to(volume)} cannot be made in its volume: {problem}") from problem
+    finally:
+        os.close(at)
+
+
+def _made(name: str, at: int) -> bool:
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, dir_fd=at)
+        return True
+    return False
 
 
 def _is_tmp(mount: Mapping[str, Any], pod: Object) -> bool:

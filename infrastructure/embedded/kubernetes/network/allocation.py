@@ -5,19 +5,17 @@ https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/
 """
 
 import random
-import socket
-from contextlib import closing
 from typing import Any, Protocol
 
+from infrastructure.embedded.host.ports import NODE_PORTS
 from infrastructure.embedded.kubernetes.network.addresses import SERVICES
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.store import errors, objects
 from infrastructure.embedded.kubernetes.store.objects import Draft, Object
 from infrastructure.embedded.kubernetes.store.registry import Registry
 from infrastructure.embedded.kubernetes.store.store import Change
+from infrastructure.embedded.network.addresses import is_free
 from infrastructure.embedded.network.envoy.model import LOOPBACK
-
-_NODE_PORTS = range(30_000, 32_768)
 
 
 class AddressSource(Protocol):
@@ -34,6 +32,8 @@ class ServiceAllocator:
     def __init__(self, registry: Registry, addresses: AddressSource) -> None:
         self._registry = registry
         self._addresses = addresses
+        self._spare: str | None = None
+        """An address whose Service is not kept yet, and will not be if it is refused, or was only tried."""
         self._node_ports: set[int] = set()
         registry.admission[kinds.SERVICE.id] = self._admit
         registry.preparation[kinds.SERVICE.id] = self._prepare
@@ -44,16 +44,22 @@ class ServiceAllocator:
         self._complete(made)
 
     def _prepare(self, before: Object, given: Draft) -> None:
-        """What was allocated stays with a Service that is replaced by one that does not name it."""
+        """What was allocated stays with a Service that is replaced by one that does not name it, while its type asks
+        for it.
+
+        Source: k8s.io/kubernetes, pkg/registry/core/service/strategy.go (dropTypeDependentFields)
+        """
         was, spec = objects.spec(before), given.get("spec") or {}
         if "ExternalName" not in (was.get("type"), spec.get("type")):
             for name in ("clusterIP", "clusterIPs"):
                 if not spec.get(name) and name in was:
                     spec[name] = was[name]
         numbers = {each["port"]: each["nodePort"] for each in was.get("ports") or () if "nodePort" in each}
-        for each in spec.get("ports") or () if _has_node_ports(given) else ():
-            if each["port"] in numbers:
+        for each in spec.get("ports") or ():
+            if _has_node_ports(given) and each["port"] in numbers:
                 each.setdefault("nodePort", numbers[each["port"]])
+            elif not _has_node_ports(given) and each.get("nodePort") in numbers.values():
+                del each["nodePort"]
         self._complete(given, before)
 
     def _complete(self, made: Draft, before: Object | None = None) -> None:
@@ -62,7 +68,7 @@ class ServiceAllocator:
             return
         kept = objects.spec(before or {}).get("clusterIP")
         if not spec.get("clusterIP"):
-            spec["clusterIP"] = self._addresses.allocate()
+            spec["clusterIP"] = self._address()
         elif spec["clusterIP"] not in ("None", kept):
             raise errors.not_valid(kinds.SERVICE, objects.name(made), [_address_asked_for(spec["clusterIP"])])
         spec["clusterIPs"] = [spec["clusterIP"]]
@@ -70,17 +76,22 @@ class ServiceAllocator:
         for number, each in enumerate(spec.get("ports") or () if _has_node_ports(made) else ()):
             self._give_node_port(made, each, f"spec.ports[{number}].nodePort", own)
 
+    def _address(self) -> str:
+        if self._spare is None:
+            self._spare = self._addresses.allocate()
+        return self._spare
+
     def _give_node_port(self, made: Object, port: dict[str, Any], field: str, own: set[int | None]) -> None:
         asked = port.get("nodePort")
         if asked in own and asked is not None:
             return
         if asked is None:
-            free = [each for each in _NODE_PORTS if each not in self._node_ports]
-            port["nodePort"] = next(each for each in random.sample(free, len(free)) if _is_free(each))
-        elif asked not in _NODE_PORTS:
+            free = [each for each in NODE_PORTS if each not in self._node_ports]
+            port["nodePort"] = next(each for each in random.sample(free, len(free)) if is_free(LOOPBACK, each))
+        elif asked not in NODE_PORTS:
             why = "provided port is not in the valid range. The range of valid ports is 30000-32767"
             raise errors.not_valid(kinds.SERVICE, objects.name(made), [errors.invalid(field, asked, why)])
-        elif asked in self._node_ports or not _is_free(asked):
+        elif asked in self._node_ports or not is_free(LOOPBACK, asked):
             why = "provided port is already allocated"
             raise errors.not_valid(kinds.SERVICE, objects.name(made), [errors.invalid(field, asked, why)])
 
@@ -88,6 +99,8 @@ class ServiceAllocator:
         if change.kind != kinds.SERVICE.id:
             return
         before, after = _allocated(change.before), _allocated(change.after)
+        if self._spare in after:
+            self._spare = None
         self._node_ports |= {each for each in after if isinstance(each, int)}
         for each in before - after:
             if isinstance(each, int):
@@ -110,18 +123,3 @@ def _allocated(of: Object | None) -> set[str | int]:
 def _address_asked_for(address: str) -> errors.Cause:
     why = f"failed to allocate IP {address}: the addresses of {SERVICES} are given by the embedded cloud; leave it out"
     return errors.invalid("spec.clusterIPs", address, why)
-
-
-def _is_free(port: int) -> bool:
-    return can_listen(LOOPBACK, port)
-
-
-def can_listen(host: str, port: int) -> bool:
-    """Whether what we start could listen there: nobody does, and we may."""
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-        return True

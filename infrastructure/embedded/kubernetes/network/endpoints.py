@@ -28,6 +28,12 @@ class ServiceEndpoint:
     is_terminating: bool
 
 
+def cluster_ip(service: Object) -> str:
+    """The address that is its own; empty for a headless one, and for another name."""
+    address = str(objects.spec(service).get("clusterIP") or "")
+    return "" if address == "None" else address
+
+
 def of_port(service: Object, port: Mapping[str, Any], store: Store) -> Iterator[ServiceEndpoint]:
     """Those of one of the Service's ports, ready or not."""
     for each in slices_of(service, store):

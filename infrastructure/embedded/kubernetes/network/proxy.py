@@ -15,12 +15,12 @@ from typing import Any, ClassVar
 from infrastructure.embedded import lags
 from infrastructure.embedded.kubernetes.controllers.parts import Keys, ObjectController, Parts, key_of
 from infrastructure.embedded.kubernetes.network import endpoints
-from infrastructure.embedded.kubernetes.network.allocation import can_listen
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Key, Object
 from infrastructure.embedded.kubernetes.store.store import Change
+from infrastructure.embedded.network.addresses import is_free
 from infrastructure.embedded.network.edges import Publisher
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment, TcpListener, Upstream
 
@@ -41,8 +41,8 @@ class ServiceProxy(ObjectController):
         self._owner = owner
         self._clock = clock
         self._served: dict[str, Fragment] = {}
-        self._known: dict[str, dict[Endpoint, float]] = {}
-        """By upstream: its endpoints, and until when; infinity for those that are there."""
+        self._known: dict[str, dict[str, dict[Endpoint, float]]] = {}
+        """Of each Service, by upstream: its endpoints, and until when; infinity for those that are there."""
 
     def keys(self) -> Collection[str]:
         return {*Keys(self._store, self.kind), *self._served}
@@ -55,20 +55,22 @@ class ServiceProxy(ObjectController):
 
     async def reconcile(self, key: str) -> float | None:
         service = self._store.get(kinds.SERVICE.id, key_of(key))
-        if service is None or objects.spec(service).get("clusterIP") in (None, "", "None"):
+        if service is None or not endpoints.cluster_ip(service):
             part = Fragment()
+            self._known.pop(key, None)
         else:
-            part = self._part(service, self._served.get(key, Fragment()))
+            part = self._part(key, service)
         if part != self._served.get(key, Fragment()):
             self._served[key] = part
             self._publish()
         if not part.upstreams:
             self._served.pop(key, None)
-        return self._next_end(part)
+        return self._next_end(key, part)
 
     async def close(self) -> None:
         """Nothing of the cluster's is served any more."""
         self._served.clear()
+        self._known.clear()
         self._publish()
 
     def _publish(self) -> None:
@@ -76,18 +78,21 @@ class ServiceProxy(ObjectController):
         upstreams = tuple(each for part in self._served.values() for each in part.upstreams)
         self._data_plane.publish(self._owner, Fragment(listeners=listeners, upstreams=upstreams))
 
-    def _part(self, service: Object, former: Fragment) -> Fragment:
+    def _part(self, key: str, service: Object) -> Fragment:
+        former, before = self._served.get(key, Fragment()), self._known.get(key, {})
+        after: dict[str, dict[Endpoint, float]] = {}
         listeners: list[TcpListener] = []
         upstreams: list[Upstream] = []
         for port in objects.spec(service).get("ports") or ():
             name = f"service-{objects.uid(service)}-{port['port']}"
-            found = self._led_to(name, self._current(service, port))
+            after[name] = self._led_to(before.get(name, {}), self._current(service, port))
             wanted = [
                 each for each in _listeners(service, port, name) if each in former.listeners or self._can(service, each)
             ]
-            if found and wanted:
+            if after[name] and wanted:
                 listeners += wanted
-                upstreams.append(Upstream(name=name, endpoints=found))
+                upstreams.append(Upstream(name=name, endpoints=tuple(sorted(after[name]))))
+        self._known[key] = after
         return Fragment(listeners=tuple(listeners), upstreams=tuple(upstreams))
 
     def _current(self, service: Object, port: Mapping[str, Any]) -> set[Endpoint]:
@@ -95,26 +100,21 @@ class ServiceProxy(ObjectController):
         ready = {Endpoint(each.address, each.port) for each in every if each.is_ready}
         return ready or {Endpoint(each.address, each.port) for each in every if each.is_serving and each.is_terminating}
 
-    def _led_to(self, name: str, current: set[Endpoint]) -> tuple[Endpoint, ...]:
-        """Where connections go: to those that are there, and to those that went a moment ago."""
+    def _led_to(self, known: Mapping[Endpoint, float], current: Collection[Endpoint]) -> dict[Endpoint, float]:
+        """Where connections go, and until when: to those that are there, and to those that went a moment ago."""
         now, lag_s = self._clock(), lags.SERVICE_PROXY.at(self._parts.pace)
-        known = self._known.get(name, {})
         gone = {each: min(until, now + lag_s) for each, until in known.items() if each not in current}
-        known = {**{each: until for each, until in gone.items() if until > now}, **dict.fromkeys(current, float("inf"))}
-        if known:
-            self._known[name] = known
-        else:
-            self._known.pop(name, None)
-        return tuple(sorted(known))
+        return {**{each: until for each, until in gone.items() if until > now}, **dict.fromkeys(current, float("inf"))}
 
-    def _next_end(self, part: Fragment) -> float | None:
-        ends = [until for each in part.upstreams for until in self._known.get(each.name, {}).values()]
+    def _next_end(self, key: str, part: Fragment) -> float | None:
+        known = self._known.get(key, {})
+        ends = [until for each in part.upstreams for until in known[each.name].values()]
         first = min(ends, default=float("inf"))
         return None if first == float("inf") else max(first - self._clock(), 0.0)
 
     def _can(self, service: Object, listener: TcpListener) -> bool:
         """Whether something could listen there; what cannot be is said."""
-        if can_listen(listener.host, listener.port):
+        if is_free(listener.host, listener.port):
             return True
         why = (
             f"nothing can listen at {listener.host}:{listener.port} on this machine; next: a port that is free, and is "

@@ -137,6 +137,16 @@ async def test_a_pod_is_ready_when_its_probe_says_so(cluster: Cluster, open_fold
     await until(lambda: ready(cluster) == 0)
 
 
+async def test_a_probe_is_asked_as_its_containers_user(cluster: Cluster, open_folder: Path) -> None:
+    """So it may read what the container wrote for itself alone."""
+    file = open_folder / "user"
+    probe = {"exec": {"command": ["sh", "-c", f"id -u > {file}"]}, "periodSeconds": 5}
+    create(cluster, pod(containers=[sleeper(readinessProbe=probe)]))
+    await until(lambda: ready(cluster) == 1)
+    [beside] = processes(cluster)
+    assert int(file.read_text()) == os.stat(f"/proc/{beside.pid}").st_uid  # noqa: PTH116 - of a process, not a file
+
+
 async def test_a_container_that_lives_no_more_is_restarted(cluster: Cluster) -> None:
     probe = {"tcpSocket": {"port": 9}, "periodSeconds": 5, "failureThreshold": 2}
     create(cluster, pod(containers=[sleeper(livenessProbe=probe)]))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -199,6 +200,31 @@ async def test_an_address_stays_with_its_service() -> None:
     assert (said.code, said.body["spec"]["clusterIP"]) == (200, host)
     said = await client.patch(f"{SERVICES}/web", {"spec": {"clusterIP": "127.96.9.9"}})
     assert said.code == 422
+
+
+async def test_who_is_not_kept_takes_no_address() -> None:
+    client = Client()
+    first = (await client("POST", SERVICES, service())).body["spec"]["clusterIP"]
+    refused = {**web(type="NodePort", ports=[{"port": 80, "nodePort": 80}]), "metadata": {"name": "bad"}}
+    other = {**service(), "metadata": {"name": "other"}}
+    answers = [
+        await client("POST", SERVICES, service()),
+        await client("POST", f"{SERVICES}?dryRun=All", other),
+        await client("POST", SERVICES, refused),
+    ]
+    assert [each.code for each in answers] == [409, 201, 422]
+    second = (await client("POST", SERVICES, other)).body["spec"]["clusterIP"]
+    assert int(ip_address(second)) == int(ip_address(first)) + 1
+
+
+async def test_a_service_that_is_no_node_port_any_more_gives_it_back() -> None:
+    client = Client()
+    [port] = (await client("POST", SERVICES, web(type="NodePort"))).body["spec"]["ports"]
+    said = await client.patch(f"{SERVICES}/web", {"spec": {"type": "ClusterIP"}})
+    assert "nodePort" not in said.body["spec"]["ports"][0]
+    ports = [{"port": 80, "nodePort": port["nodePort"]}]
+    again = {**web(type="NodePort", ports=ports), "metadata": {"name": "again"}}
+    assert (await client("POST", SERVICES, again)).code == 201
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,18 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infrastructure.embedded.host import reach
 from infrastructure.embedded.kubernetes.cluster import Cluster
+from infrastructure.embedded.kubernetes.kubelet.images import NoProgram
+from infrastructure.embedded.kubernetes.kubelet.volumes import Volumes
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.store import objects
+from infrastructure.embedded.kubernetes.store.store import Store
 from infrastructure.embedded.kubernetes.tests.kubectl import Kubectl
 from infrastructure.embedded.kubernetes.tests.manifests import listed, pod, sleeper
 from infrastructure.embedded.kubernetes.tests.world import until
@@ -107,6 +111,60 @@ async def test_a_pod_waits_for_what_its_volumes_are_made_of(kube: Kubectl, clust
     assert told() == ['MountVolume.SetUp failed for volume "a" : configmap "settings" not found']
     await kube("apply", "-f", "-", given=listed(CONFIG))
     await kube("wait", "pod/one", "--for=condition=Ready", "--timeout=20s")
+
+
+@needs_views
+async def test_a_part_of_an_empty_folder_is_made_for_its_pod(kube: Kubectl) -> None:
+    made = mounted({"name": "scratch", "emptyDir": {}}, scratch="/scratch")
+    made["spec"]["containers"][0]["volumeMounts"].append(
+        {"name": "scratch", "mountPath": "/part", "subPath": "deep/part"}
+    )
+    sh = await running(kube, made)
+    await sh("echo here > /part/file")
+    assert await sh("cat /scratch/deep/part/file") == "here\n"
+
+
+@needs_views
+@pytest.mark.parametrize("part", ["out", "out/new", "deep/out", "round", "round/new"])
+async def test_a_part_of_a_volume_does_not_lead_out_of_it(tmp_path: Path, part: str) -> None:
+    """A container may put a link where the next one's part is to be."""
+    outside, volumes = tmp_path / "outside", Volumes(tmp_path / "pod", Store())
+    outside.mkdir(mode=0o700)
+    made = mounted({"name": "scratch", "emptyDir": {}}, scratch="/scratch")
+    volumes.write(made)
+    folder = tmp_path / "pod" / "scratch"
+    (folder / "deep").mkdir()
+    for link in (folder / "out", folder / "deep" / "out"):
+        link.symlink_to(outside)
+    (folder / "round").symlink_to("round")
+    mounts = [{"name": "scratch", "mountPath": "/part", "subPath": part}]
+    with pytest.raises(NoProgram, match=r"leads out of its volume|cannot be made in its volume"):
+        volumes.mounts({"volumeMounts": mounts}, made)
+    assert not list(outside.iterdir())
+    assert outside.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_cannot_be_made_of_a_changed_config_map_leaves_the_files(tmp_path: Path) -> None:
+    store, made = Store(), mounted({"name": "a", "configMap": {"name": "settings"}}, a="/config")
+    volumes = Volumes(tmp_path / "pod", store)
+    made["metadata"]["namespace"] = "default"
+    settings = {**CONFIG, "metadata": {"name": "settings", "namespace": "default"}}
+    kept = store.put(kinds.CONFIG_MAP.id, settings)
+    volumes.write(made)
+    store.put(kinds.CONFIG_MAP.id, {**kept, "data": {"..": "up"}})
+    volumes.refresh(made)
+    assert (tmp_path / "pod" / "a" / "colour").read_text() == "green"
+
+
+@needs_views
+async def test_a_link_that_stays_in_its_volume_is_followed(tmp_path: Path) -> None:
+    volumes, made = Volumes(tmp_path / "pod", Store()), mounted({"name": "scratch", "emptyDir": {}}, scratch="/scratch")
+    volumes.write(made)
+    (tmp_path / "pod" / "scratch" / "latest").symlink_to("one")
+    mounts = [{"name": "scratch", "mountPath": "/part", "subPath": "latest"}]
+    folder = tmp_path / "pod" / "scratch" / "one"
+    assert volumes.mounts({"volumeMounts": mounts}, made) == ((str(folder), "/part", False),)
+    assert folder.stat().st_mode & 0o777 == 0o777
 
 
 async def test_volumes_of_other_kinds_are_refused_in_words(kube: Kubectl, cluster: Cluster) -> None:
