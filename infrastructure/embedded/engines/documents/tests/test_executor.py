@@ -210,6 +210,38 @@ REFUSED: dict[str, tuple[dict[str, Any], int]] = {
 }
 
 
+WRONG: dict[str, dict[str, Any]] = {
+    "a division by zero": {"x": {"$divide": ["$a", 0]}},
+    "an addition of no list": {"x": {"$add": "$a"}},
+    "a sum beyond 64 bits": {"x": {"$add": ["$big", "$big"]}},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_an_expression_that_cannot_be_calculated_is_answered_as_an_error(database: Database, name: str) -> None:
+    database.insert({"_id": 1, "a": 1, "big": bson.Int64((1 << 63) - 1)})
+    answer = database.ask("aggregate", "items", pipeline=[{"$project": WRONG[name]}], cursor={})
+    assert (answer["ok"], answer["code"]) == (0, 2), answer
+    assert database.ids({}) == [1]
+
+
+def test_a_value_that_is_too_deep_is_answered_as_an_error(database: Database) -> None:
+    database.insert({"_id": 1, "a": 1})
+    deep: dict[str, Any] = {}
+    for _ in range(2000):
+        deep = {"a": deep}
+    answer = database.ask("find", "items", filter={"a": deep})
+    assert (answer["ok"], answer["code"]) == (0, 2), answer
+
+
+def test_a_find_and_modify_answers_with_what_it_has_stored(database: Database) -> None:
+    database.insert({"_id": 1})
+    for _ in range(20):
+        change = {"$currentDate": {"at": True}, "$push": {"tags": {"$each": ["x"]}}}
+        found = database.did("findAndModify", "items", query={"_id": 1}, update=change, new=True)["value"]
+        assert [found] == database.find()
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_done_is_refused_by_its_number(database: Database, name: str) -> None:
     database.insert({"_id": 1, "a": 1})
