@@ -24,7 +24,6 @@ from infrastructure.embedded.control.fleet import Fleet
 from infrastructure.embedded.engines.documents.cluster import DocumentCluster, Faces, Wanted
 from infrastructure.embedded.engines.documents.engine import ACCOUNT, DocumentEngine
 from infrastructure.embedded.engines.documents.role import SET
-from infrastructure.embedded.engines.documents.scram import User
 from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.network.edges import Place
 
@@ -58,7 +57,6 @@ class DocumentDbController:
             changed=self._changed,
         )
         self._entrances = Entrances(context, self.name, KNOWN_AS)
-        self._users: dict[str, tuple[tuple[str, str], User]] = {}
         self._metrics = DocumentDbMetrics(context.metrics, self._fleet.running)
         context.supervisor.on_exit(self._on_exit)
         context.network.follow(KNOWN_AS, self._wake)
@@ -85,7 +83,7 @@ class DocumentDbController:
         if record.status in ("stopping", "stopped"):
             await cluster.stop()
             return None
-        cluster.user = self._user(record)
+        cluster.admit(record.username, self._password(record))
         cluster.faces = functools.partial(self._faces, record)
         reboots = self._noted.reboots & cluster.members.keys()
         if cluster.id in self._noted.failovers and cluster.writer is not None:
@@ -102,13 +100,6 @@ class DocumentDbController:
         for each in [each for each in record.instances.values() if each.status == "deleting"]:
             record.instances.pop(each.id, None)
         return LOOK_S if cluster.members else None
-
-    def _user(self, record: ClusterRecord) -> User:
-        """Made anew when the password is another one only: that takes a moment, on purpose."""
-        known, found = (record.username, self._password(record)), self._users.get(record.id)
-        if found is None or found[0] != known:
-            found = self._users[record.id] = (known, User.of(*known))
-        return found[1]
 
     def _faces(self, record: ClusterRecord) -> Faces:
         """The platform's own is reached by edges."""

@@ -78,6 +78,7 @@ class DocumentCluster:
     term: int = 0
     switches: int = 0
     """How often a primary was made."""
+    _credentials: tuple[str, str] = field(default=("", ""), init=False, repr=False)
 
     @property
     def writer(self) -> Member | None:
@@ -91,6 +92,11 @@ class DocumentCluster:
 
     def running(self) -> list[tuple[str, DocumentNode]]:
         return [(each.id, each.node) for each in self.members.values() if each.node is not None and each.is_alive]
+
+    def admit(self, name: str, password: str) -> None:
+        """Have it let this user in; made anew for another password only: that takes a moment, on purpose."""
+        if (name, password) != self._credentials:
+            self._credentials, self.user = (name, password), User.of(name, password)
 
     # --- its life -----------------------------------------------------------------------------------------------------
 

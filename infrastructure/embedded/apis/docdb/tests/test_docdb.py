@@ -1,6 +1,8 @@
 """DocumentDB over its records, with real servers: states, roles, endpoints, and what is refused."""
 
 import contextlib
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from infrastructure.embedded.apis.docdb.controller import DocumentDbController
 from infrastructure.embedded.control.metric_store import Key
 from infrastructure.embedded.engines.documents.cluster import DocumentCluster
+from infrastructure.embedded.engines.documents.scram import User
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
@@ -198,6 +201,37 @@ async def test_the_figures_are_those_of_the_servers(state: StateFolder) -> None:
         assert _figure(it, "DBInstanceReplicaLag", SECOND) == 0.0
         for name in ("CPUUtilization", "DatabaseConnections", "FreeableMemory"):
             assert _figure(it, name, FIRST) >= 0.0
+
+
+async def test_what_has_counted_once_is_not_remembered_when_it_is_gone(state: StateFolder) -> None:
+    async with platform(state) as it:
+        it.create(FIRST)
+        await it.settle()
+        await measure(it.world.context.metrics, it.controller._metrics.asking)
+        before = weakref.ref(dict(it.cluster.running())[FIRST])
+        it.call("RebootDBInstance", DBInstanceIdentifier=FIRST)
+        await it.settle()
+        await it.greeting()
+        await measure(it.world.context.metrics, it.controller._metrics.asking)
+        key = Key.of("AWS/DocDB", "OpcountersInsert", {"DBInstanceIdentifier": FIRST})
+        found = it.world.context.metrics.store.query(key, 0, 1e12, 60)
+        assert sum(each.total for _, each in found) == 1.0
+        gc.collect()
+        assert before() is None
+
+
+async def test_the_user_of_a_deleted_cluster_is_forgotten(state: StateFolder) -> None:
+    def known() -> list[User]:
+        gc.collect()
+        return [each for each in gc.get_objects() if isinstance(each, User) and each.name == "leaving"]
+
+    async with platform(state) as it:
+        it.create(MasterUsername="leaving")
+        await it.settle()
+        assert known()
+        it.call("DeleteDBCluster", DBClusterIdentifier=CLUSTER, SkipFinalSnapshot=True)
+        await it.settle()
+        assert known() == []
 
 
 def _figure(it: Documents, name: str, instance: str) -> float:
