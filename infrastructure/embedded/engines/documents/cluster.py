@@ -76,8 +76,6 @@ class DocumentCluster:
     members: dict[str, Member] = field(default_factory=dict)
     primary: str = ""
     term: int = 0
-    switches: int = 0
-    """How often a primary was made."""
     _credentials: tuple[str, str] = field(default=("", ""), init=False, repr=False)
 
     @property
@@ -121,7 +119,6 @@ class DocumentCluster:
         for each in sorted(able, key=lambda member: member.wanted.tier):
             before, self.primary, self.term = self.primary, each.id, self.term + 1
             if await self._told(each):
-                self.switches += 1
                 _log.warning("%s: %s is primary now, after %s", self.id, each.id, before or "none")
                 self.changed()
                 await self.tell()

@@ -101,9 +101,6 @@ class Executor:
                 self._volume.remember(attempt, answer)
         return answer
 
-    def close(self) -> None:
-        self._volume.close()
-
 
 def _attempt(body: Mapping[str, Any]) -> Attempt | None:
     if "txnNumber" not in body:

@@ -266,11 +266,7 @@ async def test_a_cluster_that_cannot_be_is_refused(state: StateFolder, name: str
 _OTHER = {"DBInstanceIdentifier": "x", "Engine": "docdb", "DBInstanceClass": "db.t4g.medium"}
 _SAME = {"Engine": "docdb", "MasterUsername": "cafe", "MasterUserPassword": PASSWORD}
 ASKED: dict[str, tuple[str, dict[str, Any], str]] = {
-    "again": (
-        "CreateDBCluster",
-        {"Engine": "docdb", "MasterUsername": "cafe", "MasterUserPassword": PASSWORD},
-        "DBClusterAlreadyExistsFault",
-    ),
+    "again": ("CreateDBCluster", _SAME, "DBClusterAlreadyExistsFault"),
     "failover of one": ("FailoverDBCluster", {}, "InvalidDBClusterStateFault"),
     "stop what is not there yet": ("StopDBCluster", {}, "InvalidDBClusterStateFault"),
     "delete with instances": ("DeleteDBCluster", {"SkipFinalSnapshot": True}, "InvalidDBClusterStateFault"),
