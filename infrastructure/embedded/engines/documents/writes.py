@@ -95,19 +95,16 @@ class Writes:
             raise CommandError(9, "Either an update or remove=true must be specified, and not both")
         query, shown = checked_query(body.get("query")), projected(body.get("fields"))
         collection = self._collection(body, next(iter(body)), makes=bool(body.get("upsert")))
-        found = list(collection.found(query)) if collection is not None else []
-        if body.get("sort"):
-            numbers = {values.key_of(document["_id"]): number for number, document in found}
-            ordered = values.in_order([document for _, document in found], body["sort"])
-            found = [(numbers[values.key_of(each["_id"])], each) for each in ordered]
+        found = _first(collection, query, body.get("sort")) if collection is not None else None
         if body.get("remove"):
-            if found and collection is not None:
-                collection.delete(found[0][0])
-            return _modified(shown(found[0][1]) if found else None, {"n": len(found[:1])})
+            if found is None or collection is None:
+                return _modified(None, {"n": 0})
+            collection.delete(found[0])
+            return _modified(shown(found[1]), {"n": 1})
         change = _change(body["update"])
-        if collection is None or not found:
+        if found is None or collection is None:
             return self._inserted(collection, body, query, change)
-        number, before = found[0]
+        number, before = found
         after = _changed(collection, number, before, change, query, body.get("arrayFilters") or ())
         return _modified(shown(after if body.get("new") else before), {"n": 1, "updatedExisting": True})
 
@@ -177,6 +174,17 @@ def _upserted(collection: Collection, query: Mapping[str, Any], change: Mapping[
         document = {**({"_id": query["_id"]} if "_id" in query else {}), **copy.deepcopy(dict(change))}
     collection.insert(found := _storable(document))
     return found
+
+
+def _first(
+    collection: Collection, query: Mapping[str, Any], order: Mapping[str, Any] | None
+) -> tuple[int, Document] | None:
+    """The first document that fits, by the order if there is one, with its number."""
+    if not order:
+        return next(collection.found(query), None)
+    found = list(collection.found(query))
+    ordered = values.in_order([document for _, document in found], order)
+    return next(((number, each) for number, each in found if each is ordered[0]), None)
 
 
 def _changed(

@@ -10,6 +10,7 @@ import pytest
 from bson.binary import Binary, UuidRepresentation
 from bson.decimal128 import Decimal128
 
+from infrastructure.embedded.engines.documents import collection
 from infrastructure.embedded.engines.documents.executor import Executor
 from infrastructure.embedded.engines.documents.volume import Volume
 
@@ -232,6 +233,44 @@ def test_a_value_that_is_too_deep_is_answered_as_an_error(database: Database) ->
         deep = {"a": deep}
     answer = database.ask("find", "items", filter={"a": deep})
     assert (answer["ok"], answer["code"]) == (0, 2), answer
+
+
+ONE: dict[str, tuple[str, dict[str, Any]]] = {
+    "find": ("find", {"filter": {"n": {"$gte": 1}}, "skip": 1, "limit": 1}),
+    "find and modify": ("findAndModify", {"query": {"n": {"$gte": 2}}, "update": {"$set": {"x": 1}}}),
+    "find and remove": ("findAndModify", {"query": {"n": {"$gte": 2}}, "remove": True}),
+}
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_nothing_is_decoded_behind_the_last_document_that_is_asked_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    database.insert(*({"_id": n, "n": n} for n in range(50)))
+    decoded: list[bytes] = []
+    decode = bson.decode
+
+    def counted(data: bytes) -> Any:
+        decoded.append(data)
+        return decode(data)
+
+    command, members = ONE[name]
+    with monkeypatch.context() as counting:
+        counting.setattr(collection.bson, "decode", counted)
+        answer = database.executor.run({command: "items", **members, "$db": "cafe"}, TERM)
+    found = decode(answer)
+    one = found["value"] if "value" in found else found["cursor"]["firstBatch"][0]
+    assert (one["n"], len(decoded)) == (2, 3)
+
+
+def test_a_find_and_modify_takes_the_first_of_its_order(database: Database) -> None:
+    database.insert(*({"_id": n, "n": -n} for n in range(5)))
+    named = {"query": {"_id": {"$lt": 4}}, "sort": {"n": 1}}
+    assert database.did("findAndModify", "items", **named, update={"$set": {"n": 0}})["value"] == {"_id": 3, "n": -3}
+    assert database.did("findAndModify", "items", **named, remove=True)["value"] == {"_id": 2, "n": -2}
+    assert database.ids({}) == [0, 1, 3, 4]
+    gone = database.did("findAndModify", "items", query={"_id": 9}, sort={"n": 1}, remove=True)
+    assert (gone["value"], gone["lastErrorObject"]) == (None, {"n": 0})
 
 
 def test_a_find_and_modify_answers_with_what_it_has_stored(database: Database) -> None:
