@@ -19,6 +19,14 @@ from infrastructure.embedded.apis.docdb.record import (
     Secret,
 )
 from infrastructure.embedded.apis.docdb.registry import Registry
+from infrastructure.embedded.control.database_clusters import (
+    bad_state,
+    identifier,
+    invalid,
+    require_status,
+    require_successor,
+    require_word_of_snapshot,
+)
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.refused import Refused, unsupported
 from infrastructure.embedded.moto.records import Backends
@@ -48,9 +56,9 @@ class ClusterCalls:
 
     @operation("CreateDBCluster", effect="endpoints that refuse until an instance runs")
     def create_cluster(self, given: Members) -> Output:
-        identity = checks.identifier(given, "DBClusterIdentifier")
+        identity = identifier(given, "DBClusterIdentifier")
         if given["Engine"] != ENGINE:
-            raise checks.invalid(f"Invalid DB engine: {given['Engine']}")
+            raise invalid(f"Invalid DB engine: {given['Engine']}")
         if given.get("EngineVersion", VERSION) != VERSION:
             raise unsupported(f"DocumentDB of version {given['EngineVersion']}; it runs {VERSION}")
         if given.get("GlobalClusterIdentifier") or given.get("ServerlessV2ScalingConfiguration"):
@@ -79,7 +87,7 @@ class ClusterCalls:
     def _credentials(self, given: Members) -> tuple[str, str]:
         username, password = given.get("MasterUsername"), given.get("MasterUserPassword")
         if not username:
-            raise checks.invalid("The parameter MasterUsername must be provided and must not be blank.")
+            raise invalid("The parameter MasterUsername must be provided and must not be blank.")
         if given.get("ManageMasterUserPassword"):
             if password:
                 raise Refused(
@@ -136,9 +144,7 @@ class ClusterCalls:
         if given.get("DBClusterIdentifier"):
             found = [self.records.cluster(given)]
         wanted = checks.filters(given, "engine", "db-cluster-id")
-        names = wanted.get("db-cluster-id")
-        shown = [each.shown() for each in found if names is None or names & {each.id, each.arn}]
-        return {"DBClusters": shown if ENGINE in wanted.get("engine", {ENGINE}) else []}
+        return {"DBClusters": [each.shown() for each in found if checks.fits(wanted, each.filtered_by)]}
 
     @operation("ModifyDBCluster", effect="a new master password counts at once; other settings are records")
     def modify_cluster(self, given: Members) -> Output:
@@ -163,15 +169,9 @@ class ClusterCalls:
 
     @operation("DeleteDBCluster", effect="its data is gone, its endpoints refuse")
     def delete_cluster(self, given: Members) -> Output:
-        cluster, is_skipped = self.records.cluster(given), bool(given.get("SkipFinalSnapshot"))
-        if is_skipped == bool(given.get("FinalDBSnapshotIdentifier")):
-            raise Refused(
-                "InvalidParameterCombination",
-                "FinalDBSnapshotIdentifier cannot be specified when deleting a cluster with SkipFinalSnapshot."
-                if is_skipped
-                else "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
-            )
-        if not is_skipped:
+        cluster = self.records.cluster(given)
+        require_word_of_snapshot(given)
+        if not given.get("SkipFinalSnapshot"):
             raise unsupported("snapshots of DocumentDB's clusters")
         if cluster.given.get("DeletionProtection"):
             raise Refused(
@@ -179,7 +179,7 @@ class ClusterCalls:
                 "Cannot delete protected Cluster, please disable deletion protection and try again.",
             )
         if any(each.status != "deleting" for each in cluster.instances.values()):
-            raise checks.bad_state("Cluster cannot be deleted, it still contains DB instances in non-deleting state.")
+            raise bad_state("Cluster cannot be deleted, it still contains DB instances in non-deleting state.")
         cluster.status = "deleting"
         return {"DBCluster": cluster.shown()}
 
@@ -187,17 +187,11 @@ class ClusterCalls:
         "FailoverDBCluster", effect="another instance is primary, the old one cuts its clients, endpoints follow"
     )
     def fail_over(self, given: Members) -> Output:
-        cluster = self.records.cluster(given)
-        if cluster.status != "available":
-            raise checks.bad_state(f"DB cluster {cluster.id} is {cluster.status}; it must be available")
+        cluster, target = self.records.cluster(given), given.get("TargetDBInstanceIdentifier")
         readers = [each for each in cluster.instances if each != cluster.primary]
-        if not readers:
-            raise checks.bad_state(f"DB cluster {cluster.id} has no replica to fail over to; it needs two instances")
-        target = given.get("TargetDBInstanceIdentifier")
-        if target is not None and target.lower() not in readers:
-            raise checks.invalid(f"{target} is no replica of {cluster.id}; it has {', '.join(readers)}")
+        successor = require_successor(cluster.id, cluster.status, readers, target)
         cluster.status = "failing-over"
-        self.records.failovers[cluster.id] = target.lower() if target else None
+        self.records.failovers[cluster.id] = successor
         return {"DBCluster": cluster.shown()}
 
     @operation("StopDBCluster", effect="the servers end, the data stays")
@@ -210,10 +204,7 @@ class ClusterCalls:
 
     def _switch(self, given: Members, before: str, after: str) -> Output:
         cluster = self.records.cluster(given)
-        if cluster.status != before:
-            raise checks.bad_state(
-                f"DbCluster {cluster.id} is in {cluster.status} state but expected it to be {before}."
-            )
+        require_status(cluster.id, cluster.status, before)
         cluster.status = after
         for each in cluster.instances.values():
             each.status = after

@@ -16,8 +16,9 @@ from urllib.parse import quote
 from infrastructure.embedded.apis.docdb.api import ClusterCalls
 from infrastructure.embedded.apis.docdb.instances import InstanceCalls
 from infrastructure.embedded.apis.docdb.metrics import DocumentDbMetrics
-from infrastructure.embedded.apis.docdb.record import HOST, READER_HOST, ClusterRecord
+from infrastructure.embedded.apis.docdb.record import ClusterRecord
 from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.control.database_clusters import HOST, READER_HOST
 from infrastructure.embedded.control.endpoints import Entrance, Entrances, is_platforms
 from infrastructure.embedded.control.failures import all_of
 from infrastructure.embedded.control.fleet import Fleet

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-READER_HOST = "127.0.0.2"
-"""A cluster has one port for both of its endpoints, so they differ in the host, as on AWS."""
-HOST = "127.0.0.1"
+from infrastructure.embedded.control.database_clusters import HOST, READER_HOST
+
 ENGINE, VERSION, FAMILY = "docdb", "8.0.2", "docdb8.0"
 _SHOWN_ON_CREATION = (
     "BackupRetentionPeriod",
@@ -68,6 +67,11 @@ class InstanceRecord:
     made: dt.datetime = field(default_factory=now)
 
     @property
+    def filtered_by(self) -> dict[str, tuple[str, ...]]:
+        """By the name of a filter what the instance is found by."""
+        return {"db-instance-id": (self.id, self.arn), "dbi-resource-id": (self.resource,)}
+
+    @property
     def tier(self) -> int:
         return int(self.given.get("PromotionTier", 1))
 
@@ -92,6 +96,11 @@ class ClusterRecord:
     primary: str = ""
     instances: dict[str, InstanceRecord] = field(default_factory=dict)
     made: dt.datetime = field(default_factory=now)
+
+    @property
+    def filtered_by(self) -> dict[str, tuple[str, ...]]:
+        """By the name of a filter what the cluster is found by, and each of its instances too."""
+        return {"engine": (ENGINE,), "db-cluster-id": (self.id, self.arn)}
 
     def shown(self) -> Shown:
         settings = {name: self.given.get(name, _DEFAULTS.get(name)) for name in _SHOWN_ON_CREATION}

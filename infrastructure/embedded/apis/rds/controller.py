@@ -19,20 +19,19 @@ from infrastructure.embedded.apis.rds.member import Credentials, Member, Wanted
 from infrastructure.embedded.apis.rds.metrics import RdsMetrics
 from infrastructure.embedded.apis.rds.provision import set_password
 from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.control.database_clusters import HOST, READER_HOST
 from infrastructure.embedded.control.endpoints import Entrance, Entrances, is_platforms
 from infrastructure.embedded.control.failures import all_of
 from infrastructure.embedded.control.fleet import Fleet
 from infrastructure.embedded.engines.postgres.engine import PostgresEngine
 from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.network.edges import Place
-from infrastructure.embedded.network.envoy.model import LOOPBACK
 from infrastructure.errors import EnvironmentFault
 
 _log = logging.getLogger(__name__)
 
 WRITER, READER = "aurora-writer", "aurora-reader"
 """The names by which services know the platform's database."""
-READER_HOST = "127.0.0.2"
 _STATES: Mapping[str, str] = {
     "new": "creating",
     "running": "available",
@@ -256,7 +255,7 @@ class RdsController:
 
 def _entrances(record: Record, cluster: AuroraCluster, stale_s: float) -> Iterator[Entrance]:
     """Writer and reader endpoints; the writer's name is stale for `stale_s` after each change."""
-    roles = ((WRITER, LOOPBACK, cluster.writers, stale_s), (READER, READER_HOST, cluster.readers, 0.0))
+    roles = ((WRITER, HOST, cluster.writers, stale_s), (READER, READER_HOST, cluster.readers, 0.0))
     for role, host, servers, stale in roles:
         yield Entrance(
             name=role.replace("-", f"-{cluster.id}-"),
