@@ -42,6 +42,24 @@ def require_word_of_snapshot(given: Members) -> None:
         )
 
 
+def check_password_change(given: Members, *, was_managed: bool) -> None:
+    """A modification may give a password, have Secrets Manager manage it or not, or rotate the managed one."""
+    has_password, is_managed = "MasterUserPassword" in given, given.get("ManageMasterUserPassword", was_managed)
+    if is_managed and has_password:
+        reason = "You can't specify MasterUserPassword with ManageMasterUserPassword enabled."
+    elif was_managed and not is_managed and not has_password:
+        reason = "You must specify MasterUserPassword when you disable ManageMasterUserPassword."
+    elif not given.get("RotateMasterUserPassword"):
+        return
+    elif not given.get("ApplyImmediately"):
+        reason = "You must specify apply immediately when rotating the master user password."
+    elif not was_managed or not is_managed:
+        reason = "You can't rotate the master user password without ManageMasterUserPassword enabled."
+    else:
+        return
+    raise Refused("InvalidParameterCombination", reason)
+
+
 def require_status(cluster: str, status: str, wanted: str) -> None:
     """A cluster is stopped when it is available, and started when it is stopped."""
     if status != wanted:

@@ -5,7 +5,6 @@ are noted here and carried out by the controller.
 Codes and rules: https://docs.aws.amazon.com/documentdb/latest/developerguide/API_Operations_Amazon_DocumentDB.html
 """
 
-import json
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +15,12 @@ from infrastructure.embedded.apis.docdb.record import (
     FAMILY,
     VERSION,
     ClusterRecord,
-    Secret,
 )
 from infrastructure.embedded.apis.docdb.registry import Registry
+from infrastructure.embedded.control import managed_secrets
 from infrastructure.embedded.control.database_clusters import (
     bad_state,
+    check_password_change,
     identifier,
     invalid,
     require_status,
@@ -51,6 +51,7 @@ class ClusterCalls:
         self._rds: Record = backends.rds
         self._ec2: Record = backends.ec2
         self._secrets: Record = backends.secretsmanager
+        self._operations = backends.operations
         self.records = Registry(f"arn:aws:rds:{backends.region}:{backends.account}:", self._secrets)
         self._allocate = allocate
 
@@ -127,16 +128,16 @@ class ClusterCalls:
         return str(group.name)
 
     def _manage_password(self, cluster: ClusterRecord, key: str | None) -> None:
-        held = {"username": cluster.username, "password": cluster.password}
-        secret = self._secrets.create_managed_secret(
-            service_name="rds",
-            secret_id=f"rds!{cluster.resource.lower()}",
-            secret_string=json.dumps(held),
+        cluster.secret = managed_secrets.make(
+            self._secrets,
+            "rds",
+            name=f"rds!{cluster.resource.lower()}",
+            cluster_arn=cluster.arn,
+            username=cluster.username,
+            password=cluster.password,
             description=f"Secret associated with primary RDS DB cluster: {cluster.arn}",
-            kms_key_id=key,
-            tags=[{"Key": "aws:rds:primaryDBClusterArn", "Value": cluster.arn}],
+            key=key,
         )
-        cluster.secret = Secret(arn=secret.arn, key=secret.kms_key_id)
 
     @operation("DescribeDBClusters", effect="true roles and states")
     def describe_clusters(self, given: Members) -> Output:
@@ -152,20 +153,25 @@ class ClusterCalls:
         for name in _RENAMED:
             if given.get(name) not in (None, cluster.shown().get(name)):
                 raise unsupported(f"another {name} for a cluster of DocumentDB")
-        if given.get("ManageMasterUserPassword") is not None or given.get("RotateMasterUserPassword"):
-            raise unsupported("a change of who manages DocumentDB's master password, and its rotation")
-        if given.get("MasterUserPassword"):
-            if cluster.secret is not None:
-                raise Refused(
-                    "InvalidParameterCombination",
-                    "You can't specify MasterUserPassword for a cluster whose password is managed in Secrets Manager.",
-                )
-            cluster.password = checks.password(given["MasterUserPassword"])
+        check_password_change(given, was_managed=cluster.secret is not None)
+        self._change_password(cluster, given)
         if given.get("DBClusterParameterGroupName"):
             cluster.parameters = self._parameters(given["DBClusterParameterGroupName"])
         cluster.groups = tuple(given.get("VpcSecurityGroupIds") or cluster.groups)
         cluster.given.update({name: given[name] for name in _SETTINGS if given.get(name) is not None})
         return {"DBCluster": cluster.shown()}
+
+    def _change_password(self, cluster: ClusterRecord, given: Members) -> None:
+        if given.get("ManageMasterUserPassword") and cluster.secret is None:
+            cluster.password = secrets.token_urlsafe(24)
+            self._manage_password(cluster, given.get("MasterUserSecretKmsKeyId"))
+        elif given.get("MasterUserPassword"):
+            cluster.password = checks.password(given["MasterUserPassword"])
+            if cluster.secret is not None:
+                managed_secrets.forget(self._secrets, cluster.secret.arn)
+                cluster.secret = None
+        if given.get("RotateMasterUserPassword") and cluster.secret is not None:
+            self._operations.call("secretsmanager", "RotateSecret", SecretId=cluster.secret.arn)
 
     @operation("DeleteDBCluster", effect="its data is gone, its endpoints refuse")
     def delete_cluster(self, given: Members) -> Output:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from infrastructure.embedded.control import managed_secrets
 from infrastructure.embedded.control.database_clusters import HOST, READER_HOST
 
 ENGINE, VERSION, FAMILY = "docdb", "8.0.2", "docdb8.0"
@@ -40,14 +41,6 @@ def now() -> dt.datetime:
 def unique(prefix: str) -> str:
     """A resource id as AWS gives them."""
     return f"{prefix}-{secrets.token_hex(13).upper()}"
-
-
-@dataclass(slots=True, kw_only=True)
-class Secret:
-    """Where a managed master password lies."""
-
-    arn: str
-    key: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,7 +83,7 @@ class ClusterRecord:
     parameters: str
     username: str
     password: str = field(repr=False)
-    secret: Secret | None = None
+    secret: managed_secrets.Secret | None = None
     resource: str = field(default_factory=lambda: unique("cluster"))
     status: str = "creating"
     primary: str = ""
@@ -137,8 +130,12 @@ class ClusterRecord:
         }
 
     @staticmethod
-    def _secret(secret: Secret) -> Shown:
-        return {"SecretArn": secret.arn, "SecretStatus": "active", "KmsKeyId": secret.key}
+    def _secret(secret: managed_secrets.Secret) -> Shown:
+        return {
+            "SecretArn": secret.arn,
+            "SecretStatus": managed_secrets.status(secret),
+            "KmsKeyId": secret.kms_key_id,
+        }
 
     def shown_instance(self, instance: InstanceRecord, subnet_group: Callable[[str], Shown]) -> Shown:
         """One of its instances; `subnet_group` describes the group of that name."""

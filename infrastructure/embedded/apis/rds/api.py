@@ -12,6 +12,7 @@ from typing import Any
 
 from infrastructure.embedded.apis.rds.events import Events
 from infrastructure.embedded.control.database_clusters import (
+    check_password_change,
     identifier,
     paged,
     require_status,
@@ -243,18 +244,4 @@ def _not_served(what: str) -> Refused:
 def _check_changes(cluster: Record, given: Members) -> None:
     if given.get("NewDBClusterIdentifier") or given.get("Port") not in (None, cluster.port):
         raise _not_served("another name or port for a cluster")
-    was_managed, has_password = hasattr(cluster, "master_user_secret"), "MasterUserPassword" in given
-    is_managed = given.get("ManageMasterUserPassword", was_managed)
-    if is_managed and has_password:
-        reason = "You can't specify MasterUserPassword with ManageMasterUserPassword enabled."
-    elif was_managed and not is_managed and not has_password:
-        reason = "You must specify MasterUserPassword when you disable ManageMasterUserPassword."
-    elif not given.get("RotateMasterUserPassword"):
-        return
-    elif not given.get("ApplyImmediately"):
-        reason = "You must specify apply immediately when rotating the master user password."
-    elif not was_managed or not is_managed:
-        reason = "You can't rotate the master user password without ManageMasterUserPassword enabled."
-    else:
-        return
-    raise Refused("InvalidParameterCombination", reason)
+    check_password_change(given, was_managed=hasattr(cluster, "master_user_secret"))

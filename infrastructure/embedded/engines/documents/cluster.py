@@ -126,9 +126,11 @@ class DocumentCluster:
             self.primary = before
         return False
 
-    async def tell(self) -> None:
-        """Have everybody that runs be what it is to be."""
-        await all_of(self.id, (self._told(each) for each in self.members.values() if each.is_alive))
+    async def tell(self) -> bool:
+        """Have everybody that runs be what it is to be; whether all of them have confirmed."""
+        running = [each for each in self.members.values() if each.is_alive]
+        await all_of(self.id, (self._told(each) for each in running))
+        return all(each.told == self._state(each) for each in running)
 
     async def _told(self, member: Member) -> bool:
         """Whether it has confirmed; one that does not answer is told again with the next step."""

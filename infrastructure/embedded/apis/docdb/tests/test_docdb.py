@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import json
 import weakref
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ import pymongo
 import pytest
 
 from infrastructure.embedded.apis.docdb.controller import DocumentDbController
+from infrastructure.embedded.apis.secretsmanager.controller import SecretsManagerController
 from infrastructure.embedded.control.metric_store import Key
 from infrastructure.embedded.engines.documents.cluster import DocumentCluster
 from infrastructure.embedded.engines.documents.scram import User
@@ -76,6 +78,12 @@ class Documents:
 
     def endpoint(self, instance: str) -> Endpoint:
         return self.cluster.members[instance].endpoint
+
+    def held(self) -> str:
+        """The password that counts, as Secrets Manager has it."""
+        secret = self.record["MasterUserSecret"]["SecretArn"]
+        told = self.world.backends.operations.call("secretsmanager", "GetSecretValue", SecretId=secret)
+        return str(json.loads(told["SecretString"])["password"])
 
     async def settle(self) -> None:
         await reconcile(self.controller)
@@ -190,6 +198,59 @@ async def test_another_password_counts_at_once_and_a_managed_one_lies_in_a_secre
         assert secret not in it.world.backends.secretsmanager.secrets
 
 
+async def test_a_managed_password_rotates_in_the_running_servers(state: StateFolder) -> None:
+    async with platform(state) as it:
+        it.create(FIRST, SECOND, MasterUserPassword=None, ManageMasterUserPassword=True)
+        secrets = SecretsManagerController(it.world.context)
+        await it.settle()
+        before = it.held()
+        it.call("ModifyDBCluster", DBClusterIdentifier=CLUSTER, RotateMasterUserPassword=True, ApplyImmediately=True)
+        assert (it.record["MasterUserSecret"]["SecretStatus"], it.held()) == ("rotating", before)
+        assert (await it.greeting(password=before))["isWritablePrimary"], "until the servers have it the old one counts"
+        async with pymongo.AsyncMongoClient[dict[str, Any]](it.url) as session:
+            await session.menu.items.insert_one({})
+            await reconcile(secrets)
+            await session.menu.items.insert_one({})
+        after = it.held()
+        assert (it.record["MasterUserSecret"]["SecretStatus"], after != before) == ("active", True)
+        assert (await it.greeting(password=after))["isWritablePrimary"]
+        with pytest.raises(pymongo.errors.OperationFailure, match="Authentication failed"):
+            await it.greeting(password=before)
+        await it.settle()
+        assert (await it.greeting())["isWritablePrimary"], "what people are shown leads in, too"
+
+
+async def test_a_rotation_waits_for_a_primary(state: StateFolder) -> None:
+    async with platform(state) as it:
+        it.create(MasterUserPassword=None, ManageMasterUserPassword=True)
+        secrets = SecretsManagerController(it.world.context)
+        await it.settle()
+        before, secret = it.held(), it.record["MasterUserSecret"]["SecretArn"]
+        it.world.backends.operations.call("secretsmanager", "RotateSecret", SecretId=secret)
+        await reconcile(secrets)
+        assert it.held() == before
+        it.add(FIRST)
+        await it.settle()
+        await reconcile(secrets)
+        assert it.held() != before
+        assert (await it.greeting(password=it.held()))["isWritablePrimary"]
+
+
+async def test_secrets_manager_takes_the_password_over_and_gives_it_back(state: StateFolder) -> None:
+    async with platform(state) as it:
+        it.create(FIRST)
+        await it.settle()
+        it.call("ModifyDBCluster", DBClusterIdentifier=CLUSTER, ManageMasterUserPassword=True)
+        await it.settle()
+        secret = it.record["MasterUserSecret"]["SecretArn"]
+        assert (await it.greeting(password=it.held()))["isWritablePrimary"]
+        given = {"ManageMasterUserPassword": False, "MasterUserPassword": "another-horse"}
+        it.call("ModifyDBCluster", DBClusterIdentifier=CLUSTER, **given)
+        await it.settle()
+        assert (await it.greeting(password="another-horse"))["isWritablePrimary"]
+        assert ("MasterUserSecret" in it.record, secret in it.world.backends.secretsmanager.secrets) == (False, False)
+
+
 async def test_the_figures_are_those_of_the_servers(state: StateFolder) -> None:
     async with platform(state) as it:
         it.create(FIRST, SECOND)
@@ -272,6 +333,11 @@ ASKED: dict[str, tuple[str, dict[str, Any], str]] = {
     "delete with instances": ("DeleteDBCluster", {"SkipFinalSnapshot": True}, "InvalidDBClusterStateFault"),
     "delete without a word of snapshots": ("DeleteDBCluster", {}, "InvalidParameterCombination"),
     "delete with a snapshot": ("DeleteDBCluster", {"FinalDBSnapshotIdentifier": "s"}, "UnsupportedOperation"),
+    "rotate what is not managed": (
+        "ModifyDBCluster",
+        {"RotateMasterUserPassword": True, "ApplyImmediately": True},
+        "InvalidParameterCombination",
+    ),
     "rename": ("ModifyDBCluster", {"NewDBClusterIdentifier": "x"}, "UnsupportedOperation"),
     "instance again": (
         "CreateDBInstance",

@@ -10,7 +10,6 @@ import pytest
 from bson.binary import Binary, UuidRepresentation
 from bson.decimal128 import Decimal128
 
-from infrastructure.embedded.engines.documents import collection
 from infrastructure.embedded.engines.documents.executor import Executor
 from infrastructure.embedded.engines.documents.volume import Volume
 
@@ -256,7 +255,7 @@ def test_nothing_is_decoded_behind_the_last_document_that_is_asked_for(
 
     command, members = ONE[name]
     with monkeypatch.context() as counting:
-        counting.setattr(collection.bson, "decode", counted)
+        counting.setattr(bson, "decode", counted)
         answer = database.executor.run({command: "items", **members, "$db": "cafe"}, TERM)
     found = decode(answer)
     one = found["value"] if "value" in found else found["cursor"]["firstBatch"][0]
