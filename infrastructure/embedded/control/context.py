@@ -21,6 +21,10 @@ if TYPE_CHECKING:  # controllers are built from these; at run time only the asse
     from infrastructure.embedded.network.envoy.process import Envoy
 
 
+SetPassword = Callable[[str], Awaitable[None]]
+"""Returns once the password counts. `EnvironmentFault`: not now, or nobody knows; the same one is to be set again."""
+
+
 @dataclass(slots=True)
 class Couplings:
     """What one API does for another beyond AWS's calls; the controller that does it sets it."""
@@ -31,10 +35,9 @@ class Couplings:
     """Load balancing's, for VPC Lattice: where the listener of a load balancer (its ARN) at a port is reached."""
     lifecycle_state: Callable[[str], str | None] = lambda _instance: None
     """Auto Scaling's, for an instance's metadata: the state its group wants it in; None outside of groups."""
-    set_master_password: Callable[[str, str], Awaitable[None]] | None = None
-    """RDS's, for rotations: changes the password of a cluster's master user. `EnvironmentFault`: not now."""
-    set_warehouse_password: Callable[[str, str], Awaitable[None]] | None = None
-    """Redshift's, likewise."""
+    master_passwords: list[Callable[[str], SetPassword | None]] = field(default_factory=list)
+    """RDS's, DocumentDB's and Redshift's, for rotations: what sets the password of the master user of the cluster of
+    that ARN; None when it is none of theirs, or deleted."""
     warehouse: Callable[[str], "Warehouse | None"] = lambda _cluster: None
     """Redshift's, for its Data API: the warehouse of a cluster; None when there is no such cluster."""
 

@@ -7,7 +7,6 @@ Runs inside the daemon's event loop, and never holds it for longer than one moto
 """
 
 import inspect
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -30,7 +29,6 @@ from infrastructure.embedded.gateway.signing.denials import denial
 from infrastructure.embedded.moto import answers, direct
 from infrastructure.embedded.stacks import progress
 
-_LOG = logging.getLogger(__name__)
 _BODY_LIMIT = 1 << 20
 """Bytes that a body may have whose API is not known."""
 

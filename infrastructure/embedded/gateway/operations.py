@@ -134,6 +134,13 @@ class Operations:
             self.changed(service, name)
         return output or {}
 
+    def listed_beside(self, service: str, name: str, member: str, given: Members) -> Iterator[Any]:
+        """What the APIs with the signing name of `service` list below `member` when they, too, answer the operation."""
+        signed = self._apis[service].name
+        for key, api in self._apis.items():
+            if api.name == signed and key != service and self.find(key, name) is not None:
+                yield from self.call(key, name, **given)[member]
+
     def moto(self, service: str, name: str, members: Members) -> Output:
         """What moto makes of the operation: for those of ours that go on to it."""
         return self._moto(service, name, members)

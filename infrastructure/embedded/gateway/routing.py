@@ -39,12 +39,14 @@ class Router:
         return next((api for api in found if not api.engines), found[0] if found else None)
 
     def _of_engine(self, apis: list[Api], request: HttpRequest) -> Api:
-        """By the engine that the call names, or whose record it is about; else the one without an engine of its own."""
+        """By the engine that the call names, or whose record it is about; else the one without an engine of its own.
+
+        So that one lists what all of them have: an engine that is only filtered by names no API.
+        """
         form = request.form
-        values = set(form.values())
         for api in apis:
             owns = self._owners.get(api.model_name)
-            if api.engines & values or (owns is not None and owns(form.get("Action", ""), form)):
+            if form.get("Engine") in api.engines or (owns is not None and owns(form.get("Action", ""), form)):
                 return api
         return next((api for api in apis if not api.engines), apis[0])
 

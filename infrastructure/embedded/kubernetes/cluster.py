@@ -201,7 +201,9 @@ class Cluster:
         if self._server is not None:
             await self._server.close()
             self._server = None
+        if self.port:
             self._ports.release(self.port)
+            self.port = 0
         self.kubeconfig.unlink(missing_ok=True)
 
     def join(self, machine: Machine) -> None:

@@ -17,7 +17,6 @@ from infrastructure.embedded.stacks import plan
 from infrastructure.embedded.stacks.errors import Refused
 from infrastructure.embedded.stacks.made import Made
 from infrastructure.embedded.stacks.resource_type import Properties, ResourceType
-from infrastructure.embedded.stacks.schemas import schema_of
 from infrastructure.embedded.stacks.template import Template, mentions, order
 from infrastructure.embedded.stacks.types import BY_NAME
 
@@ -182,7 +181,7 @@ class _Comparison:
             whole = Detail(
                 attribute="Tags" if is_tags else "Properties",
                 name="" if is_tags else each,
-                recreation=_recreation(made.kind, each),
+                recreation=_recreation(made, each, after),
             )
             reasons = list(self._reasons(whole, given.get(each), is_different=each in different))
             if each in different and (given.get(each) != former.get(each) or not reasons):
@@ -233,10 +232,11 @@ class _Unmade:
         return UNKNOWN
 
 
-def _recreation(kind: ResourceType, name: str) -> str:
-    if name in plan.changeable(kind):
-        return "Never"
-    return "Always" if kind.is_versioned or name in schema_of(kind.type).create_only else "Never"
+def _recreation(made: Made, name: str, after: Properties) -> str:
+    kind = made.kind
+    is_version = kind.is_versioned and name not in plan.changeable(kind)
+    is_another = plan.makes_another(kind, name, made.properties.get(name), after.get(name))
+    return "Always" if is_version or is_another else "Never"
 
 
 def _context(properties: Properties | None) -> str | None:

@@ -16,7 +16,6 @@ from infrastructure.embedded.stacks.errors import ApiError, Refused, Unchangeabl
 from infrastructure.embedded.stacks.made import Made, at
 from infrastructure.embedded.stacks.plan import PlannedCall
 from infrastructure.embedded.stacks.resource_type import Properties, ResourceType
-from infrastructure.embedded.stacks.schemas import schema_of
 
 _GONE = ("NotFound", "DoesNotExist", "NonExistent", "NoSuch", "NotAttached")
 """What the APIs' error codes have in common that say that there is nothing to delete."""
@@ -77,11 +76,14 @@ def updated(made: Made, name: str, properties: Properties) -> Generator[None, No
 
 def is_replaced(made: Made, properties: Properties) -> bool:
     """Whether a change to `properties` makes another resource; `Unchangeable` when it cannot be made at all."""
-    kind, create_only = made.kind, schema_of(made.kind.type).create_only
-    fixed = [name for name in plan.changes(made.properties, properties) if name not in plan.changeable(kind)]
-    if not fixed or kind.is_versioned:
+    kind, before = made.kind, made.properties
+    changed = plan.changes(before, properties)
+    fixed = [name for name in changed if name not in plan.changeable(kind)]
+    if kind.is_versioned:
         return bool(fixed)
-    if not create_only & set(fixed):
+    if not any(plan.makes_another(kind, name, before.get(name), properties.get(name)) for name in changed):
+        if not fixed:
+            return False
         listed = f"{kind.type}: {', '.join(fixed)}"
         raise Unchangeable(f"{listed} cannot be changed in the embedded cloud; delete and create the stack")
     if kind.name in properties and properties[kind.name] == made.properties.get(kind.name):

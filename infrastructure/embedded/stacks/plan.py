@@ -70,6 +70,13 @@ def changeable(kind: ResourceType) -> frozenset[str]:
     return frozenset({*elements, *steps, *put, *(() if kind.tags is None else ("Tags",))})
 
 
+def makes_another(kind: ResourceType, name: str, before: Any, after: Any) -> bool:
+    """Whether AWS's schema says that this change of a property makes another resource, and no call here does it."""
+    schema = schema_of(kind.type)
+    is_claimed = name not in schema.fixed_parts and name in changeable(kind)
+    return not is_claimed and schema.makes_another(name, before, after)
+
+
 @cache
 def taken(kind: ResourceType, step: Step) -> tuple[str, ...]:
     """The properties that a change's call takes: those it names, else what AWS's schema and no other call leaves."""

@@ -32,8 +32,15 @@ class TypeSchema:
     document: _Schema
     properties: frozenset[str]
     create_only: frozenset[str]
-    """Properties of which a change makes another resource."""
+    """Properties of which every change makes another resource."""
+    fixed_parts: Mapping[str, tuple[tuple[str, ...], ...]]
+    """Of properties that are not such as a whole the parts that are, as the names that lead to them."""
     read_only: frozenset[str]
+
+    def makes_another(self, name: str, before: Any, after: Any) -> bool:
+        """Whether a change of the property `name` makes another resource; None stands for one that is not given."""
+        parts = self.fixed_parts.get(name, ())
+        return name in self.create_only or any(_part(before, each) != _part(after, each) for each in parts)
 
 
 def check(logical_id: str, kind: str, properties: Properties) -> None:
@@ -48,10 +55,12 @@ def check(logical_id: str, kind: str, properties: Properties) -> None:
 def schema_of(kind: str) -> TypeSchema:
     """The schema of a type; `KeyError` when AWS has no such type."""
     document = orjson.loads((_folder() / "resources" / f"{_index()[kind]}.json").read_bytes())
+    create_only = document.get("createOnlyProperties", ())
     return TypeSchema(
         document=document,
         properties=frozenset(document["properties"]),
-        create_only=frozenset(_top(document.get("createOnlyProperties", ()))),
+        create_only=frozenset(_whole(create_only)),
+        fixed_parts=_parts(create_only),
         read_only=frozenset(_whole(document.get("readOnlyProperties", ()))),
     )
 
@@ -70,13 +79,25 @@ def _index() -> Mapping[str, str]:
     return index
 
 
-def _top(pointers: list[str]) -> Iterator[str]:
-    return (pointer.split("/")[2] for pointer in pointers)
-
-
 def _whole(pointers: list[str]) -> Iterator[str]:
     """Properties that are meant as a whole: of `/properties/Endpoint/Address` only a part is."""
     return (pointer.split("/")[2] for pointer in pointers if pointer.count("/") == 2)
+
+
+def _parts(pointers: list[str]) -> dict[str, tuple[tuple[str, ...], ...]]:
+    found: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for pointer in pointers:
+        _, _, name, *path = pointer.split("/")
+        if path:
+            found[name] = (*found.get(name, ()), tuple(path))
+    return found
+
+
+def _part(value: Any, path: tuple[str, ...]) -> Any:
+    """What the path leads to; what is no object, as a value that only an update can tell, is its own part."""
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else value
+    return value
 
 
 def _problems(schema: TypeSchema, properties: Properties) -> Iterator[str]:

@@ -20,12 +20,13 @@ API = Api(
         "RebootDBInstance": "back in a second",
     },
     note="Calls that name the engine `docdb`, or a cluster, instance or ARN of this API, are answered here; others, "
-    "which AWS's two APIs share as well, are RDS' own: subnet groups, cluster parameter groups, and a listing without "
-    "identifier and engine filter, which shows RDS' clusters and instances alone. Servers are of engine version 8.0.2 "
-    "and speak without TLS, whatever the parameter `tls` says. The master user is the only one. What a client greets "
-    "names members by addresses that lead through the client's own edge. Transactions, change streams, TTL, text and "
-    "geospatial indexes, collations, users and roles are refused by the server; a unique index tells arrays by the "
-    "whole. Snapshots and global clusters are refused. The volume outlives every process, not the machine.",
+    "which AWS's two APIs share as well, are RDS' own: subnet groups, cluster parameter groups, and listings "
+    "without an identifier, which show the clusters and instances of both, narrowed by the filter `engine`. "
+    "Servers are of engine version 8.0.2 and speak without TLS, whatever the parameter `tls` says. The master "
+    "user is the only one. What a client greets names members by addresses that lead through the client's own "
+    "edge. Transactions, change streams, TTL, text and geospatial indexes, collations, users and roles are "
+    "refused by the server; a unique index tells arrays by the whole. Snapshots and global clusters are refused. "
+    "The volume outlives every process, not the machine.",
     controller="infrastructure.embedded.apis.docdb.controller:DocumentDbController",
     resources="infrastructure.embedded.apis.docdb.resources",
 )

@@ -5,7 +5,6 @@ are noted here and carried out by the controller.
 Codes and rules: https://docs.aws.amazon.com/documentdb/latest/developerguide/API_Operations_Amazon_DocumentDB.html
 """
 
-import json
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -16,9 +15,18 @@ from infrastructure.embedded.apis.docdb.record import (
     FAMILY,
     VERSION,
     ClusterRecord,
-    Secret,
 )
 from infrastructure.embedded.apis.docdb.registry import Registry
+from infrastructure.embedded.control import managed_secrets
+from infrastructure.embedded.control.database_clusters import (
+    bad_state,
+    check_password_change,
+    identifier,
+    invalid,
+    require_status,
+    require_successor,
+    require_word_of_snapshot,
+)
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.refused import Refused, unsupported
 from infrastructure.embedded.moto.records import Backends
@@ -43,14 +51,15 @@ class ClusterCalls:
         self._rds: Record = backends.rds
         self._ec2: Record = backends.ec2
         self._secrets: Record = backends.secretsmanager
+        self._operations = backends.operations
         self.records = Registry(f"arn:aws:rds:{backends.region}:{backends.account}:", self._secrets)
         self._allocate = allocate
 
     @operation("CreateDBCluster", effect="endpoints that refuse until an instance runs")
     def create_cluster(self, given: Members) -> Output:
-        identity = checks.identifier(given, "DBClusterIdentifier")
+        identity = identifier(given, "DBClusterIdentifier")
         if given["Engine"] != ENGINE:
-            raise checks.invalid(f"Invalid DB engine: {given['Engine']}")
+            raise invalid(f"Invalid DB engine: {given['Engine']}")
         if given.get("EngineVersion", VERSION) != VERSION:
             raise unsupported(f"DocumentDB of version {given['EngineVersion']}; it runs {VERSION}")
         if given.get("GlobalClusterIdentifier") or given.get("ServerlessV2ScalingConfiguration"):
@@ -79,7 +88,7 @@ class ClusterCalls:
     def _credentials(self, given: Members) -> tuple[str, str]:
         username, password = given.get("MasterUsername"), given.get("MasterUserPassword")
         if not username:
-            raise checks.invalid("The parameter MasterUsername must be provided and must not be blank.")
+            raise invalid("The parameter MasterUsername must be provided and must not be blank.")
         if given.get("ManageMasterUserPassword"):
             if password:
                 raise Refused(
@@ -119,16 +128,16 @@ class ClusterCalls:
         return str(group.name)
 
     def _manage_password(self, cluster: ClusterRecord, key: str | None) -> None:
-        held = {"username": cluster.username, "password": cluster.password}
-        secret = self._secrets.create_managed_secret(
-            service_name="rds",
-            secret_id=f"rds!{cluster.resource.lower()}",
-            secret_string=json.dumps(held),
+        cluster.secret = managed_secrets.make(
+            self._secrets,
+            "rds",
+            name=f"rds!{cluster.resource.lower()}",
+            cluster_arn=cluster.arn,
+            username=cluster.username,
+            password=cluster.password,
             description=f"Secret associated with primary RDS DB cluster: {cluster.arn}",
-            kms_key_id=key,
-            tags=[{"Key": "aws:rds:primaryDBClusterArn", "Value": cluster.arn}],
+            key=key,
         )
-        cluster.secret = Secret(arn=secret.arn, key=secret.kms_key_id)
 
     @operation("DescribeDBClusters", effect="true roles and states")
     def describe_clusters(self, given: Members) -> Output:
@@ -136,9 +145,7 @@ class ClusterCalls:
         if given.get("DBClusterIdentifier"):
             found = [self.records.cluster(given)]
         wanted = checks.filters(given, "engine", "db-cluster-id")
-        names = wanted.get("db-cluster-id")
-        shown = [each.shown() for each in found if names is None or names & {each.id, each.arn}]
-        return {"DBClusters": shown if ENGINE in wanted.get("engine", {ENGINE}) else []}
+        return {"DBClusters": [each.shown() for each in found if checks.fits(wanted, each.filtered_by)]}
 
     @operation("ModifyDBCluster", effect="a new master password counts at once; other settings are records")
     def modify_cluster(self, given: Members) -> Output:
@@ -146,32 +153,31 @@ class ClusterCalls:
         for name in _RENAMED:
             if given.get(name) not in (None, cluster.shown().get(name)):
                 raise unsupported(f"another {name} for a cluster of DocumentDB")
-        if given.get("ManageMasterUserPassword") is not None or given.get("RotateMasterUserPassword"):
-            raise unsupported("a change of who manages DocumentDB's master password, and its rotation")
-        if given.get("MasterUserPassword"):
-            if cluster.secret is not None:
-                raise Refused(
-                    "InvalidParameterCombination",
-                    "You can't specify MasterUserPassword for a cluster whose password is managed in Secrets Manager.",
-                )
-            cluster.password = checks.password(given["MasterUserPassword"])
+        check_password_change(given, was_managed=cluster.secret is not None)
+        self._change_password(cluster, given)
         if given.get("DBClusterParameterGroupName"):
             cluster.parameters = self._parameters(given["DBClusterParameterGroupName"])
         cluster.groups = tuple(given.get("VpcSecurityGroupIds") or cluster.groups)
         cluster.given.update({name: given[name] for name in _SETTINGS if given.get(name) is not None})
         return {"DBCluster": cluster.shown()}
 
+    def _change_password(self, cluster: ClusterRecord, given: Members) -> None:
+        if given.get("ManageMasterUserPassword") and cluster.secret is None:
+            cluster.password = secrets.token_urlsafe(24)
+            self._manage_password(cluster, given.get("MasterUserSecretKmsKeyId"))
+        elif given.get("MasterUserPassword"):
+            cluster.password = checks.password(given["MasterUserPassword"])
+            if cluster.secret is not None:
+                managed_secrets.forget(self._secrets, cluster.secret.arn)
+                cluster.secret = None
+        if given.get("RotateMasterUserPassword") and cluster.secret is not None:
+            self._operations.call("secretsmanager", "RotateSecret", SecretId=cluster.secret.arn)
+
     @operation("DeleteDBCluster", effect="its data is gone, its endpoints refuse")
     def delete_cluster(self, given: Members) -> Output:
-        cluster, is_skipped = self.records.cluster(given), bool(given.get("SkipFinalSnapshot"))
-        if is_skipped == bool(given.get("FinalDBSnapshotIdentifier")):
-            raise Refused(
-                "InvalidParameterCombination",
-                "FinalDBSnapshotIdentifier cannot be specified when deleting a cluster with SkipFinalSnapshot."
-                if is_skipped
-                else "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
-            )
-        if not is_skipped:
+        cluster = self.records.cluster(given)
+        require_word_of_snapshot(given)
+        if not given.get("SkipFinalSnapshot"):
             raise unsupported("snapshots of DocumentDB's clusters")
         if cluster.given.get("DeletionProtection"):
             raise Refused(
@@ -179,7 +185,7 @@ class ClusterCalls:
                 "Cannot delete protected Cluster, please disable deletion protection and try again.",
             )
         if any(each.status != "deleting" for each in cluster.instances.values()):
-            raise checks.bad_state("Cluster cannot be deleted, it still contains DB instances in non-deleting state.")
+            raise bad_state("Cluster cannot be deleted, it still contains DB instances in non-deleting state.")
         cluster.status = "deleting"
         return {"DBCluster": cluster.shown()}
 
@@ -187,17 +193,11 @@ class ClusterCalls:
         "FailoverDBCluster", effect="another instance is primary, the old one cuts its clients, endpoints follow"
     )
     def fail_over(self, given: Members) -> Output:
-        cluster = self.records.cluster(given)
-        if cluster.status != "available":
-            raise checks.bad_state(f"DB cluster {cluster.id} is {cluster.status}; it must be available")
+        cluster, target = self.records.cluster(given), given.get("TargetDBInstanceIdentifier")
         readers = [each for each in cluster.instances if each != cluster.primary]
-        if not readers:
-            raise checks.bad_state(f"DB cluster {cluster.id} has no replica to fail over to; it needs two instances")
-        target = given.get("TargetDBInstanceIdentifier")
-        if target is not None and target.lower() not in readers:
-            raise checks.invalid(f"{target} is no replica of {cluster.id}; it has {', '.join(readers)}")
+        successor = require_successor(cluster.id, cluster.status, readers, target)
         cluster.status = "failing-over"
-        self.records.failovers[cluster.id] = target.lower() if target else None
+        self.records.failovers[cluster.id] = successor
         return {"DBCluster": cluster.shown()}
 
     @operation("StopDBCluster", effect="the servers end, the data stays")
@@ -210,10 +210,7 @@ class ClusterCalls:
 
     def _switch(self, given: Members, before: str, after: str) -> Output:
         cluster = self.records.cluster(given)
-        if cluster.status != before:
-            raise checks.bad_state(
-                f"DbCluster {cluster.id} is in {cluster.status} state but expected it to be {before}."
-            )
+        require_status(cluster.id, cluster.status, before)
         cluster.status = after
         for each in cluster.instances.values():
             each.status = after

@@ -1,22 +1,27 @@
-"""What calls of DocumentDB's have in common: names, tags, filters, passwords, and how each is refused."""
+"""What calls of DocumentDB's have in common: tags, filters, passwords, and how each is refused."""
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from infrastructure.embedded.control.database_clusters import invalid
 from infrastructure.embedded.gateway.operations import Members
-from infrastructure.embedded.gateway.refused import Refused
 
-_IDENTIFIER = re.compile(r"(?!.*--)[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]|[A-Za-z]")
 _PASSWORD = re.compile(r"[\x21\x23-\x2e\x30-\x3f\x41-\x7e]{8,100}")
 
 
 def filters(given: Members, *known: str) -> dict[str, set[str]]:
-    """The values of each filter; `known` are the names there are."""
-    found = {str(each["Name"]): set(each["Values"]) for each in given.get("Filters") or ()}
+    """The values of each filter, in small letters; `known` are the names there are."""
+    found = {str(each["Name"]): set(map(str.lower, each["Values"])) for each in given.get("Filters") or ()}
     unknown = sorted(found.keys() - set(known))
     if unknown:
         raise invalid(f"Unrecognized filter name: {unknown[0]}")
     return found
+
+
+def fits(wanted: Mapping[str, set[str]], own: Mapping[str, Iterable[str]]) -> bool:
+    """Whether what has `own` values, by filter, passes all filters that are `wanted`."""
+    return all(values & {each.lower() for each in own[name]} for name, values in wanted.items())
 
 
 def tags(given: Members) -> dict[str, str]:
@@ -34,24 +39,3 @@ def password(text: Any) -> str:
             "other than '/', '\"', '@' and spaces, may be used."
         )
     return str(text)
-
-
-def invalid(message: str) -> Refused:
-    """Of a value that may not be."""
-    return Refused("InvalidParameterValue", message)
-
-
-def bad_state(message: str) -> Refused:
-    """Of a cluster that is in no state for it."""
-    return Refused("InvalidDBClusterStateFault", message)
-
-
-def identifier(given: Members, member: str) -> str:
-    """A new name, in small letters."""
-    identity = str(given[member])
-    if not _IDENTIFIER.fullmatch(identity):
-        raise invalid(
-            f"The parameter {member} is not a valid identifier. Identifiers must begin with a letter; must contain "
-            "only ASCII letters, digits, and hyphens; must not end with a hyphen or contain two consecutive hyphens."
-        )
-    return identity.lower()

@@ -8,7 +8,6 @@ Roles stand with the servers; the record follows them.
 """
 
 import functools
-import json
 from collections.abc import Collection, Iterator
 from typing import ClassVar
 from urllib.parse import quote
@@ -16,17 +15,18 @@ from urllib.parse import quote
 from infrastructure.embedded.apis.docdb.api import ClusterCalls
 from infrastructure.embedded.apis.docdb.instances import InstanceCalls
 from infrastructure.embedded.apis.docdb.metrics import DocumentDbMetrics
-from infrastructure.embedded.apis.docdb.record import HOST, READER_HOST, ClusterRecord
-from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.apis.docdb.record import ClusterRecord
+from infrastructure.embedded.control.context import Context, SetPassword
+from infrastructure.embedded.control.database_clusters import HOST, READER_HOST
 from infrastructure.embedded.control.endpoints import Entrance, Entrances, is_platforms
 from infrastructure.embedded.control.failures import all_of
 from infrastructure.embedded.control.fleet import Fleet
 from infrastructure.embedded.engines.documents.cluster import DocumentCluster, Faces, Wanted
 from infrastructure.embedded.engines.documents.engine import ACCOUNT, DocumentEngine
 from infrastructure.embedded.engines.documents.role import SET
-from infrastructure.embedded.engines.documents.scram import User
 from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.network.edges import Place
+from infrastructure.errors import EnvironmentFault
 
 KNOWN_AS = "documentdb"
 """The name by which services know the platform's."""
@@ -50,6 +50,7 @@ class DocumentDbController:
         context.backends.operations.bind(self.name, calls, InstanceCalls(calls.records, context.backends.rds))
         context.backends.operations.tag(self._noted.tagged)
         context.owners[self.name] = self._noted.owns
+        context.couplings.master_passwords.append(self._password_of)
         self._fleet = Fleet(
             wanted=self._records,
             make=lambda identity, _record: DocumentCluster(id=identity, engine=self._engine, changed=self._changed),
@@ -58,7 +59,6 @@ class DocumentDbController:
             changed=self._changed,
         )
         self._entrances = Entrances(context, self.name, KNOWN_AS)
-        self._users: dict[str, tuple[tuple[str, str], User]] = {}
         self._metrics = DocumentDbMetrics(context.metrics, self._fleet.running)
         context.supervisor.on_exit(self._on_exit)
         context.network.follow(KNOWN_AS, self._wake)
@@ -85,7 +85,7 @@ class DocumentDbController:
         if record.status in ("stopping", "stopped"):
             await cluster.stop()
             return None
-        cluster.user = self._user(record)
+        cluster.admit(record.username, record.password)
         cluster.faces = functools.partial(self._faces, record)
         reboots = self._noted.reboots & cluster.members.keys()
         if cluster.id in self._noted.failovers and cluster.writer is not None:
@@ -103,22 +103,24 @@ class DocumentDbController:
             record.instances.pop(each.id, None)
         return LOOK_S if cluster.members else None
 
-    def _user(self, record: ClusterRecord) -> User:
-        """Made anew when the password is another one only: that takes a moment, on purpose."""
-        known, found = (record.username, self._password(record)), self._users.get(record.id)
-        if found is None or found[0] != known:
-            found = self._users[record.id] = (known, User.of(*known))
-        return found[1]
-
     def _faces(self, record: ClusterRecord) -> Faces:
         """The platform's own is reached by edges."""
         return self._context.network.faces(KNOWN_AS) if is_platforms(_listed(record)) else {}
 
-    def _password(self, record: ClusterRecord) -> str:
-        if record.secret is None:
-            return record.password
-        secret = self._context.backends.secretsmanager.secrets.get(record.secret.arn)
-        return str(json.loads(secret.secret_string)["password"]) if secret is not None else record.password
+    def _password_of(self, arn: str) -> SetPassword | None:
+        found = [each for each in self._records().values() if each.arn == arn]
+        return functools.partial(self._set_password, found[0]) if found else None
+
+    async def _set_password(self, record: ClusterRecord, password: str) -> None:
+        """Have every server let the master user in with it; sessions that are open stay open."""
+        cluster = self._fleet.running.get(record.id)
+        if cluster is None or cluster.writer is None:
+            raise EnvironmentFault(f"the master password of {record.id} cannot be changed: it has no primary now")
+        record.password = password
+        cluster.admit(record.username, password)
+        if not await cluster.tell():
+            raise EnvironmentFault(f"the master password of {record.id} does not count yet: a server does not answer")
+        self._changed()
 
     # --- what the world sees ------------------------------------------------------------------------------------------
 
@@ -157,7 +159,7 @@ class DocumentDbController:
         """The cluster's endpoint and the readers'; services know the one that the platform's tags are on."""
         writer, readers = cluster.writer, tuple(each.endpoint for each in cluster.readers)
         writers = (writer.endpoint,) if writer is not None else ()
-        who = f"{quote(record.username, safe='')}:{quote(self._password(record), safe='')}"
+        who = f"{quote(record.username, safe='')}:{quote(record.password, safe='')}"
         yield Entrance(
             name=f"docdb-{record.id}",
             host=HOST,

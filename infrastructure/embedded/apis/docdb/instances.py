@@ -7,6 +7,7 @@ from typing import Any
 from infrastructure.embedded.apis.docdb import checks
 from infrastructure.embedded.apis.docdb.record import ENGINE, InstanceRecord, Shown
 from infrastructure.embedded.apis.docdb.registry import Registry
+from infrastructure.embedded.control.database_clusters import identifier, invalid
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.refused import Refused, unsupported
 
@@ -35,15 +36,15 @@ class InstanceCalls:
 
     @operation("CreateDBInstance", effect="a document server on the cluster's volume, the first as primary")
     def create_instance(self, given: Members) -> Output:
-        identity = checks.identifier(given, "DBInstanceIdentifier")
+        identity = identifier(given, "DBInstanceIdentifier")
         cluster = self.records.cluster(given)
         if given["Engine"] != ENGINE:
             text = (
                 f"The engine name requested for your DB instance ({given['Engine']}) doesn't match the engine name of"
             )
-            raise checks.invalid(f"{text} your DB cluster ({ENGINE}).")
+            raise invalid(f"{text} your DB cluster ({ENGINE}).")
         if not _CLASS.fullmatch(given["DBInstanceClass"]):
-            raise checks.invalid(f"Invalid DB Instance class: {given['DBInstanceClass']}")
+            raise invalid(f"Invalid DB Instance class: {given['DBInstanceClass']}")
         if identity in self._rds.databases or identity in {each.id for _, each in self.records.instances()}:
             raise Refused("DBInstanceAlreadyExists", "DB Instance already exists")
         if given.get("AvailabilityZone") not in (None, *cluster.zones):
@@ -63,15 +64,13 @@ class InstanceCalls:
     @operation("DescribeDBInstances", effect="true states; each instance's own endpoint")
     def describe_instances(self, given: Members) -> Output:
         found = [self.records.instance(given)] if given.get("DBInstanceIdentifier") else list(self.records.instances())
-        wanted = checks.filters(given, "engine", "db-cluster-id", "db-instance-id")
-        clusters, names = wanted.get("db-cluster-id"), wanted.get("db-instance-id")
+        wanted = checks.filters(given, "engine", "db-cluster-id", "db-instance-id", "dbi-resource-id")
         shown = [
             cluster.shown_instance(each, self._shown_subnet_group)
             for cluster, each in found
-            if (clusters is None or clusters & {cluster.id, cluster.arn})
-            and (names is None or names & {each.id, each.arn})
+            if checks.fits(wanted, {**cluster.filtered_by, **each.filtered_by})
         ]
-        return {"DBInstances": shown if ENGINE in wanted.get("engine", {ENGINE}) else []}
+        return {"DBInstances": shown}
 
     @operation("ModifyDBInstance", effect="its settings; the server stays as it is")
     def modify_instance(self, given: Members) -> Output:

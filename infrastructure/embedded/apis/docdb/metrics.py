@@ -4,6 +4,7 @@ Source: https://docs.aws.amazon.com/documentdb/latest/developerguide/cloud_watch
 """
 
 from collections.abc import Iterator, Mapping
+from weakref import WeakKeyDictionary
 
 from infrastructure.embedded.control.asking import Asking
 from infrastructure.embedded.control.metrics import Datum, Metrics
@@ -26,7 +27,7 @@ class DocumentDbMetrics:
     def __init__(self, metrics: Metrics, clusters: Mapping[str, DocumentCluster]) -> None:
         self._clusters = clusters
         self._cpu: CpuReadings[tuple[str, str]] = CpuReadings()
-        self._counted: dict[tuple[str, int], Mapping[str, int]] = {}
+        self._counted: WeakKeyDictionary[DocumentNode, Mapping[str, int]] = WeakKeyDictionary()
         metrics.register(self._of_processes)
         self.asking = Asking(metrics, "DocumentDB", self._running, self._of_server)
 
@@ -45,9 +46,9 @@ class DocumentDbMetrics:
 
     async def _of_server(self, asked: Asked, _elapsed_s: float) -> list[Datum]:
         cluster, name, node = asked
-        figures, key = await node.be(), (name, node.process.pid)
-        before = self._counted.get(key, {})
-        now = self._counted[key] = figures["counted"]
+        figures = await node.be()
+        before, now = self._counted.get(node, {}), figures["counted"]
+        self._counted[node] = now
         data = [*_datums(cluster, name, "DatabaseConnections", float(figures["connections"]), "Count")]
         for counter in _OPCOUNTERS:
             data += _datums(cluster, name, counter, float(now.get(counter, 0) - before.get(counter, 0)), "Count")

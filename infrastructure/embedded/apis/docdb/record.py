@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-READER_HOST = "127.0.0.2"
-"""A cluster has one port for both of its endpoints, so they differ in the host, as on AWS."""
-HOST = "127.0.0.1"
+from infrastructure.embedded.control import managed_secrets
+from infrastructure.embedded.control.database_clusters import HOST, READER_HOST
+
 ENGINE, VERSION, FAMILY = "docdb", "8.0.2", "docdb8.0"
 _SHOWN_ON_CREATION = (
     "BackupRetentionPeriod",
@@ -44,14 +44,6 @@ def unique(prefix: str) -> str:
 
 
 @dataclass(slots=True, kw_only=True)
-class Secret:
-    """Where a managed master password lies."""
-
-    arn: str
-    key: str
-
-
-@dataclass(slots=True, kw_only=True)
 class InstanceRecord:
     """One instance; its state is the controller's to write."""
 
@@ -66,6 +58,11 @@ class InstanceRecord:
     port: int = 0
     """Of its server; 0 until there is one."""
     made: dt.datetime = field(default_factory=now)
+
+    @property
+    def filtered_by(self) -> dict[str, tuple[str, ...]]:
+        """By the name of a filter what the instance is found by."""
+        return {"db-instance-id": (self.id, self.arn), "dbi-resource-id": (self.resource,)}
 
     @property
     def tier(self) -> int:
@@ -86,12 +83,17 @@ class ClusterRecord:
     parameters: str
     username: str
     password: str = field(repr=False)
-    secret: Secret | None = None
+    secret: managed_secrets.Secret | None = None
     resource: str = field(default_factory=lambda: unique("cluster"))
     status: str = "creating"
     primary: str = ""
     instances: dict[str, InstanceRecord] = field(default_factory=dict)
     made: dt.datetime = field(default_factory=now)
+
+    @property
+    def filtered_by(self) -> dict[str, tuple[str, ...]]:
+        """By the name of a filter what the cluster is found by, and each of its instances too."""
+        return {"engine": (ENGINE,), "db-cluster-id": (self.id, self.arn)}
 
     def shown(self) -> Shown:
         settings = {name: self.given.get(name, _DEFAULTS.get(name)) for name in _SHOWN_ON_CREATION}
@@ -128,8 +130,12 @@ class ClusterRecord:
         }
 
     @staticmethod
-    def _secret(secret: Secret) -> Shown:
-        return {"SecretArn": secret.arn, "SecretStatus": "active", "KmsKeyId": secret.key}
+    def _secret(secret: managed_secrets.Secret) -> Shown:
+        return {
+            "SecretArn": secret.arn,
+            "SecretStatus": managed_secrets.status(secret),
+            "KmsKeyId": secret.kms_key_id,
+        }
 
     def shown_instance(self, instance: InstanceRecord, subnet_group: Callable[[str], Shown]) -> Shown:
         """One of its instances; `subnet_group` describes the group of that name."""

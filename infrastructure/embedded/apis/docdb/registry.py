@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infrastructure.embedded.apis.docdb.record import ClusterRecord, InstanceRecord
+from infrastructure.embedded.control import managed_secrets
 from infrastructure.embedded.gateway.operations import Members
 from infrastructure.embedded.gateway.refused import Refused
 
@@ -62,6 +63,4 @@ class Registry:
         cluster = self.clusters.pop(identity, None)
         self.failovers.pop(identity, None)
         if cluster is not None and cluster.secret is not None:
-            self._secrets.delete_secret(
-                cluster.secret.arn, recovery_window_in_days=None, force_delete_without_recovery=True
-            )
+            managed_secrets.forget(self._secrets, cluster.secret.arn)

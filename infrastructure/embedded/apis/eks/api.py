@@ -4,7 +4,6 @@ Source: https://docs.aws.amazon.com/eks/latest/APIReference/
 """
 
 import uuid
-from typing import Any
 
 from infrastructure.embedded.apis.eks.clusters import Clusters, in_use, invalid
 from infrastructure.embedded.apis.eks.record import ADMIN_POLICY, VERSION, ClusterRecord, now
@@ -67,7 +66,7 @@ class EksApi:
             VpcId=made.vpc,
             TagSpecifications=specification,
         )
-        identity = _id_of(group)
+        identity = str(group["GroupId"])
         itself = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": identity}]}
         call("ec2", "AuthorizeSecurityGroupIngress", GroupId=identity, IpPermissions=[itself])
         return identity
@@ -133,11 +132,6 @@ def _check_auto_mode(given: Members) -> None:
         raise invalid("When Auto Mode is enabled, bootstrapSelfManagedAddons must be set to false")
     if compute.get("nodePools"):
         raise unsupported("node pools of EKS Auto Mode; instances of managed node groups run pods")
-
-
-def _id_of(created: Any) -> str:
-    """CreateSecurityGroup gives moto's own object, or members."""
-    return str(created["GroupId"])
 
 
 def principal_of(arn: str) -> str:

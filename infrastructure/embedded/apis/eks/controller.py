@@ -103,7 +103,11 @@ class EksController:
             target_groups=TargetGroups(backends.operations, backends.elbv2, record.name, record.given["roleArn"]),
             data_plane=context.envoy,
         )
-        await cluster.open()
+        try:
+            await cluster.open()
+        except BaseException:  # what is half open is not to be taken for a cluster the next time
+            await self._close(record.name)
+            raise
         record.endpoint, record.authority = cluster.url, base64.b64encode(cluster.authority).decode()
         record.status = "ACTIVE"
         return cluster

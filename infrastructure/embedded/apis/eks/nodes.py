@@ -10,10 +10,10 @@ https://kubernetes.io/docs/concepts/architecture/cloud-controller/#node-controll
 
 import base64
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from infrastructure.embedded.apis.eks.record import SIZES, ClusterRecord, NodeGroup, Shown
+from infrastructure.embedded.apis.eks.record import SIZES, ClusterRecord, NodeGroup, Part, Shown
 from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.network.edges import Place
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Record = Any  # moto's instances, which publish no types
 Known = dict[str, "Machine"]
 """A cluster's nodes by their instances' ids."""
+
+Asked = tuple[str, str, dict[str, Any]]
+"""A call: the service, the action and its members."""
 
 IMAGE = "ami-0cafe202300000002"
 """Amazon Linux 2023 for EKS: `apis/ec2/image/amis.json`."""
@@ -91,35 +94,11 @@ class NodeGroups:
         return next(iter(found["AutoScalingGroups"]), None)
 
     def _make(self, record: ClusterRecord, group: NodeGroup) -> None:
-        role = group.given["nodeRole"].rpartition("/")[2]
-        self._call("iam", "CreateInstanceProfile", InstanceProfileName=group.template)
-        self._call("iam", "AddRoleToInstanceProfile", InstanceProfileName=group.template, RoleName=role)
-        data = {
-            "ImageId": IMAGE,
-            "InstanceType": group.instance_type,
-            "IamInstanceProfile": {"Name": group.template},
-            "SecurityGroupIds": [record.security_group],
-            "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
-            "UserData": _user_data(record),
-        }
-        self._call("ec2", "CreateLaunchTemplate", LaunchTemplateName=group.template, LaunchTemplateData=data)
-        hook = {
-            "LifecycleHookName": HOOK,
-            "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
-            "HeartbeatTimeout": _HOOK_S,
-            "DefaultResult": "CONTINUE",
-        }
-        self._call(
-            "autoscaling",
-            "CreateAutoScalingGroup",
-            AutoScalingGroupName=group.scaling_group,
-            LaunchTemplate={"LaunchTemplateName": group.template, "Version": "1"},
-            VPCZoneIdentifier=",".join(group.given["subnets"]),
-            LifecycleHookSpecificationList=[hook],
-            Tags=[{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in _tags(group).items()],
-            **{member: group.scaling[size] for member, size in _SIZES.items()},
-        )
-        group.is_made = True
+        """What is not there of it yet: a call that was refused is made again, those before it are not."""
+        for part, (service, action, members) in _making(record, group).items():
+            if part not in group.made:
+                self._call(service, action, **members)
+                group.made.add(part)
 
     def _resize(self, group: NodeGroup, found: Any) -> None:
         """The group's sizes, when EKS was told new ones; else what others have made of them, an autoscaler for one."""
@@ -161,11 +140,10 @@ class NodeGroups:
             return
         if found is not None:
             self._call("autoscaling", "DeleteAutoScalingGroup", **named)
-        if group.is_made:
-            self._call("ec2", "DeleteLaunchTemplate", LaunchTemplateName=group.template)
-            role = group.given["nodeRole"].rpartition("/")[2]
-            self._call("iam", "RemoveRoleFromInstanceProfile", InstanceProfileName=group.template, RoleName=role)
-            self._call("iam", "DeleteInstanceProfile", InstanceProfileName=group.template)
+        for part, (service, action, members) in _unmaking(group).items():
+            if part in group.made:
+                self._call(service, action, **members)
+                group.made.remove(part)
         del record.groups[group.name]
 
     # --- instances and nodes ------------------------------------------------------------------------------------------
@@ -233,6 +211,52 @@ class NodeGroups:
             where=Place(groups=(record.security_group,), subnets=(str(instance.subnet_id),)),
             role=group.given["nodeRole"],
         )
+
+
+def _making(record: ClusterRecord, group: NodeGroup) -> Mapping[Part, Asked]:
+    """The calls that make its parts, in their order."""
+    data = {
+        "ImageId": IMAGE,
+        "InstanceType": group.instance_type,
+        "IamInstanceProfile": {"Name": group.template},
+        "SecurityGroupIds": [record.security_group],
+        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
+        "UserData": _user_data(record),
+    }
+    hook = {
+        "LifecycleHookName": HOOK,
+        "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+        "HeartbeatTimeout": _HOOK_S,
+        "DefaultResult": "CONTINUE",
+    }
+    scaling = {
+        "AutoScalingGroupName": group.scaling_group,
+        "LaunchTemplate": {"LaunchTemplateName": group.template, "Version": "1"},
+        "VPCZoneIdentifier": ",".join(group.given["subnets"]),
+        "LifecycleHookSpecificationList": [hook],
+        "Tags": [{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in _tags(group).items()],
+        **{member: group.scaling[size] for member, size in _SIZES.items()},
+    }
+    template = {"LaunchTemplateName": group.template, "LaunchTemplateData": data}
+    return {
+        "profile": ("iam", "CreateInstanceProfile", {"InstanceProfileName": group.template}),
+        "role": ("iam", "AddRoleToInstanceProfile", _role_in_profile(group)),
+        "template": ("ec2", "CreateLaunchTemplate", template),
+        "scaling group": ("autoscaling", "CreateAutoScalingGroup", scaling),
+    }
+
+
+def _unmaking(group: NodeGroup) -> Mapping[Part, Asked]:
+    """The calls that take its parts away, once the Auto Scaling group is gone."""
+    return {
+        "template": ("ec2", "DeleteLaunchTemplate", {"LaunchTemplateName": group.template}),
+        "role": ("iam", "RemoveRoleFromInstanceProfile", _role_in_profile(group)),
+        "profile": ("iam", "DeleteInstanceProfile", {"InstanceProfileName": group.template}),
+    }
+
+
+def _role_in_profile(group: NodeGroup) -> dict[str, str]:
+    return {"InstanceProfileName": group.template, "RoleName": group.given["nodeRole"].rpartition("/")[2]}
 
 
 def _tags(group: NodeGroup) -> dict[str, str]:

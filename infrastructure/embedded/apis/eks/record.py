@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 Status = Literal["CREATING", "ACTIVE", "UPDATING", "DELETING", "DEGRADED"]
+Part = Literal["profile", "role", "template", "scaling group"]
+"""What a node group is made of."""
 Shown = dict[str, Any]
 VERSION, PLATFORM_VERSION = "1.37", "eks.1"
 ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
@@ -79,13 +81,17 @@ class NodeGroup:
     taints: list[dict[str, str]]
     tags: dict[str, str]
     status: Status = "CREATING"
-    is_made: bool = False
-    """Whether its Auto Scaling group was: one that is gone then has been taken away by somebody else."""
+    made: set[Part] = field(default_factory=set)
+    """What was made of it: an Auto Scaling group that is gone then has been taken away by somebody else."""
     is_resized: bool = False
     """Whether the Auto Scaling group has yet to hear of its sizes."""
     issues: list[Shown] = field(default_factory=list)
     updates: dict[str, "Update"] = field(default_factory=dict)
     created_at: datetime = field(default_factory=now)
+
+    @property
+    def is_made(self) -> bool:
+        return "scaling group" in self.made
 
     @property
     def scaling_group(self) -> str:

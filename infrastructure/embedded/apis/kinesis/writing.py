@@ -4,7 +4,6 @@ Source: API Reference, PutRecord, PutRecords ("up to 500 records", "5 MB for the
 keys"; a record may fail while others succeed); Developer Guide, "Quotas and limits" (1 MiB a record).
 """
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +18,6 @@ from infrastructure.embedded.gateway.refused import Refused
 
 LARGEST_RECORD, LARGEST_BATCH, MOST_RECORDS = 1 << 20, 5 << 20, 500
 _FAILED = "InternalFailure"
-_log = logging.getLogger(__name__)
 
 
 class PutCalls:

@@ -8,10 +8,6 @@ API = Api(
     handler="RDSResponse",
     protocol="query",
     version="2014-10-31",
-    effects={
-        "DescribeDBClusters": "true roles and states",
-        "DescribeDBInstances": "true states; each instance's own endpoint",
-    },
     invalid="InvalidParameterValue",
     codes={"InvalidSubnetID.NotFound": "InvalidSubnet", "InvalidToken": "InvalidParameterValue"},
     refused=names("DescribeBlueGreenDeployments DescribeDBLogFiles"),

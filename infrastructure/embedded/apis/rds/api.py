@@ -5,13 +5,20 @@ Failovers, reboots and stops are noted here and carried out by the controller; s
 controller writes. Codes and rules: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Operations.html
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from infrastructure.embedded.apis.rds.events import Events
+from infrastructure.embedded.control.database_clusters import (
+    check_password_change,
+    identifier,
+    paged,
+    require_status,
+    require_successor,
+    require_word_of_snapshot,
+)
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.moto.records import Backends
@@ -20,7 +27,6 @@ Record = Any  # moto's clusters, instances and back end, which publish no types
 
 ENGINE = "aurora-postgresql"
 DEFAULT_VERSION = "16.6"
-_IDENTIFIER = re.compile(r"(?!.*--)[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]|[A-Za-z]")
 
 
 @dataclass(slots=True)
@@ -51,7 +57,7 @@ class RdsCalls:
     def _create_cluster(self, given: Members) -> Output:
         if given["Engine"] != ENGINE:
             raise _not_served(f"the engine {given['Engine']}")
-        identity, subnets = _identifier(given, "DBClusterIdentifier"), given.get("DBSubnetGroupName")
+        identity, subnets = identifier(given, "DBClusterIdentifier"), given.get("DBSubnetGroupName")
         if identity in self._backend.clusters:
             raise Refused("DBClusterAlreadyExistsFault", f"DB cluster {identity} already exists")
         if subnets is not None and subnets not in self._backend.subnet_groups:
@@ -85,14 +91,8 @@ class RdsCalls:
 
     @operation("DeleteDBCluster", effect="its data is gone, its endpoints refuse")
     def _delete_cluster(self, given: Members) -> Output:
-        cluster, is_skipped = self._cluster(given), bool(given.get("SkipFinalSnapshot"))
-        if is_skipped == bool(given.get("FinalDBSnapshotIdentifier")):
-            raise Refused(
-                "InvalidParameterCombination",
-                "FinalDBSnapshotIdentifier cannot be specified when deleting a cluster with SkipFinalSnapshot."
-                if is_skipped
-                else "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
-            )
+        cluster = self._cluster(given)
+        require_word_of_snapshot(given)
         output = self._moto("DeleteDBCluster", {**given, "DBClusterIdentifier": cluster.resource_id})
         cluster.status = "deleting"
         self._forget_backups(cluster)
@@ -110,21 +110,11 @@ class RdsCalls:
         "FailoverDBCluster", effect="a reader with every commit is promoted, connections are cut, endpoints follow"
     )
     def _fail_over(self, given: Members) -> Output:
-        cluster = self._cluster(given)
-        if cluster.status != "available":
-            raise _bad_state(f"DB cluster {cluster.resource_id} is {cluster.status}; it must be available")
+        cluster, target = self._cluster(given), given.get("TargetDBInstanceIdentifier")
         readers = [member.resource_id for member in cluster.members if not member.is_cluster_writer]
-        if not readers:
-            raise _bad_state(
-                f"DB cluster {cluster.resource_id} has no reader to fail over to; it needs at least two instances"
-            )
-        target = given.get("TargetDBInstanceIdentifier")
-        if target is not None and target.lower() not in readers:
-            raise Refused(
-                "InvalidParameterValue", f"{target} is no reader of {cluster.resource_id}; it has {', '.join(readers)}"
-            )
+        successor = require_successor(cluster.resource_id, cluster.status, readers, target)
         cluster.status = "failing-over"
-        self.requests.failovers[cluster.resource_id] = target.lower() if target else None
+        self.requests.failovers[cluster.resource_id] = successor
         return {"DBCluster": cluster}
 
     @operation("StopDBCluster", effect="the servers end in order, the data stays")
@@ -136,14 +126,15 @@ class RdsCalls:
         return self._switch(self._cluster(given), "stopped", "starting")
 
     def _switch(self, cluster: Record, before: str, after: str) -> Output:
-        if cluster.status != before:
-            raise _bad_state(
-                f"DbCluster {cluster.resource_id} is in {cluster.status} state but expected it to be {before}."
-            )
+        require_status(cluster.resource_id, cluster.status, before)
         cluster.status = after
         for member in cluster.members:
             member.status = after
         return {"DBCluster": cluster}
+
+    @operation("DescribeDBClusters", effect="true roles and states; DocumentDB's clusters are listed too, as on AWS")
+    def _describe_clusters(self, given: Members) -> Output:
+        return self._described("DescribeDBClusters", "DBClusters", "DBClusterIdentifier", given)
 
     # --- instances ----------------------------------------------------------------------------------------------------
 
@@ -154,7 +145,7 @@ class RdsCalls:
     def _create_instance(self, given: Members) -> Output:
         if "DBClusterIdentifier" not in given:
             raise _not_served("DB instances outside a cluster")
-        _identifier(given, "DBInstanceIdentifier")
+        identifier(given, "DBInstanceIdentifier")
         cluster = self._cluster(given)
         group = cluster.db_subnet_group_name
         placed = {"DBSubnetGroupName": group} if group in self._backend.subnet_groups else {}
@@ -213,6 +204,13 @@ class RdsCalls:
             "InvalidParameterCombination", f"{engine} DB instances are not eligible for stopping and starting."
         )
 
+    @operation(
+        "DescribeDBInstances",
+        effect="true states; each instance's own endpoint; DocumentDB's instances are listed too, as on AWS",
+    )
+    def _describe_instances(self, given: Members) -> Output:
+        return self._described("DescribeDBInstances", "DBInstances", "DBInstanceIdentifier", given)
+
     # --- what they share ----------------------------------------------------------------------------------------------
 
     def _cluster(self, given: Members) -> Record:
@@ -227,6 +225,13 @@ class RdsCalls:
             raise Refused("DBInstanceNotFound", f"DBInstance {identity} not found.", status=404)
         return self._backend.databases[identity]
 
+    def _described(self, name: str, member: str, identity: str, given: Members) -> Output:
+        """The one of that identity, else a page of all, with those of the APIs that share this one's control plane."""
+        asked = {each: value for each, value in given.items() if each not in ("Marker", "MaxRecords")}
+        own = self._moto(name, asked)[member]
+        others = () if given.get(identity) else self._operations.listed_beside("rds", name, member, asked)
+        return paged(member, [*own, *others], given)
+
     def _moto(self, name: str, given: Members) -> Output:
         return self._operations.moto("rds", name, given)
 
@@ -236,37 +241,7 @@ def _not_served(what: str) -> Refused:
     return Refused("UnsupportedOperation", text, status=501)
 
 
-def _identifier(given: Members, member: str) -> str:
-    identity = str(given[member])
-    if not _IDENTIFIER.fullmatch(identity):
-        raise Refused(
-            "InvalidParameterValue",
-            f"The parameter {member} is not a valid identifier. Identifiers must begin with a letter; "
-            "must contain only ASCII letters, digits, and hyphens; "
-            "and must not end with a hyphen or contain two consecutive hyphens.",
-        )
-    return identity.lower()
-
-
 def _check_changes(cluster: Record, given: Members) -> None:
     if given.get("NewDBClusterIdentifier") or given.get("Port") not in (None, cluster.port):
         raise _not_served("another name or port for a cluster")
-    was_managed, has_password = hasattr(cluster, "master_user_secret"), "MasterUserPassword" in given
-    is_managed = given.get("ManageMasterUserPassword", was_managed)
-    if is_managed and has_password:
-        reason = "You can't specify MasterUserPassword with ManageMasterUserPassword enabled."
-    elif was_managed and not is_managed and not has_password:
-        reason = "You must specify MasterUserPassword when you disable ManageMasterUserPassword."
-    elif not given.get("RotateMasterUserPassword"):
-        return
-    elif not given.get("ApplyImmediately"):
-        reason = "You must specify apply immediately when rotating the master user password."
-    elif not was_managed or not is_managed:
-        reason = "You can't rotate the master user password without ManageMasterUserPassword enabled."
-    else:
-        return
-    raise Refused("InvalidParameterCombination", reason)
-
-
-def _bad_state(message: str) -> Refused:
-    return Refused("InvalidDBClusterStateFault", message)
+    check_password_change(given, was_managed=hasattr(cluster, "master_user_secret"))

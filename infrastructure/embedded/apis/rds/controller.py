@@ -6,6 +6,7 @@
 Roles stand with the servers; the record follows them.
 """
 
+import functools
 import json
 import logging
 from collections.abc import Collection, Iterator, Mapping
@@ -18,21 +19,20 @@ from infrastructure.embedded.apis.rds.events import Events
 from infrastructure.embedded.apis.rds.member import Credentials, Member, Wanted
 from infrastructure.embedded.apis.rds.metrics import RdsMetrics
 from infrastructure.embedded.apis.rds.provision import set_password
-from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.control.context import Context, SetPassword
+from infrastructure.embedded.control.database_clusters import HOST, READER_HOST
 from infrastructure.embedded.control.endpoints import Entrance, Entrances, is_platforms
 from infrastructure.embedded.control.failures import all_of
 from infrastructure.embedded.control.fleet import Fleet
 from infrastructure.embedded.engines.postgres.engine import PostgresEngine
 from infrastructure.embedded.host.process import Process
 from infrastructure.embedded.network.edges import Place
-from infrastructure.embedded.network.envoy.model import LOOPBACK
 from infrastructure.errors import EnvironmentFault
 
 _log = logging.getLogger(__name__)
 
 WRITER, READER = "aurora-writer", "aurora-reader"
 """The names by which services know the platform's database."""
-READER_HOST = "127.0.0.2"
 _STATES: Mapping[str, str] = {
     "new": "creating",
     "running": "available",
@@ -55,7 +55,7 @@ class RdsController:
         self._engine = PostgresEngine(context.supervisor, context.ports, context.state)
         self._calls = RdsCalls(context.backends, self._engine.allocate)
         context.backends.operations.bind(self.name, self._calls, self._calls.events)
-        context.couplings.set_master_password = self.set_master_password
+        context.couplings.master_passwords.append(self._password_of)
         self._fleet = Fleet(
             wanted=self._records,
             make=lambda identity, record: AuroraCluster(identity, record.port, self._engine, self),
@@ -68,6 +68,10 @@ class RdsController:
         self._passwords: dict[str, str] = {}
         self._metrics = RdsMetrics(context.metrics, self._fleet.running, self.wake)
         context.supervisor.on_exit(self._on_exit)
+
+    def _password_of(self, arn: str) -> SetPassword | None:
+        found = [each.resource_id for each in self._records().values() if each.arn == arn]
+        return functools.partial(self.set_master_password, found[0]) if found else None
 
     async def set_master_password(self, cluster_id: str, password: str) -> None:
         """Change the master user's password in the running cluster; returns once it counts, open sessions stay open.
@@ -256,7 +260,7 @@ class RdsController:
 
 def _entrances(record: Record, cluster: AuroraCluster, stale_s: float) -> Iterator[Entrance]:
     """Writer and reader endpoints; the writer's name is stale for `stale_s` after each change."""
-    roles = ((WRITER, LOOPBACK, cluster.writers, stale_s), (READER, READER_HOST, cluster.readers, 0.0))
+    roles = ((WRITER, HOST, cluster.writers, stale_s), (READER, READER_HOST, cluster.readers, 0.0))
     for role, host, servers, stale in roles:
         yield Entrance(
             name=role.replace("-", f"-{cluster.id}-"),

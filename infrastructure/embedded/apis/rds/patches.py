@@ -14,18 +14,12 @@ from typing import Any
 from moto.rds import models
 from moto.rds.exceptions import DBSubnetGroupNotFoundError
 
-WRITER_HOST = "127.0.0.1"
-READER_HOST = "127.0.0.2"
-"""A cluster has one port for both of its endpoints, so they differ in the host, as on AWS."""
+from infrastructure.embedded.control import managed_secrets
+from infrastructure.embedded.control.database_clusters import HOST, READER_HOST
 
 
 def _secret_string(self: Any) -> str:
     return json.dumps({"username": self.resource.master_username, "password": secrets.token_urlsafe(24)})
-
-
-def _secret_status(self: Any) -> str:
-    is_rotating = any("AWSPENDING" in version["version_stages"] for version in self.secret.versions.values())
-    return "rotating" if is_rotating else "active"
 
 
 def _modify_db_subnet_group(self: Any, subnet_name: str, description: str | None, subnets: list[Any]) -> Any:
@@ -42,11 +36,11 @@ def _modify_db_subnet_group(self: Any, subnet_name: str, description: str | None
 def install() -> None:
     """Replace them."""
     models.DBCluster.event_source_type = "db-cluster"
-    models.DBCluster.endpoint = property(lambda _self: WRITER_HOST)
+    models.DBCluster.endpoint = property(lambda _self: HOST)
     models.DBCluster.reader_endpoint = property(lambda _self: READER_HOST)
     models.DBCluster.status = property(lambda self: self._status, lambda self, value: setattr(self, "_status", value))
     models.DBCluster.designate_writer = lambda _self: None
-    models.DBInstance.address = property(lambda _self: WRITER_HOST)
+    models.DBInstance.address = property(lambda _self: HOST)
     models.MasterUserSecret._generate_secret_string = _secret_string
-    models.MasterUserSecret.secret_status = property(_secret_status)
+    models.MasterUserSecret.secret_status = property(lambda self: managed_secrets.status(self.secret))
     models.RDSBackend.modify_db_subnet_group = _modify_db_subnet_group

@@ -5,11 +5,11 @@ stand in the record's state and are carried out by the controller.
 Codes and rules: https://docs.aws.amazon.com/redshift/latest/APIReference/
 """
 
-import json
 import secrets
 from collections.abc import Callable
 from typing import Any
 
+from infrastructure.embedded.control import managed_secrets
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.refused import Refused, unsupported
 from infrastructure.embedded.moto.records import Backends
@@ -64,14 +64,15 @@ class RedshiftCalls:
 
     def _manage_password(self, cluster: Record, key: str | None) -> None:
         cluster.master_user_password = f"Aa1{secrets.token_urlsafe(24)}"
-        held = {"username": cluster.master_username, "password": cluster.master_user_password}
-        secret = self._secrets.create_managed_secret(
-            service_name="redshift",
-            secret_id=f"redshift!{cluster.cluster_identifier}-{cluster.master_username}",
-            secret_string=json.dumps(held),
+        secret = managed_secrets.make(
+            self._secrets,
+            "redshift",
+            name=f"redshift!{cluster.cluster_identifier}-{cluster.master_username}",
+            cluster_arn=cluster.arn,
+            username=cluster.master_username,
+            password=cluster.master_user_password,
             description=f"The secret associated with the Amazon Redshift cluster {cluster.arn}",
-            kms_key_id=key,
-            tags=[{"Key": "aws:redshift:primaryClusterArn", "Value": cluster.arn}],
+            key=key,
         )
         cluster.master_password_secret_arn = secret.arn
         cluster.master_password_secret_kms_key_id = secret.kms_key_id
@@ -163,9 +164,7 @@ class RedshiftCalls:
     def forget_secret(self, cluster: Record) -> None:
         """A managed secret goes with what it is of."""
         if cluster.master_password_secret_arn is not None:
-            self._secrets.delete_secret(
-                cluster.master_password_secret_arn, recovery_window_in_days=None, force_delete_without_recovery=True
-            )
+            managed_secrets.forget(self._secrets, cluster.master_password_secret_arn)
             cluster.master_password_secret_arn = cluster.master_password_secret_kms_key_id = None
 
     # --- subnet groups ------------------------------------------------------------------------------------------------

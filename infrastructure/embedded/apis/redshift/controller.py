@@ -6,12 +6,13 @@
 Only the controller makes a state of what is on its way. A process that dies is started again, on its data.
 """
 
+import functools
 from collections.abc import Collection
 from typing import ClassVar
 
 from infrastructure.embedded.apis.redshift.api import Record, RedshiftCalls
 from infrastructure.embedded.apis.redshift.metrics import RedshiftMetrics
-from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.control.context import Context, SetPassword
 from infrastructure.embedded.control.endpoints import Entrance, Entrances, is_platforms
 from infrastructure.embedded.control.failures import all_of
 from infrastructure.embedded.control.fleet import Fleet
@@ -37,7 +38,7 @@ class RedshiftController:
         self._calls = RedshiftCalls(context.backends, self._engine.ports.allocate)
         context.backends.operations.bind(self.name, self._calls)
         context.couplings.warehouse = self.warehouse
-        context.couplings.set_warehouse_password = self.set_master_password
+        context.couplings.master_passwords.append(self._password_of)
         self._fleet = Fleet(
             wanted=self._wanted, make=self._make, step=self._step, remove=Warehouse.remove, changed=self._publish
         )
@@ -48,6 +49,10 @@ class RedshiftController:
     def warehouse(self, cluster: str) -> Warehouse | None:
         """The warehouse of a cluster; None when there is no such cluster, or it is only being made."""
         return self._fleet.running.get(cluster)
+
+    def _password_of(self, arn: str) -> SetPassword | None:
+        found = [identity for identity, each in self._wanted().items() if each.arn == arn]
+        return functools.partial(self.set_master_password, found[0]) if found else None
 
     async def set_master_password(self, cluster_id: str, password: str) -> None:
         """Change what the master user is let in with; `EnvironmentFault` while the cluster is not available."""

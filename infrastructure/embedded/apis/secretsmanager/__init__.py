@@ -1,4 +1,4 @@
-"""Secrets Manager: values in memory, and the rotation of those that RDS and Redshift manage."""
+"""Secrets Manager: values in memory, and the rotation of those that RDS, DocumentDB and Redshift manage."""
 
 from infrastructure.embedded.gateway.api import Api, Token, names
 
@@ -26,7 +26,8 @@ API = Api(
         names("CreateSecret PutSecretValue RotateSecret UpdateSecret"),
         Token(member="ClientRequestToken", names="the version of the secret"),
     ),
-    note="Only the secrets that RDS and Redshift manage are rotated, and only when asked: nothing here lives for days.",
+    note="Only the secrets that RDS, DocumentDB and Redshift manage are rotated, and only when asked: nothing here "
+    "lives for days.",
     controller="infrastructure.embedded.apis.secretsmanager.controller:SecretsManagerController",
     resources="infrastructure.embedded.apis.secretsmanager.resources",
 )

@@ -1,4 +1,4 @@
-"""Secrets Manager: rotation of the secrets that RDS and Redshift manage, which changes the running cluster's password.
+"""Secrets Manager: rotation of the secrets that RDS, DocumentDB and Redshift manage: a running cluster's password.
 
     rotate_secret ──▶ version AWSPENDING ──▶ password changed in the cluster ──▶ AWSCURRENT, the old one AWSPREVIOUS
                             ▲                       │ no writer now
@@ -12,10 +12,11 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
+from infrastructure.embedded.control import managed_secrets
 from infrastructure.embedded.gateway.operations import Members, Output, operation
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.errors import EnvironmentFault
@@ -25,13 +26,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_OWNER_TAG = "aws:secretsmanager:owningService"
-_CLUSTER_TAGS: Mapping[str, str] = {
-    "rds": "aws:rds:primaryDBClusterArn",
-    "redshift": "aws:redshift:primaryClusterArn",
-}
-"""By the service that manages a secret the tag that tells of which cluster it is."""
-
 Secret = Any  # moto's, which publishes no types
 
 
@@ -39,11 +33,10 @@ class SecretsManagerController:
     """Carries rotations out. What is under way stands in the secret itself, as its version AWSPENDING."""
 
     name: ClassVar[str] = "secretsmanager"
-    watches: ClassVar[frozenset[str]] = frozenset({"rds", "redshift", "secretsmanager"})
+    watches: ClassVar[frozenset[str]] = frozenset({"docdb", "rds", "redshift", "secretsmanager"})
 
     def __init__(self, context: "Context") -> None:
         self._backend = context.backends.secretsmanager
-        self._backends = context.backends
         self._couplings = context.couplings
         self._operations = context.backends.operations
         self._operations.bind(self.name, self)
@@ -78,13 +71,14 @@ class SecretsManagerController:
     async def reconcile(self, key: str, /) -> None:
         """Carry out what was begun. Without a writer it waits for the next call to either API, or the slow tick."""
         secret, version = self._under_way()[key]
-        cluster = self._cluster(secret)
-        change = self._change_of(secret)
-        if cluster is None or change is None:
+        arn = managed_secrets.cluster_arn(secret)
+        changes = (change(arn) for change in self._couplings.master_passwords) if arn is not None else ()
+        set_password = next((each for each in changes if each is not None), None)
+        if set_password is None:
             return  # it goes with its cluster
         password = str(json.loads(secret.versions[version]["secret_string"])["password"])
         try:
-            await change(cluster, password)
+            await set_password(password)
         except EnvironmentFault as fault:
             _log.warning("rotation of %s waits: %s", secret.name, fault)
         else:
@@ -94,27 +88,16 @@ class SecretsManagerController:
         return {
             secret.arn: (secret, version)
             for secret in dict.values(self._backend.secrets)
-            if _tags(secret).get(_OWNER_TAG) in _CLUSTER_TAGS
-            for version, held in secret.versions.items()
-            if "AWSPENDING" in held["version_stages"]
+            if managed_secrets.cluster_arn(secret) is not None
+            and (version := managed_secrets.pending(secret)) is not None
         }
-
-    def _cluster(self, secret: Secret) -> str | None:
-        """The id of the cluster whose master user the secret is."""
-        owner = _tags(secret)[_OWNER_TAG]
-        arn, clusters = _tags(secret).get(_CLUSTER_TAGS[owner]), getattr(self._backends, owner).clusters
-        return next((identity for identity, record in clusters.items() if record.arn == arn), None)
-
-    def _change_of(self, secret: Secret) -> Callable[[str, str], Awaitable[None]] | None:
-        is_warehouse = _tags(secret)[_OWNER_TAG] == "redshift"
-        return self._couplings.set_warehouse_password if is_warehouse else self._couplings.set_master_password
 
 
 def _check(secret: Secret, rotation_lambda_arn: str | None) -> None:
     if secret.is_deleted():
         raise _refused("You tried to perform the operation on a secret that's currently marked deleted.")
-    owner = _tags(secret).get(_OWNER_TAG)
-    if owner in _CLUSTER_TAGS:
+    owner = managed_secrets.tags(secret).get(managed_secrets.OWNER_TAG)
+    if owner in managed_secrets.CLUSTER_TAGS:
         if rotation_lambda_arn:
             raise _refused(f"A secret that {owner} manages is rotated by {owner}: leave RotationLambdaARN out.")
     elif rotation_lambda_arn or secret.rotation_lambda_arn:
@@ -124,7 +107,7 @@ def _check(secret: Secret, rotation_lambda_arn: str | None) -> None:
 
 
 def _begin(secret: Secret, version: str) -> None:
-    if any("AWSPENDING" in each["version_stages"] for each in secret.versions.values()):
+    if managed_secrets.pending(secret) is not None:
         raise _refused("A previous rotation isn't complete. That rotation will be reattempted.")
     current = json.loads(secret.versions[secret.default_version_id]["secret_string"])
     secret.versions[version] = {
@@ -150,10 +133,6 @@ def _follow(secret: Secret, rules: Mapping[str, Any]) -> None:
     if "AutomaticallyAfterDays" in rules:
         secret.auto_rotate_after_days = int(rules["AutomaticallyAfterDays"])
         secret.rotation_requested = secret.rotation_enabled = True
-
-
-def _tags(secret: Secret) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in getattr(secret, "tags", None) or ()}
 
 
 def _refused(message: str) -> Refused:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infrastructure.embedded.stacks.resource_type import ITEM, REF, Each, ResourceType, Step, Tags
+from infrastructure.embedded.stacks.resource_type import ITEM, REF, Each, Members, Properties, ResourceType, Step, Tags
 
 _SERVICE_AND_NETWORK = {
     "ServiceArn": "serviceArn",
@@ -23,6 +23,15 @@ def _service_of(ref: str) -> str:
 
 def _listener_of(ref: str) -> str:
     return ref.partition("/rule/")[0]
+
+
+def _health_check(given: Properties) -> Members:
+    """All of a target group's configuration that can change."""
+    return {"healthCheck": given["Config"]["HealthCheck"]}
+
+
+def _has_health_check(given: Properties, _before: Properties) -> bool:
+    return bool(given["Config"].get("HealthCheck"))
 
 
 def _type(noun: str, **more: Any) -> ResourceType:
@@ -95,6 +104,7 @@ TYPES = (
         is_lower_case=True,
         attributes={"LastUpdatedAt": "lastUpdatedAt", "Status": "status"},
         rest=_ACTIVE,
+        changes=(Step("UpdateTargetGroup", ("Config",), shape=_health_check, when=_has_health_check),),
         elements=(Each("Targets", "RegisterTargets", "DeregisterTargets", {"targets": ITEM}, is_removed_first=True),),
     ),
 )

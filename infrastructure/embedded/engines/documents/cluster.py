@@ -76,8 +76,7 @@ class DocumentCluster:
     members: dict[str, Member] = field(default_factory=dict)
     primary: str = ""
     term: int = 0
-    switches: int = 0
-    """How often a primary was made."""
+    _credentials: tuple[str, str] = field(default=("", ""), init=False, repr=False)
 
     @property
     def writer(self) -> Member | None:
@@ -91,6 +90,11 @@ class DocumentCluster:
 
     def running(self) -> list[tuple[str, DocumentNode]]:
         return [(each.id, each.node) for each in self.members.values() if each.node is not None and each.is_alive]
+
+    def admit(self, name: str, password: str) -> None:
+        """Have it let this user in; made anew for another password only: that takes a moment, on purpose."""
+        if (name, password) != self._credentials:
+            self._credentials, self.user = (name, password), User.of(name, password)
 
     # --- its life -----------------------------------------------------------------------------------------------------
 
@@ -115,7 +119,6 @@ class DocumentCluster:
         for each in sorted(able, key=lambda member: member.wanted.tier):
             before, self.primary, self.term = self.primary, each.id, self.term + 1
             if await self._told(each):
-                self.switches += 1
                 _log.warning("%s: %s is primary now, after %s", self.id, each.id, before or "none")
                 self.changed()
                 await self.tell()
@@ -123,9 +126,11 @@ class DocumentCluster:
             self.primary = before
         return False
 
-    async def tell(self) -> None:
-        """Have everybody that runs be what it is to be."""
-        await all_of(self.id, (self._told(each) for each in self.members.values() if each.is_alive))
+    async def tell(self) -> bool:
+        """Have everybody that runs be what it is to be; whether all of them have confirmed."""
+        running = [each for each in self.members.values() if each.is_alive]
+        await all_of(self.id, (self._told(each) for each in running))
+        return all(each.told == self._state(each) for each in running)
 
     async def _told(self, member: Member) -> bool:
         """Whether it has confirmed; one that does not answer is told again with the next step."""

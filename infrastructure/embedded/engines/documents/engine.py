@@ -14,7 +14,6 @@ from infrastructure.embedded.host.answering import answer_of
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process, ProcessSpec
 from infrastructure.embedded.host.supervisor import Supervisor
-from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint
 from infrastructure.state import StateFolder
 
 if TYPE_CHECKING:
@@ -46,10 +45,6 @@ class DocumentNode:
         self.process = process
         self._token = token
         self._orders = orders
-
-    @property
-    def endpoint(self) -> Endpoint:
-        return Endpoint(LOOPBACK, self.spec.port)
 
     @property
     def is_alive(self) -> bool:

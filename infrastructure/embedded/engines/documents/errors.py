@@ -5,6 +5,9 @@ Source: https://docs.aws.amazon.com/documentdb/latest/developerguide/mongo-apis.
 
 from typing import Any
 
+from bson.errors import BSONError
+from pymongo.errors import OperationFailure
+
 NAMES = {
     2: "BadValue",
     9: "FailedToParse",
@@ -61,6 +64,31 @@ def not_supported(what: str) -> CommandError:
 def not_provided(what: str) -> CommandError:
     """What DocumentDB does, and is not done here."""
     return CommandError(304, f"not provided by the embedded cloud: {what}; see PARITY.md")
+
+
+UNREADABLE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BSONError,
+    IndexError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a command ends with that asks for a division by zero, a number of 70 bits, or what is no value there."""
+
+
+def refusal_of(problem: Exception, command: str) -> CommandError:
+    """What the client is told of whatever has ended its command."""
+    if isinstance(problem, CommandError):
+        return problem
+    if isinstance(problem, NotImplementedError):
+        return not_provided(str(problem))
+    if isinstance(problem, OperationFailure):  # mongomock's, in MongoDB's words
+        return CommandError(problem.code or 2, str(problem))
+    return bad_value(f"{command} cannot be done: {type(problem).__name__}: {problem}")
 
 
 class Fenced(CommandError):

@@ -10,7 +10,7 @@ import bson
 from pymongo.errors import OperationFailure
 
 from infrastructure.embedded.engines.documents.administration import Administration
-from infrastructure.embedded.engines.documents.errors import CommandError, Fenced, bad_value, not_provided
+from infrastructure.embedded.engines.documents.errors import UNREADABLE, CommandError, Fenced, refusal_of
 from infrastructure.embedded.engines.documents.reads import Reads, is_out
 from infrastructure.embedded.engines.documents.volume import Attempt, Volume
 from infrastructure.embedded.engines.documents.writes import Writes
@@ -86,17 +86,10 @@ class Executor:
                 return self._write(self.writes.get(name, self._out), body, term)
             with self._volume.reading():
                 return bson.encode(self.reads[name](body))
-        except CommandError as refused:
-            if isinstance(refused, Fenced):
+        except (CommandError, NotImplementedError, OperationFailure, *UNREADABLE) as problem:
+            if isinstance(problem, Fenced):
                 self.fenced = max(self.fenced, term)
-            return bson.encode(refused.document())
-        except NotImplementedError as missing:
-            return bson.encode(not_provided(str(missing)).document())
-        except OperationFailure as refused:  # mongomock's, in MongoDB's words
-            return bson.encode(CommandError(refused.code or 2, str(refused)).document())
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, bson.errors.BSONError) as problem:
-            text = f"{name} cannot be read: {type(problem).__name__}: {problem}"
-            return bson.encode(bad_value(text).document())
+            return bson.encode(refusal_of(problem, name).document())
 
     def _write(self, run: Run, body: Mapping[str, Any], term: int) -> bytes:
         attempt = _attempt(body)
@@ -107,9 +100,6 @@ class Executor:
             if attempt is not None:
                 self._volume.remember(attempt, answer)
         return answer
-
-    def close(self) -> None:
-        self._volume.close()
 
 
 def _attempt(body: Mapping[str, Any]) -> Attempt | None:

@@ -1,7 +1,7 @@
 """Commands that read: find, count, distinct, aggregate, and the cursors they leave."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,11 +123,11 @@ class Reads:
         _refuse(body, "collation", "min", "max", "let", "tailable", "returnKey", "showRecordId")
         query, order = checked_query(body.get("filter")), body.get("sort") or {}
         skip, limit = _whole(body, "skip"), _whole(body, "limit")
-        documents = self._documents(body["$db"], body["find"], query)
+        documents = self._found(body["$db"], body["find"], query)
         if order:
-            documents = values.in_order(documents, order)
+            documents = iter(values.in_order(list(documents), order))
         shown = projected(body.get("projection"))
-        chosen = map(shown, documents[skip : skip + limit if limit else None])
+        chosen = map(shown, itertools.islice(itertools.islice(documents, skip, None), limit or None))
         namespace = f"{body['$db']}.{body['find']}"
         return self.cursors.first(namespace, chosen, body.get("batchSize"), only=bool(body.get("singleBatch")))
 
@@ -140,7 +140,7 @@ class Reads:
 
     def distinct(self, body: Mapping[str, Any]) -> Answer:
         found: dict[bytes, Any] = {}
-        for document in self._documents(body["$db"], body["distinct"], checked_query(body.get("query"))):
+        for document in self._found(body["$db"], body["distinct"], checked_query(body.get("query"))):
             for value in values.at(document, str(body["key"])):
                 for each in value if isinstance(value, list) else (value,):
                     if each is not values.MISSING:
@@ -159,7 +159,7 @@ class Reads:
         query: Mapping[str, Any] = {}
         if pipeline and "$match" in pipeline[0]:
             query = checked_query(pipeline.pop(0)["$match"])
-        documents = self._documents(body["$db"], body["aggregate"], query)
+        documents = list(self._found(body["$db"], body["aggregate"], query))
         for stage in pipeline:
             documents = self._staged(documents, stage, body["$db"])
         return documents
@@ -173,12 +173,13 @@ class Reads:
             return values.in_order(documents, value)
         return list(process_pipeline(documents, _Others(self, base), [stage], None))
 
-    def _documents(self, base: str, name: Any, query: Mapping[str, Any]) -> list[Document]:
+    def _found(self, base: str, name: Any, query: Mapping[str, Any]) -> Iterator[Document]:
+        """One after the other, as they are asked for: nobody decodes what nobody wants."""
         collection = self._volume.collection(base, name)
-        return [document for _, document in collection.found(query)] if collection is not None else []
+        return (document for _, document in collection.found(query)) if collection is not None else iter(())
 
     def of(self, base: str, name: str, query: Mapping[str, Any]) -> list[Document]:
-        return self._documents(base, name, checked_query(query))
+        return list(self._found(base, name, checked_query(query)))
 
 
 class _Others:

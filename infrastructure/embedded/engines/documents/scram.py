@@ -117,11 +117,6 @@ class Conversation:
         return b"v=" + base64.b64encode(hmac.digest(self._verifier.server, signed, self._digest))
 
 
-def name_of(payload: bytes) -> str:
-    """The user that a first message is of."""
-    return _fields(_text(payload).partition(",,")[2]).get("n", "").replace("=2C", ",").replace("=3D", "=")
-
-
 def _text(payload: bytes) -> str:
     if len(payload) > _MOST_BYTES:
         raise Refused("a message of SCRAM is too long")

@@ -8,8 +8,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-import bson
-
 from infrastructure.embedded.engines.documents import scram, wire
 from infrastructure.embedded.engines.documents.errors import CommandError, not_primary, not_provided, not_supported
 from infrastructure.embedded.engines.documents.role import Role
@@ -20,10 +18,7 @@ _GREETINGS = frozenset({"hello", "ismaster", "isMaster"})
 _STRANGERS_BYTES = 64 << 10
 """Of a message before the client has proven who it is."""
 _MOST_AWAIT_S = 30.0
-_PING = bson.encode({"ok": 1.0})
 _TRANSACTIONS = ("startTransaction", "commitTransaction", "abortTransaction")
-VERSION = "8.0.2"
-"""The first of DocumentDB's engine versions whose writes can be retried."""
 _ELSEWHERE = frozenset(
     [
         "createUser",

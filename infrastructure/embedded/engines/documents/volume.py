@@ -177,9 +177,6 @@ class Volume:
         checked(base, name)
         self._db.execute("UPDATE collections SET base = ?, name = ? WHERE number = ?", (base, name, collection.number))
 
-    def close(self) -> None:
-        self._db.close()
-
 
 def checked(base: object, name: object) -> None:
     """`CommandError` for a namespace that MongoDB refuses."""

@@ -8,7 +8,7 @@ import bson
 from bson.objectid import ObjectId
 
 from infrastructure.embedded.engines.documents.collection import Collection, Document
-from infrastructure.embedded.engines.documents.errors import CommandError, bad_value, not_provided
+from infrastructure.embedded.engines.documents.errors import CommandError, bad_value, not_provided, refusal_of
 from infrastructure.embedded.engines.documents.language import values
 from infrastructure.embedded.engines.documents.language.projection import projected
 from infrastructure.embedded.engines.documents.language.queries import checked_query
@@ -30,24 +30,22 @@ class Writes:
     def insert(self, body: Mapping[str, Any]) -> Answer:
         collection = self._volume.made(body["$db"], body["insert"])
 
-        def one(_number: int, document: Document) -> int:
+        def one(_number: int, document: Document) -> None:
             collection.insert(_storable(document))
-            return 1
 
         done, errors = self._each(body, "documents", one)
-        return {"n": sum(done), **errors, "ok": 1.0}
+        return {"n": done, **errors, "ok": 1.0}
 
     def update(self, body: Mapping[str, Any]) -> Answer:
         matched = modified = 0
         upserted: list[Document] = []
 
-        def one(number: int, statement: Document) -> int:
+        def one(number: int, statement: Document) -> None:
             nonlocal matched, modified
             found, changed, new = self._update(body, statement)
             matched, modified = matched + found, modified + changed
             if new is not None:
                 upserted.append({"index": number, "_id": new["_id"]})
-            return 1
 
         _, errors = self._each(body, "updates", one)
         more = {"upserted": upserted} if upserted else {}
@@ -60,45 +58,33 @@ class Writes:
         if is_multi and not any(name.startswith("$") for name in change):
             raise CommandError(9, "multi update is not supported for replacement-style update")
         collection = self._collection(body, "update", makes=bool(statement.get("upsert")))
+        if collection is None:
+            return 0, 0, None
         matched = modified = 0
-        for number, document in collection.found(query) if collection is not None else ():
+        for number, document in collection.found(query):
             matched += 1
-            modified += self._changed(collection, number, document, change, query, statement.get("arrayFilters") or ())
+            after = _changed(collection, number, document, change, query, statement.get("arrayFilters") or ())
+            modified += after is not document
             if not is_multi:
                 break
-        if matched or not statement.get("upsert") or collection is None:
+        if matched or not statement.get("upsert"):
             return matched, modified, None
         return 0, 0, _upserted(collection, query, change)
-
-    def _changed(
-        self,
-        collection: Collection | None,
-        number: int,
-        document: Document,
-        change: Mapping[str, Any],
-        query: Mapping[str, Any],
-        filters: Sequence[Document],
-    ) -> bool:
-        after = updated(document, change, query, filters, new=False)
-        before = bson.encode(document)
-        if collection is None or bson.encode(after) == before:
-            return False
-        collection.replace(number, _storable(after))
-        return True
 
     def delete(self, body: Mapping[str, Any]) -> Answer:
         deleted = 0
 
-        def one(_number: int, statement: Document) -> int:
+        def one(_number: int, statement: Document) -> None:
             nonlocal deleted
             _refuse(statement, "collation")
-            collection = self._collection(body, "delete")
-            for number, _ in collection.found(checked_query(statement["q"])) if collection is not None else ():
-                collection.delete(number)  # type: ignore[union-attr]  # else there were none
+            query, collection = checked_query(statement["q"]), self._collection(body, "delete")
+            if collection is None:
+                return
+            for number, _ in collection.found(query):
+                collection.delete(number)
                 deleted += 1
                 if statement.get("limit"):
                     break
-            return 1
 
         _, errors = self._each(body, "deletes", one)
         return {"n": deleted, **errors, "ok": 1.0}
@@ -109,22 +95,18 @@ class Writes:
             raise CommandError(9, "Either an update or remove=true must be specified, and not both")
         query, shown = checked_query(body.get("query")), projected(body.get("fields"))
         collection = self._collection(body, next(iter(body)), makes=bool(body.get("upsert")))
-        found = list(collection.found(query)) if collection is not None else []
-        if body.get("sort"):
-            numbers = {values.key_of(document["_id"]): number for number, document in found}
-            ordered = values.in_order([document for _, document in found], body["sort"])
-            found = [(numbers[values.key_of(each["_id"])], each) for each in ordered]
+        found = _first(collection, query, body.get("sort")) if collection is not None else None
         if body.get("remove"):
-            if found and collection is not None:
-                collection.delete(found[0][0])
-            return _modified(shown(found[0][1]) if found else None, {"n": len(found[:1])})
+            if found is None or collection is None:
+                return _modified(None, {"n": 0})
+            collection.delete(found[0])
+            return _modified(shown(found[1]), {"n": 1})
         change = _change(body["update"])
-        if not found:
+        if found is None or collection is None:
             return self._inserted(collection, body, query, change)
-        number, before = found[0]
-        self._changed(collection, number, before, change, query, body.get("arrayFilters") or ())
-        value = updated(before, change, query, body.get("arrayFilters") or (), new=False) if body.get("new") else before
-        return _modified(shown(value), {"n": 1, "updatedExisting": True})
+        number, before = found
+        after = _changed(collection, number, before, change, query, body.get("arrayFilters") or ())
+        return _modified(shown(after if body.get("new") else before), {"n": 1, "updatedExisting": True})
 
     def _inserted(
         self,
@@ -153,24 +135,22 @@ class Writes:
         return self._reads.cursors.first(f"{body['$db']}.{body['aggregate']}", (), None)
 
     def _each(
-        self, body: Mapping[str, Any], member: str, one: Callable[[int, Document], int]
-    ) -> tuple[list[int], dict[str, Any]]:
-        """Do each of the statements; what fails is told by its number, and ends the rest of an ordered command."""
+        self, body: Mapping[str, Any], member: str, one: Callable[[int, Document], None]
+    ) -> tuple[int, dict[str, Any]]:
+        """How many of the statements are done; what fails is told by its number, and ends the rest when ordered."""
         statements = body.get(member)
         if not isinstance(statements, list) or not 0 < len(statements) <= _MOST_STATEMENTS:
             raise CommandError(72, f"Write batch sizes must be between 1 and {_MOST_STATEMENTS}")
-        done: list[int] = []
+        done = 0
         errors: list[Document] = []
         for number, statement in enumerate(statements):
             try:
                 with self._volume.statement():
-                    done.append(one(number, statement))
-            except CommandError as refused:
+                    one(number, statement)
+                done += 1
+            except (CommandError, NotImplementedError) as problem:
+                refused = refusal_of(problem, next(iter(body)))
                 errors.append({"index": number, "code": refused.code, "errmsg": refused.message, **refused.more})
-                if body.get("ordered", True):
-                    break
-            except NotImplementedError as missing:
-                errors.append({"index": number, "code": 304, "errmsg": not_provided(str(missing)).message})
                 if body.get("ordered", True):
                     break
         return done, {"writeErrors": errors} if errors else {}
@@ -194,6 +174,34 @@ def _upserted(collection: Collection, query: Mapping[str, Any], change: Mapping[
         document = {**({"_id": query["_id"]} if "_id" in query else {}), **copy.deepcopy(dict(change))}
     collection.insert(found := _storable(document))
     return found
+
+
+def _first(
+    collection: Collection, query: Mapping[str, Any], order: Mapping[str, Any] | None
+) -> tuple[int, Document] | None:
+    """The first document that fits, by the order if there is one, with its number."""
+    if not order:
+        return next(collection.found(query), None)
+    found = list(collection.found(query))
+    ordered = values.in_order([document for _, document in found], order)
+    return next(((number, each) for number, each in found if each is ordered[0]), None)
+
+
+def _changed(
+    collection: Collection,
+    number: int,
+    document: Document,
+    change: Mapping[str, Any],
+    query: Mapping[str, Any],
+    filters: Sequence[Document],
+) -> Document:
+    """The document after the change, which is stored; the same one when nothing changes."""
+    after = updated(document, change, query, filters, new=False)
+    if bson.encode(after) == bson.encode(document):
+        return document
+    after = _storable(after)
+    collection.replace(number, after)
+    return after
 
 
 def _equalities(query: Mapping[str, Any]) -> Document:

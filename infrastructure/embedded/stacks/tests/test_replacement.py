@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from infrastructure.embedded.stacks.tests.world import Stacks
 from infrastructure.embedded.tests.control import run
 
@@ -127,5 +129,47 @@ def test_a_stream_changes_in_place_and_goes_back_to_what_it_is_by_itself() -> No
         assert (stream.retention_period_hours, stream.encryption_type, len(shards)) == (36, "NONE", 2)
         await stacks.call("UpdateStack", StackName="s", TemplateBody=STREAM.format(2, ""))
         assert stream.retention_period_hours == 24
+
+    run(scenario())
+
+
+TARGETS = """
+Resources:
+  Network: {{Type: AWS::EC2::VPC, Properties: {{CidrBlock: 10.0.0.0/16}}}}
+  Targets:
+    Type: AWS::VpcLattice::TargetGroup
+    Properties: {{Type: IP, Config: {{VpcIdentifier: !Ref Network, {config}}}}}
+Outputs:
+  Arn: {{Value: !Ref Targets}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "is_another", "path"),
+    [
+        ("Port: 80, HealthCheck: {Path: /ready}", False, "/ready"),
+        ("Port: 80", False, "/health"),
+        ("Port: 81, HealthCheck: {Path: /health}", True, "/health"),
+        ("Port: 81, HealthCheck: {Path: /ready}", True, "/ready"),
+    ],
+    ids=["health check", "no health check any more", "port", "both"],
+)
+def test_only_the_parts_of_a_property_make_another_resource_that_the_schema_names(
+    config: str, is_another: bool, path: str
+) -> None:
+    async def scenario() -> None:
+        stacks = Stacks()
+        first = TARGETS.format(config="Port: 80, HealthCheck: {Path: /health}")
+        await stacks.call("CreateStack", StackName="t", TemplateBody=first)
+        before = await stacks.outputs("t")
+        assert await stacks.status("t") == "CREATE_COMPLETE", await stacks.events("t")
+        await stacks.call("UpdateStack", StackName="t", TemplateBody=TARGETS.format(config=config))
+        assert await stacks.status("t") == "UPDATE_COMPLETE", await stacks.events("t")
+        after = await stacks.outputs("t")
+        found = stacks.backends.operations.call("vpc-lattice", "GetTargetGroup", targetGroupIdentifier=after["Arn"])[
+            "config"
+        ]
+        assert (after != before, found["healthCheck"]["path"]) == (is_another, path)
+        assert len(stacks.backends.operations.call("vpc-lattice", "ListTargetGroups")["items"]) == 1
 
     run(scenario())

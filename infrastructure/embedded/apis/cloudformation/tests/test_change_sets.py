@@ -134,6 +134,26 @@ def test_what_is_replaced_is_told_and_so_is_who_refers_to_it(cloudformation: Any
     assert stack["StackStatus"] == "UPDATE_COMPLETE"
 
 
+@pytest.mark.parametrize(
+    ("config", "replacement"),
+    [
+        ("{Port: 80, VpcIdentifier: !Ref Network, HealthCheck: {Path: /ready}}", "False"),
+        ("{Port: 81, VpcIdentifier: !Ref Network}", "True"),
+        ("{Port: 80, VpcIdentifier: !Ref Other}", "True"),
+    ],
+    ids=["a part that changes in place", "a fixed part", "a fixed part of which only the update can tell"],
+)
+def test_a_property_of_parts_is_told_by_what_of_it_changes(cloudformation: Any, config: str, replacement: str) -> None:
+    network = "{Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}"
+    body = f"Resources:\n  Network: {network}\n  Other: {network}\n  Targets:\n    Type: AWS::VpcLattice::TargetGroup\n"
+    first = "{Port: 80, VpcIdentifier: !Ref Network}"
+    without = body.replace(f"  Other: {network}\n", "")
+    given = {"TemplateBody": f"{without}    Properties: {{Type: IP, Config: {first}}}\n"}
+    cloudformation.create_stack(StackName="two", **given)
+    changes = _changes(_set(cloudformation, f"{body}    Properties: {{Type: IP, Config: {config}}}\n"))
+    assert changes["Targets"]["Replacement"] == replacement
+
+
 def test_what_comes_and_what_goes_is_told_with_its_properties(cloudformation: Any) -> None:
     _made(cloudformation)
     body = TWO.replace("  Dead: {", "  Other: {").replace("Dead.Arn", "Other.Arn")

@@ -5,6 +5,7 @@ Not here, and so refused: SEARCH and what asks other services (ANOMALY_DETECTION
 
 import math
 import statistics
+from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -90,18 +91,19 @@ def _filled(series: Series, filler: float | str | Series, window: Window) -> Ser
         held = accumulate(times, lambda last, at: known.get(at, last), initial=math.nan)
         return series.of(zip(times, list(held)[1:], strict=True))
     if filler == "LINEAR":
-        return series.of((at, known.get(at, _between(known, at))) for at in times)
+        places = sorted(known)
+        return series.of((at, known[at] if at in known else _between(known, places, at)) for at in times)
     if isinstance(filler, Series):
         return series.of((at, known.get(at, filler.points.get(at, math.nan))) for at in times)
     return series.of((at, known.get(at, float(filler))) for at in times)
 
 
-def _between(known: Mapping[float, float], at: float) -> float:
-    """On the line between the neighbours; NaN where there is none on one side."""
-    before, after = [each for each in known if each < at], [each for each in known if each > at]
-    if not before or not after:
+def _between(known: Mapping[float, float], places: Sequence[float], at: float) -> float:
+    """On the line between its neighbours among `places`, the known times; NaN where there is none on one side."""
+    number = bisect(places, at)
+    if number in (0, len(places)):
         return math.nan
-    low, high = max(before), min(after)
+    low, high = places[number - 1], places[number]
     return known[low] + (known[high] - known[low]) * (at - low) / (high - low)
 
 

@@ -1,11 +1,12 @@
 """Metric math: what expressions give, and why some are refused. Values are worked out by hand from AWS's user guide."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from infrastructure.embedded.apis.cloudwatch.metric_math.evaluation import Evaluation
-from infrastructure.embedded.apis.cloudwatch.metric_math.functions import Window
+from infrastructure.embedded.apis.cloudwatch.metric_math.functions import FUNCTIONS, Window
 from infrastructure.embedded.apis.cloudwatch.metric_math.series import Series
 from infrastructure.embedded.gateway.refused import Refused
 
@@ -32,6 +33,28 @@ def evaluated(text: str, **others: str) -> tuple[Series, ...]:
 
 def values(found: Series) -> list[float | None]:
     return [found.points.get(60.0 * minute) for minute in range(5)]
+
+
+class Counted(dict[float, float]):
+    """Knows how often it was gone through."""
+
+    def __init__(self, points: Mapping[float, float]) -> None:
+        super().__init__(points)
+        self.times = 0
+
+    def __iter__(self) -> Iterator[float]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_filling_goes_through_the_points_once_however_many_are_missing() -> None:
+    points = Counted({60.0 * minute: float(minute) for minute in range(1, 1000, 2)})
+    window = Window(start=0.0, end=60_000.0, period_s=60.0)
+    _, fill = FUNCTIONS["FILL"]
+    filled = fill(window, (Series(points=points, period_s=60.0), "LINEAR"))
+    assert isinstance(filled, Series)
+    assert filled.points == {60.0 * minute: minute for minute in range(1, 1000)}
+    assert points.times == 1
 
 
 RIGHT: dict[str, list[float | None]] = {

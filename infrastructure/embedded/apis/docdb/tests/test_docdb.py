@@ -1,6 +1,9 @@
 """DocumentDB over its records, with real servers: states, roles, endpoints, and what is refused."""
 
 import contextlib
+import gc
+import json
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,8 +12,10 @@ import pymongo
 import pytest
 
 from infrastructure.embedded.apis.docdb.controller import DocumentDbController
+from infrastructure.embedded.apis.secretsmanager.controller import SecretsManagerController
 from infrastructure.embedded.control.metric_store import Key
 from infrastructure.embedded.engines.documents.cluster import DocumentCluster
+from infrastructure.embedded.engines.documents.scram import User
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
@@ -73,6 +78,12 @@ class Documents:
 
     def endpoint(self, instance: str) -> Endpoint:
         return self.cluster.members[instance].endpoint
+
+    def held(self) -> str:
+        """The password that counts, as Secrets Manager has it."""
+        secret = self.record["MasterUserSecret"]["SecretArn"]
+        told = self.world.backends.operations.call("secretsmanager", "GetSecretValue", SecretId=secret)
+        return str(json.loads(told["SecretString"])["password"])
 
     async def settle(self) -> None:
         await reconcile(self.controller)
@@ -187,6 +198,59 @@ async def test_another_password_counts_at_once_and_a_managed_one_lies_in_a_secre
         assert secret not in it.world.backends.secretsmanager.secrets
 
 
+async def test_a_managed_password_rotates_in_the_running_servers(state: StateFolder) -> None:
+    async with platform(state) as it:
+        it.create(FIRST, SECOND, MasterUserPassword=None, ManageMasterUserPassword=True)
+        secrets = SecretsManagerController(it.world.context)
+        await it.settle()
+        before = it.held()
+        it.call("ModifyDBCluster", DBClusterIdentifier=CLUSTER, RotateMasterUserPassword=True, ApplyImmediately=True)
+        assert (it.record["MasterUserSecret"]["SecretStatus"], it.held()) == ("rotating", before)
+        assert (await it.greeting(password=before))["isWritablePrimary"], "until the servers have it the old one counts"
+        async with pymongo.AsyncMongoClient[dict[str, Any]](it.url) as session:
+            await session.menu.items.insert_one({})
+            await reconcile(secrets)
+            await session.menu.items.insert_one({})
+        after = it.held()
+        assert (it.record["MasterUserSecret"]["SecretStatus"], after != before) == ("active", True)
+        assert (await it.greeting(password=after))["isWritablePrimary"]
+        with pytest.raises(pymongo.errors.OperationFailure, match="Authentication failed"):
+            await it.greeting(password=before)
+        await it.settle()
+        assert (await it.greeting())["isWritablePrimary"], "what people are shown leads in, too"
+
+
+async def test_a_rotation_waits_for_a_primary(state: StateFolder) -> None:
+    async with platform(state) as it:
+        it.create(MasterUserPassword=None, ManageMasterUserPassword=True)
+        secrets = SecretsManagerController(it.world.context)
+        await it.settle()
+        before, secret = it.held(), it.record["MasterUserSecret"]["SecretArn"]
+        it.world.backends.operations.call("secretsmanager", "RotateSecret", SecretId=secret)
+        await reconcile(secrets)
+        assert it.held() == before
+        it.add(FIRST)
+        await it.settle()
+        await reconcile(secrets)
+        assert it.held() != before
+        assert (await it.greeting(password=it.held()))["isWritablePrimary"]
+
+
+async def test_secrets_manager_takes_the_password_over_and_gives_it_back(state: StateFolder) -> None:
+    async with platform(state) as it:
+        it.create(FIRST)
+        await it.settle()
+        it.call("ModifyDBCluster", DBClusterIdentifier=CLUSTER, ManageMasterUserPassword=True)
+        await it.settle()
+        secret = it.record["MasterUserSecret"]["SecretArn"]
+        assert (await it.greeting(password=it.held()))["isWritablePrimary"]
+        given = {"ManageMasterUserPassword": False, "MasterUserPassword": "another-horse"}
+        it.call("ModifyDBCluster", DBClusterIdentifier=CLUSTER, **given)
+        await it.settle()
+        assert (await it.greeting(password="another-horse"))["isWritablePrimary"]
+        assert ("MasterUserSecret" in it.record, secret in it.world.backends.secretsmanager.secrets) == (False, False)
+
+
 async def test_the_figures_are_those_of_the_servers(state: StateFolder) -> None:
     async with platform(state) as it:
         it.create(FIRST, SECOND)
@@ -198,6 +262,37 @@ async def test_the_figures_are_those_of_the_servers(state: StateFolder) -> None:
         assert _figure(it, "DBInstanceReplicaLag", SECOND) == 0.0
         for name in ("CPUUtilization", "DatabaseConnections", "FreeableMemory"):
             assert _figure(it, name, FIRST) >= 0.0
+
+
+async def test_what_has_counted_once_is_not_remembered_when_it_is_gone(state: StateFolder) -> None:
+    async with platform(state) as it:
+        it.create(FIRST)
+        await it.settle()
+        await measure(it.world.context.metrics, it.controller._metrics.asking)
+        before = weakref.ref(dict(it.cluster.running())[FIRST])
+        it.call("RebootDBInstance", DBInstanceIdentifier=FIRST)
+        await it.settle()
+        await it.greeting()
+        await measure(it.world.context.metrics, it.controller._metrics.asking)
+        key = Key.of("AWS/DocDB", "OpcountersInsert", {"DBInstanceIdentifier": FIRST})
+        found = it.world.context.metrics.store.query(key, 0, 1e12, 60)
+        assert sum(each.total for _, each in found) == 1.0
+        gc.collect()
+        assert before() is None
+
+
+async def test_the_user_of_a_deleted_cluster_is_forgotten(state: StateFolder) -> None:
+    def known() -> list[User]:
+        gc.collect()
+        return [each for each in gc.get_objects() if isinstance(each, User) and each.name == "leaving"]
+
+    async with platform(state) as it:
+        it.create(MasterUsername="leaving")
+        await it.settle()
+        assert known()
+        it.call("DeleteDBCluster", DBClusterIdentifier=CLUSTER, SkipFinalSnapshot=True)
+        await it.settle()
+        assert known() == []
 
 
 def _figure(it: Documents, name: str, instance: str) -> float:
@@ -232,16 +327,17 @@ async def test_a_cluster_that_cannot_be_is_refused(state: StateFolder, name: str
 _OTHER = {"DBInstanceIdentifier": "x", "Engine": "docdb", "DBInstanceClass": "db.t4g.medium"}
 _SAME = {"Engine": "docdb", "MasterUsername": "cafe", "MasterUserPassword": PASSWORD}
 ASKED: dict[str, tuple[str, dict[str, Any], str]] = {
-    "again": (
-        "CreateDBCluster",
-        {"Engine": "docdb", "MasterUsername": "cafe", "MasterUserPassword": PASSWORD},
-        "DBClusterAlreadyExistsFault",
-    ),
+    "again": ("CreateDBCluster", _SAME, "DBClusterAlreadyExistsFault"),
     "failover of one": ("FailoverDBCluster", {}, "InvalidDBClusterStateFault"),
     "stop what is not there yet": ("StopDBCluster", {}, "InvalidDBClusterStateFault"),
     "delete with instances": ("DeleteDBCluster", {"SkipFinalSnapshot": True}, "InvalidDBClusterStateFault"),
     "delete without a word of snapshots": ("DeleteDBCluster", {}, "InvalidParameterCombination"),
     "delete with a snapshot": ("DeleteDBCluster", {"FinalDBSnapshotIdentifier": "s"}, "UnsupportedOperation"),
+    "rotate what is not managed": (
+        "ModifyDBCluster",
+        {"RotateMasterUserPassword": True, "ApplyImmediately": True},
+        "InvalidParameterCombination",
+    ),
     "rename": ("ModifyDBCluster", {"NewDBClusterIdentifier": "x"}, "UnsupportedOperation"),
     "instance again": (
         "CreateDBInstance",

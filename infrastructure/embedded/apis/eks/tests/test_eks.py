@@ -1,5 +1,6 @@
 """EKS over EC2's records: a cluster is an API server, a token whoever made it."""
 
+import errno
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -25,6 +26,7 @@ from infrastructure.embedded.apis.eks.tests.account import (
 )
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.signing.authentication import Authentication
+from infrastructure.embedded.kubernetes import certificates
 from infrastructure.embedded.tests.control import REGION
 from infrastructure.errors import EnvironmentFault
 from infrastructure.kubernetes import Kubernetes, fault_of, is_answer, said
@@ -50,6 +52,23 @@ async def test_a_cluster_is_an_api_server_that_its_creator_may_use(account: Acco
     assert (status, version["minor"]) == (200, "37")
     status, namespaces = await account.ask("/api/v1/namespaces", token_of(account.keys))
     assert {"default", "kube-system"} <= {each["metadata"]["name"] for each in namespaces["items"]}
+
+
+async def test_a_cluster_that_could_not_be_opened_is_opened_the_next_time(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(certificates, "made", full)
+        with pytest.raises(OSError, match="No space left"):
+            await account.cluster()
+    assert account.call("DescribeCluster", name=NAME)["cluster"]["status"] == "CREATING"
+    await account.reconcile(1)
+    assert account.call("DescribeCluster", name=NAME)["cluster"]["status"] == "ACTIVE"
+    status, _ = await account.ask("/version", token_of(account.keys))
+    assert status == 200
 
 
 @pytest.mark.parametrize("defect", ["secret", "cluster", "expiry", "shape", "role"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infrastructure.embedded.apis.eks.tests.account import GROUP, NAME, Account, account_of
+from infrastructure.embedded.apis.eks.tests.account import GROUP, NAME, ROLE, Account, account_of
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.state import StateFolder
 
@@ -129,6 +129,43 @@ async def test_what_a_deleted_group_was_made_of_is_gone(account: Account) -> Non
     assert account.world.backends.iam.instance_profiles == {}
     with pytest.raises(Refused, match="No node group found"):
         account.call("DescribeNodegroup", **_GROUP)
+
+
+_POLICY = {"RoleName": "late", "AssumeRolePolicyDocument": "{}"}
+
+
+async def refused_group(account: Account) -> None:
+    """A group whose role is deleted before anything is made of it."""
+    account.other("iam", "CreateRole", **_POLICY)
+    role = ROLE.replace("cluster", "late")
+    sizes = {"minSize": 0, "maxSize": 2, "desiredSize": 1}
+    account.call("CreateNodegroup", **_GROUP, nodeRole=role, subnets=account.world.subnets, scalingConfig=sizes)
+    account.other("iam", "DeleteRole", RoleName="late")
+    for _ in range(2):
+        with pytest.raises(Exception, match="late"):  # moto's own
+            await account.reconcile(1)
+    assert len(account.world.backends.iam.instance_profiles) == 1
+    assert account.described["resources"] == {"autoScalingGroups": []}
+
+
+async def test_a_group_that_was_half_made_is_made_when_it_can_be(account: Account) -> None:
+    await refused_group(account)
+    account.other("iam", "CreateRole", **_POLICY)
+
+    async def active() -> bool:
+        return bool(account.described["status"] == "ACTIVE")
+
+    await until(account, active)
+    assert len(account.world.backends.iam.instance_profiles) == 1
+
+
+async def test_nothing_is_left_of_a_group_that_was_half_made(account: Account) -> None:
+    await refused_group(account)
+    account.call("DeleteNodegroup", **_GROUP)
+    await account.reconcile(1)
+    assert account.call("ListNodegroups", clusterName=NAME)["nodegroups"] == []
+    assert account.world.backends.iam.instance_profiles == {}
+    assert account.world.backends.ec2.launch_templates == {}
 
 
 async def test_a_scaling_group_that_somebody_took_away_is_told_of(account: Account) -> None:

@@ -154,6 +154,16 @@ async def test_a_new_master_password_counts_at_once_and_cuts_nobody(pair: Aurora
     assert await pair.ask(pair.writer, "SELECT 1", password=PASSWORD + "!") == [(1,)]
 
 
+async def test_a_rotation_reaches_the_cluster_of_an_arn_and_no_other(pair: Aurora) -> None:
+    [password_of] = pair.world.context.couplings.master_passwords
+    arn = pair.world.backends.rds.clusters[CLUSTER].db_cluster_arn
+    set_password = password_of(arn)
+    assert set_password is not None
+    await set_password("battery-staple")
+    assert await pair.ask(pair.writer, "SELECT 1", password="battery-staple") == [(1,)]
+    assert password_of(f"{arn}-other") is None
+
+
 async def test_a_password_of_nothing_that_runs_is_refused(db: Aurora) -> None:
     with pytest.raises(EnvironmentFault, match="no such Aurora PostgreSQL cluster"):
         await db.controller.set_master_password("other", "battery-staple")

@@ -2,16 +2,20 @@
 
 import asyncio
 import json
+from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infrastructure.embedded.apis.secretsmanager.controller import SecretsManagerController
-from infrastructure.embedded.control.context import Couplings
+from infrastructure.embedded.control.context import Couplings, SetPassword
 from infrastructure.embedded.tests.control import ACCOUNT, REGION, Control, run
 from infrastructure.embedded.tests.passes import reconcile
 from infrastructure.errors import EnvironmentFault
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 FIRST = {"username": "cafe", "password": "first"}
 
@@ -23,22 +27,23 @@ class World:
         self.control = Control()
         self.passwords: list[str] = []
         self.is_down = False
-        self.couplings = Couplings(set_master_password=self.set_master_password)
-        self.clusters: dict[str, SimpleNamespace] = {}
+        self.change: Callable[[str, str], Awaitable[None]] = self.set_master_password
+        self.clusters: dict[str, str] = {}
+        """By ARN the cluster's name."""
         self.secrets = self.control.backends.secretsmanager
         backends = SimpleNamespace(
             secretsmanager=self.secrets,
-            rds=SimpleNamespace(clusters=self.clusters),
             operations=self.control.backends.operations,
         )
-        context: Any = SimpleNamespace(backends=backends, couplings=self.couplings)
+        couplings = Couplings(master_passwords=[lambda _arn: None, self.password_of])
+        context: Any = SimpleNamespace(backends=backends, couplings=couplings)
         self.controller = SecretsManagerController(context)
         self.secret = self.manage("cafe-test")
 
     def manage(self, cluster: str) -> str:
         """A cluster whose master user's secret RDS manages; the secret's ARN."""
         arn = f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:{cluster}"
-        self.clusters[cluster] = SimpleNamespace(arn=arn)
+        self.clusters[arn] = cluster
         secret = self.secrets.create_managed_secret(
             service_name="rds",
             secret_id=f"rds!{cluster}",
@@ -46,6 +51,9 @@ class World:
             tags=[{"Key": "aws:rds:primaryDBClusterArn", "Value": arn}],
         )
         return str(secret.arn)
+
+    def password_of(self, arn: str) -> SetPassword | None:
+        return partial(self.change, self.clusters[arn]) if arn in self.clusters else None
 
     async def set_master_password(self, cluster: str, password: str) -> None:
         if self.is_down:
@@ -111,6 +119,17 @@ def test_without_a_writer_the_rotation_waits_and_the_old_password_counts() -> No
     run(scenario())
 
 
+def test_the_rotation_of_a_cluster_that_is_gone_changes_nothing() -> None:
+    async def scenario() -> None:
+        world = World()
+        await world.rotate()
+        world.clusters.clear()
+        await reconcile(world.controller)
+        assert (await world.value(), world.passwords) == (FIRST, [])
+
+    run(scenario())
+
+
 def test_a_rotation_that_takes_its_time_delays_no_other() -> None:
     async def scenario() -> None:
         world = World()
@@ -122,7 +141,7 @@ def test_a_rotation_that_takes_its_time_delays_no_other() -> None:
                 is_done.set()
             await is_done.wait()
 
-        world.couplings.set_master_password = first_waits_for_second
+        world.change = first_waits_for_second
         await world.rotate()
         await world.control.ask("secretsmanager", "RotateSecret", SecretId=second)
         async with asyncio.timeout(10):
@@ -142,7 +161,7 @@ def test_a_rotation_that_fails_keeps_no_other_from_its_end() -> None:
                 raise RuntimeError("a defect")
             await world.set_master_password(cluster, password)
 
-        world.couplings.set_master_password = only_the_second_is_sound
+        world.change = only_the_second_is_sound
         await world.rotate()
         await world.control.ask("secretsmanager", "RotateSecret", SecretId=second)
         with pytest.raises(RuntimeError, match="a defect"):

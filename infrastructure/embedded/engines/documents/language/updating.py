@@ -13,6 +13,7 @@ from bson.int64 import Int64
 from infrastructure.embedded.engines.documents.errors import CommandError, not_provided
 from infrastructure.embedded.engines.documents.language.matching import matcher
 from infrastructure.embedded.engines.documents.language.pushing import pushed
+from infrastructure.embedded.engines.documents.language.queries import checked_query
 from infrastructure.embedded.engines.documents.language.values import MISSING, is_less, key_of
 
 Document = dict[str, Any]
@@ -33,7 +34,7 @@ def updated(
     if not any(name.startswith("$") for name in update):
         return _replaced(document, update)
     found = copy.deepcopy(document)
-    named = {_identifier(each): each for each in filters}
+    named = {_identifier(each): checked_query(each) for each in filters}
     for operator, fields in update.items():
         if operator == "$setOnInsert" and not new:
             continue
@@ -252,17 +253,21 @@ def _add_to_set(_document: Document, place: Place, value: Any) -> None:
 
 
 def _pull(_document: Document, place: Place, value: Any) -> None:
-    array = _array(place, "$pull", makes=False)
+    array, is_pulled = _array(place, "$pull", makes=False), _pulling(value)
     if array:
-        array[:] = [each for each in array if not _is_pulled(each, value)]
+        array[:] = [each for each in array if not is_pulled(each)]
 
 
-def _is_pulled(element: Any, condition: Any) -> bool:
+def _pulling(condition: Any) -> Callable[[Any], bool]:
+    """What says of an element whether it goes."""
     if not isinstance(condition, dict):
-        return key_of(element) == key_of(condition)
+        key = key_of(condition)
+        return lambda element: key_of(element) == key
     if any(name.startswith("$") for name in condition):
-        return matcher({"x": condition})({"x": element})
-    return isinstance(element, dict) and matcher(condition)(element)
+        fits = matcher(checked_query({"x": condition}))
+        return lambda element: fits({"x": element})
+    fits = matcher(checked_query(condition))
+    return lambda element: isinstance(element, dict) and fits(element)
 
 
 def _pull_all(_document: Document, place: Place, value: Any) -> None:

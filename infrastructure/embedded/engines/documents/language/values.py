@@ -5,7 +5,7 @@ What `mongomock` knows of MongoDB's comparison is taken from it; equality has ke
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import bson
@@ -13,6 +13,8 @@ from bson.decimal128 import Decimal128
 from mongomock.filtering import BsonComparable, resolve_sort_key
 
 MISSING = object()
+_EXACT = Context(prec=800)
+"""Digits enough for every double, whose longest has 767 of them; a Decimal128 has 34."""
 
 
 def key_of(value: Any) -> bytes:
@@ -43,7 +45,8 @@ def _number(value: int | float | Decimal) -> Any:
     found = Decimal(value)
     if not found.is_finite():
         return {"#": str(found)}
-    return {"#": str(int(found))} if found == found.to_integral_value() else {"#": str(found.normalize())}
+    shortest = found.normalize(_EXACT) or Decimal()  # without the sign of a zero
+    return {"#": format(shortest, "f")}
 
 
 def at(document: Any, path: str) -> Iterator[Any]:

@@ -210,6 +210,76 @@ REFUSED: dict[str, tuple[dict[str, Any], int]] = {
 }
 
 
+WRONG: dict[str, dict[str, Any]] = {
+    "a division by zero": {"x": {"$divide": ["$a", 0]}},
+    "an addition of no list": {"x": {"$add": "$a"}},
+    "a sum beyond 64 bits": {"x": {"$add": ["$big", "$big"]}},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_an_expression_that_cannot_be_calculated_is_answered_as_an_error(database: Database, name: str) -> None:
+    database.insert({"_id": 1, "a": 1, "big": bson.Int64((1 << 63) - 1)})
+    answer = database.ask("aggregate", "items", pipeline=[{"$project": WRONG[name]}], cursor={})
+    assert (answer["ok"], answer["code"]) == (0, 2), answer
+    assert database.ids({}) == [1]
+
+
+def test_a_value_that_is_too_deep_is_answered_as_an_error(database: Database) -> None:
+    database.insert({"_id": 1, "a": 1})
+    deep: dict[str, Any] = {}
+    for _ in range(2000):
+        deep = {"a": deep}
+    answer = database.ask("find", "items", filter={"a": deep})
+    assert (answer["ok"], answer["code"]) == (0, 2), answer
+
+
+ONE: dict[str, tuple[str, dict[str, Any]]] = {
+    "find": ("find", {"filter": {"n": {"$gte": 1}}, "skip": 1, "limit": 1}),
+    "find and modify": ("findAndModify", {"query": {"n": {"$gte": 2}}, "update": {"$set": {"x": 1}}}),
+    "find and remove": ("findAndModify", {"query": {"n": {"$gte": 2}}, "remove": True}),
+}
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_nothing_is_decoded_behind_the_last_document_that_is_asked_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    database.insert(*({"_id": n, "n": n} for n in range(50)))
+    decoded: list[bytes] = []
+    decode = bson.decode
+
+    def counted(data: bytes) -> Any:
+        decoded.append(data)
+        return decode(data)
+
+    command, members = ONE[name]
+    with monkeypatch.context() as counting:
+        counting.setattr(bson, "decode", counted)
+        answer = database.executor.run({command: "items", **members, "$db": "cafe"}, TERM)
+    found = decode(answer)
+    one = found["value"] if "value" in found else found["cursor"]["firstBatch"][0]
+    assert (one["n"], len(decoded)) == (2, 3)
+
+
+def test_a_find_and_modify_takes_the_first_of_its_order(database: Database) -> None:
+    database.insert(*({"_id": n, "n": -n} for n in range(5)))
+    named = {"query": {"_id": {"$lt": 4}}, "sort": {"n": 1}}
+    assert database.did("findAndModify", "items", **named, update={"$set": {"n": 0}})["value"] == {"_id": 3, "n": -3}
+    assert database.did("findAndModify", "items", **named, remove=True)["value"] == {"_id": 2, "n": -2}
+    assert database.ids({}) == [0, 1, 3, 4]
+    gone = database.did("findAndModify", "items", query={"_id": 9}, sort={"n": 1}, remove=True)
+    assert (gone["value"], gone["lastErrorObject"]) == (None, {"n": 0})
+
+
+def test_a_find_and_modify_answers_with_what_it_has_stored(database: Database) -> None:
+    database.insert({"_id": 1})
+    for _ in range(20):
+        change = {"$currentDate": {"at": True}, "$push": {"tags": {"$each": ["x"]}}}
+        found = database.did("findAndModify", "items", query={"_id": 1}, update=change, new=True)["value"]
+        assert [found] == database.find()
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_done_is_refused_by_its_number(database: Database, name: str) -> None:
     database.insert({"_id": 1, "a": 1})

@@ -86,6 +86,22 @@ def test_a_filter_chooses_elements() -> None:
     assert after["sizes"] == [{"size": "s", "price": 1}, {"size": "m", "price": 350}]
 
 
+UNKNOWN: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
+    "pull by a function": ({"$pull": {"sizes": {"$where": "true"}}}, []),
+    "pull documents by a function": ({"$pull": {"sizes": {"size": "s", "$where": "true"}}}, []),
+    "pull by what is no list": ({"$pull": {"tags": {"$in": "ab"}}}, []),
+    "filter by a function": ({"$set": {"sizes.$[e].price": 1}}, [{"e": {"$where": "true"}}]),
+    "filter by what is no list": ({"$set": {"tags.$[e]": "x"}}, [{"e": {"$in": "ab"}}]),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_a_condition_on_elements_is_refused_as_one_on_documents_is(name: str) -> None:
+    update, filters = UNKNOWN[name]
+    with pytest.raises((CommandError, NotImplementedError)):
+        updated(BEFORE, update, {}, filters, new=False)
+
+
 def test_what_is_inserted_takes_what_is_set_on_insert() -> None:
     assert updated({}, {"$setOnInsert": {"n": 1}, "$inc": {"m": 2}}, {}, new=True) == {"n": 1, "m": 2}
 

@@ -24,6 +24,16 @@ def test_other_values_are_not_equal() -> None:
     assert len({values.key_of(each) for each in different}) == len(different)
 
 
+def test_numbers_are_told_apart_by_their_last_digit() -> None:
+    digits = "1." + "0" * 32
+    different = [Decimal128(digits + "1"), Decimal128(digits + "2"), Decimal128("1E+6000"), Decimal128("1E+6001")]
+    assert len({values.key_of(each) for each in different}) == len(different)
+    assert values.key_of(Decimal128("10E+5999")) == values.key_of(Decimal128("1E+6000"))
+    assert values.key_of(0) == values.key_of(-0.0) == values.key_of(Decimal128("-0E+3"))
+    assert values.key_of(0.5) == values.key_of(Decimal128("0.50"))
+    assert values.key_of(5e-324) != values.key_of(1e-323)
+
+
 def test_a_path_leads_through_arrays() -> None:
     assert list(values.at(DOCUMENT, "b.c")) == [2]
     assert list(values.at(DOCUMENT, "e.f")) == [1, 3]
