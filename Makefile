@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# What `make run` runs in; `shared` is dev for a machine on which others work, too.
+ENVIRONMENT := dev
 UV := $(shell command -v uv 2>/dev/null)
 
 .PHONY: run nightly test check fix bench conformance kills mutants lock clean help
@@ -10,8 +12,8 @@ UV := $(shell command -v uv 2>/dev/null)
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-run: $(READY)  ## the main job: deploy, stress, load and chaos in the quick profile, write the report
-	$(BIN)/pytest suites
+run: $(READY)  ## the main job: deploy, stress, load and chaos in the quick profile, write the report (ENVIRONMENT=shared: on a busy machine)
+	$(BIN)/pytest suites --env $(ENVIRONMENT)
 	@if [ -x node_modules/.bin/allure ] || command -v allure >/dev/null 2>&1; then $(BIN)/cafe report; \
 	else echo "reports/latest/summary.md holds the verdicts; install Allure 3 and run 'cafe report' for the HTML"; fi
 

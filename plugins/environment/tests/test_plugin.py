@@ -89,7 +89,7 @@ def test_a_scenario_that_is_not_there_is_refused_with_those_that_are(workers: tu
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--env", "qa"), "*no environment is called 'qa'; known: dev, prod, staging"),
+        (("--env", "qa"), "*no environment is called 'qa'; known: dev, prod, shared, staging"),
         (("--target", "moon"), "*--target*moon*"),
         (("--profile", "slow"), "*--profile*slow*"),
         (("--pace", "warp"), "*--pace*warp*"),
