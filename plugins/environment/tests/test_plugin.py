@@ -120,6 +120,11 @@ def test_the_header_shows_where_the_run_takes_place(run: Runner) -> None:
     )
 
 
+def test_the_header_says_where_latencies_may_be_longer(run: Runner) -> None:
+    result = run("--env", "shared", suites=(PASSES,))
+    result.stdout.fnmatch_lines(["cafe: environment shared, *, latencies judged by 3 times what is claimed"])
+
+
 WRONG_CLAIM = """
 from plugins.slo import Slo
 SLO = Slo.of("checkout", "p99 <= 250 s")
