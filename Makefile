@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# What `make run` runs in; `shared` is dev for a machine on which others work, too.
+ENVIRONMENT := dev
 UV := $(shell command -v uv 2>/dev/null)
 
 .PHONY: run nightly test check fix bench conformance kills mutants lock clean help
@@ -10,12 +12,12 @@ UV := $(shell command -v uv 2>/dev/null)
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-run: $(READY)  ## the main job: deploy, stress, load and chaos in the quick profile, write the report
-	$(BIN)/pytest suites
+run: $(READY)  ## the main job: deploy, stress, load and chaos in the quick profile, write the report (ENVIRONMENT=shared: on a busy machine)
+	$(BIN)/pytest suites --env $(ENVIRONMENT)
 	@if [ -x node_modules/.bin/allure ] || command -v allure >/dev/null 2>&1; then $(BIN)/cafe report; \
 	else echo "reports/latest/summary.md holds the verdicts; install Allure 3 and run 'cafe report' for the HTML"; fi
 
-nightly: $(READY)  ## the suites in the full profile (over an hour), figures added to reports/history.jsonl and drawn
+nightly: $(READY)  ## the suites in the full profile (over two hours), figures added to reports/history.jsonl and drawn
 	.ci/suites full
 
 test: check  ## lint, types, layers, templates, and the framework's own tests
@@ -55,7 +57,7 @@ clean:  ## remove what the other targets made
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "CloudCafe needs Python 3.11 to 3.14; $(PYTHON) is older. Next: make PYTHON=/path/to/python3.13" >&2; exit 1; }
-	@echo "making .venv: about 1 GB of packages, a minute or two, once" >&2
+	@echo "making .venv: about 0.8 GB of packages, a minute or two, once" >&2
 ifdef UV
 	@[ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) .venv
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock

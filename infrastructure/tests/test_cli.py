@@ -127,7 +127,7 @@ def test_down_takes_the_platform_away(driver: FakeDriver) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["up", "--env", "qa"], ExitCode.USAGE, "known: dev, prod, staging"),
+        (["up", "--env", "qa"], ExitCode.USAGE, "known: dev, prod, shared, staging"),
         (["up", "--target", "moon"], ExitCode.USAGE, "moon"),
         (["brew"], ExitCode.USAGE, "brew"),
         (["logs"], ExitCode.ENVIRONMENT, "cafe up --env dev"),

@@ -8,13 +8,20 @@ from infrastructure import environment
 from infrastructure.errors import UsageError
 
 
-def test_dev_targets_the_embedded_cloud_and_the_others_aws() -> None:
+def test_dev_and_shared_target_the_embedded_cloud_and_the_others_aws() -> None:
     targets = {name: environment.load(name).target for name in environment.names()}
-    assert targets == {"dev": "embedded", "staging": "aws", "prod": "aws"}
+    assert targets == {"dev": "embedded", "shared": "embedded", "staging": "aws", "prod": "aws"}
+
+
+def test_where_the_machine_is_shared_only_latencies_are_judged_otherwise() -> None:
+    dev, shared = environment.load("dev"), environment.load("shared")
+    own = {"name": "dev", "suffix": "dev", "slo": dev.slo}
+    assert shared.model_copy(update=own) == dev
+    assert shared.slo == environment.SloScale(latency_scale=3.0)
 
 
 def test_an_unknown_environment_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"no environment is called 'qa'; known: dev, prod, staging"):
+    with pytest.raises(UsageError, match=r"no environment is called 'qa'; known: dev, prod, shared, staging"):
         environment.load("qa")
 
 

@@ -39,6 +39,11 @@ def cluster_role(fault: Fault, plan: Plan | None) -> str | None:
     return json.dumps({**kind, "metadata": {"name": f"cafe-{fault.name}"}, "rules": rules}, indent=2)
 
 
+def asks_cluster(fault: Fault) -> bool:
+    """Does it call the API of the Kubernetes cluster?"""
+    return any(action.startswith(KUBERNETES) for action in (*fault.reads, *fault.writes))
+
+
 def _mutating(fault: Fault, plan: Plan | None) -> tuple[Call, ...]:
     return (*plan.calls, *plan.undo) if plan is not None else tuple(Call(action=action) for action in fault.writes)
 

@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from plugins.chaos.experiment import Bench, Load
 from plugins.chaos.experiment_run import ExperimentRun
 from plugins.chaos.judgement.cloudwatch import alarms
+from plugins.chaos.policy import asks_cluster
 from plugins.chaos.pulse import Pulse
 from plugins.chaos.trace import Phase
 from plugins.chaos.undo.journal import Journal, Origin
@@ -26,7 +28,7 @@ def bench(run: ExperimentRun, name: str, load: Load, pulse: Pulse, journal: Jour
             origin=_origin(run, name),
             is_held=run.held.is_valid,
             clear=lambda: check_clear(restore(run.platform.state, reach)),
-            arm=run.watchdog.arm if run.watchdog else lambda: None,
+            arm=partial(run.watchdog.arm, with_kubernetes=asks_cluster(run.fault)) if run.watchdog else lambda: None,
             alarms=alarms(run),
             enter=_shown(run, shown),
         )

@@ -93,9 +93,11 @@ def pytest_report_header(config: pytest.Config) -> str:
     where = config.stash[_RUN].found or "none is up"
     if settings.target == "aws":
         where = settings.environment.region
+    scale = settings.environment.slo.latency_scale
+    stretched = "" if scale == 1.0 else f", latencies judged by {scale:g} times what is claimed"
     return (
         f"cafe: environment {settings.environment.name}, target {settings.target}, profile {settings.profile},"
-        f" pace {settings.pace.name}, platform {where}"
+        f" pace {settings.pace.name}, platform {where}{stretched}"
     )
 
 

@@ -210,6 +210,8 @@ def _describe_environment(config: pytest.Config) -> None:
 def _environment(config: pytest.Config) -> dict[str, str]:
     names = ("env", "target", "profile", "pace", "sabotage")
     found = {name: config.getoption(f"--{name}", default=None) for name in names}
-    if found["target"] is None and found["env"] is not None:
-        found["target"] = environment.load(found["env"]).target
+    if found["env"] is not None:
+        where = environment.load(found["env"])
+        found["target"] = found["target"] or where.target
+        found["latency_scale"] = None if where.slo.latency_scale == 1.0 else f"{where.slo.latency_scale:g}"
     return {name: str(value) for name, value in found.items() if value not in (None, "none")}

@@ -8,7 +8,7 @@ other is refused: a value in seconds could not miss a bound of 5000 ms.
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from plugins.slo.errors import ClaimError
@@ -63,6 +63,8 @@ class Objective:
     bound: float
     unit: str = ""
     tolerance: float = 0.0
+    scale: float = 1.0
+    """What the bound that is claimed was multiplied by for the environment; `bound` holds the product."""
 
     @classmethod
     def parse(cls, text: str) -> "Objective":
@@ -86,6 +88,12 @@ class Objective:
             tolerance=tolerance,
         )
 
+    def stretched(self, latency_scale: float) -> "Objective":
+        """With the bound multiplied where it is a latency, and saying so."""
+        if self.unit != "ms":
+            return self
+        return replace(self, bound=self.bound * latency_scale, scale=self.scale * latency_scale)
+
     def judge(self, value: float | None) -> Result:
         """Hold `value` (in the objective's own unit) against the bound; nothing, or no number, is inconclusive."""
         if value is None or math.isnan(value):
@@ -104,7 +112,8 @@ class Objective:
         unit = f" {self.unit}" if self.unit else ""
         tolerance = f" ± {self.tolerance:g}" if self.operator == "=" else ""
         sign = {"<=": "≤", ">=": "≥", "=": "="}[self.operator]
-        return f"{self.indicator} {sign} {self.bound:g}{unit}{tolerance}"
+        scale = f" ({self.scale:g} times {plain(self.bound / self.scale)})" if self.scale != 1.0 else ""
+        return f"{self.indicator} {sign} {self.bound:g}{unit}{tolerance}{scale}"
 
 
 def unit_of(indicator: str) -> str | None:

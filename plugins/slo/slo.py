@@ -62,10 +62,7 @@ class Slo:
 
     def stretched(self, latency_scale: float) -> "Slo":
         """Every bound in ms multiplied: an environment that its file calls slower is promised less, of latency only."""
-        objectives = (
-            replace(each, bound=each.bound * latency_scale) if each.unit == "ms" else each for each in self.objectives
-        )
-        return Slo(self.name, tuple(objectives))
+        return Slo(self.name, tuple(each.stretched(latency_scale) for each in self.objectives))
 
     def check_measured(self, measured: Collection[str], where: str) -> None:
         """`ClaimError` for objectives on what nothing measures `where`: they would stay inconclusive for ever."""

@@ -2,7 +2,7 @@
 
 before ──────┐        ┌────── after      moved:    extreme(during) - median(before), in the expected direction, ≥ by
              └────────┘                  returned: median(after) no further than half of `by` from median(before)
-               during
+               during                                   or no further than `may_stay` of how far it moved
 """
 
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ class Anomaly:
 
     `silent_is_zero`: a count that is reported only when something happened (5XX counts, throttles) reads 0 where it is
     silent. A gauge that is silent is not zero but missing, and the expectation stays inconclusive.
+    `may_stay` (0..1): the share of the move that need not be made up for: of a pool, what is wanted then comes back.
     """
 
     name: str
@@ -35,9 +36,11 @@ class Anomaly:
     unit: str = ""
     silent_is_zero: bool = False
     must_return: bool = True
+    may_stay: float = 0.0
 
     def __str__(self) -> str:
-        back = ", and back afterwards" if self.must_return else ""
+        share = f"{1.0 - self.may_stay:.0%} of it " if self.may_stay else ""
+        back = f", and {share}back afterwards" if self.must_return else ""
         return f"{self.name} {self.direction} by at least {plain(self.by)} {self.unit}".rstrip() + back
 
     def check(self, series: Series, before: Span, during: Span, after: Span) -> AnomalyResult:
@@ -56,7 +59,7 @@ class Anomaly:
         moved = max(sign * (value - normal) for value in windows[1])
         if moved < self.by:
             return self._result(Verdict.FAIL, f"it moved by {plain(moved)} from {plain(normal)} {self.unit}".rstrip())
-        if self.must_return and sign * (settled - normal) > self.by / 2:
+        if self.must_return and sign * (settled - normal) > max(self.by / 2, self.may_stay * moved):
             return self._result(
                 Verdict.FAIL, f"it moved by {plain(moved)} but stayed at {plain(settled)} (before: {plain(normal)})"
             )

@@ -40,11 +40,12 @@ _SCENARIOS = (
 @click.option("--count", default=50, show_default=True, type=click.IntRange(min=1), help="How many kills.")
 @click.option("--seed", type=int, help="Repeat the schedule of an earlier campaign.")
 @click.option("--victim", "victims", multiple=True, type=click.Choice(VICTIMS), help="Kill only these.")
-def main(count: int, seed: int | None, victims: tuple[Victim, ...]) -> None:
+@click.option("--scenario", "scenarios", multiple=True, type=click.Choice(_SCENARIOS), help="In runs of only these.")
+def main(count: int, seed: int | None, victims: tuple[Victim, ...], scenarios: tuple[str, ...]) -> None:
     """Kill parts of running experiments at random moments; 0 orphans, 0 residue, every undo within 10 s."""
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     click.echo(f"seed {seed}", err=True)
-    planned = draw(count, _SCENARIOS, seed, victims or VICTIMS)
+    planned = draw(count, scenarios or _SCENARIOS, seed, victims or VICTIMS)
     with home_folder() as home:
         os.environ["CLOUDCAFE_HOME"] = home
         try:

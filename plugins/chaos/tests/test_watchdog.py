@@ -135,6 +135,24 @@ def test_the_real_watchdog_comes_up_and_goes_with_its_run(tmp_path: Path) -> Non
     assert watchdog.pid is None
 
 
+def test_a_fault_in_the_cluster_has_a_watchdog_that_has_its_client_loaded(tmp_path: Path) -> None:
+    """Loading it takes seconds, and once the run is dead an undo has few."""
+
+    def has_client(pid: int | None) -> bool:
+        return "--with-kubernetes" in Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+
+    watchdog = guard.Watchdog(StateFolder(tmp_path), None)
+    watchdog.arm()
+    without = watchdog.pid
+    watchdog.arm(with_kubernetes=True)
+    first = watchdog.pid
+    assert (has_client(first), first == without) == (True, False)
+    watchdog.arm()
+    watchdog.arm(with_kubernetes=True)
+    assert watchdog.pid == first, "one that knows more will do"
+    watchdog.close()
+
+
 def test_a_platform_that_is_gone_needs_no_watchdog(tmp_path: Path) -> None:
     platform = StateFolder(tmp_path).platform
     platform.write_text(json.dumps({"pid": os.getpid(), "platform_id": "p1"}))

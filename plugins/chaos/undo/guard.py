@@ -12,7 +12,7 @@ from infrastructure.state import StateFolder
 from plugins.chaos.undo import journal
 
 ARMED_WITHIN_S = 20.0
-"""It imports boto3; on a loaded machine that takes seconds."""
+"""It imports boto3, and Kubernetes' client for a fault that needs it; on a loaded machine that takes seconds."""
 
 
 class Watchdog:
@@ -25,15 +25,23 @@ class Watchdog:
         self._state = state
         self._platform_id = platform_id
         self._process: subprocess.Popen[bytes] | None = None
+        self._knows_kubernetes = False
 
     @property
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid
 
-    def arm(self) -> None:
-        """Return once a watchdog watches; one that has ended is replaced. `EnvironmentFault` if none comes up."""
+    def arm(self, *, with_kubernetes: bool = False) -> None:
+        """Return once a watchdog watches; one that has ended is replaced. `EnvironmentFault` if none comes up.
+
+        So is one that would have to load Kubernetes' client in trouble, though `with_kubernetes` says that it takes it:
+        nothing is open while a run arms, so nobody misses it until the next is there.
+        """
         if self._process is not None and self._process.poll() is None:
-            return
+            if self._knows_kubernetes or not with_kubernetes:
+                return
+            self._end()
+        self._knows_kubernetes = with_kubernetes
         log = self._log()
         armed, write_end = os.pipe()
         run = os.pidfd_open(os.getpid())
@@ -76,6 +84,7 @@ class Watchdog:
     def _spawn(self, run: int, armed: int, log: Path) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", self._module, "--state", str(self._state.root)]
         command += ["--run-pid", str(os.getpid()), "--run-fd", str(run), "--armed-fd", str(armed)]
+        command += ["--with-kubernetes"] if self._knows_kubernetes else []
         if self._platform_id is not None:
             command += ["--platform-id", self._platform_id]
         with log.open("ab") as output:

@@ -89,7 +89,7 @@ def test_a_scenario_that_is_not_there_is_refused_with_those_that_are(workers: tu
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--env", "qa"), "*no environment is called 'qa'; known: dev, prod, staging"),
+        (("--env", "qa"), "*no environment is called 'qa'; known: dev, prod, shared, staging"),
         (("--target", "moon"), "*--target*moon*"),
         (("--profile", "slow"), "*--profile*slow*"),
         (("--pace", "warp"), "*--pace*warp*"),
@@ -118,6 +118,11 @@ def test_the_header_shows_where_the_run_takes_place(run: Runner) -> None:
     result.stdout.fnmatch_lines(
         ["cafe: environment dev, target embedded, profile full, pace fast, platform none is up"]
     )
+
+
+def test_the_header_says_where_latencies_may_be_longer(run: Runner) -> None:
+    result = run("--env", "shared", suites=(PASSES,))
+    result.stdout.fnmatch_lines(["cafe: environment shared, *, latencies judged by 3 times what is claimed"])
 
 
 WRONG_CLAIM = """

@@ -24,10 +24,10 @@ def test_actions_are_pinned_by_commit_and_may_only_read() -> None:
 
 
 JUDGES = """echo "$@" >asked
-mkdir -p reports/run-1 .cloudcafe/dev/logs
+mkdir -p reports/run-1 ".cloudcafe/$NAME/logs"
 ln -sfn run-1 reports/latest
 echo verdicts >reports/run-1/summary.md
-echo line >.cloudcafe/dev/logs/order-1.log
+echo line >".cloudcafe/$NAME/logs/order-1.log"
 exit $CODE"""
 
 
@@ -48,6 +48,19 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def suites(checkout: Path, *arguments: str, code: int = 0, name: str = "dev") -> "subprocess.CompletedProcess[bytes]":
+    """`.ci/suites` with pytest ending as `code`, and the platform of environment `name` leaving logs."""
+    (checkout / "reports").mkdir()
+    environment = {
+        "PATH": f"{checkout}:{os.environ['PATH']}",
+        "CODE": str(code),
+        "NAME": name,
+        "GITHUB_OUTPUT": str(checkout / "output"),
+        "GITHUB_STEP_SUMMARY": str(checkout / "page"),
+    }
+    return subprocess.run([checkout / ".ci" / "suites", *arguments], env=environment, check=False, capture_output=True)
+
+
 @pytest.mark.parametrize(
     ("code", "outcome"),
     [(0, "passed"), (1, "failed"), (7, "inconclusive"), (6, "not run (exit code 6)"), (2, "not run (exit code 2)")],
@@ -55,20 +68,20 @@ def checkout(tmp_path: Path) -> Path:
 def test_every_end_of_a_run_has_its_own_outcome_and_leaves_its_page_and_logs(
     code: int, outcome: str, checkout: Path
 ) -> None:
-    (checkout / "reports").mkdir()
-    environment = {
-        "PATH": f"{checkout}:{os.environ['PATH']}",
-        "CODE": str(code),
-        "GITHUB_OUTPUT": str(checkout / "output"),
-        "GITHUB_STEP_SUMMARY": str(checkout / "page"),
-    }
-    run = subprocess.run([checkout / ".ci" / "suites", "full"], env=environment, check=False, capture_output=True)
+    run = suites(checkout, "full", code=code)
     assert run.returncode == code, run.stderr
     assert (checkout / "output").read_text() == f"outcome={outcome}\n"
     assert (checkout / "page").read_text() == "verdicts\n"
     assert (checkout / "reports/latest/logs/order-1.log").is_file()
-    assert "--profile full --history reports/history.jsonl" in (checkout / "asked").read_text()
-    assert (checkout / "down").read_text() == "down\n"
+    assert "--env dev --profile full --history reports/history.jsonl" in (checkout / "asked").read_text()
+    assert (checkout / "down").read_text() == "down --env dev\n"
+
+
+def test_another_environment_is_judged_in_logged_and_taken_down(checkout: Path) -> None:
+    assert suites(checkout, "quick", "shared", name="shared").returncode == 0
+    assert "--env shared --profile quick" in (checkout / "asked").read_text()
+    assert (checkout / "reports/latest/logs/order-1.log").is_file()
+    assert (checkout / "down").read_text() == "down --env shared\n"
 
 
 def test_each_outcome_that_is_not_green_ends_the_job_in_a_step_of_its_name() -> None:

@@ -135,6 +135,14 @@ def test_the_summary_names_tests_that_failed_without_a_verdict(suites: pytest.Py
     assert [line for line in page.splitlines() if line.startswith("- `")] == ["- `suites/test_1.py::test_crashes`"]
 
 
+def test_the_summary_says_where_latencies_were_stretched(suites: pytest.Pytester) -> None:
+    run(suites, "--env", "shared")
+    shared = summary_of(suites).read_text(encoding="utf-8")
+    assert "; env shared, target embedded, profile quick, pace fast, latency_scale 3.\n" in shared
+    run(suites)
+    assert "latency_scale" not in summary_of(suites).read_text(encoding="utf-8")
+
+
 def runs(suites: pytest.Pytester) -> list[str]:
     """What lies under `reports/`, `latest` aside."""
     return sorted(path.name for path in (suites.path / "reports").iterdir() if path.name != "latest")

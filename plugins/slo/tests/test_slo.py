@@ -162,6 +162,14 @@ def test_latencies_stretch_with_the_environment_and_nothing_else_does() -> None:
     assert slo.name == "s"
 
 
+def test_an_objective_that_was_stretched_says_so() -> None:
+    latency, errors = Slo.of("s", "p99 <= 250 ms", "errors <= 1 %").stretched(3.0).objectives
+    assert str(latency.judge(700.0)) == "PASS         p99 ≤ 750 ms (3 times 250): measured 700 ms, margin +50 ms"
+    assert str(errors) == "errors ≤ 1 %"
+    assert str(latency.stretched(0.5)) == "p99 ≤ 375 ms (1.5 times 250)"
+    assert str(Slo.of("s", "p99 <= 250 ms").stretched(1.0).objectives[0]) == "p99 ≤ 250 ms"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def judge(claim: "SurgeClaim", evidence: SurgeEvidence) -> RunRecord:
     """Cold and warm waves each on their own SLO. A surge that was not cold leaves the whole in doubt, good or bad."""
     cold, warm = evidence.checkouts(is_cold=True), evidence.checkouts(is_cold=False)
-    reports = (_report(claim.from_nothing, cold), _report(claim.avalanche, cold), _report(claim.warm, warm))
+    judged = ((claim.from_nothing, cold), (claim.avalanche, cold), (claim.warm, warm))
+    reports = tuple(_report(slo.stretched(evidence.latency_scale), checkouts) for slo, checkouts in judged)
     meanwhile = tuple(other.judge(evidence.latency_scale) for other in evidence.others)
     is_surge = reports[0].verdict is Verdict.PASS
     story = claim.service.stress

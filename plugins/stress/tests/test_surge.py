@@ -71,6 +71,17 @@ def test_cold_and_warm_waves_are_judged_apart(
 
 
 @pytest.mark.parametrize(
+    ("cold", "warm"),
+    [(checkouts(300, 3100.0, init_ms=150.0), WARM), (COLD, checkouts(300, 700.0))],
+    ids=["cold", "warm"],
+)
+def test_where_less_is_promised_both_waves_may_take_longer(
+    cold: tuple[Checkout, ...], warm: tuple[Checkout, ...]
+) -> None:
+    assert judge(CLAIM, replace(evidence(cold, warm), latency_scale=2.0)).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
     ("late_ms", "ending", "expected"),
     [(50.0, "ok", Verdict.FAIL), (200.0, "ok", Verdict.INCONCLUSIVE), (200.0, "failed", Verdict.FAIL)],
     ids=["too slow without our lateness too", "in time without it", "failures are not ours"],

@@ -45,6 +45,24 @@ def _series(*values: float | None) -> Series:
             Verdict.PASS,
             id="need not return",
         ),
+        pytest.param(
+            Anomaly(name="m", direction="down", by=4, may_stay=0.5),
+            [19] * 5 + [0] * 5 + [10] * 5,
+            Verdict.PASS,
+            id="as much of it as may",
+        ),
+        pytest.param(
+            Anomaly(name="m", direction="down", by=4, may_stay=0.5),
+            [19] * 5 + [0] * 5 + [9] * 5,
+            Verdict.FAIL,
+            id="more of it than may",
+        ),
+        pytest.param(
+            Anomaly(name="m", direction="down", by=4, may_stay=0.1),
+            [10] * 5 + [6] * 5 + [8] * 5,
+            Verdict.PASS,
+            id="half of what was asked for may always",
+        ),
     ],
 )
 def test_a_dashboard_expectation_is_held_against_the_series(
@@ -66,6 +84,18 @@ def test_the_result_shows_what_was_expected_and_what_was_seen() -> None:
         _series(*[0] * 5, *[2] * 5, *[0] * 5), BEFORE, DURING, AFTER
     )
     assert result.text == "5XX goes up by ≥ 5: it moved by 2 from 0"
+
+
+@pytest.mark.parametrize(
+    ("anomaly", "text"),
+    [
+        (Anomaly(name="m", direction="up", by=5), "m up by at least 5, and back afterwards"),
+        (Anomaly(name="m", direction="up", by=5, must_return=False), "m up by at least 5"),
+        (Anomaly(name="m", direction="up", by=5, may_stay=0.25), "m up by at least 5, and 75% of it back afterwards"),
+    ],
+)
+def test_an_expectation_says_what_must_come_back(anomaly: Anomaly, text: str) -> None:
+    assert str(anomaly) == text
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
-"""The feedback that holds a share of CPU: an integral controller over measured CPU seconds. Pure arithmetic.
+"""The feedback that holds a share of CPU: what the service itself leaves of it is the workers'. Pure arithmetic.
 
-    target cores ──(+)── error ── gain ── + ──> cores of work ──> workers ──┐
-                    ^                     └──── what was asked before       │
-                    └───────────────── cores measured, whole process tree <─┘
+    target cores ──(+)── spare ── gain ── + ──> cores of work ──> workers ──> CPU
+                    ^                     └──── what was asked before
+                    └── cores that the service's own process used
 
-The work responds within one period and one for one, so a controller of integral action alone has no offset and, at a
-gain below 1, no overshoot: the error shrinks by the gain each period. It starts from the target itself. What it sums up
-is CPU seconds owed, so a burst (a task's own start) is made good for within the second that follows.
+Whether the workers do what they are asked to is their own concern (see worker.py: each holds its share of CPU time, and
+knows what it could not do). Were it summed up here, too, a time without CPU, or without anything to work on, would be
+followed by a burst of seconds that nobody asked for.
+
+What the service uses is followed by half of the difference a period, so that the CPU seconds of a burst of its own (a
+task's start) are taken back from the work within the second that follows. It starts from the target itself.
 """
 
 from collections import deque
@@ -33,14 +36,16 @@ class CpuController:
         """The share of each worker's time to spend working, 0..1."""
         return self._work / self._workers
 
-    def update(self, *, cpu_s: float, elapsed_s: float) -> float:
-        """Take in that the tree used `cpu_s` CPU seconds in the last `elapsed_s`; the new duty.
+    def update(self, *, own_s: float, worked_s: float, elapsed_s: float) -> float:
+        """Take in the CPU seconds of the service (`own_s`) and of its workers in the last `elapsed_s`; the new duty.
 
-        The work asked for stays within what the workers can do, so a time of starvation is not made up for later.
+        The work asked for stays within what the workers can do. A period that came late counts for the time it took,
+        to the full difference at most.
         """
-        owed_s = self._wanted * elapsed_s - cpu_s
-        self._work = min(max(self._work + GAIN * owed_s / PERIOD_S, 0.0), float(self._workers))
-        self._window.append((cpu_s, elapsed_s))
+        spare = self._wanted - own_s / elapsed_s
+        gain = min(GAIN * elapsed_s / PERIOD_S, 1.0)
+        self._work = min(max(self._work + gain * (spare - self._work), 0.0), float(self._workers))
+        self._window.append((own_s + worked_s, elapsed_s))
         while sum(elapsed for _, elapsed in self._window) - self._window[0][1] >= WINDOW_S:
             self._window.popleft()
         return self.duty

@@ -137,14 +137,14 @@ class Engine:
     async def _hold(self, run: StressRun, workers: Workers, progress: TaskProgress) -> None:
         """Start the workers; measure and correct every period until cancelled."""
         controller = CpuController(target=run.target_cpu / 100, vcpu=self._vcpu, workers=workers.count)
-        at, cpu = self._baseline(workers)
+        at, own, worked = *self._baseline(), 0.0
         await workers.start()
         progress.state = "running"
         reported_at = time.monotonic()
         while workers.alive == workers.count:
-            now, used = time.monotonic(), workers.cpu_s()
-            workers.work(controller.update(cpu_s=used - cpu, elapsed_s=now - at))
-            at, cpu = now, used
+            now, own_now, worked_now = time.monotonic(), time.process_time(), workers.cpu_s()
+            workers.work(controller.update(own_s=own_now - own, worked_s=worked_now - worked, elapsed_s=now - at))
+            at, own, worked = now, own_now, worked_now
             progress.cpu = controller.measured
             if now - reported_at >= REPORT_S:
                 reported_at = now
@@ -152,14 +152,14 @@ class Engine:
             await asyncio.sleep(PERIOD_S)
         raise WorkersFailed("a worker died")
 
-    def _baseline(self, workers: Workers) -> tuple[float, float]:
-        """From when on CPU counts, and what was used by then: all of it for a task that has only just started.
+    def _baseline(self) -> tuple[float, float]:
+        """From when on CPU counts, and what the task used by then: nothing for one that has only just started.
 
         A task that joins a run as it starts has used up part of its first second already; that counts as well.
         """
         if time.monotonic() - self._born < YOUNG_S:
             return self._born, 0.0
-        return time.monotonic(), workers.cpu_s()
+        return time.monotonic(), time.process_time()
 
     async def _publish(self, run: StressRun, progress: TaskProgress, workers: Workers) -> None:
         self._count(workers.done - progress.units)

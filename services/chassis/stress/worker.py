@@ -44,22 +44,27 @@ def resolve(entry: str) -> Work:
 
 
 class Duty:
-    """Spends a share of CPU time, not of wall time: what others took is caught up with, within `DEBT_S`."""
+    """Spends a share of CPU time, not of wall time: what others took is caught up with, within `DEBT_S`.
+
+    All CPU of the process counts, the start of it and what lies between periods, too.
+    """
 
     def __init__(self, work: Work, *, wall: Clock = time.monotonic, cpu: Clock = time.process_time) -> None:
         self._work = work
         self._wall = wall
         self._cpu = cpu
         self._owed_s = 0.0
+        self._counted_s = 0.0
         self.done = 0
 
     def period(self, duty: float) -> float:
         """Work for one period; the seconds of it that are left to rest."""
-        began, cpu = self._wall(), self._cpu()
+        began = self._wall()
         self._owed_s = min(self._owed_s + duty * PERIOD_S, DEBT_S)
-        while (used := self._cpu() - cpu) < self._owed_s and self._wall() - began < PERIOD_S:
+        while (used_s := self._cpu() - self._counted_s) < self._owed_s and self._wall() - began < PERIOD_S:
             self.done += self._work()
-        self._owed_s -= used
+        self._owed_s -= used_s
+        self._counted_s += used_s
         return max(began + PERIOD_S - self._wall(), 0.0)
 
 

@@ -1,4 +1,4 @@
-"""The worker processes of one task, and the CPU seconds of the whole tree."""
+"""The worker processes of one task, and the CPU seconds they use."""
 
 import asyncio
 import os
@@ -77,10 +77,8 @@ class Workers:
                 process.stdin.write(b"%.4f\n" % duty)
 
     def cpu_s(self) -> float:
-        """CPU seconds used so far by this process and its workers, exact to the nanosecond."""
-        return time.process_time() + sum(
-            cpu_of(process.pid) for process in self._processes if process.returncode is None
-        )
+        """CPU seconds used so far by the workers, their start included, exact to the nanosecond."""
+        return sum(cpu_of(process.pid) for process in self._processes if process.returncode is None)
 
     async def close(self) -> None:
         """Kill the workers (they hold nothing) and wait until they are gone."""

@@ -13,7 +13,8 @@ import pytest
 from services.chassis.background import cancel
 from services.chassis.stress import engine as engine_module
 from services.chassis.stress.engine import Engine, StressRun, TaskProgress
-from services.chassis.stress.worker import DEBT_S, PERIOD_S, Duty
+from services.chassis.stress.tests.machine import Machine
+from services.chassis.stress.worker import DEBT_S, PERIOD_S
 from services.chassis.stress.workers import Workers, WorkersFailed, cpu_of
 
 ENTRY = "services.chassis.stress.tests.spin:spin"
@@ -37,30 +38,6 @@ def gone_within(pid: int, seconds: float) -> bool:
     return True
 
 
-class Machine:
-    """A core that gives the work `share` of itself: one slice of it takes a millisecond of CPU."""
-
-    def __init__(self, share: float = 1.0) -> None:
-        self.share = share
-        self.wall = self.cpu = 0.0
-
-    def duty(self) -> Duty:
-        return Duty(self.work, wall=lambda: self.wall, cpu=lambda: self.cpu)
-
-    def work(self) -> int:
-        self.cpu += 0.001
-        self.wall += 0.001 / self.share
-        return 1
-
-    def periods(self, duty: Duty, count: int, target: float) -> float:
-        """The share of a core that was used over `count` periods."""
-        began, used = self.wall, self.cpu
-        for _ in range(count):
-            rest = duty.period(target)
-            self.wall += rest
-        return (self.cpu - used) / (self.wall - began)
-
-
 def test_a_duty_is_a_share_of_cpu_time_however_busy_the_machine() -> None:
     for share in (1.0, 0.5, 0.25):
         machine = Machine(share)
@@ -76,6 +53,17 @@ def test_cpu_that_others_took_is_caught_up_with_but_not_in_a_burst() -> None:
     machine.share = 1.0
     assert 0.5 < machine.periods(duty, 4, 0.5) <= 0.5 + DEBT_S / (4 * PERIOD_S)
     assert machine.periods(duty, 40, 0.5) == pytest.approx(0.5, rel=0.05)
+
+
+def test_cpu_that_lies_between_periods_is_the_works_too() -> None:
+    """That of the process's own start, first of all."""
+    machine = Machine()
+    duty = machine.duty()
+    machine.cpu += 0.1
+    for _ in range(40):
+        machine.periods(duty, 1, 0.2)
+        machine.cpu += 0.002
+    assert machine.cpu / machine.wall == pytest.approx(0.2, rel=0.05)
 
 
 def test_workers_work_are_counted_and_leave_nothing_behind() -> None:
