@@ -5,6 +5,7 @@
 A cluster that is not there costs nothing: all of it is made by `Cluster`, and gone with `close`.
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -259,6 +260,12 @@ class Cluster:
 
     def written(self, pod: Object, container: str) -> AsyncGenerator[bytes, None]:
         return logs.from_now_on(pod, container, self._state.logs, lambda: self.supervisor.processes)
+
+    async def connect(self, pod: Object, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        run = self._kubelet.run_of(pod)
+        if run is None:
+            raise LookupError(f"pod {objects.name(pod)} does not run")
+        return await asyncio.open_connection(run.address, port)
 
     def metrics(self, place: Place, query: Query) -> Answer:
         return self._usage.answer(place, query)
