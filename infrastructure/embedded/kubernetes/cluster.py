@@ -43,6 +43,7 @@ from infrastructure.embedded.kubernetes.kubelet.execution import Execution, Wish
 from infrastructure.embedded.kubernetes.kubelet.heartbeats import Heartbeats
 from infrastructure.embedded.kubernetes.kubelet.images import Images
 from infrastructure.embedded.kubernetes.kubelet.kubelet import Kubelet
+from infrastructure.embedded.kubernetes.kubelet.log_times import LogTimes
 from infrastructure.embedded.kubernetes.kubelet.machine import LEASES, Machine
 from infrastructure.embedded.kubernetes.kubelet.pod_run import Surrounding
 from infrastructure.embedded.kubernetes.kubelet.service_links import API_SERVER
@@ -108,6 +109,8 @@ class Cluster:
         admission.install(self.registry, self._addresses)
         self.parts = Parts.of(self.registry, pace)
         self._reconciler = Reconciler(_RESYNC_S, Backoff(first_s=0.1, most_s=10.0))
+        self._times = LogTimes(state.logs, clock)
+        supervisor.on_exit(self._times.ended)
         self._kubelet = Kubelet(self.parts, self._surrounding(images, role_of))
         self._usage = Usage(self.parts, self._kubelet)
         self._heartbeats = Heartbeats(self.parts, self._kubelet)
@@ -147,6 +150,7 @@ class Cluster:
             wake=lambda key: self._reconciler.wake(Kubelet.name, key),
             role_of=role_of,
             folder=self._state.run / "pods" / self.name,
+            times=self._times,
         )
 
     @property
@@ -199,6 +203,7 @@ class Cluster:
         """End every pod and the server; nothing is left."""
         await self._reconciler.close()
         self._addresses.close()
+        self._times.close()
         if self._server is not None:
             await self._server.close()
             self._server = None
@@ -250,7 +255,8 @@ class Cluster:
     # --- what the API server asks the nodes ---------------------------------------------------------------------------
 
     async def log(self, pod: Object, query: Query) -> Answer:
-        return logs.log_of(pod, query, self._state.logs, lambda: self.supervisor.processes)
+        now = self.registry.clock()
+        return logs.log_of(pod, query, self._state.logs, self._times, lambda: self.supervisor.processes, now)
 
     async def execute(self, pod: Object, wish: Wish) -> Execution:
         run = self._kubelet.run_of(pod)
