@@ -5,6 +5,7 @@
 A cluster that is not there costs nothing: all of it is made by `Cluster`, and gone with `close`.
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -42,6 +43,7 @@ from infrastructure.embedded.kubernetes.kubelet.execution import Execution, Wish
 from infrastructure.embedded.kubernetes.kubelet.heartbeats import Heartbeats
 from infrastructure.embedded.kubernetes.kubelet.images import Images
 from infrastructure.embedded.kubernetes.kubelet.kubelet import Kubelet
+from infrastructure.embedded.kubernetes.kubelet.log_times import LogTimes
 from infrastructure.embedded.kubernetes.kubelet.machine import LEASES, Machine
 from infrastructure.embedded.kubernetes.kubelet.pod_run import Surrounding
 from infrastructure.embedded.kubernetes.kubelet.service_links import API_SERVER
@@ -107,6 +109,8 @@ class Cluster:
         admission.install(self.registry, self._addresses)
         self.parts = Parts.of(self.registry, pace)
         self._reconciler = Reconciler(_RESYNC_S, Backoff(first_s=0.1, most_s=10.0))
+        self._times = LogTimes(state.logs, clock)
+        supervisor.on_exit(self._times.ended)
         self._kubelet = Kubelet(self.parts, self._surrounding(images, role_of))
         self._usage = Usage(self.parts, self._kubelet)
         self._heartbeats = Heartbeats(self.parts, self._kubelet)
@@ -146,6 +150,7 @@ class Cluster:
             wake=lambda key: self._reconciler.wake(Kubelet.name, key),
             role_of=role_of,
             folder=self._state.run / "pods" / self.name,
+            times=self._times,
         )
 
     @property
@@ -198,6 +203,7 @@ class Cluster:
         """End every pod and the server; nothing is left."""
         await self._reconciler.close()
         self._addresses.close()
+        self._times.close()
         if self._server is not None:
             await self._server.close()
             self._server = None
@@ -251,7 +257,8 @@ class Cluster:
     # --- what the API server asks the nodes ---------------------------------------------------------------------------
 
     async def log(self, pod: Object, query: Query) -> Answer:
-        return logs.log_of(pod, query, self._state.logs, lambda: self.supervisor.processes)
+        now = self.registry.clock()
+        return logs.log_of(pod, query, self._state.logs, self._times, lambda: self.supervisor.processes, now)
 
     async def execute(self, pod: Object, wish: Wish) -> Execution:
         run = self._kubelet.run_of(pod)
@@ -261,6 +268,12 @@ class Cluster:
 
     def written(self, pod: Object, container: str) -> AsyncGenerator[bytes, None]:
         return logs.from_now_on(pod, container, self._state.logs, lambda: self.supervisor.processes)
+
+    async def connect(self, pod: Object, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        run = self._kubelet.run_of(pod)
+        if run is None:
+            raise LookupError(f"pod {objects.name(pod)} does not run")
+        return await asyncio.open_connection(run.address, port)
 
     def metrics(self, place: Place, query: Query) -> Answer:
         return self._usage.answer(place, query)

@@ -4,12 +4,13 @@ request ──▶ token: who? (401) ──▶ place: what? (404) ──▶ may t
                                                                               └──▶ an object, or a Status
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Protocol
 
 from infrastructure.embedded.gateway.call import Answer, HttpRequest
 from infrastructure.embedded.gateway.websocket import WebSocket
-from infrastructure.embedded.kubernetes.api import answers, bodies, eviction, scale, streams
+from infrastructure.embedded.kubernetes.api import answers, bodies, eviction, forwarding, scale, streams
 from infrastructure.embedded.kubernetes.api.access import Access, Act, User
 from infrastructure.embedded.kubernetes.api.documents import Documents
 from infrastructure.embedded.kubernetes.api.forms import form_of
@@ -41,6 +42,9 @@ class Nodes(Protocol):
     def written(self, pod: Object, container: str) -> AsyncGenerator[bytes, None]:
         """What one of the pod's containers writes from now on."""
 
+    async def connect(self, pod: Object, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to one of the pod's ports. `LookupError` when it does not run, `OSError` when nobody listens."""
+
     def metrics(self, place: Place, query: Query) -> Answer:
         """metrics.k8s.io: what pods or nodes use now."""
 
@@ -66,12 +70,14 @@ class ApiServer:
             return answers.refused(problem)
 
     async def talk(self, request: HttpRequest, socket: WebSocket) -> None:
-        """exec and attach; what is refused is refused as any other request."""
+        """exec, attach and port-forward; what is refused is refused as any other request."""
         try:
             user, at = self._user(request), place(request.path)
-            answering = {"exec": self._execute, "attach": self._attach}.get(at.subresource)
+            answering = {"exec": self._execute, "attach": self._attach, "portforward": self._forward}.get(
+                at.subresource
+            )
             if answering is None:
-                raise _not_forwarded(self._registry.get(at.kind, at.key)) if at.subresource else errors.unknown_path()
+                raise errors.unknown_path()
             self._may(user, "create", at)
             await answering(self._registry.get(at.kind, at.key), request, socket)
         except ApiError as problem:
@@ -99,6 +105,13 @@ class ApiServer:
             await streams.fail(socket, "a container of the embedded cloud reads no stdin: attach without, or use exec")
         else:
             await streams.show(socket, written)
+
+    async def _forward(self, pod: Object, request: HttpRequest, socket: WebSocket) -> None:
+        protocol, ports = streams.spoken(socket, (forwarding.PROTOCOL,)), forwarding.ports_of(request.query)
+        if not objects.spec(pod).get("nodeName"):
+            raise errors.bad_request(f"pod {objects.name(pod)} does not have a host assigned")
+        await socket.accept(protocol)
+        await forwarding.forward(socket, ports, lambda port: self._nodes.connect(pod, port))
 
     def _user(self, request: HttpRequest) -> User:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -177,10 +190,8 @@ class ApiServer:
 
     async def _below(self, request: HttpRequest, at: Place, query: Query) -> Answer:
         found = self._registry.get(at.kind, at.key)
-        if at.subresource in ("exec", "attach"):
+        if at.subresource in ("exec", "attach", "portforward"):
             return _only_by_websocket(request, at)
-        if at.subresource == "portforward":
-            raise _not_forwarded(found)
         below: Mapping[tuple[str, str], Callable[[], Awaitable[Answer]]] = {
             ("log", "GET"): lambda: self._nodes.log(found, query),
             ("scale", "GET"): lambda: _now(answers.answer(scale.scale_of(found))),
@@ -231,14 +242,6 @@ def _verb(request: HttpRequest, at: Place, query: Query) -> str:
     if verb == "get" and not at.name:
         return "list"
     return "deletecollection" if verb == "delete" and not at.name else verb
-
-
-def _not_forwarded(pod: Object) -> ApiError:
-    address = objects.status(pod).get("podIP") or "its own address"
-    return errors.bad_request(
-        f"port-forward is not provided: pod {objects.name(pod)} can be reached from this machine at {address}, each of "
-        "its ports as it is"
-    )
 
 
 def _only_by_websocket(request: HttpRequest, at: Place) -> Answer:

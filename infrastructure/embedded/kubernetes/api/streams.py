@@ -7,7 +7,7 @@ Source: k8s.io/apimachinery, pkg/util/remotecommand/constants.go; k8s.io/kubelet
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -20,11 +20,11 @@ _STDIN, _STDOUT, _ERROR, _RESIZE, _CLOSE = 0, 1, 3, 4, 255
 _PART = 32 << 10
 
 
-def spoken(socket: WebSocket) -> str:
-    """The latest protocol that both sides know. `ApiError` 400 when there is none."""
-    known = [each for each in PROTOCOLS if each in socket.subprotocols]
+def spoken(socket: WebSocket, protocols: Sequence[str] = PROTOCOLS) -> str:
+    """The first of the protocols that the client knows, too. `ApiError` 400 when there is none."""
+    known = [each for each in protocols if each in socket.subprotocols]
     if not known:
-        raise errors.bad_request(f"unable to upgrade: the WebSocket protocols are {', '.join(PROTOCOLS)}")
+        raise errors.bad_request(f"unable to upgrade: the WebSocket protocols are {', '.join(protocols)}")
     return known[0]
 
 

@@ -21,6 +21,7 @@ from infrastructure.embedded.kubernetes.kubelet import environment, execution, l
 from infrastructure.embedded.kubernetes.kubelet.container import CREATING, INITIALISING, Container
 from infrastructure.embedded.kubernetes.kubelet.execution import Execution, Wish
 from infrastructure.embedded.kubernetes.kubelet.images import Images, NoProgram, UnknownImage
+from infrastructure.embedded.kubernetes.kubelet.log_times import LogTimes
 from infrastructure.embedded.kubernetes.kubelet.machine import Machine
 from infrastructure.embedded.kubernetes.kubelet.volumes import Unmountable, Volumes
 from infrastructure.embedded.kubernetes.store import objects
@@ -52,6 +53,7 @@ class Surrounding:
     clock: Callable[[], float]
     wake: Callable[[str], None]
     folder: Path
+    times: LogTimes
     role_of: Callable[[str, str], str] = lambda _namespace, _account: ""
 
 
@@ -176,6 +178,7 @@ class PodRun:
             self._wait(each, "RunContainerError", str(problem))
         else:
             each.began(process, self._around.clock())
+            self._around.times.follow(process)
             self._tell(each, "Started", f"Started container {each.name}")
             self._watch(each)
 

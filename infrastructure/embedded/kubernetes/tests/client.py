@@ -1,5 +1,6 @@
 """Requests to an API server in this process: no socket, all else as a client has it."""
 
+import asyncio
 import itertools
 import json
 from collections.abc import AsyncGenerator, Mapping
@@ -52,6 +53,10 @@ class NoNodes:
     async def written(self, pod: Object, container: str) -> AsyncGenerator[bytes, None]:
         del pod, container
         yield b""
+
+    async def connect(self, pod: Object, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        del pod
+        raise LookupError(port)
 
     def metrics(self, place: Place, query: Query) -> Answer:
         del place, query

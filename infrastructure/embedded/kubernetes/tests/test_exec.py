@@ -118,10 +118,9 @@ async def test_what_a_container_writes_can_be_followed_from_now_on(kube: Kubectl
         (("exec", "one", "--", "no-such-program"), "needs the program 'no-such-program'"),
         (("exec", "one", "-c", "other", "--", "true"), "container other is not valid for pod one"),
         (("exec", "none", "--", "true"), 'pods "none" not found'),
-        (("port-forward", "pod/one", "18080:8080"), "can be reached from this machine at 127."),
         (("attach", "-i", "one"), "reads no stdin"),
     ],
-    ids=["program", "container", "pod", "port-forward", "stdin"],
+    ids=["program", "container", "pod", "stdin"],
 )
 async def test_what_cannot_be_is_refused_in_words(one: Kubectl, words: tuple[str, ...], told: str) -> None:
     assert told in await one(*words, fails=True)
