@@ -57,7 +57,9 @@ class MemoryBook:
 
     async def place(self, order: Order, fingerprint: str) -> Placed:
         if order.idempotency_key is not None:
-            self._keys[order.idempotency_key] = order.order_id
+            first = self._keys.setdefault(order.idempotency_key, order.order_id)
+            if first != order.order_id:
+                return Placed(order_id=first, is_replay=True)
         self._later(self._write(order))
         self._unpublished.append(Row.of(order))
         if len(self._unpublished) >= FLUSH_AT:

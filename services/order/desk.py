@@ -55,16 +55,19 @@ class OrderDesk:
         self._ids = OrderIds(clock=clock)
 
     async def place(self, draft: Draft, key: str | None) -> Placed:
-        """Take `draft`; under a `key` that was used before, the order of then, whatever things cost by now."""
+        """Take `draft`; under a `key` that was used before, the order of then, whatever things cost by now.
+
+        The write itself tells whether the key was used. What is refused before it comes to that looks the key up.
+        """
         print_of = fingerprint(draft)
-        try:
-            earlier = None if key is None else await self._book.earlier(key, print_of)
-        except (KeyConflict, AwsError) as refusal:
-            raise self._refused(refusal) from refusal
-        if earlier is not None:
-            return earlier
-        await self._check(draft)
         order_id = self._ids.draw()
+        try:
+            await self._check(draft)
+            stock = await self._reserve(order_id, draft)
+        except HttpProblem:
+            if (earlier := await self._earlier(key, print_of)) is not None:
+                return earlier
+            raise
         order = Order(
             order_id=order_id,
             draft=draft,
@@ -72,9 +75,15 @@ class OrderDesk:
             placed_at=self._clock(),
             correlation_id=correlation.current(),
             idempotency_key=key,
-            stock=await self._reserve(order_id, draft),
+            stock=stock,
         )
         return await self._keep(order, print_of)
+
+    async def _earlier(self, key: str | None, print_of: str) -> Placed | None:
+        try:
+            return None if key is None else await self._book.earlier(key, print_of)
+        except (KeyConflict, AwsError) as refusal:
+            raise self._refused(refusal) from refusal
 
     async def _reserve(self, order_id: str, draft: Draft) -> StockState:
         try:
@@ -93,7 +102,7 @@ class OrderDesk:
             if isinstance(refusal, KeyConflict) or not refusal.may_have_happened:
                 self._stock.give_back(order.order_id)
             raise self._refused(refusal) from refusal
-        if placed.is_replay:  # two with one key, at the same moment
+        if placed.is_replay:
             self._stock.give_back(order.order_id)
         else:
             self._metrics.count(ACCEPTED)

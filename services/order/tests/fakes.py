@@ -53,17 +53,18 @@ class Fuse:
 
 
 class MemoryBook:
-    """`OrderBook` in dictionaries; fails with `error` while that is set, or in placing alone."""
+    """`OrderBook` in dictionaries; fails with `error` while that is set, or in placing or looking up a key alone."""
 
     def __init__(self) -> None:
         self.orders: dict[str, Order] = {}
         self.keys: dict[str, tuple[str, str]] = {}
         self.error: AwsError | None = None
         self.error_of_placing: AwsError | None = None
+        self.error_of_looking: AwsError | None = None
 
     async def earlier(self, key: str, fingerprint: str) -> Placed | None:
-        if self.error is not None:
-            raise self.error
+        if (error := self.error or self.error_of_looking) is not None:
+            raise error
         if key not in self.keys:
             return None
         order_id, earlier = self.keys[key]

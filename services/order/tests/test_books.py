@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from services.chassis.aws.json_apis import Json
 from services.order.books import FLUSH_AT, MemoryBook, OutboxBook
 from services.order.domain import Draft, Order, OrderLine
 from services.order.outbox import Row
-from services.order.store import OrderTable
+from services.order.store import OrderTable, Placed
 
 
 class Table:
@@ -87,3 +88,16 @@ def test_without_resilience_an_unfilled_batch_is_never_sent() -> None:
 
     assert asyncio.run(place(FLUSH_AT - 1)) == 0
     assert asyncio.run(place(FLUSH_AT + 7)) == FLUSH_AT
+
+
+def test_without_resilience_a_key_is_remembered_by_its_task() -> None:
+    async def twice() -> list[Placed]:
+        table, queue = Table(), Sent()
+        book = MemoryBook(OrderTable(table, orders="o", outbox="x"), table, "o", (queue,))
+        placed = [await book.place(replace(order(number), idempotency_key="k"), "f") for number in (1, 2)]
+        await asyncio.gather(*book._tasks)
+        assert table.operations == ["PutItem"]
+        return placed
+
+    first = order(1).order_id
+    assert asyncio.run(twice()) == [Placed(order_id=first), Placed(order_id=first, is_replay=True)]

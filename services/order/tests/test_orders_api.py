@@ -1,5 +1,6 @@
 import asyncio
 import json
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -195,17 +196,56 @@ def test_openapi_describes_the_orders() -> None:
     assert named <= set(components["schemas"]), "a reference leads nowhere"
 
 
-def test_a_replay_is_answered_before_it_is_priced_or_reserved() -> None:
-    """Prices have changed, menu and inventory are away, the store is out of everything: none of it matters."""
-    shop = Shop()
-    first = shop.place(order(), key="k-1")
+def _dearer(shop: Shop) -> None:
     shop.menu.prices = {LATTE: 1}
     shop.cache.held.clear()
-    shop.menu.is_away, shop.inventory.manner, shop.inventory.each = True, "away", 0
+
+
+def _without_menu(shop: Shop) -> None:
+    shop.menu.is_away = True
+    shop.cache.held.clear()
+
+
+def _without_inventory(shop: Shop) -> None:
+    shop.inventory.manner = "away"
+
+
+def _sold_out(shop: Shop) -> None:
+    shop.inventory.each = 0
+
+
+CHANGES = (_dearer, _without_menu, _without_inventory, _sold_out)
+
+
+@pytest.mark.parametrize(
+    "changes", [*((change,) for change in CHANGES), CHANGES], ids=[*(each.__name__ for each in CHANGES), "_all"]
+)
+def test_a_replay_is_answered_whatever_has_changed_since(changes: tuple[Callable[[Shop], None], ...]) -> None:
+    shop = Shop()
+    first = shop.place(order(), key="k-1")
+    for change in changes:
+        change(shop)
     again = shop.place(order(), key="k-1")
     assert (again.status, again.document) == (201, first.document)
     assert again.headers["idempotent-replayed"] == "true"
-    assert list(shop.inventory.reservations) == [first.document["order_id"]]
+    held = [number for number, (status, _) in shop.inventory.reservations.items() if status == "held"]
+    assert held == [first.document["order_id"]]
+
+
+def test_another_order_under_a_used_key_is_told_so_also_where_it_would_be_refused_anyway() -> None:
+    shop = Shop()
+    shop.place(order(), key="k-1")
+    _dearer(shop)
+    answer = shop.place(order(store_id="store-002"), key="k-1")
+    assert (answer.status, str(answer.document["type"]).rpartition(":")[2]) == (409, "key-reused")
+
+
+def test_an_order_is_kept_without_its_key_being_looked_up() -> None:
+    """The write tells; a call less for every order."""
+    shop = Shop()
+    shop.book.error_of_looking = AwsError(operation="GetItem", code="X", message="x", status=400)
+    assert shop.place(order(), key="k-1").status == 201
+    assert shop.place(order(), key="k-1").headers["idempotent-replayed"] == "true"
 
 
 def test_two_with_one_key_at_the_same_moment_are_one_order_and_one_reservation() -> None:

@@ -152,7 +152,7 @@ def test_repeats_refusals_and_silence_take_stock_once_or_not_at_all(
     chain.check(acknowledged)
 
 
-def test_another_order_under_a_used_key_is_refused_before_anything_is_held() -> None:
+def test_another_order_under_a_used_key_is_refused_and_holds_nothing() -> None:
     chain = Chain()
 
     async def story() -> None:
@@ -162,4 +162,20 @@ def test_another_order_under_a_used_key_is_refused_before_anything_is_held() -> 
             await chain.table.earlier("k-1", "another")
 
     asyncio.run(story())
-    assert len(chain.world.inventory.reservations) == 1
+    statuses = [status for status, _ in chain.world.inventory.reservations.values()]
+    assert sorted(statuses) == ["held", "released"]
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+def test_a_replay_is_the_order_of_then_and_takes_nothing_more(manner: Manner) -> None:
+    chain = Chain()
+
+    async def story() -> set[str | None]:
+        first = await chain.order(1, "k-1")
+        chain.world.inventory.manner = manner
+        return {first, await chain.order(1, "k-1")}
+
+    acknowledged = asyncio.run(story())
+    assert len(acknowledged) == 1
+    chain.end()
+    chain.check({each for each in acknowledged if each is not None})

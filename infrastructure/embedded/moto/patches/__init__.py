@@ -23,6 +23,7 @@ PATCHES: Mapping[str, tuple[str, ...]] = {
         "infrastructure.embedded.apis.dynamodb.patches.tables",
         "infrastructure.embedded.apis.dynamodb.patches.transactions",
         "infrastructure.embedded.apis.dynamodb.patches.malformed",
+        "infrastructure.embedded.apis.dynamodb.patches.expressions",
     ),
     "ec2": ("infrastructure.embedded.apis.ec2.patches",),
     "ecr": ("infrastructure.embedded.apis.ecr.patches",),

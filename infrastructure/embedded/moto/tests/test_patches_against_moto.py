@@ -35,6 +35,56 @@ def _query(value: str, **more: Any) -> Step:
 
 
 _ABSENT = "attribute_not_exists(id)"
+
+
+def _update(expression: str, condition: str, names: dict[str, str], **values: str) -> Step:
+    return (
+        "dynamodb",
+        "UpdateItem",
+        {
+            "TableName": "plain",
+            "Key": {"id": {"S": "b"}},
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {f":{name}": {"S": value} for name, value in values.items()},
+            "ReturnValues": "ALL_NEW",
+        },
+    )
+
+
+def _both(status: str, **names: str) -> Step:
+    put = {"TableName": "plain", "Item": _item(f"of {status}"), "ConditionExpression": _ABSENT}
+    update = {
+        "TableName": "plain",
+        "Key": {"id": {"S": "c"}},
+        "UpdateExpression": "SET #s = :s",
+        "ConditionExpression": "attribute_not_exists(#s) OR #s <> :s",
+        "ExpressionAttributeNames": {"#s": "status"} | names,
+        "ExpressionAttributeValues": {":s": {"S": status}},
+    }
+    return ("dynamodb", "TransactWriteItems", {"TransactItems": [{"Put": put}, {"Update": update}]})
+
+
+_S, _T = {"#s": "status"}, {"#s": "t"}
+_CONDITIONAL: tuple[Step, ...] = (
+    _update("SET #s = :new", "attribute_not_exists(#s)", _S, new="first"),
+    _update("SET #s = :new", "attribute_not_exists(#s)", _S, new="second"),
+    _update("SET #s = :new", "#s = :old", _S, new="second", old="first"),
+    _update("SET #s = :new", "#s = :old", _S, new="third", old="first"),
+    _update("SET #s = :new", "#s = :old", _S, new="third", old="second"),
+    _update("SET #s = :new", "#s = :old", _T, new="of another name", old="größe"),
+    _update("SET #s = :new", "#s = :old", _S, new="a value too many", old="third", idle="x"),
+    _update("SET #s = :new", "#s = :old", _S | {"#idle": "x"}, new="a name too many", old="third"),
+    _update("SET #s = = :new", "#s = :old", _S, new="no expression", old="third"),
+    _update("SET #s = :new REMOVE #s", "#s = :old", _S, new="twice", old="third"),
+    _update("SET a = if_not_exists(a, :new), b = :new REMOVE l[1], l[0]", "#s = :old", _S, new="x", old="third"),
+    _update("SET a = if_not_exists(a, :new), b = :new REMOVE l[1], l[0]", "#s = :old", _S, new="y", old="third"),
+    _both("paid"),
+    _both("paid"),
+    _both("sent"),
+    _both("lost", **{"#idle": "x"}),
+)
 DYNAMODB: tuple[Step, ...] = (
     ("dynamodb", "CreateTable", table("plain")),
     ("dynamodb", "CreateTable", table("ranged", sort="at")),
@@ -67,6 +117,7 @@ DYNAMODB: tuple[Step, ...] = (
             "ReturnValues": "ALL_NEW",
         },
     ),
+    *_CONDITIONAL,
     _query("x"),
     _query("x", Limit=2),
     _query("x", Limit=2, ExclusiveStartKey={"id": {"S": "x"}, "at": {"S": "10"}}),

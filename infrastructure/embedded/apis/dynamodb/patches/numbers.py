@@ -12,6 +12,9 @@ _init = DynamoType.__init__
 
 
 def _trimming(self: Any, given: Any) -> None:
+    if type(given) is dict and len(given) == 1 and "S" in given:  # nearly all values are text
+        self.type, self.value = "S", given["S"]
+        return
     _init(self, given)
     if self.type == "N":
         self.value = trimmed(self.value)

@@ -2,8 +2,8 @@
 
 Replaces in `moto.dynamodb.models` (moto 5.2): `Table.query` and `Table.all_items`, which sort the whole table for every
 query by comparing Decimals and dictionaries; the deep copies that `Table.query` and `Table.scan` make of what they only
-read; the loop of `Item.__init__` that measures the item again for each attribute; and how
-`size` is found. Results are the same.
+read; the loop of `Item.__init__` that measures the item again for each attribute; and how `size` and
+`DynamoType.cast_value`, by which keys are hashed and compared, are found. Results are the same.
 """
 
 import copy
@@ -17,6 +17,7 @@ LARGEST = 409_600
 """Bytes of an item at most: 400 KB. Source: Developer Guide, "Quotas". moto's limit is 405,000."""
 _moto_query = table.Table.query
 _moto_size = DynamoType.size
+_moto_cast_value = DynamoType.cast_value.fget
 _PARTITION = "_partition_asked_for"
 
 
@@ -81,6 +82,11 @@ def _size(self: Any) -> int:
     return int(_moto_size(self))
 
 
+def _cast_value(self: Any) -> Any:
+    """As moto's, quick for what nearly all keys are."""
+    return self.value if self.type == "S" else _moto_cast_value(self)
+
+
 def _item_size(self: Any) -> int:
     return sum(
         (len(name) if name.isascii() else len(name.encode())) + _size(value) for name, value in self.attrs.items()
@@ -90,6 +96,7 @@ def _item_size(self: Any) -> int:
 def install() -> None:
     """Replace them on moto's classes."""
     DynamoType.size = _size
+    DynamoType.cast_value = property(_cast_value)
     Item.size = _item_size
     table.copy = _Copies
     table.Table.query = _query
