@@ -51,11 +51,11 @@ def cpu_between(before: Mapping[int, float], after: Mapping[int, float]) -> floa
     return sum(used - before.get(pid, 0.0) for pid, used in after.items())
 
 
-def _used(pid: int) -> dict[int, float]:
+def _used(pid: int | None) -> dict[int, float]:
     """Seconds of CPU that each process has taken so far, with what children did that have ended."""
     return {process.pid: sum(process.cpu_times()[:4]) for process in _processes(pid)}
 
 
-def _processes(pid: int) -> list[psutil.Process]:
+def _processes(pid: int | None) -> list[psutil.Process]:
     daemon = psutil.Process(pid)
     return [daemon, *daemon.children(recursive=True)]
