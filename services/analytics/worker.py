@@ -5,11 +5,9 @@ It reads the order stream and serves nobody but its operators: health, and the s
 
 import asyncio
 import logging
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Final
 
 from services import catalog
@@ -24,21 +22,15 @@ from services.analytics.storm import AT_ONCE, Storm
 from services.analytics.stream import OrderStream
 from services.analytics.stress import spool
 from services.analytics.warehouse import Warehouse
-from services.chassis import log
+from services.chassis import process
 from services.chassis.aws import data_api
 from services.chassis.aws.data_api import WarehouseAway
-from services.chassis.aws.json_apis import DYNAMODB, KINESIS, REDSHIFT_DATA, SECRETS
+from services.chassis.aws.json_apis import DYNAMODB, KINESIS, REDSHIFT_DATA
 from services.chassis.aws.objects import S3, Objects, RestWire
-from services.chassis.environment import ConfigurationError
-from services.chassis.parts import TaskParts, configured
-from services.chassis.settings import EXIT_CONFIGURATION, load
-from services.chassis.stress.coordination import Coordinator
-from services.chassis.stress.engine import Engine
-from services.chassis.stress.routes import add_stress_routes
-from services.chassis.web import api, server
-from services.chassis.web.gateway import Gateway, Limits
+from services.chassis.parts import TaskParts
+from services.chassis.web import server
+from services.chassis.web.gateway import Gateway
 from services.chassis.web.health import Dependencies
-from services.chassis.web.operators import Operators
 
 SERVICE: Final = catalog.http_service("analytics")
 ROUTE: Final = SERVICE.route
@@ -52,39 +44,31 @@ _log = logging.getLogger(__name__)
 
 def serve() -> None:
     """Entry point of the instance: no argument, everything from the environment, returns when handed over."""
-    try:
-        settings = load(AnalyticsSettings)
-        log.configure(service="analytics", task=settings.cafe_instance_id, level=settings.cafe_log_level)
-        parts = configured(lambda: Parts(settings))
-    except ConfigurationError as wrong:
-        print(wrong, file=sys.stderr)  # noqa: T201 - for a person, several lines
-        raise SystemExit(EXIT_CONFIGURATION) from None
-    server.run(build(parts), settings, _handing_over(parts) if parts.is_resilient else server.abrupt)
-
-
-def _handing_over(parts: "Parts") -> server.Ending:
-    """Let go of the leases at once: the load balancer's time to notice is no reason to keep them."""
-    drain = server.graceful(parts.traffic, parts.settings)
-
-    def on_signal(running: server.Server) -> None:
-        asyncio.get_running_loop().call_soon_threadsafe(parts.keeper.stop)
-        drain(running)
-
-    return on_signal
+    process.serve(
+        SERVICE,
+        AnalyticsSettings,
+        task=lambda settings: settings.cafe_instance_id,
+        parts=lambda settings, _task: Parts(settings),
+        build=build,
+    )
 
 
 class Parts(TaskParts):
     """The clients of one instance, and what they are put together to."""
+
+    settings: AnalyticsSettings
 
     def __init__(self, settings: AnalyticsSettings) -> None:
         dependencies = Dependencies(
             "cloudwatch", "secretsmanager", "kinesis", "dynamodb", "s3", "redshift-data", data_api.NAME
         )
         super().__init__(
-            settings, namespace=SERVICE.namespace, redis_url=settings.cafe_elasticache_url, dependencies=dependencies
+            settings,
+            task=settings.cafe_instance_id,
+            namespace=SERVICE.namespace,
+            redis_url=settings.cafe_elasticache_url,
+            dependencies=dependencies,
         )
-        self.settings = settings
-        self.secrets = self.api(SECRETS)
         self.metrics.declare(ROWS, POISON)
         self.metrics.gauge(BEHIND, self.behind_s)
         self.warehouse = Warehouse(self.api(REDSHIFT_DATA), settings.warehouse, dependencies)
@@ -95,6 +79,17 @@ class Parts(TaskParts):
         self._stream = OrderStream(self.api(KINESIS), settings.order_stream)
         self._leases = LeaseTable(self.api(DYNAMODB), settings.lease_table, settings.cafe_instance_id)
         self.keeper = Keeper(settings.cafe_instance_id, self._leases, self._stream, self._reader)
+
+    @property
+    def ending(self) -> server.Ending:
+        """Let go of the leases at once: the load balancer's time to notice is no reason to keep them."""
+        end = super().ending
+
+        def on_signal(running: server.Server) -> None:
+            asyncio.get_running_loop().call_soon_threadsafe(self.keeper.stop)
+            end(running)
+
+        return on_signal if self.is_resilient else end
 
     def _reader(self, lease: Lease) -> Reader:
         kind = Consumer if self.is_resilient else HastyConsumer
@@ -151,45 +146,21 @@ class Parts(TaskParts):
 
 
 def build(parts: Parts) -> Gateway:
-    """The application, complete: routes inside, gateway outside."""
-    settings = parts.settings
-    stress = Coordinator(parts.redis, parts.bus, SERVICE.name)
-    engine = Engine(
-        entry=SERVICE.stress.work,
-        vcpu=settings.cafe_vcpu,
-        task=settings.cafe_instance_id,
-        report=stress.report,
-        count=partial(parts.metrics.count, SERVICE.stress.counts),
+    """The application, complete: nobody but operators asks it anything."""
+    surface = process.Surface(
+        title="CloudCafe analytics",
+        add=lambda _app, _operators: None,
+        life=lambda: _life(parts),
+        more=parts.report,
         beside=Storm(parts.reports, parts.next_report, spool()).perform,
     )
-    app = api.create(
-        title="CloudCafe analytics",
-        version="1",
-        route=ROUTE,
-        lifespan=lambda _app: _life(parts, stress, engine),
-        dependencies=parts.dependencies,
-        traffic=parts.traffic,
-        more=parts.report,
-    )
-    operators = Operators(parts.secrets, settings.operator_token_secret)
-    add_stress_routes(app, SERVICE.stress_path, SERVICE.stress, operators, stress)
-    return Gateway(
-        app,
-        traffic=parts.traffic,
-        observe=lambda _served: None,
-        is_internal=lambda path: path.startswith(f"{ROUTE}/health"),
-        limits=Limits(),
-    )
+    return process.application(parts, SERVICE, surface)
 
 
 @asynccontextmanager
-async def _life(parts: Parts, stress: Coordinator, engine: Engine) -> AsyncIterator[None]:
+async def _life(parts: Parts) -> AsyncIterator[None]:
     """What runs beside the requests, from the first to the last of them."""
     working = parts.background.start("shards", parts.work())
-    parts.background.start("metrics", parts.metrics.run())
-    parts.background.start("stress", stress.follow(engine))
-    parts.background.start("stress bus", parts.bus.listen({stress.channel: stress.look}, stress.look))
     yield
     parts.keeper.stop()
     await asyncio.wait({working}, timeout=HAND_OVER_S + 1.0)
-    await parts.close()

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError
 
 from services.chassis.aws.client import AwsApi, Identity
 from services.chassis.aws.errors import AwsError
-from services.chassis.aws.json_apis import CLOUDWATCH, JsonApi, Wire
+from services.chassis.aws.json_apis import CLOUDWATCH, SECRETS, JsonApi, Wire
 from services.chassis.background import BackgroundWork
 from services.chassis.environment import ConfigurationError
 from services.chassis.figures.metrics import MetricReports
@@ -18,6 +18,7 @@ from services.chassis.redis.cache import connect
 from services.chassis.resilience.budget import RetryBudget, Timeouts
 from services.chassis.resilience.policy import Fragile, Resilience, Resilient
 from services.chassis.settings import ChassisSettings
+from services.chassis.web import server
 from services.chassis.web.health import Dependencies
 from services.chassis.web.traffic import Traffic
 
@@ -42,8 +43,11 @@ class TaskParts:
     """A service's own parts are added in a subclass. `CAFE_RESILIENCE` decides here what all clients are given."""
 
     def __init__(
-        self, settings: ChassisSettings, *, namespace: str, redis_url: str, dependencies: Dependencies
+        self, settings: ChassisSettings, *, task: str, namespace: str, redis_url: str, dependencies: Dependencies
     ) -> None:
+        self.settings = settings
+        self.task = task
+        """What tells this task from the others."""
         self.traffic = Traffic()
         self.background = BackgroundWork()
         self.dependencies = dependencies
@@ -63,8 +67,14 @@ class TaskParts:
         )
         self.metrics.declare(RETRIES)
         self.metrics.gauge(REQUEST_RATE, self.traffic.rate())
+        self.secrets = self.api(SECRETS)
         self.redis = connect(redis_url, self._resilience)
         self.bus = Bus(self.redis, redis_url)
+
+    @property
+    def ending(self) -> server.Ending:
+        """How the task ends: it drains, or it does not."""
+        return server.graceful(self.traffic, self.settings) if self.is_resilient else server.abrupt
 
     @property
     def timeouts(self) -> Timeouts:

@@ -4,12 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from services import catalog
-from services.chassis.aws.json_apis import SECRETS
 from services.chassis.parts import TaskParts
 from services.chassis.postgres.connection import Login
 from services.chassis.postgres.login import login_of
 from services.chassis.redis.cache import NAME, RedisCache
-from services.chassis.web import server
 from services.chassis.web.gateway import Served
 from services.chassis.web.health import Dependencies
 from services.chassis.web.problems import unavailable
@@ -31,16 +29,17 @@ STALE: Final = "StaleAnswers"
 class Parts(TaskParts):
     """The clients of one pod, the same in both modes but for the resilience they were given."""
 
+    settings: MenuSettings
+
     def __init__(self, settings: MenuSettings) -> None:
         super().__init__(
             settings,
+            task=settings.cafe_pod_name,
             namespace=NAMESPACE,
             redis_url=settings.cafe_elasticache_url,
             dependencies=Dependencies("cloudwatch", "secretsmanager", store.NAME, NAME),
         )
-        self.settings = settings
         self.metrics.declare(LOADS, SHARED, CHANGES, STALE)
-        self.secrets = self.api(SECRETS)
         self.cache = RedisCache(self.redis, self.dependencies)
         patience = Patience() if self.is_resilient else NO_PATIENCE
         self.store = DocumentStore(settings.cafe_documentdb_url, self._login, self.dependencies, patience)
@@ -57,11 +56,10 @@ class Parts(TaskParts):
 
 
 class Mode(Protocol):
-    """How the menu is read and changed, and how the pod ends."""
+    """How the menu is read and changed."""
 
     menus: Menus
     changes: Changes
-    ending: server.Ending
 
     async def follow(self) -> None: ...  # what runs beside the requests, until cancelled
     def hear(self, message: bytes) -> None: ...  # another pod's word of a change
@@ -71,7 +69,7 @@ class Mode(Protocol):
 
 
 class ResilientMode:
-    """A copy that follows, changes until they are done, a drain."""
+    """A copy that follows, changes until they are done."""
 
     def __init__(self, parts: Parts) -> None:
         self._copy = MenuCopy(parts.store, parts.cache, parts.metrics)
@@ -84,7 +82,6 @@ class ResilientMode:
             budget=parts.budget,
             on_retry=parts.retried,
         )
-        self.ending = server.graceful(parts.traffic, parts.settings)
         parts.metrics.gauge(AGE, self._copy.age_s)
         self.hear = self._copy.hear
         self.wake = self._copy.wake
@@ -102,12 +99,11 @@ class ResilientMode:
 
 
 class FragileMode:
-    """No copy, one try, the end instead of a drain."""
+    """No copy, one try."""
 
     def __init__(self, parts: Parts) -> None:
         self.menus: Menus = UncachedMenus(parts.store)
         self.changes: Changes = OneTryDesk(parts.store)
-        self.ending: server.Ending = server.abrupt
 
     async def follow(self) -> None:
         return

@@ -12,14 +12,13 @@ from typing import Final, Protocol
 
 from services import catalog
 from services.chassis.aws.errors import AwsError
-from services.chassis.aws.json_apis import DYNAMODB, KINESIS, SECRETS, SQS
+from services.chassis.aws.json_apis import DYNAMODB, KINESIS, SQS
 from services.chassis.aws.task import LOCAL
 from services.chassis.background import rest
 from services.chassis.http.peer import Peer
 from services.chassis.parts import TaskParts
 from services.chassis.redis.cache import NAME, RedisCache
 from services.chassis.resilience.breaker import Breaker, BreakerState
-from services.chassis.web import server
 from services.chassis.web.health import Dependencies
 from services.order import menu, stock
 from services.order.books import MemoryBook, OutboxBook
@@ -51,21 +50,20 @@ _log = logging.getLogger(__name__)
 class Parts(TaskParts):
     """The clients and tables of one task, the same in both modes but for the resilience they were given."""
 
+    settings: OrderSettings
+
     def __init__(self, settings: OrderSettings, *, task: str = LOCAL) -> None:
         super().__init__(
             settings,
+            task=task,
             namespace=NAMESPACE,
             redis_url=settings.cafe_elasticache_url,
             dependencies=Dependencies(
                 "dynamodb", "sqs", "kinesis", "cloudwatch", "secretsmanager", NAME, menu.NAME, stock.NAME
             ),
         )
-        self.settings = settings
-        self.task = task
-        """What tells this task from the others."""
         self.metrics.declare(ACCEPTED, REJECTED, HITS, MISSES, STALE, OWED, ASIDE, UNSETTLED)
         self.dynamodb = self.api(DYNAMODB)
-        self.secrets = self.api(SECRETS)
         self.orders = OrderTable(self.dynamodb, orders=settings.orders_table, outbox=settings.outbox_table)
         self.channels: tuple[Channel, ...] = (
             PaymentQueue(self.api(SQS), settings.payment_queue_url),
@@ -90,12 +88,11 @@ class Parts(TaskParts):
 
 
 class Mode(Protocol):
-    """How orders are kept, what they cost, and how the task ends."""
+    """How orders are kept, what they cost, and what their stock is."""
 
     book: OrderBook
     prices: Prices
     stock: Stock
-    ending: server.Ending
 
     async def start(self) -> None: ...
 
@@ -103,7 +100,7 @@ class Mode(Protocol):
 
 
 class ResilientMode:
-    """Outbox and relay, cache-aside, stock that may be owed, drain."""
+    """Outbox and relay, cache-aside, stock that may be owed."""
 
     def __init__(self, parts: Parts) -> None:
         settings = parts.settings
@@ -133,7 +130,6 @@ class ResilientMode:
         self.book: OrderBook = OutboxBook(parts.orders, self._relay.offer)
         self.prices: Prices = CachedPrices(parts.cache, parts.menu, parts.metrics)
         self.stock: Stock = OwedStock(parts.inventory, parts.metrics)
-        self.ending = server.graceful(parts.traffic, settings)
         parts.metrics.gauge("OutboxDepth", lambda: float(self._relay.depth))
         for name, breaker in parts.breakers.items():
             parts.metrics.gauge(f"{name.capitalize()}BreakerOpen", partial(_openness, breaker))
@@ -180,16 +176,13 @@ def _openness(breaker: Breaker) -> float:
 
 
 class FragileMode:
-    """Memory instead of an outbox, the cache instead of a price list, holds that nobody confirms, the end instead of a
-    drain.
-    """
+    """Memory instead of an outbox, the cache instead of a price list, holds that nobody confirms."""
 
     def __init__(self, parts: Parts) -> None:
         self._background = parts.background
         self.stock: Stock = parts.inventory
         self.prices: Prices = CacheOnlyPrices(parts.cache, parts.menu, parts.metrics)
         self.book: OrderBook = MemoryBook(parts.orders, parts.dynamodb, parts.settings.orders_table, parts.channels)
-        self.ending: server.Ending = server.abrupt
 
     async def start(self) -> None:
         self._background.start("menu", self.prices.warm_up())

@@ -15,7 +15,6 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from services.chassis.aws.json_apis import Caller
 from services.chassis.parts import TaskParts
 from services.chassis.postgres.login import login_of
 from services.chassis.resilience import deadline
@@ -187,11 +186,11 @@ class WriterPool:
             raise psycopg.OperationalError("the writer has become a reader") from error
 
 
-def writer_pool(parts: TaskParts, secrets: Caller, *, url: str, secret: str, application: str) -> WriterPool:
+def writer_pool(parts: TaskParts, *, url: str, secret: str, application: str) -> WriterPool:
     """The pool of a task, with the login that Secrets Manager keeps as `secret`, and the task's own resilience."""
 
     async def login() -> Mapping[str, str]:
-        found = await login_of(secrets, secret)
+        found = await login_of(parts.secrets, secret)
         return {"user": found.user, "password": found.password}
 
     return WriterPool(

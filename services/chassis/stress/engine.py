@@ -51,7 +51,7 @@ def _uncounted(_units: int) -> None:
     """Nobody counts."""
 
 
-async def _nothing(_run: StressRun) -> None:
+async def nothing_beside(_run: StressRun) -> None:
     """No work comes from outside."""
 
 
@@ -70,7 +70,7 @@ class Engine:
         task: str,
         report: Report,
         count: Count = _uncounted,
-        beside: Beside = _nothing,
+        beside: Beside = nothing_beside,
     ) -> None:
         self._entry = entry
         self._vcpu = vcpu

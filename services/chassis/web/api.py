@@ -26,11 +26,13 @@ def json_response(
     return Response(orjson.dumps(content), status, headers=headers, media_type=media_type)
 
 
-def _nothing() -> Mapping[str, object]:
+def nothing_more() -> Mapping[str, object]:
+    """Health has nothing to say besides."""
     return {}
 
 
-def _ready() -> str:
+def always_ready() -> str:
+    """A service that is ready as soon as it runs."""
     return "ready"
 
 
@@ -42,8 +44,8 @@ def create(
     lifespan: Lifespan,
     dependencies: Dependencies,
     traffic: Traffic,
-    more: Callable[[], Mapping[str, object]] = _nothing,
-    readiness: Callable[[], str] = _ready,
+    more: Callable[[], Mapping[str, object]] = nothing_more,
+    readiness: Callable[[], str] = always_ready,
 ) -> FastAPI:
     """An application whose every path lies below `route` (`/api/orders`): the load balancer sends nothing else.
 

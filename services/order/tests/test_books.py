@@ -8,6 +8,7 @@ import pytest
 
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
+from services.chassis.aws.tests.refusals import throttled
 from services.order.books import FLUSH_AT, MemoryBook, OutboxBook
 from services.order.domain import Draft, Order, OrderLine
 from services.order.outbox import Row
@@ -46,7 +47,7 @@ def order(number: int) -> Order:
     return Order(order_id=f"01{number:024d}", draft=draft, status="accepted", placed_at=1.0, correlation_id="c")
 
 
-THROTTLED = AwsError(operation="Put", code="ThrottlingException", message="slow", status=400)
+THROTTLED = throttled("Put")
 
 
 def test_with_an_outbox_a_failed_write_is_a_failed_order() -> None:

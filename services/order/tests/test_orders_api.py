@@ -7,6 +7,7 @@ import pytest
 
 from services.assortment import PRICES_CENTS
 from services.chassis.aws.errors import AwsError
+from services.chassis.aws.tests.refusals import throttled
 from services.order.routes import ROUTE
 from services.order.tests.fakes import Manner, Shop
 from services.order.tests.samples import CROISSANT, LATTE, order
@@ -160,7 +161,7 @@ def test_a_total_that_is_no_number_is_refused(token: str) -> None:
 
 def test_a_store_that_does_not_answer_is_503_with_a_time_to_come_back() -> None:
     shop = Shop()
-    shop.book.error = AwsError(operation="TransactWriteItems", code="ThrottlingException", message="slow", status=400)
+    shop.book.error = throttled("TransactWriteItems")
     answer = shop.place(order())
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert "ThrottlingException" not in answer.body.decode()

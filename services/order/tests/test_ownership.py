@@ -5,6 +5,7 @@ import pytest
 
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
+from services.chassis.aws.tests.refusals import throttled, unreachable
 from services.order.outbox import SHARDS
 from services.order.ownership import LeaseDecision, Observer, Ownership, decide
 
@@ -90,14 +91,14 @@ class Connection:
 
     async def call(self, operation: str, parameters: Json) -> Json:
         if self._member in self._table.cut_off:
-            raise AwsError(operation=operation, code="Unreachable", message="cut off")
+            raise unreachable(operation)
         if operation == "Query":
             return {"Items": list(self._table.rows.values())}
         row = parameters["Item" if operation == "PutItem" else "Key"]
         assert isinstance(row, dict)
         key = row["sequence"]["S"]
         if key in self._table.refused:
-            raise AwsError(operation=operation, code="ThrottlingException", message="slow", status=400)
+            raise throttled(operation)
         self._check(key, parameters)
         if operation == "PutItem":
             self._table.rows[key] = row

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.chassis.aws.errors import AwsError
+from services.chassis.aws.tests.refusals import throttled
 from services.chassis.background import cancel
 from services.order.outbox import SHARDS, Row, pack, shard_of
 from services.order.tests.fakes import Crash, Fuse, World
@@ -12,7 +12,7 @@ from services.order.tests.samples import row
 
 CUSTOMERS = ("customer-0001", "customer-0002", "customer-0003")
 ROWS = [row(number, CUSTOMERS[number % 3]) for number in range(12)]
-THROTTLED = AwsError(operation="Send", code="ThrottlingException", message="slow", status=400)
+THROTTLED = throttled("Send")
 
 
 def check_order(queue: Sequence[Row]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from services.chassis.aws.errors import AwsError
+from services.chassis.aws.tests.refusals import throttled
 from services.chassis.background import cancel
 from services.chassis.tests.virtual_time import run
 from services.order.outbox import OutboxPage, Row
@@ -15,7 +15,7 @@ from services.order.tests.fakes import World
 from services.order.tests.relay_bench import Bench
 from services.order.tests.samples import row
 
-THROTTLED = AwsError(operation="Send", code="ThrottlingException", message="slow", status=400)
+THROTTLED = throttled("Send")
 
 
 class Seen:

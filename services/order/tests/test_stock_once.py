@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.chassis.aws.errors import AwsError
+from services.chassis.aws.tests.refusals import throttled
 from services.chassis.figures.metrics import MetricReports
 from services.chassis.redis.tests.memory import MemoryCache
 from services.chassis.tests.virtual_time import run
@@ -34,7 +35,7 @@ from services.order.tests.samples import LATTE, draft, row
 from services.order.tests.test_settling import settled
 
 SILENCE = AwsError(operation="TransactWriteItems", code="Interrupted", message="silence", may_have_happened=True)
-REFUSAL = AwsError(operation="TransactWriteItems", code="ThrottlingException", message="slow", status=400)
+REFUSAL = throttled("TransactWriteItems")
 MANNERS: tuple[Manner, ...] = ("there", "away", "takes and says nothing")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
+from services.chassis.aws.tests.refusals import throttled
 from services.chassis.postgres.tests.server import Server
 from services.payment.domain import Capture, Demand
 from services.payment.publish import Accruals, PaidEvents
@@ -160,7 +161,7 @@ class Failing:
         def call(self, operation: str, parameters: Json) -> Json:
             if operation == self._failing._operation and not self._failing._is_over:
                 self._failing._is_over = True
-                raise AwsError(operation=operation, code="ThrottlingException", message="slow", status=400)
+                raise throttled(operation)
             answer: Json = self._caller.call(operation, parameters)  # type: ignore[attr-defined] # a caller
             return answer
 

@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
-from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
+from services.chassis.aws.tests.refusals import unreachable
 from services.chassis.figures.counters import Figures
 from services.chassis.figures.reporter import Reporter
 
@@ -18,7 +18,7 @@ class CloudWatch:
     def call(self, operation: str, parameters: Json) -> Json:
         assert operation == "PutMetricData"
         if self.is_down:
-            raise AwsError(operation=operation, code="Unreachable", message="no")
+            raise unreachable(operation)
         self.reports.append(parameters)
         return {}
 

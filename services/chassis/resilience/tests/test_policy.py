@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from tenacity import wait_fixed
 
 from services.chassis.aws.errors import AwsError
+from services.chassis.aws.tests.refusals import throttled
 from services.chassis.resilience import deadline
 from services.chassis.resilience.budget import RetryBudget
 from services.chassis.resilience.policy import Fragile, Resilience, Resilient
 
-THROTTLED = AwsError(operation="Put", code="ThrottlingException", message="slow down", status=400)
+THROTTLED = throttled("Put")
 REFUSED = AwsError(operation="Put", code="ValidationException", message="no", status=400)
 
 
@@ -108,7 +109,7 @@ def test_a_quiet_hour_does_not_buy_a_storm() -> None:
 @pytest.mark.parametrize("doubtful", [0, 1, 2], ids=["first", "second", "third"])
 def test_a_call_may_have_happened_when_any_of_its_attempts_may_have(doubtful: int) -> None:
     """A silence, then refusals: the last error alone would say that nothing was done."""
-    errors = [AwsError(operation="Put", code="ThrottlingException", message="", status=400) for _ in range(3)]
+    errors = [throttled("Put") for _ in range(3)]
     errors[doubtful] = AwsError(operation="Put", code="Interrupted", message="", may_have_happened=True)
     left = list(errors)
 

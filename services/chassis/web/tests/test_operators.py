@@ -3,8 +3,8 @@ import asyncio
 import pytest
 from starlette.requests import Request
 
-from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
+from services.chassis.aws.tests.refusals import unreachable
 from services.chassis.web.operators import Operators
 from services.chassis.web.problems import HttpProblem
 
@@ -20,7 +20,7 @@ class Secrets:
         assert (operation, parameters) == ("GetSecretValue", {"SecretId": "id"})
         self.asked += 1
         if not self.secret:
-            raise AwsError(operation=operation, code="Unreachable", message="no")
+            raise unreachable(operation)
         return {"SecretString": self.secret}
 
 
