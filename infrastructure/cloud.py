@@ -152,15 +152,15 @@ def up(
                 poll_s=driver.poll_s,
                 talk=talk,
             )
+            is_new = driver.is_new or deployment.is_new
+            platform = _platform(environment, target, driver, connection, clients, deployment.outputs, is_new=is_new)
             if warming is not None:
                 warming.join()
-                values = stacks.values(clients("cloudformation"), environment.suffix)
-                cluster = Clusters(clients, is_embedded=connection.is_embedded)(values["EksClusterName"])
-                manifests.deploy(cluster, manifests.render(values), values, driver.patience_s, talk)
+                wanted = manifests.render(deployment.values)
+                manifests.deploy(platform.kubernetes(), wanted, deployment.values, driver.patience_s, talk)
             driver.settle(connection, deployment.outputs)
     _warn_of_root(target, talk)
-    is_new = driver.is_new or deployment.is_new
-    return _platform(environment, target, driver, connection, clients, deployment.outputs, is_new=is_new)
+    return platform
 
 
 def check_configured(environment: Environment, target: Target) -> None:

@@ -32,10 +32,14 @@ _CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """The outputs of all stacks in one namespace, and what was done by module: created, updated or unchanged."""
+    """The outputs of all stacks in one namespace, and what was done by module: created, updated or unchanged.
+
+    `values` are the outputs, and the parameters that all stacks were deployed with.
+    """
 
     outputs: Mapping[str, str]
     changes: Mapping[str, str]
+    values: Mapping[str, str]
 
     @property
     def is_new(self) -> bool:
@@ -67,6 +71,7 @@ class _Work:
     talk: Talk
     poll: Callable[[], None]
     outputs: dict[str, str] = field(default_factory=dict)
+    done: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
     changes: dict[str, str] = field(default_factory=dict)
 
@@ -106,7 +111,9 @@ def deploy(
     poll = partial(pause, poll_s)
     work = _Work(client=client, environment=environment, given=given, supplier=supplier, talk=talk, poll=poll)
     _carry_out(work, texts)
-    return Deployment(outputs=work.outputs, changes=work.changes)
+    return Deployment(
+        outputs=work.outputs, changes=work.changes, values=_values_of(work.done[text.module] for text in texts)
+    )
 
 
 def _carry_out(work: _Work, texts: tuple[Template, ...]) -> None:
@@ -134,9 +141,7 @@ def outputs(client: Any, environment: str) -> Mapping[str, str]:
 
 def values(client: Any, environment: str) -> Mapping[str, str]:
     """The parameters that all stacks were deployed with, and above them the outputs; fails as `outputs` does."""
-    found = _complete(client, environment)
-    given = {item["ParameterKey"]: item["ParameterValue"] for stack in found for item in stack.get("Parameters", ())}
-    return given | {name: value for stack in found for name, value in _outputs_of(stack).items()}
+    return _values_of(_complete(client, environment))
 
 
 def _complete(client: Any, environment: str) -> list[Mapping[str, Any]]:
@@ -261,6 +266,7 @@ def _is_finished(work: _Work, module: str) -> bool:
     if stack is None or (status not in _DONE and not is_untouched):
         raise EnvironmentFault(stack_failures.report(work.client, name, module, f"the stack is {status}"))
     work.outputs.update(_outputs_of(stack))
+    work.done[module] = stack
     work.talk(f"{module}: {work.changes[module]} ({time.monotonic() - work.started[module]:.1f} s)")
     return True
 
@@ -283,6 +289,15 @@ def _flat(value: str) -> str:
 
 def _outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
     return {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", ())}
+
+
+def _values_of(described: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+    for stack in described:
+        found |= {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", ())}
+        outputs |= _outputs_of(stack)
+    return found | outputs
 
 
 def _describe(client: Any, name: str) -> Mapping[str, Any] | None:

@@ -33,7 +33,7 @@ def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeDriver:
     fake = FakeDriver()
     monkeypatch.setenv("CLOUDCAFE_HOME", str(tmp_path))
     monkeypatch.setattr(cloud, "_driver", lambda *_arguments: fake)
-    deployment = Deployment(outputs=OUTPUTS, changes={"networking": "unchanged"})
+    deployment = Deployment(outputs=OUTPUTS, changes={"networking": "unchanged"}, values=OUTPUTS)
     monkeypatch.setattr(stacks, "deploy", lambda *_arguments, **_more: deployment)
     monkeypatch.setattr(stacks, "outputs", lambda *_arguments: OUTPUTS)
     monkeypatch.setattr(prefix_lists, "parameters", lambda *_arguments: {})

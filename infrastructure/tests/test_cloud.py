@@ -22,7 +22,7 @@ from infrastructure.tests.fake_driver import FakeDriver
 DEV = environment.load("dev")
 DEPLOYER = {"DeployerArn": "arn:aws:iam::123456789012:user/operator"}
 ADDRESSES = {"LatticePrefixListId": "pl-0123abcd"}
-OUTPUTS = {"AlbArn": "arn:alb", "AuroraSecretArn": "arn:secret"}
+OUTPUTS = {"AlbArn": "arn:alb", "AuroraSecretArn": "arn:secret", "EksClusterName": "cafe-dev"}
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, str]]:
         _client: object, *, parameters: Mapping[str, str], overrides: Mapping[str, str], **_more: object
     ) -> Deployment:
         found.append({**parameters, **overrides})
-        return Deployment(outputs=OUTPUTS, changes={"networking": "unchanged"})
+        return Deployment(outputs=OUTPUTS, changes={"networking": "unchanged"}, values=OUTPUTS | DEPLOYER)
 
     monkeypatch.setattr(stacks, "deploy", deploy)
     monkeypatch.setattr(stacks, "outputs", lambda _client, _environment: OUTPUTS)
@@ -76,8 +76,7 @@ def test_manifests_are_applied_when_the_stacks_are_there_and_before_it_settles(m
     driven_by(monkeypatch, driver)
     wanted = (Manifest(file="menu/k8s/it.yaml", document={}),)
     monkeypatch.setattr(manifests, "files", lambda: (Path("it.yaml"),))
-    monkeypatch.setattr(stacks, "values", lambda _client, _environment: {"EksClusterName": "cafe-dev"})
-    monkeypatch.setattr(manifests, "render", lambda _values: wanted)
+    monkeypatch.setattr(manifests, "render", lambda values: wanted if values == OUTPUTS | DEPLOYER else ())
     monkeypatch.setattr(cloud, "Clusters", lambda _clients, **_more: lambda name: name)
 
     def deploy(cluster: object, given: object, *_more: object) -> None:
@@ -106,7 +105,7 @@ def test_the_deployment_gets_what_the_functions_templates_take(monkeypatch: pyte
 
     def deploy(_client: object, *, supplier: Supplier, **_more: object) -> Deployment:
         suppliers.append(supplier)
-        return Deployment(outputs=OUTPUTS, changes={})
+        return Deployment(outputs=OUTPUTS, changes={}, values=OUTPUTS)
 
     driven_by(monkeypatch, FakeDriver())
     monkeypatch.setattr(stacks, "deploy", deploy)

@@ -97,6 +97,12 @@ def test_deploying_twice_changes_nothing(client: Any, bodies: tuple[Template, ..
     assert not again.is_new
 
 
+def test_a_deployment_knows_what_its_stacks_take_and_give(client: Any, bodies: tuple[Template, ...]) -> None:
+    """Of those that it left alone, too; parameters with their defaults."""
+    for deployment in (deploy(client, bodies), deploy(client, bodies)):
+        assert deployment.values == {**deployment.outputs, "EnvironmentName": "dev", "Seconds": "30"}
+
+
 def test_an_override_updates_the_one_stack_that_knows_it(client: Any, bodies: tuple[Template, ...]) -> None:
     deploy(client, bodies)
     one = {"networking": "unchanged", "databases": "updated", "compute": "unchanged"}
