@@ -122,3 +122,19 @@ def test_a_member_that_is_gone_serves_nobody(network: Network, recorder: Recorde
     served = {each.name: each.endpoints for each in recorder.published[-1].upstreams}
     assert (served["documentdb-one"], served["documentdb-two"]) == ((), (TWO,))
     assert all(set(face) == {"two"} for face in network.faces("documentdb").values())
+
+
+def test_what_changes_at_once_is_published_once(network: Network, recorder: Recorder) -> None:
+    changes = (
+        lambda: network.set_members("documentdb", {"one": ONE}, ("one", "two"), NOWHERE),
+        lambda: network.edge("menu", "documentdb"),
+        lambda: network.set_members("documentdb", {"two": TWO}, ("two", "three"), NOWHERE),
+    )
+    for number, change in enumerate(changes, start=1):
+        change()
+        assert len(recorder.published) == number
+    assert [each.name for each in recorder.published[-1].listeners] == [
+        f"edge-menu-documentdb{each}" for each in ("", "-one", "-two", "-three")
+    ]
+    network.set_members("documentdb", {"two": TWO}, ("two", "three"), NOWHERE)
+    assert len(recorder.published) == len(changes), "nothing has changed"
