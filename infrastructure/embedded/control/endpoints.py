@@ -15,12 +15,14 @@ from infrastructure.embedded.control.context import Context
 from infrastructure.embedded.network.edges import NOWHERE, Place
 from infrastructure.embedded.network.envoy.model import LOOPBACK, Endpoint, Fragment, TcpListener, Upstream
 
-_TAG = {"Key": "Project", "Value": "cloudcafe"}
+_KEY, _VALUE = "Project", "cloudcafe"
 
 
-def is_platforms(tags: Iterable[Mapping[str, str]]) -> bool:
-    """Whether a resource with these tags, as AWS lists them, belongs to the platform's stacks."""
-    return _TAG in tags
+def is_platforms(tags: Iterable[Mapping[str, str]] | Mapping[str, str]) -> bool:
+    """Whether a resource with these tags, a list as AWS has it or a mapping, belongs to the platform's stacks."""
+    if isinstance(tags, Mapping):
+        return tags.get(_KEY) == _VALUE
+    return {"Key": _KEY, "Value": _VALUE} in tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
+from typing import Any
 
 from infrastructure.embedded.pace import Pace
 
@@ -44,6 +45,12 @@ class Key:
     @classmethod
     def of(cls, namespace: str, name: str, dimensions: Mapping[str, str]) -> "Key":
         return cls(namespace, name, tuple(sorted(dimensions.items())))
+
+    @classmethod
+    def named(cls, given: Mapping[str, Any]) -> "Key":
+        """The one that a call names by its members Namespace, MetricName and Dimensions."""
+        dimensions = {each["Name"]: each["Value"] for each in given.get("Dimensions") or ()}
+        return cls.of(given["Namespace"], given["MetricName"], dimensions)
 
 
 @dataclass(slots=True)

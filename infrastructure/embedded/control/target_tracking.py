@@ -74,8 +74,7 @@ def custom_metric(configured: Mapping[str, Any]) -> Key | None:
     custom = configured.get("CustomizedMetricSpecification")
     if not custom or "MetricName" not in custom:
         return None
-    dimensions = {each["Name"]: each["Value"] for each in custom.get("Dimensions", ())}
-    return Key.of(custom["Namespace"], custom["MetricName"], dimensions)
+    return Key.named(custom)
 
 
 def predefined_metric(configured: Mapping[str, Any]) -> str:

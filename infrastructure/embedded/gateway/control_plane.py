@@ -82,7 +82,7 @@ class ControlPlane:
     async def handle(self, call: Call) -> Answer:
         """The answer to `call` by way of all interceptors, whoever made it; also for calls made inside the daemon."""
         api = call.api
-        method = self._operations.find(api.key, call.action) if api is not None else None
+        method = self._operations.answering(call)
         if api is None or call.operation is None or not (method or api.allows(call.action)):
             return not_provided(call)
         if call.region != self._region and not api.is_global:
@@ -129,7 +129,7 @@ class ControlPlane:
 
     async def _last(self, call: Call) -> Answer:
         """Who keeps the API's records answers."""
-        method = self._operations.find(call.api.key, call.action) if call.api is not None else None
+        method = self._operations.answering(call)
         try:
             return await _own(method, call) if method is not None else answers.of_moto(call)
         except Exception as failure:  # noqa: BLE001  # whatever it is must become an answer of the service's protocol

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from infrastructure.embedded.gateway.api import Api
-from infrastructure.embedded.gateway.call import Answer
+from infrastructure.embedded.gateway.call import Answer, Call
 from infrastructure.embedded.gateway.checks import rules
 
 Members = Mapping[str, Any]
@@ -111,6 +111,10 @@ class Operations:
     def find(self, service: str, name: str) -> Method | None:
         """Our own answer to the operation, or None."""
         return self._bound.get((service, name))
+
+    def answering(self, call: Call) -> Method | None:
+        """Our own answer to a call from outside, or None."""
+        return self.find(call.api.key, call.action) if call.api is not None else None
 
     def call(self, service: str, name: str, /, **members: Any) -> Output:
         """A call from inside the daemon; members that are None are left out. Raises what the API refuses with.

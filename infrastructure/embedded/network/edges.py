@@ -8,7 +8,8 @@ times out, while the connections that are open live on, as on AWS, whose securit
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -71,6 +72,9 @@ class Network:
         self._members: dict[str, tuple[str, ...]] = {}
         self._followers: dict[str, Callable[[], None]] = {}
         self._dark_ports = DarkPorts()
+        self._changes = 0
+        """Those under way, of which the outermost publishes."""
+        self._is_stale = False
         self.permits: Permits = lambda _source, _target: True
         """What security groups say; EC2's, once there is one."""
 
@@ -104,10 +108,11 @@ class Network:
         if listener is None:
             name = f"edge-{service}-{upstream}"
             listener = TcpListener(name=name, port=self._ports.allocate(), upstream=upstream)
-            self._edges[service, upstream] = listener
-            self._upstreams.setdefault(upstream, Upstream(name=upstream))
-            self._publish()
-            self._fellows(service, upstream)
+            with self._published_once():
+                self._edges[service, upstream] = listener
+                self._upstreams.setdefault(upstream, Upstream(name=upstream))
+                self._publish()
+                self._fellows(service, upstream)
             self._followers.get(upstream, _nobody)()
         return Endpoint(LOOPBACK, listener.port)
 
@@ -118,14 +123,15 @@ class Network:
 
         A member of `names` that is not in `servers` has an edge too: it is closed at once.
         """
-        for gone in set(self._members.get(upstream, ())) - set(names):
-            self.set_upstream(_member(upstream, gone), (), place, is_announced=True)
-        self._members[upstream] = names
-        for name in names:
-            served = (servers[name],) if name in servers else ()
-            self.set_upstream(_member(upstream, name), served, place, is_announced=True)
-        for service in [each for each, to in self._edges if to == upstream]:
-            self._fellows(service, upstream)
+        with self._published_once():
+            for gone in set(self._members.get(upstream, ())) - set(names):
+                self.set_upstream(_member(upstream, gone), (), place, is_announced=True)
+            self._members[upstream] = names
+            for name in names:
+                served = (servers[name],) if name in servers else ()
+                self.set_upstream(_member(upstream, name), served, place, is_announced=True)
+            for service in [each for each, to in self._edges if to == upstream]:
+                self._fellows(service, upstream)
 
     def _fellows(self, service: str, upstream: str) -> None:
         for name in self._members.get(upstream, ()):
@@ -171,7 +177,21 @@ class Network:
             and not self.permits(source, target)
         )
 
+    @contextmanager
+    def _published_once(self) -> Iterator[None]:
+        """Several changes that are one: what comes of them is published at the end, if anything does."""
+        self._changes += 1
+        try:
+            yield
+        finally:
+            self._changes -= 1
+            if self._is_stale and not self._changes:
+                self._publish()
+
     def _publish(self) -> None:
+        self._is_stale = self._changes > 0
+        if self._is_stale:
+            return
         dark = {self._edges[edge].port for edge in self.dark()}
         self._dark_ports.release(dark)
         lit = tuple(edge for edge in self._edges.values() if edge.port not in dark)

@@ -42,7 +42,7 @@ class Math:
 
         def read(query: Mapping[str, Any]) -> Series:
             wanted = query["MetricStat"]
-            found = store.query(key_of(wanted["Metric"]), start, end, period_s, wanted.get("Unit"))
+            found = store.query(Key.named(wanted["Metric"]), start, end, period_s, wanted.get("Unit"))
             return Series(points=dict(known(found, wanted["Stat"])), period_s=period_s)
 
         window = Window(start=start, end=end, period_s=period_s)
@@ -51,12 +51,6 @@ class Math:
             text = f"The expression '{self.identity}' gives {len(found)} time series; an alarm is about one"
             raise Refused("ValidationError", text)
         return sorted(found[0].points.items())
-
-
-def key_of(metric: Mapping[str, Any]) -> Key:
-    """The metric, as a call names it."""
-    dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions") or ()}
-    return Key.of(metric["Namespace"], metric["MetricName"], dimensions)
 
 
 def known(found: Iterable[tuple[float, Bucket]], statistic: str) -> Iterator[tuple[float, float]]:

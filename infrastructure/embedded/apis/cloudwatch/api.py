@@ -88,7 +88,7 @@ class MetricCalls:
     def _series(self, query: Wire, start: float, end: float) -> Series:
         wanted = query["MetricStat"]
         metric, stat = wanted["Metric"], require_statistic(wanted["Stat"], "Stat")
-        key = Key.of(metric["Namespace"], metric["MetricName"], _dimensions(metric.get("Dimensions")))
+        key = Key.named(metric)
         found = self._periods(key, start, end, wanted["Period"], wanted.get("Unit"))
         points = {at: value for at, bucket in found if (value := bucket.statistic(stat)) is not None}
         label = query.get("Label") or f"{metric['MetricName']} {stat}"
@@ -102,7 +102,7 @@ class MetricCalls:
             raise Refused("InvalidParameterCombination", "Must specify either Statistics or ExtendedStatistics")
         start, end = _window(given)
         unit = given.get("Unit")
-        key = Key.of(given["Namespace"], given["MetricName"], _dimensions(given.get("Dimensions")))
+        key = Key.named(given)
         points = []
         for at, bucket in self._periods(key, start, end, given["Period"], unit):
             point: Answer = {"Timestamp": _datetime(at), "Unit": unit or self._store.unit(key)}

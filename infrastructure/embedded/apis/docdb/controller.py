@@ -105,7 +105,7 @@ class DocumentDbController:
 
     def _faces(self, record: ClusterRecord) -> Faces:
         """The platform's own is reached by edges."""
-        return self._context.network.faces(KNOWN_AS) if is_platforms(_listed(record)) else {}
+        return self._context.network.faces(KNOWN_AS) if is_platforms(record.tags) else {}
 
     def _password_of(self, arn: str) -> SetPassword | None:
         found = [each for each in self._records().values() if each.arn == arn]
@@ -130,7 +130,7 @@ class DocumentDbController:
         for record, cluster in self._fleet.matched():
             self._write(record, cluster)
             entrances += self._addresses(record, cluster)
-            if is_platforms(_listed(record)):
+            if is_platforms(record.tags):
                 members = {each.id: each.endpoint for each in cluster.members.values() if each.is_alive}
                 self._context.network.set_members(KNOWN_AS, members, tuple(cluster.members), _place(record))
         self._entrances.publish(entrances)
@@ -165,7 +165,7 @@ class DocumentDbController:
             host=HOST,
             port=record.port,
             servers=writers,
-            known_as=KNOWN_AS if is_platforms(_listed(record)) else "",
+            known_as=KNOWN_AS if is_platforms(record.tags) else "",
             url=f"mongodb://{who}@{{host}}:{{port}}/?replicaSet={SET}",
             place=_place(record),
             is_announced=True,
@@ -189,10 +189,6 @@ class DocumentDbController:
         self._entrances.close()
         await self._metrics.asking.close()
         await all_of(self.name, (cluster.kill() for cluster in self._fleet.clear()))
-
-
-def _listed(record: ClusterRecord) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in record.tags.items()]
 
 
 def _place(record: ClusterRecord) -> Place:

@@ -7,15 +7,13 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balance
 TargetResponseTime is the mean of a period's requests: one data point, so only its Average means what it does on AWS.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from infrastructure.embedded.apis.elbv2 import flows
-from infrastructure.embedded.control.asking import Asking
+from infrastructure.embedded.control import envoy_counters
+from infrastructure.embedded.control.envoy_counters import Statistics, StatisticsSource
 from infrastructure.embedded.control.metrics import Datum, Metrics
-from infrastructure.embedded.network.envoy.admin import increase
 
 NAMESPACE = "AWS/ApplicationELB"
 PATTERN = r"^alb\."
@@ -24,8 +22,6 @@ CLIENT_LEFT = 460
 """What an Application Load Balancer logs when the client closes before it is answered; Envoy counts a 0."""
 _NO_TARGET = 503
 _NAMED_STATUSES = (502, 503, 504)
-
-_log = logging.getLogger(__name__)
 
 Dimensions = Mapping[str, str]
 
@@ -60,22 +56,16 @@ class _Tally:
     own_statuses: dict[int, float] = field(default_factory=dict)
 
 
-class StatisticsSource(Protocol):
-    """Where the counters are read; `Envoy`, outside the tests."""
-
-    async def stats(self, pattern: str) -> Mapping[str, float]: ...
-
-
 class LoadBalancerMetrics:
     """Reports at each period's end the hosts at once, the counters as soon as Envoy has answered."""
 
     def __init__(self, metrics: Metrics, envoy: StatisticsSource, directory: Callable[[], Directory]) -> None:
         self._metrics = metrics
         self._directory = directory
-        self._before: Mapping[str, float] = {}
         self._hosts: tuple[Hosts, ...] = ()
         metrics.register(lambda _: _host_counts(directory().hosts))
-        self.asking = Asking(metrics, "load balancers", lambda: (envoy,), self._read, self._missed)
+        pattern = f"{PATTERN}|{flows.PATTERN}"
+        self.asking = envoy_counters.asked(metrics, "the load balancers", envoy, pattern, self._datums)
 
     def note_hosts(self) -> None:
         """Report host counts that have changed at once: a target that was missing for less than a period was missing.
@@ -89,15 +79,11 @@ class LoadBalancerMetrics:
             for datum in _host_counts(now):
                 self._metrics.record(datum)
 
-    async def _read(self, envoy: StatisticsSource, _elapsed_s: float) -> Iterable[Datum]:
-        before, self._before = self._before, await envoy.stats(f"{PATTERN}|{flows.PATTERN}")
-        grown, directory = increase(before, self._before), self._directory()
+    def _datums(self, grown: Statistics, now: Statistics) -> Iterable[Datum]:
+        directory = self._directory()
         requests = {name: value for name, value in grown.items() if name.startswith("alb.")}
-        connections = {name: value for name, value in self._before.items() if name not in requests}
+        connections = {name: value for name, value in now.items() if name not in requests}
         return (*datums(requests, directory), *flows.datums(grown, connections, directory.load_balancers))
-
-    def _missed(self, _envoy: StatisticsSource) -> None:
-        _log.warning("Envoy did not answer with its statistics; those of the load balancers count for the next period")
 
 
 def datums(grown: Mapping[str, float], directory: Directory) -> Iterator[Datum]:

@@ -1,28 +1,9 @@
 """AWS::RDS::DBSubnetGroup, DBClusterParameterGroup, DBCluster, DBInstance; the controller runs what they describe."""
 
-from typing import Any
-
+from infrastructure.embedded.stacks import database_types
 from infrastructure.embedded.stacks.calls import CallApi
-from infrastructure.embedded.stacks.errors import ApiError, Refused
-from infrastructure.embedded.stacks.resource_type import REF, Members, Properties, ResourceType, Step, Tags, found
-
-_NO_SNAPSHOT = {"SkipFinalSnapshot": True}
-_NOW = {"ApplyImmediately": True}
-_ON_MODIFY_CLUSTER = (
-    "BackupRetentionPeriod",
-    "CopyTagsToSnapshot",
-    "DBClusterParameterGroupName",
-    "DeletionProtection",
-)
-_ON_MODIFY_INSTANCE = ("AutoMinorVersionUpgrade", "DBInstanceClass", "PromotionTier", "PubliclyAccessible")
-
-
-def _parameters(properties: Properties) -> Members:
-    listed = [
-        {"ParameterName": name, "ParameterValue": str(value), "ApplyMethod": "pending-reboot"}
-        for name, value in properties["Parameters"].items()
-    ]
-    return {"Parameters": listed}
+from infrastructure.embedded.stacks.errors import Refused
+from infrastructure.embedded.stacks.resource_type import Properties
 
 
 def _of_aurora(_call: CallApi, properties: Properties, _changed: frozenset[str]) -> Properties:
@@ -31,47 +12,12 @@ def _of_aurora(_call: CallApi, properties: Properties, _changed: frozenset[str])
     return properties
 
 
-def _is_member(call: CallApi, name: str, properties: Properties) -> bool:
-    """Whether the instance is a member of its cluster yet."""
-    try:
-        found = call("rds", "DescribeDBClusters", DBClusterIdentifier=properties["DBClusterIdentifier"])["DBClusters"]
-    except ApiError:
-        return False
-    return any(member["DBInstanceIdentifier"] == name for each in found for member in each["DBClusterMembers"])
-
-
-def _type(noun: str, member: str, **more: Any) -> ResourceType:
-    """What all have in common: a name in small letters, which is Ref, and calls that are called after them."""
-    return ResourceType(
-        f"AWS::RDS::{noun}",
-        "rds",
-        name=member,
-        is_lower_case=True,
-        key={member: REF},
-        create=Step(f"Create{noun}"),
-        describe=Step(f"Describe{noun}s"),
-        item=f"{noun}s",
-        tags=Tags("AddTagsToResource", "RemoveTagsFromResource", {"ResourceName": found(f"{noun}Arn")}),
-        delete=Step(f"Delete{noun}", where=more.pop("final", {})),
-        **more,
-    )
-
-
 TYPES = (
-    _type(
-        "DBSubnetGroup",
-        "DBSubnetGroupName",
-        changes=(Step("ModifyDBSubnetGroup", ("DBSubnetGroupDescription", "SubnetIds"), whole=True),),
-    ),
-    _type(
-        "DBClusterParameterGroup",
-        "DBClusterParameterGroupName",
-        changes=(Step("ModifyDBClusterParameterGroup", ("Parameters",), is_setting=True, shape=_parameters),),
-        rename={"Family": "DBParameterGroupFamily"},
-    ),
-    _type(
-        "DBCluster",
-        "DBClusterIdentifier",
+    database_types.subnet_group("RDS"),
+    database_types.parameter_group("RDS"),
+    database_types.cluster(
+        "rds",
+        "RDS",
         attributes={
             "DBClusterArn": "DBClusterArn",
             "DBClusterResourceId": "DbClusterResourceId",
@@ -80,17 +26,15 @@ TYPES = (
             "MasterUserSecret.SecretArn": "MasterUserSecret.SecretArn",
             "ReadEndpoint.Address": "ReaderEndpoint",
         },
-        changes=(Step("ModifyDBCluster", _ON_MODIFY_CLUSTER, _NOW),),
-        final=_NO_SNAPSHOT,
     ),
-    _type(
-        "DBInstance",
-        "DBInstanceIdentifier",
+    database_types.instance(
+        "rds",
+        "RDS",
+        "PromotionTier",
+        "PubliclyAccessible",
         prepare=_of_aurora,
         attributes={name: name for name in ("DBInstanceArn", "Endpoint.Address", "Endpoint.Port")},
-        changes=(Step("ModifyDBInstance", _ON_MODIFY_INSTANCE, _NOW),),
         rename={"VPCSecurityGroups": "VpcSecurityGroupIds"},
-        is_still_there=_is_member,
-        final=_NO_SNAPSHOT,
+        final=database_types.WITHOUT_SNAPSHOT,
     ),
 )

@@ -21,6 +21,7 @@ from infrastructure.embedded.apis.vpc_lattice.services import HTTP_PORT, Service
 from infrastructure.embedded.apis.vpc_lattice.store import Store
 from infrastructure.embedded.apis.vpc_lattice.targets import LatticeTarget, TargetGroups
 from infrastructure.embedded.control.context import Context
+from infrastructure.embedded.control.endpoints import is_platforms
 from infrastructure.embedded.network.addresses import entrance, url
 from infrastructure.embedded.network.edges import Place
 from infrastructure.embedded.network.envoy.model import (
@@ -34,7 +35,6 @@ from infrastructure.embedded.network.health import Check, Health, HealthChecks, 
 
 ADDRESSES = "169.254.171.0/24"
 """Of all services; the prefix list `com.amazonaws.<region>.vpc-lattice` has them."""
-_PROJECT = ("Project", "cloudcafe")
 _KNOWN_AS = "Service"
 """The tag by which a service of the platform's own stacks says who in the catalogue it leads to."""
 
@@ -132,7 +132,7 @@ class VpcLatticeController:
         """The platform's own services by the names of the catalogue's edges; one that is gone leads nowhere."""
         known = {}
         for service in reversed(self._store.services.values()):
-            if service.is_there and _PROJECT in service.tags.items() and _KNOWN_AS in service.tags:
+            if service.is_there and is_platforms(service.tags) and _KNOWN_AS in service.tags:
                 known[f"lattice-{service.tags[_KNOWN_AS]}"] = service
         for name, service in known.items():
             self._context.network.set_upstream(name, self._front(service), self._where(service))

@@ -5,16 +5,14 @@ milliseconds: one data point, so only its Average means what it does on AWS.
 Source: https://docs.aws.amazon.com/vpc-lattice/latest/ug/monitoring-cloudwatch.html
 """
 
-import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from infrastructure.embedded.apis.vpc_lattice.store import Store
-from infrastructure.embedded.control.asking import Asking
+from infrastructure.embedded.control import envoy_counters
+from infrastructure.embedded.control.envoy_counters import Statistics, StatisticsSource
 from infrastructure.embedded.control.metrics import Datum, Metrics
-from infrastructure.embedded.network.envoy.admin import increase
 
 NAMESPACE = "AWS/VpcLattice"
 PATTERN = r"^lattice\.|^cluster\.lattice-tg-[^.]*\.upstream_(cx|rq)_[a-z0-9_]*$"
@@ -29,16 +27,8 @@ _CONNECTIONS: Mapping[str, tuple[str, str]] = {
 _NOW: Mapping[str, str] = {"upstream_cx_active": "ActiveConnectionCount", "upstream_rq_active": "ActiveRequestCount"}
 _TIMED_OUT = 504
 
-_log = logging.getLogger(__name__)
-
 Dimension = tuple[str, str]
 """`Service` or `TargetGroup`, and its id."""
-
-
-class StatisticsSource(Protocol):
-    """Where the counters are read; `Envoy`, outside the tests."""
-
-    async def stats(self, pattern: str) -> Mapping[str, float]: ...
 
 
 @dataclass(slots=True)
@@ -70,16 +60,11 @@ class ServiceMetrics:
 
     def __init__(self, metrics: Metrics, envoy: StatisticsSource, store: Store) -> None:
         self._store = store
-        self._before: Mapping[str, float] = {}
-        self.asking = Asking(metrics, "VPC Lattice", lambda: (envoy,), self._read, self._missed)
+        self.asking = envoy_counters.asked(metrics, "VPC Lattice", envoy, PATTERN, self._datums)
 
-    async def _read(self, envoy: StatisticsSource, _elapsed_s: float) -> Iterable[Datum]:
-        before, self._before = self._before, await envoy.stats(PATTERN)
+    def _datums(self, grown: Statistics, now: Statistics) -> Iterator[Datum]:
         known = {("Service", each) for each in self._store.services} | {("TargetGroup", e) for e in self._store.groups}
-        return list(datums(increase(before, self._before), self._before, known))
-
-    def _missed(self, _envoy: StatisticsSource) -> None:
-        _log.warning("Envoy did not answer with its statistics; those of VPC Lattice count for the next period")
+        return datums(grown, now, known)
 
 
 def datums(grown: Mapping[str, float], now: Mapping[str, float], known: set[Dimension]) -> Iterator[Datum]:

@@ -41,10 +41,12 @@ def made(network: FakeNetwork) -> Entrances:
         ([{"Key": "Project", "Value": "cloudcafe"}, {"Key": "Module", "Value": "caching"}], True),
         ([{"Key": "Project", "Value": "another"}], False),
         ([], False),
+        ({"Project": "cloudcafe", "Module": "databases"}, True),
+        ({"Project": "another"}, False),
     ],
-    ids=["ours", "another's", "none"],
+    ids=["ours", "another's", "none", "ours, as a mapping", "another's, as a mapping"],
 )
-def test_the_platforms_stacks_tag_what_is_theirs(tags: list[dict[str, str]], expected: bool) -> None:
+def test_the_platforms_stacks_tag_what_is_theirs(tags: list[dict[str, str]] | dict[str, str], expected: bool) -> None:
     assert is_platforms(tags) is expected
 
 

@@ -10,6 +10,7 @@ import bson
 from infrastructure.embedded.engines.documents.errors import CommandError
 from infrastructure.embedded.engines.documents.language import values
 from infrastructure.embedded.engines.documents.language.matching import matcher
+from infrastructure.embedded.engines.documents.language.queries import has_operators
 
 Document = dict[str, Any]
 MOST_BYTES = 16 << 20
@@ -184,7 +185,7 @@ def _keys(query: Mapping[str, Any], path: str) -> list[bytes] | None:
     condition = query.get(path, values.MISSING)
     if condition is values.MISSING or isinstance(condition, bson.regex.Regex):
         return None
-    if isinstance(condition, Mapping) and any(name.startswith("$") for name in condition):
+    if has_operators(condition):
         if "$eq" in condition:
             return [values.key_of(condition["$eq"])]
         wanted = condition.get("$in")

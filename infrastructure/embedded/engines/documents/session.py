@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hmac
+import inspect
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,6 +14,8 @@ from infrastructure.embedded.engines.documents.errors import CommandError, not_p
 from infrastructure.embedded.engines.documents.role import Role
 
 _log = logging.getLogger(__name__)
+
+Document = Mapping[str, Any]
 
 _GREETINGS = frozenset({"hello", "ismaster", "isMaster"})
 _STRANGERS_BYTES = 64 << 10
@@ -174,26 +177,28 @@ class Session:
         own = self._own(name)
         try:
             if own is not None:
-                return wire.encoded(await own(body))
+                answer = own(body)
+                return wire.encoded(await answer if inspect.isawaitable(answer) else answer)
             self._check(name, body)
         except CommandError as refused:
             return wire.encoded(refused.document())
         return await self._server.run(body)
 
-    def _own(self, name: str) -> Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]] | None:
+    def _own(self, name: str) -> Callable[[Document], Document | Awaitable[Document]] | None:
         """What answers a command that the volume is not asked for."""
         if name in _GREETINGS:
             return self._greet
         simple = _SIMPLE.get(name)
         if simple is not None:
-            return lambda _body: _ready(simple)
-        return {
-            "saslStart": lambda body: _done(self._begin, body),
-            "saslContinue": lambda body: _done(self._go_on, body),
-            "logout": lambda body: _done(self._log_out, body),
-            "connectionStatus": lambda body: _done(self._status, body),
+            return lambda _body: simple
+        own: dict[str, Callable[[Document], Document | Awaitable[Document]]] = {
+            "saslStart": self._begin,
+            "saslContinue": self._go_on,
+            "logout": self._log_out,
+            "connectionStatus": self._status,
             "cafeOrder": self._obey,
-        }.get(name)
+        }
+        return own.get(name)
 
     def _log_out(self, _body: Mapping[str, Any]) -> dict[str, Any]:
         self.is_known = False
@@ -234,14 +239,6 @@ class Session:
 
 def _milliseconds(value: object) -> float:
     return max(float(value), 0.0) if isinstance(value, int | float) else 0.0
-
-
-async def _ready(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    return document
-
-
-async def _done(act: Callable[[Mapping[str, Any]], dict[str, Any]], body: Mapping[str, Any]) -> dict[str, Any]:
-    return act(body)
 
 
 _SIMPLE: Mapping[str, Mapping[str, Any]] = {

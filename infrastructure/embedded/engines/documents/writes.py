@@ -11,7 +11,7 @@ from infrastructure.embedded.engines.documents.collection import Collection, Doc
 from infrastructure.embedded.engines.documents.errors import CommandError, bad_value, not_provided, refusal_of
 from infrastructure.embedded.engines.documents.language import values
 from infrastructure.embedded.engines.documents.language.projection import projected
-from infrastructure.embedded.engines.documents.language.queries import checked_query
+from infrastructure.embedded.engines.documents.language.queries import checked_query, has_operators
 from infrastructure.embedded.engines.documents.language.updating import updated
 from infrastructure.embedded.engines.documents.reads import Reads
 from infrastructure.embedded.engines.documents.volume import Volume
@@ -55,7 +55,7 @@ class Writes:
         """How many one statement matched and changed, and the document that it inserted."""
         _refuse(statement, "collation", "c")
         query, change, is_multi = checked_query(statement["q"]), _change(statement["u"]), bool(statement.get("multi"))
-        if is_multi and not any(name.startswith("$") for name in change):
+        if is_multi and not has_operators(change):
             raise CommandError(9, "multi update is not supported for replacement-style update")
         collection = self._collection(body, "update", makes=bool(statement.get("upsert")))
         if collection is None:
@@ -167,7 +167,7 @@ def _modified(value: Document | None, last: Document) -> Answer:
 def _upserted(collection: Collection, query: Mapping[str, Any], change: Mapping[str, Any]) -> Document:
     """Insert what the query's equalities and the update make."""
     seed: Document = {}
-    if any(name.startswith("$") for name in change):
+    if has_operators(change):
         seed = updated({}, {"$set": _equalities(query)}, {}, new=True)
         document = updated(seed, change, query, new=True)
     else:
@@ -211,8 +211,7 @@ def _equalities(query: Mapping[str, Any]) -> Document:
             for each in value:
                 found.update(_equalities(each))
         elif not path.startswith("$"):
-            is_operators = isinstance(value, Mapping) and any(name.startswith("$") for name in value)
-            if not is_operators:
+            if not has_operators(value):
                 found[path] = value
             elif "$eq" in value:
                 found[path] = value["$eq"]

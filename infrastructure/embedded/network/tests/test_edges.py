@@ -122,3 +122,17 @@ def test_a_member_that_is_gone_serves_nobody(network: Network, recorder: Recorde
     served = {each.name: each.endpoints for each in recorder.published[-1].upstreams}
     assert (served["documentdb-one"], served["documentdb-two"]) == ((), (TWO,))
     assert all(set(face) == {"two"} for face in network.faces("documentdb").values())
+
+
+def test_what_changes_at_once_is_published_once(network: Network, recorder: Recorder) -> None:
+    network.set_members("documentdb", {"one": ONE}, ("one", "two"), NOWHERE)
+    assert len(recorder.published) == 1
+    network.edge("menu", "documentdb")
+    assert len(recorder.published) == 2
+    network.set_members("documentdb", {"two": TWO}, ("two", "three"), NOWHERE)
+    assert len(recorder.published) == 3
+    assert [each.name for each in recorder.published[-1].listeners] == [
+        f"edge-menu-documentdb{each}" for each in ("", "-one", "-two", "-three")
+    ]
+    network.set_members("documentdb", {"two": TWO}, ("two", "three"), NOWHERE)
+    assert len(recorder.published) == 3, "nothing has changed"

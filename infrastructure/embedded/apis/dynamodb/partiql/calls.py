@@ -35,7 +35,7 @@ class Statements:
         try:
             match call.action:
                 case "ExecuteStatement":
-                    return await self._execute(call, call.parameters, handle)
+                    return await _execute(call, self._planned(call.parameters), call.parameters, handle)
                 case "BatchExecuteStatement":
                     return await self._batch(call, handle)
                 case "ExecuteTransaction":
@@ -43,13 +43,6 @@ class Statements:
         except Refused as refused:
             return error(call, PREFIX + refused.code, refused.message, status=refused.status)
         return await handle(call)
-
-    async def _execute(self, call: Call, given: Mapping[str, Any], handle: Handler) -> Answer:
-        planned = self._planned(given)
-        answer = await handle(_standing_for(call, planned.action, {**planned.members, **_options(planned, given)}))
-        if planned.action == "PutItem" and b"ConditionalCheckFailedException" in answer.body and not answer.is_success:
-            return error(call, f"{PREFIX}DuplicateItemException", several.DUPLICATE)
-        return _as_of_statement(answer) if answer.is_success else answer
 
     async def _batch(self, call: Call, handle: Handler) -> Answer:
         """Each by itself, and what becomes of it at its place; the batch as a whole succeeds."""
@@ -63,7 +56,7 @@ class Statements:
                 responses.append(several.failed(planned.code, planned.message))
                 continue
             try:
-                answer = await self._execute(call, {**each, **shared}, handle)
+                answer = await _execute(call, planned, {**each, **shared}, handle)
             except Refused as refused:
                 responses.append(several.failed(refused.code, refused.message))
                 continue
@@ -104,6 +97,13 @@ class Statements:
             raise Refused("ValidationException", f"The table does not have the specified index: {index}")
         keys = {each["KeyType"]: each["AttributeName"] for each in found.schema}
         return keys["HASH"], keys.get("RANGE")
+
+
+async def _execute(call: Call, planned: Plan, given: Mapping[str, Any], handle: Handler) -> Answer:
+    answer = await handle(_standing_for(call, planned.action, {**planned.members, **_options(planned, given)}))
+    if planned.action == "PutItem" and b"ConditionalCheckFailedException" in answer.body and not answer.is_success:
+        return error(call, f"{PREFIX}DuplicateItemException", several.DUPLICATE)
+    return _as_of_statement(answer) if answer.is_success else answer
 
 
 def _standing_for(call: Call, action: str, members: dict[str, Any]) -> Call:

@@ -13,13 +13,11 @@ from infrastructure.embedded.control.metrics import Metrics
 from infrastructure.embedded.control.reconciler import Reconciler
 from infrastructure.embedded.gateway.signing.credentials import Keyring
 from infrastructure.embedded.host.ports import Ports
-from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.moto.records import Backends
 from infrastructure.embedded.network.edges import Network
 from infrastructure.embedded.network.envoy.model import Fragment
-from infrastructure.embedded.network.envoy.process import Envoy
 from infrastructure.embedded.pace import FAST, Pace
-from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE
+from infrastructure.embedded.tests.envoy_machine import EnvoyMachine, envoy_machine
 from infrastructure.embedded.tests.wire import Response, Target, eventually, request
 from infrastructure.state import StateFolder
 
@@ -145,21 +143,18 @@ class Cloud:
         await eventually(reached)
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Machine:
-    """What all tests share: a runner whose loop Envoy's supervisor lives on."""
+    """What all tests share: an Envoy, and the runner whose loop it lives on."""
 
-    runner: asyncio.Runner
-    supervisor: Supervisor
-    envoy: Envoy
-    state: StateFolder
+    made: EnvoyMachine
 
     def run(self, test: Callable[[Cloud], Coroutine[Any, Any, None]], pace: Pace = PACE) -> None:
         async def scenario() -> None:
             async with self._cloud(pace) as cloud:
                 await test(cloud)
 
-        self.runner.run(scenario())
+        self.made.runner.run(scenario())
 
     @asynccontextmanager
     async def _cloud(self, pace: Pace) -> AsyncIterator[Cloud]:
@@ -169,15 +164,15 @@ class Machine:
         metrics = Recorded(backends, pace)
         ports = Ports()
         context = Context(
-            state=self.state,
+            state=self.made.state,
             pace=pace,
             region=REGION,
             account=ACCOUNT,
             keyring=Keyring(ACCOUNT),
-            supervisor=self.supervisor,
+            supervisor=self.made.supervisor,
             ports=ports,
-            envoy=self.envoy,
-            network=Network(self.envoy, ports),
+            envoy=self.made.envoy,
+            network=Network(self.made.envoy, ports),
             metrics=metrics,
             backends=backends,
             wake=lambda name: reconciler.wake(name) if name == Elbv2Controller.name else None,
@@ -213,7 +208,7 @@ class Machine:
             await reconciler.close()
             await metrics.close()
             assert (reconciler.failures, measuring.cancelled()) == ({}, True), "the cause of whatever came of it"
-            self.envoy.publish("elbv2", Fragment())
+            self.made.envoy.publish("elbv2", Fragment())
             ports.close()
 
 
@@ -227,15 +222,8 @@ async def _is_served(cloud: Cloud) -> bool:
 @contextmanager
 def machine_on(state: StateFolder) -> Iterator[Machine]:
     """A machine whose Envoy runs inside."""
-    with asyncio.Runner() as runner:
-        supervisor = Supervisor(state, zygote=LIGHT_ZYGOTE)
-        envoy = Envoy(supervisor, state)
-        runner.run(envoy.start())
-        try:
-            yield Machine(runner=runner, supervisor=supervisor, envoy=envoy, state=state)
-        finally:
-            runner.run(envoy.close())
-            runner.run(supervisor.close())
+    with envoy_machine(state) as made:
+        yield Machine(made)
 
 
 def _described(target: Target) -> Wire:

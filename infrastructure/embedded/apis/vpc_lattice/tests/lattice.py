@@ -15,12 +15,10 @@ from infrastructure.embedded.control.metrics import Metrics
 from infrastructure.embedded.control.reconciler import Reconciler
 from infrastructure.embedded.gateway.signing.credentials import Keyring
 from infrastructure.embedded.host.ports import Ports
-from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.moto.records import Backends
 from infrastructure.embedded.network.edges import Network, Place
 from infrastructure.embedded.network.envoy.model import Fragment
-from infrastructure.embedded.network.envoy.process import Envoy
-from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE
+from infrastructure.embedded.tests.envoy_machine import EnvoyMachine, envoy_machine
 from infrastructure.embedded.tests.wire import Response, Target, eventually, request
 from infrastructure.state import StateFolder
 
@@ -138,38 +136,35 @@ class Lattice:
         await eventually(reached)
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Machine:
-    """What all tests share: a runner whose loop Envoy's supervisor lives on."""
+    """What all tests share: an Envoy, and the runner whose loop it lives on."""
 
-    runner: asyncio.Runner
-    supervisor: Supervisor
-    envoy: Envoy
-    state: StateFolder
+    made: EnvoyMachine
 
     def run(self, test: Callable[[Lattice], Coroutine[Any, Any, None]]) -> None:
         async def scenario() -> None:
             async with self._lattice() as lattice:
                 await test(lattice)
 
-        self.runner.run(scenario())
+        self.made.runner.run(scenario())
 
     @asynccontextmanager
     async def _lattice(self) -> AsyncIterator[Lattice]:
         reconciler, backends, ports = Reconciler(resync_s=60.0), Backends(ACCOUNT, REGION), Ports()
         backends.elbv2.reset()
-        network, metrics = Network(self.envoy, ports), Metrics(backends, PACE)
+        network, metrics = Network(self.made.envoy, ports), Metrics(backends, PACE)
         network.permits = Firewall(backends.ec2).permits
         controllers = ("elasticloadbalancing", "vpc-lattice")
         context = Context(
-            state=self.state,
+            state=self.made.state,
             pace=PACE,
             region=REGION,
             account=ACCOUNT,
             keyring=Keyring(ACCOUNT),
-            supervisor=self.supervisor,
+            supervisor=self.made.supervisor,
             ports=ports,
-            envoy=self.envoy,
+            envoy=self.made.envoy,
             network=network,
             metrics=metrics,
             backends=backends,
@@ -186,7 +181,7 @@ class Machine:
             await metrics.close()
             assert (reconciler.failures, measuring.cancelled()) == ({}, True), "the cause of whatever came of it"
             for owner in ("elbv2", "vpc-lattice", "network"):
-                self.envoy.publish(owner, Fragment())
+                self.made.envoy.publish(owner, Fragment())
             network.close()
             ports.close()
 
@@ -217,15 +212,8 @@ def _in_a_vpc(context: Context, reconciler: Reconciler) -> Lattice:
 @contextmanager
 def machine_on(state: StateFolder) -> Iterator[Machine]:
     """A machine whose Envoy runs inside."""
-    with asyncio.Runner() as runner:
-        supervisor = Supervisor(state, zygote=LIGHT_ZYGOTE)
-        envoy = Envoy(supervisor, state)
-        runner.run(envoy.start())
-        try:
-            yield Machine(runner=runner, supervisor=supervisor, envoy=envoy, state=state)
-        finally:
-            runner.run(envoy.close())
-            runner.run(supervisor.close())
+    with envoy_machine(state) as made:
+        yield Machine(made)
 
 
 def _named(target: Target) -> Wire:

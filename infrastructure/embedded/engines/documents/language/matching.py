@@ -17,6 +17,7 @@ from bson.timestamp import Timestamp
 
 from infrastructure.embedded.engines.documents.errors import CommandError, bad_value
 from infrastructure.embedded.engines.documents.language import values
+from infrastructure.embedded.engines.documents.language.queries import has_operators
 from infrastructure.embedded.engines.documents.language.values import MISSING
 
 Document = Mapping[str, Any]
@@ -64,7 +65,7 @@ def _part(name: str, value: Any) -> Fits:
 def _condition(value: Any) -> Test:
     if isinstance(value, Regex):
         return _matches(value.pattern, _options(value))
-    if not isinstance(value, Mapping) or not any(name.startswith("$") for name in value):
+    if not has_operators(value):
         return _equal(value)
     tests = [_operator(name, operand, value) for name, operand in value.items() if name != "$options"]
     return lambda found: all(test(found) for test in tests)

@@ -47,6 +47,11 @@ _DOCUMENTDB = frozenset(
 _MOST_DEPTH = 100
 
 
+def has_operators(value: Any) -> bool:
+    """Whether a condition, or an update, says what is to be done rather than what is to be there."""
+    return isinstance(value, Mapping) and any(name.startswith("$") for name in value)
+
+
 def checked_query(query: Any, depth: int = 0) -> dict[str, Any]:
     """The query, each operator in it known; `CommandError` else."""
     if query is None:
@@ -69,7 +74,7 @@ def checked_query(query: Any, depth: int = 0) -> dict[str, Any]:
 
 
 def _condition(value: Any, depth: int) -> None:
-    if not isinstance(value, Mapping) or not any(name.startswith("$") for name in value):
+    if not has_operators(value):
         return
     for name, operand in value.items():
         if name not in _OPERATORS:

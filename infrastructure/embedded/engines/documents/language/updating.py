@@ -13,7 +13,7 @@ from bson.int64 import Int64
 from infrastructure.embedded.engines.documents.errors import CommandError, not_provided
 from infrastructure.embedded.engines.documents.language.matching import matcher
 from infrastructure.embedded.engines.documents.language.pushing import pushed
-from infrastructure.embedded.engines.documents.language.queries import checked_query
+from infrastructure.embedded.engines.documents.language.queries import checked_query, has_operators
 from infrastructure.embedded.engines.documents.language.values import MISSING, is_less, key_of
 
 Document = dict[str, Any]
@@ -31,7 +31,7 @@ def updated(
     new: bool,
 ) -> Document:
     """The document after `update`; `new`: it is inserted by it. The query says what `$` stands for."""
-    if not any(name.startswith("$") for name in update):
+    if not has_operators(update):
         return _replaced(document, update)
     found = copy.deepcopy(document)
     named = {_identifier(each): checked_query(each) for each in filters}
@@ -263,7 +263,7 @@ def _pulling(condition: Any) -> Callable[[Any], bool]:
     if not isinstance(condition, dict):
         key = key_of(condition)
         return lambda element: key_of(element) == key
-    if any(name.startswith("$") for name in condition):
+    if has_operators(condition):
         fits = matcher(checked_query({"x": condition}))
         return lambda element: fits({"x": element})
     fits = matcher(checked_query(condition))

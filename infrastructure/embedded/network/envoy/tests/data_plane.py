@@ -20,7 +20,7 @@ from infrastructure.embedded.network.envoy.model import (
     Upstream,
 )
 from infrastructure.embedded.network.envoy.process import Envoy
-from infrastructure.embedded.tests.processes import LIGHT_ZYGOTE
+from infrastructure.embedded.tests.envoy_machine import envoy_machine
 from infrastructure.embedded.tests.wire import Target, eventually
 from infrastructure.state import StateFolder
 
@@ -68,18 +68,19 @@ class Plane:
 @contextmanager
 def running(state: StateFolder) -> Iterator[Plane]:
     """A data plane that runs inside."""
-    with asyncio.Runner() as runner:
-        supervisor = Supervisor(state, zygote=LIGHT_ZYGOTE)
-        envoy = Envoy(supervisor, state)
-        ports = Ports()
-        runner.run(envoy.start())
-        try:
-            yield Plane(runner=runner, supervisor=supervisor, envoy=envoy, ports=ports, folder=state.run / "envoy")
-        finally:
-            runner.run(envoy.close())
-            runner.run(supervisor.close())
-            ports.close()
-            state.remove_run()
+    ports = Ports()
+    try:
+        with envoy_machine(state) as made:
+            yield Plane(
+                runner=made.runner,
+                supervisor=made.supervisor,
+                envoy=made.envoy,
+                ports=ports,
+                folder=state.run / "envoy",
+            )
+    finally:
+        ports.close()
+        state.remove_run()
 
 
 def on(port: int, *routes: Route, idle_s: float = 5.0) -> HttpListener:
