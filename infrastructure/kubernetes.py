@@ -111,8 +111,9 @@ _naming = threading.Lock()
 
 
 def load() -> None:
-    """Have the client loaded with all that `Kubernetes` names: it loads a class of its own when that is first asked for,
-    and with it hundreds of modules, which takes two CPU seconds.
+    """Have the client loaded with all that `Kubernetes` names.
+
+    It loads a class only when that is first named, and with it hundreds of modules: two CPU seconds, all in all.
     """
     from kubernetes.client import AppsV1Api, CoreV1Api, PolicyV1Api  # noqa: F401 - naming them loads them
 
