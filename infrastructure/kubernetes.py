@@ -110,6 +110,14 @@ def new_token(sts: Any, cluster: str) -> str:
 _naming = threading.Lock()
 
 
+def load() -> None:
+    """Have the client loaded with all that `Kubernetes` names.
+
+    It loads a class only when that is first named, and with it hundreds of modules: two CPU seconds, all in all.
+    """
+    from kubernetes.client import AppsV1Api, CoreV1Api, PolicyV1Api  # noqa: F401 - naming them loads them
+
+
 def _client(described: Mapping[str, Any], authorize: Callable[[Any], None], *, is_embedded: bool) -> Any:
     """The client's pool of connections: it trusts the cluster's own authority alone, and its calls end."""
     import urllib3

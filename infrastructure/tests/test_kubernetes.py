@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -137,3 +139,22 @@ def test_an_answer_is_told_from_what_is_none() -> None:
     assert is_answer(answer(404))
     assert not is_answer(answer(404), 429)
     assert not is_answer(ValueError("404"), 404)
+
+
+LOADED = """
+import sys
+from types import SimpleNamespace
+from infrastructure import kubernetes
+kubernetes.load()
+before = set(sys.modules)
+cluster = object.__new__(kubernetes.Kubernetes)
+cluster.api = SimpleNamespace()
+cluster.core, cluster.apps, cluster.policy
+print(sorted(set(sys.modules) - before))
+"""
+
+
+def test_a_client_that_is_loaded_loads_nothing_more_when_it_is_used() -> None:
+    """It would do so in the seconds that an undo has."""
+    ran = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

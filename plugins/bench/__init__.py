@@ -13,8 +13,8 @@ from plugins.bench.idle import IdlePlatformCpu, IdlePlatformRss
 from plugins.bench.instance_recovery import InstanceRecovery
 from plugins.bench.inventory import InventoryReserveLatency, InventoryReserves, ReserveRuns
 from plugins.bench.kinesis_put import KinesisPut
-from plugins.bench.menu import MenuCachedReads
-from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
+from plugins.bench.menu import MenuCachedReads, ReadRuns
+from plugins.bench.orders import OrderLatency, OrderRuns, OrdersAcknowledgedRate
 from plugins.bench.pods.records import PodEventTime, PodListTime, PodRecordsMemory, RecordRuns
 from plugins.bench.pods.recovery import PodRecovery
 from plugins.bench.pods.rolling_restart import RestartFailures, RestartFailuresWithoutHook
@@ -30,6 +30,8 @@ from plugins.bench.warm_invoke import WarmInvokeOverhead
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
 _RECORDS = RecordRuns()
+_ORDERS = OrderRuns()
+_READS = ReadRuns()
 _RESERVES = ReserveRuns()
 _STORMS = StormRuns()
 
@@ -59,11 +61,11 @@ FIGURES: tuple[Figure, ...] = (
     ColdStart(),
     FailoverWriteGap(),
     DocumentFailover(),
-    OrdersAcknowledgedRate(),
-    OrderLatency(),
+    OrdersAcknowledgedRate(_ORDERS),
+    OrderLatency(_ORDERS),
     InventoryReserves(_RESERVES),
     InventoryReserveLatency(_RESERVES),
-    MenuCachedReads(),
+    MenuCachedReads(_READS),
     OrdersCapturedRate(_CAPTURED),
     PaymentQueueAge(_CAPTURED),
     RevenueLag(),

@@ -1,23 +1,20 @@
 """Orders from POST to captured, at a fixed offered rate for half a minute: one run, two figures."""
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
-from plugins.bench.offered import all_answered
+from plugins.bench.offered import offered
 from plugins.bench.shared import FigureOfRuns, SharedRuns
 from plugins.books.captures import CaptureTimeline, CaptureWindow, read_captures
 from plugins.books.settling import settle
-from plugins.load.capacity import offer
 from plugins.load.result import Window
 from plugins.telemetry import Metric, read
 
 OFFERED = 105.0
 """Orders offered a second: a little above the goal of 100, so that the goal is not met by rounding."""
-_WARM_UP_S, _LENGTH_S = 3.0, 30.0
+_LENGTH_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +56,17 @@ class PaymentQueueAge(FigureOfRuns[_Run]):
 
 
 def _run(platform: Platform) -> _Run:
-    with tempfile.TemporaryDirectory() as folder:
-        offered = all_answered(
-            offer(platform.endpoint("alb"), per_s=OFFERED, seconds=_LENGTH_S, warm_up_s=_WARM_UP_S, folder=Path(folder))
-        )
+    window = offered(platform, per_s=OFFERED, seconds=_LENGTH_S)
     if left := settle(platform).total:
         raise EnvironmentFault(f"{left} orders were still not captured after the load had ended")
-    captures = CaptureTimeline(read_captures(platform)).window(offered.start, offered.end)
-    return _Run(captures=captures, oldest_s=_oldest_s(platform, offered))
+    captures = CaptureTimeline(read_captures(platform)).window(window.start, window.end)
+    return _Run(captures=captures, oldest_s=_oldest_s(platform, window))
 
 
-def _oldest_s(platform: Platform, offered: Window) -> float:
+def _oldest_s(platform: Platform, window: Window) -> float:
     queue = platform.output("PaymentQueueName")
     metric = Metric.of("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", {"QueueName": queue})
-    ages = read(platform, metric, offered.start, offered.end).values
+    ages = read(platform, metric, window.start, window.end).values
     if not ages:
         raise EnvironmentFault(f"CloudWatch has no ApproximateAgeOfOldestMessage of {queue}")
     return max(ages)

@@ -1,27 +1,24 @@
 """Paid orders on their way into the warehouse: how long they take, and whether any is lost when workers die."""
 
-import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import ClassVar
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
-from plugins.bench.offered import all_answered
+from plugins.bench.offered import offered
 from plugins.books.captures import CaptureTimeline, read_captures
 from plugins.books.revenue import read_arrivals, read_revenue
 from plugins.books.settling import settle
 from plugins.chaos.targets import workers, zones
-from plugins.load.capacity import offer
 from plugins.load.result import Window
 from services.catalog import Service, services_on
 
 OFFERED = 100.0
 """Orders a second while the lag is measured."""
-_WARM_UP_S, _LENGTH_S = 3.0, 30.0
+_LENGTH_S = 30.0
 KILLS, KILLED_IN_S = 20, 60.0
 OFFERED_MEANWHILE = 20.0
 
@@ -36,8 +33,8 @@ class RevenueLag:
     def samples(self, platform: Platform | None, repeats: int) -> Iterator[float]:
         assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
         for _ in range(repeats):
-            offered = _offered(platform, OFFERED, _LENGTH_S)
-            window = CaptureTimeline(read_arrivals(platform), "revenue").window(offered.start, offered.end)
+            load = _dealt_with(platform, OFFERED, _LENGTH_S)
+            window = CaptureTimeline(read_arrivals(platform), "revenue").window(load.start, load.end)
             p99 = window.indicators()["revenue.p99"]
             if p99 is None:
                 raise EnvironmentFault("nothing was sold while orders came")
@@ -55,7 +52,7 @@ class RowsWrongAfterKills:
         assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
         for _ in range(repeats):
             with _killing(platform) as killed:
-                _offered(platform, OFFERED_MEANWHILE, KILLED_IN_S)
+                _dealt_with(platform, OFFERED_MEANWHILE, KILLED_IN_S)
             if len(killed) < KILLS:
                 raise EnvironmentFault(
                     f"{len(killed)} workers were killed, not {KILLS}: too few were there to be killed"
@@ -63,14 +60,12 @@ class RowsWrongAfterKills:
             yield float(_wrong(platform))
 
 
-def _offered(platform: Platform, per_s: float, seconds: float) -> Window:
+def _dealt_with(platform: Platform, per_s: float, seconds: float) -> Window:
     """Orders, all of them answered, paid and dealt with."""
-    with tempfile.TemporaryDirectory() as folder:
-        load = offer(platform.endpoint("alb"), per_s=per_s, seconds=seconds, warm_up_s=_WARM_UP_S, folder=Path(folder))
-        offered = all_answered(load)
+    window = offered(platform, per_s=per_s, seconds=seconds)
     if left := settle(platform).total:
         raise EnvironmentFault(f"{left} orders or records were still under way after the load had ended")
-    return offered
+    return window
 
 
 def _wrong(platform: Platform) -> int:

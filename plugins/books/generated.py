@@ -26,6 +26,7 @@ from plugins.books.entries import (
 )
 from plugins.books.history import Attempt
 from plugins.books.rules import RECEIVABLE, SALES
+from plugins.books.stock import moved
 from services.loyalty.domain import points_for, tier_of
 
 STARTED = 1_000_000.0
@@ -200,12 +201,9 @@ def taken(of: Attempt) -> tuple[StockEntry, ...]:
 
 def levels(stock: Iterable[StockEntry]) -> tuple[StockLevel, ...]:
     """What there is where these entries are all that ever happened."""
-    left: Counter[tuple[str, str]] = Counter()
-    for entry in stock:
-        left[entry.store_id, entry.item_id] += entry.quantity
     return tuple(
-        StockLevel(store_id=store, item_id=item, available=SEED + moved, reserved=0, opening=SEED)
-        for (store, item), moved in left.items()
+        StockLevel(store_id=store, item_id=item, available=SEED + pieces, reserved=0, opening=SEED)
+        for (store, item), pieces in moved(stock).items()
     )
 
 

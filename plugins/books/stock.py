@@ -38,42 +38,42 @@ def taken_wrongly(entries: Sequence[StockEntry], attempt: Attempt) -> Iterator[t
 
 def gone_for_nobody(entries: Sequence[StockEntry]) -> bool:
     """Is anything gone that these entries, of an order that does not exist, took?"""
-    left: Counter[tuple[str, str]] = Counter()
-    for entry in entries:
-        left[entry.store_id, entry.item_id] += entry.quantity
-    return any(pieces < 0 for pieces in left.values())
+    return any(pieces < 0 for pieces in moved(entries).values())
 
 
 def came_back_twice(entries: Sequence[StockEntry]) -> bool:
     """Did more come back of an order than was taken for it?"""
     if not any(entry.kind == "release" for entry in entries):
         return False
-    left: Counter[tuple[str, str]] = Counter()
-    for entry in entries:
-        left[entry.store_id, entry.item_id] += entry.quantity
-    return any(pieces > 0 for pieces in left.values())
+    return any(pieces > 0 for pieces in moved(entries).values())
 
 
 def levels_apart(
     levels: Iterable[StockLevel], entries: Iterable[StockEntry], holds: Iterable[StockHold]
 ) -> Iterator[tuple[StockLevel, str]]:
     """The items of stores that say something else than what came and went, or than what is held."""
-    moved: Counter[tuple[str, str]] = Counter()
-    for entry in entries:
-        moved[entry.store_id, entry.item_id] += entry.quantity
+    came_and_went = moved(entries)
     held: Counter[tuple[str, str]] = Counter()
     for hold in holds:
         for item_id, pieces in hold.items:
             held[hold.store_id, item_id] += pieces
     for level in levels:
         place = (level.store_id, level.item_id)
-        there, due = level.available + level.reserved, level.opening + moved[place]
+        there, due = level.available + level.reserved, level.opening + came_and_went[place]
         if there != due:
             yield level, f"there are {there}, and what came and went makes {due}"
         if level.reserved != held[place]:
             yield level, f"{level.reserved} are promised, and {held[place]} held for orders"
         if min(level.available, level.reserved) < 0:
             yield level, f"{level.available} to sell and {level.reserved} promised: sold what was not there"
+
+
+def moved(entries: Iterable[StockEntry]) -> Counter[tuple[str, str]]:
+    """What came and went in all, by store and item."""
+    pieces: Counter[tuple[str, str]] = Counter()
+    for entry in entries:
+        pieces[entry.store_id, entry.item_id] += entry.quantity
+    return pieces
 
 
 def _pieces(items: Iterable[tuple[str, int]]) -> Counter[str]:

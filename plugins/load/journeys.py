@@ -57,7 +57,7 @@ class PlaceOrder:
         visit.ordered(_attempt(visit, basket, reply, outcome, order_id, tries))
         if order_id:
             visit.memory.add(order_id)
-        return Ending(error=None if order_id else reply.error or "wrong answer", retries=tries - 1)
+        return _judged(reply, is_right=order_id is not None, retries=tries - 1)
 
 
 class BrowseBack:
@@ -71,9 +71,8 @@ class BrowseBack:
         order_id = visit.memory.any(visit.draw)
         if order_id is None:
             return PlaceOrder().run(visit)
-        reply = visit.ask(self.method, f"{ORDERS}/{order_id}", {"X-Correlation-Id": visit.key})
-        is_right = reply.status == 200 and reply.field("order_id") == order_id
-        return Ending(error=None if is_right else reply.error or "wrong answer")
+        reply = _read(visit, f"{ORDERS}/{order_id}")
+        return _judged(reply, is_right=reply.status == 200 and reply.field("order_id") == order_id)
 
 
 class ReadMenu:
@@ -85,9 +84,8 @@ class ReadMenu:
 
     def run(self, visit: Visit) -> Ending:
         item_id = visit.draw.choice(ITEMS).item_id
-        reply = visit.ask(self.method, f"{MENU}/{item_id}", {"X-Correlation-Id": visit.key})
-        is_right = reply.status == 200 and reply.field("item_id") == item_id
-        return Ending(error=None if is_right else reply.error or "wrong answer")
+        reply = _read(visit, f"{MENU}/{item_id}")
+        return _judged(reply, is_right=reply.status == 200 and reply.field("item_id") == item_id)
 
 
 class LookUp:
@@ -99,10 +97,8 @@ class LookUp:
 
     def run(self, visit: Visit) -> Ending:
         service = visit.draw.choice(IN_PODS)
-        path = f"{service.route}{service.reading.path}"
-        reply = visit.ask(self.method, path, {"X-Correlation-Id": visit.key})
-        is_right = reply.status == service.reading.status
-        return Ending(error=None if is_right else reply.error or "wrong answer")
+        reply = _read(visit, f"{service.route}{service.reading.path}")
+        return _judged(reply, is_right=reply.status == service.reading.status)
 
 
 class Reserve:
@@ -117,8 +113,7 @@ class Reserve:
         asked = {"order_id": visit.key, "store_id": basket["store_id"], "items": basket["items"], "hold_s": 1}
         headers = {"Content-Type": "application/json", "X-Correlation-Id": visit.key}
         reply = visit.ask(self.method, self.path, headers, json.dumps(asked).encode())
-        is_right = reply.status == 201 and reply.field("status") == "held"
-        return Ending(error=None if is_right else reply.error or "wrong answer")
+        return _judged(reply, is_right=reply.status == 201 and reply.field("status") == "held")
 
 
 JOURNEYS: tuple[Journey, ...] = (PlaceOrder(), BrowseBack(), LookUp(), ReadMenu(), Reserve())
@@ -130,6 +125,14 @@ def journey(name: str) -> Journey:
         if candidate.name == name:
             return candidate
     raise ClaimError(f"no journey is called {name!r}; known: {', '.join(known.name for known in JOURNEYS)}")
+
+
+def _read(visit: Visit, path: str) -> Reply:
+    return visit.ask("GET", path, {"X-Correlation-Id": visit.key})
+
+
+def _judged(reply: Reply, *, is_right: bool, retries: int = 0) -> Ending:
+    return Ending(error=None if is_right else reply.error or "wrong answer", retries=retries)
 
 
 def _accepted(reply: Reply) -> str | None:

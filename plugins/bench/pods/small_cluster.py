@@ -11,7 +11,7 @@ import ssl
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,13 +85,6 @@ class SmallCluster:
         await self.until_ready(replicas)
         return str(made["spec"]["clusterIP"])
 
-    async def remove(self) -> None:
-        """Take away what `serve` made, at once."""
-        await self.api("DELETE", f"/api/v1/namespaces/{NAMESPACE}/services/web")
-        await self.api("DELETE", DEPLOYMENT)
-        for each in await self.pods():
-            await self.api("DELETE", f"{PODS}/{each['metadata']['name']}?gracePeriodSeconds=0", may_be=(404,))
-
     async def pods(self) -> list[Any]:
         return list((await self.api("GET", f"{PODS}?labelSelector=app%3Dweb"))["items"])
 
@@ -112,36 +105,43 @@ class SmallCluster:
 @contextmanager
 def small_cluster() -> Iterator[tuple[asyncio.Runner, SmallCluster]]:
     """One that is up, with the runner whose loop it lives on: it lives while that runs something."""
-    with tempfile.TemporaryDirectory(prefix="cafe-bench-") as folder, asyncio.Runner() as runner:
+    with (
+        tempfile.TemporaryDirectory(prefix="cafe-bench-") as folder,
+        asyncio.Runner() as runner,
+        closing(Ports()) as ports,
+        ExitStack() as ending,
+    ):
         state = StateFolder.of("bench", Path(folder))
         state.create()
         supervisor = runner.run(_supervisor(state))
-        envoy, ports = Envoy(supervisor, state), Ports()
-        cluster = runner.run(_opened(supervisor, state, ports, envoy))
-        try:
-            yield runner, SmallCluster(cluster=cluster, api=Api(cluster))
-        finally:
-            for end in (cluster.close, envoy.close, supervisor.close):
-                runner.run(end())
-            ports.close()
+        ending.callback(lambda: runner.run(supervisor.close()))
+        envoy = Envoy(supervisor, state)
+        ending.callback(lambda: runner.run(envoy.close()))
+        cluster = Cluster(
+            "bench",
+            supervisor=supervisor,
+            state=state,
+            ports=ports,
+            pace=FAST,
+            images=images.named({_IMAGE: images.command}),
+            data_plane=envoy,
+        )
+        ending.callback(lambda: runner.run(cluster.close()))
+        runner.run(_open(envoy, cluster))
+        yield runner, SmallCluster(cluster=cluster, api=Api(cluster))
 
 
 async def _supervisor(state: StateFolder) -> Supervisor:
     return Supervisor(state)
 
 
-async def _opened(supervisor: Supervisor, state: StateFolder, ports: Ports, envoy: Envoy) -> Cluster:
+async def _open(envoy: Envoy, cluster: Cluster) -> None:
     await envoy.start()
-    known = images.named({_IMAGE: images.command})
-    cluster = Cluster(
-        "bench", supervisor=supervisor, state=state, ports=ports, pace=FAST, images=known, data_plane=envoy
-    )
     await cluster.open()
     for name, zone in zip(NODES, "ab", strict=True):
         cluster.join(
             Machine(name=name, instance=f"i-{name}", instance_type="t3.medium", zone=f"{_REGION}{zone}", region=_REGION)
         )
-    return cluster
 
 
 def _deployment(replicas: int, container: Any) -> Any:

@@ -1,6 +1,7 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -12,8 +13,7 @@ from plugins.bench.__main__ import measure_all
 from plugins.bench.cold_start import cafe
 from plugins.bench.figure import Line
 from plugins.bench.idle import cpu_between
-from plugins.bench.offered import all_answered
-from plugins.bench.orders import p99_ms
+from plugins.bench.offered import all_answered, p99_ms, rate
 from plugins.load.histogram import Histogram, bucket_of
 from plugins.load.result import Window
 
@@ -34,7 +34,7 @@ def test_values_that_make_no_figure_are_reported_and_not_quoted(values: list[flo
         Line.of("latency", "ms", values)
 
 
-def offered(*, due: int = 10, good: int = 10, dropped: int = 0, errors: dict[str, int] | None = None) -> Window:
+def window(*, due: int = 10, good: int = 10, dropped: int = 0, errors: dict[str, int] | None = None) -> Window:
     """Good answers in 50 ms, bad ones in one."""
     bad = sum((errors or {}).values())
     return Window(
@@ -51,23 +51,27 @@ def offered(*, due: int = 10, good: int = 10, dropped: int = 0, errors: dict[str
 
 
 def test_a_latency_is_that_of_requests_that_went_well() -> None:
-    assert p99_ms(offered()) == 50.0
+    assert p99_ms(window()) == 50.0
+
+
+def test_a_rate_is_that_of_good_answers() -> None:
+    assert rate(replace(window(good=7), end=2)) == 3.5
 
 
 @pytest.mark.parametrize(
-    ("window", "error"),
+    ("load", "error"),
     [
-        (offered(good=7, errors={"http 503": 3}), "of 10 requests offered 3 x http 503"),
-        (offered(good=8, dropped=2), "of 10 requests offered 2 x dropped"),
-        (offered(good=9), "of 10 requests offered 1 x unanswered"),
-        (offered(due=0, good=0), "of 0 requests offered none"),
+        (window(good=7, errors={"http 503": 3}), "of 10 requests offered 3 x http 503"),
+        (window(good=8, dropped=2), "of 10 requests offered 2 x dropped"),
+        (window(good=9), "of 10 requests offered 1 x unanswered"),
+        (window(due=0, good=0), "of 0 requests offered none"),
     ],
     ids=["errors", "dropped", "unanswered", "nothing"],
 )
-def test_a_run_in_which_something_failed_has_no_figure(window: Window, error: str) -> None:
+def test_a_run_in_which_something_failed_has_no_figure(load: Window, error: str) -> None:
     for read in (all_answered, p99_ms):
         with pytest.raises(EnvironmentFault, match=error):
-            read(window)
+            read(load)
 
 
 def test_a_platform_that_does_not_come_up_reports_why() -> None:
