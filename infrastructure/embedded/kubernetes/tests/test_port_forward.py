@@ -2,6 +2,9 @@
 
 import asyncio
 import http.client
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -25,10 +28,20 @@ async def one(kube: Kubectl) -> Kubectl:
     return kube
 
 
-def forwarded(cluster: Cluster, *ports: int) -> Any:
+@contextmanager
+def forwarded(cluster: Cluster, *ports: int) -> Iterator[Any]:
+    """By the official client, which leaves its socket open when the server has closed it."""
     with config.new_client_from_config(str(cluster.kubeconfig)) as api:
         call = client.CoreV1Api(api).connect_get_namespaced_pod_portforward
-        return portforward(call, "one", "default", ports=",".join(map(str, ports)))
+        link = portforward(call, "one", "default", ports=",".join(map(str, ports)))
+    proxies = [each for each in threading.enumerate() if each.name.startswith("Kubernetes port forward proxy")]
+    try:
+        yield link
+    finally:
+        link.close()
+        for each in proxies:
+            each.join(10)
+        link.websocket.shutdown()
 
 
 def asked(link: Any, port: int) -> tuple[int, bytes]:
@@ -44,11 +57,8 @@ async def test_the_official_client_talks_to_a_port_of_a_pod(cluster: Cluster, on
     del one
 
     def talk() -> tuple[int, bytes]:
-        link = forwarded(cluster, 8080)
-        try:
+        with forwarded(cluster, 8080) as link:
             return asked(link, 8080)
-        finally:
-            link.close()
 
     assert await asyncio.to_thread(talk) == (200, b"ok")
 
@@ -57,11 +67,8 @@ async def test_a_port_that_nobody_listens_at_says_so_and_the_others_go_on(cluste
     del one
 
     def talk() -> tuple[bytes, str, tuple[int, bytes]]:
-        link = forwarded(cluster, 81, 8080)
-        try:
+        with forwarded(cluster, 81, 8080) as link:
             return link.socket(81).recv(10), link.error(81), asked(link, 8080)
-        finally:
-            link.close()
 
     nothing, told, answer = await asyncio.to_thread(talk)
     assert nothing == b""
