@@ -10,7 +10,16 @@ from typing import Any, Protocol
 
 from infrastructure.embedded.gateway.call import Answer, HttpRequest
 from infrastructure.embedded.gateway.websocket import WebSocket
-from infrastructure.embedded.kubernetes.api import answers, bodies, eviction, forwarding, scale, streams, token_requests
+from infrastructure.embedded.kubernetes.api import (
+    answers,
+    bodies,
+    eviction,
+    forwarding,
+    scale,
+    streams,
+    token_requests,
+    tunnel,
+)
 from infrastructure.embedded.kubernetes.api.access import Access, Act, User
 from infrastructure.embedded.kubernetes.api.documents import Documents
 from infrastructure.embedded.kubernetes.api.forms import form_of
@@ -111,11 +120,17 @@ class ApiServer:
             await streams.show(socket, written)
 
     async def _forward(self, pod: Object, request: HttpRequest, socket: WebSocket) -> None:
-        protocol, ports = streams.spoken(socket, (forwarding.PROTOCOL,)), forwarding.ports_of(request.query)
+        protocol = streams.spoken(socket, (tunnel.PROTOCOL, forwarding.PROTOCOL))
+        is_tunnel = protocol == tunnel.PROTOCOL
+        ports = () if is_tunnel else forwarding.ports_of(request.query)
         if not objects.spec(pod).get("nodeName"):
             raise errors.bad_request(f"pod {objects.name(pod)} does not have a host assigned")
         await socket.accept(protocol)
-        await forwarding.forward(socket, ports, lambda port: self._nodes.connect(pod, port))
+
+        def reach(port: int) -> Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+            return self._nodes.connect(pod, port)
+
+        await (tunnel.forward(socket, reach) if is_tunnel else forwarding.forward(socket, ports, reach))
 
     def _user(self, request: HttpRequest) -> User:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -260,7 +275,8 @@ def _verb(request: HttpRequest, at: Place, query: Query) -> str:
 
 
 def _only_by_websocket(request: HttpRequest, at: Place) -> Answer:
+    known = (tunnel.PROTOCOL, forwarding.PROTOCOL) if at.subresource == "portforward" else streams.PROTOCOLS
     raise errors.bad_request(
-        f"{at.subresource} is provided over WebSockets ({', '.join(streams.PROTOCOLS)}): use kubectl 1.31 or later; "
+        f"{at.subresource} is provided over WebSockets ({', '.join(known)}): use kubectl 1.31 or later; "
         f"asked with upgrade: {request.headers.get('upgrade', 'none')}"
     )
