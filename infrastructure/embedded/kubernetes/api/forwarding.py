@@ -56,8 +56,8 @@ class Connection:
             while part := await reader.read(_PART):
                 await send(part)
         finally:
+            writer.close()  # first: waiting may be cut short
             await end(writing)
-            writer.close()
 
     async def _write(self, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):  # reading says what is wrong
