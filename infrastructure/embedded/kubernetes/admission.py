@@ -4,6 +4,7 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-contro
 Priority, ServiceAccount)
 """
 
+from infrastructure.embedded.kubernetes import service_accounts
 from infrastructure.embedded.kubernetes.controllers import jobs, readiness_gates
 from infrastructure.embedded.kubernetes.controllers.nodes import NOT_READY, UNREACHABLE
 from infrastructure.embedded.kubernetes.kubelet.pod_status import quality
@@ -19,6 +20,7 @@ def install(registry: Registry, addresses: AddressSource) -> None:
     """Have `registry` do so; services get `addresses`."""
 
     def pod(made: Draft) -> None:
+        service_accounts.admit(made, registry.store)
         _pod(made)
         readiness_gates.inject(made, registry.store)
 
@@ -28,8 +30,6 @@ def install(registry: Registry, addresses: AddressSource) -> None:
 
 def _pod(made: Draft) -> None:
     spec = made["spec"]
-    spec.setdefault("serviceAccountName", "default")
-    spec.setdefault("serviceAccount", spec["serviceAccountName"])
     spec.setdefault("enableServiceLinks", True)
     spec |= {"priority": spec.get("priority", 0), "preemptionPolicy": "PreemptLowerPriority"}
     tolerations = spec.setdefault("tolerations", [])

@@ -56,6 +56,7 @@ from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Key, Object
 from infrastructure.embedded.kubernetes.store.registry import Registry
 from infrastructure.embedded.kubernetes.store.store import Change, Store
+from infrastructure.embedded.kubernetes.tokens import Tokens
 from infrastructure.embedded.network.edges import Publisher
 from infrastructure.embedded.network.envoy.model import LOOPBACK
 from infrastructure.embedded.pace import Pace
@@ -109,6 +110,7 @@ class Cluster:
         admission.install(self.registry, self._addresses)
         self.parts = Parts.of(self.registry, pace)
         self._reconciler = Reconciler(_RESYNC_S, Backoff(first_s=0.1, most_s=10.0))
+        self._tokens = Tokens(self.registry.store, clock)
         self._times = LogTimes(state.logs, clock)
         supervisor.on_exit(self._times.ended)
         self._kubelet = Kubelet(self.parts, self._surrounding(images, role_of))
@@ -128,7 +130,7 @@ class Cluster:
             Budgets(self.parts),
             Nodes(self.parts),
             Garbage(self.parts),
-            Namespaces(self.parts),
+            Namespaces(self.parts, lambda: self.authority),
             Autoscalers(self.parts, self._usage.cores_of),
             self._kubelet,
             *((ServiceProxy(self.parts, data_plane, f"kubernetes-{name}"),) if data_plane is not None else ()),
@@ -151,6 +153,7 @@ class Cluster:
             role_of=role_of,
             folder=self._state.run / "pods" / self.name,
             times=self._times,
+            tokens=self._tokens,
         )
 
     @property
@@ -170,7 +173,7 @@ class Cluster:
         self.port = self._ports.allocate()
         made = certificates.made(self._state.root, self._add_own_service())
         self.authority = made.authority
-        api = ApiServer(self.registry, self, self._authenticate, f"127.0.0.1:{self.port}")
+        api = ApiServer(self.registry, self, self._authenticate, self._tokens, f"127.0.0.1:{self.port}")
         self._server = HttpServer(api.answer, limit_of=lambda _: LIMIT, talk=api.talk)
         await self._server.serve(self.port, made.context)
         kubeconfig.write(self.kubeconfig, name=self.name, server=self.url, authority=self.authority, token=self._token)

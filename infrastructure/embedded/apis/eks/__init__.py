@@ -17,7 +17,7 @@ API = Api(
     "each with an address of its own; images are those of the services' catalogue. Of EKS Auto Mode there is the "
     "TargetGroupBinding (eks.amazonaws.com/v1, type ip), in every cluster; its `networking` is a record. A "
     "Service's address is one of 127.96.0.0/11 and leads to its pods; it has no name (DNS). Volumes are for images "
-    "that run a command, and need root; port-forward and stdin of containers are refused. Server-side apply knows of "
+    "that run a command, and need root; stdin of containers is refused. Server-side apply knows of "
     "conflicts between those who apply, not with those who update.",
     tokens={
         name: Token(member="clientRequestToken", mismatch=_SAME, message=_OTHER)

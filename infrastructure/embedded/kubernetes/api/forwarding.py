@@ -22,7 +22,7 @@ _PART = 32 << 10
 _PENDING = 16
 """Parts of a client that wait for the pod to read them; then the client waits."""
 _MOST_PORTS = 128
-_HIGHEST = 65_535
+HIGHEST = 65_535
 
 
 class Connection:
@@ -56,8 +56,8 @@ class Connection:
             while part := await reader.read(_PART):
                 await send(part)
         finally:
+            writer.close()  # first: waiting may be cut short
             await end(writing)
-            writer.close()
 
     async def _write(self, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):  # reading says what is wrong
@@ -72,9 +72,9 @@ def ports_of(query: str) -> Sequence[int]:
     given = [each for text in parse_qs(query).get("ports", ()) for each in text.split(",")]
     if not given:
         raise errors.bad_request('query parameter "ports" is required')
-    wrong = next((each for each in given if not (each.isdecimal() and 0 < int(each) <= _HIGHEST)), None)
+    wrong = next((each for each in given if not (each.isdecimal() and 0 < int(each) <= HIGHEST)), None)
     if wrong is not None:
-        raise errors.bad_request(f'unable to parse "{wrong}" as a port: 1 to {_HIGHEST}')
+        raise errors.bad_request(f'unable to parse "{wrong}" as a port: 1 to {HIGHEST}')
     if len(given) > _MOST_PORTS:
         raise errors.bad_request(f"{len(given)} ports are asked for; a WebSocket has channels for {_MOST_PORTS}")
     return [int(each) for each in given]
@@ -96,7 +96,7 @@ async def forward(socket: WebSocket, ports: Sequence[int], reach: Reach) -> None
     running, listening = asyncio.create_task(run_all()), asyncio.create_task(_listen(socket, connections))
     try:
         await asyncio.wait((running, listening), return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
+        if running.done() and running.exception() is None:
             await socket.close()
     finally:
         await end(running, listening)

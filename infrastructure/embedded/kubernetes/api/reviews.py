@@ -1,6 +1,6 @@
 """Questions that are asked by creating an object: may I (`kubectl auth can-i`), who am I (`kubectl auth whoami`)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from infrastructure.embedded.kubernetes.api.access import Access, Act, User
@@ -8,10 +8,19 @@ from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.schema.kinds import Kind
 from infrastructure.embedded.kubernetes.store.objects import Draft
 
+Whose = Callable[[Mapping[str, Any]], dict[str, Any]]
 
-def reviewed(kind: Kind, given: Draft, user: User, access: Access) -> Draft:
-    """The question with its answer as status."""
-    answer = _may(given.get("spec") or {}, user, access) if kind is kinds.ACCESS_REVIEW else _who(user)
+
+def reviewed(kind: Kind, given: Draft, user: User, access: Access, whose: Whose) -> Draft:
+    """The question with its answer as status; `whose` says whose a token is."""
+    spec = given.get("spec") or {}
+    match kind:
+        case kinds.ACCESS_REVIEW:
+            answer = _may(spec, user, access)
+        case kinds.TOKEN_REVIEW:
+            answer = whose(spec)
+        case _:
+            answer = _who(user)
     meta = {"creationTimestamp": None, **(given.get("metadata") or {})}
     return {**given, "apiVersion": kind.api_version, "kind": kind.name, "metadata": meta, "status": answer}
 

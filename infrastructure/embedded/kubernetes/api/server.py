@@ -6,11 +6,20 @@ request ──▶ token: who? (401) ──▶ place: what? (404) ──▶ may t
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from infrastructure.embedded.gateway.call import Answer, HttpRequest
 from infrastructure.embedded.gateway.websocket import WebSocket
-from infrastructure.embedded.kubernetes.api import answers, bodies, eviction, forwarding, scale, streams
+from infrastructure.embedded.kubernetes.api import (
+    answers,
+    bodies,
+    eviction,
+    forwarding,
+    scale,
+    streams,
+    token_requests,
+    tunnel,
+)
 from infrastructure.embedded.kubernetes.api.access import Access, Act, User
 from infrastructure.embedded.kubernetes.api.documents import Documents
 from infrastructure.embedded.kubernetes.api.forms import form_of
@@ -23,6 +32,7 @@ from infrastructure.embedded.kubernetes.store import errors, objects
 from infrastructure.embedded.kubernetes.store.errors import ApiError
 from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.kubernetes.store.registry import Registry
+from infrastructure.embedded.kubernetes.tokens import Tokens
 from infrastructure.errors import CafeError
 
 Authenticate = Callable[[str], User | None]
@@ -52,8 +62,11 @@ class Nodes(Protocol):
 class ApiServer:
     """Answers every request to one cluster."""
 
-    def __init__(self, registry: Registry, nodes: Nodes, authenticate: Authenticate, address: str) -> None:
+    def __init__(
+        self, registry: Registry, nodes: Nodes, authenticate: Authenticate, tokens: Tokens, address: str
+    ) -> None:
         self._registry = registry
+        self._tokens = tokens
         self._nodes = nodes
         self._authenticate = authenticate
         self._documents = Documents(address)
@@ -107,18 +120,27 @@ class ApiServer:
             await streams.show(socket, written)
 
     async def _forward(self, pod: Object, request: HttpRequest, socket: WebSocket) -> None:
-        protocol, ports = streams.spoken(socket, (forwarding.PROTOCOL,)), forwarding.ports_of(request.query)
+        protocol = streams.spoken(socket, (tunnel.PROTOCOL, forwarding.PROTOCOL))
+        is_tunnel = protocol == tunnel.PROTOCOL
+        ports = () if is_tunnel else forwarding.ports_of(request.query)
         if not objects.spec(pod).get("nodeName"):
             raise errors.bad_request(f"pod {objects.name(pod)} does not have a host assigned")
         await socket.accept(protocol)
-        await forwarding.forward(socket, ports, lambda port: self._nodes.connect(pod, port))
+
+        def reach(port: int) -> Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+            return self._nodes.connect(pod, port)
+
+        await (tunnel.forward(socket, reach) if is_tunnel else forwarding.forward(socket, ports, reach))
 
     def _user(self, request: HttpRequest) -> User:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        user = self._authenticate(token.strip()) if scheme.lower() == "bearer" else None
+        user = self._whose(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:
             raise errors.unauthorized()
         return user
+
+    def _whose(self, token: str) -> User | None:
+        return self._tokens.user(token) or self._authenticate(token)
 
     async def _resource(self, request: HttpRequest, user: User) -> Answer:
         query, at = Query.of(request.query), place(request.path)
@@ -186,7 +208,11 @@ class ApiServer:
         given = bodies.document(request)
         bodies.named(given, at.kind)
         made, warnings = bodies.typed(given, at.kind.name, at.kind.api_version, "Ignore")
-        return answers.answer(reviewed(at.kind, made, user, self._access), 201, warnings)
+
+        def whose(spec: Mapping[str, Any]) -> dict[str, Any]:
+            return token_requests.reviewed(spec, self._tokens, self._authenticate)
+
+        return answers.answer(reviewed(at.kind, made, user, self._access, whose), 201, warnings)
 
     async def _below(self, request: HttpRequest, at: Place, query: Query) -> Answer:
         found = self._registry.get(at.kind, at.key)
@@ -197,6 +223,7 @@ class ApiServer:
             ("scale", "GET"): lambda: _now(answers.answer(scale.scale_of(found))),
             ("scale", "PUT"): lambda: self._rescale(request, at, query),
             ("scale", "PATCH"): lambda: self._rescale(request, at, query),
+            ("token", "POST"): lambda: self._token(request, found),
             ("eviction", "POST"): lambda: self._evict(request, found, query),
             ("binding", "POST"): lambda: self._bind(request, at),
             ("finalize", "PUT"): lambda: self._finalize(request, at, query),
@@ -205,6 +232,9 @@ class ApiServer:
         if answering is None:
             raise errors.method_not_allowed()
         return await answering()
+
+    async def _token(self, request: HttpRequest, account: Object) -> Answer:
+        return answers.answer(token_requests.answered(self._registry, self._tokens, account, request), 201)
 
     async def _rescale(self, request: HttpRequest, at: Place, query: Query) -> Answer:
         return answers.answer(scale.rescale(self._registry, at, query, request))
@@ -245,7 +275,8 @@ def _verb(request: HttpRequest, at: Place, query: Query) -> str:
 
 
 def _only_by_websocket(request: HttpRequest, at: Place) -> Answer:
+    known = (tunnel.PROTOCOL, forwarding.PROTOCOL) if at.subresource == "portforward" else streams.PROTOCOLS
     raise errors.bad_request(
-        f"{at.subresource} is provided over WebSockets ({', '.join(streams.PROTOCOLS)}): use kubectl 1.31 or later; "
+        f"{at.subresource} is provided over WebSockets ({', '.join(known)}): use kubectl 1.31 or later; "
         f"asked with upgrade: {request.headers.get('upgrade', 'none')}"
     )

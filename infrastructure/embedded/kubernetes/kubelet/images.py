@@ -16,6 +16,9 @@ TMP = "/tmp"  # noqa: S108 - a container's
 _PORT = 8080
 """Where a service listens whose container names no port."""
 
+Mounts = tuple[tuple[str, str, bool], ...]
+"""Of each mount where it lies, where it is found, and whether only to read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -31,7 +34,9 @@ class Wanted:
     arguments: tuple[str, ...]
     role: str = ""
     where: Place = NOWHERE
-    mounts: tuple[tuple[str, str, bool], ...] = ()
+    mounts: Mounts = ()
+    injected: Callable[[], Mounts] = lambda: ()
+    """The mounts that the cluster adds of its own accord, made when asked for: an image may do without."""
 
 
 class UnknownImage(Exception):
@@ -60,7 +65,7 @@ def command(wanted: Wanted) -> ProcessSpec:
         env=wanted.environment,
         az=wanted.zone,
         port=wanted.port,
-        mounts=wanted.mounts,
+        mounts=(*wanted.mounts, *wanted.injected()),
     )
 
 

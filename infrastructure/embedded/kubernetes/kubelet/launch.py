@@ -5,8 +5,7 @@ from typing import Any
 
 from infrastructure.embedded.kubernetes.kubelet import environment, service_links
 from infrastructure.embedded.kubernetes.kubelet.container import Container
-from infrastructure.embedded.kubernetes.kubelet.images import NoProgram, Wanted
-from infrastructure.embedded.kubernetes.kubelet.volumes import Mounts
+from infrastructure.embedded.kubernetes.kubelet.images import Mounts, NoProgram, Wanted
 from infrastructure.embedded.kubernetes.store import objects, quantity
 from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.kubernetes.store.store import Store

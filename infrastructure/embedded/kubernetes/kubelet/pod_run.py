@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from infrastructure.embedded.kubernetes.kubelet.volumes import Unmountable, Volu
 from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Draft, Object
 from infrastructure.embedded.kubernetes.store.store import Store
+from infrastructure.embedded.kubernetes.tokens import Tokens
 from infrastructure.embedded.pace import Pace
 from infrastructure.errors import CafeError
 
@@ -54,6 +56,7 @@ class Surrounding:
     wake: Callable[[str], None]
     folder: Path
     times: LogTimes
+    tokens: Tokens
     role_of: Callable[[str, str], str] = lambda _namespace, _account: ""
 
 
@@ -72,7 +75,7 @@ class PodRun:
         is_first = not self._inits
         self._containers = [Container(each, CREATING if is_first else INITIALISING) for each in spec["containers"]]
         self._beside = Background(_log)
-        self._volumes = Volumes(around.folder / self.uid, around.store)
+        self._volumes = Volumes(around.folder / self.uid, around.store, around.tokens, around.clock)
         self._ending: asyncio.Task[None] | None = None
 
     @property
@@ -195,7 +198,8 @@ class PodRun:
         image, pod = self._around.images(str(each.spec["image"])), self._with_address()
         mounts = self._volumes.mounts(each.spec, pod)
         wanted = launch.wanted(each, pod, self.machine.zone, self._around.store, mounts)
-        return image(replace(wanted, role=self._role(), where=self.machine.where))
+        injected = partial(self._volumes.injected, each.spec, pod)
+        return image(replace(wanted, role=self._role(), where=self.machine.where, injected=injected))
 
     def _role(self) -> str:
         """Its service account's, or its node's."""

@@ -1,10 +1,11 @@
 """A pod's volumes: a folder each, which its containers find where they mount it, in a view of the files of their own.
 
-    ConfigMap, Secret, the pod itself ──▶ files in the volume's folder ──launcher──▶ at the mount's path, read-only
+    ConfigMap, Secret, token, the pod ──▶ files in the volume's folder ──launcher──▶ at the mount's path, read-only
     emptyDir ───────────────────────────▶ an empty folder ────────────────────────▶ at the mount's path
 
 Started by anybody but root, or where the system gives no views, there is an empty folder at /tmp alone, which every
-process has. What changes in a ConfigMap or Secret is written when the kubelet looks at the pod again, as late as there.
+process has; the token of its service account, which the pod has not asked for, is left out. What changes in a ConfigMap
+or Secret is written when the kubelet looks at the pod again, as late as there.
 Source: https://kubernetes.io/docs/concepts/storage/volumes/, .../projected-volumes/
 """
 
@@ -12,23 +13,25 @@ import base64
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from infrastructure.embedded.host import reach
 from infrastructure.embedded.kubernetes.kubelet import environment
-from infrastructure.embedded.kubernetes.kubelet.images import TMP, NoProgram
+from infrastructure.embedded.kubernetes.kubelet.images import TMP, Mounts, NoProgram
 from infrastructure.embedded.kubernetes.schema import kinds
+from infrastructure.embedded.kubernetes.service_accounts import is_injected, is_injected_volume
 from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.kubernetes.store.store import Store
+from infrastructure.embedded.kubernetes.tokens import Tokens
 
 Files = Iterator[tuple[str, tuple[bytes, int]]]
 """Each file by its path in the volume: what is in it, and its mode."""
-Mounts = tuple[tuple[str, str, bool], ...]
 _MODE = 0o644
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_TOKEN_S, _RENEWED_AT = 3600, 0.8
 _FILES = frozenset({"configMap", "secret", "downwardAPI", "projected"})
 _PROVIDED = ", ".join(sorted((*_FILES, "emptyDir")))
 
@@ -40,13 +43,18 @@ class Unmountable(Exception):
 class Volumes:
     """Of one pod, below `folder`."""
 
-    def __init__(self, folder: Path, store: Store) -> None:
+    def __init__(self, folder: Path, store: Store, tokens: Tokens, clock: Callable[[], float]) -> None:
         self._folder = folder
         self._store = store
+        self._tokens = tokens
+        self._clock = clock
+        self._issued: dict[tuple[str, str], tuple[str, float]] = {}
 
     def mounts(self, container: Mapping[str, Any], pod: Object) -> Mounts:
-        """What a container is to find where. `NoProgram` for what cannot be had, `Unmountable`."""
-        wanted = container.get("volumeMounts") or ()
+        """What a container wants to find where. `NoProgram` for what cannot be had, `Unmountable`."""
+        wanted = [each for each in container.get("volumeMounts") or () if not is_injected(each)]
+        if not wanted and all(map(is_injected_volume, objects.spec(pod).get("volumes") or ())):
+            return ()
         if not _has_views():
             other = next((each for each in wanted if not _is_tmp(each, pod)), None)
             if other is None:
@@ -55,6 +63,17 @@ class Volumes:
                 f"volume {other['name']} cannot be mounted at {other['mountPath']}: processes have a view of "
                 "the files of their own only where root starts the platform, and the system lets it"
             )
+        self.write(pod)
+        return tuple(self._mount(each, pod) for each in wanted)
+
+    def injected(self, container: Mapping[str, Any], pod: Object) -> Mounts:
+        """Where it finds its service account's token, as the cluster wants it to; nothing where there are no views.
+
+        `Unmountable`.
+        """
+        wanted = [each for each in container.get("volumeMounts") or () if is_injected(each)]
+        if not wanted or not _has_views():
+            return ()
         self.write(pod)
         return tuple(self._mount(each, pod) for each in wanted)
 
@@ -101,6 +120,9 @@ class Volumes:
         if kind == "projected":
             for each in source.get("sources") or ():
                 [(inner, value)] = each.items()
+                if inner == "serviceAccountToken":
+                    yield value["path"], (self._token(value, name, pod), mode)
+                    continue
                 if inner not in ("configMap", "secret", "downwardAPI"):
                     raise NoProgram(f"volume {name} projects {inner}, which the embedded cloud does not have")
                 yield from self._files(inner, {"defaultMode": mode, **value}, name, pod)
@@ -109,6 +131,22 @@ class Volumes:
         modes = {each.get("path"): int(each.get("mode") or mode) for each in source.get("items") or ()}
         for path, content in data.items():
             yield path, (content, modes.get(path, mode))
+
+    def _token(self, source: Mapping[str, Any], name: str, pod: Object) -> bytes:
+        """The one that was made for it, or a new one when four fifths of its time are over."""
+        known, renew_at = self._issued.get((name, source["path"]), ("", 0.0))
+        now = self._clock()
+        if now < renew_at:
+            return known.encode()
+        account = str(objects.spec(pod).get("serviceAccountName"))
+        found = self._store.get(kinds.SERVICE_ACCOUNT.id, (objects.namespace(pod), account))
+        if found is None:
+            told = f'failed to fetch token: serviceaccounts "{account}" not found'
+            raise Unmountable(f'MountVolume.SetUp failed for volume "{name}" : {told}')
+        lifetime_s = int(source.get("expirationSeconds") or _TOKEN_S)
+        made = self._tokens.issue(found, lifetime_s, [source["audience"]] if source.get("audience") else (), pod)
+        self._issued[name, source["path"]] = made.token, now + _RENEWED_AT * lifetime_s
+        return made.token.encode()
 
     def _data(self, kind: str, source: Mapping[str, Any], name: str, pod: Object) -> Mapping[str, bytes]:
         of = kinds.CONFIG_MAP if kind == "configMap" else kinds.SECRET

@@ -24,7 +24,7 @@ ROOTS = (
     "api.coordination.v1: Lease",
     "api.rbac.v1: Role RoleBinding ClusterRole ClusterRoleBinding",
     "api.authorization.v1: SelfSubjectAccessReview",
-    "api.authentication.v1: SelfSubjectReview",
+    "api.authentication.v1: SelfSubjectReview TokenRequest TokenReview",
     "apimachinery.pkg.apis.meta.v1: DeleteOptions",
 )
 _SCALARS = {"Time": "time", "MicroTime": "time", "Quantity": "quantity", "IntOrString": "intorstring"}

@@ -152,6 +152,9 @@ SELF_REVIEW = Kind(
     is_namespaced=False,
     verbs=("create",),
 )
+TOKEN_REVIEW = Kind(
+    name="TokenReview", plural="tokenreviews", group="authentication.k8s.io", is_namespaced=False, verbs=("create",)
+)
 POD_METRICS = Kind(name="PodMetrics", plural="pods", group="metrics.k8s.io", version="v1beta1", verbs=_SEEN)
 NODE_METRICS = Kind(
     name="NodeMetrics", plural="nodes", group="metrics.k8s.io", version="v1beta1", verbs=_SEEN, is_namespaced=False
@@ -182,6 +185,7 @@ KINDS: tuple[Kind, ...] = (
     CLUSTER_ROLE_BINDING,
     ACCESS_REVIEW,
     SELF_REVIEW,
+    TOKEN_REVIEW,
     POD_METRICS,
     NODE_METRICS,
 )
@@ -207,6 +211,9 @@ _OWN: Mapping[str, tuple[Subresource, ...]] = {
         Subresource(name="attach", kind="PodAttachOptions", verbs=("create", "get"), version="v1"),
         Subresource(name="exec", kind="PodExecOptions", verbs=("create", "get"), version="v1"),
         Subresource(name="portforward", kind="PodPortForwardOptions", verbs=("create", "get"), version="v1"),
+    ),
+    "serviceaccounts": (
+        Subresource(name="token", kind="TokenRequest", verbs=("create",), group="authentication.k8s.io", version="v1"),
     ),
     "namespaces": (Subresource(name="finalize", kind="Namespace", verbs=("update",)),),
 }

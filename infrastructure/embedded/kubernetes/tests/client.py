@@ -18,6 +18,7 @@ from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.kubernetes.store.registry import Registry
 from infrastructure.embedded.kubernetes.store.store import Store
+from infrastructure.embedded.kubernetes.tokens import Tokens
 
 PODS = "/api/v1/namespaces/default/pods"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
@@ -80,7 +81,8 @@ class Client:
         self.registry = Registry(Store(), lambda: self.now[0])
         admission.install(self.registry, Counted())
         self.users = {"admin": User(name="admin", groups=(MASTERS,))}
-        self.server = ApiServer(self.registry, NoNodes(), self.users.get, "127.0.0.1:1")
+        tokens = Tokens(self.registry.store, lambda: self.now[0])
+        self.server = ApiServer(self.registry, NoNodes(), self.users.get, tokens, "127.0.0.1:1")
         self.registry.create(kinds.NAMESPACE, {"metadata": {"name": "default"}})
 
     async def answer(self, method: str, path: str, body: Any = None, *, user: str = "admin", **headers: str) -> Answer:
