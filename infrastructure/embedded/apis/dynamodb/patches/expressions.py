@@ -25,6 +25,7 @@ Read = tuple[Any, tuple[str, ...], tuple[str, ...]]
 """What was made of it, and the names and values that were found in it."""
 
 _parse = ConditionExpressionParser.parse
+_make = UpdateExpressionParser.make.__func__
 _values_in: dict[Named, tuple[str, ...]] = {}
 """The values that an expression mentions: all others that come with it say nothing."""
 _read: dict[tuple[Named, str], Read] = {}
@@ -61,10 +62,19 @@ def _keep(held: dict[Any, Any], key: Any, value: Any) -> None:
         del held[next(iter(held))]
 
 
+@lru_cache(KEPT)
+def _made(parser: Any, expression: str) -> Any:
+    return _make(parser, expression)
+
+
+def _make_once(parser: Any, expression: str) -> Any:
+    return _made(parser, expression)
+
+
 def _find_clauses(self: Any, wanted: Any) -> list[Any]:
     found = []
     for child in self.children or ():
-        kind = type(child)
+        kind = child.__class__
         if kind in wanted:
             found.append(child)
         elif _is_searched(kind):
@@ -73,7 +83,7 @@ def _find_clauses(self: Any, wanted: Any) -> list[Any]:
 
 
 def _traverse(self: Any, node: Any, child_id: int = -1) -> Any:
-    if not _is_node(type(node)):
+    if not _is_node(node.__class__):
         return node
     parent = node.parent
     for index, child in enumerate(node.children or ()):
@@ -89,12 +99,12 @@ def _traverse(self: Any, node: Any, child_id: int = -1) -> Any:
 
 
 @cache
-def _is_node(kind: type) -> bool:
+def _is_node(kind: Any) -> bool:
     return issubclass(kind, Node)
 
 
 @cache
-def _is_searched(kind: type) -> bool:
+def _is_searched(kind: Any) -> bool:
     return issubclass(kind, (Expression, UpdateExpressionFunction))
 
 
@@ -111,8 +121,7 @@ def _is_processed(traverser: type, kind: type, processed: Callable[[], tuple[typ
 
 def install() -> None:
     """Replace them on moto's classes."""
-    make = UpdateExpressionParser.make.__func__
-    UpdateExpressionParser.make = classmethod(lru_cache(KEPT)(make))
+    UpdateExpressionParser.make = classmethod(_make_once)
     ConditionExpressionParser.parse = _parse_once
     Node.find_clauses = _find_clauses
     DepthFirstTraverser.traverse_node_recursively = _traverse
