@@ -4,11 +4,13 @@ Replaces in `moto.dynamodb` (moto 5.2):
 
 - `comparisons.ConditionExpressionParser.parse` (0.15 ms), by a look at what it made of the same expression, names and
   values before; what it makes is a tree that nobody changes;
-- `parsing.expressions.UpdateExpressionParser.make` (0.2 ms) likewise: who changes the tree copies it first;
+- `parsing.expressions.UpdateExpressionParser.make` (0.2 ms) likewise: who changes the tree copies it first, and the
+  copy of a `Node` is one of what is below it, attribute by attribute (0.1 ms less);
 - `parsing.ast_nodes.Node.find_clauses` and `DepthFirstTraverser.traverse_node_recursively`, which ask of each node ten
   times a write what abstract class it is of (0.4 ms), by an answer for each class.
 """
 
+import copy
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import Any
@@ -71,6 +73,17 @@ def _make_once(parser: Any, expression: str) -> Any:
     return _made(parser, expression)
 
 
+def _copied(self: Any, memo: dict[int, Any]) -> Any:
+    made = self.__class__.__new__(self.__class__)
+    vars(made).update(vars(self))
+    if self.children is not None:
+        made.children = [copy.deepcopy(child, memo) for child in self.children]
+        for child in made.children:
+            if _is_node(child.__class__):
+                child.parent = made
+    return made
+
+
 def _find_clauses(self: Any, wanted: Any) -> list[Any]:
     found = []
     for child in self.children or ():
@@ -123,5 +136,6 @@ def install() -> None:
     """Replace them on moto's classes."""
     UpdateExpressionParser.make = classmethod(_make_once)
     ConditionExpressionParser.parse = _parse_once
+    Node.__deepcopy__ = _copied
     Node.find_clauses = _find_clauses
     DepthFirstTraverser.traverse_node_recursively = _traverse
