@@ -52,8 +52,8 @@ class Board:
             self._is_stale = True
             return
         try:
-            await self._redis.zadd(KEY, {each.customer_id: each.earned for each in accounts}, gt=True)
-            await self._redis.zremrangebyrank(KEY, 0, -MOST - 1)
+            if await self._redis.zadd(KEY, {each.customer_id: each.earned for each in accounts}, gt=True):
+                await self._redis.zremrangebyrank(KEY, 0, -MOST - 1)  # somebody is new on it
         except (RedisError, OSError) as error:
             self._failed(error)
         else:

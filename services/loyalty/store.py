@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from psycopg import AsyncConnection, sql
 
 from services.chassis.postgres.pool import WriterPool
-from services.loyalty.domain import Account, points_for
+from services.loyalty.domain import TIERS, Account, points_for
 
 _SCHEMA: Final = """
 CREATE SCHEMA IF NOT EXISTS loyalty;
@@ -38,7 +38,45 @@ CREATE TABLE IF NOT EXISTS loyalty.member_copies (
 INSERT INTO loyalty.member_copies DEFAULT VALUES ON CONFLICT DO NOTHING;
 CREATE INDEX IF NOT EXISTS accounts_by_earned ON loyalty.accounts (earned DESC, customer_id);
 """
+_ACCRUE: Final = """
+CREATE OR REPLACE FUNCTION loyalty.accrue(
+    of_customer text, entry text, cents bigint, leasts bigint[], worth bigint[],
+    OUT is_ours boolean, OUT added bigint, OUT left_over bigint, OUT in_all bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    account loyalty.accounts;
+    known loyalty.ledger;
+BEGIN
+    is_ours := true;
+    LOOP
+        SELECT * INTO account FROM loyalty.accounts WHERE customer_id = of_customer FOR UPDATE;
+        EXIT WHEN FOUND;
+        SELECT * INTO known FROM loyalty.ledger WHERE entry_id = entry;
+        IF FOUND AND known.customer_id <> of_customer THEN
+            is_ours := false;
+            RETURN;
+        END IF;
+        INSERT INTO loyalty.accounts (customer_id) VALUES (of_customer) ON CONFLICT DO NOTHING;
+    END LOOP;
+    added := worth[width_bucket(account.earned, leasts)];
+    INSERT INTO loyalty.ledger (entry_id, customer_id, points, total_cents)
+    VALUES (entry, of_customer, added, cents) ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+        UPDATE loyalty.accounts SET balance = balance + added, earned = earned + added
+        WHERE customer_id = of_customer RETURNING * INTO account;
+    ELSE
+        SELECT * INTO known FROM loyalty.ledger WHERE entry_id = entry;
+        is_ours := known.customer_id = of_customer AND known.total_cents IS NOT DISTINCT FROM cents;
+        added := known.points;
+    END IF;
+    left_over := account.balance;
+    in_all := account.earned;
+END $$;
+"""
+"""One round trip for an order. `worth`: its points in each tier, the tiers beginning at `leasts`; what is worth how
+much is the domain's affair. An entry that was for another customer or amount changes nothing: not `is_ours`."""
 _FIND: Final = "SELECT balance, earned FROM loyalty.accounts WHERE customer_id = %s"
+_LEASTS: Final = [tier.least for tier in TIERS]
 _SCHEMA_LOCK: Final = 7_310_745
 
 
@@ -69,13 +107,15 @@ class AuroraStore:
 
     def __init__(self, pool: WriterPool) -> None:
         self.run = pool.run
+        self._ask = pool.ask
 
     async def prepare(self) -> None:
         """Make the tables, once however many instances start at a time; `StoreUnavailable`."""
 
         async def make(connection: "AsyncConnection[Any]") -> None:
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
-            await connection.execute(sql.SQL(_SCHEMA))
+            for text in (_SCHEMA, _ACCRUE):
+                await connection.execute(sql.SQL(text))
 
         await self.run(make)
 
@@ -100,22 +140,14 @@ class AuroraStore:
 
     async def accrue(self, customer_id: str, order_id: str, total_cents: int) -> tuple[Account, int]:
         """The points of an order, once however often it is asked; opens the account. `EntryConflict`."""
-
-        async def work(connection: "AsyncConnection[Any]") -> tuple[Account, int]:
-            await connection.execute(
-                "INSERT INTO loyalty.accounts (customer_id) VALUES (%s) ON CONFLICT DO NOTHING", (customer_id,)
-            )
-            account = await _locked(connection, customer_id)
-            points = points_for(total_cents, account.tier)
-            entry = f"order:{order_id}"
-            known = await _write(connection, entry, customer_id, points, total_cents)
-            if known is not None:
-                if (known[0], known[2]) != (customer_id, total_cents):
-                    raise EntryConflict(f"order {order_id} was accrued for another customer or amount")
-                return account, int(known[1])
-            return await _change(connection, customer_id, points, points), points
-
-        return await self.run(work)
+        worth = [points_for(total_cents, tier) for tier in TIERS]
+        [(is_ours, added, *account)] = await self._ask(
+            "SELECT is_ours, added, left_over, in_all FROM loyalty.accrue(%s, %s, %s, %s::bigint[], %s::bigint[])",
+            (customer_id, f"order:{order_id}", total_cents, _LEASTS, worth),
+        )
+        if not is_ours:
+            raise EntryConflict(f"order {order_id} was accrued for another customer or amount")
+        return _account(customer_id, tuple(account)), int(added)
 
     async def redeem(self, customer_id: str, redemption_id: str, points: int) -> Account:
         """Take points away, once. `NoSuchAccount`, `NotEnoughPoints`, `EntryConflict`."""

@@ -11,6 +11,7 @@ from services.chassis.postgres.pool import StoreUnavailable
 from services.chassis.postgres.tests import pools
 from services.chassis.postgres.tests.server import PASSWORD, USER, Server
 from services.chassis.resilience import deadline
+from services.loyalty.domain import CENTS_PER_POINT, TIERS, Account, Tier, points_for, tier_of
 from services.loyalty.store import AuroraStore, EntryConflict, NoSuchAccount, NotEnoughPoints
 
 pytestmark = pytest.mark.anyio
@@ -43,10 +44,12 @@ def cut(server: Server) -> None:
 
 
 async def test_an_order_counts_once_however_often_and_at_once(server: Server) -> None:
+    """Also the first of a customer, who is new to all of those that ask at once."""
     async with opened(server) as store:
-        results = await asyncio.gather(*(store.accrue("once", "o-once", 5_000) for _ in range(20)))
-        assert {points for _, points in results} == {50}
-        assert (await store.find("once")).balance == ledger(server, "once") == 50
+        for customer in (f"once-{number}" for number in range(30)):
+            results = await asyncio.gather(*(store.accrue(customer, f"o-{customer}", 5_000) for _ in range(20)))
+            assert {points for _, points in results} == {50}
+            assert (await store.find(customer)).balance == ledger(server, customer) == 50
 
 
 async def test_orders_in_a_row_earn_by_the_tier_reached_before(server: Server) -> None:
@@ -88,6 +91,35 @@ async def test_an_order_of_another_customer_under_the_same_id_is_a_conflict(serv
         await store.accrue("first", "o-shared", 100)
         with pytest.raises(EntryConflict):
             await store.accrue("second", "o-shared", 100)
+
+
+async def test_an_order_of_another_amount_under_the_same_id_is_a_conflict(server: Server) -> None:
+    async with opened(server) as store:
+        await store.accrue("amount", "o-amount", 100)
+        with pytest.raises(EntryConflict):
+            await store.accrue("amount", "o-amount", 200)
+        assert (await store.find("amount")).balance == ledger(server, "amount") == 1
+
+
+async def test_a_conflict_opens_no_account(server: Server) -> None:
+    async with opened(server) as store:
+        await store.accrue("owner", "o-owned", 100)
+        with pytest.raises(EntryConflict):
+            await store.accrue("stranger", "o-owned", 100)
+        with pytest.raises(NoSuchAccount):
+            await store.find("stranger")
+
+
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+@pytest.mark.parametrize("short", [0, 1], ids=["at its least", "a point below"])
+async def test_the_database_reckons_by_the_tier_of_the_rules(server: Server, tier: Tier, short: int) -> None:
+    """Also where a tier begins: what was earned before decides."""
+    customer, before = f"{tier.name}-{short}", max(tier.least - short, 0)
+    async with opened(server) as store:
+        await store.accrue(customer, f"o-{customer}-1", before * CENTS_PER_POINT)
+        account, points = await store.accrue(customer, f"o-{customer}-2", 9_999)
+        assert points == points_for(9_999, tier_of(before))
+        assert account == Account(customer_id=customer, balance=before + points, earned=before + points)
 
 
 async def test_who_has_no_account_is_not_found(server: Server) -> None:

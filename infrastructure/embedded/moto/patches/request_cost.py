@@ -4,6 +4,7 @@ Replaces in `moto.core` (moto 5.2):
 
 - `responses.method_names_from_class`, which inspects the whole class for every call (0.15 ms), by a look at the one
   name that is asked for; `responses.gen_amzn_requestid_long`, 52 draws from a random generator, by a UUID;
+  `responses.camelcase_to_underscores`, letter by letter, by what it said of the same name before;
 - `responses.BaseResponse.setup_class`, which looks for a form and a query in every JSON body, then for the region
   and the date in its head (0.1 ms), by what the gateway knows of the call;
 - `responses.BaseResponse.parse_parameters`, which reads a JSON body once more, shape by shape (0.1 ms for ten metrics),
@@ -14,7 +15,7 @@ Replaces in `moto.core` (moto 5.2):
   keeps the list.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from inspect import isfunction
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,7 +65,7 @@ def _setup_class(
     self.uri = full_url
     self.path = self.raw_path = call.request.path
     self.parsed_url = urlsplit(full_url)
-    self.querystring = self.data = {}
+    self.querystring = self.data = {"Action": [call.action]}
     self.form_data = self.uri_match = {}
     self.method, self.region = call.request.method, call.region
     self.partition = responses.get_partition(self.region)
@@ -108,4 +109,5 @@ def install() -> None:
     responses.BaseResponse.parse_parameters = _parse_parameters
     responses.method_names_from_class = _MethodNames
     responses.gen_amzn_requestid_long = _request_id
+    responses.camelcase_to_underscores = lru_cache(2_000)(responses.camelcase_to_underscores)
     utils.create_loader = cache(utils.create_loader)

@@ -66,6 +66,20 @@ def _both(status: str, **names: str) -> Step:
     return ("dynamodb", "TransactWriteItems", {"TransactItems": [{"Put": put}, {"Update": update}]})
 
 
+def _append(*texts: str) -> Step:
+    return (
+        "dynamodb",
+        "UpdateItem",
+        {
+            "TableName": "plain",
+            "Key": {"id": {"S": "c"}},
+            "UpdateExpression": "SET l = list_append(l, :more)",
+            "ExpressionAttributeValues": {":more": {"L": [{"S": text} for text in texts]}},
+            "ReturnValues": "ALL_NEW",
+        },
+    )
+
+
 _S, _T = {"#s": "status"}, {"#s": "t"}
 _CONDITIONAL: tuple[Step, ...] = (
     _update("SET #s = :new", "attribute_not_exists(#s)", _S, new="first"),
@@ -80,6 +94,8 @@ _CONDITIONAL: tuple[Step, ...] = (
     _update("SET #s = :new REMOVE #s", "#s = :old", _S, new="twice", old="third"),
     _update("SET a = if_not_exists(a, :new), b = :new REMOVE l[1], l[0]", "#s = :old", _S, new="x", old="third"),
     _update("SET a = if_not_exists(a, :new), b = :new REMOVE l[1], l[0]", "#s = :old", _S, new="y", old="third"),
+    _append("one"),
+    _append("two", "three"),
     _both("paid"),
     _both("paid"),
     _both("sent"),

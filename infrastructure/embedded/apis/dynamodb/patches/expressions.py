@@ -4,11 +4,13 @@ Replaces in `moto.dynamodb` (moto 5.2):
 
 - `comparisons.ConditionExpressionParser.parse` (0.15 ms), by a look at what it made of the same expression, names and
   values before; what it makes is a tree that nobody changes;
-- `parsing.expressions.UpdateExpressionParser.make` (0.2 ms) likewise: who changes the tree copies it first;
+- `parsing.expressions.UpdateExpressionParser.make` (0.2 ms) likewise: who changes the tree copies it first, and the
+  copy of a `Node` is one of what is below it, attribute by attribute (0.1 ms less);
 - `parsing.ast_nodes.Node.find_clauses` and `DepthFirstTraverser.traverse_node_recursively`, which ask of each node ten
   times a write what abstract class it is of (0.4 ms), by an answer for each class.
 """
 
+import copy
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import Any
@@ -25,6 +27,7 @@ Read = tuple[Any, tuple[str, ...], tuple[str, ...]]
 """What was made of it, and the names and values that were found in it."""
 
 _parse = ConditionExpressionParser.parse
+_make = UpdateExpressionParser.make.__func__
 _values_in: dict[Named, tuple[str, ...]] = {}
 """The values that an expression mentions: all others that come with it say nothing."""
 _read: dict[tuple[Named, str], Read] = {}
@@ -61,10 +64,30 @@ def _keep(held: dict[Any, Any], key: Any, value: Any) -> None:
         del held[next(iter(held))]
 
 
+@lru_cache(KEPT)
+def _made(parser: Any, expression: str) -> Any:
+    return _make(parser, expression)
+
+
+def _make_once(parser: Any, expression: str) -> Any:
+    return _made(parser, expression)
+
+
+def _copied(self: Any, memo: dict[int, Any]) -> Any:
+    made = self.__class__.__new__(self.__class__)
+    vars(made).update(vars(self))
+    if self.children is not None:
+        made.children = [copy.deepcopy(child, memo) for child in self.children]
+        for child in made.children:
+            if _is_node(child.__class__):
+                child.parent = made
+    return made
+
+
 def _find_clauses(self: Any, wanted: Any) -> list[Any]:
     found = []
     for child in self.children or ():
-        kind = type(child)
+        kind = child.__class__
         if kind in wanted:
             found.append(child)
         elif _is_searched(kind):
@@ -73,7 +96,7 @@ def _find_clauses(self: Any, wanted: Any) -> list[Any]:
 
 
 def _traverse(self: Any, node: Any, child_id: int = -1) -> Any:
-    if not _is_node(type(node)):
+    if not _is_node(node.__class__):
         return node
     parent = node.parent
     for index, child in enumerate(node.children or ()):
@@ -89,12 +112,12 @@ def _traverse(self: Any, node: Any, child_id: int = -1) -> Any:
 
 
 @cache
-def _is_node(kind: type) -> bool:
+def _is_node(kind: Any) -> bool:
     return issubclass(kind, Node)
 
 
 @cache
-def _is_searched(kind: type) -> bool:
+def _is_searched(kind: Any) -> bool:
     return issubclass(kind, (Expression, UpdateExpressionFunction))
 
 
@@ -111,8 +134,8 @@ def _is_processed(traverser: type, kind: type, processed: Callable[[], tuple[typ
 
 def install() -> None:
     """Replace them on moto's classes."""
-    make = UpdateExpressionParser.make.__func__
-    UpdateExpressionParser.make = classmethod(lru_cache(KEPT)(make))
+    UpdateExpressionParser.make = classmethod(_make_once)
     ConditionExpressionParser.parse = _parse_once
+    Node.__deepcopy__ = _copied
     Node.find_clauses = _find_clauses
     DepthFirstTraverser.traverse_node_recursively = _traverse

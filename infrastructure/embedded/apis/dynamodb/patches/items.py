@@ -27,7 +27,7 @@ _moto_execute = ActionResult.execute_result
 
 
 def _parse_parameters(handler: Any, request: Any) -> None:
-    action, body = handler._get_action(), request.data
+    action, body = handler._get_action(), handler.raw_body
     if action not in OPERATIONS or b'"B"' in body or b'"BS"' in body:
         _moto_parse(handler, request)
         return
