@@ -22,15 +22,15 @@ from services.chassis.resilience.breaker import Breaker, BreakerState
 from services.chassis.web.health import Dependencies
 from services.order import menu, stock
 from services.order.books import MemoryBook, OutboxBook
-from services.order.channels import Channel, OrderStream, PaymentQueue
 from services.order.desk import ACCEPTED, REJECTED
-from services.order.outbox import OutboxTable
-from services.order.ownership import BEAT_S, Ownership
+from services.order.outbox.channels import Channel, OrderStream, PaymentQueue
+from services.order.outbox.ownership import BEAT_S, Ownership
+from services.order.outbox.relay import Relay, RelayReport
+from services.order.outbox.settling import Settling, SettlingReport
+from services.order.outbox.table import OutboxTable
 from services.order.price_list import Prices
 from services.order.prices import HITS, MISSES, STALE, CachedPrices, CacheOnlyPrices
-from services.order.relay import Relay, RelayReport
 from services.order.settings import OrderSettings
-from services.order.settling import Settling, SettlingReport
 from services.order.stock import OWED, Inventory, OwedStock, Stock
 from services.order.store import OrderBook, OrderTable
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Caller, Json
-from services.order.channels import Channel
 from services.order.domain import Order
-from services.order.outbox import Row
+from services.order.outbox.channels import Channel
+from services.order.outbox.table import Row
 from services.order.store import OrderTable, Placed, order_item
 
 _log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from services.chassis.http.exchange import HttpResponse
 from services.chassis.http.peer import Peer, PeerAway
 from services.chassis.resilience import deadline
 from services.order.domain import Draft, OrderLine, StockState
-from services.order.outbox import Row
+from services.order.outbox.table import Row
 
 NAME: Final = "inventory"
 RESERVE: Final = "/api/inventory/reserve"

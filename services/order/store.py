@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from services.chassis.aws.errors import CONDITION_FAILED, AwsError, Item
 from services.chassis.aws.json_apis import Caller, Json
 from services.order.domain import Draft, Order, OrderLine, decimal
-from services.order.outbox import Row
+from services.order.outbox.table import Row
 
 KEY_PREFIX: Final = "idem#"
 KEY_LIFETIME_S: Final = 24 * 3600

@@ -86,7 +86,7 @@ def test_every_package_has_files_to_mutate_and_tests_of_them() -> None:
     [
         ("plugins/slo/slo.py", "plugins/slo/tests/test_slo.py"),
         ("plugins/chaos/judgement/measure.py", "plugins/chaos/tests/test_measure.py"),
-        ("services/order/relay.py", "services/order/tests/test_relay.py"),
+        ("services/order/outbox/relay.py", "services/order/outbox/tests/test_relay.py"),
     ],
 )
 def test_the_nearest_tests_come_first_and_the_others_after_them(path: str, nearest: str) -> None:

@@ -17,11 +17,11 @@ from services.chassis.redis.tests.memory import MemoryCache
 from services.chassis.web.tests.asking import Answer, ask, surface
 from services.order.desk import OrderDesk
 from services.order.domain import Draft, Order, StockState
-from services.order.outbox import ASIDE, OutboxPage, Row
+from services.order.outbox.settling import RELEASED, TAKEN
+from services.order.outbox.table import ASIDE, OutboxPage, Row
 from services.order.price_list import PriceList
 from services.order.prices import CachedPrices
 from services.order.routes import ROUTE, add_routes
-from services.order.settling import RELEASED, TAKEN
 from services.order.stock import OutOfStock, OwedStock
 from services.order.store import KeyConflict, Placed
 

@@ -2,7 +2,7 @@
 
 from services.assortment import PRICES_CENTS
 from services.order.domain import Draft, OrderLine
-from services.order.outbox import Row
+from services.order.outbox.table import Row
 
 LATTE, CROISSANT = "latte-grande", "croissant-piece"
 AT = 1_795_000_000.0

@@ -11,7 +11,7 @@ from services.chassis.aws.json_apis import Json
 from services.chassis.aws.tests.refusals import throttled
 from services.order.books import FLUSH_AT, MemoryBook, OutboxBook
 from services.order.domain import Draft, Order, OrderLine
-from services.order.outbox import Row
+from services.order.outbox.table import Row
 from services.order.store import OrderTable, Placed
 
 

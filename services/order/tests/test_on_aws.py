@@ -18,10 +18,10 @@ from services.chassis.resilience.budget import RetryBudget
 from services.chassis.resilience.policy import Resilience, Resilient
 from services.chassis.tests.conflicts import conflicts
 from services.chassis.web.health import Dependencies
-from services.order.channels import OrderStream, PaymentQueue
 from services.order.domain import Draft, Order, OrderLine
-from services.order.outbox import ASIDE, BATCH_WRITE, SHARDS, OutboxTable, Row
-from services.order.ownership import Ownership
+from services.order.outbox.channels import OrderStream, PaymentQueue
+from services.order.outbox.ownership import Ownership
+from services.order.outbox.table import ASIDE, BATCH_WRITE, SHARDS, OutboxTable, Row
 from services.order.store import KeyConflict, OrderTable, Placed
 
 T = TypeVar("T")

@@ -17,7 +17,9 @@ from services.chassis.tests.virtual_time import run
 from services.chassis.web.problems import HttpProblem
 from services.order.desk import OrderDesk
 from services.order.domain import Order
-from services.order.outbox import Row
+from services.order.outbox.table import Row
+from services.order.outbox.tests.relay_bench import Bench
+from services.order.outbox.tests.test_settling import settled
 from services.order.prices import CachedPrices
 from services.order.stock import OwedStock
 from services.order.store import KeyConflict, Placed
@@ -30,9 +32,7 @@ from services.order.tests.fakes import (
     NoCloudWatch,
     World,
 )
-from services.order.tests.relay_bench import Bench
 from services.order.tests.samples import LATTE, draft, row
-from services.order.tests.test_settling import settled
 
 SILENCE = AwsError(operation="TransactWriteItems", code="Interrupted", message="silence", may_have_happened=True)
 REFUSAL = throttled("TransactWriteItems")

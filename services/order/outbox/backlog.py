@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.order.outbox import SHARDS, OutboxPage, Row
+from services.order.outbox.table import SHARDS, OutboxPage, Row
 
 LIMIT: Final = 5_000
 """Rows held at most; what comes beyond is left to the sweep."""

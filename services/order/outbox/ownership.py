@@ -16,7 +16,7 @@ from typing import Final
 
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Caller, Json
-from services.order.outbox import SHARDS
+from services.order.outbox.table import SHARDS
 
 BEAT_S: Final = 1.0
 TRUST_S: Final = 2.5

@@ -20,9 +20,9 @@ from typing import Final, Protocol
 
 from services.chassis.aws.errors import AwsError
 from services.chassis.background import backoff_s
-from services.order.backlog import Backlog
-from services.order.channels import Channel
-from services.order.outbox import OutboxPage, Row, ShardOwner, chunks, pack, unpack
+from services.order.outbox.backlog import Backlog
+from services.order.outbox.channels import Channel
+from services.order.outbox.table import OutboxPage, Row, ShardOwner, chunks, pack, unpack
 
 LINGER_S: Final = 0.25
 """Under load, hand on so often and no oftener: batches of several rows cost a fraction of as many single ones."""

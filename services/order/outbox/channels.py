@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from services.chassis.aws.json_apis import Caller
-from services.order.outbox import Row
+from services.order.outbox.table import Row
 
 
 class Channel(Protocol):

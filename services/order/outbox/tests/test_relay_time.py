@@ -10,9 +10,9 @@ import pytest
 from services.chassis.aws.tests.refusals import throttled
 from services.chassis.background import cancel
 from services.chassis.tests.virtual_time import run
-from services.order.outbox import OutboxPage, Row
+from services.order.outbox.table import OutboxPage, Row
+from services.order.outbox.tests.relay_bench import Bench
 from services.order.tests.fakes import World
-from services.order.tests.relay_bench import Bench
 from services.order.tests.samples import row
 
 THROTTLED = throttled("Send")

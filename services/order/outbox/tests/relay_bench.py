@@ -3,9 +3,9 @@
 import asyncio
 
 from services.chassis.resilience.tests.clock import Clock
-from services.order.outbox import SHARDS, Row, unpack
-from services.order.relay import Relay, RelayReport
-from services.order.settling import Settling, SettlingReport
+from services.order.outbox.relay import Relay, RelayReport
+from services.order.outbox.settling import Settling, SettlingReport
+from services.order.outbox.table import SHARDS, Row, unpack
 from services.order.tests.fakes import MemoryOutbox, MemoryQueue, MemoryStream, World
 from services.order.tests.samples import AT
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import pytest
 
 from services.chassis.aws.json_apis import Json
-from services.order.channels import OrderStream, PaymentQueue
-from services.order.outbox import OutboxTable, Row
+from services.order.outbox.channels import OrderStream, PaymentQueue
+from services.order.outbox.table import OutboxTable, Row
+from services.order.outbox.tests.relay_bench import Bench
 from services.order.tests.fakes import World
-from services.order.tests.relay_bench import Bench
 from services.order.tests.samples import row
 
 ROWS = [row(number, f"customer-{number:04d}") for number in range(3)]

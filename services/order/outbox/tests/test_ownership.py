@@ -6,8 +6,8 @@ import pytest
 from services.chassis.aws.errors import AwsError
 from services.chassis.aws.json_apis import Json
 from services.chassis.aws.tests.refusals import throttled, unreachable
-from services.order.outbox import SHARDS
-from services.order.ownership import LeaseDecision, Observer, Ownership, decide
+from services.order.outbox.ownership import LeaseDecision, Observer, Ownership, decide
+from services.order.outbox.table import SHARDS
 
 S0, S1, S2, S3 = SHARDS
 BEAT_S, DEAD_S = 1.0, 3.5

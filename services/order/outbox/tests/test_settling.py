@@ -7,10 +7,10 @@ import pytest
 
 from services.chassis.background import cancel
 from services.chassis.tests.virtual_time import run
-from services.order.outbox import Row
-from services.order.settling import UNSETTLED_S
+from services.order.outbox.settling import UNSETTLED_S
+from services.order.outbox.table import Row
+from services.order.outbox.tests.relay_bench import ALL, Bench, ShardOwner
 from services.order.tests.fakes import Crash, Fuse, Manner, World
-from services.order.tests.relay_bench import ALL, Bench, ShardOwner
 from services.order.tests.samples import LATTE, draft, row
 
 ROWS = [row(number, f"customer-{number % 4:04d}") for number in range(12)]

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from services.chassis.aws.errors import AwsError
 from services.chassis.background import backoff_s, rest
 from services.chassis.http.peer import PeerAway
-from services.order.outbox import ASIDE, BATCH_WRITE, OutboxPage, Row, ShardOwner, chunks
+from services.order.outbox.table import ASIDE, BATCH_WRITE, OutboxPage, Row, ShardOwner, chunks
 from services.order.stock import BATCH
 
 SWEEP_S: Final = 2.0

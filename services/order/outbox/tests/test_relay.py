@@ -5,9 +5,9 @@ import pytest
 
 from services.chassis.aws.tests.refusals import throttled
 from services.chassis.background import cancel
-from services.order.outbox import SHARDS, Row, pack, shard_of
+from services.order.outbox.table import SHARDS, Row, pack, shard_of
+from services.order.outbox.tests.relay_bench import ALL, Bench, ShardOwner
 from services.order.tests.fakes import Crash, Fuse, World
-from services.order.tests.relay_bench import ALL, Bench, ShardOwner
 from services.order.tests.samples import row
 
 CUSTOMERS = ("customer-0001", "customer-0002", "customer-0003")
@@ -176,7 +176,7 @@ def test_a_stopping_relay_hands_over_what_it_holds() -> None:
 
 def test_what_a_dead_task_left_goes_out_without_a_pause_between_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody commits and no sweep comes: the first page of the shard is all that tells of the second and third."""
-    monkeypatch.setattr("services.order.relay.SWEEP_S", 3600.0)
+    monkeypatch.setattr("services.order.outbox.relay.SWEEP_S", 3600.0)
     left = [row(number, CUSTOMERS[0]) for number in range(201)]
     world = World(left)
     bench = Bench(world)

@@ -1,5 +1,5 @@
-from services.order.backlog import Backlog
-from services.order.outbox import SHARDS, OutboxPage, Row
+from services.order.outbox.backlog import Backlog
+from services.order.outbox.table import SHARDS, OutboxPage, Row
 from services.order.tests.samples import row
 
 ALL = frozenset(SHARDS)

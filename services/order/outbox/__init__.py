@@ -1,0 +1,1 @@
+"""Orders on their way out: what was promised to the rest of the platform, and who hands it on."""
