@@ -1,5 +1,6 @@
-"""What `cafe doctor` says of who gets in, tried on the platform of `dev` if one is up."""
+"""What `cafe doctor` says of who gets in, tried on an embedded platform if one is up."""
 
+import contextlib
 import functools
 import os
 import pwd
@@ -46,22 +47,22 @@ def _files() -> str:
 def _tried(told: str, problem: Callable[[cloud.Platform], str | None]) -> str:
     platform = _platform()
     if platform is None:
-        return f"{told} (no platform of dev is up to try it on)"
+        return f"{told} (no platform is up to try it on)"
     found = problem(platform)
     if found is not None:
-        raise EnvironmentFault(f"{found}: end the platform, which is another version's: cafe down")
+        ending = f"cafe down --env {platform.environment.name}"
+        raise EnvironmentFault(f"{found}: end the platform, which is another version's: {ending}")
     return f"{told} (tried)"
 
 
 @functools.cache
 def _platform() -> cloud.Platform | None:
-    where = environment.load("dev")
-    if PlatformRecord.read(cloud.state_folder(where)) is None:
-        return None
-    try:
-        return cloud.attach(where, "embedded")
-    except CafeError:  # it is coming up, or going
-        return None
+    """The first that answers, of any environment on the embedded cloud."""
+    for where in map(environment.load, environment.names()):
+        if where.target == "embedded" and PlatformRecord.read(cloud.state_folder(where)) is not None:
+            with contextlib.suppress(CafeError):  # it is coming up, or going
+                return cloud.attach(where, "embedded")
+    return None
 
 
 def _name() -> str:

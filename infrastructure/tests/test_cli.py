@@ -18,10 +18,12 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from infrastructure import cli, cloud, deployer, manifests, prefix_lists, stacks
-from infrastructure.cli import app, doctor
+from infrastructure.cli import app, closed, doctor
+from infrastructure.environment import Environment
 from infrastructure.errors import EnvironmentFault, ExitCode
 from infrastructure.login import DatabaseLogin
 from infrastructure.stacks import Deployment
+from infrastructure.state import PlatformRecord
 from infrastructure.tests.fake_driver import FakeDriver
 
 OUTPUTS: Mapping[str, str] = {"AlbArn": "arn:alb", "AuroraSecretArn": "arn:secret"}
@@ -236,3 +238,23 @@ def test_logs_show_the_end_of_each_log_with_its_name(
 def test_a_mistyped_command_comes_with_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run(["stauts"]) == ExitCode.USAGE
     assert "No such command 'stauts'. Did you mean status?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["dev", "shared"])
+def test_doctor_tries_the_platform_that_is_up_whichever_it_is(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    attached: list[str] = []
+
+    def attach(where: Environment, _target: str) -> SimpleNamespace:
+        attached.append(where.name)
+        return SimpleNamespace(environment=where)
+
+    monkeypatch.setattr(PlatformRecord, "read", lambda state: object() if state.root.name == name else None)
+    monkeypatch.setattr(cloud, "attach", attach)
+    monkeypatch.setattr("infrastructure.closed.caches", lambda _platform: "open to all")
+    closed._platform.cache_clear()
+    try:
+        with pytest.raises(EnvironmentFault, match=f"open to all: .*cafe down --env {name}"):
+            dict(closed.CHECKS)["caches"]()
+    finally:
+        closed._platform.cache_clear()
+    assert attached == [name]
