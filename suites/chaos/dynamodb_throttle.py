@@ -5,10 +5,9 @@ from plugins.chaos.scenario import Expected, PerRequest, Recovery, Scenario, Sou
 from plugins.slo import Slo
 from plugins.telemetry.anomaly import Anomaly
 
-# An order begins with a look at its idempotency key: what the throttled table refuses first are reads.
 _THROTTLES = Source(
     namespace="AWS/DynamoDB",
-    metric="ReadThrottleEvents",
+    metric="WriteThrottleEvents",
     stat="Sum",
     dimensions=(("TableName", "{OrdersTableName}"),),
 )
@@ -27,7 +26,7 @@ DYNAMODB_THROTTLE = Scenario(
     recovery=Recovery(good=Slo.of("a good second", "errors <= 0 %", "goodput >= 30 /s"), counted_from="rollback"),
     anomalies=(
         Expected(
-            anomaly=Anomaly(name="ReadThrottleEvents", direction="up", by=10, silent_is_zero=True),
+            anomaly=Anomaly(name="WriteThrottleEvents", direction="up", by=10, silent_is_zero=True),
             source=_THROTTLES,
         ),
     ),
