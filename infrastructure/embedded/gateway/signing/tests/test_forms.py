@@ -1,11 +1,16 @@
 """The signature of a form's policy: AWS's published example, and fields that are none."""
 
+import base64
+import hmac
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from infrastructure.embedded.gateway.refused import Refused
-from infrastructure.embedded.gateway.signing import forms
+from infrastructure.embedded.gateway.signing import forms, sigv4
+from infrastructure.embedded.gateway.signing.authentication import Authentication, Unproven
+from infrastructure.embedded.gateway.signing.credentials import Credentials, Keyring
 
 POLICY = (
     "eyAiZXhwaXJhdGlvbiI6ICIyMDE1LTEyLTMwVDEyOjAwOjAwLjAwMFoiLA0KICAiY29uZGl0aW9ucyI6IFsNCiAgICB7ImJ1Y2tldCI6ICJzaWd2"
@@ -83,3 +88,63 @@ def test_a_part_of_a_signature_that_is_not_there_is_named(fields: Mapping[str, s
 
 def test_a_form_without_a_signature_is_nobodys() -> None:
     assert forms.claim({"key": "beans", "policy": POLICY}, "us-east-1") is None
+
+
+def _signed(keys: Credentials, at: float, region: str = "us-east-1") -> dict[str, str]:
+    stamp = sigv4.stamp(at)
+    scope = sigv4.Scope(day=stamp[:8], region=region, service="s3")
+    token = {"x-amz-security-token": keys.token} if keys.token is not None else {}
+    return {
+        "x-amz-algorithm": "AWS4-HMAC-SHA256",
+        "x-amz-credential": f"{keys.access_key}/{scope}",
+        "x-amz-date": stamp,
+        "policy": POLICY,
+        "x-amz-signature": sigv4.signature_of(sigv4.signing_key(keys.secret_key, scope), POLICY),
+        **token,
+    }
+
+
+def test_a_session_signs_with_its_token_as_long_as_it_lasts() -> None:
+    keyring = Keyring("123456789012")
+    keys = keyring.session(role="barista", session="a", role_id="AROA", name="a barista", expires_at=2000.0).credentials
+    check = Authentication(keyring, "us-east-1").check_form
+    issued = check(_signed(keys, 1000.0), 1999.0)
+    assert issued is not None
+    assert issued.principal.name == "a barista"
+    for fields, at, kind in (
+        (_signed(keys, 1000.0), 2000.0, "expired-token"),
+        ({**_signed(keys, 1000.0), "x-amz-security-token": "another"}, 1000.0, "token"),
+        (_signed(replace(keys, token=None), 1000.0), 1000.0, "unknown"),
+        (_signed(replace(keys, secret_key="wrong"), 1000.0), 1000.0, "mismatch"),
+    ):
+        with pytest.raises(Unproven) as unproven:
+            check(fields, at)
+        assert unproven.value.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("made_at", "kind"),
+    [(0.0, "expired"), (1.0, None), (604_800.0 + 900.0, None), (604_800.0 + 901.0, "not-yet")],
+)
+def test_a_signature_lasts_seven_days_from_its_date(made_at: float, kind: str | None) -> None:
+    keyring = Keyring("123456789012")
+    fields = _signed(keyring.operator, made_at)
+    if kind is None:
+        assert Authentication(keyring, "us-east-1").check_form(fields, 604_800.0) is not None
+    else:
+        with pytest.raises(Unproven) as unproven:
+            Authentication(keyring, "us-east-1").check_form(fields, 604_800.0)
+        assert unproven.value.kind == kind
+
+
+@pytest.mark.parametrize(("region", "is_taken"), [("us-east-1", True), ("eu-central-1", False)])
+def test_version_2_is_for_the_oldest_regions(region: str, *, is_taken: bool) -> None:
+    keyring = Keyring("123456789012")
+    keys = keyring.operator
+    made = base64.b64encode(hmac.digest(keys.secret_key.encode(), POLICY.encode(), "sha1")).decode()
+    fields = {"awsaccesskeyid": keys.access_key, "policy": POLICY, "signature": made}
+    if is_taken:
+        assert Authentication(keyring, region).check_form(fields, 0.0) is not None
+    else:
+        with pytest.raises(Unproven, match="version"):
+            Authentication(keyring, region).check_form(fields, 0.0)
