@@ -14,6 +14,7 @@ from plugins.bench.inventory import InventoryReserveLatency, InventoryReserves, 
 from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.memory import IdlePlatformRss
 from plugins.bench.menu import MenuCachedReads
+from plugins.bench.mixed.runs import MixedCallsLatency, MixedCallsRate, MixedRuns
 from plugins.bench.orders import OrderLatency, OrdersAcknowledgedRate
 from plugins.bench.pods.records import PodEventTime, PodListTime, PodRecordsMemory, RecordRuns
 from plugins.bench.pods.recovery import PodRecovery
@@ -28,6 +29,7 @@ from plugins.bench.warm_invoke import WarmInvokeOverhead
 
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
+_MIXED = MixedRuns()
 _RECORDS = RecordRuns()
 _RESERVES = ReserveRuns()
 _STORMS = StormRuns()
@@ -52,6 +54,8 @@ FIGURES: tuple[Figure, ...] = (
     NodeDrain(),
     SqsSend1000Deep(),
     KinesisPut(),
+    MixedCallsRate(_MIXED),
+    MixedCallsLatency(_MIXED),
     WarmInvokeOverhead(),
     ColdStart(),
     FailoverWriteGap(),
