@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from threading import Semaphore
 from typing import Any, NamedTuple
 
+_CREATING = Semaphore(5)
+"""As many streams may be made at a time. Source: Amazon Kinesis Data Streams API Reference, CreateStream."""
 ClientOf = Callable[[str], Any]
 """The boto3 client of a service."""
 
@@ -85,9 +88,10 @@ def _of_data(client: ClientOf, name: str, undo: ExitStack) -> list[Call]:
 def _of_messages(client: ClientOf, name: str, undo: ExitStack) -> list[Call]:
     url = client("sqs").create_queue(QueueName=name)["QueueUrl"]
     undo.callback(client("sqs").delete_queue, QueueUrl=url)
-    client("kinesis").create_stream(StreamName=name, ShardCount=1)
-    undo.callback(client("kinesis").delete_stream, StreamName=name)
-    client("kinesis").get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+    with _CREATING:
+        client("kinesis").create_stream(StreamName=name, ShardCount=1)
+        undo.callback(client("kinesis").delete_stream, StreamName=name)
+        client("kinesis").get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
     client("logs").create_log_group(logGroupName=name)
     undo.callback(client("logs").delete_log_group, logGroupName=name)
     client("logs").create_log_stream(logGroupName=name, logStreamName=name)

@@ -1,6 +1,7 @@
 """Twenty threads that call every API in turns, as unmodified boto3 clients do: one run, two figures."""
 
 import random
+import secrets
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -48,7 +49,9 @@ class MixedRuns(SharedRuns[MixedRun]):
         assert platform is not None  # noqa: S101 - the protocol: needs_platform is True
         client, ready = platform.client, Barrier(THREADS)
         with ThreadPoolExecutor(THREADS) as pool:
-            running = [pool.submit(_called, client, number, ready) for number in range(THREADS)]
+            mark = secrets.token_hex(3)  # the name of a queue that was deleted is not free for a minute
+            names = [f"bench-mixed-{mark}-{number}" for number in range(THREADS)]
+            running = [pool.submit(_called, client, name, ready) for name in names]
         return run_of([each.result() for each in running])
 
 
@@ -63,12 +66,12 @@ def run_of(made: Sequence[Made]) -> MixedRun:
     return MixedRun(rate=len(took) / lasted, p99_ms=1000 * (nearest_rank(took, 0.99) or 0.0))
 
 
-def _called(client: ClientOf, number: int, ready: Barrier) -> Made:
+def _called(client: ClientOf, name: str, ready: Barrier) -> Made:
     made = Made()
     try:
-        with own_calls(client, f"bench-mixed-{number}") as own:
+        with own_calls(client, name) as own:
             calls = [*READS, *own] * ROUNDS
-            random.Random(number).shuffle(calls)  # noqa: S311 - an order, not a secret
+            random.shuffle(calls)
             ready.wait(_READY_S)
             made.begun = time.perf_counter()
             for call in calls:
