@@ -14,6 +14,7 @@ from plugins.bench.instance_recovery import InstanceRecovery
 from plugins.bench.inventory import InventoryReserveLatency, InventoryReserves, ReserveRuns
 from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.menu import MenuCachedReads, ReadRuns
+from plugins.bench.mixed.runs import MixedCallsLatency, MixedCallsRate, MixedRuns
 from plugins.bench.orders import OrderLatency, OrderRuns, OrdersAcknowledgedRate
 from plugins.bench.pods.records import PodEventTime, PodListTime, PodRecordsMemory, RecordRuns
 from plugins.bench.pods.recovery import PodRecovery
@@ -29,6 +30,7 @@ from plugins.bench.warm_invoke import WarmInvokeOverhead
 
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()
+_MIXED = MixedRuns()
 _RECORDS = RecordRuns()
 _ORDERS = OrderRuns()
 _READS = ReadRuns()
@@ -57,6 +59,8 @@ FIGURES: tuple[Figure, ...] = (
     ServiceRestartFailures(),
     SqsSend1000Deep(),
     KinesisPut(),
+    MixedCallsRate(_MIXED),
+    MixedCallsLatency(_MIXED),
     WarmInvokeOverhead(),
     ColdStart(),
     FailoverWriteGap(),

@@ -104,6 +104,8 @@ class Api:
     """`module:class` of its controller, imported once moto is; empty: its records are all there is."""
     rules: str = ""
     """Module with the table of what it refuses that its service model does not say; see `rules`."""
+    uploads: str = ""
+    """`module:function` that reads forms with a file (`UploadReader`); empty: it takes none."""
     resources: str = ""
     """Module of its CloudFormation types, imported with the first stack; empty: it has none."""
 

@@ -13,6 +13,7 @@ from infrastructure.embedded.gateway.signing import sigv4
 from infrastructure.embedded.gateway.typed import typed
 
 _FORM = "application/x-www-form-urlencoded"
+_UPLOAD = "multipart/form-data"
 _SIGNING = ("X-Amz-", "AWSAccessKeyId", "Signature", "SecurityToken")
 """How the names of query members begin that sign a request and say nothing."""
 
@@ -30,6 +31,11 @@ class HttpRequest:
     @property
     def is_form(self) -> bool:
         return self.headers.get("content-type", "").startswith(_FORM)
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether a browser sends it from a form with a file; S3 alone takes that."""
+        return self.method == "POST" and self.headers.get("content-type", "").lower().startswith(_UPLOAD)
 
     @cached_property
     def form(self) -> Mapping[str, str]:
@@ -119,6 +125,27 @@ class Door(Protocol):
 
     def permits(self, call: Call) -> bool:
         """Whether this one is taken; its members are not read, but for the labels of its path."""
+
+
+class Upload(Protocol):
+    """A form with a file, read: another way to make a call of the API, signed in fields of its own."""
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """Its fields by their names in lower case."""
+        ...
+
+    def called(self, at: float) -> HttpRequest:
+        """The call that it stands for, if its policy allows it at that time (Unix seconds); `Refused`."""
+        ...
+
+    def answered(self, answer: Answer) -> Answer:
+        """What the browser is told when that call is answered so."""
+        ...
+
+
+UploadReader = Callable[[HttpRequest], Upload]
+"""Reads a form; `Refused` where it is none."""
 
 
 class Interceptor(Protocol):

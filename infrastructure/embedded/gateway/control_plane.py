@@ -7,14 +7,25 @@ Runs inside the daemon's event loop, and never holds it for longer than one moto
 """
 
 import inspect
+import pkgutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from urllib.parse import unquote
 
 from infrastructure.embedded.gateway import request
 from infrastructure.embedded.gateway.api import Api
-from infrastructure.embedded.gateway.call import ANONYMOUS, Answer, Call, Door, Handler, HttpRequest, Interceptor
+from infrastructure.embedded.gateway.call import (
+    ANONYMOUS,
+    Answer,
+    Call,
+    Door,
+    Handler,
+    HttpRequest,
+    Interceptor,
+    UploadReader,
+)
 from infrastructure.embedded.gateway.checks import rules
 from infrastructure.embedded.gateway.errors import error, not_provided
 from infrastructure.embedded.gateway.listener import HttpServer
@@ -22,7 +33,7 @@ from infrastructure.embedded.gateway.operations import Method, Operations
 from infrastructure.embedded.gateway.pages import PREFIX, Page, Pages, json_answer
 from infrastructure.embedded.gateway.refused import Refused
 from infrastructure.embedded.gateway.routing import Router
-from infrastructure.embedded.gateway.signing import credentials
+from infrastructure.embedded.gateway.signing import credentials, sigv4
 from infrastructure.embedded.gateway.signing.authentication import Authentication, Unproven
 from infrastructure.embedded.gateway.signing.credentials import Keyring
 from infrastructure.embedded.gateway.signing.denials import denial
@@ -59,6 +70,9 @@ class ControlPlane:
         self._on_mutation = on_mutation
         self._count = 0
         self._doors = {each.service: each.permits for each in interceptors if isinstance(each, Door)}
+        self._uploads: Mapping[str, UploadReader] = {
+            api.name: pkgutil.resolve_name(api.uploads) for api in router.apis if api.uploads
+        }
         own = {name: page for each in interceptors for name, page in getattr(each, "pages", {}).items()}
         self._pages = Pages({**own, **pages})
         self._chains = {api.key: _chained(api, interceptors, self._last) for api in router.apis}
@@ -114,13 +128,38 @@ class ControlPlane:
             if is_page:
                 return _page_denied(unproven)
             call = request.call_of(asked, self._router, at=at)
-            if unproven.kind == "unsigned" and self._is_open(call):
-                return await self.handle(replace(call, caller=ANONYMOUS))
-            return _denied(call, unproven)
+            return await self._unproven(call, unproven)
         if is_page:
             return await self._pages.answer(asked)
         credentials.caller.set(issued)  # of this request's task alone
         return await self.handle(request.call_of(asked, self._router, at=at, caller=issued.principal.name))
+
+    async def _unproven(self, call: Call, unproven: Unproven) -> Answer:
+        """The answer to what carries no signature, or none that is good, where others carry it."""
+        if unproven.kind != "unsigned":
+            return _denied(call, unproven)
+        if call.request.is_upload and call.service in self._uploads:
+            return await self._uploaded(call, self._uploads[call.service])
+        if self._is_open(call):
+            return await self.handle(replace(call, caller=ANONYMOUS))
+        return _denied(call, unproven)
+
+    async def _uploaded(self, call: Call, read: UploadReader) -> Answer:
+        """The answer to a form with a file: the call that it stands for is made by whoever signed its policy."""
+        try:
+            upload = read(call.request)
+            issued = self._authentication.check_form(upload.fields, call.at)
+            wire = upload.called(call.at)
+        except Unproven as unproven:
+            return _denied(call, unproven)
+        except Refused as refused:
+            return direct.failed(call, refused)
+        caller = issued.principal.name if issued is not None else ANONYMOUS
+        meant = request.call_of(wire, self._router, at=call.at, caller=caller)
+        if issued is None and not self._is_open(meant):
+            return _denied(meant, Unproven("unsigned"))
+        credentials.caller.set(issued)
+        return upload.answered(await self.handle(meant))
 
     def _is_open(self, call: Call) -> bool:
         """Whether its API takes it from anybody."""
@@ -135,9 +174,10 @@ class ControlPlane:
         except Exception as failure:  # noqa: BLE001  # whatever it is must become an answer of the service's protocol
             return direct.failed(call, failure)
 
-    def _limit_of(self, headers: Mapping[str, str]) -> int:
-        scope = headers.get("authorization", "").partition("Credential=")[2].split("/")
-        api = self._router.named(scope[3]) if len(scope) > 3 else None
+    def _limit_of(self, head: HttpRequest) -> int:
+        scope = (head.headers.get("authorization") or unquote(head.query)).partition("Credential=")[2].split("/")
+        is_s3 = head.is_upload or "AWSAccessKeyId=" in head.query
+        api = self._router.named(scope[3] if len(scope) > 3 else sigv4.S3 if is_s3 else "")
         return api.body_limit if api is not None else _BODY_LIMIT
 
 

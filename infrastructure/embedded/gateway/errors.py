@@ -20,7 +20,7 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def error(call: Call, code: str, message: str, *, status: int = 400, **more: object) -> Answer:
-    """`code` with `message` as the caller's SDK expects it; `more` are further members of a JSON error."""
+    """`code` with `message` as the caller's SDK expects it; `more` are further members of an error in JSON or S3's."""
     protocol, message = call.protocol, message or code
     request_id = str(uuid4())
     headers = {"x-amzn-requestid": request_id}
@@ -34,14 +34,18 @@ def error(call: Call, code: str, message: str, *, status: int = 400, **more: obj
         body = orjson.dumps({**typed, "message": message, "Message": message, **more})
         return Answer(status=status, headers={**headers, "content-type": kind, "x-amzn-errortype": code}, body=body)
     side = "Sender" if status < 500 else "Receiver"
-    core = f"<Code>{escape(code)}</Code><Message>{escape(_NOT_XML.sub('?', message))}</Message>"
+    core = _element("Code", code) + _element("Message", message)
     asked = f"<RequestId>{request_id}</RequestId>"
     text = {
         "query": f"<ErrorResponse><Error><Type>{side}</Type>{core}</Error>{asked}</ErrorResponse>",
         "ec2": f"<Response><Errors><Error>{core}</Error></Errors><RequestID>{request_id}</RequestID></Response>",
-        "rest-xml": f"<Error>{core}{asked}</Error>",
+        "rest-xml": f"<Error>{core}{''.join(_element(*each) for each in more.items())}{asked}</Error>",
     }[protocol]
     return Answer(status=status, headers={**headers, "content-type": "text/xml"}, body=text.encode())
+
+
+def _element(name: str, value: object) -> str:
+    return f"<{name}>{escape(_NOT_XML.sub('?', str(value)))}</{name}>"
 
 
 def _shape_of(call: Call, code: str) -> str | None:

@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -85,7 +86,7 @@ class _BoundedHead(HttpToolsProtocol):
 
 
 class HttpServer:
-    """Answers with `answer`; `limit_of` says from the headers how many bytes a body may have.
+    """Answers with `answer`; `limit_of` says from a request without its body how many bytes that may have.
 
     Who wants a WebSocket is talked to by `talk`, which accepts or refuses it; without one there are none.
     """
@@ -94,7 +95,7 @@ class HttpServer:
         self,
         answer: Callable[[HttpRequest], Awaitable[Answer]],
         *,
-        limit_of: Callable[[Mapping[str, str]], int],
+        limit_of: Callable[[HttpRequest], int],
         talk: Talk | None = None,
     ) -> None:
         self._talk = talk
@@ -146,14 +147,15 @@ class HttpServer:
             await self._talked(WebSocket(scope, receive, send), _request("GET", scope, headers, b""), answer)
             return
         if answer is None:
+            head = _request(scope["method"], scope, headers, b"")
             try:
-                body = await _body(receive, headers, self._limit_of(headers))
+                body = await _body(receive, headers, self._limit_of(head))
             except TooLarge:
                 answer = _too_large(headers)
             except ConnectionResetError:  # nobody is left to answer
                 return
             else:
-                answer = await self._guarded(_request(scope["method"], scope, headers, body))
+                answer = await self._guarded(replace(head, body=body))
         await _send(send, receive, answer, is_head=scope["method"] == "HEAD")
 
     async def _talked(self, socket: WebSocket, request: HttpRequest, refusal: Answer | None) -> None:

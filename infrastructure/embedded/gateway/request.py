@@ -138,6 +138,8 @@ def _shaped_like(request: HttpRequest, router: Router) -> Api | None:
 
     S3 is what is left: anonymous requests are usual there, and its paths are anybody's.
     """
+    if request.is_upload:
+        return router.named(sigv4.S3)
     target, version = request.headers.get("x-amz-target"), request.form.get("Version")
     if target is not None:
         return next((api for api in router.apis if api.target and target.startswith(f"{api.target}.")), None)

@@ -8,6 +8,7 @@ ROOT = Path(__file__).parents[__name__.count(".")]
 """Of the source tree."""
 
 _EMBEDDED = "infrastructure/embedded"
+_TOPS = ("services", "infrastructure", "plugins")
 
 TARGETS: Mapping[str, tuple[str, ...]] = {
     "plugins/chaos": ("*.py", "faults/*.py", "judgement/*.py", "targets/*.py", "undo/*.py"),
@@ -33,7 +34,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
     ),
     f"{_EMBEDDED}/host": ("supervisor.py",),
 }
-"""Package, and the patterns of its files that judge, decide, or hold money; its tests are in `tests/`.
+"""Package, and the patterns of its files that judge, decide, or hold money.
 
 Nothing that ends processes by a pattern: a mutant of it could end anybody's.
 """
@@ -49,23 +50,29 @@ class Target:
 
 def targets(root: Path = ROOT) -> Iterator[Target]:
     """Every target in the tree at `root`."""
+    found = sorted(test for top in _TOPS for test in (root / top).rglob("tests/test_*.py"))
+    tests = [(str(test.relative_to(root)), test.read_text(encoding="utf-8")) for test in found]
     for package, patterns in TARGETS.items():
         folder = root / package
-        tests = [(test, test.read_text(encoding="utf-8")) for test in sorted((folder / "tests").glob("test_*.py"))]
         for file in sorted(found for pattern in patterns for found in folder.glob(pattern)):
             if file.name not in ("__init__.py", "__main__.py"):
                 path = file.relative_to(root)
-                yield Target(
-                    path=str(path), tests=_nearest(path, [(str(t.relative_to(root)), text) for t, text in tests])
-                )
+                yield Target(path=str(path), tests=_nearest(path, f"{package}/tests/", tests))
 
 
-def _nearest(path: Path, tests: list[tuple[str, str]]) -> tuple[str, ...]:
+def _nearest(path: Path, own: str, tests: list[tuple[str, str]]) -> tuple[str, ...]:
+    """Those of its package, in `own`; where none of them is about it, those elsewhere that import it, too."""
     module = ".".join(path.with_suffix("").parts)
     parent, _, name = module.rpartition(".")
     imported = (f"from {module} import", f"from {parent} import {name}", f"import {module}")
 
-    def is_far(test: tuple[str, str]) -> bool:
-        return path.stem not in test[0] and not any(words in test[1] for words in imported)
+    def is_importing(test: tuple[str, str]) -> bool:
+        return any(words in test[1] for words in imported)
 
-    return tuple(test for test, _ in sorted(tests, key=lambda test: (is_far(test), test[0])))
+    def is_far(test: tuple[str, str]) -> bool:
+        return path.stem not in test[0] and not is_importing(test)
+
+    known = [test for test in tests if test[0].startswith(own)]
+    if all(map(is_far, known)):  # what control decides is tested with the APIs that ask it
+        known += [test for test in tests if test not in known and is_importing(test)]
+    return tuple(test for test, _ in sorted(known, key=lambda test: (is_far(test), test[0])))

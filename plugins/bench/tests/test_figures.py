@@ -118,6 +118,8 @@ def test_the_promised_figures_are_there_once_each() -> None:
         "inventory_reserves",
         "kinesis_put_1000_per_s",
         "menu_cached_reads",
+        "mixed_calls_p99",
+        "mixed_calls_rate",
         "node_drain",
         "order_latency",
         "orders_acknowledged_rate",

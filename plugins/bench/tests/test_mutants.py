@@ -181,5 +181,11 @@ def test_the_score_counts_every_mutant_that_some_test_saw() -> None:
     assert json.loads(summary([], 7))["score"] is None
 
 
+def test_what_no_test_of_its_package_is_about_is_tested_where_it_is_imported() -> None:
+    [target] = [each for each in targets() if each.path == "infrastructure/embedded/control/step_scaling.py"]
+    assert target.tests[0] == "infrastructure/embedded/apis/application_autoscaling/tests/test_steps.py"
+    assert "infrastructure/embedded/control/tests/test_fleet.py" in target.tests
+
+
 def test_the_targets_name_files_by_their_path_from_the_root() -> None:
     assert Target(path="plugins/slo/plain.py", tests=("plugins/slo/tests/test_slo.py",)) in set(targets())

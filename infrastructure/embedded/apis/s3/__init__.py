@@ -40,10 +40,11 @@ API = Api(
         ),
         "tags": "PutBucketTagging DeleteBucketTagging PutObjectTagging DeleteObjectTagging",
     },
-    note="Buckets and objects are kept in memory, by path-style addresses. Requests are signed by version 4, "
-    "URLs by 4 or 2. Unsigned requests are let in where a bucket's policy opens it to everybody (reads, puts and "
-    "deletes of objects, lists); forms with a policy (presigned POST) are refused.",
+    note="Buckets and objects are kept in memory, by path-style addresses. Requests are signed by version 4, URLs and "
+    "forms (presigned POST) by 4 or 2. Unsigned requests are let in where a bucket's policy opens it to everybody "
+    "(reads, puts and deletes of objects, forms, lists).",
     interceptors=("infrastructure.embedded.apis.s3.anonymous:Anonymous",),
     rules="infrastructure.embedded.apis.s3.rules",
+    uploads="infrastructure.embedded.apis.s3.uploads:read",
     resources="infrastructure.embedded.apis.s3.resources",
 )

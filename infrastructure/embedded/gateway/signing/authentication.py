@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from infrastructure.embedded.gateway.call import HttpRequest
-from infrastructure.embedded.gateway.signing import chunked, sigv2, sigv4
+from infrastructure.embedded.gateway.signing import chunked, forms, sigv2, sigv4
 from infrastructure.embedded.gateway.signing.credentials import Issued, Keyring
 from infrastructure.embedded.gateway.signing.sigv4 import PAYLOAD_HEADER, S3, UNSIGNED_PAYLOAD, Claim
 
@@ -41,6 +41,7 @@ class Authentication:
 
     def __init__(self, keyring: Keyring, region: str) -> None:
         self._keyring = keyring
+        self._region = region
         self._is_version_2_taken = region in sigv2.REGIONS
 
     def check(self, request: HttpRequest, at: float) -> tuple[Issued, HttpRequest]:
@@ -59,6 +60,22 @@ class Authentication:
         payload = _payload(claim, request)
         _check_signature(claim, issued, request, payload)
         return issued, _unwrapped(claim, issued, request, payload)
+
+    def check_form(self, fields: Mapping[str, str], at: float) -> Issued | None:
+        """By whose keys the policy of a form is signed; None when nobody signed it. `Unproven`; `Refused`, if its
+        fields (by lower-case names) are no signature.
+        """
+        claim = forms.claim(fields, self._region)
+        if claim is None:
+            return None
+        if claim.version == 2 and not self._is_version_2_taken:
+            raise Unproven("version")
+        issued = self._issued(claim, at)
+        if not _is_same(forms.signature(issued.credentials.secret_key, claim, fields[forms.POLICY]), claim.signature):
+            raise Unproven("mismatch")
+        if claim.version == 4:
+            _check_lasting(claim, LONGEST_EXPIRES_S, at)
+        return issued
 
     def _issued(self, claim: Claim, at: float) -> Issued:
         issued = self._keyring.find(claim.access_key)
@@ -123,7 +140,7 @@ def _check_time(claim: Claim, at: float) -> None:
         raise Unproven("malformed", f"the date {claim.stamp!r} is not the one of the credential's scope")
     is_s3 = claim.scope.service == S3
     if claim.is_query and is_s3:
-        _check_expiry(claim, made, at)
+        _check_expiry(claim, at)
         return
     late, early = (QUERY_S, SKEW_S) if claim.is_query else (S3_SKEW_S, S3_SKEW_S) if is_s3 else (SKEW_S, SKEW_S)
     if at > made + late:
@@ -134,13 +151,19 @@ def _check_time(claim: Claim, at: float) -> None:
         raise Unproven("early", f"Signature not yet current: {claim.stamp} is still later than {limit}")
 
 
-def _check_expiry(claim: Claim, made: float, at: float) -> None:
+def _check_expiry(claim: Claim, at: float) -> None:
     expires = claim.expires_s or ""
     if not _NUMBER.fullmatch(expires):
         raise Unproven("malformed-query", "X-Amz-Expires should be a number")
     if not 1 <= int(expires) <= LONGEST_EXPIRES_S:
         raise Unproven("malformed-query", f"X-Amz-Expires must be from 1 to {LONGEST_EXPIRES_S} seconds")
-    if at >= made + int(expires):
+    _check_lasting(claim, int(expires), at)
+
+
+def _check_lasting(claim: Claim, lasts_s: float, at: float) -> None:
+    """What S3 is given to keep is good from its time stamp for so long."""
+    made = sigv4.unix_time(claim.stamp) or 0.0
+    if at >= made + lasts_s:
         raise Unproven("expired")
     if at < made - S3_SKEW_S:
         raise Unproven("not-yet")

@@ -68,6 +68,11 @@ _SUBRESOURCES = frozenset(
 )
 
 
+def signature_of(secret_key: str, text: str) -> str:
+    """The signature, in base64, of a string to sign."""
+    return base64.b64encode(hmac.digest(secret_key.encode(), text.encode(), "sha1")).decode()
+
+
 def signature(secret_key: str, method: str, path: str, query: str, headers: Mapping[str, str]) -> str:
     """The signature, in base64, of a presigned request. What would be headers may stand in its query."""
     pairs = [pair.partition("=") for pair in query.split("&") if pair]
@@ -78,4 +83,4 @@ def signature(secret_key: str, method: str, path: str, query: str, headers: Mapp
     named = sorted((name, sep, unquote(value)) for name, sep, value in pairs if name in _SUBRESOURCES)
     resource = "&".join("".join(each) for each in named)
     text = "\n".join([method, *standard, *custom, f"{path}?{resource}" if resource else path])
-    return base64.b64encode(hmac.digest(secret_key.encode(), text.encode(), "sha1")).decode()
+    return signature_of(secret_key, text)

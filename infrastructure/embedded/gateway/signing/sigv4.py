@@ -25,7 +25,7 @@ UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 PAYLOAD_HEADER = "x-amz-content-sha256"
 S3 = "s3"
 _END = "aws4_request"
-_LONGEST = 256
+LONGEST = 256
 """Characters of a credential that are looked at: what strangers send is not kept in caches at any length."""
 _STAMP = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 _DOTS = frozenset({"", ".", ".."})
@@ -90,7 +90,7 @@ def _of_header(header: str, headers: Mapping[str, str]) -> Claim:
     wanting = [name for name in ("Credential", "Signature", "SignedHeaders") if not fields.get(name)]
     if wanting:
         raise Malformed(" ".join(f"Authorization header requires '{name}' parameter." for name in wanting))
-    access_key, scope = _credential(fields["Credential"][:_LONGEST])
+    access_key, scope = credential(fields["Credential"][:LONGEST])
     return Claim(
         access_key=access_key,
         scope=scope,
@@ -113,7 +113,7 @@ def _of_query(fields: Mapping[str, str]) -> Claim | None:
         return None
     if len(given) < len(names):
         raise Malformed(" ".join(f"AWS query-string parameters must include '{n}'." for n in names if n not in given))
-    access_key, scope = _credential(fields["X-Amz-Credential"][:_LONGEST])
+    access_key, scope = credential(fields["X-Amz-Credential"][:LONGEST])
     return Claim(
         access_key=access_key,
         scope=scope,
@@ -141,7 +141,8 @@ def _of_version_2(fields: Mapping[str, str]) -> Claim:
 
 
 @lru_cache(maxsize=1024)  # callers sign for a day
-def _credential(text: str) -> tuple[str, Scope]:
+def credential(text: str) -> tuple[str, Scope]:
+    """The access key and the scope that a credential names; `Malformed`."""
     parts = text.rsplit("/", 4)
     if len(parts) != 5 or parts[4] != _END or not all(parts):
         raise Malformed(f"Credential must have exactly 5 slash-delimited elements, the last of them '{_END}'.")

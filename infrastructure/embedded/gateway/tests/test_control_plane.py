@@ -184,7 +184,7 @@ def test_a_caller_that_goes_away_half_way_is_no_error_of_ours() -> None:
 
         headers = [(b"host", b"127.0.0.1")]
         scope = {"type": "http", "method": "POST", "headers": headers, "raw_path": b"/", "query_string": b""}
-        await HttpServer(answer, limit_of=lambda _headers: 9)._application(scope, receive, send)
+        await HttpServer(answer, limit_of=lambda _head: 9)._application(scope, receive, send)
         assert sent == []
 
     run(scenario())

@@ -32,7 +32,7 @@ class Source:
 
 
 async def _opened(source: Source) -> tuple[HttpServer, asyncio.StreamReader, asyncio.StreamWriter]:
-    server = HttpServer(source.answer, limit_of=lambda _headers: 10)
+    server = HttpServer(source.answer, limit_of=lambda _head: 10)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
