@@ -40,7 +40,7 @@ class Autoscalers(ObjectController):
         super().__init__(parts)
         self._cores = cores
         self._wanted: dict[str, list[tuple[float, int]]] = {}
-        self._looked: dict[str, float] = {}
+        """When how many were wanted, by the autoscaler's uid; at first as many as it found."""
 
     def concerned(self, change: Change) -> Iterable[Key]:
         """Only what a person changes: its own status is written at each look."""
@@ -75,6 +75,7 @@ class Autoscalers(ObjectController):
 
     def _level(self, of: Object, kind: Kind, target: Object) -> None:
         now_has = int(objects.spec(target)["replicas"])
+        self._wanted.setdefault(objects.uid(of), [(self._parts.now, now_has)])
         if now_has == 0:
             told = (
                 "ScalingActive",
@@ -144,7 +145,7 @@ class Autoscalers(ObjectController):
         behavior = objects.spec(of).get("behavior") or {}
         given = (behavior.get("scaleDown") or {}).get("stabilizationWindowSeconds", _DOWN_WINDOW_S)
         window_s = self._parts.pace.seconds(float(given), at_least=_LEAST_WINDOW_S if given else 0.0)
-        now, seen = self._parts.now, self._wanted.setdefault(objects.uid(of), [])
+        now, seen = self._parts.now, self._wanted[objects.uid(of)]
         seen.append((now, raw))
         seen[:] = [(at, count) for at, count in seen if at > now - window_s or (at, count) == seen[-1]]
         if raw < has:
