@@ -59,7 +59,7 @@ class Autoscalers(ObjectController):
         if kind is not None:
             target = self._store.get(kind.id, (objects.namespace(of), spec["scaleTargetRef"]["name"]))
         if kind is None or target is None:
-            self._tell(
+            self._report(
                 of,
                 {},
                 (
@@ -83,7 +83,7 @@ class Autoscalers(ObjectController):
                 "ScalingDisabled",
                 "scaling is disabled since the replica count of the target is zero",
             )
-            self._tell(of, {"currentReplicas": 0, "desiredReplicas": 0}, told)
+            self._report(of, {"currentReplicas": 0, "desiredReplicas": 0}, told)
             return
         load = self._load(target)
         spec = objects.spec(of)
@@ -116,7 +116,7 @@ class Autoscalers(ObjectController):
         if load is not None:
             current = {"averageUtilization": round(load.percent), "averageValue": "0"}
             status["currentMetrics"] = [{"type": "Resource", "resource": {"name": "cpu", "current": current}}]
-        self._tell(of, status, told)
+        self._report(of, status, told)
 
     def _pods(self, target: Object) -> list[Object]:
         chosen = selectors.of_selector(objects.spec(target)["selector"])
@@ -162,7 +162,7 @@ class Autoscalers(ObjectController):
             why = "All metrics below target"
         self._parts.events.tell(of, "SuccessfulRescale", f"New size: {wanted}; reason: {why}", source=_SOURCE)
 
-    def _tell(self, of: Object, status: Draft, told: Sequence[str]) -> None:
+    def _report(self, of: Object, status: Draft, told: Sequence[str]) -> None:
         conditions: list[Any] = list(objects.status(of).get("conditions") or ())
         kind, value, reason, message = told
         able = {
