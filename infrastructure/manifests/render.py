@@ -61,7 +61,7 @@ def render(values: Mapping[str, str], folder: Path = FOLDER) -> tuple[Manifest, 
     for file in files(folder):
         for document in _documents(file, folder, problems):
             unknown = sorted({name for text in _texts(document) for name in _NAME.findall(text)} - set(values))
-            problems += [f"{file.relative_to(folder)}: no {_told(name, values)}" for name in unknown]
+            problems += [f"{file.relative_to(folder)}: no {_unknown(name, values)}" for name in unknown]
             if not unknown:
                 filled = _filled(document, values)
                 found.append(Manifest(file=str(file.relative_to(folder)), document=filled))
@@ -119,7 +119,7 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
     return [_filled(each, values) for each in value] if isinstance(value, list) else value
 
 
-def _told(name: str, values: Mapping[str, str]) -> str:
+def _unknown(name: str, values: Mapping[str, str]) -> str:
     return f"output or parameter of the stacks is called {name!r}.{did_you_mean(name, tuple(values))}"
 
 

@@ -2,7 +2,8 @@
 
     kubectl rollout restart ──▶ new pod ready once its target is healthy ──▶ old one deregistered, preStop, then SIGTERM
 
-None when the manifests' readiness gates, preStop hooks and grace do what they are for.
+None when the manifests' readiness gates, preStop hooks and grace do what they are for. The services wait for their last
+request by themselves, too: some fail when they do not (resilience "off") and have no hook either.
 """
 
 import tempfile

@@ -15,8 +15,8 @@ class EksNodeDrain:
     """Blast radius: the node on which most pods of `services` run. As `kubectl drain` does it: disruption budgets hold,
     pods have their grace; a budget that never allows it ends the drain after the deadline.
 
-    Uncordoned, a node gets no pods back until some are placed anew: that is the scheduler's to do. An undo that restarted
-    the services would change more than the fault did.
+    Uncordoned, a node gets no pods back until some are placed anew: that is the scheduler's to do. An undo that
+    restarted the services would change more than the fault did.
     """
 
     services: tuple[Service, ...]

@@ -1,18 +1,16 @@
 """What a program finds elsewhere, too, is what its source is called, and not where somebody's link leads."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from infrastructure.embedded.host import reach
 from infrastructure.embedded.host.supervisor import Supervisor
 from infrastructure.embedded.tests.processes import program
-from infrastructure.embedded.tests.supervisors import run
+from infrastructure.embedded.tests.supervisors import needs_views, run
 from infrastructure.state import StateFolder
 
-pytestmark = pytest.mark.skipif(os.getuid() != 0 or not reach.has_views(), reason="only root gives views of files")
+pytestmark = needs_views
 
 
 @pytest.mark.parametrize(("source", "code", "said"), [("there", 0, "file"), ("link", 125, "by a link")])

@@ -40,7 +40,7 @@ class Autoscalers(ObjectController):
         super().__init__(parts)
         self._cores = cores
         self._wanted: dict[str, list[tuple[float, int]]] = {}
-        self._looked: dict[str, float] = {}
+        """When how many were wanted, by the autoscaler's uid; at first as many as it found."""
 
     def concerned(self, change: Change) -> Iterable[Key]:
         """Only what a person changes: its own status is written at each look."""
@@ -59,7 +59,7 @@ class Autoscalers(ObjectController):
         if kind is not None:
             target = self._store.get(kind.id, (objects.namespace(of), spec["scaleTargetRef"]["name"]))
         if kind is None or target is None:
-            self._tell(
+            self._report(
                 of,
                 {},
                 (
@@ -75,6 +75,7 @@ class Autoscalers(ObjectController):
 
     def _level(self, of: Object, kind: Kind, target: Object) -> None:
         now_has = int(objects.spec(target)["replicas"])
+        self._wanted.setdefault(objects.uid(of), [(self._parts.now, now_has)])
         if now_has == 0:
             told = (
                 "ScalingActive",
@@ -82,7 +83,7 @@ class Autoscalers(ObjectController):
                 "ScalingDisabled",
                 "scaling is disabled since the replica count of the target is zero",
             )
-            self._tell(of, {"currentReplicas": 0, "desiredReplicas": 0}, told)
+            self._report(of, {"currentReplicas": 0, "desiredReplicas": 0}, told)
             return
         load = self._load(target)
         spec = objects.spec(of)
@@ -115,7 +116,7 @@ class Autoscalers(ObjectController):
         if load is not None:
             current = {"averageUtilization": round(load.percent), "averageValue": "0"}
             status["currentMetrics"] = [{"type": "Resource", "resource": {"name": "cpu", "current": current}}]
-        self._tell(of, status, told)
+        self._report(of, status, told)
 
     def _pods(self, target: Object) -> list[Object]:
         chosen = selectors.of_selector(objects.spec(target)["selector"])
@@ -144,7 +145,7 @@ class Autoscalers(ObjectController):
         behavior = objects.spec(of).get("behavior") or {}
         given = (behavior.get("scaleDown") or {}).get("stabilizationWindowSeconds", _DOWN_WINDOW_S)
         window_s = self._parts.pace.seconds(float(given), at_least=_LEAST_WINDOW_S if given else 0.0)
-        now, seen = self._parts.now, self._wanted.setdefault(objects.uid(of), [])
+        now, seen = self._parts.now, self._wanted[objects.uid(of)]
         seen.append((now, raw))
         seen[:] = [(at, count) for at, count in seen if at > now - window_s or (at, count) == seen[-1]]
         if raw < has:
@@ -161,7 +162,7 @@ class Autoscalers(ObjectController):
             why = "All metrics below target"
         self._parts.events.tell(of, "SuccessfulRescale", f"New size: {wanted}; reason: {why}", source=_SOURCE)
 
-    def _tell(self, of: Object, status: Draft, told: Sequence[str]) -> None:
+    def _report(self, of: Object, status: Draft, told: Sequence[str]) -> None:
         conditions: list[Any] = list(objects.status(of).get("conditions") or ())
         kind, value, reason, message = told
         able = {

@@ -35,7 +35,7 @@ class CronJobs(ObjectController):
         jobs = [each for each in self._parts.owned.of(objects.uid(of), kinds.JOB) if objects.owned_by(each, of)]
         self._forget(of, jobs)
         if objects.is_deleting(of) or spec["suspend"]:
-            self._tell(of, {})
+            self._report(of, {})
             return None
         try:
             schedule = schedule_of(spec["schedule"], spec.get("timeZone", ""))
@@ -48,7 +48,7 @@ class CronJobs(ObjectController):
         if due is not None and self._may_start(of, jobs, due, now):
             self._start(of, due)
             more["lastScheduleTime"] = objects.stamp(due)
-        self._tell(of, more)
+        self._report(of, more)
         following = schedule.following(now)
         return following - now if following is not None else None
 
@@ -96,7 +96,7 @@ class CronJobs(ObjectController):
             for each in ended[: max(len(ended) - int(objects.spec(of)[limit]), 0)]:
                 self._registry.delete(kinds.JOB, objects.key(each), Deletion(propagation="Background"))
 
-    def _tell(self, of: Object, more: Draft) -> None:
+    def _report(self, of: Object, more: Draft) -> None:
         jobs = self._parts.owned.of(objects.uid(of), kinds.JOB)
         status: dict[str, Any] = {key: value for key, value in objects.status(of).items() if key != "active"} | more
         active = [

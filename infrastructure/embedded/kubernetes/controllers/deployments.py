@@ -54,7 +54,7 @@ class Deployments(ObjectController):
         elif new is not None:
             self._roll(of, new, old)
         self._clean(of)
-        return self._tell(of)
+        return self._report(of)
 
     def _sets(self, of: Object) -> list[Object]:
         found = self._parts.owned.of(objects.uid(of), kinds.REPLICA_SET)
@@ -107,7 +107,7 @@ class Deployments(ObjectController):
             },
         )
         if replicas:
-            self._told(of, f"Scaled up replica set {objects.name(made)} from 0 to {replicas}")
+            self._record_scaling(of, f"Scaled up replica set {objects.name(made)} from 0 to {replicas}")
         return made
 
     def _most_of_new(self, of: Object, sets: Sequence[Object], has: int) -> int:
@@ -189,9 +189,9 @@ class Deployments(ObjectController):
         self._registry.change(kinds.REPLICA_SET, objects.key(each), change)
         if size != count:
             way = "up" if count > size else "down"
-            self._told(of, f"Scaled {way} replica set {objects.name(each)} from {size} to {count}")
+            self._record_scaling(of, f"Scaled {way} replica set {objects.name(each)} from {size} to {count}")
 
-    def _told(self, of: Object, message: str) -> None:
+    def _record_scaling(self, of: Object, message: str) -> None:
         self._parts.events.tell(of, "ScalingReplicaSet", message, source=_SOURCE)
 
     def _clean(self, of: Object) -> None:
@@ -203,7 +203,7 @@ class Deployments(ObjectController):
         for each in empty[: max(len(old) - int(objects.spec(of)["revisionHistoryLimit"]), 0)]:
             self._registry.delete(kinds.REPLICA_SET, objects.key(each))
 
-    def _tell(self, of: Object) -> float | None:
+    def _report(self, of: Object) -> float | None:
         sets = self._sets(of)
         new = next((each for each in sets if _is_version_of(each, of)), None)
         status, wait_s = progress(of, sets, new, self._parts.now, self._parts.pace)

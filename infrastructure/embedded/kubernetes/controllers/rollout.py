@@ -72,7 +72,7 @@ def _progressing(
     is_complete = counts["updatedReplicas"] == counts["replicas"] == counts["availableReplicas"] == wanted
     if is_complete and new is not None:
         text = f'ReplicaSet "{name}" has successfully progressed.'
-        return _told(of, "True", _COMPLETE, text, now, is_new=former.get("reason") != _COMPLETE), None
+        return _condition(of, "True", _COMPLETE, text, now, is_new=former.get("reason") != _COMPLETE), None
     moved = any(
         objects.status(of).get(each, 0) != counts[each]
         for each in ("updatedReplicas", "readyReplicas", "replicas", "availableReplicas")
@@ -80,12 +80,12 @@ def _progressing(
     is_new_update = former.get("reason") == _COMPLETE or not former
     if moved or is_new_update or former.get("reason") == "DeploymentPaused":
         text = f'ReplicaSet "{name}" is progressing.'
-        return _told(of, "True", "ReplicaSetUpdated", text, now, is_new=True), _deadline(of, pace)
+        return _condition(of, "True", "ReplicaSetUpdated", text, now, is_new=True), _deadline(of, pace)
     since = objects.seconds(former.get("lastUpdateTime") or objects.stamp(now))
     left = since + _deadline(of, pace) - now
     if left <= 0:
         text = f'ReplicaSet "{name}" has timed out progressing.'
-        return _told(of, "False", _TIMED_OUT, text, now, is_new=former.get("reason") != _TIMED_OUT), None
+        return _condition(of, "False", _TIMED_OUT, text, now, is_new=former.get("reason") != _TIMED_OUT), None
     return dict(former), left
 
 
@@ -93,7 +93,7 @@ def _deadline(of: Object, pace: Pace) -> float:
     return pace.seconds(float(objects.spec(of)["progressDeadlineSeconds"]), at_least=_LEAST_DEADLINE_S)
 
 
-def _told(of: Object, status: str, reason: str, message: str, now: float, *, is_new: bool) -> dict[str, Any]:
+def _condition(of: Object, status: str, reason: str, message: str, now: float, *, is_new: bool) -> dict[str, Any]:
     former = objects.condition(of, "Progressing") or {}
     at = objects.stamp(now) if is_new else former.get("lastUpdateTime", objects.stamp(now))
     return {"type": "Progressing", "status": status, "reason": reason, "message": message, "lastUpdateTime": at}

@@ -52,10 +52,14 @@ def data_of(kind: kinds.Kind, name: str, namespace: str, store: Store, *, option
         if optional:
             return None
         raise Unresolved(f'{kind.singular} "{name}" not found')
-    data: Mapping[str, str] = found.get("data") or {}
-    if kind is kinds.SECRET:
-        return {key: base64.b64decode(value).decode("utf-8", "replace") for key, value in data.items()}
-    return data
+    return {key: value.decode("utf-8", "replace") for key, value in contents(found).items()}
+
+
+def contents(of: Object) -> Mapping[str, bytes]:
+    """The `data` of a ConfigMap or a Secret, which alone variables are made of."""
+    data: Mapping[str, str] = of.get("data") or {}
+    is_encoded = of["kind"] == kinds.SECRET.name
+    return {key: base64.b64decode(value) if is_encoded else value.encode() for key, value in data.items()}
 
 
 def _all_of(source: Mapping[str, Any], namespace: str, store: Store) -> dict[str, str]:

@@ -156,9 +156,8 @@ class Volumes:
             if source.get("optional"):
                 return {}
             raise Unmountable(f'MountVolume.SetUp failed for volume "{name}" : {of.singular} "{called}" not found')
-        plain = found.get("data") or {}
         data = {key: base64.b64decode(value) for key, value in (found.get("binaryData") or {}).items()}
-        data |= {key: base64.b64decode(each) if of is kinds.SECRET else each.encode() for key, each in plain.items()}
+        data |= environment.contents(found)
         items = source.get("items")
         if items is None:
             return data

@@ -108,7 +108,7 @@ class Store:
         of["metadata"]["resourceVersion"] = str(self.version)
         shelf.objects[at] = of
         shelf.is_sorted = shelf.is_sorted and before is not None
-        self._tell(shelf, at, Change(kind=kind, version=self.version, before=before, after=of))
+        self._notify(shelf, at, Change(kind=kind, version=self.version, before=before, after=of))
         return of
 
     def remove(self, kind: str, at: Key) -> Object:
@@ -117,7 +117,7 @@ class Store:
         before = shelf.objects.pop(at)
         self.version += 1
         change = Change(kind=kind, version=self.version, before=before, after=None)
-        self._tell(shelf, at, change)
+        self._notify(shelf, at, change)
         return change.object
 
     def encoded(self, kind: str, of: Object, encode: Callable[[Object], bytes]) -> bytes:
@@ -148,7 +148,7 @@ class Store:
             news.append(change)
         return news[::-1]
 
-    def _tell(self, shelf: _Shelf, at: Key, change: Change) -> None:
+    def _notify(self, shelf: _Shelf, at: Key, change: Change) -> None:
         shelf.encoded.pop(at, None)
         if len(shelf.log) == KEPT:
             shelf.forgotten = shelf.log[0].version

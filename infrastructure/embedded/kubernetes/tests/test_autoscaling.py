@@ -2,7 +2,14 @@
 
 import pytest
 
-from infrastructure.embedded.kubernetes.controllers.autoscalers import Load
+from infrastructure.embedded.kubernetes.controllers.autoscalers import Autoscalers, Load
+from infrastructure.embedded.kubernetes.controllers.parts import Parts
+from infrastructure.embedded.kubernetes.schema import kinds
+from infrastructure.embedded.kubernetes.store import objects
+from infrastructure.embedded.kubernetes.store.registry import Registry
+from infrastructure.embedded.kubernetes.store.store import Store
+from infrastructure.embedded.kubernetes.tests.manifests import deployment, pod, sleeper
+from infrastructure.embedded.pace import AWS
 
 GOAL = 70.0
 
@@ -27,3 +34,30 @@ def load(*cores: float, starting: int = 0) -> Load:
 )
 def test_replicas_follow_the_load_of_pods_that_are_measured(measured: Load, has: int, wanted: int) -> None:
     assert measured.wanted(has, GOAL) == wanted
+
+
+def test_what_it_finds_was_wanted_for_the_length_of_the_window() -> None:
+    """So idle pods are not taken at its first look; `recordInitialRecommendation` in Kubernetes' horizontal.go."""
+    clock = [0.0]
+    registry = Registry(Store(), clock=lambda: clock[-1])
+    registry.create(kinds.NAMESPACE, {"metadata": {"name": "default"}})
+    registry.create(kinds.DEPLOYMENT, deployment(replicas=3))
+    one = pod(containers=[sleeper(resources={"requests": {"cpu": "100m"}})])
+    one["metadata"]["labels"] = {"app": "web"}
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    registry.set_status(kinds.POD, registry.create(kinds.POD, one), ready)
+    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        "minReplicas": 1,
+        "maxReplicas": 4,
+        "metrics": [{"type": "Resource", "resource": cpu}],
+    }
+    scaler = registry.create(kinds.AUTOSCALER, {"metadata": {"name": "web", "namespace": "default"}, "spec": spec})
+    looks = Autoscalers(Parts.of(registry, AWS), cores=lambda _pod: 0.0)
+    sizes = []
+    for at in (0.0, 299.0, 301.0):
+        clock.append(at)
+        looks.follow(scaler)
+        sizes.append(objects.spec(registry.get(kinds.DEPLOYMENT, ("default", "web")))["replicas"])
+    assert sizes == [3, 3, 1]

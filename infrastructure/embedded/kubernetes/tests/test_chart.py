@@ -1,20 +1,19 @@
 """The shape of a public chart (podinfo's, as `helm template` writes it) is applied as it is, and runs."""
 
-import os
 import sys
 from typing import Any
 
 import pytest
 
-from infrastructure.embedded.host import reach
 from infrastructure.embedded.kubernetes.cluster import Cluster
 from infrastructure.embedded.kubernetes.tests.kubectl import Kubectl
 from infrastructure.embedded.kubernetes.tests.manifests import SERVER, listed
 from infrastructure.embedded.kubernetes.tests.world import COMMAND, processes, until
+from infrastructure.embedded.tests.supervisors import needs_views
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.skipif(os.getuid() != 0 or not reach.has_views(), reason="only root gives views of files"),
+    needs_views,
 ]
 NAME = "release-podinfo"
 LABELS = {

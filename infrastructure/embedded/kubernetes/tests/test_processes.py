@@ -15,7 +15,7 @@ from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.kubernetes.store.registry import Deletion
 from infrastructure.embedded.kubernetes.tests.manifests import budget, container, deployment, pod, service, sleeper
-from infrastructure.embedded.kubernetes.tests.world import NODES, machine, processes, running, until
+from infrastructure.embedded.kubernetes.tests.world import NODES, create, machine, pods, processes, running, until
 from infrastructure.state import StateFolder
 
 pytestmark = pytest.mark.anyio
@@ -28,10 +28,6 @@ def shell(script: str, **more: Any) -> dict[str, Any]:
 
 def found(cluster: Cluster, name: str = "one", kind: kinds.Kind = kinds.POD) -> Object:
     return cluster.registry.get(kind, ("default", name))
-
-
-def pods(cluster: Cluster) -> list[Object]:
-    return cluster.registry.store.all(kinds.POD.id)
 
 
 def phase(cluster: Cluster, name: str = "one") -> str:
@@ -54,13 +50,6 @@ def ready(cluster: Cluster) -> int:
 def events(cluster: Cluster, about: str) -> list[str]:
     every = cluster.registry.store.all(kinds.EVENT.id)
     return [each["reason"] for each in every if each["involvedObject"]["name"] == about]
-
-
-def create(cluster: Cluster, *made: dict[str, Any]) -> None:
-    for each in made:
-        kind = kinds.called(each["apiVersion"], each["kind"])
-        assert kind is not None
-        cluster.registry.create(kind, each)
 
 
 async def test_a_killed_process_comes_back_in_its_pod(cluster: Cluster) -> None:

@@ -13,11 +13,10 @@ from infrastructure.embedded.kubernetes.kubelet import service_links
 from infrastructure.embedded.kubernetes.network.proxy import ServiceProxy
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.store import objects
-from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.kubernetes.tests.client import Client
 from infrastructure.embedded.kubernetes.tests.kubectl import Kubectl
 from infrastructure.embedded.kubernetes.tests.manifests import container, deployment, listed, pod, service
-from infrastructure.embedded.kubernetes.tests.world import running, until
+from infrastructure.embedded.kubernetes.tests.world import create, pods, running, until
 from infrastructure.embedded.lags import SERVICE_PROXY
 from infrastructure.embedded.network.envoy.model import Fragment
 from infrastructure.embedded.pace import FAST
@@ -46,13 +45,6 @@ async def cluster(state: StateFolder) -> AsyncIterator[Cluster]:
         yield made
 
 
-def create(cluster: Cluster, *made: dict[str, Any]) -> None:
-    for each in made:
-        kind = kinds.called(each["apiVersion"], each["kind"])
-        assert kind is not None
-        cluster.registry.create(kind, each)
-
-
 def who(**more: Any) -> dict[str, Any]:
     """A server that answers with its pod's name."""
     made = container(**more)
@@ -63,10 +55,6 @@ def web(**spec: Any) -> dict[str, Any]:
     made = service()
     made["spec"] |= spec
     return made
-
-
-def pods(cluster: Cluster) -> list[Object]:
-    return cluster.registry.store.all(kinds.POD.id)
 
 
 def address(cluster: Cluster, name: str = "web") -> str:

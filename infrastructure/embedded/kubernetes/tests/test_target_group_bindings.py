@@ -16,10 +16,9 @@ from infrastructure.embedded.kubernetes.controllers.target_groups import (
 from infrastructure.embedded.kubernetes.schema import kinds
 from infrastructure.embedded.kubernetes.store import objects
 from infrastructure.embedded.kubernetes.store.errors import ApiError
-from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.kubernetes.tests.kubectl import Kubectl
 from infrastructure.embedded.kubernetes.tests.manifests import binding, container, deployment, listed, service
-from infrastructure.embedded.kubernetes.tests.world import running, until
+from infrastructure.embedded.kubernetes.tests.world import create, pods, running, until
 from infrastructure.state import StateFolder
 
 pytestmark = pytest.mark.anyio
@@ -60,17 +59,6 @@ def groups() -> Groups:
 async def cluster(state: StateFolder, groups: Groups) -> AsyncIterator[Cluster]:
     async with running(state, target_groups=groups) as made:
         yield made
-
-
-def create(cluster: Cluster, *made: dict[str, Any]) -> None:
-    for each in made:
-        kind = kinds.called(each["apiVersion"], each["kind"])
-        assert kind is not None
-        cluster.registry.create(kind, each)
-
-
-def pods(cluster: Cluster) -> list[Object]:
-    return cluster.registry.store.all(kinds.POD.id)
 
 
 def ready_targets(cluster: Cluster) -> set[Target]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from infrastructure.embedded.host import reach
 from infrastructure.embedded.kubernetes.cluster import Cluster
 from infrastructure.embedded.kubernetes.kubelet.images import NoProgram
 from infrastructure.embedded.kubernetes.kubelet.volumes import Volumes
@@ -19,10 +18,10 @@ from infrastructure.embedded.kubernetes.tests.kubectl import Kubectl
 from infrastructure.embedded.kubernetes.tests.manifests import listed, pod, sleeper
 from infrastructure.embedded.kubernetes.tests.world import until
 from infrastructure.embedded.kubernetes.tokens import Tokens
+from infrastructure.embedded.tests.supervisors import needs_views
 from infrastructure.state import StateFolder
 
 pytestmark = pytest.mark.anyio
-needs_views = pytest.mark.skipif(os.getuid() != 0 or not reach.has_views(), reason="only root gives views of files")
 CONFIG = {
     "apiVersion": "v1",
     "kind": "ConfigMap",

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.process import Process
@@ -13,6 +14,8 @@ from infrastructure.embedded.kubernetes.controllers.target_groups import TargetG
 from infrastructure.embedded.kubernetes.kubelet import images
 from infrastructure.embedded.kubernetes.kubelet.images import KIND
 from infrastructure.embedded.kubernetes.kubelet.machine import Machine
+from infrastructure.embedded.kubernetes.schema import kinds
+from infrastructure.embedded.kubernetes.store.objects import Object
 from infrastructure.embedded.network.envoy.process import Envoy
 from infrastructure.embedded.pace import FAST, Pace
 from infrastructure.embedded.tests.supervisors import supervised
@@ -73,6 +76,18 @@ async def until(look: Callable[[], object], within_s: float = 10.0) -> None:
     async with asyncio.timeout(within_s):
         while not look():  # noqa: ASYNC110 - as below
             await asyncio.sleep(0.01)  # the cluster has many events, and none for "the look is true"
+
+
+def create(cluster: Cluster, *made: dict[str, Any]) -> None:
+    """Objects as manifests have them."""
+    for each in made:
+        kind = kinds.called(each["apiVersion"], each["kind"])
+        assert kind is not None
+        cluster.registry.create(kind, each)
+
+
+def pods(cluster: Cluster) -> list[Object]:
+    return cluster.registry.store.all(kinds.POD.id)
 
 
 def processes(cluster: Cluster) -> list[Process]:
