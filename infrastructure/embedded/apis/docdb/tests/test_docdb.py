@@ -1,118 +1,28 @@
 """DocumentDB over its records, with real servers: states, roles, endpoints, and what is refused."""
 
-import contextlib
 import gc
-import json
 import weakref
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 import pymongo
 import pytest
 
-from infrastructure.embedded.apis.docdb.controller import DocumentDbController
-from infrastructure.embedded.apis.secretsmanager.controller import SecretsManagerController
+from infrastructure.embedded.apis.docdb.tests.documents_world import (
+    CLUSTER,
+    FIRST,
+    PASSWORD,
+    SECOND,
+    TAGS,
+    Documents,
+    platform,
+)
 from infrastructure.embedded.control.metric_store import Key
-from infrastructure.embedded.engines.documents.cluster import DocumentCluster
 from infrastructure.embedded.engines.documents.scram import User
 from infrastructure.embedded.gateway.refused import Refused
-from infrastructure.embedded.host.ports import Ports
-from infrastructure.embedded.host.supervisor import Supervisor
-from infrastructure.embedded.network.envoy.model import Endpoint, Fragment
-from infrastructure.embedded.tests import processes
-from infrastructure.embedded.tests.ecs_world import World, world
-from infrastructure.embedded.tests.passes import measure, reconcile
+from infrastructure.embedded.tests.passes import measure
 from infrastructure.state import StateFolder
 
-CLUSTER, FIRST, SECOND = "menu-test", "menu-test-1", "menu-test-2"
-PASSWORD = "correct-horse"
-TAGS = [{"Key": "Project", "Value": "cloudcafe"}]
 pytestmark = pytest.mark.anyio
-
-
-@dataclass(slots=True)
-class Documents:
-    """One platform's, driven by hand."""
-
-    world: World
-    controller: DocumentDbController
-
-    def call(self, action: str, **members: Any) -> Any:
-        return self.world.backends.operations.call("docdb", action, **members)
-
-    def create(self, *instances: str, **changes: Any) -> Any:
-        wanted = {"DBClusterIdentifier": CLUSTER, "Engine": "docdb", "MasterUsername": "cafe", "Tags": TAGS}
-        made = self.call("CreateDBCluster", **{**wanted, "MasterUserPassword": PASSWORD, **changes})["DBCluster"]
-        for each in instances:
-            self.add(each)
-        return made
-
-    def add(self, instance: str, **changes: Any) -> Any:
-        wanted = {"DBInstanceIdentifier": instance, "DBClusterIdentifier": CLUSTER, "Engine": "docdb"}
-        return self.call("CreateDBInstance", **{**wanted, "DBInstanceClass": "db.t4g.medium", **changes})["DBInstance"]
-
-    @property
-    def record(self) -> Any:
-        return self.call("DescribeDBClusters", DBClusterIdentifier=CLUSTER)["DBClusters"][0]
-
-    @property
-    def cluster(self) -> DocumentCluster:
-        return self.controller._fleet.running[CLUSTER]
-
-    @property
-    def roles(self) -> dict[str, bool]:
-        return {each["DBInstanceIdentifier"]: each["IsClusterWriter"] for each in self.record["DBClusterMembers"]}
-
-    @property
-    def states(self) -> dict[str, str]:
-        listed = self.call("DescribeDBInstances", Filters=[{"Name": "db-cluster-id", "Values": [CLUSTER]}])[
-            "DBInstances"
-        ]
-        return {each["DBInstanceIdentifier"]: each["DBInstanceStatus"] for each in listed}
-
-    def served(self) -> dict[str, tuple[Endpoint, ...]]:
-        """By Envoy's upstream who serves behind it."""
-        fragment: Fragment = self.world.network.fragments["docdb"]
-        return {each.name: each.endpoints for each in fragment.upstreams}
-
-    def endpoint(self, instance: str) -> Endpoint:
-        return self.cluster.members[instance].endpoint
-
-    def held(self) -> str:
-        """The password that counts, as Secrets Manager has it."""
-        secret = self.record["MasterUserSecret"]["SecretArn"]
-        told = self.world.backends.operations.call("secretsmanager", "GetSecretValue", SecretId=secret)
-        return str(json.loads(told["SecretString"])["password"])
-
-    async def settle(self) -> None:
-        await reconcile(self.controller)
-
-    @property
-    def url(self) -> str:
-        """What `cafe env` shows, without Envoy in between."""
-        shown = str(self.world.network.endpoints["documentdb"])
-        return shown.replace(str(self.record["Port"]), str(self.endpoint(self.cluster.primary).port))
-
-    async def greeting(self, **options: Any) -> dict[str, Any]:
-        client = pymongo.AsyncMongoClient[dict[str, Any]](self.url, **options)
-        async with client:
-            await client.menu.items.insert_one({})
-            return dict(await client.admin.command("hello"))
-
-
-@contextlib.asynccontextmanager
-async def platform(state: StateFolder) -> AsyncIterator[Documents]:
-    made = world(state)
-    supervisor, ports = Supervisor(state, zygote=processes.LIGHT_ZYGOTE), Ports()
-    made.context = replace(made.context, supervisor=supervisor, ports=ports)
-    controller = DocumentDbController(made.context)
-    try:
-        yield Documents(made, controller)
-    finally:
-        await controller.close()
-        await supervisor.close()
-        ports.close()
 
 
 async def test_a_cluster_lives(state: StateFolder) -> None:
@@ -196,59 +106,6 @@ async def test_another_password_counts_at_once_and_a_managed_one_lies_in_a_secre
         it.call("DeleteDBCluster", DBClusterIdentifier="other", SkipFinalSnapshot=True)
         await it.settle()
         assert secret not in it.world.backends.secretsmanager.secrets
-
-
-async def test_a_managed_password_rotates_in_the_running_servers(state: StateFolder) -> None:
-    async with platform(state) as it:
-        it.create(FIRST, SECOND, MasterUserPassword=None, ManageMasterUserPassword=True)
-        secrets = SecretsManagerController(it.world.context)
-        await it.settle()
-        before = it.held()
-        it.call("ModifyDBCluster", DBClusterIdentifier=CLUSTER, RotateMasterUserPassword=True, ApplyImmediately=True)
-        assert (it.record["MasterUserSecret"]["SecretStatus"], it.held()) == ("rotating", before)
-        assert (await it.greeting(password=before))["isWritablePrimary"], "until the servers have it the old one counts"
-        async with pymongo.AsyncMongoClient[dict[str, Any]](it.url) as session:
-            await session.menu.items.insert_one({})
-            await reconcile(secrets)
-            await session.menu.items.insert_one({})
-        after = it.held()
-        assert (it.record["MasterUserSecret"]["SecretStatus"], after != before) == ("active", True)
-        assert (await it.greeting(password=after))["isWritablePrimary"]
-        with pytest.raises(pymongo.errors.OperationFailure, match="Authentication failed"):
-            await it.greeting(password=before)
-        await it.settle()
-        assert (await it.greeting())["isWritablePrimary"], "what people are shown leads in, too"
-
-
-async def test_a_rotation_waits_for_a_primary(state: StateFolder) -> None:
-    async with platform(state) as it:
-        it.create(MasterUserPassword=None, ManageMasterUserPassword=True)
-        secrets = SecretsManagerController(it.world.context)
-        await it.settle()
-        before, secret = it.held(), it.record["MasterUserSecret"]["SecretArn"]
-        it.world.backends.operations.call("secretsmanager", "RotateSecret", SecretId=secret)
-        await reconcile(secrets)
-        assert it.held() == before
-        it.add(FIRST)
-        await it.settle()
-        await reconcile(secrets)
-        assert it.held() != before
-        assert (await it.greeting(password=it.held()))["isWritablePrimary"]
-
-
-async def test_secrets_manager_takes_the_password_over_and_gives_it_back(state: StateFolder) -> None:
-    async with platform(state) as it:
-        it.create(FIRST)
-        await it.settle()
-        it.call("ModifyDBCluster", DBClusterIdentifier=CLUSTER, ManageMasterUserPassword=True)
-        await it.settle()
-        secret = it.record["MasterUserSecret"]["SecretArn"]
-        assert (await it.greeting(password=it.held()))["isWritablePrimary"]
-        given = {"ManageMasterUserPassword": False, "MasterUserPassword": "another-horse"}
-        it.call("ModifyDBCluster", DBClusterIdentifier=CLUSTER, **given)
-        await it.settle()
-        assert (await it.greeting(password="another-horse"))["isWritablePrimary"]
-        assert ("MasterUserSecret" in it.record, secret in it.world.backends.secretsmanager.secrets) == (False, False)
 
 
 async def test_the_figures_are_those_of_the_servers(state: StateFolder) -> None:
