@@ -47,13 +47,12 @@ class Volumes:
         self._store = store
         self._tokens = tokens
         self._clock = clock
+        self._has_token = False
         self._issued: dict[tuple[str, str], tuple[str, float]] = {}
 
     def mounts(self, container: Mapping[str, Any], pod: Object) -> Mounts:
-        """What a container wants to find where. `NoProgram` for what cannot be had, `Unmountable`."""
-        wanted = [each for each in container.get("volumeMounts") or () if not is_injected(each)]
-        if not wanted and all(map(is_injected_volume, objects.spec(pod).get("volumes") or ())):
-            return ()
+        """What a container is to find where. `NoProgram` for what cannot be had, `Unmountable`."""
+        wanted = container.get("volumeMounts") or ()
         if all(_is_tmp(each, pod) for each in wanted) and not _has_views():
             return ()
         if wanted and not _has_views():
@@ -72,12 +71,15 @@ class Volumes:
         wanted = [each for each in container.get("volumeMounts") or () if is_injected(each)]
         if not wanted or not _has_views():
             return ()
+        self._has_token = True
         self.write(pod)
         return tuple(self._mount(each, pod) for each in wanted)
 
     def write(self, pod: Object) -> None:
         """Have the volumes' files be what they are to be now. `Unmountable`, `NoProgram`."""
         for volume in objects.spec(pod).get("volumes") or ():
+            if is_injected_volume(volume) and not self._has_token:
+                continue
             kind = next((each for each in volume if each != "name"), "emptyDir")
             if kind not in (*_FILES, "emptyDir"):
                 told = f"volume {volume['name']} is of type {kind}; the embedded cloud has {_PROVIDED}"
