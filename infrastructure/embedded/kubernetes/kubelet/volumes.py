@@ -30,9 +30,10 @@ from infrastructure.embedded.kubernetes.tokens import Tokens
 Files = Iterator[tuple[str, tuple[bytes, int]]]
 """Each file by its path in the volume: what is in it, and its mode."""
 _MODE = 0o644
-_TOKEN_S, _RENEWED_AT = 3600, 0.8
 _FILES = frozenset({"configMap", "secret", "downwardAPI", "projected"})
 _PROVIDED = ", ".join(sorted((*_FILES, "emptyDir")))
+_TOKEN_S, _RENEWED_AT = 3600, 0.8
+"""How long a volume's token is good that does not say so, and the part of it after which it is renewed."""
 
 
 class Unmountable(Exception):
