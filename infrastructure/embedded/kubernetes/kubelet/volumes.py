@@ -13,6 +13,7 @@ import base64
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -41,9 +42,11 @@ class Unmountable(Exception):
 
 
 class Volumes:
-    """Of one pod, below `folder`."""
+    """Of one pod, below `folder`. Without `tokens` no service account has one."""
 
-    def __init__(self, folder: Path, store: Store, tokens: Tokens, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, folder: Path, store: Store, tokens: Tokens | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         self._folder = folder
         self._store = store
         self._tokens = tokens
@@ -142,7 +145,7 @@ class Volumes:
             return known.encode()
         account = str(objects.spec(pod).get("serviceAccountName"))
         found = self._store.get(kinds.SERVICE_ACCOUNT.id, (objects.namespace(pod), account))
-        if found is None:
+        if found is None or self._tokens is None:
             told = f'failed to fetch token: serviceaccounts "{account}" not found'
             raise Unmountable(f'MountVolume.SetUp failed for volume "{name}" : {told}')
         lifetime_s = int(source.get("expirationSeconds") or _TOKEN_S)
