@@ -29,6 +29,11 @@ def is_injected(mount: Mapping[str, Any]) -> bool:
     return is_injected_volume(mount) and mount["mountPath"] == FOLDER
 
 
+def without_injected(container: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The container with the mounts alone that it wants itself."""
+    return {**container, "volumeMounts": [e for e in container.get("volumeMounts") or () if not is_injected(e)]}
+
+
 def is_injected_volume(volume: Mapping[str, Any]) -> bool:
     """Whether a pod's volume is."""
     return str(volume["name"]).startswith(_PREFIX)

@@ -17,6 +17,7 @@ from typing import Any
 from infrastructure.embedded.control.background import Background, end
 from infrastructure.embedded.host.process import Process, ProcessSpec
 from infrastructure.embedded.host.supervisor import Supervisor
+from infrastructure.embedded.kubernetes import service_accounts
 from infrastructure.embedded.kubernetes.controllers.parts import Events
 from infrastructure.embedded.kubernetes.kubelet import environment, execution, launch, pod_status, probing
 from infrastructure.embedded.kubernetes.kubelet.container import CREATING, INITIALISING, Container
@@ -196,7 +197,7 @@ class PodRun:
 
     def _spec(self, each: Container) -> ProcessSpec:
         image, pod = self._around.images(str(each.spec["image"])), self._with_address()
-        mounts = self._volumes.mounts(each.spec, pod)
+        mounts = self._volumes.mounts(service_accounts.without_injected(each.spec), pod)
         wanted = launch.wanted(each, pod, self.machine.zone, self._around.store, mounts)
         injected = partial(self._volumes.injected, each.spec, pod)
         return image(replace(wanted, role=self._role(), where=self.machine.where, injected=injected))

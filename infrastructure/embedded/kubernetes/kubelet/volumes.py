@@ -13,6 +13,7 @@ import base64
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,9 +32,10 @@ Files = Iterator[tuple[str, tuple[bytes, int]]]
 """Each file by its path in the volume: what is in it, and its mode."""
 _MODE = 0o644
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_TOKEN_S, _RENEWED_AT = 3600, 0.8
 _FILES = frozenset({"configMap", "secret", "downwardAPI", "projected"})
 _PROVIDED = ", ".join(sorted((*_FILES, "emptyDir")))
+_TOKEN_S, _RENEWED_AT = 3600, 0.8
+"""How long a volume's token is good that does not say so, and the part of it after which it is renewed."""
 
 
 class Unmountable(Exception):
@@ -41,20 +43,21 @@ class Unmountable(Exception):
 
 
 class Volumes:
-    """Of one pod, below `folder`."""
+    """Of one pod, below `folder`. Without `tokens` no service account has one."""
 
-    def __init__(self, folder: Path, store: Store, tokens: Tokens, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, folder: Path, store: Store, tokens: Tokens | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         self._folder = folder
         self._store = store
         self._tokens = tokens
         self._clock = clock
+        self._has_token = False
         self._issued: dict[tuple[str, str], tuple[str, float]] = {}
 
     def mounts(self, container: Mapping[str, Any], pod: Object) -> Mounts:
-        """What a container wants to find where. `NoProgram` for what cannot be had, `Unmountable`."""
-        wanted = [each for each in container.get("volumeMounts") or () if not is_injected(each)]
-        if not wanted and all(map(is_injected_volume, objects.spec(pod).get("volumes") or ())):
-            return ()
+        """What a container is to find where. `NoProgram` for what cannot be had, `Unmountable`."""
+        wanted = container.get("volumeMounts") or ()
         if not _has_views():
             other = next((each for each in wanted if not _is_tmp(each, pod)), None)
             if other is None:
@@ -74,12 +77,15 @@ class Volumes:
         wanted = [each for each in container.get("volumeMounts") or () if is_injected(each)]
         if not wanted or not _has_views():
             return ()
+        self._has_token = True
         self.write(pod)
         return tuple(self._mount(each, pod) for each in wanted)
 
     def write(self, pod: Object) -> None:
         """Have the volumes' files be what they are to be now. `Unmountable`, `NoProgram`."""
         for volume in objects.spec(pod).get("volumes") or ():
+            if is_injected_volume(volume) and not self._has_token:
+                continue
             kind = next((each for each in volume if each != "name"), "emptyDir")
             if kind not in (*_FILES, "emptyDir"):
                 told = f"volume {volume['name']} is of type {kind}; the embedded cloud has {_PROVIDED}"
@@ -140,7 +146,7 @@ class Volumes:
             return known.encode()
         account = str(objects.spec(pod).get("serviceAccountName"))
         found = self._store.get(kinds.SERVICE_ACCOUNT.id, (objects.namespace(pod), account))
-        if found is None:
+        if found is None or self._tokens is None:
             told = f'failed to fetch token: serviceaccounts "{account}" not found'
             raise Unmountable(f'MountVolume.SetUp failed for volume "{name}" : {told}')
         lifetime_s = int(source.get("expirationSeconds") or _TOKEN_S)

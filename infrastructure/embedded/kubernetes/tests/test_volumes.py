@@ -1,7 +1,6 @@
 """Volumes are folders of the pod that its containers find where they mount them, and nobody else does."""
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from infrastructure.embedded.kubernetes.store.store import Store
 from infrastructure.embedded.kubernetes.tests.kubectl import Kubectl
 from infrastructure.embedded.kubernetes.tests.manifests import listed, pod, sleeper
 from infrastructure.embedded.kubernetes.tests.world import until
-from infrastructure.embedded.kubernetes.tokens import Tokens
 from infrastructure.embedded.tests.supervisors import needs_views
 from infrastructure.state import StateFolder
 
@@ -35,10 +33,6 @@ def mounted(*volumes: dict[str, Any], **paths: str) -> dict[str, Any]:
     """A pod that has the volumes, each at its path."""
     mounts = [{"name": name, "mountPath": path} for name, path in paths.items()]
     return pod(containers=[sleeper(volumeMounts=mounts)], volumes=list(volumes))
-
-
-def volumes_of(folder: Path, store: Store) -> Volumes:
-    return Volumes(folder, store, Tokens(store, time.time), time.time)
 
 
 async def running(kube: Kubectl, *made: dict[str, Any]) -> Callable[..., Any]:
@@ -133,7 +127,7 @@ async def test_a_part_of_an_empty_folder_is_made_for_its_pod(kube: Kubectl) -> N
 @pytest.mark.parametrize("part", ["out", "out/new", "deep/out", "round", "round/new"])
 async def test_a_part_of_a_volume_does_not_lead_out_of_it(tmp_path: Path, part: str) -> None:
     """A container may put a link where the next one's part is to be."""
-    outside, volumes = tmp_path / "outside", volumes_of(tmp_path / "pod", Store())
+    outside, volumes = tmp_path / "outside", Volumes(tmp_path / "pod", Store())
     outside.mkdir(mode=0o700)
     made = mounted({"name": "scratch", "emptyDir": {}}, scratch="/scratch")
     volumes.write(made)
@@ -151,7 +145,7 @@ async def test_a_part_of_a_volume_does_not_lead_out_of_it(tmp_path: Path, part: 
 
 def test_what_cannot_be_made_of_a_changed_config_map_leaves_the_files(tmp_path: Path) -> None:
     store, made = Store(), mounted({"name": "a", "configMap": {"name": "settings"}}, a="/config")
-    volumes = volumes_of(tmp_path / "pod", store)
+    volumes = Volumes(tmp_path / "pod", store)
     made["metadata"]["namespace"] = "default"
     settings = {**CONFIG, "metadata": {"name": "settings", "namespace": "default"}}
     kept = store.put(kinds.CONFIG_MAP.id, settings)
@@ -164,7 +158,7 @@ def test_what_cannot_be_made_of_a_changed_config_map_leaves_the_files(tmp_path: 
 @needs_views
 async def test_a_link_that_stays_in_its_volume_is_followed(tmp_path: Path) -> None:
     made = mounted({"name": "scratch", "emptyDir": {}}, scratch="/scratch")
-    volumes = volumes_of(tmp_path / "pod", Store())
+    volumes = Volumes(tmp_path / "pod", Store())
     volumes.write(made)
     (tmp_path / "pod" / "scratch" / "latest").symlink_to("one")
     mounts = [{"name": "scratch", "mountPath": "/part", "subPath": "latest"}]
