@@ -17,8 +17,8 @@ from infrastructure.embedded.kubernetes.tests.client import PODS, Client
 from infrastructure.embedded.kubernetes.tests.kubectl import Kubectl
 from infrastructure.embedded.kubernetes.tests.manifests import deployment, listed, pod, sleeper
 from infrastructure.embedded.kubernetes.tests.test_official_client import ask
-from infrastructure.embedded.kubernetes.tests.test_volumes import needs_views
 from infrastructure.embedded.kubernetes.tests.world import running, until
+from infrastructure.embedded.tests.supervisors import needs_views
 from infrastructure.state import StateFolder
 
 pytestmark = pytest.mark.anyio
