@@ -21,7 +21,7 @@ from infrastructure.embedded.network.envoy.model import Endpoint
 from infrastructure.embedded.pace import Pace
 
 USER_AGENT = "ELB-HealthChecker/2.0"
-SHORTEST_INTERVAL_S, SHORTEST_CALM_S = 0.1, 0.5
+SHORTEST_INTERVAL_S, SHORTEST_CALM_S = 0.1, 1.0
 """Between two checks at any pace: of a target whose state is in question, and of one that is well and has just shown
 it. A check costs both sides about a millisecond of CPU, and most of an idle platform's targets are well."""
 SHORTEST_TIMEOUT_S = 1.0

@@ -10,7 +10,7 @@ from typing import Any
 
 Run = Callable[[Sequence[str], float], Awaitable[tuple[int, str]]]
 """Runs a command as the container would, for at most so many seconds: its exit code and the end of what it said."""
-_LEAST_PERIOD_S, _LEAST_CALM_S = 0.1, 0.5
+_LEAST_PERIOD_S, _LEAST_CALM_S = 0.1, 1.0
 """At any pace: while a container is not well, or not known to be; and while it is, for asking has its cost."""
 _LEAST_ANSWER = 12
 """Bytes of `HTTP/1.1 200`."""

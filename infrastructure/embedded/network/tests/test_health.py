@@ -163,13 +163,13 @@ def test_a_tcp_check_only_connects() -> None:
 
 def test_a_target_in_question_is_checked_more_often_than_a_calm_one() -> None:
     policy = replace(POLICY, interval_s=10.0).at(FAST)
-    assert (policy.interval_s, policy.calm_s) == (0.2, 0.5)
+    assert (policy.interval_s, policy.calm_s) == (0.2, 1.0)
     new = TargetState()
     well = new.after(SUCCESS, policy)
     failing = well.after(FAILED, policy)
     ill = failing.after(FAILED, policy).after(FAILED, policy)
     assert ill.health.state == "unhealthy"
-    assert [state.until_next_s(policy) for state in (new, well, failing, ill)] == [0.2, 0.5, 0.2, 0.2]
+    assert [state.until_next_s(policy) for state in (new, well, failing, ill)] == [0.2, 1.0, 0.2, 0.2]
     as_configured = replace(POLICY, interval_s=10.0).at(AWS)
     assert well.until_next_s(as_configured) == failing.until_next_s(as_configured) == 10.0
 
