@@ -89,7 +89,7 @@ def experiment(request: pytest.FixtureRequest, settings: Settings) -> Callable[[
     def run(scenario: Scenario) -> None:
         fault: Fault = NoOp(scenario.fault) if settings.sabotage == "fault" else scenario.fault
         if settings.plan:
-            windows = scenario.windows(settings.profile)
+            windows = scenario.windows(settings.profile, request.getfixturevalue("platform").metric_period_s)
             text = preview(scenario, fault, _planned(settings, fault), windows)
             request.getfixturevalue("plans").add(request.node.nodeid, text)
             return
@@ -108,7 +108,7 @@ def _perform(request: pytest.FixtureRequest, settings: Settings, scenario: Scena
             ExperimentRun(
                 scenario=scenario,
                 fault=fault,
-                windows=scenario.windows(settings.profile),
+                windows=scenario.windows(settings.profile, platform.metric_period_s),
                 platform=platform,
                 held=held,
                 watchdog=watchdog,

@@ -45,6 +45,18 @@ class Windows:
     def total_s(self) -> float:
         return self.baseline_s + self.fault_s + self.recovery_s
 
+    def holding(self, period_s: float) -> "Windows":
+        """These, or longer where metrics come so rarely that CloudWatch could show nothing in them.
+
+        A whole period lies before the injection, wherever periods begin, and one after the rollback; the time that the
+        last value takes to be there is half a period. A gauge is read once a period, with the fault well under way.
+        """
+        return Windows(
+            baseline_s=max(self.baseline_s, 2 * period_s + IN_FLIGHT_S),
+            fault_s=max(self.fault_s, 1.5 * period_s),
+            recovery_s=max(self.recovery_s, 2.5 * period_s),
+        )
+
 
 QUICK = Windows(baseline_s=5.0, fault_s=10.0, recovery_s=10.0)
 FULL = Windows(baseline_s=180.0, fault_s=180.0, recovery_s=180.0)
@@ -206,5 +218,7 @@ class Scenario:
         known = {"capture": self.capture_recovery, "revenue": self.revenue_recovery}
         return {stage: recovery for stage in STAGES if (recovery := known.get(stage.name)) is not None}
 
-    def windows(self, profile: Profile) -> Windows:
-        return self.full if profile == "full" else self.quick
+    def windows(self, profile: Profile, period_s: float) -> Windows:
+        """The profile's, as long at least as CloudWatch takes to show what it has to: once in `period_s` it is told."""
+        found = self.full if profile == "full" else self.quick
+        return found.holding(period_s) if self.anomalies else found

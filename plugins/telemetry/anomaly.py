@@ -25,8 +25,9 @@ class AnomalyResult:
 class Anomaly:
     """`metric` must go `direction` by at least `by` (in the metric's unit) during the fault and return afterwards.
 
-    `silent_is_zero`: a count that is reported only when something happened (5XX counts, throttles) reads 0 where it is
-    silent. A gauge that is silent is not zero but missing, and the expectation stays inconclusive.
+    `silent_is_zero`: a count that is reported only when something happened (5XX counts, throttles) reads 0 in each
+    whole period in which it is silent. A gauge that is silent is not zero but missing: the expectation stays
+    inconclusive, as it does where no whole period lies in a window.
     `may_stay` (0..1): the share of the move that need not be made up for: of a pool, what is wanted then comes back.
     """
 
@@ -71,7 +72,7 @@ class Anomaly:
         """The values, and a zero for each of the other `periods` where silence is one."""
         if not self.silent_is_zero:
             return series.values
-        return series.values + (0.0,) * (max(periods, 1) - len(series.values))
+        return series.values + (0.0,) * ((periods if series.period_s else 1) - len(series.values))
 
     def _result(self, verdict: Verdict, seen: str) -> AnomalyResult:
         expected = f"{self.name} goes {self.direction} by ≥ {self.by:g} {self.unit}".rstrip()

@@ -46,7 +46,15 @@ def test_a_scenario_that_says_no_more_than_it_must_runs_by_these_rules() -> None
     plain = Scenario(**{name: getattr(declared, name) for name in fields})
     assert (plain.warm_up_s, plain.mix, plain.stops) == (1.0, (("order", 1.0),), (Deadline(seconds=1200.0),))
     assert (plain.recovery.hold_s, plain.recovery.counted_from) == (3.0, "rollback")
-    assert (plain.windows("quick"), plain.windows("full")) == (plain.quick, plain.full)
+    assert (plain.windows("quick", 60.0), plain.windows("full", 60.0)) == (plain.quick, plain.full)
+
+
+def test_what_cloudwatch_has_to_show_gets_the_periods_it_takes() -> None:
+    source = Source(namespace="n", metric="m", stat="Sum", dimensions=())
+    shown = scenario(anomalies=(Expected(anomaly=Anomaly(name="5XX", direction="up", by=20), source=source),))
+    assert (shown.windows("quick", 1.0), shown.windows("full", 60.0)) == (shown.quick, shown.full)
+    lengths = shown.windows("quick", 60.0)
+    assert (lengths.baseline_s, lengths.fault_s, lengths.recovery_s) == (120.5, 90.0, 150.0)
 
 
 def test_a_preview_names_what_is_believed_done_judged_and_what_ends_it_and_the_policy_last() -> None:

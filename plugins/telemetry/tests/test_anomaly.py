@@ -113,3 +113,11 @@ def test_a_count_is_zero_in_each_period_in_which_it_is_silent(
     anomaly = Anomaly(name="m", direction=direction, by=5, silent_is_zero=True)
     series = replace(_series(*values), period_s=1.0)
     assert anomaly.check(series, BEFORE, DURING, AFTER).verdict == expected
+
+
+def test_a_window_without_a_whole_period_says_nothing_of_a_count() -> None:
+    anomaly = Anomaly(name="m", direction="up", by=5, silent_is_zero=True)
+    series = replace(_series(*[None] * 15), period_s=60.0)
+    result = anomaly.check(series, BEFORE, DURING, AFTER)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "no data during" in result.text
