@@ -2,17 +2,16 @@
 
 from plugins.bench.batch import BatchAgainstJava, BatchMemory, BatchRate, BatchRuns
 from plugins.bench.books import Books100kOrders
+from plugins.bench.calls.function_cold_start import ColdStart
+from plugins.bench.calls.kinesis_put import KinesisPut
+from plugins.bench.calls.signature_check import SignatureCheck
+from plugins.bench.calls.sqs_send import SqsSend1000Deep
+from plugins.bench.calls.warm_invoke import WarmInvokeOverhead
 from plugins.bench.captured import CapturedRuns, OrdersCapturedRate, PaymentQueueAge
 from plugins.bench.cold_start import PlatformColdStart
-from plugins.bench.document_failover import DocumentFailover
-from plugins.bench.drain import NodeDrain
-from plugins.bench.failover_gap import FailoverWriteGap
 from plugins.bench.figure import Figure
-from plugins.bench.function_cold_start import ColdStart
 from plugins.bench.idle import IdlePlatformCpu, IdlePlatformRss
-from plugins.bench.instance_recovery import InstanceRecovery
 from plugins.bench.inventory import InventoryReserveLatency, InventoryReserves, ReserveRuns
-from plugins.bench.kinesis_put import KinesisPut
 from plugins.bench.menu import MenuCachedReads, ReadRuns
 from plugins.bench.mixed.runs import MixedCallsLatency, MixedCallsRate, MixedRuns
 from plugins.bench.orders import OrderLatency, OrderRuns, OrdersAcknowledgedRate
@@ -20,13 +19,14 @@ from plugins.bench.pods.records import PodEventTime, PodListTime, PodRecordsMemo
 from plugins.bench.pods.recovery import PodRecovery
 from plugins.bench.pods.rolling_restart import RestartFailures, RestartFailuresWithoutHook
 from plugins.bench.pods.service_restart import ServiceRestartFailures
-from plugins.bench.recovery import StopTaskRecovery
+from plugins.bench.recovery.document_failover import DocumentFailover
+from plugins.bench.recovery.drain import NodeDrain
+from plugins.bench.recovery.failover_gap import FailoverWriteGap
+from plugins.bench.recovery.instance_recovery import InstanceRecovery
+from plugins.bench.recovery.rule_change import RuleChangeEffect
+from plugins.bench.recovery.stop_task import StopTaskRecovery
 from plugins.bench.report_storm import ReportQueueTime, ReportRunTime, ReportStormRate, StormRuns
 from plugins.bench.revenue import RevenueLag, RowsWrongAfterKills
-from plugins.bench.rule_change import RuleChangeEffect
-from plugins.bench.signature_check import SignatureCheck
-from plugins.bench.sqs_send import SqsSend1000Deep
-from plugins.bench.warm_invoke import WarmInvokeOverhead
 
 _BATCHES = BatchRuns()
 _CAPTURED = CapturedRuns()

@@ -9,8 +9,8 @@ import pytest
 
 from infrastructure.errors import EnvironmentFault
 from infrastructure.login import DatabaseLogin
-from plugins.bench import open_writer
-from plugins.bench.open_writer import Database, OpenWriter, write_gap
+from plugins.bench.recovery import open_writer
+from plugins.bench.recovery.open_writer import Database, OpenWriter, write_gap
 
 DATABASE = Database(url="postgresql://127.0.0.1:1/cafe", login=DatabaseLogin(username="u", password="secret"))
 

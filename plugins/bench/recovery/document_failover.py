@@ -10,8 +10,8 @@ import click
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
-from plugins.bench.document_writer import DocumentWriter
-from plugins.bench.open_writer import write_gap
+from plugins.bench.recovery.document_writer import DocumentWriter
+from plugins.bench.recovery.open_writer import write_gap
 
 _FAILOVERS = 60
 _WHOLE_WITHIN_S = 60.0

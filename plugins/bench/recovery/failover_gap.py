@@ -10,7 +10,7 @@ import click
 
 from infrastructure.cloud import Platform
 from infrastructure.errors import EnvironmentFault
-from plugins.bench.open_writer import Database, OpenWriter, write_gap
+from plugins.bench.recovery.open_writer import Database, OpenWriter, write_gap
 from plugins.chaos.targets.aurora import describe, unsettled
 
 _FAILOVERS = 60

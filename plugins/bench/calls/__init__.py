@@ -1,0 +1,1 @@
+"""How fast single calls are answered."""
