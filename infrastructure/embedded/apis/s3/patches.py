@@ -46,7 +46,8 @@ def _put_checked(response: Any, request: Any, bucket_name: str, querystring: Any
         raise S3ClientError("MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'")
     if "acl" in querystring and not body and not any(_is_acl(name.lower()) for name, _ in request.headers.items()):
         raise S3ClientError("MissingSecurityHeader", "Your request was missing a required header")
-    return _bucket_response_put(response, request, bucket_name, querystring)
+    answer = _bucket_response_put(response, request, bucket_name, querystring)
+    return (204, {}, "") if answer == "True" else answer  # which is what moto says of a policy that it has taken
 
 
 def _ranged(response: Any, request: Any, headers: dict[str, Any], content: Any) -> Any:

@@ -106,3 +106,13 @@ def test_any_other_name_is_taken(name: str) -> None:
         return await _asked(Control(), "CreateBucket", Bucket=name)
 
     assert run(made()).is_success
+
+
+def test_a_policy_that_is_taken_is_answered_with_no_content() -> None:
+    async def taken() -> Answer:
+        return await _asked(
+            await _bucket(), "PutBucketPolicy", **BUCKET, Policy='{"Version":"2012-10-17","Statement":[]}'
+        )
+
+    answer = run(taken())
+    assert (answer.status, answer.body) == (204, b"")
