@@ -10,6 +10,7 @@ from typing import Any
 
 from infrastructure.embedded.host.ports import Ports
 from infrastructure.embedded.host.supervisor import Supervisor
+from infrastructure.embedded.network.envoy import admin
 from infrastructure.embedded.network.envoy.model import (
     Condition,
     Forward,
@@ -61,8 +62,11 @@ class Plane:
             await eventually(partial(self._knows, {}))
 
     async def _knows(self, members: dict[str, int]) -> bool:
-        stats = await self.envoy.stats(r"^cluster\..*\.membership_total$")
-        return {name.split(".")[1]: int(value) for name, value in stats.items()} == members
+        """Of those without members, too, which have counted nothing yet."""
+        answer = await admin.get(
+            admin.socket_path(self.folder), "/stats?filter=membership_total$"
+        )  # those of none, too
+        return {name.split(".")[1]: int(value) for name, value in admin.parsed(answer).items()} == members
 
 
 @contextmanager
