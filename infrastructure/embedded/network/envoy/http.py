@@ -15,6 +15,10 @@ from infrastructure.embedded.network.envoy.script import SCRIPT
 
 MAX_HEADERS_KIB = 64
 """All headers of a request together, as in an Application Load Balancer."""
+CLOSING_S = 0.05
+"""How long a connection that is given up is not heard any more without being closed, so that the client can read the
+last answer before it writes on. For what it sends in this time there is no answer: it is as short as a round trip, in
+which that happens on AWS as well, and not the second that Envoy takes. An idle connection is given up at once."""
 MAX_STREAMS = 128
 """Requests at a time on one HTTP/2 connection, as in an Application Load Balancer."""
 
@@ -47,6 +51,8 @@ def connection_manager(listener: HttpListener, routes: Json) -> Json:
         stream_idle_timeout=f"{listener.idle_timeout_s}s",
         request_headers_timeout=f"{listener.idle_timeout_s}s",
         common_http_protocol_options={"idle_timeout": f"{listener.idle_timeout_s}s"},
+        drain_timeout="0s",
+        delayed_close_timeout=f"{CLOSING_S}s",
         http_protocol_options={"accept_http_10": True, "default_host_for_http_10": "localhost"},
         http2_protocol_options={"max_concurrent_streams": MAX_STREAMS},
         max_request_headers_kb=MAX_HEADERS_KIB,

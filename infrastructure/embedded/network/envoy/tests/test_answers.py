@@ -146,3 +146,19 @@ def test_an_http_1_0_client_is_served(plane: Plane) -> None:
             writer.close()
 
     plane.run(test())
+
+
+def test_an_idle_connection_is_closed_at_once_and_not_left_open_unheard(plane: Plane) -> None:
+    """Envoy's own rule takes six seconds more, and answers nothing that comes in the last of them."""
+
+    async def test() -> None:
+        async with target() as one, plane.http(to("group"), upstreams=(upstream_of(one),), idle_s=0.2) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            async with asyncio.timeout(5):
+                answer = await reader.read()
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert b"connection: close" not in answer.lower()
+            writer.close()
+
+    plane.run(test())
