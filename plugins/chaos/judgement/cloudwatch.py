@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from infrastructure.cloud import Platform
 from plugins.chaos.experiment_run import ExperimentRun
-from plugins.chaos.judgement.measure import Figures, whole_periods
+from plugins.chaos.judgement.measure import Figures, compared
 from plugins.chaos.scenario import Expected, Source, resolved
 from plugins.chaos.stop import AlarmRaised
 from plugins.chaos.trace import Phase
@@ -45,7 +45,7 @@ def with_ratios(run: ExperimentRun, figures: Figures) -> Figures:
 
 
 def _anomaly(platform: Platform, expected: Expected, spans: Mapping[Phase, Span]) -> AnomalyResult:
-    before, during, after = whole_periods(spans, platform.metric_period_s)
+    before, during, after = compared(spans)
     series = _read(platform, expected.source, before.start, after.end)
     if isinstance(series, str):
         return AnomalyResult(verdict=Verdict.INCONCLUSIVE, text=f"{expected.anomaly.name}: {series}")

@@ -63,17 +63,10 @@ def windows(trace: Trace) -> Mapping[Phase, Span]:
     return found
 
 
-def whole_periods(spans: Mapping[Phase, Span], period_s: float) -> tuple[Span, Span, Span]:
-    """Before, during and after as CloudWatch's points keep them apart: a point is stamped with its period's start.
-
-    A period that the fault only touches belongs to the fault, on both of its sides.
-    """
+def compared(spans: Mapping[Phase, Span]) -> tuple[Span, Span, Span]:
+    """Before, during and after, as what CloudWatch shows is compared. The way back belongs to the fault."""
     before, during, after = spans[Phase.BASELINE], spans[Phase.OBSERVE], spans[Phase.RECOVERY]
-    return (
-        replace(before, end=before.end - period_s),
-        replace(during, start=before.end - period_s, end=after.start),
-        after,
-    )
+    return before, replace(during, end=after.start), after
 
 
 def measure(span: Span, window_of: WindowOf, clean_statuses: Collection[int]) -> Figures:

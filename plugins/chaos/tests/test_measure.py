@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import pytest
 
 from plugins.books.captures import Capture, CaptureTimeline
-from plugins.chaos.judgement.measure import Figures, measure, recovery_time, whole_periods, windows, with_captures
+from plugins.chaos.judgement.measure import Figures, compared, measure, recovery_time, windows, with_captures
 from plugins.chaos.scenario import Recovery
 from plugins.chaos.trace import Phase, Trace
-from plugins.slo import Slo
-from plugins.telemetry.timeline import Span
+from plugins.slo import Slo, Verdict
+from plugins.telemetry.anomaly import Anomaly
+from plugins.telemetry.timeline import Series, Span
 
 GOOD = Slo.of("good", "errors <= 0 %")
 
@@ -170,5 +171,9 @@ def capture(placed_at: float, begun_at: float | None = None) -> Capture:
 
 def test_a_period_that_the_fault_only_touches_is_not_before_it() -> None:
     """CloudWatch stamps a period with its start: [9, 11) would else count as before a fault at 10.5."""
-    before, during, after = whole_periods(windows(WHOLE), 2.0)
-    assert [(span.start, span.end) for span in (before, during, after)] == [(1, 8.5), (8.5, 22), (22, 31.5)]
+    spans = compared(windows(WHOLE))
+    assert [(span.start, span.end) for span in spans] == [(1, 10.5), (10.5, 22), (22, 31.5)]
+    points = tuple((float(at), 100.0 if 9 <= at < 23 else 1.0) for at in range(1, 31, 2))
+    series = Series(name="m", unit="", points=points, period_s=2.0)
+    found = Anomaly(name="m", direction="up", by=50).check(series, *spans)
+    assert (found.verdict, found.text) == (Verdict.PASS, "m goes up by \u2265 50: 1 \u2192 100 \u2192 1")
