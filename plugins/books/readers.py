@@ -5,9 +5,12 @@ events                     every shard from TRIM_HORIZON up to the present
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
 
 from plugins.books.entries import OrderEvent, OrderRow, OutboxRow, PaymentRow
 
@@ -16,6 +19,10 @@ Item = Mapping[str, Mapping[str, Any]]
 
 _RECORDS_LIMIT = 10_000
 """The most GetRecords gives at once."""
+_THROTTLED, _AGAIN_S, _MOST_TRIES = "ProvisionedThroughputExceededException", 1.0, 20
+"""All readers of a shard share five calls and 2 MB a second, and 10 MB at once are those of five seconds. Whoever is
+refused is to wait for a second. Source: Kinesis Data Streams API reference, GetRecords.
+"""
 
 _EVENTS = ("order_accepted", "order_paid")
 
@@ -58,6 +65,19 @@ def shards_of(kinesis: Any, stream: str) -> Iterator[str]:
     """The id of every shard of `stream`, closed ones that still hold records too."""
     for page in kinesis.get_paginator("list_shards").paginate(StreamName=stream):
         yield from (shard["ShardId"] for shard in page["Shards"])
+
+
+def records(kinesis: Any, iterator: str, limit: int, wait: Callable[[float], object] = time.sleep) -> Mapping[str, Any]:
+    """A page of a shard, as soon as its other readers leave room for it; `ClientError` when they never do."""
+    tries = 1
+    while True:
+        try:
+            return kinesis.get_records(ShardIterator=iterator, Limit=limit)  # type: ignore[no-any-return] # boto3's
+        except ClientError as refusal:
+            if refusal.response["Error"]["Code"] != _THROTTLED or tries == _MOST_TRIES:
+                raise
+        wait(_AGAIN_S)
+        tries += 1
 
 
 def scan(cloud: Cloud, table: str) -> Iterator[Item]:
@@ -106,7 +126,7 @@ def _events_of(kinesis: Any, stream: str, shard: str) -> Iterator[OrderEvent]:
     answer = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
     iterator = answer["ShardIterator"]
     while iterator:
-        page = kinesis.get_records(ShardIterator=iterator, Limit=_RECORDS_LIMIT)
+        page = records(kinesis, iterator, _RECORDS_LIMIT)
         for record in page["Records"]:
             event = json.loads(record["Data"])
             if event["type"] in _EVENTS:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from plugins.books.readers import Cloud, scan, shards_of
+from plugins.books.readers import Cloud, records, scan, shards_of
 from services.analytics.leases import SHARD_END, TRIM_HORIZON
 
 _LIMIT = 1000
@@ -23,4 +23,4 @@ def _after(kinesis: Any, stream: str, shard: str, checkpoint: str) -> int:
     if checkpoint != TRIM_HORIZON:
         place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": checkpoint}
     iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, **place)["ShardIterator"]
-    return len(kinesis.get_records(ShardIterator=iterator, Limit=_LIMIT)["Records"])
+    return len(records(kinesis, iterator, _LIMIT)["Records"])
